@@ -1,0 +1,129 @@
+//! Calls a hook as Rossum does: a signed POST over HTTP/1.1, on one connection for all calls.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use crate::signature::Algorithm;
+
+/// Rossum gives up after 30 s (contract: "Time, retries").
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+    pub(super) took: Duration,
+}
+
+pub(super) struct Caller {
+    sender: SendRequest<Full<Bytes>>,
+    uri: Uri,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("`{0}` is no URL of a hook: write http://HOST:PORT/PATH or https://HOST/PATH")]
+    Url(String),
+    #[error("cannot connect to {0}: {1}\n\nhint: is Annex running there? annex --dev-http")]
+    Connect(String, std::io::Error),
+    #[error("TLS with {0}: {1}\n\nhint: for a certificate of a private CA, name its root with --ca FILE")]
+    Tls(String, std::io::Error),
+    #[error("--ca {0}: {1}")]
+    Ca(String, String),
+    #[error("the connection broke: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("no answer within 30 s, which is when Rossum gives up")]
+    TimeOut,
+}
+
+impl Caller {
+    pub(super) async fn connect(url: &str, ca: Option<&Path>) -> Result<Self, CallError> {
+        let bad = || CallError::Url(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| bad())?;
+        let host = uri.host().ok_or_else(bad)?.trim_matches(['[', ']']).to_owned();
+        let is_https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(bad()),
+        };
+        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let stream = timeout(GIVE_UP, TcpStream::connect((host.as_str(), port)))
+            .await
+            .map_err(|_| CallError::TimeOut)?
+            .map_err(|error| CallError::Connect(format!("{host}:{port}"), error))?;
+        let _ = stream.set_nodelay(true); // only a matter of speed
+        let sender = if is_https {
+            let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
+            let connector = TlsConnector::from(Arc::new(tls(ca)?));
+            let stream = connector.connect(name, stream).await.map_err(|error| CallError::Tls(host, error))?;
+            handshake(stream).await?
+        } else {
+            handshake(stream).await?
+        };
+        Ok(Self { sender, uri })
+    }
+
+    pub(super) async fn call(
+        &mut self,
+        body: Bytes,
+        signature: Option<(Algorithm, &str)>,
+    ) -> Result<Answered, CallError> {
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::post(path)
+            .header(HOST, authority)
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("annex-send/", env!("CARGO_PKG_VERSION")));
+        if let Some((algorithm, value)) = signature {
+            request = request.header(algorithm.header(), value);
+        }
+        let request = request.body(Full::new(body)).map_err(|_| CallError::Url(self.uri.to_string()))?;
+        let start = Instant::now();
+        let whole = async {
+            self.sender.ready().await?;
+            let response = self.sender.send_request(request).await?;
+            let status = response.status();
+            Ok((status, response.into_body().collect().await?.to_bytes()))
+        };
+        let answered: Result<_, hyper::Error> = timeout(GIVE_UP, whole).await.map_err(|_| CallError::TimeOut)?;
+        let (status, body) = answered?;
+        Ok(Answered { status, body, took: start.elapsed() })
+    }
+}
+
+async fn handshake(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<SendRequest<Full<Bytes>>, CallError> {
+    let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+fn tls(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = ca {
+        let bad = |problem: String| CallError::Ca(path.display().to_string(), problem);
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
+            let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+            roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+        }
+    } else {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| CallError::Ca("TLS".to_owned(), error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}

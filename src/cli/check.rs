@@ -1,0 +1,68 @@
+//! `annex check`: everything that start does, except opening the door.
+
+use std::path::PathBuf;
+
+use crate::config::{self, Config, Mistakes, Purpose};
+use crate::tls;
+
+use super::exit::{Failure, print};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Check it for --dev-http, which needs no certificate
+    #[arg(long)]
+    dev_http: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let path = super::config_path(arguments.config);
+    let purpose = if arguments.dev_http { Purpose::DevHttp } else { Purpose::Serve };
+    let checked = config::load(&path, purpose, &super::environment);
+    let certificate = checked.as_ref().ok().and_then(certificate_problem);
+    if arguments.json {
+        return as_json(&checked, certificate.as_deref());
+    }
+    let config = match checked {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprint!("{mistakes}");
+            let count = mistakes.0.len();
+            eprintln!("{count} mistake{}", if count == 1 { "" } else { "s" });
+            return Err(Failure::Said);
+        }
+    };
+    if let Some(problem) = certificate {
+        return Err(Failure::Because(problem));
+    }
+    print(format_args!("{}: ok", path.display()))?;
+    for hook in &config.hooks {
+        let steps = hook.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
+        print(format_args!("  {}  {}  {}", hook.path, hook.name, if steps.is_empty() { "no steps" } else { &steps }))?;
+    }
+    Ok(())
+}
+
+/// Certificate files are read and checked here, as start would.
+fn certificate_problem(config: &Config) -> Option<String> {
+    let Some(tls::Settings::Files { certificate, key }) = &config.server.tls else { return None };
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    tls::load_files(certificate, key, &provider).err().map(|error| error.to_string())
+}
+
+fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Result<(), Failure> {
+    let mut mistakes: Vec<_> = checked.as_ref().err().map_or_else(Vec::new, |mistakes| {
+        let one = |m: &config::Mistake| {
+            serde_json::json!({"file": m.file, "line": m.line, "column": m.column, "what": m.what, "hint": m.hint})
+        };
+        mistakes.0.iter().map(one).collect()
+    });
+    mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
+    print(serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes}))?;
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::Said) }
+}

@@ -1,0 +1,18 @@
+//! `annex completions SHELL`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::exit::{Failure, print};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The shell: bash, zsh, fish, …
+    shell: Shell,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "annex", &mut script);
+    print(String::from_utf8_lossy(&script).trim_end())
+}

@@ -1,0 +1,72 @@
+//! The command line: one file for each subcommand. Prints, and chooses exit codes; does no work of its own.
+
+mod caller;
+mod check;
+mod completions;
+mod exit;
+mod secret;
+mod send;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs Rossum extensions behind HTTPS with a certificate of its own.
+///
+/// Without a subcommand it serves. To try it, with sample hooks built in: annex --dev-http
+#[derive(Parser)]
+#[command(name = "annex", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Arguments,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure (said on standard error), 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve hooks (what annex does without a subcommand)
+    Serve(serve::Arguments),
+    /// Check a configuration: every mistake, with its line and what to write instead
+    Check(check::Arguments),
+    /// Sign a payload and send it to a hook, as Rossum does
+    Send(send::Arguments),
+    /// Make secrets
+    #[command(subcommand)]
+    Secret(secret::Command),
+    /// Print shell completions
+    Completions(completions::Arguments),
+}
+
+/// Where a configuration is looked for when none is named.
+const CONFIG_PLACES: [&str; 2] = ["annex.toml", "/etc/annex/annex.toml"];
+
+/// The configuration that was named, or the first one there.
+fn config_path(named: Option<PathBuf>) -> PathBuf {
+    let places = CONFIG_PLACES.map(PathBuf::from);
+    let [first, _] = &places;
+    named.or_else(|| places.iter().find(|place| place.exists()).cloned()).unwrap_or_else(|| first.clone())
+}
+
+/// The process's environment.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Runs the command that the arguments ask for.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve::run(cli.serve),
+        Some(Command::Serve(arguments)) => serve::run(arguments),
+        Some(Command::Check(arguments)) => check::run(arguments),
+        Some(Command::Send(arguments)) => send::run(arguments),
+        Some(Command::Secret(command)) => secret::run(&command),
+        Some(Command::Completions(arguments)) => completions::run(&arguments),
+    };
+    exit::code(done)
+}

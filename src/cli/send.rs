@@ -1,0 +1,194 @@
+//! `annex send`: signs a payload and sends it, as Rossum does; shows the answer for people.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::secret::Secret;
+use crate::signature::{Algorithm, sign};
+
+use super::caller::{Answered, Caller};
+use super::exit::{Failure, print};
+
+/// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
+const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The payload, `-` for standard input [default: a sample that is built in]
+    file: Option<PathBuf>,
+    /// The hook's URL
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// The hook's secret: itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; without one, nothing is signed]
+    #[arg(long, value_name = "SECRET")]
+    secret: Option<String>,
+    /// Sign with the legacy SHA-1 header
+    #[arg(long)]
+    sha1: bool,
+    /// Send it as another event: annotation_content.initialize
+    #[arg(long, value_name = "EVENT.ACTION")]
+    event: Option<String>,
+    /// Send it so many times on one connection
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// Trust the CA in this PEM file, and no other
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Print one line of JSON for each answer
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let body = payload(arguments.file.as_deref(), arguments.event.as_deref())?;
+    let algorithm = if arguments.sha1 { Algorithm::Sha1 } else { Algorithm::Sha256 };
+    let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answers = runtime.block_on(async {
+        let mut caller = Caller::connect(&arguments.to, arguments.ca.as_deref()).await?;
+        let mut answers = Vec::new();
+        for _ in 0..arguments.repeat {
+            let signature = signature.as_deref().map(|value| (algorithm, value));
+            answers.push(caller.call(body.clone(), signature).await?);
+        }
+        Ok::<_, Failure>(answers)
+    })?;
+    if arguments.json {
+        answers.iter().try_for_each(|answer| print(as_json(answer)))?;
+    } else {
+        print(for_people(&answers, &body).trim_end())?;
+    }
+    if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes, Failure> {
+    let bytes = match file {
+        None => SAMPLE.as_bytes().to_vec(),
+        Some(path) if path.as_os_str() == "-" => {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes)?;
+            bytes
+        }
+        Some(path) => {
+            std::fs::read(path).map_err(|error| format!("cannot read the payload {}: {error}", path.display()))?
+        }
+    };
+    let Some(event) = event else { return Ok(bytes.into()) };
+    let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("--event needs a JSON payload: {error}"))?;
+    let object = json.as_object_mut().ok_or("--event needs a payload that is a JSON object")?;
+    let (event, action) = event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
+    object.insert("event".to_owned(), event.into());
+    object.insert("action".to_owned(), action.into());
+    Ok(json.to_string().into())
+}
+
+fn secret(argument: Option<&str>) -> Result<Option<Secret>, Failure> {
+    let from_environment = |name: &str| super::environment(name).map(|value| Secret::new(value.into_bytes()));
+    let Some(argument) = argument else { return Ok(from_environment("ROSSUM_SECRET")) };
+    if let Some(name) = argument.strip_prefix("env:") {
+        let secret = from_environment(name).ok_or_else(|| format!("the environment has no {name}"))?;
+        return Ok(Some(secret));
+    }
+    if let Some(path) = argument.strip_prefix("file:") {
+        let bytes = std::fs::read(path).map_err(|error| format!("cannot read the secret {path}: {error}"))?;
+        return Ok(Some(Secret::new(bytes.trim_ascii_end())));
+    }
+    Ok(Some(Secret::new(argument.as_bytes())))
+}
+
+fn as_json(answer: &Answered) -> Value {
+    let body = serde_json::from_slice(&answer.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&answer.body).into_owned()));
+    serde_json::json!({"status": answer.status.as_u16(), "ms": milliseconds(answer.took), "answer": body})
+}
+
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The last answer, its messages and operations with their fields, and the times of all.
+fn for_people(answers: &[Answered], sent: &[u8]) -> String {
+    let Some(last) = answers.last() else { return String::new() };
+    let mut text = String::new();
+    let _ = writeln!(text, "{} in {} ms", last.status, milliseconds(last.took));
+    if answers.len() > 1 {
+        let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
+        times.sort_unstable();
+        let [min, median, max] = [0, times.len() / 2, times.len() - 1].map(|at| milliseconds(times[at]));
+        let failed = answers.iter().filter(|answer| !answer.status.is_success()).count();
+        let _ = writeln!(text, "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)", answers.len());
+    }
+    let Ok(answer) = serde_json::from_slice::<Value>(&last.body) else {
+        let _ = writeln!(text, "{}", String::from_utf8_lossy(&last.body));
+        return text;
+    };
+    let fields = Fields::of(sent);
+    let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    for message in list("messages") {
+        let kind = message["type"].as_str().unwrap_or("message");
+        let _ = writeln!(text, "  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"]));
+    }
+    for blocker in list("automation_blockers") {
+        let _ = writeln!(text, "  {:<8} {}{}", "blocker", fields.at(&blocker["id"]), plain(&blocker["content"]));
+    }
+    for operation in list("operations") {
+        let kind = operation["op"].as_str().unwrap_or("operation");
+        let value = &operation["value"];
+        let new = value.pointer("/content/value").map_or_else(|| value.to_string(), Value::to_string);
+        let before = fields.value(&operation["id"]).map(|value| format!("\"{value}\" → ")).unwrap_or_default();
+        let options = value["options"].as_array().map_or_else(String::new, |options| {
+            let labels = options.iter().map(|option| plain(&option["label"])).collect::<Vec<_>>();
+            format!("  (of {})", labels.join(", "))
+        });
+        let _ = writeln!(text, "  {kind:<8} {}{before}{new}{options}", fields.at(&operation["id"]));
+    }
+    for file in list("files") {
+        let _ = writeln!(text, "  file     {file}");
+    }
+    text
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Schema ids and values of the payload that was sent, by datapoint id.
+struct Fields(HashMap<String, (String, String)>);
+
+impl Fields {
+    fn of(sent: &[u8]) -> Self {
+        let mut fields = HashMap::new();
+        if let Ok(payload) = serde_json::from_slice::<Value>(sent)
+            && let Some(content) = payload.pointer("/annotation/content")
+        {
+            Self::collect(content, &mut fields);
+        }
+        Self(fields)
+    }
+
+    fn collect(nodes: &Value, fields: &mut HashMap<String, (String, String)>) {
+        for node in nodes.as_array().into_iter().flatten() {
+            let value = node.pointer("/content/value").map(plain).unwrap_or_default();
+            fields.insert(node["id"].to_string(), (plain(&node["schema_id"]), value));
+            Self::collect(&node["children"], fields);
+        }
+    }
+
+    fn at(&self, id: &Value) -> String {
+        match self.0.get(&id.to_string()) {
+            Some((schema_id, _)) => format!("{schema_id} ({}): ", plain(id)),
+            None if id.is_null() => String::new(),
+            None => format!("{}: ", plain(id)),
+        }
+    }
+
+    fn value(&self, id: &Value) -> Option<&str> {
+        self.0.get(&id.to_string()).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,107 @@
+//! `annex serve`, and `annex --dev-http`.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tracing::info;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::app::Annex;
+use crate::config::{self, Config, Mistakes, Purpose};
+use crate::secret::Secret;
+use crate::telemetry;
+
+use super::exit::{Failure, print};
+
+/// Where dev mode listens: the port of Rossum's guide.
+const DEV_ADDRESS: &str = "127.0.0.1:5042";
+/// The secret of the built-in hooks.
+const DEV_SECRET: &str = "ROSSUM_SECRET";
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration [default: annex.toml, else /etc/annex/annex.toml; with --dev-http the built-in sample]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Serve plain HTTP while developing, behind a tunnel such as ngrok
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = DEV_ADDRESS)]
+    dev_http: Option<SocketAddr>,
+    /// What to log: error, warn, info, debug
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: LevelFilter,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    telemetry::start(arguments.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        match arguments.dev_http {
+            Some(address) => dev_http(arguments.config.as_deref(), address).await,
+            None => https(&super::config_path(arguments.config)).await,
+        }
+    });
+    // Steps that still run have had their time: the process does not wait for them.
+    runtime.shutdown_background();
+    served
+}
+
+async fn https(path: &Path) -> Result<(), Failure> {
+    let config = config::load(path, Purpose::Serve, &super::environment)?;
+    let hooks = config.hooks.iter().map(|hook| hook.path.as_str()).collect::<Vec<_>>().join(" ");
+    let annex = Annex::https(config).await?;
+    info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
+    Ok(annex.run().await?)
+}
+
+/// Where the secret of dev mode comes from.
+enum DevSecret {
+    Environment,
+    MadeForThisRun(Secret),
+}
+
+async fn dev_http(path: Option<&Path>, address: SocketAddr) -> Result<(), Failure> {
+    let secret = match super::environment(DEV_SECRET).filter(|secret| !secret.is_empty()) {
+        Some(_) => DevSecret::Environment,
+        None => DevSecret::MadeForThisRun(Secret::generate()?),
+    };
+    let config = dev_config(path, &secret)?;
+    let hooks: Vec<(String, String)> = config.hooks.iter().map(|h| (h.path.clone(), h.name.clone())).collect();
+    let annex = Annex::dev_http(config, address).await?;
+    print(banner(annex.address, path, &hooks, &secret))?;
+    Ok(annex.run().await?)
+}
+
+fn dev_config(path: Option<&Path>, secret: &DevSecret) -> Result<Config, Mistakes> {
+    let environment = |name: &str| match secret {
+        DevSecret::MadeForThisRun(made) if name == DEV_SECRET => Some(String::from_utf8_lossy(made.expose()).into_owned()),
+        _ => super::environment(name),
+    };
+    match path {
+        Some(path) => config::load(path, Purpose::DevHttp, &environment),
+        None => config::read(Path::new(config::SAMPLE_NAME), config::SAMPLE.to_owned(), Purpose::DevHttp, &environment),
+    }
+}
+
+fn banner(address: SocketAddr, path: Option<&Path>, hooks: &[(String, String)], secret: &DevSecret) -> String {
+    let annex = std::env::args().next().unwrap_or_else(|| "annex".to_owned());
+    let mut text = String::new();
+    let source = path.map_or_else(|| config::SAMPLE_NAME.to_owned(), |path| path.display().to_string());
+    let _ = writeln!(text, "Annex {} on http://{address}, with {source}", env!("CARGO_PKG_VERSION"));
+    for (path, name) in hooks {
+        let _ = writeln!(text, "  hook    http://{address}{path}  ({name})");
+    }
+    let (shown, argument) = match secret {
+        DevSecret::Environment => (format!("the one in {DEV_SECRET}"), String::new()),
+        DevSecret::MadeForThisRun(made) => {
+            let made = String::from_utf8_lossy(made.expose());
+            (format!("{made}  (made for this run; set {DEV_SECRET} to keep one)"), format!(" --secret {made}"))
+        }
+    };
+    let _ = writeln!(text, "  secret  {shown}");
+    let _ = writeln!(text, "  next    ngrok http {}", address.port());
+    if let Some((path, _)) = hooks.last() {
+        let _ = writeln!(text, "  try     {annex} send --to http://{address}{path}{argument}");
+    }
+    text
+}

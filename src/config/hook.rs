@@ -1,0 +1,86 @@
+//! `[[hook]]`: a path, its secrets, its steps.
+
+use std::collections::HashMap;
+
+use toml::Spanned;
+
+use crate::signature::LegacySha1;
+use crate::webhook::{HookLimits, HookSettings};
+
+use super::document::{Document, Place, Section};
+use super::secrets::{self, Environment};
+use super::steps;
+
+/// All hooks; two that share a path or a name are noted.
+pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
+    let sections = root.sections("hook");
+    if sections.is_empty() {
+        root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
+    }
+    let (mut paths, mut names) = (HashMap::new(), HashMap::new());
+    sections
+        .into_iter()
+        .filter_map(|section| {
+            let document = section.document();
+            let path = section.required_text("path", "\"/invoice-checks\"");
+            let name = section.text("name");
+            for (key, text, seen) in [("path", &path, &mut paths), ("name", &name, &mut names)] {
+                if let Some(text) = text {
+                    note_second(document, key, text, seen);
+                }
+            }
+            read(section, path.as_ref(), name.as_ref(), environment)
+        })
+        .collect()
+}
+
+fn note_second<'t>(document: &Document, key: &str, text: &Spanned<&'t str>, seen: &mut HashMap<&'t str, Place>) {
+    if seen.insert(text.get_ref(), text.span()).is_some() {
+        document.note(text.span(), format!("two hooks have the {key} `{}`", text.get_ref()), Some("give each its own"));
+    }
+}
+
+fn read(
+    section: Section<'_>,
+    path: Option<&Spanned<&str>>,
+    name: Option<&Spanned<&str>>,
+    environment: Environment<'_>,
+) -> Option<HookSettings> {
+    let document = section.document();
+    if let Some(path) = path {
+        check_path(document, path);
+    }
+    if !section.has("secrets") {
+        section.wrong("this hook has no `secrets`", "write `secrets = [\"credential:rossum-secret\"]`, and set the same one in Rossum");
+    }
+    let secrets = secrets::read(&section, "secrets", environment);
+    let legacy = match section.boolean("allow_sha1") {
+        Some(true) => LegacySha1::Allowed,
+        _ => LegacySha1::Refused,
+    };
+    let defaults = HookLimits::default();
+    let limits = HookLimits {
+        timeout: section.duration("timeout").unwrap_or(defaults.timeout),
+        in_flight: section.count("max_in_flight").unwrap_or(defaults.in_flight),
+        body: section.bytes("max_body").unwrap_or(defaults.body),
+    };
+    let stages = steps::read_all(&section);
+    section.finish();
+    let path = path?.get_ref();
+    let name = name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
+    Some(HookSettings { name, path: (*path).to_owned(), secrets, legacy, limits, stages })
+}
+
+fn check_path(document: &Document, path: &Spanned<&str>) {
+    let text = path.get_ref();
+    let clean = |c: char| c.is_ascii_graphic() && !"?#\"<>\\^`{|}".contains(c);
+    if !text.starts_with('/') || !text.chars().all(clean) {
+        document.note(
+            path.span(),
+            format!("`{text}` is no path"),
+            Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice-checks\"`"),
+        );
+    } else if text.starts_with("/.well-known/acme-challenge/") {
+        document.note(path.span(), "this path belongs to the certificate authority", Some("choose another"));
+    }
+}

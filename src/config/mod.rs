@@ -1,0 +1,66 @@
+//! `annex.toml` → the other rooms' own settings, typed and checked. Only this room knows that TOML exists.
+//!
+//! Reading never stops at the first mistake: [`load`] returns all of them, each with its line and what to write
+//! instead. `annex check` is this and nothing else, so what it accepts starts.
+
+mod document;
+mod hook;
+mod mistake;
+mod secrets;
+mod server;
+mod steps;
+mod units;
+
+use std::path::Path;
+
+use crate::webhook::HookSettings;
+
+pub use mistake::{Mistake, Mistakes};
+pub use secrets::Environment;
+pub use server::ServerSettings;
+
+/// The configuration that is built in: Rossum's samples as hooks.
+pub const SAMPLE: &str = include_str!("../../config/sample.toml");
+/// How the built-in configuration is named in messages.
+pub const SAMPLE_NAME: &str = "config/sample.toml (built in)";
+
+/// What a configuration is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// HTTPS with a certificate, which must be configured.
+    Serve,
+    /// Plain HTTP: certificate and listeners are not needed.
+    DevHttp,
+}
+
+pub struct Config {
+    pub server: ServerSettings,
+    pub hooks: Vec<HookSettings>,
+}
+
+/// Reads a configuration file, or reports every mistake in it.
+pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = (error.kind() == std::io::ErrorKind::NotFound)
+            .then(|| "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned());
+        let what = format!("cannot read the configuration: {error}");
+        Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
+    })?;
+    read(path, text, purpose, environment)
+}
+
+/// Reads the text of a configuration; relative paths in it start at `path`'s folder.
+pub fn read(path: &Path, text: String, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
+    let document = document::Document::new(path, text);
+    let config = document.parse().map(|table| {
+        let root = document.root(&table);
+        let server = server::read(&root, purpose == Purpose::Serve, environment);
+        let hooks = hook::read_all(&root, environment);
+        root.finish();
+        Config { server, hooks }
+    });
+    match (config, document.into_mistakes()) {
+        (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+        (_, mistakes) => Err(Mistakes(mistakes)),
+    }
+}

@@ -1,0 +1,60 @@
+//! Where secrets come from: `env:NAME`, `file:PATH`, `credential:NAME` (systemd's `LoadCredential`). Never the
+//! configuration file itself.
+
+use std::path::Path;
+
+use toml::Spanned;
+
+use crate::secret::Secret;
+
+use super::document::Section;
+
+/// The process's environment, or a test's.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads every secret that `key` names; those that cannot be read are noted.
+pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
+    let sources = section.texts(key).unwrap_or_default();
+    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
+}
+
+fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environment<'_>) -> Option<Secret> {
+    let document = section.document();
+    let (kind, name) = source.get_ref().split_once(':').unwrap_or(("", ""));
+    let read = match kind {
+        "env" => environment(name)
+            .map(|value| Secret::new(value.into_bytes()))
+            .ok_or_else(|| (format!("the environment has no {name}"), format!("start Annex with {name}=… set"))),
+        "file" => read_file(&document.resolve(name)),
+        "credential" => match environment("CREDENTIALS_DIRECTORY") {
+            Some(folder) => read_file(&Path::new(&folder).join(name)),
+            None => Err((
+                format!("there is no credential {name}: systemd passed none"),
+                format!("add `LoadCredential={name}:/etc/annex/{name}` to the service"),
+            )),
+        },
+        _ => Err((
+            "a secret must not stand in the configuration".to_owned(),
+            "write `env:NAME`, `file:PATH` or `credential:NAME`".to_owned(),
+        )),
+    };
+    match read {
+        Ok(secret) if secret.is_empty() => {
+            let hint = "make one with `annex secret new`";
+            document.note(source.span(), format!("the secret {} is empty", source.get_ref()), Some(hint));
+            None
+        }
+        Ok(secret) => Some(secret),
+        Err((what, hint)) => {
+            document.note(source.span(), what, Some(hint));
+            None
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Secret, (String, String)> {
+    let bytes = zeroize::Zeroizing::new(std::fs::read(path).map_err(|error| {
+        (format!("cannot read the secret {}: {error}", path.display()), format!("make it: annex secret new > {}", path.display()))
+    })?);
+    Ok(Secret::new(bytes.trim_ascii_end()))
+}

@@ -1,0 +1,38 @@
+//! Annex: a self-contained HTTPS server that runs Rossum extensions.
+//!
+//! A body's way through the house is a chain of types, each made by one function in one file, and the only way to
+//! the next:
+//!
+//! ```text
+//! TcpStream ─► TlsStream ─► Request ─► VerifiedBody ─► Delivery ─► Answer ─► Response
+//!  server       tls          server     signature       steps       steps     webhook
+//!  listener     acceptor     connection verifier        delivery    (each)    reply
+//! ```
+//!
+//! | room | owns |
+//! |---|---|
+//! | [`cli`] | words on the terminal, exit codes; a file for each subcommand |
+//! | [`app`] | assembly: the one file that knows every room |
+//! | [`config`] | annex.toml → the rooms' own settings; every mistake with its line |
+//! | [`server`] | sockets, deadlines, HTTP versions, the drain |
+//! | [`tls`] | certificates from first order to last day; the handshake |
+//! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
+//! | [`steps`] | what a hook does: each step a file |
+//! | [`signature`] | the proof that a body comes from Rossum |
+//! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
+//! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log |
+//!
+//! Who may import whom is checked by a test, `tests/it/house.rs`.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod rossum;
+pub mod secret;
+pub mod server;
+pub mod signature;
+pub mod steps;
+pub mod telemetry;
+pub mod tls;
+pub mod webhook;

@@ -1,0 +1,163 @@
+//! The annotation tree as a flat list (API reference: "Annotation data").
+//!
+//! Nodes stand in document order, each with its parent and the end of its subtree; an index leads from a
+//! schema id to its first node, and each node to the next with the same schema id. Nothing edits the list.
+
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+use rust_decimal::Decimal;
+
+use super::id::Id;
+
+/// A node's place in its annotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeRef(pub(super) u32);
+
+impl NodeRef {
+    /// Larger than any real place: "no node".
+    pub(super) const NONE: Self = Self(u32::MAX);
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    fn some(self) -> Option<Self> {
+        (self != Self::NONE).then_some(self)
+    }
+}
+
+/// What a node is. A node with children is no datapoint, whatever its `category` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Category {
+    Section,
+    Multivalue,
+    Tuple,
+    Datapoint,
+}
+
+/// `content.normalized_value`: an ISO date or a number as JSON writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Normalized<'a> {
+    /// The key was not sent: a bare payload, as Rossum's samples are tested with.
+    Absent,
+    /// Sent without a value (`null`, empty, or the text "None" that some recorded payloads have).
+    Empty,
+    Text(Cow<'a, str>),
+}
+
+/// A section, multivalue, tuple or datapoint.
+#[derive(Debug)]
+pub struct Node<'a> {
+    pub id: Id<'a>,
+    pub schema_id: Cow<'a, str>,
+    pub category: Category,
+    /// `content.value`: the text as the user sees it, empty where there is none.
+    pub value: Cow<'a, str>,
+    pub normalized: Normalized<'a>,
+    pub(super) parent: NodeRef,
+    pub(super) next_same: NodeRef,
+    /// One past the last node of this node's subtree.
+    pub(super) end: u32,
+}
+
+impl Node<'_> {
+    /// The value as an exact number, if it is one.
+    ///
+    /// `normalized_value` decides where it was sent; the displayed text only in bare payloads.
+    pub fn decimal(&self) -> Option<Decimal> {
+        match &self.normalized {
+            Normalized::Text(text) => parse_decimal(text),
+            Normalized::Absent => parse_decimal(&self.value),
+            Normalized::Empty => None,
+        }
+    }
+
+    /// The value as a date, if it is one.
+    pub fn date(&self) -> Option<jiff::civil::Date> {
+        match &self.normalized {
+            Normalized::Text(text) => text.trim().parse().ok(),
+            Normalized::Absent => self.value.trim().parse().ok(),
+            Normalized::Empty => None,
+        }
+    }
+}
+
+/// A number as JSON writes it: a point, no grouping, perhaps an exponent.
+pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
+    let text = text.trim();
+    Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
+}
+
+/// A document's extracted data.
+#[derive(Debug)]
+pub struct Annotation<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+    /// Schema id → first and last node, while nodes are linked through `next_same`.
+    index: HashMap<Cow<'a, str>, (NodeRef, NodeRef)>,
+}
+
+impl<'a> Annotation<'a> {
+    /// Links the nodes that the reader left in document order.
+    pub(super) fn new(mut nodes: Vec<Node<'a>>) -> Self {
+        let mut index: HashMap<Cow<'a, str>, (NodeRef, NodeRef)> = HashMap::with_capacity(64);
+        for place in 0..u32::try_from(nodes.len()).unwrap_or(u32::MAX) {
+            let here = NodeRef(place);
+            let Some(node) = nodes.get(here.index()) else { break };
+            if node.schema_id.is_empty() {
+                continue;
+            }
+            if let Some((_, last)) = index.get_mut(&*node.schema_id) {
+                let before = std::mem::replace(last, here);
+                nodes[before.index()].next_same = here;
+            } else {
+                index.insert(node.schema_id.clone(), (here, here));
+            }
+        }
+        Self { nodes, index }
+    }
+
+    pub fn node(&self, node: NodeRef) -> &Node<'a> {
+        &self.nodes[node.index()]
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The first node with this schema id, in document order.
+    pub fn first(&self, schema_id: &str) -> Option<NodeRef> {
+        self.index.get(schema_id).map(|(first, _)| *first)
+    }
+
+    /// All nodes with this schema id, in document order.
+    pub fn all(&self, schema_id: &str) -> impl Iterator<Item = NodeRef> + '_ {
+        std::iter::successors(self.first(schema_id), |node| self.next_same(*node))
+    }
+
+    /// The next node with the same schema id.
+    pub fn next_same(&self, node: NodeRef) -> Option<NodeRef> {
+        self.node(node).next_same.some()
+    }
+
+    pub fn parent(&self, node: NodeRef) -> Option<NodeRef> {
+        self.node(node).parent.some()
+    }
+
+    /// The row that a cell stands in: its tuple.
+    pub fn row(&self, node: NodeRef) -> Option<NodeRef> {
+        self.parent(node).filter(|parent| self.node(*parent).category == Category::Tuple)
+    }
+
+    /// The children of a node, in document order.
+    pub fn children(&self, node: NodeRef) -> impl Iterator<Item = NodeRef> + '_ {
+        let end = self.node(node).end;
+        let first = Some(node.0 + 1).filter(|at| *at < end);
+        std::iter::successors(first, move |at| Some(self.nodes[*at as usize].end).filter(|at| *at < end))
+            .map(NodeRef)
+    }
+}

@@ -1,0 +1,21 @@
+//! Rossum's own nouns: what it sends, what it wants back. Knows no other room of the house.
+//!
+//! A delivery's body is read once into a [`Payload`], whose [`Annotation`] is a flat list of nodes
+//! borrowed from the body. Nothing edits that list: changes go into a [`Journal`] laid over it, which
+//! every reader looks through and which, written out, is the answer's list of operations.
+
+mod annotation;
+mod content;
+mod event;
+mod id;
+mod journal;
+mod lenient;
+mod message;
+mod payload;
+
+pub use annotation::{Annotation, Category, Node, NodeRef, Normalized};
+pub use event::Event;
+pub use id::Id;
+pub use journal::{Change, EnumOption, Journal, SourcesPlace, Value};
+pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
+pub use payload::{File, Payload, PayloadError};

@@ -1,0 +1,215 @@
+//! One connection from its first request to its last, under our own deadlines.
+//!
+//! hyper alone lets a peer that says nothing after the handshake stay for ever on HTTP/2, and has no idle
+//! deadline there. A clock of our own watches both versions alike.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{pin, select};
+
+use crate::tls::Protocol;
+
+use super::Drain;
+use super::limits::{HTTP2_PING, HTTP2_STREAMS, LINGER, LINGER_BYTES, Limits};
+
+type Answer = Response<Full<Bytes>>;
+type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+/// Serves a connection until its peer, a deadline or the drain ends it.
+pub(super) async fn serve<IO, F, A>(io: IO, protocol: Protocol, limits: Limits, drain: &Drain, answer: F)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> A + Send + Unpin + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let activity = Arc::new(Activity::new());
+    let service = service_fn({
+        let activity = Arc::clone(&activity);
+        move |request| -> BoxedAnswer {
+            let under_way = activity.begin();
+            let answer = answer(request);
+            Box::pin(async move {
+                let answer = answer.await;
+                drop(under_way);
+                Ok(answer)
+            })
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let mut connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.idle)
+                .serve_connection(TokioIo::new(io), service);
+            if drive(&mut Http1(&mut connection), &activity, limits, drain).await == End::Closed {
+                linger(connection.into_parts().io.into_inner()).await;
+            }
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(HTTP2_STREAMS)
+                .keep_alive_interval(HTTP2_PING)
+                .keep_alive_timeout(HTTP2_PING)
+                .serve_connection(TokioIo::new(io), service);
+            pin!(connection);
+            drive(&mut Http2(connection), &activity, limits, drain).await;
+        }
+    }
+}
+
+/// What the two versions have in common.
+trait Connection {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()>;
+    /// Finish what is under way, take nothing new.
+    fn finish(&mut self);
+}
+
+struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(&'c mut http1::Connection<TokioIo<IO>, S>);
+
+impl<IO, S> Connection for Http1<'_, IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Unpin,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // How it ended does not matter: there is nobody left to tell.
+        self.0.poll_without_shutdown(context).map(drop)
+    }
+
+    fn finish(&mut self) {
+        Pin::new(&mut *self.0).graceful_shutdown();
+    }
+}
+
+struct Http2<'c, IO, S: hyper::service::HttpService<Incoming>>(
+    Pin<&'c mut http2::Connection<TokioIo<IO>, S, TokioExecutor>>,
+)
+where
+    IO: AsyncRead + AsyncWrite + Unpin;
+
+impl<IO, S> Connection for Http2<'_, IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context).map(drop)
+    }
+
+    fn finish(&mut self) {
+        self.0.as_mut().graceful_shutdown();
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// hyper is done with it.
+    Closed,
+    /// A deadline passed.
+    Dropped,
+}
+
+async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) -> End {
+    let mut deadline = activity.deadline(limits);
+    let mut finishing = false;
+    loop {
+        select! {
+            () = std::future::poll_fn(|context| connection.poll(context)) => return End::Closed,
+            () = drain.stopping(), if !finishing => {
+                finishing = true;
+                connection.finish();
+            }
+            () = sleep_until(deadline) => {
+                let now = Instant::now();
+                deadline = activity.deadline(limits);
+                if deadline <= now {
+                    return End::Dropped;
+                }
+            }
+        }
+    }
+}
+
+/// What happens on a connection: enough to tell silence from work.
+struct Activity {
+    start: Instant,
+    under_way: AtomicUsize,
+    requests: AtomicUsize,
+    /// Milliseconds from the start to the end of the last answer.
+    last_answer: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            under_way: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
+            last_answer: AtomicU64::new(0),
+        }
+    }
+
+    fn begin(self: &Arc<Self>) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// When the connection has to go, if nothing happens until then. Requests under way have the door's deadlines.
+    fn deadline(&self, limits: Limits) -> Instant {
+        if self.requests.load(Ordering::Relaxed) == 0 {
+            self.start + limits.first_request
+        } else if self.under_way.load(Ordering::Relaxed) > 0 {
+            Instant::now() + limits.idle
+        } else {
+            self.start + Duration::from_millis(self.last_answer.load(Ordering::Relaxed)) + limits.idle
+        }
+    }
+}
+
+struct UnderWay(Arc<Activity>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let now = u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.last_answer.store(now, Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Closes our side and throws away what the peer still sends: closing with unread bytes would reset the
+/// connection, and the peer might never see our answer.
+async fn linger(mut io: impl AsyncRead + AsyncWrite + Unpin) {
+    let discard = async {
+        io.shutdown().await?;
+        let mut rest = [0; 16_384];
+        let mut read = 0;
+        while read < LINGER_BYTES {
+            match io.read(&mut rest).await? {
+                0 => break,
+                length => read += length,
+            }
+        }
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(LINGER, discard).await; // a peer that is gone needs no farewell
+}

@@ -1,0 +1,40 @@
+//! What a connection may cost. Deadlines for bodies and steps are the door's.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at a time, over all listeners; more wait in the kernel's queue.
+    pub connections: usize,
+    /// For the TLS handshake.
+    pub handshake: Duration,
+    /// From the end of the handshake to the first whole request head. hyper has no such deadline for HTTP/2.
+    pub first_request: Duration,
+    /// Without a request under way; also the deadline for a later request's head.
+    pub idle: Duration,
+    /// For deliveries to finish once the server was told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4_096,
+            handshake: Duration::from_secs(10),
+            first_request: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// HTTP/2 streams at a time on one connection.
+pub(super) const HTTP2_STREAMS: u32 = 64;
+/// A silent HTTP/2 peer is pinged this often, and has as long to answer.
+pub(super) const HTTP2_PING: Duration = Duration::from_secs(20);
+/// After an answer to a body that was not read: how long and how much of it is thrown away, so that the caller
+/// sees the answer and not a reset connection.
+pub(super) const LINGER: Duration = Duration::from_secs(5);
+pub(super) const LINGER_BYTES: usize = 64 << 20;
+/// Pause after `accept` failed: out of descriptors, it would fail again at once.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,131 @@
+//! `use = "match"`: pairs a field's text with a list and fills an enum with what fits.
+//!
+//! The first record that fits becomes the enum's value, all that fit its options. In a table it works row by row.
+
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use crate::rossum::{Change, EnumOption, MessageType, SourcesPlace, Value};
+
+use super::rows::{each_place, field_at};
+use super::{Context, Step, StepError, StepFuture, Template};
+
+/// Built by the configuration from `[[hook.step]] use = "match"`.
+pub struct Matching {
+    /// The field whose text is looked up.
+    pub field: String,
+    /// The enum that is filled.
+    pub target: String,
+    pub compare: Compare,
+    pub normalize: Normalize,
+    pub records: Vec<Record>,
+    pub run: Run,
+    pub none: NothingFits,
+    pub validation_sources: Vec<String>,
+}
+
+/// When a record fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compare {
+    /// The texts are equal, once normalized.
+    Equal,
+    /// The field's text stands somewhere in the record's, once normalized.
+    Substring,
+}
+
+/// When to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// On `initialize`, and when the field itself was updated: a choice of the user's stays.
+    WhenChanged,
+    Always,
+}
+
+/// How texts are made comparable: these characters removed, upper and lower case alike.
+pub struct Normalize {
+    pub ignore: Option<Regex>,
+}
+
+impl Normalize {
+    pub fn apply(&self, text: &str) -> String {
+        let kept = self.ignore.as_ref().map_or(Cow::Borrowed(text), |ignore| ignore.replace_all(text, ""));
+        kept.to_lowercase()
+    }
+}
+
+pub struct Record {
+    pub option: EnumOption,
+    /// The text to compare with, normalized.
+    pub key: String,
+}
+
+/// What the enum gets, and what the person reads, when nothing fits.
+pub struct NothingFits {
+    pub option: EnumOption,
+    pub message: Option<(MessageType, Template)>,
+    /// The field that the message is shown at.
+    pub on: String,
+}
+
+impl Step for Matching {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(std::future::ready(self.look_up(context)))
+    }
+}
+
+impl Matching {
+    fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Context { delivery, answer, .. } = context;
+        let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
+        let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
+        each_place(annotation, [self.field.as_str()], |place| {
+            let Some(source) = place.nodes[0] else { return Ok(()) };
+            if !always && !delivery.is_updated(&annotation.node(source).id) {
+                return Ok(());
+            }
+            let target = field_at(annotation, place.row, &self.target)
+                .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
+            let text = answer.journal.value(annotation, source).into_owned();
+            let mut options = self.fitting(&text);
+            if options.is_empty() {
+                options.push(self.none.option.clone());
+                if let Some((kind, message)) = &self.none.message {
+                    let content = message.render(|name| {
+                        let node = field_at(annotation, place.row, name)?;
+                        Some(answer.journal.value(annotation, node).into_owned())
+                    });
+                    answer.show(*kind, field_at(annotation, place.row, &self.none.on), content);
+                }
+            }
+            answer.journal.record(
+                target,
+                Change {
+                    value: options.first().map(|option| option.value.clone()),
+                    options: Some(options),
+                    validation_sources: Some(self.validation_sources.clone()),
+                    sources_place: SourcesPlace::BesideContent,
+                },
+            );
+            Ok(())
+        })
+    }
+
+    /// The records that fit, in the list's order. An empty text fits nothing.
+    fn fitting(&self, text: &str) -> Vec<EnumOption> {
+        let key = self.normalize.apply(text);
+        let fits = |record: &&Record| match self.compare {
+            Compare::Equal => record.key == key,
+            Compare::Substring => record.key.contains(&key),
+        };
+        if key.is_empty() {
+            return Vec::new();
+        }
+        self.records.iter().filter(fits).map(|record| record.option.clone()).collect()
+    }
+}
+
+/// An option whose value may be a number.
+pub fn option(value: Value, label: impl Into<String>) -> EnumOption {
+    EnumOption { value, label: label.into() }
+}

@@ -1,0 +1,23 @@
+//! Steps: each turns a delivery into messages, operations and automation blockers.
+//!
+//! **To add a step**: write its file here (a settings type of its own, and [`Step`] for it); read its keys in
+//! a file of the same name under `config/steps/`; add one line to the list in `config/steps/mod.rs`. Nothing
+//! else changes: the door runs steps by their trait, and knows none of them.
+//!
+//! A step sees the delivery, the annotation with the journal of earlier steps' changes, the answer so far and a
+//! deadline; its settings hold whatever else it needs (lists, databases, clients). It never sees HTTP, sockets
+//! or signatures.
+
+mod answer;
+pub mod checks;
+mod delivery;
+pub mod matching;
+pub mod replace;
+mod rows;
+mod step;
+mod template;
+
+pub use answer::{Answer, Checkpoint};
+pub use delivery::Delivery;
+pub use step::{Context, OnError, Stage, Step, StepError, StepFuture};
+pub use template::{Template, TemplateError};

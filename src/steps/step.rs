@@ -1,0 +1,79 @@
+//! The seam where a step plugs in.
+
+use std::pin::Pin;
+use std::time::Instant;
+
+use crate::rossum::Event;
+
+use super::{Answer, Delivery};
+
+/// One thing that a hook does with a delivery. Built once at load, run for many deliveries at a time.
+pub trait Step: Send + Sync {
+    /// The events that it acts on (`annotation_content`, or pairs such as `annotation_content.export`)
+    /// where the configuration names none.
+    fn events(&self) -> &'static [&'static str] {
+        &["annotation_content"]
+    }
+
+    /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
+}
+
+/// What a step works with.
+pub struct Context<'c> {
+    pub delivery: &'c Delivery<'c>,
+    /// What the steps before it left; also the way to read a datapoint as they left it.
+    pub answer: &'c mut Answer,
+    /// When the person at the screen has waited long enough: give up on neighbours before it.
+    pub deadline: Instant,
+}
+
+/// A step that waits for nothing returns [`std::future::ready`] in a box.
+pub type StepFuture<'c> = Pin<Box<dyn Future<Output = Result<(), StepError>> + Send + 'c>>;
+
+/// Why a step could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct StepError {
+    /// For the person at Rossum's screen, without HTML.
+    pub message: String,
+    /// For the log. Quotes no data of the document.
+    pub cause: String,
+}
+
+impl StepError {
+    /// A mistake in the step's configuration that only a document can show.
+    pub fn configuration(cause: impl Into<String>) -> Self {
+        let cause = cause.into();
+        Self { message: format!("This extension is not set up for this document: {cause}."), cause }
+    }
+}
+
+/// What becomes of a hook's later steps when one fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// They run; the failure is a message beside theirs.
+    #[default]
+    Continue,
+    /// They do not run.
+    Stop,
+}
+
+/// A step in its place in a hook.
+pub struct Stage {
+    /// The step's name in messages to the operator: its own, or its kind and number.
+    pub name: String,
+    pub step: Box<dyn Step>,
+    /// The events that the configuration names instead of the step's own.
+    pub events: Option<Vec<String>>,
+    pub on_error: OnError,
+}
+
+impl Stage {
+    pub fn wants(&self, event: &Event<'_>) -> bool {
+        match &self.events {
+            Some(patterns) => patterns.iter().any(|pattern| event.matches(pattern)),
+            None => self.step.events().iter().any(|pattern| event.matches(pattern)),
+        }
+    }
+}

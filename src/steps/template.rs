@@ -1,0 +1,93 @@
+//! Message texts with `{placeholders}`, parsed at load.
+//!
+//! The text is the configuration's own and may hold HTML; what a placeholder puts in is escaped.
+
+use crate::rossum::escape_html;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Placeholder(String),
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    #[error("a `{{` without its `}}`; write `{{{{` for a brace in the text")]
+    Unclosed,
+    #[error("`{{{0}}}` is no placeholder: write a schema id between the braces, or `{{{{` for a brace in the text")]
+    BadName(String),
+}
+
+impl Template {
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let from = &rest[at..];
+            if let Some(after) = from.strip_prefix("{{") {
+                literal.push('{');
+                rest = after;
+            } else if let Some(after) = from.strip_prefix("}}") {
+                literal.push('}');
+                rest = after;
+            } else if let Some(after) = from.strip_prefix('}') {
+                literal.push('}');
+                rest = after;
+            } else {
+                let end = from.find('}').ok_or(TemplateError::Unclosed)?;
+                let name = from[1..end].trim();
+                if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+                    return Err(TemplateError::BadName(from[1..end].to_owned()));
+                }
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                parts.push(Part::Placeholder(name.to_owned()));
+                rest = &from[end + 1..];
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        Ok(Self { parts })
+    }
+
+    /// The text with each placeholder's value; one that has none is put in as nothing.
+    pub fn render(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Placeholder(name) => text.push_str(&escape_html(&value(name).unwrap_or_default())),
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn puts_values_in_escaped() {
+        let template = Template::parse("<b>{ name }</b> {{x}} {missing}!").unwrap();
+        let text = template.render(|name| (name == "name").then(|| "A&B".to_owned()));
+        assert_eq!(text, "<b>A&amp;B</b> {x} !");
+    }
+
+    #[test]
+    fn refuses_what_is_no_placeholder() {
+        assert_eq!(Template::parse("total {"), Err(TemplateError::Unclosed));
+        assert_eq!(Template::parse("{a b}"), Err(TemplateError::BadName("a b".to_owned())));
+        assert_eq!(Template::parse("{}"), Err(TemplateError::BadName(String::new())));
+    }
+}

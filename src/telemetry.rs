@@ -1,0 +1,94 @@
+//! The log: one line an event, readable on a terminal, without a time of its own where the journal has one.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+
+use jiff::{Timestamp, tz::TimeZone};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Sends all log lines to standard output. A second call changes nothing.
+pub fn start(level: LevelFilter) {
+    let lines = Lines {
+        zone: TimeZone::system(),
+        // systemd sets it where standard output is the journal, which has times and levels of its own.
+        journal: std::env::var_os("JOURNAL_STREAM").is_some(),
+        colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+    };
+    let _ = tracing_subscriber::fmt().event_format(lines).with_max_level(level).with_writer(io::stdout).try_init();
+}
+
+struct Lines {
+    zone: TimeZone,
+    journal: bool,
+    colours: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let level = *event.metadata().level();
+        if self.journal {
+            out.write_str(syslog_prefix(level))?;
+        } else {
+            let now = Timestamp::now().to_zoned_datetime(self.zone.clone());
+            write!(out, "{:02}:{:02}:{:02}.{:03} ", now.hour(), now.minute(), now.second(), now.millisecond())?;
+        }
+        let (on, off) = if self.colours { (colour(level), "\u{1b}[0m") } else { ("", "") };
+        out.write_str(on)?;
+        match level {
+            Level::ERROR => out.write_str("error: ")?,
+            Level::WARN => out.write_str("warning: ")?,
+            _ => {}
+        }
+        let mut line = Line { text: String::new(), fields: String::new() };
+        event.record(&mut line);
+        writeln!(out, "{}{}{off}", line.text, line.fields)
+    }
+}
+
+/// The journal's own way to tell levels (sd-daemon(3)).
+fn syslog_prefix(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        _ => "<7>",
+    }
+}
+
+fn colour(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "\u{1b}[31m",
+        Level::WARN => "\u{1b}[33m",
+        Level::INFO => "",
+        _ => "\u{1b}[2m",
+    }
+}
+
+struct Line {
+    text: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        use fmt::Write as _;
+        if field.name() == "message" {
+            let _ = write!(self.text, "{value:?}"); // writing to a String cannot fail
+        } else {
+            let _ = write!(self.fields, " {}={value:?}", field.name());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}

@@ -1,0 +1,69 @@
+//! The TLS handshake: a CA's TLS-ALPN-01 question is answered, everyone else gets a stream.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::version::{TLS12, TLS13};
+use rustls_acme::acme::ACME_TLS_ALPN_NAME;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::{Challenges, Served};
+
+/// The protocol that ALPN chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// How a handshake ended.
+pub enum Handshake {
+    Stream(Box<TlsStream<TcpStream>>, Protocol),
+    /// It was the CA, and it has its answer.
+    ChallengeAnswered,
+}
+
+/// Makes TLS streams of connections.
+#[derive(Clone)]
+pub struct Acceptor {
+    config: Arc<ServerConfig>,
+    challenge: Arc<ServerConfig>,
+}
+
+impl Acceptor {
+    pub fn new(served: Arc<Served>, challenges: Arc<Challenges>) -> Result<Self, rustls::Error> {
+        let builder = || {
+            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_protocol_versions(&[&TLS13, &TLS12])
+                .map(|builder| builder.with_no_client_auth())
+        };
+        let mut config = builder()?.with_cert_resolver(served);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Without a ticketer rustls keeps 256 sessions for all clients together; keys rotate every 6 hours.
+        config.ticketer = aws_lc_rs::Ticketer::new()?;
+        let mut challenge = builder()?.with_cert_resolver(challenges);
+        challenge.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];
+        Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge) })
+    }
+
+    /// The caller bounds the time.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<Handshake> {
+        let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+        if rustls_acme::is_tls_alpn_challenge(&start.client_hello()) {
+            let mut answered = start.into_stream(Arc::clone(&self.challenge)).await?;
+            answered.shutdown().await?;
+            return Ok(Handshake::ChallengeAnswered);
+        }
+        let stream = start.into_stream(Arc::clone(&self.config)).await?;
+        let protocol = match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        Ok(Handshake::Stream(Box::new(stream), protocol))
+    }
+}

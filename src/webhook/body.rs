@@ -1,0 +1,141 @@
+//! The body: bounded by declared and by real length, by a minimum rate, and by the memory that all bodies
+//! together may take. The HMAC runs while it arrives. Complete and verified, or there is none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout_at};
+
+use crate::signature::{VerifiedBody, Verifier};
+
+use super::refusal::Refusal;
+
+/// The first buffer for a body of unknown length, and the most that a declared length gets in advance.
+const FIRST_BUFFER: usize = 1 << 20;
+
+#[derive(Debug, Clone, Copy)]
+pub struct DoorLimits {
+    /// How long a body may take whatever its rate.
+    pub body_grace: Duration,
+    /// After that: bytes a second on average since the start.
+    pub body_rate: usize,
+    /// Bytes that all bodies under way may take together.
+    pub body_memory: usize,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self { body_grace: Duration::from_secs(5), body_rate: 16_384, body_memory: 256 << 20 }
+    }
+}
+
+/// The memory that bodies take at the moment.
+#[derive(Debug, Clone)]
+pub struct BodyMemory {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl BodyMemory {
+    pub fn new(limit: usize) -> Self {
+        Self { used: Arc::default(), limit }
+    }
+
+    fn share(&self) -> Share {
+        Share { memory: self.clone(), bytes: 0 }
+    }
+}
+
+/// One body's part of it, given back on drop.
+pub(super) struct Share {
+    memory: BodyMemory,
+    bytes: usize,
+}
+
+impl Share {
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let before = self.memory.used.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before + bytes > self.memory.limit { Err(Refusal::Overloaded("bodies take all the memory they may")) } else { Ok(()) }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.memory.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body to its end and checks its signature.
+pub(super) async fn read(
+    mut body: Incoming,
+    mut verifier: Verifier<'_>,
+    largest: usize,
+    memory: &BodyMemory,
+    limits: &DoorLimits,
+) -> Result<(VerifiedBody, Share), Refusal> {
+    let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if declared.is_some_and(|declared| declared > largest) {
+        return Err(Refusal::TooLarge { limit: largest });
+    }
+    let start = Instant::now();
+    let mut share = memory.share();
+    let mut whole = Joined::Nothing { expected: declared.unwrap_or(0).min(FIRST_BUFFER) };
+    let mut length = 0_usize;
+    loop {
+        let allowed = limits.body_grace.max(Duration::from_secs_f64(length as f64 / limits.body_rate as f64));
+        let frame = match timeout_at(start + allowed + Duration::from_millis(1), body.frame()).await {
+            Err(_) => return Err(Refusal::TooSlow),
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(Refusal::Truncated),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue }; // trailers mean nothing here
+        length += data.len();
+        if length > largest {
+            return Err(Refusal::TooLarge { limit: largest });
+        }
+        share.grow(data.len())?;
+        verifier.update(&data);
+        whole.push(data);
+    }
+    let verified = verifier.finish(whole.into_bytes()).map_err(Refusal::Forged)?;
+    Ok((verified, share))
+}
+
+/// Frames joined; a body of one frame is not copied.
+enum Joined {
+    Nothing { expected: usize },
+    One(Bytes, usize),
+    Many(BytesMut),
+}
+
+impl Joined {
+    fn push(&mut self, data: Bytes) {
+        *self = match std::mem::replace(self, Self::Nothing { expected: 0 }) {
+            Self::Nothing { expected } => Self::One(data, expected),
+            Self::One(first, expected) => {
+                let mut buffer = BytesMut::with_capacity(expected.max(first.len() + data.len()));
+                buffer.extend_from_slice(&first);
+                buffer.extend_from_slice(&data);
+                Self::Many(buffer)
+            }
+            Self::Many(mut buffer) => {
+                buffer.extend_from_slice(&data);
+                Self::Many(buffer)
+            }
+        };
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Nothing { .. } => Bytes::new(),
+            Self::One(bytes, _) => bytes,
+            Self::Many(buffer) => buffer.freeze(),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! One readable line for each request: hook, event.action, annotation, verdict, messages and operations by count,
+//! status, duration. (The time stands before it, put there by the log.)
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hyper::StatusCode;
+
+use crate::clock;
+use crate::signature::Algorithm;
+
+use super::dispatch::Facts;
+use super::refusal::Refusal;
+
+/// Longest part of a text from outside that a line quotes.
+const QUOTED: usize = 80;
+
+pub(super) struct LogLine<'l> {
+    pub(super) target: Target<'l>,
+    pub(super) verdict: Verdict<'l>,
+    pub(super) facts: Facts,
+    pub(super) status: StatusCode,
+    pub(super) took: Duration,
+    pub(super) from: IpAddr,
+}
+
+pub(super) enum Target<'l> {
+    Hook(&'l str),
+    /// No hook there: method and path as they came.
+    Other { method: &'l str, path: &'l str },
+}
+
+pub(super) enum Verdict<'l> {
+    Verified { algorithm: Algorithm, secret: usize, problem: Option<&'l Refusal> },
+    Refused(&'l Refusal),
+    /// The front page.
+    NotNeeded,
+}
+
+impl fmt::Display for LogLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Hook(name) => f.write_str(name)?,
+            Target::Other { method, path } => write!(f, "{} {}", quoted(method), quoted(path))?,
+        }
+        if !self.facts.event.is_empty() {
+            write!(f, " {} annotation {}", quoted(&self.facts.event), quoted(&self.facts.annotation))?;
+        }
+        match &self.verdict {
+            Verdict::Verified { algorithm, secret, problem } => {
+                f.write_str(match algorithm {
+                    Algorithm::Sha256 => " verified",
+                    Algorithm::Sha1 => " verified (sha1)",
+                })?;
+                if *secret > 0 {
+                    write!(f, " (secret {})", secret + 1)?;
+                }
+                match problem {
+                    Some(problem) => write!(f, " failed: {problem}")?,
+                    None => write!(f, " {} {}", count(self.facts.messages, "message"), count(self.facts.operations, "operation"))?,
+                }
+            }
+            Verdict::Refused(why) => write!(f, " refused: {why}; from {}", self.from)?,
+            Verdict::NotNeeded => {}
+        }
+        if let Some(note) = self.facts.note {
+            write!(f, " ({note})")?;
+        }
+        write!(f, " {} {}", self.status.as_u16(), precise(self.took))?;
+        match &self.facts.request_id {
+            Some(id) => write!(f, " request {}", quoted(id)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A text from outside: short, and without control characters that could forge a line.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+fn precise(took: Duration) -> String {
+    match took.as_micros() {
+        us if us < 10_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
+        _ => clock::display_span(took),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_happened_and_cannot_be_forged() {
+        let facts = Facts { event: "annotation_content.updated\nfake".into(), annotation: "314521".into(), messages: 2, operations: 1, ..Facts::default() };
+        let line = LogLine {
+            target: Target::Hook("checks"),
+            verdict: Verdict::Verified { algorithm: Algorithm::Sha256, secret: 1, problem: None },
+            facts,
+            status: StatusCode::OK,
+            took: Duration::from_micros(1240),
+            from: IpAddr::from([127, 0, 0, 1]),
+        };
+        assert_eq!(
+            line.to_string(),
+            "checks annotation_content.updated?fake annotation 314521 verified (secret 2) 2 messages 1 operation 200 1.2 ms"
+        );
+    }
+}

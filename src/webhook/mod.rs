@@ -1,0 +1,19 @@
+//! The door: from a request to the answer that Rossum gets.
+//!
+//!     route → signature header → body (bounded, HMAC running) → VerifiedBody → Delivery → steps → reply
+//!
+//! Each arrow is one function; a refusal can end the way at any of them. Knows HTTP and Rossum's answers, but not
+//! how a step works.
+
+mod body;
+mod dispatch;
+mod door;
+mod front_page;
+mod hook;
+mod log_line;
+mod refusal;
+mod reply;
+
+pub use body::{BodyMemory, DoorLimits};
+pub use door::{Caller, Door};
+pub use hook::{HookLimits, HookSettings};

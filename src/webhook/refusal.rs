@@ -1,0 +1,91 @@
+//! Why a request gets no answer of steps, and what its caller is told instead.
+//!
+//! Rossum retries 408, 429, 500, 502, 503 and 504 and takes every other status as final, so a status here also
+//! says whether trying again can help. The body is a message that Rossum shows to the person at the screen; the
+//! cause, and anything that would help a forger, goes to the log only.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+use crate::rossum::PayloadError;
+use crate::signature::Forged;
+
+/// Seconds after which an overloaded server asks to be called again.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("no hook at this path")]
+    NoHook,
+    #[error("method not allowed")]
+    Method { allow: &'static str },
+    #[error("{0}")]
+    Forged(Forged),
+    #[error("body larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("body too slow")]
+    TooSlow,
+    #[error("body ended early")]
+    Truncated,
+    #[error("overloaded: {0}")]
+    Overloaded(&'static str),
+    #[error("{0}")]
+    Payload(PayloadError),
+    #[error("the steps ran out of time")]
+    OutOfTime,
+    #[error("a step panicked")]
+    Panicked,
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoHook => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Forged(_) => StatusCode::UNAUTHORIZED,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
+            Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What the person at the screen reads.
+    fn for_people(&self, request_id: Option<&str>) -> String {
+        let text = match self {
+            Self::NoHook => "There is no extension at this address. Please ask your administrator to check the hook's URL.".to_owned(),
+            Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),
+            Self::Forged(_) => "The extension could not verify that this call comes from Rossum. Please ask your administrator to compare the hook's secret on both sides.".to_owned(),
+            Self::TooLarge { limit } => format!("This document's data is larger than the {} MB that the extension takes.", limit / 1_000_000),
+            Self::TooSlow => "The extension received this document's data too slowly. Please try again.".to_owned(),
+            Self::Truncated => "The extension received only a part of this document's data. Please try again.".to_owned(),
+            Self::Overloaded(_) => "The extension is busy. Please try again in a moment.".to_owned(),
+            Self::Payload(error) => format!("The extension could not read this document's data: {error}."),
+            Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
+            Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
+        };
+        request_id.map_or_else(|| text.clone(), |id| format!("{text} (request {})", crate::rossum::escape_html(id)))
+    }
+
+    pub(super) fn response(&self, request_id: Option<&str>) -> Response<Full<Bytes>> {
+        let body = serde_json::json!({"messages": [{"type": "error", "content": self.for_people(request_id)}]});
+        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            Self::Method { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::Overloaded(_) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+            _ => {}
+        }
+        response
+    }
+}

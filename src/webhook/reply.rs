@@ -1,0 +1,117 @@
+//! The answer as Rossum reads it: three lists (API reference: "Annotation content event response format"), or,
+//! for mails and uploads, the files that stay as they are.
+
+use bytes::Bytes;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use crate::rossum::{Annotation, Id, MessageType, NodeRef, Payload};
+use crate::steps::Answer;
+
+const EMPTY: &[u8] = br#"{"messages":[],"operations":[],"automation_blockers":[]}"#;
+
+/// The body of a 200.
+pub(super) fn write(payload: &Payload<'_>, answer: &Answer) -> Bytes {
+    if answer.messages().is_empty() && answer.journal.is_empty() && answer.automation_blockers().is_empty() {
+        return match (&*payload.event.event, &*payload.event.action) {
+            ("email", "received") => json(&Files { files: payload.files.iter().map(MailFile::new).collect() }),
+            ("upload", "created") => json(&Files { files: payload.files.iter().map(UploadFile::new).collect() }),
+            _ => Bytes::from_static(EMPTY),
+        };
+    }
+    let tree = payload.annotation.as_ref();
+    json(&Lists {
+        messages: Messages { answer, tree },
+        operations: answer.journal.operations(tree),
+        automation_blockers: Blockers { answer, tree },
+    })
+}
+
+fn json(value: &impl Serialize) -> Bytes {
+    // Writing these types to memory cannot fail: their keys are texts.
+    serde_json::to_vec(value).map_or_else(|_| Bytes::from_static(EMPTY), Bytes::from)
+}
+
+#[derive(Serialize)]
+struct Lists<M, O, B> {
+    messages: M,
+    operations: O,
+    automation_blockers: B,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a Id<'a>>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<MessageType>,
+    content: &'a str,
+}
+
+fn id_of<'a>(tree: Option<&'a Annotation<'a>>, on: Option<NodeRef>) -> Option<&'a Id<'a>> {
+    tree.zip(on).map(|(tree, on)| &tree.node(on).id).filter(|id| !id.is_missing())
+}
+
+struct Messages<'a> {
+    answer: &'a Answer,
+    tree: Option<&'a Annotation<'a>>,
+}
+
+impl Serialize for Messages<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let messages = self.answer.messages();
+        let mut list = serializer.serialize_seq(Some(messages.len()))?;
+        for message in messages {
+            let id = id_of(self.tree, message.on);
+            list.serialize_element(&Entry { id, kind: Some(message.kind), content: &message.content })?;
+        }
+        list.end()
+    }
+}
+
+struct Blockers<'a> {
+    answer: &'a Answer,
+    tree: Option<&'a Annotation<'a>>,
+}
+
+impl Serialize for Blockers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let blockers = self.answer.automation_blockers();
+        let mut list = serializer.serialize_seq(Some(blockers.len()))?;
+        for blocker in blockers {
+            let id = id_of(self.tree, blocker.on);
+            list.serialize_element(&Entry { id, kind: None, content: &blocker.content })?;
+        }
+        list.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Files<F> {
+    files: Vec<F>,
+}
+
+/// Only files listed are imported, so an answer that changes nothing names each of them.
+#[derive(Serialize)]
+struct MailFile<'a> {
+    id: &'a Id<'a>,
+}
+
+impl<'a> MailFile<'a> {
+    fn new(file: &'a crate::rossum::File<'a>) -> Self {
+        Self { id: &file.id }
+    }
+}
+
+#[derive(Serialize)]
+struct UploadFile<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<&'a str>,
+    prevent_importing: bool,
+}
+
+impl<'a> UploadFile<'a> {
+    fn new(file: &'a crate::rossum::File<'a>) -> Self {
+        Self { document: file.document.as_deref(), prevent_importing: file.prevent_importing }
+    }
+}
