@@ -23,7 +23,7 @@ impl Secret {
     pub fn generate() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0_u8; NEW_SECRET_BYTES]);
         getrandom::fill(&mut *bytes)?;
-        Ok(Self::new(hex::encode(&*bytes).into_bytes()))
+        Ok(Self::new(hex::encode(*bytes).into_bytes()))
     }
 
     /// The secret itself, for the HMAC or for the one person who asked for it.

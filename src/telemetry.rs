@@ -19,7 +19,11 @@ pub fn start(level: LevelFilter) {
         journal: std::env::var_os("JOURNAL_STREAM").is_some(),
         colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let _ = tracing_subscriber::fmt().event_format(lines).with_max_level(level).with_writer(io::stdout).try_init();
+    let _ = tracing_subscriber::fmt()
+        .event_format(lines)
+        .with_max_level(level)
+        .with_writer(io::stdout)
+        .try_init();
 }
 
 struct Lines {
@@ -39,16 +43,30 @@ where
             out.write_str(syslog_prefix(level))?;
         } else {
             let now = Timestamp::now().to_zoned_datetime(self.zone.clone());
-            write!(out, "{:02}:{:02}:{:02}.{:03} ", now.hour(), now.minute(), now.second(), now.millisecond())?;
+            write!(
+                out,
+                "{:02}:{:02}:{:02}.{:03} ",
+                now.hour(),
+                now.minute(),
+                now.second(),
+                now.millisecond()
+            )?;
         }
-        let (on, off) = if self.colours { (colour(level), "\u{1b}[0m") } else { ("", "") };
+        let (on, off) = if self.colours {
+            (colour(level), "\u{1b}[0m")
+        } else {
+            ("", "")
+        };
         out.write_str(on)?;
         match level {
             Level::ERROR => out.write_str("error: ")?,
             Level::WARN => out.write_str("warning: ")?,
             _ => {}
         }
-        let mut line = Line { text: String::new(), fields: String::new() };
+        let mut line = Line {
+            text: String::new(),
+            fields: String::new(),
+        };
         event.record(&mut line);
         writeln!(out, "{}{}{off}", line.text, line.fields)
     }

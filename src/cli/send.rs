@@ -18,6 +18,8 @@ use super::exit::{Failure, print};
 /// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
 const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
 
+const SECRET_HELP: &str = "The hook's secret: itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; without one, nothing is signed]";
+
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The payload, `-` for standard input [default: a sample that is built in]
@@ -25,14 +27,18 @@ pub(super) struct Arguments {
     /// The hook's URL
     #[arg(long, value_name = "URL")]
     to: String,
-    /// The hook's secret: itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; without one, nothing is signed]
-    #[arg(long, value_name = "SECRET")]
+    /// The hook's secret
+    #[arg(long, value_name = "SECRET", help = SECRET_HELP)]
     secret: Option<String>,
     /// Sign with the legacy SHA-1 header
     #[arg(long)]
     sha1: bool,
-    /// Send it as another event: annotation_content.initialize
-    #[arg(long, value_name = "EVENT.ACTION")]
+    /// Send it as another event
+    #[arg(
+        long,
+        value_name = "EVENT.ACTION",
+        help = "Send it as another event: annotation_content.initialize"
+    )]
     event: Option<String>,
     /// Send it so many times on one connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -47,9 +53,15 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let body = payload(arguments.file.as_deref(), arguments.event.as_deref())?;
-    let algorithm = if arguments.sha1 { Algorithm::Sha1 } else { Algorithm::Sha256 };
+    let algorithm = if arguments.sha1 {
+        Algorithm::Sha1
+    } else {
+        Algorithm::Sha256
+    };
     let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let answers = runtime.block_on(async {
         let mut caller = Caller::connect(&arguments.to, arguments.ca.as_deref()).await?;
         let mut answers = Vec::new();
@@ -64,7 +76,11 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         print(for_people(&answers, &body).trim_end())?;
     }
-    if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
+    if answers.iter().all(|answer| answer.status.is_success()) {
+        Ok(())
+    } else {
+        Err(Failure::Said)
+    }
 }
 
 fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes, Failure> {
@@ -75,14 +91,20 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes,
             std::io::stdin().read_to_end(&mut bytes)?;
             bytes
         }
-        Some(path) => {
-            std::fs::read(path).map_err(|error| format!("cannot read the payload {}: {error}", path.display()))?
-        }
+        Some(path) => std::fs::read(path)
+            .map_err(|error| format!("cannot read the payload {}: {error}", path.display()))?,
     };
-    let Some(event) = event else { return Ok(bytes.into()) };
-    let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("--event needs a JSON payload: {error}"))?;
-    let object = json.as_object_mut().ok_or("--event needs a payload that is a JSON object")?;
-    let (event, action) = event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
+    let Some(event) = event else {
+        return Ok(bytes.into());
+    };
+    let mut json: Value =
+        serde_json::from_slice(&bytes).map_err(|error| format!("--event needs a JSON payload: {error}"))?;
+    let object = json
+        .as_object_mut()
+        .ok_or("--event needs a payload that is a JSON object")?;
+    let (event, action) = event
+        .split_once('.')
+        .ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
     object.insert("event".to_owned(), event.into());
     object.insert("action".to_owned(), action.into());
     Ok(json.to_string().into())
@@ -90,7 +112,9 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes,
 
 fn secret(argument: Option<&str>) -> Result<Option<Secret>, Failure> {
     let from_environment = |name: &str| super::environment(name).map(|value| Secret::new(value.into_bytes()));
-    let Some(argument) = argument else { return Ok(from_environment("ROSSUM_SECRET")) };
+    let Some(argument) = argument else {
+        return Ok(from_environment("ROSSUM_SECRET"));
+    };
     if let Some(name) = argument.strip_prefix("env:") {
         let secret = from_environment(name).ok_or_else(|| format!("the environment has no {name}"))?;
         return Ok(Some(secret));
@@ -114,39 +138,77 @@ fn milliseconds(took: Duration) -> f64 {
 
 /// The last answer, its messages and operations with their fields, and the times of all.
 fn for_people(answers: &[Answered], sent: &[u8]) -> String {
-    let Some(last) = answers.last() else { return String::new() };
+    let Some(last) = answers.last() else {
+        return String::new();
+    };
     let mut text = String::new();
     let _ = writeln!(text, "{} in {} ms", last.status, milliseconds(last.took));
     if answers.len() > 1 {
         let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
         times.sort_unstable();
         let [min, median, max] = [0, times.len() / 2, times.len() - 1].map(|at| milliseconds(times[at]));
-        let failed = answers.iter().filter(|answer| !answer.status.is_success()).count();
-        let _ = writeln!(text, "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)", answers.len());
+        let failed = answers
+            .iter()
+            .filter(|answer| !answer.status.is_success())
+            .count();
+        let _ = writeln!(
+            text,
+            "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)",
+            answers.len()
+        );
     }
     let Ok(answer) = serde_json::from_slice::<Value>(&last.body) else {
         let _ = writeln!(text, "{}", String::from_utf8_lossy(&last.body));
         return text;
     };
     let fields = Fields::of(sent);
-    let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |key: &str| {
+        answer
+            .get(key)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     for message in list("messages") {
         let kind = message["type"].as_str().unwrap_or("message");
-        let _ = writeln!(text, "  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"]));
+        let _ = writeln!(
+            text,
+            "  {kind:<8} {}{}",
+            fields.at(&message["id"]),
+            plain(&message["content"])
+        );
     }
     for blocker in list("automation_blockers") {
-        let _ = writeln!(text, "  {:<8} {}{}", "blocker", fields.at(&blocker["id"]), plain(&blocker["content"]));
+        let _ = writeln!(
+            text,
+            "  {:<8} {}{}",
+            "blocker",
+            fields.at(&blocker["id"]),
+            plain(&blocker["content"])
+        );
     }
     for operation in list("operations") {
         let kind = operation["op"].as_str().unwrap_or("operation");
         let value = &operation["value"];
-        let new = value.pointer("/content/value").map_or_else(|| value.to_string(), Value::to_string);
-        let before = fields.value(&operation["id"]).map(|value| format!("\"{value}\" → ")).unwrap_or_default();
+        let new = value
+            .pointer("/content/value")
+            .map_or_else(|| value.to_string(), Value::to_string);
+        let before = fields
+            .value(&operation["id"])
+            .map(|value| format!("\"{value}\" → "))
+            .unwrap_or_default();
         let options = value["options"].as_array().map_or_else(String::new, |options| {
-            let labels = options.iter().map(|option| plain(&option["label"])).collect::<Vec<_>>();
+            let labels = options
+                .iter()
+                .map(|option| plain(&option["label"]))
+                .collect::<Vec<_>>();
             format!("  (of {})", labels.join(", "))
         });
-        let _ = writeln!(text, "  {kind:<8} {}{before}{new}{options}", fields.at(&operation["id"]));
+        let _ = writeln!(
+            text,
+            "  {kind:<8} {}{before}{new}{options}",
+            fields.at(&operation["id"])
+        );
     }
     for file in list("files") {
         let _ = writeln!(text, "  file     {file}");

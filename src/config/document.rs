@@ -31,14 +31,23 @@ pub(super) type Place = Range<usize>;
 impl Document {
     pub(super) fn new(path: &Path, text: String) -> Self {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Self { name: path.display().to_string(), text, folder, mistakes: RefCell::new(Vec::new()) }
+        Self {
+            name: path.display().to_string(),
+            text,
+            folder,
+            mistakes: RefCell::new(Vec::new()),
+        }
     }
 
     /// The file as TOML; `None` where its syntax is broken, which is noted.
     pub(super) fn parse(&self) -> Option<Spanned<DeTable<'_>>> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         for error in &errors {
-            self.note(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message()), None::<&str>);
+            self.note(
+                error.span().unwrap_or(0..0),
+                format!("not TOML: {}", error.message()),
+                None::<&str>,
+            );
         }
         errors.is_empty().then_some(table)
     }
@@ -83,7 +92,13 @@ pub(super) struct Section<'d> {
 
 impl<'d> Section<'d> {
     fn new(document: &'d Document, table: &'d DeTable<'d>, place: Place, title: impl Into<String>) -> Self {
-        Self { document, table, place, title: title.into(), known: RefCell::default() }
+        Self {
+            document,
+            table,
+            place,
+            title: title.into(),
+            known: RefCell::default(),
+        }
     }
 
     pub(super) fn document(&self) -> &'d Document {
@@ -114,7 +129,11 @@ impl<'d> Section<'d> {
 
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let found = value.get_ref().type_str();
-        self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
+        self.document.note(
+            value.span(),
+            format!("`{key}` is {found}, but must be {wanted}"),
+            None::<&str>,
+        );
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Spanned<&'d str>> {
@@ -129,7 +148,10 @@ impl<'d> Section<'d> {
     /// A text that must be there.
     pub(super) fn required_text(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
         if !self.has(key) {
-            self.wrong(format!("{} has no `{key}`", self.title), format!("write `{key} = {example}`"));
+            self.wrong(
+                format!("{} has no `{key}`", self.title),
+                format!("write `{key} = {example}`"),
+            );
         }
         self.text(key)
     }
@@ -137,7 +159,12 @@ impl<'d> Section<'d> {
     /// A text or a list of texts.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let value = self.value(key)?;
-        let one = |value: &'d Spanned<DeValue<'d>>| value.get_ref().as_str().map(|text| Spanned::new(value.span(), text));
+        let one = |value: &'d Spanned<DeValue<'d>>| {
+            value
+                .get_ref()
+                .as_str()
+                .map(|text| Spanned::new(value.span(), text))
+        };
         let list = match value.get_ref() {
             DeValue::Array(array) => array.iter().map(one).collect::<Option<Vec<_>>>(),
             _ => one(value).map(|text| vec![text]),
@@ -152,12 +179,22 @@ impl<'d> Section<'d> {
     pub(super) fn fields(&self, key: &'static str) -> Option<Vec<String>> {
         let names = self.texts(key)?;
         if names.is_empty() {
-            self.document.note(self.place_of(key), format!("`{key}` names no field"), Some("write schema ids in quotes"));
+            self.document.note(
+                self.place_of(key),
+                format!("`{key}` names no field"),
+                Some("write schema ids in quotes"),
+            );
         }
         for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
-            self.document.note(name.span(), "an empty schema id", None::<&str>);
+            self.document
+                .note(name.span(), "an empty schema id", None::<&str>);
         }
-        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
+        Some(
+            names
+                .into_iter()
+                .map(|name| name.into_inner().to_owned())
+                .collect(),
+        )
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
@@ -171,7 +208,10 @@ impl<'d> Section<'d> {
 
     pub(super) fn integer(&self, key: &'static str) -> Option<Spanned<i64>> {
         let value = self.value(key)?;
-        let number = value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
         if number.is_none() {
             self.mismatch(key, value, "a whole number");
         }
@@ -183,7 +223,8 @@ impl<'d> Section<'d> {
         let number = self.integer(key)?;
         let count = usize::try_from(*number.get_ref()).ok().filter(|n| *n > 0);
         if count.is_none() {
-            self.document.note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
+            self.document
+                .note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
         }
         count
     }
@@ -197,9 +238,15 @@ impl<'d> Section<'d> {
             DeValue::Float(number) => number.as_str(),
             _ => "",
         };
-        let decimal = Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative());
+        let decimal = Decimal::from_str_exact(text)
+            .ok()
+            .filter(|d| !d.is_sign_negative());
         if decimal.is_none() {
-            self.document.note(value.span(), format!("`{key}` is no amount"), Some(format!("write `{key} = \"0.01\"`")));
+            self.document.note(
+                value.span(),
+                format!("`{key}` is no amount"),
+                Some(format!("write `{key} = \"0.01\"`")),
+            );
         }
         decimal
     }
@@ -208,7 +255,11 @@ impl<'d> Section<'d> {
         let text = self.text(key)?;
         let span = units::duration(text.get_ref());
         if span.is_none() {
-            self.document.note(text.span(), format!("`{}` is no duration", text.get_ref()), Some("write `30s`, `5m` or `1h`"));
+            self.document.note(
+                text.span(),
+                format!("`{}` is no duration", text.get_ref()),
+                Some("write `30s`, `5m` or `1h`"),
+            );
         }
         span
     }
@@ -218,7 +269,8 @@ impl<'d> Section<'d> {
             let span = units::duration(text.get_ref());
             if span.is_none() {
                 let what = format!("`{}` is no duration", text.get_ref());
-                self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
+                self.document
+                    .note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
             }
             span
         };
@@ -229,7 +281,11 @@ impl<'d> Section<'d> {
         let text = self.text(key)?;
         let size = units::bytes(text.get_ref()).filter(|size| *size > 0);
         if size.is_none() {
-            self.document.note(text.span(), format!("`{}` is no size", text.get_ref()), Some("write `20MB` or `512KiB`"));
+            self.document.note(
+                text.span(),
+                format!("`{}` is no size", text.get_ref()),
+                Some("write `20MB` or `512KiB`"),
+            );
         }
         size
     }
@@ -241,7 +297,11 @@ impl<'d> Section<'d> {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let cause = error.to_string();
-                let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let last = cause
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ");
                 self.document.note(
                     text.span(),
                     format!("`{key}` is no regular expression: {last}"),
@@ -257,10 +317,21 @@ impl<'d> Section<'d> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| word == text.get_ref());
         if found.is_none() {
-            let list = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+            let list = words
+                .iter()
+                .map(|(word, _)| format!("\"{word}\""))
+                .collect::<Vec<_>>()
+                .join(", ");
             let nearest = nearest(text.get_ref(), words.iter().map(|(word, _)| *word));
-            let hint = nearest.map_or_else(|| format!("write one of {list}"), |word| format!("did you mean \"{word}\"?"));
-            self.document.note(text.span(), format!("`{}` is no value of `{key}`: it takes {list}", text.get_ref()), Some(hint));
+            let hint = nearest.map_or_else(
+                || format!("write one of {list}"),
+                |word| format!("did you mean \"{word}\"?"),
+            );
+            self.document.note(
+                text.span(),
+                format!("`{}` is no value of `{key}`: it takes {list}", text.get_ref()),
+                Some(hint),
+            );
         }
         found.map(|(_, value)| *value)
     }
@@ -276,7 +347,9 @@ impl<'d> Section<'d> {
 
     /// A list of tables: `[[key]]`, or `key = [{ … }]`.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
-        let Some(value) = self.value(key) else { return Vec::new() };
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
         let Some(array) = value.get_ref().as_array() else {
             self.mismatch(key, value, "a list of tables");
             return Vec::new();
@@ -314,7 +387,11 @@ impl<'d> Section<'d> {
                 },
                 |name| format!("did you mean `{name}`?"),
             );
-            self.document.note(key.span(), format!("unknown key `{}` in {}", key.get_ref(), self.title), Some(hint));
+            self.document.note(
+                key.span(),
+                format!("unknown key `{}` in {}", key.get_ref(), self.title),
+                Some(hint),
+            );
         }
     }
 }

@@ -15,7 +15,10 @@ use super::steps;
 pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
     let sections = root.sections("hook");
     if sections.is_empty() {
-        root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
+        root.wrong(
+            "there is no hook",
+            "add a `[[hook]]` with `name`, `path`, `secrets` and its steps",
+        );
     }
     let (mut paths, mut names) = (HashMap::new(), HashMap::new());
     sections
@@ -34,9 +37,18 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
         .collect()
 }
 
-fn note_second<'t>(document: &Document, key: &str, text: &Spanned<&'t str>, seen: &mut HashMap<&'t str, Place>) {
+fn note_second<'t>(
+    document: &Document,
+    key: &str,
+    text: &Spanned<&'t str>,
+    seen: &mut HashMap<&'t str, Place>,
+) {
     if seen.insert(text.get_ref(), text.span()).is_some() {
-        document.note(text.span(), format!("two hooks have the {key} `{}`", text.get_ref()), Some("give each its own"));
+        document.note(
+            text.span(),
+            format!("two hooks have the {key} `{}`", text.get_ref()),
+            Some("give each its own"),
+        );
     }
 }
 
@@ -51,7 +63,10 @@ fn read(
         check_path(document, path);
     }
     if !section.has("secrets") {
-        section.wrong("this hook has no `secrets`", "write `secrets = [\"credential:rossum-secret\"]`, and set the same one in Rossum");
+        section.wrong(
+            "this hook has no `secrets`",
+            "write `secrets = [\"credential:rossum-secret\"]`, and set the same one in Rossum",
+        );
     }
     let secrets = secrets::read(&section, "secrets", environment);
     let legacy = match section.boolean("allow_sha1") {
@@ -67,8 +82,18 @@ fn read(
     let stages = steps::read_all(&section);
     section.finish();
     let path = path?.get_ref();
-    let name = name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
-    Some(HookSettings { name, path: (*path).to_owned(), secrets, legacy, limits, stages })
+    let name = name.map_or_else(
+        || path.trim_matches('/').replace('/', "-"),
+        |name| (*name.get_ref()).to_owned(),
+    );
+    Some(HookSettings {
+        name,
+        path: (*path).to_owned(),
+        secrets,
+        legacy,
+        limits,
+        stages,
+    })
 }
 
 fn check_path(document: &Document, path: &Spanned<&str>) {
@@ -81,6 +106,10 @@ fn check_path(document: &Document, path: &Spanned<&str>) {
             Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice-checks\"`"),
         );
     } else if text.starts_with("/.well-known/acme-challenge/") {
-        document.note(path.span(), "this path belongs to the certificate authority", Some("choose another"));
+        document.note(
+            path.span(),
+            "this path belongs to the certificate authority",
+            Some("choose another"),
+        );
     }
 }

@@ -41,16 +41,28 @@ pub struct Config {
 /// Reads a configuration file, or reports every mistake in it.
 pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        let hint = (error.kind() == std::io::ErrorKind::NotFound)
-            .then(|| "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned());
+        let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| {
+            "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned()
+        });
         let what = format!("cannot read the configuration: {error}");
-        Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
+        Mistakes(vec![Mistake {
+            file: path.display().to_string(),
+            line: 0,
+            column: 0,
+            what,
+            hint,
+        }])
     })?;
     read(path, text, purpose, environment)
 }
 
 /// Reads the text of a configuration; relative paths in it start at `path`'s folder.
-pub fn read(path: &Path, text: String, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
+pub fn read(
+    path: &Path,
+    text: String,
+    purpose: Purpose,
+    environment: Environment<'_>,
+) -> Result<Config, Mistakes> {
     let document = document::Document::new(path, text);
     let config = document.parse().map(|table| {
         let root = document.root(&table);

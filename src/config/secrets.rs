@@ -15,7 +15,10 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// Reads every secret that `key` names; those that cannot be read are noted.
 pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
     let sources = section.texts(key).unwrap_or_default();
-    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
+    sources
+        .into_iter()
+        .filter_map(|source| read_one(section, &source, environment))
+        .collect()
 }
 
 fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environment<'_>) -> Option<Secret> {
@@ -24,7 +27,12 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
     let read = match kind {
         "env" => environment(name)
             .map(|value| Secret::new(value.into_bytes()))
-            .ok_or_else(|| (format!("the environment has no {name}"), format!("start Annex with {name}=… set"))),
+            .ok_or_else(|| {
+                (
+                    format!("the environment has no {name}"),
+                    format!("start Annex with {name}=… set"),
+                )
+            }),
         "file" => read_file(&document.resolve(name)),
         "credential" => match environment("CREDENTIALS_DIRECTORY") {
             Some(folder) => read_file(&Path::new(&folder).join(name)),
@@ -41,7 +49,11 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
     match read {
         Ok(secret) if secret.is_empty() => {
             let hint = "make one with `annex secret new`";
-            document.note(source.span(), format!("the secret {} is empty", source.get_ref()), Some(hint));
+            document.note(
+                source.span(),
+                format!("the secret {} is empty", source.get_ref()),
+                Some(hint),
+            );
             None
         }
         Ok(secret) => Some(secret),
@@ -54,7 +66,10 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
 
 fn read_file(path: &Path) -> Result<Secret, (String, String)> {
     let bytes = zeroize::Zeroizing::new(std::fs::read(path).map_err(|error| {
-        (format!("cannot read the secret {}: {error}", path.display()), format!("make it: annex secret new > {}", path.display()))
+        (
+            format!("cannot read the secret {}: {error}", path.display()),
+            format!("make it: annex secret new > {}", path.display()),
+        )
     })?);
     Ok(Secret::new(bytes.trim_ascii_end()))
 }

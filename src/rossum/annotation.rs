@@ -86,7 +86,9 @@ impl Node<'_> {
 /// A number as JSON writes it: a point, no grouping, perhaps an exponent.
 pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
+    Decimal::from_str_exact(text)
+        .ok()
+        .or_else(|| Decimal::from_scientific(text).ok())
 }
 
 /// A document's extracted data.
@@ -103,7 +105,9 @@ impl<'a> Annotation<'a> {
         let mut index: HashMap<Cow<'a, str>, (NodeRef, NodeRef)> = HashMap::with_capacity(64);
         for place in 0..u32::try_from(nodes.len()).unwrap_or(u32::MAX) {
             let here = NodeRef(place);
-            let Some(node) = nodes.get(here.index()) else { break };
+            let Some(node) = nodes.get(here.index()) else {
+                break;
+            };
             if node.schema_id.is_empty() {
                 continue;
             }
@@ -150,14 +154,17 @@ impl<'a> Annotation<'a> {
 
     /// The row that a cell stands in: its tuple.
     pub fn row(&self, node: NodeRef) -> Option<NodeRef> {
-        self.parent(node).filter(|parent| self.node(*parent).category == Category::Tuple)
+        self.parent(node)
+            .filter(|parent| self.node(*parent).category == Category::Tuple)
     }
 
     /// The children of a node, in document order.
     pub fn children(&self, node: NodeRef) -> impl Iterator<Item = NodeRef> + '_ {
         let end = self.node(node).end;
         let first = Some(node.0 + 1).filter(|at| *at < end);
-        std::iter::successors(first, move |at| Some(self.nodes[*at as usize].end).filter(|at| *at < end))
-            .map(NodeRef)
+        std::iter::successors(first, move |at| {
+            Some(self.nodes[*at as usize].end).filter(|at| *at < end)
+        })
+        .map(NodeRef)
     }
 }

@@ -76,7 +76,11 @@ struct Entry {
 impl Journal {
     pub fn record(&mut self, node: NodeRef, change: Change) {
         let previous = self.newest.insert(node, self.entries.len());
-        self.entries.push(Entry { node, change, previous });
+        self.entries.push(Entry {
+            node,
+            change,
+            previous,
+        });
     }
 
     /// How far the journal has come, to return to by [`Self::roll_back`].
@@ -99,7 +103,8 @@ impl Journal {
 
     /// A datapoint's value as the steps so far left it.
     pub fn value<'v>(&'v self, annotation: &'v Annotation<'_>, node: NodeRef) -> Cow<'v, str> {
-        self.new_value(node).map_or(Cow::Borrowed(&annotation.node(node).value), Value::as_text)
+        self.new_value(node)
+            .map_or(Cow::Borrowed(&annotation.node(node).value), Value::as_text)
     }
 
     /// A datapoint's value as an exact number.
@@ -121,7 +126,8 @@ impl Journal {
     /// The changes to a datapoint, newest first.
     fn changes(&self, node: NodeRef) -> impl Iterator<Item = &Change> {
         let newest = self.newest.get(&node).map(|at| &self.entries[*at]);
-        std::iter::successors(newest, |entry| entry.previous.map(|at| &self.entries[at])).map(|entry| &entry.change)
+        std::iter::successors(newest, |entry| entry.previous.map(|at| &self.entries[at]))
+            .map(|entry| &entry.change)
     }
 
     fn new_value(&self, node: NodeRef) -> Option<&Value> {
@@ -135,7 +141,10 @@ impl Journal {
 
     /// The journal as operations: one `replace` for each changed datapoint, in the order of first changes.
     pub fn operations<'v>(&'v self, annotation: Option<&'v Annotation<'v>>) -> impl Serialize + 'v {
-        Operations { journal: self, annotation }
+        Operations {
+            journal: self,
+            annotation,
+        }
     }
 
     /// All changes to a datapoint in one.
@@ -162,10 +171,19 @@ impl Serialize for Operations<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         if let Some(annotation) = self.annotation {
-            for entry in self.journal.entries.iter().filter(|entry| entry.previous.is_none()) {
+            for entry in self
+                .journal
+                .entries
+                .iter()
+                .filter(|entry| entry.previous.is_none())
+            {
                 let value = self.journal.merged(entry.node);
                 let id = &annotation.node(entry.node).id;
-                list.serialize_element(&Replace { op: "replace", id, value: &value })?;
+                list.serialize_element(&Replace {
+                    op: "replace",
+                    id,
+                    value: &value,
+                })?;
             }
         }
         list.end()
@@ -187,7 +205,13 @@ impl Serialize for Change {
         };
         let mut map = serializer.serialize_map(None)?;
         if self.value.is_some() || inside.is_some() {
-            map.serialize_entry("content", &Content { value: self.value.as_ref(), validation_sources: inside })?;
+            map.serialize_entry(
+                "content",
+                &Content {
+                    value: self.value.as_ref(),
+                    validation_sources: inside,
+                },
+            )?;
         }
         if let Some(options) = &self.options {
             map.serialize_entry("options", options)?;
@@ -227,10 +251,29 @@ mod tests {
         let (a, b) = (tree.first("a").unwrap(), tree.first("b").unwrap());
         let mut journal = Journal::default();
         let text = |t: &str| Some(Value::Text(t.to_owned()));
-        journal.record(a, Change { value: text("3.25"), validation_sources: Some(vec!["connector".into()]), ..Change::default() });
-        journal.record(b, Change { value: text("z"), ..Change::default() });
+        journal.record(
+            a,
+            Change {
+                value: text("3.25"),
+                validation_sources: Some(vec!["connector".into()]),
+                ..Change::default()
+            },
+        );
+        journal.record(
+            b,
+            Change {
+                value: text("z"),
+                ..Change::default()
+            },
+        );
         let here = journal.len();
-        journal.record(a, Change { value: text("4"), ..Change::default() });
+        journal.record(
+            a,
+            Change {
+                value: text("4"),
+                ..Change::default()
+            },
+        );
 
         assert_eq!(journal.value(tree, a), "4");
         assert_eq!(journal.decimal(tree, a).unwrap().to_string(), "4");

@@ -201,7 +201,7 @@ impl Drop for UnderWay {
 async fn linger(mut io: impl AsyncRead + AsyncWrite + Unpin) {
     let discard = async {
         io.shutdown().await?;
-        let mut rest = [0; 16_384];
+        let mut rest = vec![0; 16_384]; // on the heap: a future that holds it would weigh as much from its first byte
         let mut read = 0;
         while read < LINGER_BYTES {
             match io.read(&mut rest).await? {

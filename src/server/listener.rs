@@ -40,7 +40,11 @@ pub struct Listener {
 /// Opens a port. Where the host has no IPv6, `[::]` becomes `0.0.0.0`.
 pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     match TcpListener::bind(address).await {
-        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && error.raw_os_error() == Some(EAFNOSUPPORT) => {
+        Err(error)
+            if address.ip().is_unspecified()
+                && address.is_ipv6()
+                && error.raw_os_error() == Some(EAFNOSUPPORT) =>
+        {
             TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
         }
         result => result,
@@ -75,7 +79,10 @@ impl Listener {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        warn!("cannot accept connections: {error}; trying again every {} ms", ACCEPT_PAUSE.as_millis());
+                        warn!(
+                            "cannot accept connections: {error}; trying again every {} ms",
+                            ACCEPT_PAUSE.as_millis()
+                        );
                     }
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -86,12 +93,16 @@ impl Listener {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, service: Service, limits: Limits, drain: &Drain) {
     let _ = stream.set_nodelay(true); // a socket that is gone already says so at its first read
-    let caller = Caller { address: peer.ip().to_canonical() };
+    let caller = Caller {
+        address: peer.ip().to_canonical(),
+    };
     match service {
         Service::Https(acceptor, door) => match timeout(limits.handshake, acceptor.accept(stream)).await {
             Err(_) => debug!("TLS handshake with {} took too long", caller.address),
             Ok(Err(error)) => debug!("TLS handshake with {} failed: {error}", caller.address),
-            Ok(Ok(Handshake::ChallengeAnswered)) => debug!("answered a TLS-ALPN-01 challenge to {}", caller.address),
+            Ok(Ok(Handshake::ChallengeAnswered)) => {
+                debug!("answered a TLS-ALPN-01 challenge to {}", caller.address);
+            }
             Ok(Ok(Handshake::Stream(stream, protocol))) => {
                 connection::serve(*stream, protocol, limits, drain, move |request| {
                     let door = Arc::clone(&door);
@@ -101,7 +112,9 @@ async fn serve(stream: TcpStream, peer: SocketAddr, service: Service, limits: Li
             }
         },
         Service::DevHttp(door) => {
-            let Ok(Some(protocol)) = timeout(limits.first_request, sniff(&stream)).await else { return };
+            let Ok(Some(protocol)) = timeout(limits.first_request, sniff(&stream)).await else {
+                return;
+            };
             connection::serve(stream, protocol, limits, drain, move |request| {
                 let door = Arc::clone(&door);
                 async move { door.answer(request, caller).await }

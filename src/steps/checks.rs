@@ -38,17 +38,32 @@ pub enum Rule {
     /// The sum of `parts` is the sum of `equals`.
     Sum { parts: Vec<String>, equals: Vec<String> },
     /// The product of `factors` is `equals`; those in `percent` count as hundredths.
-    Product { factors: Vec<String>, percent: Vec<String>, equals: String },
+    Product {
+        factors: Vec<String>,
+        percent: Vec<String>,
+        equals: String,
+    },
     /// All values of `columns` in the document add up to all values of `equals`.
-    ColumnSum { columns: Vec<String>, equals: Vec<String> },
+    ColumnSum {
+        columns: Vec<String>,
+        equals: Vec<String>,
+    },
     /// From one date to the other it is at least `min` and at most `max` days.
-    DaysBetween { from: String, to: String, min: Option<i64>, max: Option<i64> },
+    DaysBetween {
+        from: String,
+        to: String,
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     /// None of the fields is empty.
     Required { fields: Vec<String> },
     /// Each field that is not empty matches.
     Pattern { fields: Vec<String>, pattern: Regex },
     /// Each field that is not empty has one of these values.
-    OneOf { fields: Vec<String>, allowed: Vec<String> },
+    OneOf {
+        fields: Vec<String>,
+        allowed: Vec<String>,
+    },
 }
 
 /// What a sum, product or date check does when a field holds nothing.
@@ -71,8 +86,12 @@ impl Step for Checks {
 
 impl Checks {
     fn check(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Some(annotation) = &context.delivery.payload.annotation else { return Ok(()) };
-        self.checks.iter().try_for_each(|check| check.run(annotation, context.answer))
+        let Some(annotation) = &context.delivery.payload.annotation else {
+            return Ok(());
+        };
+        self.checks
+            .iter()
+            .try_for_each(|check| check.run(annotation, context.answer))
     }
 }
 
@@ -110,43 +129,92 @@ impl Check {
                 let fields = parts.iter().chain(equals).map(String::as_str);
                 each_place(annotation, fields, |place| {
                     let (left, right) = place.nodes.split_at(parts.len());
-                    let sums = [left, right].map(|side| self.total(annotation, &answer.journal, side, Decimal::ZERO, add));
+                    let sums = [left, right].map(|side| {
+                        self.total(
+                            annotation,
+                            &answer.journal,
+                            side,
+                            Decimal::ZERO,
+                            Decimal::checked_add,
+                        )
+                    });
                     self.compare(annotation, answer, place, &sums, &parts.join(" + "), equals);
                     Ok(())
                 })
             }
-            Rule::Product { factors, percent, equals } => {
+            Rule::Product {
+                factors,
+                percent,
+                equals,
+            } => {
                 let fields = factors.iter().chain([equals]).map(String::as_str);
                 each_place(annotation, fields, |place| {
                     let (left, right) = place.nodes.split_at(factors.len());
-                    let start = percent.iter().fold(Decimal::ONE, |start, _| start * Decimal::new(1, 2));
+                    let start = percent
+                        .iter()
+                        .fold(Decimal::ONE, |start, _| start * Decimal::new(1, 2));
                     let totals = [
-                        self.total(annotation, &answer.journal, left, start, |a, b| a.checked_mul(b)),
-                        self.total(annotation, &answer.journal, right, Decimal::ZERO, add),
+                        self.total(annotation, &answer.journal, left, start, Decimal::checked_mul),
+                        self.total(
+                            annotation,
+                            &answer.journal,
+                            right,
+                            Decimal::ZERO,
+                            Decimal::checked_add,
+                        ),
                     ];
-                    self.compare(annotation, answer, place, &totals, &factors.join(" × "), std::slice::from_ref(equals));
+                    self.compare(
+                        annotation,
+                        answer,
+                        place,
+                        &totals,
+                        &factors.join(" × "),
+                        std::slice::from_ref(equals),
+                    );
                     Ok(())
                 })
             }
             Rule::ColumnSum { columns, equals } => {
-                let sums = [columns, equals].map(|names| self.column_total(annotation, &answer.journal, names));
-                let place = Place { nodes: &[], row: None };
-                self.compare(annotation, answer, &place, &sums, &format!("the sum of all {}", columns.join(" + ")), equals);
+                let sums =
+                    [columns, equals].map(|names| self.column_total(annotation, &answer.journal, names));
+                let place = Place {
+                    nodes: &[],
+                    row: None,
+                };
+                self.compare(
+                    annotation,
+                    answer,
+                    &place,
+                    &sums,
+                    &format!("the sum of all {}", columns.join(" + ")),
+                    equals,
+                );
                 Ok(())
             }
-            Rule::DaysBetween { from, to, min, max } => each_place(annotation, [from.as_str(), to], |place| {
-                self.days_between(annotation, answer, place, (from, to), (*min, *max));
+            Rule::DaysBetween { from, to, min, max } => {
+                each_place(annotation, [from.as_str(), to], |place| {
+                    self.days_between(annotation, answer, place, (from, to), (*min, *max));
+                    Ok(())
+                })
+            }
+            Rule::Required { fields } => {
+                self.each_value(annotation, answer, fields, |text| {
+                    text.is_empty().then_some("is required")
+                });
                 Ok(())
-            }),
-            Rule::Required { fields } => self.each_value(annotation, answer, fields, |text| {
-                text.is_empty().then_some("is required")
-            }),
-            Rule::Pattern { fields, pattern } => self.each_value(annotation, answer, fields, |text| {
-                (!text.is_empty() && !pattern.is_match(text)).then_some("does not have the expected form")
-            }),
-            Rule::OneOf { fields, allowed } => self.each_value(annotation, answer, fields, |text| {
-                (!text.is_empty() && !allowed.iter().any(|a| a == text)).then_some("is not one of the allowed values")
-            }),
+            }
+            Rule::Pattern { fields, pattern } => {
+                let fails = |text: &str| !text.is_empty() && !pattern.is_match(text);
+                let problem = "does not have the expected form";
+                self.each_value(annotation, answer, fields, |text| fails(text).then_some(problem));
+                Ok(())
+            }
+            Rule::OneOf { fields, allowed } => {
+                let fails = |text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
+                let problem = "is not one of the allowed values";
+                self.each_value(annotation, answer, fields, |text| fails(text).then_some(problem));
+                Ok(())
+            }
         }
     }
 
@@ -157,7 +225,7 @@ impl Check {
         journal: &Journal,
         nodes: &[Option<NodeRef>],
         start: Decimal,
-        join: impl Fn(Decimal, Decimal) -> Option<Decimal>,
+        join: fn(Decimal, Decimal) -> Option<Decimal>,
     ) -> Total {
         let mut total = start;
         for node in nodes {
@@ -168,7 +236,9 @@ impl Check {
                 (Amount::Empty | Amount::Unreadable(_), Empty::Fail) => return Total::Failed,
                 (Amount::Unreadable(node), _) => return Total::Unreadable(node),
             };
-            let Some(joined) = join(total, number) else { return Total::TooLarge };
+            let Some(joined) = join(total, number) else {
+                return Total::TooLarge;
+            };
             total = joined;
         }
         Total::Number(total)
@@ -181,7 +251,9 @@ impl Check {
         for node in columns.iter().flat_map(|name| annotation.all(name)) {
             match (amount(annotation, journal, Some(node)), self.empty) {
                 (Amount::Number(number), _) => {
-                    let Some(sum) = total.checked_add(number) else { return Total::TooLarge };
+                    let Some(sum) = total.checked_add(number) else {
+                        return Total::TooLarge;
+                    };
                     total = sum;
                     any = true;
                 }
@@ -190,7 +262,11 @@ impl Check {
                 (Amount::Unreadable(node), _) => return Total::Unreadable(node),
             }
         }
-        if any || self.empty != Empty::Skip { Total::Number(total) } else { Total::Skipped }
+        if any || self.empty != Empty::Skip {
+            Total::Number(total)
+        } else {
+            Total::Skipped
+        }
     }
 
     /// Complains where what was computed is not what the `equals` fields say.
@@ -211,23 +287,39 @@ impl Check {
             }
             [Total::Skipped, _] | [_, Total::Skipped] => return,
             [Total::Number(calculated), Total::Number(stated)] => {
-                let Some(difference) = stated.checked_sub(*calculated) else { return };
+                let Some(difference) = stated.checked_sub(*calculated) else {
+                    return;
+                };
                 if difference.abs() <= self.tolerance {
                     return;
                 }
                 (
                     format!("{said} is {stated}, but {formula} is {calculated} (difference {difference})."),
-                    vec![("calculated", calculated.to_string()), ("difference", difference.to_string())],
+                    vec![
+                        ("calculated", calculated.to_string()),
+                        ("difference", difference.to_string()),
+                    ],
                 )
             }
-            [Total::Failed, _] | [_, Total::Failed] => {
-                (format!("{said} cannot be compared with {formula}: a value is missing."), Vec::new())
-            }
-            [Total::TooLarge, _] | [_, Total::TooLarge] => {
-                (format!("{said} cannot be compared with {formula}: the numbers are too large."), Vec::new())
-            }
+            [Total::Failed, _] | [_, Total::Failed] => (
+                format!("{said} cannot be compared with {formula}: a value is missing."),
+                Vec::new(),
+            ),
+            [Total::TooLarge, _] | [_, Total::TooLarge] => (
+                format!("{said} cannot be compared with {formula}: the numbers are too large."),
+                Vec::new(),
+            ),
         };
-        self.complain(annotation, answer, place.row, on, &Failure { default, computed: &computed });
+        self.complain(
+            annotation,
+            answer,
+            place.row,
+            on,
+            &Failure {
+                default,
+                computed: &computed,
+            },
+        );
     }
 
     fn days_between(
@@ -250,13 +342,25 @@ impl Check {
                     return self.complain_of_text(annotation, answer, node, "is not a date");
                 }
                 (_, Empty::Fail) => {
-                    let default = format!("The days from {from} to {to} cannot be counted: a date is missing.");
-                    return self.complain(annotation, answer, place.row, to, &Failure { default, computed: &[] });
+                    let default =
+                        format!("The days from {from} to {to} cannot be counted: a date is missing.");
+                    return self.complain(
+                        annotation,
+                        answer,
+                        place.row,
+                        to,
+                        &Failure {
+                            default,
+                            computed: &[],
+                        },
+                    );
                 }
                 (None, _) => return,
             }
         }
-        let [Some(first), Some(second)] = dates else { return };
+        let [Some(first), Some(second)] = dates else {
+            return;
+        };
         let days = i64::from((second - first).get_days());
         if min.is_none_or(|min| days >= min) && max.is_none_or(|max| days <= max) {
             return;
@@ -269,7 +373,16 @@ impl Check {
         };
         let default = format!("{to} is {days} days after {from}; {range} are expected.");
         let computed = [("days", days.to_string())];
-        self.complain(annotation, answer, place.row, to, &Failure { default, computed: &computed });
+        self.complain(
+            annotation,
+            answer,
+            place.row,
+            to,
+            &Failure {
+                default,
+                computed: &computed,
+            },
+        );
     }
 
     /// Checks every value of some fields by itself.
@@ -279,27 +392,53 @@ impl Check {
         answer: &mut Answer,
         fields: &[String],
         wrong: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<(), StepError> {
+    ) {
         for field in fields {
             let mut nodes = annotation.all(field).peekable();
             if nodes.peek().is_none() && wrong("").is_some() {
                 let default = format!("{field} is required.");
-                self.complain(annotation, answer, None, field, &Failure { default, computed: &[] });
+                self.complain(
+                    annotation,
+                    answer,
+                    None,
+                    field,
+                    &Failure {
+                        default,
+                        computed: &[],
+                    },
+                );
             }
             for node in nodes {
                 let problem = wrong(&answer.journal.value(annotation, node));
                 if let Some(problem) = problem {
-                    self.complain_at(annotation, answer, Some(node), &Failure { default: format!("{field} {problem}."), computed: &[] });
+                    self.complain_at(
+                        annotation,
+                        answer,
+                        Some(node),
+                        &Failure {
+                            default: format!("{field} {problem}."),
+                            computed: &[],
+                        },
+                    );
                 }
             }
         }
-        Ok(())
     }
 
     /// A field that should hold a number or a date holds something else: said in our words, since the
     /// configured message is about another mistake.
-    fn complain_of_text(&self, annotation: &Annotation<'_>, answer: &mut Answer, node: NodeRef, problem: &str) {
-        answer.show(self.kind, Some(node), format!("{} {problem}.", annotation.node(node).schema_id));
+    fn complain_of_text(
+        &self,
+        annotation: &Annotation<'_>,
+        answer: &mut Answer,
+        node: NodeRef,
+        problem: &str,
+    ) {
+        answer.show(
+            self.kind,
+            Some(node),
+            format!("{} {problem}.", annotation.node(node).schema_id),
+        );
     }
 
     fn complain(
@@ -313,7 +452,13 @@ impl Check {
         self.complain_at(annotation, answer, field_at(annotation, row, field), failure);
     }
 
-    fn complain_at(&self, annotation: &Annotation<'_>, answer: &mut Answer, node: Option<NodeRef>, failure: &Failure<'_>) {
+    fn complain_at(
+        &self,
+        annotation: &Annotation<'_>,
+        answer: &mut Answer,
+        node: Option<NodeRef>,
+        failure: &Failure<'_>,
+    ) {
         let row = node.and_then(|node| annotation.row(node));
         let text = match &self.message {
             None => failure.default.clone(),
@@ -336,15 +481,15 @@ impl Check {
     }
 }
 
-fn add(a: Decimal, b: Decimal) -> Option<Decimal> {
-    a.checked_add(b)
-}
-
 fn amount(annotation: &Annotation<'_>, journal: &Journal, node: Option<NodeRef>) -> Amount {
     let Some(node) = node else { return Amount::Empty };
     if let Some(number) = journal.decimal(annotation, node) {
         return Amount::Number(number);
     }
     let text: Cow<'_, str> = journal.value(annotation, node);
-    if text.trim().is_empty() { Amount::Empty } else { Amount::Unreadable(node) }
+    if text.trim().is_empty() {
+        Amount::Empty
+    } else {
+        Amount::Unreadable(node)
+    }
 }

@@ -49,7 +49,10 @@ pub struct Normalize {
 
 impl Normalize {
     pub fn apply(&self, text: &str) -> String {
-        let kept = self.ignore.as_ref().map_or(Cow::Borrowed(text), |ignore| ignore.replace_all(text, ""));
+        let kept = self
+            .ignore
+            .as_ref()
+            .map_or(Cow::Borrowed(text), |ignore| ignore.replace_all(text, ""));
         kept.to_lowercase()
     }
 }
@@ -77,10 +80,14 @@ impl Step for Matching {
 impl Matching {
     fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
         let Context { delivery, answer, .. } = context;
-        let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
+        let Some(annotation) = &delivery.payload.annotation else {
+            return Ok(());
+        };
         let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
         each_place(annotation, [self.field.as_str()], |place| {
-            let Some(source) = place.nodes[0] else { return Ok(()) };
+            let Some(source) = place.nodes[0] else {
+                return Ok(());
+            };
             if !always && !delivery.is_updated(&annotation.node(source).id) {
                 return Ok(());
             }
@@ -121,11 +128,18 @@ impl Matching {
         if key.is_empty() {
             return Vec::new();
         }
-        self.records.iter().filter(fits).map(|record| record.option.clone()).collect()
+        self.records
+            .iter()
+            .filter(fits)
+            .map(|record| record.option.clone())
+            .collect()
     }
 }
 
 /// An option whose value may be a number.
 pub fn option(value: Value, label: impl Into<String>) -> EnumOption {
-    EnumOption { value, label: label.into() }
+    EnumOption {
+        value,
+        label: label.into(),
+    }
 }

@@ -28,10 +28,14 @@ impl Step for Replace {
 
 impl Replace {
     fn replace(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Some(annotation) = &context.delivery.payload.annotation else { return Ok(()) };
+        let Some(annotation) = &context.delivery.payload.annotation else {
+            return Ok(());
+        };
         let journal = &mut context.answer.journal;
         each_place(annotation, [self.field.as_str()], |place| {
-            let Some(source) = place.nodes[0] else { return Ok(()) };
+            let Some(source) = place.nodes[0] else {
+                return Ok(());
+            };
             let target = match &self.target {
                 None => source,
                 Some(name) => field_at(annotation, place.row, name)
@@ -43,7 +47,15 @@ impl Replace {
                 let value = Some(Value::Text(replaced.into_owned()));
                 let validation_sources = Some(self.validation_sources.clone());
                 let sources_place = self.sources_place;
-                journal.record(target, Change { value, options: None, validation_sources, sources_place });
+                journal.record(
+                    target,
+                    Change {
+                        value,
+                        options: None,
+                        validation_sources,
+                        sources_place,
+                    },
+                );
             }
             Ok(())
         })
@@ -65,15 +77,17 @@ pub fn python_replacement(template: &str) -> Result<String, String> {
             rest = after;
         } else if let Some(after) = from.strip_prefix("\\g<") {
             let (name, after) = after.split_once('>').ok_or("`\\g<` without its `>`")?;
-            out.push_str(&format!("${{{name}}}"));
+            out.extend(["${", name, "}"]);
             rest = after;
         } else {
             let after = &from[1..];
             let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             if digits == 0 {
-                return Err("a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into());
+                return Err(
+                    "a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into(),
+                );
             }
-            out.push_str(&format!("${{{}}}", &after[..digits]));
+            out.extend(["${", &after[..digits], "}"]);
             rest = &after[digits..];
         }
     }
@@ -87,7 +101,12 @@ mod tests {
 
     #[test]
     fn python_replacements_become_the_regex_crates() {
-        let cases = [("x", "x"), (r"\1-\g<0>", "${1}-${0}"), (r"$5 \\", r"$$5 \"), (r"\g<year>a", "${year}a")];
+        let cases = [
+            ("x", "x"),
+            (r"\1-\g<0>", "${1}-${0}"),
+            (r"$5 \\", r"$$5 \"),
+            (r"\g<year>a", "${year}a"),
+        ];
         for (python, ours) in cases {
             assert_eq!(python_replacement(python).as_deref(), Ok(ours));
         }

@@ -19,7 +19,9 @@ enum Part {
 pub enum TemplateError {
     #[error("a `{{` without its `}}`; write `{{{{` for a brace in the text")]
     Unclosed,
-    #[error("`{{{0}}}` is no placeholder: write a schema id between the braces, or `{{{{` for a brace in the text")]
+    #[error(
+        "`{{{0}}}` is no placeholder: write a schema id between the braces, or `{{{{` for a brace in the text"
+    )]
     BadName(String),
 }
 
@@ -87,7 +89,10 @@ mod tests {
     #[test]
     fn refuses_what_is_no_placeholder() {
         assert_eq!(Template::parse("total {"), Err(TemplateError::Unclosed));
-        assert_eq!(Template::parse("{a b}"), Err(TemplateError::BadName("a b".to_owned())));
+        assert_eq!(
+            Template::parse("{a b}"),
+            Err(TemplateError::BadName("a b".to_owned()))
+        );
         assert_eq!(Template::parse("{}"), Err(TemplateError::BadName(String::new())));
     }
 }

@@ -40,7 +40,7 @@ impl Acceptor {
         let builder = || {
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_protocol_versions(&[&TLS13, &TLS12])
-                .map(|builder| builder.with_no_client_auth())
+                .map(rustls::ConfigBuilder::<ServerConfig, _>::with_no_client_auth)
         };
         let mut config = builder()?.with_cert_resolver(served);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -48,7 +48,10 @@ impl Acceptor {
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         let mut challenge = builder()?.with_cert_resolver(challenges);
         challenge.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];
-        Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge) })
+        Ok(Self {
+            config: Arc::new(config),
+            challenge: Arc::new(challenge),
+        })
     }
 
     /// The caller bounds the time.

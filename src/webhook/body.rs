@@ -19,7 +19,7 @@ const FIRST_BUFFER: usize = 1 << 20;
 
 #[derive(Debug, Clone, Copy)]
 pub struct DoorLimits {
-    /// How long a body may take whatever its rate.
+    /// How long a body may take whatever its rate, and how long it may pause.
     pub body_grace: Duration,
     /// After that: bytes a second on average since the start.
     pub body_rate: usize,
@@ -29,7 +29,19 @@ pub struct DoorLimits {
 
 impl Default for DoorLimits {
     fn default() -> Self {
-        Self { body_grace: Duration::from_secs(5), body_rate: 16_384, body_memory: 256 << 20 }
+        Self {
+            body_grace: Duration::from_secs(5),
+            body_rate: 64 << 10,
+            body_memory: 256 << 20,
+        }
+    }
+}
+
+impl DoorLimits {
+    /// Until when the next part of a body must be there.
+    fn patience(&self, start: Instant, received: usize) -> Instant {
+        let earned = Duration::from_secs((received / self.body_rate) as u64);
+        (start + self.body_grace.max(earned)).min(Instant::now() + self.body_grace)
     }
 }
 
@@ -42,11 +54,17 @@ pub struct BodyMemory {
 
 impl BodyMemory {
     pub fn new(limit: usize) -> Self {
-        Self { used: Arc::default(), limit }
+        Self {
+            used: Arc::default(),
+            limit,
+        }
     }
 
     fn share(&self) -> Share {
-        Share { memory: self.clone(), bytes: 0 }
+        Share {
+            memory: self.clone(),
+            bytes: 0,
+        }
     }
 }
 
@@ -60,7 +78,11 @@ impl Share {
     fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
         let before = self.memory.used.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before + bytes > self.memory.limit { Err(Refusal::Overloaded("bodies take all the memory they may")) } else { Ok(()) }
+        if before + bytes > self.memory.limit {
+            Err(Refusal::Overloaded("bodies take all the memory they may"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -78,17 +100,21 @@ pub(super) async fn read(
     memory: &BodyMemory,
     limits: &DoorLimits,
 ) -> Result<(VerifiedBody, Share), Refusal> {
-    let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let declared = body
+        .size_hint()
+        .exact()
+        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if declared.is_some_and(|declared| declared > largest) {
         return Err(Refusal::TooLarge { limit: largest });
     }
     let start = Instant::now();
     let mut share = memory.share();
-    let mut whole = Joined::Nothing { expected: declared.unwrap_or(0).min(FIRST_BUFFER) };
+    let mut whole = Joined::Nothing {
+        expected: declared.unwrap_or(0).min(FIRST_BUFFER),
+    };
     let mut length = 0_usize;
     loop {
-        let allowed = limits.body_grace.max(Duration::from_secs_f64(length as f64 / limits.body_rate as f64));
-        let frame = match timeout_at(start + allowed + Duration::from_millis(1), body.frame()).await {
+        let frame = match timeout_at(limits.patience(start, length), body.frame()).await {
             Err(_) => return Err(Refusal::TooSlow),
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(Refusal::Truncated),

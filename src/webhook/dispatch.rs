@@ -46,7 +46,9 @@ impl Dispatch {
     /// One core stays free for the reactor, where there are several.
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { large: Semaphore::new(cores.saturating_sub(1).max(1)) }
+        Self {
+            large: Semaphore::new(cores.saturating_sub(1).max(1)),
+        }
     }
 
     /// A panic in a step costs this delivery and nothing else: the work is a task of its own.
@@ -54,7 +56,9 @@ impl Dispatch {
         let work = if body.bytes().len() < LARGE_BODY {
             tokio::spawn(deliver(hook, body, started)).await
         } else {
-            let Ok(_permit) = self.large.acquire().await else { return Outcome::refused(Refusal::Panicked) };
+            let Ok(_permit) = self.large.acquire().await else {
+                return Outcome::refused(Refusal::Panicked);
+            };
             let runtime = tokio::runtime::Handle::current();
             tokio::task::spawn_blocking(move || runtime.block_on(deliver(hook, body, started))).await
         };
@@ -64,7 +68,10 @@ impl Dispatch {
 
 impl Outcome {
     pub(super) fn refused(refusal: Refusal) -> Self {
-        Self { result: Err(refusal), facts: Facts::default() }
+        Self {
+            result: Err(refusal),
+            facts: Facts::default(),
+        }
     }
 }
 
@@ -86,13 +93,23 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     for stage in hook.stages.iter().filter(|stage| stage.wants(&payload.event)) {
         asked = true;
         let before = answer.checkpoint();
-        let context = Context { delivery: &delivery, answer: &mut answer, deadline };
+        let context = Context {
+            delivery: &delivery,
+            answer: &mut answer,
+            deadline,
+        };
         let ran = timeout_at(deadline.into(), stage.step.run(context)).await;
         let request_id = facts.request_id.as_deref().unwrap_or("-");
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
-                warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
+                warn!(
+                    hook = hook.name,
+                    step = stage.name,
+                    request_id,
+                    "step failed: {}",
+                    failure.cause
+                );
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
                 if stage.on_error == OnError::Stop {
@@ -100,16 +117,31 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
                 }
             }
             Err(_) => {
-                error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
-                return Outcome { result: Err(Refusal::OutOfTime), facts };
+                error!(
+                    hook = hook.name,
+                    step = stage.name,
+                    request_id,
+                    "step ran out of time"
+                );
+                return Outcome {
+                    result: Err(Refusal::OutOfTime),
+                    facts,
+                };
             }
         }
     }
     if !asked {
-        facts.note = Some(if payload.event.is_known() { "no step for this event" } else { "unknown event" });
+        facts.note = Some(if payload.event.is_known() {
+            "no step for this event"
+        } else {
+            "unknown event"
+        });
         debug!(hook = hook.name, event = facts.event, "no step wants this event");
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
-    Outcome { result: Ok(reply::write(payload, &answer)), facts }
+    Outcome {
+        result: Ok(reply::write(payload, &answer)),
+        facts,
+    }
 }

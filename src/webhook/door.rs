@@ -42,8 +42,16 @@ pub struct Door {
 impl Door {
     pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits) -> Self {
         let memory = BodyMemory::new(limits.body_memory);
-        let hooks = hooks.into_iter().map(|hook| (hook.path.clone(), Arc::new(Hook::from(hook)))).collect();
-        Self { hooks, dispatch: Dispatch::new(), memory, limits }
+        let hooks = hooks
+            .into_iter()
+            .map(|hook| (hook.path.clone(), Arc::new(Hook::from(hook))))
+            .collect();
+        Self {
+            hooks,
+            dispatch: Dispatch::new(),
+            memory,
+            limits,
+        }
     }
 
     /// Answers any request. Every way ends in one log line.
@@ -57,7 +65,10 @@ impl Door {
             }
             (None, &Method::GET | &Method::HEAD) if path == "/" => {
                 log(&LogLine {
-                    target: Target::Other { method: request.method().as_str(), path },
+                    target: Target::Other {
+                        method: request.method().as_str(),
+                        path,
+                    },
                     verdict: Verdict::NotNeeded,
                     facts: Facts::default(),
                     status: StatusCode::OK,
@@ -67,7 +78,9 @@ impl Door {
                 front_page::response()
             }
             (Some(_), _) => refuse(&request, &Refusal::Method { allow: "POST" }, caller, started),
-            (None, _) if path == "/" => refuse(&request, &Refusal::Method { allow: "GET, HEAD" }, caller, started),
+            (None, _) if path == "/" => {
+                refuse(&request, &Refusal::Method { allow: "GET, HEAD" }, caller, started)
+            }
             (None, _) => refuse(&request, &Refusal::NoHook, caller, started),
         }
     }
@@ -96,7 +109,9 @@ impl Door {
         let (algorithm, secret) = (body.algorithm(), body.secret());
         let Outcome { result, facts } = match timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await {
             Ok(Ok(_place)) => self.dispatch.run(Arc::clone(&hook), body, Instant::now()).await,
-            _ => Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have")),
+            _ => Outcome::refused(Refusal::Overloaded(
+                "as many deliveries in work as the hook may have",
+            )),
         };
         let (response, problem) = match result {
             Ok(answer) => (ok(answer), None),
@@ -104,7 +119,11 @@ impl Door {
         };
         log(&LogLine {
             target: Target::Hook(&hook.name),
-            verdict: Verdict::Verified { algorithm, secret, problem: problem.as_ref() },
+            verdict: Verdict::Verified {
+                algorithm,
+                secret,
+                problem: problem.as_ref(),
+            },
             facts,
             status: response.status(),
             took: started.elapsed(),
@@ -114,11 +133,25 @@ impl Door {
     }
 
     /// Headers first: a call without a well-formed signature costs no body.
-    async fn verify(&self, hook: &Hook, request: Request<Incoming>) -> Result<(VerifiedBody, Share), Refusal> {
+    async fn verify(
+        &self,
+        hook: &Hook,
+        request: Request<Incoming>,
+    ) -> Result<(VerifiedBody, Share), Refusal> {
         let header = |name| header(request.headers(), name);
-        let claim = hook.keys.claim(header(SHA256_HEADER), header(SHA1_HEADER)).map_err(Refusal::Forged)?;
+        let claim = hook
+            .keys
+            .claim(header(SHA256_HEADER), header(SHA1_HEADER))
+            .map_err(Refusal::Forged)?;
         let verifier = hook.keys.verifier(claim);
-        body::read(request.into_body(), verifier, hook.limits.body, &self.memory, &self.limits).await
+        body::read(
+            request.into_body(),
+            verifier,
+            hook.limits.body,
+            &self.memory,
+            &self.limits,
+        )
+        .await
     }
 }
 
@@ -128,13 +161,23 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 
 fn ok(answer: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
-fn refuse(request: &Request<Incoming>, refusal: &Refusal, caller: Caller, started: Instant) -> Response<Full<Bytes>> {
+fn refuse(
+    request: &Request<Incoming>,
+    refusal: &Refusal,
+    caller: Caller,
+    started: Instant,
+) -> Response<Full<Bytes>> {
     log(&LogLine {
-        target: Target::Other { method: request.method().as_str(), path: request.uri().path() },
+        target: Target::Other {
+            method: request.method().as_str(),
+            path: request.uri().path(),
+        },
         verdict: Verdict::Refused(refusal),
         facts: Facts::default(),
         status: refusal.status(),
@@ -145,5 +188,9 @@ fn refuse(request: &Request<Incoming>, refusal: &Refusal, caller: Caller, starte
 }
 
 fn log(line: &LogLine<'_>) {
-    if line.status.is_server_error() || line.status == StatusCode::BAD_REQUEST { warn!("{line}") } else { info!("{line}") }
+    if line.status.is_server_error() || line.status == StatusCode::BAD_REQUEST {
+        warn!("{line}");
+    } else {
+        info!("{line}");
+    }
 }

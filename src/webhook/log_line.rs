@@ -28,11 +28,18 @@ pub(super) struct LogLine<'l> {
 pub(super) enum Target<'l> {
     Hook(&'l str),
     /// No hook there: method and path as they came.
-    Other { method: &'l str, path: &'l str },
+    Other {
+        method: &'l str,
+        path: &'l str,
+    },
 }
 
 pub(super) enum Verdict<'l> {
-    Verified { algorithm: Algorithm, secret: usize, problem: Option<&'l Refusal> },
+    Verified {
+        algorithm: Algorithm,
+        secret: usize,
+        problem: Option<&'l Refusal>,
+    },
     Refused(&'l Refusal),
     /// The front page.
     NotNeeded,
@@ -45,10 +52,19 @@ impl fmt::Display for LogLine<'_> {
             Target::Other { method, path } => write!(f, "{} {}", quoted(method), quoted(path))?,
         }
         if !self.facts.event.is_empty() {
-            write!(f, " {} annotation {}", quoted(&self.facts.event), quoted(&self.facts.annotation))?;
+            write!(
+                f,
+                " {} annotation {}",
+                quoted(&self.facts.event),
+                quoted(&self.facts.annotation)
+            )?;
         }
         match &self.verdict {
-            Verdict::Verified { algorithm, secret, problem } => {
+            Verdict::Verified {
+                algorithm,
+                secret,
+                problem,
+            } => {
                 f.write_str(match algorithm {
                     Algorithm::Sha256 => " verified",
                     Algorithm::Sha1 => " verified (sha1)",
@@ -58,7 +74,12 @@ impl fmt::Display for LogLine<'_> {
                 }
                 match problem {
                     Some(problem) => write!(f, " failed: {problem}")?,
-                    None => write!(f, " {} {}", count(self.facts.messages, "message"), count(self.facts.operations, "operation"))?,
+                    None => write!(
+                        f,
+                        " {} {}",
+                        count(self.facts.messages, "message"),
+                        count(self.facts.operations, "operation")
+                    )?,
                 }
             }
             Verdict::Refused(why) => write!(f, " refused: {why}; from {}", self.from)?,
@@ -81,7 +102,10 @@ fn count(n: usize, what: &str) -> String {
 
 /// A text from outside: short, and without control characters that could forge a line.
 fn quoted(text: &str) -> String {
-    text.chars().take(QUOTED).map(|c| if c.is_control() { '?' } else { c }).collect()
+    text.chars()
+        .take(QUOTED)
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
 }
 
 fn precise(took: Duration) -> String {
@@ -97,10 +121,20 @@ mod tests {
 
     #[test]
     fn a_line_says_what_happened_and_cannot_be_forged() {
-        let facts = Facts { event: "annotation_content.updated\nfake".into(), annotation: "314521".into(), messages: 2, operations: 1, ..Facts::default() };
+        let facts = Facts {
+            event: "annotation_content.updated\nfake".into(),
+            annotation: "314521".into(),
+            messages: 2,
+            operations: 1,
+            ..Facts::default()
+        };
         let line = LogLine {
             target: Target::Hook("checks"),
-            verdict: Verdict::Verified { algorithm: Algorithm::Sha256, secret: 1, problem: None },
+            verdict: Verdict::Verified {
+                algorithm: Algorithm::Sha256,
+                secret: 1,
+                problem: None,
+            },
             facts,
             status: StatusCode::OK,
             took: Duration::from_micros(1240),

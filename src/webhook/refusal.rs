@@ -68,11 +68,15 @@ impl Refusal {
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
         };
-        request_id.map_or_else(|| text.clone(), |id| format!("{text} (request {})", crate::rossum::escape_html(id)))
+        request_id.map_or_else(
+            || text.clone(),
+            |id| format!("{text} (request {})", crate::rossum::escape_html(id)),
+        )
     }
 
     pub(super) fn response(&self, request_id: Option<&str>) -> Response<Full<Bytes>> {
-        let body = serde_json::json!({"messages": [{"type": "error", "content": self.for_people(request_id)}]});
+        let body =
+            serde_json::json!({"messages": [{"type": "error", "content": self.for_people(request_id)}]});
         let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();

@@ -1,1 +1,18 @@
+//! Integration tests: the real binary, over real sockets, with a real ACME CA (pebble).
 
+mod support;
+
+/// Certificates: first order by both challenges, restarts, a CA that is down, damaged files, renewal.
+mod certificates;
+/// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
+mod cli;
+/// The door: signatures, statuses, limits, all events, slow and lying clients.
+mod door;
+/// The map of the house: which room imports which.
+mod house;
+/// Time-outs, the drain, overload, large bodies beside small ones.
+mod limits;
+/// The commands of the README and of the pages in docs/.
+mod readme;
+/// Rossum's samples: what the built-in hooks answer.
+mod samples;

@@ -13,16 +13,33 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 const DEFAULT_NONE: &str = "---";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    let field = section.required_text("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
-    let target = section.required_text("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
-    let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
-    let run = section.choice("run", &[("when_changed", Run::WhenChanged), ("always", Run::Always)]);
-    let ignore = if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
+    let field = section
+        .required_text("field", "\"vendor_name\"")
+        .map(|f| f.into_inner().to_owned());
+    let target = section
+        .required_text("target", "\"vendor\"")
+        .map(|t| t.into_inner().to_owned());
+    let compare = section.choice(
+        "compare",
+        &[("equal", Compare::Equal), ("substring", Compare::Substring)],
+    );
+    let run = section.choice(
+        "run",
+        &[("when_changed", Run::WhenChanged), ("always", Run::Always)],
+    );
+    let ignore = if section.has("ignore") {
+        section.regex("ignore")
+    } else {
+        regex::Regex::new(DEFAULT_IGNORE).ok()
+    };
     let normalize = Normalize { ignore };
     let options = options(section);
     let records = options
         .into_iter()
-        .map(|option| Record { key: normalize.apply(&option.label), option })
+        .map(|option| Record {
+            key: normalize.apply(&option.label),
+            option,
+        })
         .collect();
     let none = none(section, field.as_deref().unwrap_or_default());
     Some(Box::new(Matching {
@@ -48,14 +65,19 @@ fn options(section: &Section<'_>) -> Vec<EnumOption> {
             Vec::new()
         }
         (true, false) => {
-            section.wrong("this step has no list to match against", "write `records = [{ value = \"1\", label = \"Rossum\" }]`, or `file = \"vendors.csv\"`");
+            section.wrong(
+                "this step has no list to match against",
+                "write `records = [{ value = \"1\", label = \"Rossum\" }]`, or `file = \"vendors.csv\"`",
+            );
             Vec::new()
         }
     }
 }
 
 fn record(section: Section<'_>) -> Option<EnumOption> {
-    let label = section.required_text("label", "\"Rossum\"").map(|label| label.into_inner().to_owned());
+    let label = section
+        .required_text("label", "\"Rossum\"")
+        .map(|label| label.into_inner().to_owned());
     let value = value(&section, "value");
     if value.is_none() && !section.has("value") {
         section.wrong("this record has no `value`", "write `value = \"V-1\"`");
@@ -65,13 +87,17 @@ fn record(section: Section<'_>) -> Option<EnumOption> {
 }
 
 fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
-    section.text_or_integer(key).map(|value| value.map_or_else(Value::Number, Value::Text))
+    section
+        .text_or_integer(key)
+        .map(|value| value.map_or_else(Value::Number, Value::Text))
 }
 
 /// A CSV with a header line; `value` and `label` name its columns.
 fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
     let document = section.document();
-    let Some(file) = section.text("file") else { return Vec::new() };
+    let Some(file) = section.text("file") else {
+        return Vec::new();
+    };
     let value_column = section.text("value").map_or("value", toml::Spanned::into_inner);
     let label_column = section.text("label").map_or("label", toml::Spanned::into_inner);
     let separator = section.text("separator").map_or(",", toml::Spanned::into_inner);
@@ -81,22 +107,45 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
         Vec::new()
     };
     let [separator] = separator.as_bytes() else {
-        document.note(section.place_of("separator"), "`separator` must be one ASCII character", Some("write `separator = \";\"`"));
+        document.note(
+            section.place_of("separator"),
+            "`separator` must be one ASCII character",
+            Some("write `separator = \";\"`"),
+        );
         return Vec::new();
     };
-    let mut reader = match csv::ReaderBuilder::new().delimiter(*separator).trim(csv::Trim::All).from_path(&path) {
+    let mut reader = match csv::ReaderBuilder::new()
+        .delimiter(*separator)
+        .trim(csv::Trim::All)
+        .from_path(&path)
+    {
         Ok(reader) => reader,
-        Err(error) => return note(format!("cannot read {}: {error}", path.display()), "relative paths start at the configuration file"),
+        Err(error) => {
+            return note(
+                format!("cannot read {}: {error}", path.display()),
+                "relative paths start at the configuration file",
+            );
+        }
     };
     let headers = match reader.headers() {
         Ok(headers) => headers.clone(),
         Err(error) => return note(format!("{}: {error}", path.display()), "save it as UTF-8 text"),
     };
-    let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
+    let column = |name: &str| {
+        headers
+            .iter()
+            .position(|header| header.trim_start_matches('\u{feff}') == name)
+    };
     let (Some(value_at), Some(label_at)) = (column(value_column), column(label_column)) else {
         let have = headers.iter().collect::<Vec<_>>().join(", ");
-        let what = format!("{} has no columns `{value_column}` and `{label_column}`; it has: {have}", path.display());
-        return note(what, "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`");
+        let what = format!(
+            "{} has no columns `{value_column}` and `{label_column}`; it has: {have}",
+            path.display()
+        );
+        return note(
+            what,
+            "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`",
+        );
     };
     let mut options = Vec::new();
     for line in reader.records() {
@@ -105,11 +154,19 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
                 let cell = |at: usize| line.get(at).unwrap_or_default().to_owned();
                 options.push(option(Value::Text(cell(value_at)), cell(label_at)));
             }
-            Err(error) => return note(format!("{}: {error}", path.display()), "every line needs as many values as the header"),
+            Err(error) => {
+                return note(
+                    format!("{}: {error}", path.display()),
+                    "every line needs as many values as the header",
+                );
+            }
         }
     }
     if options.is_empty() {
-        return note(format!("{} has no records", path.display()), "add a line below the header");
+        return note(
+            format!("{} has no records", path.display()),
+            "add a line below the header",
+        );
     }
     options
 }
@@ -118,13 +175,28 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
 fn none(step: &Section<'_>, field: &str) -> NothingFits {
     let fallback = option(Value::Text(DEFAULT_NONE.to_owned()), DEFAULT_NONE);
     let Some(section) = step.section("none") else {
-        return NothingFits { option: fallback, message: None, on: field.to_owned() };
+        return NothingFits {
+            option: fallback,
+            message: None,
+            on: field.to_owned(),
+        };
     };
     let value = value(&section, "value").unwrap_or(fallback.value);
-    let label = section.text("label").map_or_else(|| value.as_text().into_owned(), |label| label.into_inner().to_owned());
-    let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(crate::rossum::MessageType::Error);
+    let label = section.text("label").map_or_else(
+        || value.as_text().into_owned(),
+        |label| label.into_inner().to_owned(),
+    );
+    let kind = section
+        .choice("type", &MESSAGE_TYPES)
+        .unwrap_or(crate::rossum::MessageType::Error);
     let message = template(&section, "message").map(|message| (kind, message));
-    let on = section.text("on").map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
+    let on = section
+        .text("on")
+        .map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
     section.finish();
-    NothingFits { option: option(value, label), message, on }
+    NothingFits {
+        option: option(value, label),
+        message,
+        on,
+    }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use rustls::ClientConfig;
-use rustls_acme::acme::{Account, AcmeError, Auth, AuthStatus, Directory, Identifier, Order, OrderStatus, Problem};
+use rustls_acme::acme::{
+    Account, AcmeError, Auth, AuthStatus, Directory, Identifier, Order, OrderStatus, Problem,
+};
 use tokio::time::sleep;
 
 use super::super::{AcmeSettings, Challenge};
@@ -65,7 +67,11 @@ pub(super) async fn run(
 }
 
 /// Our account at the CA: an old key is registered again, which gives the same account.
-async fn account(settings: &AcmeSettings, client: &Arc<ClientConfig>, storage: &Storage) -> Result<Account, OrderError> {
+async fn account(
+    settings: &AcmeSettings,
+    client: &Arc<ClientConfig>,
+    storage: &Storage,
+) -> Result<Account, OrderError> {
     let directory = Directory::discover(client, &settings.directory).await?;
     let mut key = storage.load_account(&settings.directory)?;
     if key.as_deref().is_some_and(|key| KeyPair::try_from(key).is_err()) {
@@ -80,7 +86,8 @@ async fn account(settings: &AcmeSettings, client: &Arc<ClientConfig>, storage: &
         storage.save_account(&settings.directory, &key)?; // before it is used: a crash must not lose it
         key
     };
-    let create = || Account::create_with_keypair(client, directory.clone(), settings.contact.as_slice(), &key);
+    let create =
+        || Account::create_with_keypair(client, directory.clone(), settings.contact.as_slice(), &key);
     Ok(patiently(create).await?)
 }
 
@@ -95,18 +102,26 @@ async fn authorize(
     let Identifier::Dns(domain) = auth.identifier.clone();
     if let AuthStatus::Pending = auth.status {
         let offered = match kind {
-            Challenge::TlsAlpn01 => account.tls_alpn_01(&auth.challenges, domain.clone()).map(|(challenge, certificate)| {
-                challenges.expect_tls_alpn(&domain, certificate);
-                challenge
-            }),
-            Challenge::Http01 => account.http_01(&auth.challenges).map(|(challenge, authorization)| {
-                challenges.expect_http(&challenge.token, authorization);
-                challenge
-            }),
+            Challenge::TlsAlpn01 => {
+                account
+                    .tls_alpn_01(&auth.challenges, domain.clone())
+                    .map(|(challenge, certificate)| {
+                        challenges.expect_tls_alpn(&domain, certificate);
+                        challenge
+                    })
+            }
+            Challenge::Http01 => account
+                .http_01(&auth.challenges)
+                .map(|(challenge, authorization)| {
+                    challenges.expect_http(&challenge.token, authorization);
+                    challenge
+                }),
         };
         let challenge = match offered {
             Ok(challenge) => challenge,
-            Err(AcmeError::NoTlsAlpn01Challenge) => return Err(OrderError::NoChallenge("tls-alpn-01", domain)),
+            Err(AcmeError::NoTlsAlpn01Challenge) => {
+                return Err(OrderError::NoChallenge("tls-alpn-01", domain));
+            }
             Err(AcmeError::NoHttp01Challenge) => return Err(OrderError::NoChallenge("http-01", domain)),
             Err(error) => return Err(error.into()),
         };
@@ -118,7 +133,10 @@ async fn authorize(
             AuthStatus::Valid => return Ok(()),
             AuthStatus::Pending => sleep(wait).await,
             AuthStatus::Invalid | AuthStatus::Revoked | AuthStatus::Expired | AuthStatus::Deactivated => {
-                return Err(OrderError::Validation { domain, words: failed_challenge(&auth) });
+                return Err(OrderError::Validation {
+                    domain,
+                    words: failed_challenge(&auth),
+                });
             }
         }
     }
@@ -126,7 +144,12 @@ async fn authorize(
 }
 
 /// Waits until the CA has made up its mind.
-async fn settled(mut order: Order, url: &str, account: &Account, client: &Arc<ClientConfig>) -> Result<Order, OrderError> {
+async fn settled(
+    mut order: Order,
+    url: &str,
+    account: &Account,
+    client: &Arc<ClientConfig>,
+) -> Result<Order, OrderError> {
     for wait in polls() {
         match order.status {
             OrderStatus::Ready | OrderStatus::Valid { .. } => return Ok(order),
@@ -140,11 +163,15 @@ async fn settled(mut order: Order, url: &str, account: &Account, client: &Arc<Cl
 }
 
 fn polls() -> impl Iterator<Item = Duration> {
-    POLL.into_iter().chain(std::iter::repeat(POLL[POLL.len() - 1])).map(Duration::from_millis)
+    POLL.into_iter()
+        .chain(std::iter::repeat(POLL[POLL.len() - 1]))
+        .map(Duration::from_millis)
 }
 
 /// Makes one request, again where the CA refuses its nonce (RFC 8555 section 6.5: that is no failure).
-async fn patiently<T, F: Future<Output = Result<T, AcmeError>>>(mut request: impl FnMut() -> F) -> Result<T, AcmeError> {
+async fn patiently<T, F: Future<Output = Result<T, AcmeError>>>(
+    mut request: impl FnMut() -> F,
+) -> Result<T, AcmeError> {
     for _ in 1..NONCE_TRIES {
         match request().await {
             Err(error) if is_bad_nonce(&error) => {}
@@ -155,13 +182,17 @@ async fn patiently<T, F: Future<Output = Result<T, AcmeError>>>(mut request: imp
 }
 
 fn is_bad_nonce(error: &AcmeError) -> bool {
-    problem(error).and_then(|problem| problem.typ).is_some_and(|kind| kind.ends_with(":badNonce"))
+    problem(error)
+        .and_then(|problem| problem.typ)
+        .is_some_and(|kind| kind.ends_with(":badNonce"))
 }
 
 /// The problem document (RFC 7807) in a refused request. rustls-acme keeps it only inside the text of an error
 /// whose type it does not export: status, then the body in Rust's quotes.
 fn problem(error: &AcmeError) -> Option<Problem> {
-    let AcmeError::HttpRequest(refused) = error else { return None };
+    let AcmeError::HttpRequest(refused) = error else {
+        return None;
+    };
     let text = refused.to_string();
     let quoted = text.strip_prefix("non 2xx http status: ")?.split_once(' ')?.1;
     let body: String = serde_json::from_str(&quoted.replace("\\'", "'")).ok()?;
@@ -173,12 +204,18 @@ fn in_their_words(error: &AcmeError) -> String {
 }
 
 fn words(problem: Option<&Problem>) -> String {
-    let Some(problem) = problem else { return "the CA gives no reason".to_owned() };
+    let Some(problem) = problem else {
+        return "the CA gives no reason".to_owned();
+    };
     let kind = problem.typ.as_deref().unwrap_or_default();
     let kind = kind.rsplit(':').next().unwrap_or_default();
     format!("{} ({kind})", problem.detail.as_deref().unwrap_or("no detail"))
 }
 
 fn failed_challenge(auth: &Auth) -> String {
-    words(auth.challenges.iter().find_map(|challenge| challenge.error.as_ref()))
+    words(
+        auth.challenges
+            .iter()
+            .find_map(|challenge| challenge.error.as_ref()),
+    )
 }

@@ -14,10 +14,10 @@ use tracing::{error, info, warn};
 use crate::clock;
 
 use super::super::{AcmeSettings, Certificate, Served};
+use super::Challenges;
 use super::order::{self, OrderError};
 use super::renewal;
 use super::storage::{Found, Storage, StorageError};
-use super::Challenges;
 
 /// An order that takes longer hangs: a CA may accept a connection and never answer.
 const ORDER_DEADLINE: Duration = Duration::from_secs(300);
@@ -54,14 +54,26 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(settings: AcmeSettings, served: Arc<Served>, challenges: Arc<Challenges>) -> Result<Self, StartError> {
+    pub fn new(
+        settings: AcmeSettings,
+        served: Arc<Served>,
+        challenges: Arc<Challenges>,
+    ) -> Result<Self, StartError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots(&settings)?)
             .with_no_client_auth();
-        let storage = Storage::open(&settings.state).map_err(|error| StartError::Storage(error.to_string()))?;
-        Ok(Self { settings, client: Arc::new(client), provider, storage, served, challenges })
+        let storage =
+            Storage::open(&settings.state).map_err(|error| StartError::Storage(error.to_string()))?;
+        Ok(Self {
+            settings,
+            client: Arc::new(client),
+            provider,
+            storage,
+            served,
+            challenges,
+        })
     }
 
     /// Never ends. Drop it to stop: nothing is lost.
@@ -69,20 +81,35 @@ impl Supervisor {
         let mut current = self.load().await;
         if let Some(Current { certificate, .. }) = &current {
             self.served.serve(certificate);
-            info!("certificate for {} loaded, valid until {}", certificate.names.join(", "), clock::display(certificate.not_after));
+            info!(
+                "certificate for {} loaded, valid until {}",
+                certificate.names.join(", "),
+                clock::display(certificate.not_after)
+            );
             if !certificate.covers(&self.settings.domains) {
-                warn!("it does not cover {}: serving it until a new one is there", self.settings.domains.join(", "));
+                warn!(
+                    "it does not cover {}: serving it until a new one is there",
+                    self.settings.domains.join(", ")
+                );
             }
         }
         loop {
-            let due = current.as_ref().map_or(SystemTime::UNIX_EPOCH, |current| self.due(current));
+            let due = current
+                .as_ref()
+                .map_or(SystemTime::UNIX_EPOCH, |current| self.due(current));
             if clock::now() < due {
                 self.sleep_until(due).await;
                 continue;
             }
-            match self.attempt(current.as_ref().map(|current| &current.certificate)).await {
+            match self
+                .attempt(current.as_ref().map(|current| &current.certificate))
+                .await
+            {
                 Ok(Some(certificate)) => {
-                    current = Some(Current { certificate, directory: self.settings.directory.clone() });
+                    current = Some(Current {
+                        certificate,
+                        directory: self.settings.directory.clone(),
+                    });
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -99,7 +126,10 @@ impl Supervisor {
             let stored = match self.storage.load_certificate() {
                 Ok(Found::Nothing) => return None,
                 Ok(Found::Good(stored)) => Certificate::from_pem(&stored.pem, &stored.pem, &self.provider)
-                    .map(|certificate| Current { certificate, directory: stored.directory })
+                    .map(|certificate| Current {
+                        certificate,
+                        directory: stored.directory,
+                    })
                     .map_err(|error| error.to_string()),
                 Ok(Found::Damaged) => Err("its checksum does not fit".to_owned()),
                 Err(error) => {
@@ -111,7 +141,9 @@ impl Supervisor {
             match stored {
                 Ok(current) => return Some(current),
                 Err(problem) => {
-                    warn!("the stored certificate is damaged ({problem}): setting it aside, ordering a new one");
+                    warn!(
+                        "the stored certificate is damaged ({problem}): setting it aside, ordering a new one"
+                    );
                     match self.storage.set_certificate_aside() {
                         Ok(()) => return None,
                         Err(error) => error!("{error}"),
@@ -124,8 +156,13 @@ impl Supervisor {
 
     /// One for other names or from another CA (staging, say) is served, and replaced at once.
     fn due(&self, current: &Current) -> SystemTime {
-        let fits = current.certificate.covers(&self.settings.domains) && current.directory == self.settings.directory;
-        if fits { renewal::due(&current.certificate) } else { SystemTime::UNIX_EPOCH }
+        let fits = current.certificate.covers(&self.settings.domains)
+            && current.directory == self.settings.directory;
+        if fits {
+            renewal::due(&current.certificate)
+        } else {
+            SystemTime::UNIX_EPOCH
+        }
     }
 
     /// Waits for the pace, orders, stores, serves. `None` where the order failed, which has been logged.
@@ -133,7 +170,10 @@ impl Supervisor {
         let pace = self.storage.load_pace()?;
         let now = clock::now();
         if pace.next_try() > now && pace.is_plausible(now, &self.settings.retry) {
-            info!("next try for a certificate at {}", clock::display(pace.next_try()));
+            info!(
+                "next try for a certificate at {}",
+                clock::display(pace.next_try())
+            );
             while clock::now() < pace.next_try() && pace.is_plausible(clock::now(), &self.settings.retry) {
                 self.sleep_until(pace.next_try()).await;
             }
@@ -141,7 +181,10 @@ impl Supervisor {
         let next = pace.before_attempt(clock::now(), &self.settings.retry);
         self.storage.save_pace(&next)?;
         let domains = self.settings.domains.join(", ");
-        info!("ordering a certificate for {domains} from {}", self.settings.directory);
+        info!(
+            "ordering a certificate for {domains} from {}",
+            self.settings.directory
+        );
         let order = order::run(&self.settings, &self.client, &self.storage, &self.challenges);
         let ended = timeout(ORDER_DEADLINE, order).await;
         self.challenges.forget_all();
@@ -160,11 +203,19 @@ impl Supervisor {
             },
             Ok(Err(OrderError::Storage(error))) => return Err(error),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("the CA did not finish within {}", clock::display_span(ORDER_DEADLINE)),
+            Err(_) => format!(
+                "the CA did not finish within {}",
+                clock::display_span(ORDER_DEADLINE)
+            ),
         };
         let serving = current.map_or_else(
             || "HTTPS cannot be served until there is one".to_owned(),
-            |current| format!("still serving the one valid until {}", clock::display(current.not_after)),
+            |current| {
+                format!(
+                    "still serving the one valid until {}",
+                    clock::display(current.not_after)
+                )
+            },
         );
         let count = next.failures;
         error!(
@@ -189,10 +240,17 @@ fn roots(settings: &AcmeSettings) -> Result<RootCertStore, StartError> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    let bad = |problem: String| StartError::Root { path: path.display().to_string(), problem };
+    let bad = |problem: String| StartError::Root {
+        path: path.display().to_string(),
+        problem,
+    };
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
     }
-    if roots.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(roots) }
+    if roots.is_empty() {
+        Err(bad("no certificate in it".to_owned()))
+    } else {
+        Ok(roots)
+    }
 }

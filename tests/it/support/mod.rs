@@ -1,0 +1,29 @@
+//! What tests start: each waits until it answers, shows its log when a test fails, and dies on drop.
+
+mod annex;
+mod client;
+mod deliveries;
+mod pebble;
+
+pub(crate) use annex::{Annex, annex_command, write};
+pub(crate) use client::{Answer, Client, SECRET, sign};
+pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
+pub(crate) use pebble::{Pebble, Resolver};
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+/// A port that is free at the moment, for a program that cannot be handed a bound socket.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits for something to become true, and says what did not.
+#[track_caller]
+pub(crate) fn eventually(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}

@@ -1,0 +1,192 @@
+//! A real ACME CA on loopback: pebble, with the resolver that it asks for names.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use tempfile::TempDir;
+
+use super::annex::write;
+use super::{Client, eventually, free_port};
+
+/// pebble-challtestsrv: every name is 127.0.0.1.
+pub(crate) struct Resolver {
+    child: Child,
+    dns: u16,
+}
+
+impl Resolver {
+    pub(crate) fn start() -> Self {
+        let (dns, management) = (free_port(), free_port());
+        let child = Command::new("pebble-challtestsrv")
+            .args(["-defaultIPv6", "", "-defaultIPv4", "127.0.0.1", "-http01", "", "-https01", "", "-tlsalpn01", ""])
+            .args(["-dns01", &format!("127.0.0.1:{dns}"), "-management", &format!("127.0.0.1:{management}")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("pebble-challtestsrv: apt-get install pebble");
+        Self { child, dns }
+    }
+}
+
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How a CA should behave, and where it will be.
+pub(crate) struct Pebble {
+    folder: TempDir,
+    resolver: Resolver,
+    child: Option<Child>,
+    root: PathBuf,
+    port: u16,
+    management: u16,
+    /// The ports where it validates: a server under test listens there.
+    pub(crate) https: u16,
+    pub(crate) http: u16,
+    /// Seconds.
+    pub(crate) validity: u64,
+    /// Percent of good nonces that it refuses.
+    pub(crate) refused_nonces: u32,
+}
+
+impl Pebble {
+    /// A CA that is not running yet.
+    pub(crate) fn prepare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root_key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = params.self_signed(&root_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &root, &root_key).unwrap();
+        write(&folder.path().join("c.pem"), &leaf.pem());
+        write(&folder.path().join("k.pem"), &key.serialize_pem());
+        write(&folder.path().join("ca.pem"), &root.pem());
+        Self {
+            root: folder.path().join("ca.pem"),
+            resolver: Resolver::start(),
+            child: None,
+            port: free_port(),
+            management: free_port(),
+            https: free_port(),
+            http: free_port(),
+            validity: 7_776_000,
+            refused_nonces: 0,
+            folder,
+        }
+    }
+
+    pub(crate) fn start() -> Self {
+        let mut pebble = Self::prepare();
+        pebble.run();
+        pebble
+    }
+
+    pub(crate) fn run(&mut self) {
+        let config = serde_json::json!({"pebble": {
+            "listenAddress": format!("127.0.0.1:{}", self.port), "managementListenAddress": format!("127.0.0.1:{}", self.management),
+            "certificate": self.folder.path().join("c.pem"), "privateKey": self.folder.path().join("k.pem"),
+            "httpPort": self.http, "tlsPort": self.https, "ocspResponderURL": "", "externalAccountBindingRequired": false,
+            "certificateValidityPeriod": self.validity}});
+        let path = self.folder.path().join("pebble.json");
+        write(&path, &config.to_string());
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let child = Command::new("pebble")
+            .args(["-strict", "-config"])
+            .arg(path)
+            .args(["-dnsserver", &format!("127.0.0.1:{}", self.resolver.dns)])
+            .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_WFE_NONCEREJECT", self.refused_nonces.to_string())
+            .env("PEBBLE_AUTHZREUSE", "0")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("pebble: apt-get install pebble");
+        self.child = Some(child);
+        for port in [self.port, self.management] {
+            eventually("pebble answers", Duration::from_secs(10), || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// New orders that it has seen.
+    pub(crate) fn orders(&self) -> usize {
+        self.log().matches("There are now").count().max(self.log().matches("/order-plz").count())
+    }
+
+    /// The root that signs what it issues: new at every start.
+    pub(crate) fn issuing_root(&self) -> CertificateDer<'static> {
+        use rustls::pki_types::pem::PemObject;
+        let own = CertificateDer::from_pem_file(&self.root).unwrap();
+        let address = ([127, 0, 0, 1], self.management).into();
+        let mut client = Client::tls(address, "localhost", &[own], rustls::ALL_VERSIONS).unwrap();
+        let answer = client.request("GET", "/roots/0", &[("connection", "close")], b"");
+        CertificateDer::from_pem_slice(&answer.body).unwrap()
+    }
+
+    /// An `annex.toml` for a server that this CA validates; `acme` goes into `[server.acme]`.
+    pub(crate) fn config(&self, domains: &str, acme: &str) -> String {
+        format!(
+            r#"
+[server]
+domains = [{domains}]
+contact = "ops@example.test"
+https = "127.0.0.1:{}"
+http = "127.0.0.1:{}"
+state = "state"
+
+[server.acme]
+directory = "https://127.0.0.1:{}/dir"
+root = "{}"
+{acme}
+
+[[hook]]
+name = "checks"
+path = "/checks"
+secrets = ["env:ROSSUM_SECRET"]
+
+  [[hook.step]]
+  use = "checks"
+
+    [[hook.step.check]]
+    required = "document_id"
+"#,
+            self.https,
+            self.http,
+            self.port,
+            self.root.display()
+        )
+    }
+
+    /// A folder with that configuration in it.
+    pub(crate) fn folder_with(&self, domains: &str, acme: &str) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("annex.toml"), &self.config(domains, acme));
+        folder
+    }
+}
+
+impl Drop for Pebble {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- pebble's log\n{}---", self.log());
+        }
+    }
+}
