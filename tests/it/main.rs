@@ -1,5 +1,7 @@
 //! Integration tests: the real binary, over real sockets, with a real ACME CA (pebble).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod support;
 
 /// Certificates: first order by both challenges, restarts, a CA that is down, damaged files, renewal.

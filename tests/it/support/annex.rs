@@ -1,7 +1,6 @@
 //! The binary under test.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -128,8 +127,5 @@ impl Drop for Annex {
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn write(path: &Path, text: &str) {
-    if path.extension().is_some_and(|extension| extension == "toml") && text.is_empty() {
-        let _ = File::create(path).unwrap().flush();
-    }
     std::fs::write(path, text).unwrap();
 }

@@ -8,7 +8,7 @@ mod pebble;
 pub(crate) use annex::{Annex, annex_command, write};
 pub(crate) use client::{Answer, Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
-pub(crate) use pebble::{Pebble, Resolver};
+pub(crate) use pebble::Pebble;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
