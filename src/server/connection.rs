@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -44,7 +44,7 @@ where
             let answer = answer(request);
             Box::pin(async move {
                 let answer = answer.await;
-                drop(under_way);
+                under_way.end(answer.status());
                 Ok(answer)
             })
         }
@@ -55,7 +55,8 @@ where
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.idle)
                 .serve_connection(TokioIo::new(io), service);
-            if drive(&mut Http1(&mut connection), &activity, limits, drain).await == End::Closed {
+            let end = drive(&mut Http1(&mut connection), &activity, limits, drain).await;
+            if end == End::Closed && activity.refused.load(Ordering::Relaxed) {
                 linger(connection.into_parts().io.into_inner()).await;
             }
         }
@@ -156,6 +157,8 @@ struct Activity {
     requests: AtomicUsize,
     /// Milliseconds from the start to the end of the last answer.
     last_answer: AtomicU64,
+    /// Whether the last answer was a refusal, which may have left a body unread.
+    refused: AtomicBool,
 }
 
 impl Activity {
@@ -165,6 +168,7 @@ impl Activity {
             under_way: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             last_answer: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -187,6 +191,12 @@ impl Activity {
 }
 
 struct UnderWay(Arc<Activity>);
+
+impl UnderWay {
+    fn end(self, status: StatusCode) {
+        self.0.refused.store(!status.is_success(), Ordering::Relaxed);
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {

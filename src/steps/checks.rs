@@ -293,6 +293,7 @@ impl Check {
                 if difference.abs() <= self.tolerance {
                     return;
                 }
+                let [calculated, difference] = [*calculated, difference].map(|number| like(number, *stated));
                 (
                     format!("{said} is {stated}, but {formula} is {calculated} (difference {difference})."),
                     vec![
@@ -479,6 +480,15 @@ impl Check {
         }
         answer.show(self.kind, on, text);
     }
+}
+
+/// A number with as many decimals as another has, or as many as it needs: 42.0000 beside 40.00 is 42.00.
+fn like(number: Decimal, other: Decimal) -> Decimal {
+    let mut number = number.normalize();
+    if number.scale() < other.scale() {
+        number.rescale(other.scale());
+    }
+    number
 }
 
 fn amount(annotation: &Annotation<'_>, journal: &Journal, node: Option<NodeRef>) -> Amount {

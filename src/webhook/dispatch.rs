@@ -1,6 +1,9 @@
 //! A verified body through the hook's steps, in order, under one deadline.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -51,18 +54,31 @@ impl Dispatch {
         }
     }
 
-    /// A panic in a step costs this delivery and nothing else: the work is a task of its own.
+    /// A panic in a step costs this delivery and nothing else.
     pub(super) async fn run(&self, hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outcome {
-        let work = if body.bytes().len() < LARGE_BODY {
-            tokio::spawn(deliver(hook, body, started)).await
-        } else {
-            let Ok(_permit) = self.large.acquire().await else {
-                return Outcome::refused(Refusal::Panicked);
-            };
-            let runtime = tokio::runtime::Handle::current();
-            tokio::task::spawn_blocking(move || runtime.block_on(deliver(hook, body, started))).await
+        if body.bytes().len() < LARGE_BODY {
+            return Caught(Box::pin(deliver(hook, body, started))).await;
+        }
+        let Ok(_permit) = self.large.acquire().await else {
+            return Outcome::refused(Refusal::Panicked);
         };
-        work.unwrap_or_else(|_| Outcome::refused(Refusal::Panicked))
+        let runtime = tokio::runtime::Handle::current();
+        let work = tokio::task::spawn_blocking(move || runtime.block_on(deliver(hook, body, started)));
+        work.await.unwrap_or_else(|_| Outcome::refused(Refusal::Panicked))
+    }
+}
+
+/// A delivery whose panic becomes a refusal. (A task of its own would do too, but waking a second thread for it
+/// costs a small delivery a tenth of its time.)
+struct Caught<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Outcome>> Future for Caught<F> {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Outcome> {
+        // Nothing that the panic may have left half done is looked at again: the delivery is dropped.
+        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Outcome::refused(Refusal::Panicked)))
     }
 }
 

@@ -43,12 +43,19 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn first_certificate_by_tls_alpn_01_and_a_restart_that_orders_nothing() {
     let pebble = Pebble::start();
-    let annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""));
+    let annex = start(
+        &pebble,
+        pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""),
+    );
     serves(&pebble, NAME);
     let client = serves(&pebble, "b.example.test");
     let tls = client.tls.as_ref().unwrap();
     assert_eq!(tls.version, rustls::ProtocolVersion::TLSv1_3);
-    assert_eq!(tls.group, rustls::NamedGroup::X25519MLKEM768, "post-quantum first");
+    assert_eq!(
+        tls.group,
+        rustls::NamedGroup::X25519MLKEM768,
+        "post-quantum first"
+    );
     let leaf = tls.chain[0].clone();
     assert_eq!(pebble.orders(), 1);
 
@@ -68,14 +75,25 @@ fn first_certificate_by_tls_alpn_01_and_a_restart_that_orders_nothing() {
 #[test]
 fn first_certificate_by_http_01_and_the_plain_port_redirects() {
     let pebble = Pebble::start();
-    let _annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\""), "challenge = \"http-01\""));
+    let _annex = start(
+        &pebble,
+        pebble.folder_with(&format!("\"{NAME}\""), "challenge = \"http-01\""),
+    );
     serves(&pebble, NAME);
 
     let mut plain = Client::plain(([127, 0, 0, 1], pebble.http).into());
     let answer = plain.request("GET", "/checks?x=1", &[], b"");
     assert_eq!(answer.status, 308);
-    assert_eq!(answer.header("location"), Some(&*format!("https://{NAME}:{}/checks?x=1", pebble.https)));
-    assert_eq!(plain.request("GET", "/.well-known/acme-challenge/x", &[], b"").status, 404);
+    assert_eq!(
+        answer.header("location"),
+        Some(&*format!("https://{NAME}:{}/checks?x=1", pebble.https))
+    );
+    assert_eq!(
+        plain
+            .request("GET", "/.well-known/acme-challenge/x", &[], b"")
+            .status,
+        404
+    );
 }
 
 #[test]
@@ -86,14 +104,27 @@ fn both_tls_versions_both_http_versions() {
     let roots = [pebble.issuing_root()];
     let address = ([127, 0, 0, 1], pebble.https).into();
     let mut old = Client::tls(address, NAME, &roots, &[&rustls::version::TLS12]).unwrap();
-    assert_eq!(old.tls.as_ref().unwrap().version, rustls::ProtocolVersion::TLSv1_2);
+    assert_eq!(
+        old.tls.as_ref().unwrap().version,
+        rustls::ProtocolVersion::TLSv1_2
+    );
     assert_eq!(old.deliver("/checks", BODY).status, 200);
 
     let url = format!("https://{NAME}:{}/", pebble.https);
     let resolve = format!("{NAME}:{}:127.0.0.1", pebble.https);
     for (flag, version) in [("--http2", "2"), ("--http1.1", "1.1")] {
         let curl = std::process::Command::new("curl")
-            .args(["-sk", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", flag, "--resolve", &resolve, &url])
+            .args([
+                "-sk",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_version} %{http_code}",
+                flag,
+                "--resolve",
+                &resolve,
+                &url,
+            ])
             .output()
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&curl.stdout), format!("{version} 200"));
@@ -108,7 +139,10 @@ fn a_ca_that_is_down_at_start_is_asked_again_and_no_sooner_than_configured() {
     annex.logs("next try", Duration::from_secs(5));
     let log = annex.log();
     assert_eq!(log.matches("ordering a certificate").count(), 1, "{log}");
-    assert!(log.contains("failure 1, next try") && log.contains("HTTPS cannot be served until there is one"), "{log}");
+    assert!(
+        log.contains("failure 1, next try") && log.contains("HTTPS cannot be served until there is one"),
+        "{log}"
+    );
     pebble.run();
     serves(&pebble, NAME);
     assert_eq!(pebble.orders(), 1);
@@ -128,7 +162,10 @@ fn a_name_that_cannot_be_validated_fails_once_in_the_cas_words_and_a_restart_doe
     let annex = Annex::https(folder, elsewhere);
     annex.logs("failure 1, next try", SOON);
     let log = annex.log();
-    assert!(log.contains(NAME) && log.contains("Failed to connect to 127.0.0.1") && log.contains("tls-alpn-01"), "{log}");
+    assert!(
+        log.contains(NAME) && log.contains("Failed to connect to 127.0.0.1") && log.contains("tls-alpn-01"),
+        "{log}"
+    );
 
     let annex = Annex::https(annex.stop("KILL"), elsewhere);
     annex.logs("next try for a certificate at", SOON);
@@ -145,17 +182,33 @@ fn damaged_files_are_set_aside_and_replaced_by_one_order() {
     let state = folder.path().join("state/acme");
     let certificate = std::fs::read_to_string(state.join("certificate.pem")).unwrap();
     // Cut inside the last certificate: rustls-acme alone would serve the rest.
-    crate::support::write(&state.join("certificate.pem"), &certificate[..certificate.len() - 200]);
-    let account = std::fs::read_dir(&state).unwrap().map(|e| e.unwrap().path()).find(|p| p.to_string_lossy().contains("account-")).unwrap();
+    crate::support::write(
+        &state.join("certificate.pem"),
+        &certificate[..certificate.len() - 200],
+    );
+    let account = std::fs::read_dir(&state)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.to_string_lossy().contains("account-"))
+        .unwrap();
     crate::support::write(&account, "not a key");
 
     let annex = start(&pebble, folder);
     serves(&pebble, NAME);
     let log = annex.log();
-    assert!(log.contains("the stored certificate is damaged") && log.contains("the account's key is damaged"), "{log}");
+    assert!(
+        log.contains("the stored certificate is damaged") && log.contains("the account's key is damaged"),
+        "{log}"
+    );
     assert_eq!(pebble.orders(), 2);
-    let names: Vec<_> = std::fs::read_dir(&state_of(&annex)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(names.iter().any(|n| n.starts_with("certificate.pem.damaged-")), "kept for a person to look at: {names:?}");
+    let names: Vec<_> = std::fs::read_dir(&state_of(&annex))
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        names.iter().any(|n| n.starts_with("certificate.pem.damaged-")),
+        "kept for a person to look at: {names:?}"
+    );
 }
 
 fn state_of(annex: &Annex) -> std::path::PathBuf {
@@ -183,7 +236,11 @@ fn short_lived_certificates_are_renewed_under_running_connections() {
     let mut first = serves(&pebble, NAME);
     let leaf = first.tls.as_ref().unwrap().chain[0].clone();
     eventually("a new certificate", Duration::from_secs(30), || {
-        assert_eq!(first.deliver("/checks", BODY).status, 200, "the first connection lives on");
+        assert_eq!(
+            first.deliver("/checks", BODY).status,
+            200,
+            "the first connection lives on"
+        );
         let now = connect(&pebble, NAME).expect("never without a valid certificate");
         std::thread::sleep(Duration::from_millis(200));
         now.tls.unwrap().chain[0] != leaf
@@ -196,7 +253,10 @@ fn half_of_the_nonces_refused_costs_no_extra_order() {
     let mut pebble = Pebble::prepare();
     pebble.refused_nonces = 50;
     pebble.run();
-    let _annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""));
+    let _annex = start(
+        &pebble,
+        pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""),
+    );
     serves(&pebble, NAME);
     assert_eq!(pebble.orders(), 1);
 }
@@ -207,7 +267,10 @@ fn a_new_name_is_ordered_while_the_old_certificate_is_served() {
     let annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\""), ""));
     serves(&pebble, NAME);
     let folder = annex.stop("TERM");
-    crate::support::write(&folder.path().join("annex.toml"), &pebble.config(&format!("\"{NAME}\", \"new.example.test\""), ""));
+    crate::support::write(
+        &folder.path().join("annex.toml"),
+        &pebble.config(&format!("\"{NAME}\", \"new.example.test\""), ""),
+    );
     let annex = start(&pebble, folder);
     assert!(connect(&pebble, NAME).is_ok(), "no gap");
     annex.logs("serving it until a new one is there", SOON);
@@ -233,12 +296,26 @@ fn own_certificate_files_work_and_bad_ones_are_refused_at_start() {
     };
     crate::support::write(&path("annex.toml"), &config("other.pem"));
     for arguments in [["check", "--config"], ["serve", "--config"]] {
-        let bad = annex_command().args(arguments).arg(path("annex.toml")).env("ROSSUM_SECRET", "x").output().unwrap();
+        let bad = annex_command()
+            .args(arguments)
+            .arg(path("annex.toml"))
+            .env("ROSSUM_SECRET", "x")
+            .output()
+            .unwrap();
         assert_eq!(bad.status.code(), Some(1));
-        assert!(String::from_utf8_lossy(&bad.stderr).contains("the key does not fit"), "{bad:?}");
+        assert!(
+            String::from_utf8_lossy(&bad.stderr).contains("the key does not fit"),
+            "{bad:?}"
+        );
     }
     crate::support::write(&path("annex.toml"), &config("key.pem"));
     let annex = Annex::https(folder, port);
-    let mut client = Client::tls(annex.address, NAME, &[made.cert.der().clone()], rustls::ALL_VERSIONS).unwrap();
+    let mut client = Client::tls(
+        annex.address,
+        NAME,
+        &[made.cert.der().clone()],
+        rustls::ALL_VERSIONS,
+    )
+    .unwrap();
     assert_eq!(client.deliver("/checks", BODY).status, 200);
 }

@@ -1,1 +1,385 @@
-//! To come.
+//! The door: who gets in, who does not, and what each is told.
+
+use serde_json::{Value, json};
+
+use rossum_annex::signature::Algorithm;
+
+use crate::support::{Annex, Client, Datapoint, SECRET, invoice_with_lines, sign, tree};
+
+const STRICT: &str = r#"
+[[hook]]
+name = "strict"
+path = "/strict"
+secrets = ["env:ROSSUM_SECRET", "file:old"]
+max_body = "100KB"
+
+  [[hook.step]]
+  use = "checks"
+
+    [[hook.step.check]]
+    required = "document_id"
+    message = "<b>{document_id}</b> {note}"
+"#;
+
+fn strict() -> Annex {
+    let folder_secret = "an older secret";
+    let config = STRICT.replace("file:old", "file:old.secret");
+    Annex::dev_with_files(&config, &[("old.secret", folder_secret)])
+}
+
+#[test]
+fn only_a_right_signature_gets_in() {
+    let annex = strict();
+    let body = r#"{"annotation": {"content": []}}"#;
+    let mut client = annex.client();
+    assert_eq!(client.deliver("/strict", body).status, 200);
+
+    let (header, good) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
+    let (legacy, sha1) = sign(Algorithm::Sha1, SECRET, body.as_bytes());
+    let (_, wrong) = sign(Algorithm::Sha256, "another", body.as_bytes());
+    let cases: [(&[(&str, &str)], &str); 6] = [
+        (&[], "no signature header"),
+        (&[(&header, &wrong)], "wrong signature"),
+        (&[(&header, &good[7..])], "malformed signature"),
+        (&[(&header, "")], "malformed signature"),
+        (&[(&legacy, &sha1)], "allow_sha1"),
+        (&[(&header, &wrong), (&legacy, &sha1)], "wrong signature"),
+    ];
+    let mut told = Vec::new();
+    for (headers, reason) in cases {
+        let answer = annex.client().post("/strict", headers, body);
+        assert_eq!(answer.status, 401, "{reason}");
+        assert!(annex.log().contains(reason), "{reason}: {}", annex.log());
+        told.push(answer.body);
+    }
+    assert!(
+        told.windows(2).all(|pair| pair[0] == pair[1]),
+        "the answer tells nothing of the reason"
+    );
+    // One byte more or less than what was signed.
+    assert_eq!(
+        annex
+            .client()
+            .post("/strict", &[(&header, &good)], format!("{body} "))
+            .status,
+        401
+    );
+}
+
+#[test]
+fn any_of_several_secrets_fits_and_the_log_says_which() {
+    let annex = strict();
+    let body = "{}";
+    let (header, value) = sign(Algorithm::Sha256, "an older secret", body.as_bytes());
+    for _ in 0..2 {
+        assert_eq!(
+            annex.client().post("/strict", &[(&header, &value)], body).status,
+            200
+        );
+    }
+    assert_eq!(annex.client().deliver("/strict", body).status, 200);
+    assert_eq!(annex.log().matches("verified (secret 2)").count(), 2);
+}
+
+#[test]
+fn every_other_request_gets_its_status() {
+    let annex = strict();
+    let mut client = annex.client();
+    let page = client.request("GET", "/", &[], b"");
+    assert_eq!(page.status, 200);
+    let text = String::from_utf8(page.body).unwrap();
+    assert!(
+        text.contains("Annex is running") && !text.contains("strict"),
+        "{text}"
+    );
+
+    let answer = client.request("GET", "/strict", &[], b"");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+    let answer = annex.client().deliver("/", "{}");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    let answer = annex.client().deliver("/Strict", "{}");
+    assert_eq!(answer.status, 404);
+    assert!(
+        !String::from_utf8_lossy(&answer.body).contains("strict"),
+        "no list of hooks"
+    );
+    assert_eq!(
+        annex.client().deliver("/strict?x=1", "{}").status,
+        200,
+        "a query is no part of the path"
+    );
+}
+
+#[test]
+fn bodies_are_bounded_by_declared_and_by_real_length_and_the_answer_arrives() {
+    let annex = strict();
+    let large = vec![b' '; 8_000_000];
+    let answer = annex.client().deliver("/strict", &large);
+    assert_eq!(answer.status, 413);
+    assert!(
+        answer.json()["messages"][0]["content"]
+            .as_str()
+            .unwrap()
+            .contains("larger than")
+    );
+
+    let (header, value) = sign(Algorithm::Sha256, SECRET, b"");
+    let mut client = annex.client();
+    client.send(
+        format!(
+            "POST /strict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n{header}: {value}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    for _ in 0..20 {
+        client.send(format!("2710\r\n{}\r\n", " ".repeat(10_000)).as_bytes());
+    }
+    assert_eq!(client.answer().unwrap().status, 413);
+
+    let unsigned = annex.client().post("/strict", &[], &large);
+    assert_eq!(unsigned.status, 401, "refused before its body counts");
+}
+
+#[test]
+fn a_chunked_body_is_verified_like_any_other() {
+    let annex = strict();
+    let body = r#"{"annotation": {"content": []}}"#;
+    let (header, value) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
+    let mut client = annex.client();
+    client.send(
+        format!(
+            "POST /strict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n{header}: {value}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    for part in [&body[..5], &body[5..]] {
+        client.send(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes());
+    }
+    client.send(b"0\r\n\r\n");
+    assert_eq!(client.answer().unwrap().status, 200);
+}
+
+#[test]
+fn a_body_that_ends_early_is_no_delivery() {
+    let annex = strict();
+    let (header, value) = sign(Algorithm::Sha256, SECRET, b"{}");
+    let mut client = annex.client();
+    client.send(
+        format!("POST /strict HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n{header}: {value}\r\n\r\n{{}}")
+            .as_bytes(),
+    );
+    drop(client);
+    crate::support::eventually("it is logged", std::time::Duration::from_secs(5), || {
+        annex.log().contains("ended early")
+    });
+    assert_eq!(annex.client().deliver("/strict", "{}").status, 200);
+}
+
+#[test]
+fn verified_nonsense_gets_400_with_the_place_and_a_message_for_the_person() {
+    let annex = strict();
+    for (body, place) in [
+        ("{\"event\":\n nonsense}", "line 2, column"),
+        ("", "line 1"),
+        ("[1]", "not an object"),
+        ("{\"a\":\"\u{0}\"}", "line 1"),
+    ] {
+        let answer = annex.client().deliver("/strict", body);
+        assert_eq!(answer.status, 400, "{body:?}");
+        let message = &answer.json()["messages"][0];
+        assert_eq!(message["type"], "error");
+        assert!(message["content"].as_str().unwrap().contains(place), "{message}");
+    }
+    let nested = "{\"annotation\":{\"content\":".to_owned() + &"[{\"children\":".repeat(5_000);
+    assert_eq!(annex.client().deliver("/strict", nested).status, 400);
+    assert!(!annex.log().contains("nonsense"), "the log quotes no data");
+}
+
+#[test]
+fn data_in_messages_is_escaped_and_short_and_ids_keep_their_form() {
+    let annex = strict();
+    let mut body = tree(
+        "updated",
+        &[
+            Datapoint("document_id", json!(""), Value::Null),
+            Datapoint("note", json!("<script>&".repeat(600)), Value::Null),
+        ],
+        &[],
+    );
+    body["annotation"]["content"][0]["children"][0]["id"] = json!("one");
+    let answer = annex.client().deliver("/strict", body.to_string()).json();
+    let message = &answer["messages"][0];
+    assert_eq!(message["id"], "one");
+    let content = message["content"].as_str().unwrap();
+    assert!(
+        content.starts_with("<b></b> &lt;script&gt;&amp;&lt;") && content.ends_with('…'),
+        "{content}"
+    );
+    assert!(content.chars().count() <= 4096);
+}
+
+#[test]
+fn all_events_are_accepted_and_mail_and_uploads_keep_their_files() {
+    let annex = strict();
+    let empty = json!({"messages": [], "operations": [], "automation_blockers": []});
+    let cases = [
+        (
+            json!({"event": "annotation_status", "action": "changed", "annotation": {"id": 1, "content": "https://x", "previous_status": "to_review"}}),
+            empty.clone(),
+        ),
+        (
+            json!({"event": "invocation", "action": "scheduled"}),
+            empty.clone(),
+        ),
+        (
+            json!({"event": "invocation", "action": "manual", "anything": [1]}),
+            empty.clone(),
+        ),
+        (json!({"event": "something", "action": "new"}), empty.clone()),
+        (
+            json!({"event": "annotation_content", "action": "export", "annotation": null}),
+            empty,
+        ),
+        (
+            json!({"event": "email", "action": "received", "files": [{"id": "1", "filename": "a.pdf"}, {"id": "2"}], "headers": {}}),
+            json!({"files": [{"id": "1"}, {"id": "2"}]}),
+        ),
+        (
+            json!({"event": "upload", "action": "created", "email": null, "files": [{"document": "https://x/documents/427", "prevent_importing": false, "values": []}]}),
+            json!({"files": [{"document": "https://x/documents/427", "prevent_importing": false}]}),
+        ),
+    ];
+    for (body, expected) in cases {
+        let answer = annex.client().deliver("/strict", body.to_string());
+        assert_eq!((answer.status, answer.json()), (200, expected), "{body}");
+    }
+    let log = annex.log();
+    assert!(
+        log.contains(
+            "invocation.scheduled annotation - verified 0 messages 0 operations (no step for this event) 200"
+        ),
+        "{log}"
+    );
+    assert!(
+        log.contains("something.new") && log.contains("(unknown event)"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_line_for_each_request_and_no_secret_in_any_of_them() {
+    let annex = Annex::dev();
+    let body = invoice_with_lines(3);
+    assert_eq!(annex.client().deliver("/invoice_checks", &body).status, 200);
+    let (header, wrong) = sign(Algorithm::Sha256, "wrong", &body);
+    assert_eq!(
+        annex
+            .client()
+            .post("/invoice_checks", &[(&header, &wrong)], &body)
+            .status,
+        401
+    );
+    let log = annex.log();
+    let line = log.lines().find(|line| line.contains("verified")).unwrap();
+    let words: Vec<&str> = line.split(' ').skip(1).collect();
+    assert!(
+        line.contains(":")
+            && words.starts_with(&[
+                "invoice_checks",
+                "annotation_content.updated",
+                "annotation",
+                "314521",
+                "verified",
+                "0",
+                "messages",
+                "0",
+                "operations",
+                "200"
+            ]),
+        "{line}"
+    );
+    assert!(line.contains(" ms request 0b7fcb3c-0002"), "{line}");
+    for secret in [SECRET, "nobody-may-see", &wrong[7..], "Consulting"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[test]
+fn http2_without_tls_and_pipelined_requests_are_served() {
+    let annex = Annex::dev();
+    let curl = std::process::Command::new("curl")
+        .args([
+            "-s",
+            "--http2-prior-knowledge",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_version} %{http_code}",
+            &format!("http://{}/", annex.address),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&curl.stdout), "2 200");
+    let mut client = Client::plain(annex.address);
+    client.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET /nix HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert_eq!(client.answer().unwrap().status, 200);
+}
+
+#[test]
+fn a_failing_step_is_a_message_and_what_it_did_is_taken_back() {
+    let annex = Annex::dev_with(
+        r#"
+[[hook]]
+path = "/fails"
+secrets = ["env:ROSSUM_SECRET"]
+
+  [[hook.step]]
+  use = "replace"
+  field = "document_id"
+  pattern = "x"
+  with = "y"
+
+  [[hook.step]]
+  use = "match"
+  name = "vendor"
+  field = "document_id"
+  target = "missing"
+  run = "always"
+  records = [{ value = "1", label = "y" }]
+
+  [[hook.step]]
+  use = "checks"
+    [[hook.step.check]]
+    field = "document_id"
+    pattern = "^z$"
+    message = "saw {document_id}"
+"#,
+    );
+    let body = tree(
+        "updated",
+        &[Datapoint("document_id", json!("x"), Value::Null)],
+        &[],
+    );
+    let answer = annex.client().deliver("/fails", body.to_string());
+    assert_eq!(answer.status, 200);
+    let json = answer.json();
+    assert_eq!(json["messages"][0]["type"], "error");
+    assert!(
+        json["messages"][0]["content"]
+            .as_str()
+            .unwrap()
+            .contains("missing"),
+        "{json}"
+    );
+    assert_eq!(
+        json["messages"][1],
+        json!({"id": 1, "type": "error", "content": "saw y"}),
+        "later steps run, and see earlier changes"
+    );
+    assert_eq!(json["operations"].as_array().unwrap().len(), 1);
+    assert!(
+        annex.log().contains("step failed") && annex.log().contains("step=vendor"),
+        "{}",
+        annex.log()
+    );
+}

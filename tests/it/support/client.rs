@@ -45,21 +45,34 @@ pub(crate) struct Answer {
 impl Answer {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().filter_map(|line| line.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim())
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.trim())
     }
 }
 
 impl Client {
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        Self { stream: Box::new(connect(address)), tls: None }
+        Self {
+            stream: Box::new(connect(address)),
+            tls: None,
+        }
     }
 
     /// TLS with these roots; `None` where the handshake fails.
-    pub(crate) fn tls(address: SocketAddr, name: &str, roots: &[CertificateDer<'static>], versions: &[&'static rustls::SupportedProtocolVersion]) -> Result<Self, String> {
+    pub(crate) fn tls(
+        address: SocketAddr,
+        name: &str,
+        roots: &[CertificateDer<'static>],
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Result<Self, String> {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(roots.iter().cloned());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -73,14 +86,24 @@ impl Client {
         let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut socket = connect(address);
         while connection.is_handshaking() {
-            connection.complete_io(&mut socket).map_err(|error| error.to_string())?;
+            connection
+                .complete_io(&mut socket)
+                .map_err(|error| error.to_string())?;
         }
         let tls = Tls {
-            chain: connection.peer_certificates().unwrap().iter().map(|c| c.clone().into_owned()).collect(),
+            chain: connection
+                .peer_certificates()
+                .unwrap()
+                .iter()
+                .map(|c| c.clone().into_owned())
+                .collect(),
             version: connection.protocol_version().unwrap(),
             group: connection.negotiated_key_exchange_group().unwrap().name(),
         };
-        Ok(Self { stream: Box::new(StreamOwned::new(connection, socket)), tls: Some(tls) })
+        Ok(Self {
+            stream: Box::new(StreamOwned::new(connection, socket)),
+            tls: Some(tls),
+        })
     }
 
     /// A signed delivery.
@@ -99,7 +122,13 @@ impl Client {
     }
 
     #[track_caller]
-    pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: hooks.example.test\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -128,8 +157,14 @@ impl Client {
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: bytes.split_off(head_end) };
-        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut answer = Answer {
+            status,
+            head,
+            body: bytes.split_off(head_end),
+        };
+        let length = answer
+            .header("content-length")
+            .map_or(0, |length| length.parse().unwrap());
         while answer.body.len() < length {
             self.read_more(&mut answer.body)?;
         }

@@ -6,7 +6,7 @@ mod deliveries;
 mod pebble;
 
 pub(crate) use annex::{Annex, annex_command, write};
-pub(crate) use client::{Answer, Client, SECRET, sign};
+pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use pebble::Pebble;
 
@@ -15,7 +15,11 @@ use std::time::{Duration, Instant};
 
 /// A port that is free at the moment, for a program that cannot be handed a bound socket.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Waits for something to become true, and says what did not.

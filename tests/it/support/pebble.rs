@@ -22,8 +22,24 @@ impl Resolver {
     pub(crate) fn start() -> Self {
         let (dns, management) = (free_port(), free_port());
         let child = Command::new("pebble-challtestsrv")
-            .args(["-defaultIPv6", "", "-defaultIPv4", "127.0.0.1", "-http01", "", "-https01", "", "-tlsalpn01", ""])
-            .args(["-dns01", &format!("127.0.0.1:{dns}"), "-management", &format!("127.0.0.1:{management}")])
+            .args([
+                "-defaultIPv6",
+                "",
+                "-defaultIPv4",
+                "127.0.0.1",
+                "-http01",
+                "",
+                "-https01",
+                "",
+                "-tlsalpn01",
+                "",
+            ])
+            .args([
+                "-dns01",
+                &format!("127.0.0.1:{dns}"),
+                "-management",
+                &format!("127.0.0.1:{management}"),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -67,7 +83,10 @@ impl Pebble {
         let root = params.self_signed(&root_key).unwrap();
         let key = KeyPair::generate().unwrap();
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &root, &root_key).unwrap();
+        let leaf = CertificateParams::new(names)
+            .unwrap()
+            .signed_by(&key, &root, &root_key)
+            .unwrap();
         write(&folder.path().join("c.pem"), &leaf.pem());
         write(&folder.path().join("k.pem"), &key.serialize_pem());
         write(&folder.path().join("ca.pem"), &root.pem());
@@ -99,7 +118,11 @@ impl Pebble {
             "certificateValidityPeriod": self.validity}});
         let path = self.folder.path().join("pebble.json");
         write(&path, &config.to_string());
-        let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
         let child = Command::new("pebble")
             .args(["-strict", "-config"])
             .arg(path)
@@ -114,12 +137,15 @@ impl Pebble {
             .expect("pebble: apt-get install pebble");
         self.child = Some(child);
         for port in [self.port, self.management] {
-            eventually("pebble answers", Duration::from_secs(10), || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+            eventually("pebble answers", Duration::from_secs(10), || {
+                std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+            });
         }
     }
 
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default())
+            .into_owned()
     }
 
     /// New orders that it has seen.
