@@ -201,7 +201,7 @@ fn damaged_files_are_set_aside_and_replaced_by_one_order() {
         "{log}"
     );
     assert_eq!(pebble.orders(), 2);
-    let names: Vec<_> = std::fs::read_dir(&state_of(&annex))
+    let names: Vec<_> = std::fs::read_dir(state_of(&annex))
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
         .collect();

@@ -283,7 +283,7 @@ fn a_line_for_each_request_and_no_secret_in_any_of_them() {
     let line = log.lines().find(|line| line.contains("verified")).unwrap();
     let words: Vec<&str> = line.split(' ').skip(1).collect();
     assert!(
-        line.contains(":")
+        line.contains(':')
             && words.starts_with(&[
                 "invoice_checks",
                 "annotation_content.updated",

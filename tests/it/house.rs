@@ -1,1 +1,186 @@
-//! To come.
+//! The map of the house, kept true: which room imports which, and where each foreign crate is at home.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
+const ROOMS: [(&str, &[&str]); 12] = [
+    (
+        "cli",
+        &[
+            "app",
+            "config",
+            "rossum",
+            "secret",
+            "signature",
+            "telemetry",
+            "tls",
+            "webhook",
+        ],
+    ),
+    (
+        "app",
+        &["clock", "config", "server", "telemetry", "tls", "webhook"],
+    ),
+    (
+        "config",
+        &[
+            "rossum",
+            "secret",
+            "server",
+            "signature",
+            "steps",
+            "tls",
+            "webhook",
+        ],
+    ),
+    ("server", &["tls", "webhook"]),
+    ("tls", &["clock", "secret"]),
+    ("webhook", &["clock", "rossum", "secret", "signature", "steps"]),
+    ("steps", &["clock", "rossum", "secret", "signature"]),
+    ("signature", &["secret"]),
+    ("rossum", &[]),
+    ("telemetry", &[]),
+    ("secret", &[]),
+    ("clock", &[]),
+];
+
+/// Foreign crates and the rooms that may name them.
+const FOREIGN: [(&str, &[&str]); 15] = [
+    ("toml", &["config"]),
+    ("csv", &["config"]),
+    ("strsim", &["config"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("hmac", &["signature"]),
+    ("sha1", &["signature"]),
+    ("rustls_acme", &["tls", "config"]), // config: the URLs of Let's Encrypt
+    ("rcgen", &["tls"]),
+    ("x509_parser", &["tls"]),
+    ("tokio_rustls", &["tls", "cli"]), // cli: `annex send` is a client
+    ("hyper", &["server", "webhook", "cli"]),
+    ("hyper_util", &["server", "cli"]),
+    ("getrandom", &["secret"]),
+    ("jiff", &["clock", "rossum", "telemetry"]),
+];
+
+/// Every source file with its room.
+fn files() -> Vec<(String, String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(String, String, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let inside = path.strip_prefix("src").unwrap();
+                let room = inside
+                    .iter()
+                    .next()
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .trim_end_matches(".rs")
+                    .to_owned();
+                found.push((
+                    path.display().to_string(),
+                    room,
+                    std::fs::read_to_string(&path).unwrap(),
+                ));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(Path::new("src"), &mut found);
+    found
+}
+
+/// What the code names, without comments and without its unit tests.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Words that follow a prefix: `crate::room`, or the first of `use {a, b}`.
+fn names_after<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
+    let word = |rest: &'t str| {
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+            .unwrap_or_default()
+    };
+    text.match_indices(prefix)
+        .map(|(at, _)| word(&text[at + prefix.len()..]))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+#[test]
+fn rooms_import_only_what_the_map_allows() {
+    let map: BTreeMap<_, _> = ROOMS.into_iter().collect();
+    let mut wrong = Vec::new();
+    let mut arrows = 0;
+    for (path, room, text) in files()
+        .into_iter()
+        .filter(|(_, room, _)| room != "main" && room != "lib")
+    {
+        let allowed = map
+            .get(room.as_str())
+            .unwrap_or_else(|| panic!("{path}: the map has no room {room}"));
+        let code = code(&text);
+        assert!(
+            !code.contains("use crate::{"),
+            "{path}: name each room in a `use` of its own"
+        );
+        for other in names_after(&code, "crate::")
+            .into_iter()
+            .filter(|other| *other != room && *other != "telemetry")
+        {
+            arrows += 1;
+            if !allowed.contains(&other) {
+                wrong.push(format!("{path} imports {other}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(arrows > 30, "the test reads imports at all");
+}
+
+#[test]
+fn foreign_crates_stay_at_home() {
+    let mut wrong = Vec::new();
+    for (path, room, text) in files() {
+        let code = code(&text);
+        for (foreign, homes) in FOREIGN {
+            let named = code
+                .match_indices(&format!("{foreign}::"))
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+            if named && !homes.contains(&room.as_str()) {
+                wrong.push(format!("{path} names {foreign}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_file_begins_by_saying_what_it_is_for() {
+    for (path, _, text) in files() {
+        assert!(text.starts_with("//! "), "{path}");
+        assert!(
+            text.lines().count() < 450,
+            "{path} is crowded: what are its two concepts?"
+        );
+    }
+}
+
+#[test]
+fn nothing_can_make_a_verified_body_but_the_verifier() {
+    let makers: Vec<_> = files()
+        .into_iter()
+        .filter(|(_, _, text)| code(text).contains("VerifiedBody {"))
+        .map(|(path, ..)| path)
+        .collect();
+    assert_eq!(makers, ["src/signature.rs"]);
+}

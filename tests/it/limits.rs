@@ -175,7 +175,9 @@ fn eight_large_bodies_at_once_do_not_make_a_small_delivery_wait() {
     while workers.iter().any(|worker| !worker.is_finished()) {
         beside.push(time(&mut client, &small));
     }
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     beside.sort_unstable();
     let median = beside[beside.len() / 2];
     println!(

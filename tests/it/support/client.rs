@@ -131,7 +131,7 @@ impl Client {
     ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: hooks.example.test\r\n");
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([*name, ": ", *value, "\r\n"]);
         }
         head.push_str("\r\n");
         self.send(head.as_bytes());

@@ -1,0 +1,72 @@
+//! What a person reads when a check fails, and at which field.
+
+use std::borrow::Cow;
+
+use crate::rossum::NodeRef;
+
+use super::super::rows::field_at;
+use super::{Check, Document};
+
+/// What a failed check knows, for its message.
+pub(super) struct Failure<'f> {
+    /// The text where the configuration gives none.
+    pub(super) default: String,
+    /// Values of placeholders that are no schema ids.
+    pub(super) computed: &'f [(&'static str, String)],
+}
+
+impl Check {
+    /// Complains at a field of a place: the row's own cell, else the header's.
+    pub(super) fn complain(
+        &self,
+        document: &mut Document<'_>,
+        row: Option<NodeRef>,
+        field: &str,
+        failure: &Failure<'_>,
+    ) {
+        self.complain_at(document, field_at(document.annotation, row, field), failure);
+    }
+
+    pub(super) fn complain_at(
+        &self,
+        document: &mut Document<'_>,
+        node: Option<NodeRef>,
+        failure: &Failure<'_>,
+    ) {
+        let annotation = document.annotation;
+        let row = node.and_then(|node| annotation.row(node));
+        let text = match &self.message {
+            None => failure.default.clone(),
+            Some(template) => template.render(|name| {
+                let computed = failure.computed.iter().find(|(computed, _)| *computed == name);
+                computed
+                    .map(|(_, value)| value.clone())
+                    .or_else(|| Some(document.text(field_at(annotation, row, name)?).into_owned()))
+            }),
+        };
+        let on = match &self.on {
+            Some(field) => field_at(annotation, row, field),
+            None => node,
+        };
+        if self.blocks_automation {
+            document.answer.block_automation(on, text.clone());
+        }
+        document.answer.show(self.kind, on, text);
+    }
+
+    /// A field that should hold a number or a date holds something else: said in our words, since the
+    /// configured message is about another mistake.
+    pub(super) fn complain_of_text(&self, document: &mut Document<'_>, node: NodeRef, problem: &str) {
+        let field = &document.annotation.node(node).schema_id;
+        document
+            .answer
+            .show(self.kind, Some(node), format!("{field} {problem}."));
+    }
+}
+
+impl Document<'_> {
+    /// A datapoint's text as the steps so far left it.
+    pub(super) fn text(&self, node: NodeRef) -> Cow<'_, str> {
+        self.answer.journal.value(self.annotation, node)
+    }
+}

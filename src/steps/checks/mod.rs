@@ -1,0 +1,157 @@
+//! `use = "checks"`: sums, products, dates, required fields and patterns, in the header and in table rows.
+//!
+//! Amounts are exact decimals. A check whose fields are columns is made once a row; its message stands at the
+//! row's own cell. What `empty` does with fields that hold nothing is each check's choice.
+
+mod amounts;
+mod complaint;
+mod dates;
+mod values;
+
+use regex::Regex;
+use rust_decimal::Decimal;
+
+use crate::rossum::{Annotation, MessageType};
+
+use super::rows::each_place;
+use super::{Answer, Context, Step, StepError, StepFuture, Template};
+
+/// Built by the configuration from `[[hook.step]] use = "checks"`.
+pub struct Checks {
+    pub checks: Vec<Check>,
+}
+
+/// One check and what a person reads when it fails.
+pub struct Check {
+    pub rule: Rule,
+    /// The largest difference that still passes, in the fields' own unit.
+    pub tolerance: Decimal,
+    pub empty: Empty,
+    pub kind: MessageType,
+    /// A text of our own if `None`.
+    pub message: Option<Template>,
+    /// The field that the message stands at, if not the rule's own choice.
+    pub on: Option<String>,
+    /// Whether a failure also stops automation (an error does so anyway).
+    pub blocks_automation: bool,
+}
+
+/// What must hold.
+pub enum Rule {
+    /// The sum of `parts` is the sum of `equals`.
+    Sum { parts: Vec<String>, equals: Vec<String> },
+    /// The product of `factors` is `equals`; those in `percent` count as hundredths.
+    Product {
+        factors: Vec<String>,
+        percent: Vec<String>,
+        equals: String,
+    },
+    /// All values of `columns` in the document add up to all values of `equals`.
+    ColumnSum {
+        columns: Vec<String>,
+        equals: Vec<String>,
+    },
+    /// From one date to the other it is at least `min` and at most `max` days.
+    DaysBetween {
+        from: String,
+        to: String,
+        min: Option<i64>,
+        max: Option<i64>,
+    },
+    /// None of the fields is empty.
+    Required { fields: Vec<String> },
+    /// Each field that is not empty matches.
+    Pattern { fields: Vec<String>, pattern: Regex },
+    /// Each field that is not empty has one of these values.
+    OneOf {
+        fields: Vec<String>,
+        allowed: Vec<String>,
+    },
+}
+
+/// What a sum, product or date check does when a field holds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Empty {
+    /// The check is left out.
+    #[default]
+    Skip,
+    /// Nothing counts as 0; a check of dates is left out.
+    Zero,
+    /// The check fails where a field is there, but holds no number or date.
+    Fail,
+}
+
+/// The document that is checked, and the answer so far.
+struct Document<'d> {
+    annotation: &'d Annotation<'d>,
+    answer: &'d mut Answer,
+}
+
+impl Step for Checks {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(std::future::ready(self.check(context)))
+    }
+}
+
+impl Checks {
+    fn check(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Some(annotation) = &context.delivery.payload.annotation else {
+            return Ok(());
+        };
+        let mut document = Document {
+            annotation,
+            answer: context.answer,
+        };
+        self.checks.iter().try_for_each(|check| check.run(&mut document))
+    }
+}
+
+impl Check {
+    fn run(&self, document: &mut Document<'_>) -> Result<(), StepError> {
+        let annotation = document.annotation;
+        match &self.rule {
+            Rule::Sum { parts, equals } => {
+                let fields = parts.iter().chain(equals).map(String::as_str);
+                each_place(annotation, fields, |place| {
+                    self.sum(document, place, parts, equals);
+                    Ok(())
+                })
+            }
+            Rule::Product {
+                factors,
+                percent,
+                equals,
+            } => {
+                let fields = factors.iter().chain([equals]).map(String::as_str);
+                each_place(annotation, fields, |place| {
+                    self.product(document, place, factors, percent, equals);
+                    Ok(())
+                })
+            }
+            Rule::DaysBetween { from, to, min, max } => {
+                each_place(annotation, [from.as_str(), to], |place| {
+                    self.days_between(document, place, (from, to), (*min, *max));
+                    Ok(())
+                })
+            }
+            Rule::ColumnSum { columns, equals } => {
+                self.column_sum(document, columns, equals);
+                Ok(())
+            }
+            Rule::Required { fields } => {
+                self.each_value(document, fields, "is required", str::is_empty);
+                Ok(())
+            }
+            Rule::Pattern { fields, pattern } => {
+                let wrong = |text: &str| !text.is_empty() && !pattern.is_match(text);
+                self.each_value(document, fields, "does not have the expected form", wrong);
+                Ok(())
+            }
+            Rule::OneOf { fields, allowed } => {
+                let wrong = |text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
+                self.each_value(document, fields, "is not one of the allowed values", wrong);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Checks of single values: required, pattern, one of a list.
+
+use super::complaint::Failure;
+use super::{Check, Document};
+
+impl Check {
+    /// Checks every value of some fields by itself. A field that the document does not have counts as empty.
+    pub(super) fn each_value(
+        &self,
+        document: &mut Document<'_>,
+        fields: &[String],
+        problem: &str,
+        wrong: impl Fn(&str) -> bool,
+    ) {
+        let annotation = document.annotation;
+        for field in fields {
+            let failure = || Failure {
+                default: format!("{field} {problem}."),
+                computed: &[],
+            };
+            if annotation.first(field).is_none() && wrong("") {
+                self.complain_at(document, None, &failure());
+            }
+            for node in annotation.all(field) {
+                if wrong(&document.text(node)) {
+                    self.complain_at(document, Some(node), &failure());
+                }
+            }
+        }
+    }
+}
