@@ -4,10 +4,7 @@
 //!
 //! `bare` is HMAC-SHA256 and `serde_json` into borrowed structs, in the same run: read the ratio, not the time.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot go on says so by panicking"
-)]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -30,14 +27,9 @@ const SECRET: &str = "a secret of the benchmark";
 /// The steps of the built-in `/invoice_checks`.
 fn stages() -> Vec<Stage> {
     let environment = |_: &str| Some(SECRET.to_owned());
-    let config = config::read(
-        Path::new("sample"),
-        config::SAMPLE.to_owned(),
-        Purpose::DevHttp,
-        &environment,
-    )
-    .ok()
-    .unwrap();
+    let config = config::read(Path::new("sample"), config::SAMPLE.to_owned(), Purpose::DevHttp, &environment)
+        .ok()
+        .unwrap();
     config.hooks.into_iter().next_back().unwrap().stages
 }
 
@@ -52,15 +44,7 @@ async fn run(stages: &[Stage], delivery: &Delivery<'_>) -> Answer {
     let mut answer = Answer::default();
     let deadline = Instant::now() + Duration::from_secs(25);
     for stage in stages {
-        stage
-            .step
-            .run(Context {
-                delivery,
-                answer: &mut answer,
-                deadline,
-            })
-            .await
-            .unwrap();
+        stage.step.run(Context { delivery, answer: &mut answer, deadline }).await.unwrap();
     }
     answer
 }
@@ -111,13 +95,7 @@ fn delivery(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new("bare", lines), &body, |b, body| {
             b.iter(|| {
                 black_box(signature::sign(Algorithm::Sha256, &secret, body));
-                black_box(
-                    serde_json::from_slice::<Body<'_>>(body)
-                        .unwrap()
-                        .annotation
-                        .content
-                        .len(),
-                )
+                black_box(serde_json::from_slice::<Body<'_>>(body).unwrap().annotation.content.len())
             });
         });
         group.bench_with_input(BenchmarkId::new("whole", lines), &body, |b, body| {
@@ -131,15 +109,7 @@ fn delivery(criterion: &mut Criterion) {
             b.iter(|| black_box(verify(&keys, &header, &body).secret()));
         });
         group.bench_function(BenchmarkId::new("read", lines), |b| {
-            b.iter(|| {
-                black_box(
-                    Delivery::read(&verified)
-                        .unwrap()
-                        .payload
-                        .updated_datapoints
-                        .is_some(),
-                )
-            });
+            b.iter(|| black_box(Delivery::read(&verified).unwrap().payload.updated_datapoints.is_some()));
         });
         group.bench_function(BenchmarkId::new("steps", lines), |b| {
             b.iter(|| black_box(runtime.block_on(run(&stages, &read)).messages().len()));

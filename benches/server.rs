@@ -6,10 +6,7 @@
 //! One keep-alive connection; both servers in the same run, in turn; CPU time (user and system) of the server's
 //! process as the kernel counts it. Prints the ratio.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a benchmark that cannot go on says so by panicking"
-)]
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
@@ -75,21 +72,13 @@ secrets = ["env:ROSSUM_SECRET"]
         ),
     );
     let mut annex = Command::new(env!("CARGO_BIN_EXE_annex"));
-    annex
-        .args(["serve", "--config"])
-        .arg(folder.path().join("annex.toml"))
-        .env("ROSSUM_SECRET", SECRET);
+    annex.args(["serve", "--config"]).arg(folder.path().join("annex.toml")).env("ROSSUM_SECRET", SECRET);
     let mut bare = Command::new(std::env::current_exe().unwrap());
-    bare.arg("--bare-server")
-        .arg(folder.path())
-        .arg(bare_port.to_string());
+    bare.arg("--bare-server").arg(folder.path()).arg(bare_port.to_string());
     let annex = Server::start(annex, annex_port, made.cert.der());
     let bare = Server::start(bare, bare_port, made.cert.der());
 
-    println!(
-        "{:>6} {:>9} {:>12} {:>12} {:>7}",
-        "lines", "bytes", "annex µs", "bare µs", "ratio"
-    );
+    println!("{:>6} {:>9} {:>12} {:>12} {:>7}", "lines", "bytes", "annex µs", "bare µs", "ratio");
     for (lines, calls) in [(10, 3_000), (100, 800), (1_000, 80)] {
         let body = deliveries::invoice_with_lines(lines);
         let mut clients = [annex.client(), bare.client()];
@@ -111,11 +100,7 @@ secrets = ["env:ROSSUM_SECRET"]
             }
         }
         let [a, b] = costs.map(median);
-        println!(
-            "{lines:>6} {:>9} {a:>12.1} {b:>12.1} {:>7.3}",
-            body.len(),
-            median(ratios)
-        );
+        println!("{lines:>6} {:>9} {a:>12.1} {b:>12.1} {:>7.3}", body.len(), median(ratios));
     }
 }
 
@@ -125,11 +110,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark's own file")]
@@ -145,25 +126,14 @@ struct Server {
 
 impl Server {
     fn start(mut command: Command, port: u16, root: &CertificateDer<'static>) -> Self {
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let start = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(
-                start.elapsed() < Duration::from_secs(10),
-                "the server does not start"
-            );
+            assert!(start.elapsed() < Duration::from_secs(10), "the server does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self {
-            child,
-            address,
-            root: root.clone(),
-        }
+        Self { child, address, root: root.clone() }
     }
 
     /// User and system time of all its threads, to the nanosecond, from the scheduler.
@@ -171,10 +141,7 @@ impl Server {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
         let of = |task: std::fs::DirEntry| -> u64 {
             let line = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            line.split_whitespace()
-                .next()
-                .and_then(|ns| ns.parse().ok())
-                .unwrap_or(0)
+            line.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
         };
         Duration::from_nanos(tasks.map(|task| of(task.unwrap())).sum())
     }
@@ -226,10 +193,7 @@ impl Client {
             let text = String::from_utf8_lossy(&answer);
             if let Some((head, rest)) = text.split_once("\r\n\r\n") {
                 assert!(head.starts_with("HTTP/1.1 200"), "{text}");
-                let length = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length: "))
-                    .unwrap();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
                 if rest.len() >= length.parse().unwrap() {
                     return;
                 }
@@ -271,25 +235,16 @@ struct BareContent<'a> {
 fn sum(nodes: &[BareNode<'_>], column: &str) -> f64 {
     let own = |node: &BareNode<'_>| {
         let content = node.content.as_ref().filter(|_| node.schema_id == column);
-        content
-            .and_then(|c| c.normalized_value?.parse::<f64>().ok())
-            .unwrap_or(0.0)
+        content.and_then(|c| c.normalized_value?.parse::<f64>().ok()).unwrap_or(0.0)
     };
-    nodes
-        .iter()
-        .map(|node| own(node) + sum(&node.children, column))
-        .sum()
+    nodes.iter().map(|node| own(node) + sum(&node.children, column)).sum()
 }
 
 async fn bare_answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
-    let signature = request
-        .headers()
-        .get("x-rossum-signature-sha256")
-        .unwrap()
-        .as_bytes()["sha256=".len()..]
-        .to_vec();
+    let signature =
+        request.headers().get("x-rossum-signature-sha256").unwrap().as_bytes()["sha256=".len()..].to_vec();
     let body = request.into_body().collect().await?.to_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes())?;
     mac.update(&body);
@@ -302,10 +257,7 @@ async fn bare_answer(
 }
 
 fn bare_server(folder: &Path, port: u16) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let chain = CertificateDer::pem_file_iter(folder.join("chain.pem"))
             .unwrap()
@@ -331,10 +283,7 @@ fn bare_server(folder: &Path, port: u16) {
                 };
                 let service = hyper::service::service_fn(bare_answer);
                 let mut http = hyper::server::conn::http1::Builder::new();
-                let _ = http
-                    .timer(TokioTimer::new())
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
             });
         }
     });

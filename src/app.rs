@@ -34,10 +34,9 @@ pub enum StartError {
 
 fn hint(error: &io::Error, address: &SocketAddr) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "\n\nhint: find who has the port: ss -ltnp 'sport = :{}'",
-            address.port()
-        ),
+        io::ErrorKind::AddrInUse => {
+            format!("\n\nhint: find who has the port: ss -ltnp 'sport = :{}'", address.port())
+        }
         io::ErrorKind::PermissionDenied => {
             "\n\nhint: ports below 1024 need CAP_NET_BIND_SERVICE, which systemd/annex.service gives"
                 .to_owned()
@@ -70,29 +69,17 @@ impl Annex {
     /// HTTPS, with plain HTTP beside it.
     pub async fn https(config: Config) -> Result<Self, StartError> {
         let Config { server, hooks } = config;
-        let ServerSettings {
-            https,
-            http,
-            domains,
-            tls,
-            limits,
-            door,
-        } = server;
+        let ServerSettings { https, http, domains, tls, limits, door } = server;
         let (served, challenges) = (Arc::new(Served::default()), Arc::new(Challenges::default()));
         let supervisor = match tls {
-            Some(tls::Settings::Acme(settings)) => Some(Supervisor::new(
-                settings,
-                Arc::clone(&served),
-                Arc::clone(&challenges),
-            )?),
+            Some(tls::Settings::Acme(settings)) => {
+                Some(Supervisor::new(settings, Arc::clone(&served), Arc::clone(&challenges))?)
+            }
             Some(tls::Settings::Files { certificate, key }) => {
                 let provider = rustls::crypto::aws_lc_rs::default_provider();
                 let certificate = tls::load_files(&certificate, &key, &provider)?;
                 if certificate.not_after < clock::now() {
-                    warn!(
-                        "the certificate expired on {}",
-                        clock::display(certificate.not_after)
-                    );
+                    warn!("the certificate expired on {}", clock::display(certificate.not_after));
                 }
                 served.serve(&certificate);
                 None
@@ -106,11 +93,7 @@ impl Annex {
         let address = socket.local_addr().unwrap_or(https);
         let mut listeners = vec![building.listener(socket, Service::Https(acceptor, door))];
         if let Some(http) = http {
-            let redirect = Redirect {
-                domains,
-                https_port: address.port(),
-                challenges,
-            };
+            let redirect = Redirect { domains, https_port: address.port(), challenges };
             listeners.push(building.listener(listen(http).await?, Service::Redirect(Arc::new(redirect))));
         }
         Ok(building.finish(listeners, supervisor, address))
@@ -135,10 +118,7 @@ impl Annex {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "Ctrl-C",
         };
-        info!(
-            "{why}: stopping; deliveries under way have {}",
-            clock::display_span(self.deadline)
-        );
+        info!("{why}: stopping; deliveries under way have {}", clock::display_span(self.deadline));
         if self.drain.finish(self.deadline).await {
             info!("stopped");
         } else {
@@ -149,9 +129,7 @@ impl Annex {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    bind(address)
-        .await
-        .map_err(|error| StartError::Bind { address, error })
+    bind(address).await.map_err(|error| StartError::Bind { address, error })
 }
 
 /// What all listeners share.
@@ -164,11 +142,7 @@ struct Building {
 impl Building {
     fn new(limits: Limits) -> Self {
         let permits = limits.connections.min(Semaphore::MAX_PERMITS);
-        Self {
-            limits,
-            permits: Arc::new(Semaphore::new(permits)),
-            drain: Drain::default(),
-        }
+        Self { limits, permits: Arc::new(Semaphore::new(permits)), drain: Drain::default() }
     }
 
     fn listener(&self, socket: TcpListener, service: Service) -> Listener {
@@ -182,12 +156,6 @@ impl Building {
     }
 
     fn finish(self, listeners: Vec<Listener>, supervisor: Option<Supervisor>, address: SocketAddr) -> Annex {
-        Annex {
-            listeners,
-            supervisor,
-            drain: self.drain,
-            deadline: self.limits.drain,
-            address,
-        }
+        Annex { listeners, supervisor, drain: self.drain, deadline: self.limits.drain, address }
     }
 }

@@ -12,22 +12,17 @@ pub fn now() -> SystemTime {
 
 /// Seconds since 1970, for files.
 pub fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 pub fn from_unix_seconds(seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH
-        .checked_add(Duration::from_secs(seconds))
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// A moment for people: `2027-01-12 14:20:00 UTC`.
 pub fn display(time: SystemTime) -> String {
-    Timestamp::try_from(time).map_or_else(
-        |_| "?".to_owned(),
-        |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
+    Timestamp::try_from(time)
+        .map_or_else(|_| "?".to_owned(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// A span for people: `250 ms`, `45 s`, `10 min`, `3 h`, `62 days`.
@@ -54,9 +49,6 @@ mod tests {
 
     #[test]
     fn moments_are_utc() {
-        assert_eq!(
-            display(from_unix_seconds(1_800_000_000)),
-            "2027-01-15 08:00:00 UTC"
-        );
+        assert_eq!(display(from_unix_seconds(1_800_000_000)), "2027-01-15 08:00:00 UTC");
     }
 }

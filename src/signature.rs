@@ -84,10 +84,7 @@ struct Key {
 
 impl Key {
     fn new(secret: &Secret) -> Self {
-        Self {
-            sha256: keyed(secret),
-            sha1: keyed(secret),
-        }
+        Self { sha256: keyed(secret), sha1: keyed(secret) }
     }
 
     fn start(&self, algorithm: Algorithm) -> Running {
@@ -132,11 +129,7 @@ pub struct Claim {
 
 impl Keys {
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>, legacy: LegacySha1) -> Self {
-        Self {
-            list: secrets.into_iter().map(Key::new).collect(),
-            legacy,
-            likely: AtomicUsize::new(0),
-        }
+        Self { list: secrets.into_iter().map(Key::new).collect(), legacy, likely: AtomicUsize::new(0) }
     }
 
     /// Reads the two signature headers; the SHA-256 one, where it is there, is the only one that counts.
@@ -153,21 +146,14 @@ impl Keys {
     pub fn verifier(&self, claim: Claim) -> Verifier<'_> {
         let likely = self.likely.load(Ordering::Relaxed);
         let running = self.list.get(likely).map(|key| key.start(claim.algorithm));
-        Verifier {
-            keys: self,
-            claim,
-            likely,
-            running,
-        }
+        Verifier { keys: self, claim, likely, running }
     }
 }
 
 impl Claim {
     fn parse(algorithm: Algorithm, header: &[u8]) -> Result<Self, Forged> {
         let mut digest = [0; 32];
-        let hexadecimal = header
-            .strip_prefix(algorithm.prefix().as_bytes())
-            .ok_or(Forged::Malformed)?;
+        let hexadecimal = header.strip_prefix(algorithm.prefix().as_bytes()).ok_or(Forged::Malformed)?;
         let place = &mut digest[..algorithm.digest_len()];
         hex::decode_to_slice(hexadecimal, place).map_err(|_| Forged::Malformed)?;
         Ok(Self { algorithm, digest })
@@ -196,17 +182,8 @@ impl Verifier<'_> {
 
     /// `body` must be the parts that [`Self::update`] was given, joined.
     pub fn finish(self, body: Bytes) -> Result<VerifiedBody, Forged> {
-        let Self {
-            keys,
-            claim,
-            likely,
-            running,
-        } = self;
-        let proven = |secret| VerifiedBody {
-            bytes: body.clone(),
-            algorithm: claim.algorithm,
-            secret,
-        };
+        let Self { keys, claim, likely, running } = self;
+        let proven = |secret| VerifiedBody { bytes: body.clone(), algorithm: claim.algorithm, secret };
         if running.is_some_and(|mac| mac.fits(claim.digest())) {
             return Ok(proven(likely));
         }
@@ -247,18 +224,12 @@ impl VerifiedBody {
 /// The value of the signature header for a body, as Rossum would send it.
 pub fn sign(algorithm: Algorithm, secret: &Secret, body: &[u8]) -> String {
     let digest = match algorithm {
-        Algorithm::Sha256 => hex::encode(
-            keyed::<Hmac<Sha256>>(secret)
-                .chain_update(body)
-                .finalize()
-                .into_bytes(),
-        ),
-        Algorithm::Sha1 => hex::encode(
-            keyed::<Hmac<Sha1>>(secret)
-                .chain_update(body)
-                .finalize()
-                .into_bytes(),
-        ),
+        Algorithm::Sha256 => {
+            hex::encode(keyed::<Hmac<Sha256>>(secret).chain_update(body).finalize().into_bytes())
+        }
+        Algorithm::Sha1 => {
+            hex::encode(keyed::<Hmac<Sha1>>(secret).chain_update(body).finalize().into_bytes())
+        }
     };
     format!("{}{digest}", algorithm.prefix())
 }
@@ -304,29 +275,14 @@ mod tests {
     #[test]
     fn sha256_comes_first_and_sha1_only_where_allowed() {
         let key = [secret("k")];
-        let (good, legacy) = (
-            sign(Algorithm::Sha256, &key[0], BODY),
-            sign(Algorithm::Sha1, &key[0], BODY),
-        );
+        let (good, legacy) = (sign(Algorithm::Sha256, &key[0], BODY), sign(Algorithm::Sha1, &key[0], BODY));
         let strict = Keys::new(&key, LegacySha1::Refused);
         let lax = Keys::new(&key, LegacySha1::Allowed);
-        assert_eq!(
-            verify(&strict, None, Some(&legacy)).err(),
-            Some(Forged::LegacyOnly)
-        );
-        assert_eq!(
-            verify(&lax, None, Some(&legacy)).unwrap().algorithm(),
-            Algorithm::Sha1
-        );
-        assert_eq!(
-            verify(&lax, Some(&good), Some("sha1=00")).unwrap().algorithm(),
-            Algorithm::Sha256
-        );
+        assert_eq!(verify(&strict, None, Some(&legacy)).err(), Some(Forged::LegacyOnly));
+        assert_eq!(verify(&lax, None, Some(&legacy)).unwrap().algorithm(), Algorithm::Sha1);
+        assert_eq!(verify(&lax, Some(&good), Some("sha1=00")).unwrap().algorithm(), Algorithm::Sha256);
         let wrong = "sha256=".to_owned() + &"0".repeat(64);
-        assert_eq!(
-            verify(&lax, Some(&wrong), Some(&legacy)).err(),
-            Some(Forged::Wrong)
-        );
+        assert_eq!(verify(&lax, Some(&wrong), Some(&legacy)).err(), Some(Forged::Wrong));
     }
 
     #[test]
@@ -334,21 +290,10 @@ mod tests {
         let keys = Keys::new(&[secret("k")], LegacySha1::Allowed);
         assert_eq!(verify(&keys, None, None).err(), Some(Forged::Missing));
         let good = sign(Algorithm::Sha256, &secret("k"), BODY);
-        for header in [
-            "",
-            "sha256=",
-            "sha256=zz",
-            &good[7..],
-            &good[..70],
-            &format!("{good}0"),
-            "sha1=00",
-            " ",
-        ] {
-            assert_eq!(
-                verify(&keys, Some(header), None).err(),
-                Some(Forged::Malformed),
-                "{header:?}"
-            );
+        for header in
+            ["", "sha256=", "sha256=zz", &good[7..], &good[..70], &format!("{good}0"), "sha1=00", " "]
+        {
+            assert_eq!(verify(&keys, Some(header), None).err(), Some(Forged::Malformed), "{header:?}");
         }
         let other = sign(Algorithm::Sha256, &secret("other"), BODY);
         assert_eq!(verify(&keys, Some(&other), None).err(), Some(Forged::Wrong));

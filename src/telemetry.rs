@@ -52,21 +52,14 @@ where
                 now.millisecond()
             )?;
         }
-        let (on, off) = if self.colours {
-            (colour(level), "\u{1b}[0m")
-        } else {
-            ("", "")
-        };
+        let (on, off) = if self.colours { (colour(level), "\u{1b}[0m") } else { ("", "") };
         out.write_str(on)?;
         match level {
             Level::ERROR => out.write_str("error: ")?,
             Level::WARN => out.write_str("warning: ")?,
             _ => {}
         }
-        let mut line = Line {
-            text: String::new(),
-            fields: String::new(),
-        };
+        let mut line = Line { text: String::new(), fields: String::new() };
         event.record(&mut line);
         writeln!(out, "{}{}{off}", line.text, line.fields)
     }

@@ -69,10 +69,8 @@ impl Caller {
         let sender = if is_https {
             let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
             let connector = TlsConnector::from(Arc::new(tls(ca)?));
-            let stream = connector
-                .connect(name, stream)
-                .await
-                .map_err(|error| CallError::Tls(host, error))?;
+            let stream =
+                connector.connect(name, stream).await.map_err(|error| CallError::Tls(host, error))?;
             handshake(stream).await?
         } else {
             handshake(stream).await?
@@ -94,9 +92,7 @@ impl Caller {
         if let Some((algorithm, value)) = signature {
             request = request.header(algorithm.header(), value);
         }
-        let request = request
-            .body(Full::new(body))
-            .map_err(|_| CallError::Url(self.uri.to_string()))?;
+        let request = request.body(Full::new(body)).map_err(|_| CallError::Url(self.uri.to_string()))?;
         let start = Instant::now();
         let whole = async {
             self.sender.ready().await?;
@@ -107,11 +103,7 @@ impl Caller {
         let answered: Result<_, hyper::Error> =
             timeout(GIVE_UP, whole).await.map_err(|_| CallError::TimeOut)?;
         let (status, body) = answered?;
-        Ok(Answered {
-            status,
-            body,
-            took: start.elapsed(),
-        })
+        Ok(Answered { status, body, took: start.elapsed() })
     }
 }
 

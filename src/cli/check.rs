@@ -22,11 +22,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = super::config_path(arguments.config);
-    let purpose = if arguments.dev_http {
-        Purpose::DevHttp
-    } else {
-        Purpose::Serve
-    };
+    let purpose = if arguments.dev_http { Purpose::DevHttp } else { Purpose::Serve };
     let checked = config::load(&path, purpose, &super::environment);
     let certificate = checked.as_ref().ok().and_then(certificate_problem);
     if arguments.json {
@@ -46,12 +42,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     print(format_args!("{}: ok", path.display()))?;
     for hook in &config.hooks {
-        let steps = hook
-            .stages
-            .iter()
-            .map(|stage| stage.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let steps = hook.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
         print(format_args!(
             "  {}  {}  {}",
             hook.path,
@@ -68,9 +59,7 @@ fn certificate_problem(config: &Config) -> Option<String> {
         return None;
     };
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    tls::load_files(certificate, key, &provider)
-        .err()
-        .map(|error| error.to_string())
+    tls::load_files(certificate, key, &provider).err().map(|error| error.to_string())
 }
 
 fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Result<(), Failure> {
@@ -82,9 +71,5 @@ fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Res
     });
     mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
     print(serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes}))?;
-    if mistakes.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Said)
-    }
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }

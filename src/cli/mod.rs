@@ -49,9 +49,7 @@ const CONFIG_PLACES: [&str; 2] = ["annex.toml", "/etc/annex/annex.toml"];
 fn config_path(named: Option<PathBuf>) -> PathBuf {
     let places = CONFIG_PLACES.map(PathBuf::from);
     let [first, _] = &places;
-    named
-        .or_else(|| places.iter().find(|place| place.exists()).cloned())
-        .unwrap_or_else(|| first.clone())
+    named.or_else(|| places.iter().find(|place| place.exists()).cloned()).unwrap_or_else(|| first.clone())
 }
 
 /// The process's environment.

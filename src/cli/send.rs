@@ -53,15 +53,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let body = payload(arguments.file.as_deref(), arguments.event.as_deref())?;
-    let algorithm = if arguments.sha1 {
-        Algorithm::Sha1
-    } else {
-        Algorithm::Sha256
-    };
+    let algorithm = if arguments.sha1 { Algorithm::Sha1 } else { Algorithm::Sha256 };
     let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(async {
         let mut caller = Caller::connect(&arguments.to, arguments.ca.as_deref()).await?;
         let mut answers = Vec::new();
@@ -76,11 +70,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         print(for_people(&answers, &body).trim_end())?;
     }
-    if answers.iter().all(|answer| answer.status.is_success()) {
-        Ok(())
-    } else {
-        Err(Failure::Said)
-    }
+    if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
 }
 
 fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes, Failure> {
@@ -99,12 +89,9 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes,
     };
     let mut json: Value =
         serde_json::from_slice(&bytes).map_err(|error| format!("--event needs a JSON payload: {error}"))?;
-    let object = json
-        .as_object_mut()
-        .ok_or("--event needs a payload that is a JSON object")?;
-    let (event, action) = event
-        .split_once('.')
-        .ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
+    let object = json.as_object_mut().ok_or("--event needs a payload that is a JSON object")?;
+    let (event, action) =
+        event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
     object.insert("event".to_owned(), event.into());
     object.insert("action".to_owned(), action.into());
     Ok(json.to_string().into())
@@ -147,10 +134,7 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
         let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
         times.sort_unstable();
         let [min, median, max] = [0, times.len() / 2, times.len() - 1].map(|at| milliseconds(times[at]));
-        let failed = answers
-            .iter()
-            .filter(|answer| !answer.status.is_success())
-            .count();
+        let failed = answers.iter().filter(|answer| !answer.status.is_success()).count();
         let _ = writeln!(
             text,
             "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)",
@@ -162,53 +146,26 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
         return text;
     };
     let fields = Fields::of(sent);
-    let list = |key: &str| {
-        answer
-            .get(key)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     for message in list("messages") {
         let kind = message["type"].as_str().unwrap_or("message");
-        let _ = writeln!(
-            text,
-            "  {kind:<8} {}{}",
-            fields.at(&message["id"]),
-            plain(&message["content"])
-        );
+        let _ = writeln!(text, "  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"]));
     }
     for blocker in list("automation_blockers") {
-        let _ = writeln!(
-            text,
-            "  {:<8} {}{}",
-            "blocker",
-            fields.at(&blocker["id"]),
-            plain(&blocker["content"])
-        );
+        let _ =
+            writeln!(text, "  {:<8} {}{}", "blocker", fields.at(&blocker["id"]), plain(&blocker["content"]));
     }
     for operation in list("operations") {
         let kind = operation["op"].as_str().unwrap_or("operation");
         let value = &operation["value"];
-        let new = value
-            .pointer("/content/value")
-            .map_or_else(|| value.to_string(), Value::to_string);
-        let before = fields
-            .value(&operation["id"])
-            .map(|value| format!("\"{value}\" → "))
-            .unwrap_or_default();
+        let new = value.pointer("/content/value").map_or_else(|| value.to_string(), Value::to_string);
+        let before =
+            fields.value(&operation["id"]).map(|value| format!("\"{value}\" → ")).unwrap_or_default();
         let options = value["options"].as_array().map_or_else(String::new, |options| {
-            let labels = options
-                .iter()
-                .map(|option| plain(&option["label"]))
-                .collect::<Vec<_>>();
+            let labels = options.iter().map(|option| plain(&option["label"])).collect::<Vec<_>>();
             format!("  (of {})", labels.join(", "))
         });
-        let _ = writeln!(
-            text,
-            "  {kind:<8} {}{before}{new}{options}",
-            fields.at(&operation["id"])
-        );
+        let _ = writeln!(text, "  {kind:<8} {}{before}{new}{options}", fields.at(&operation["id"]));
     }
     for file in list("files") {
         let _ = writeln!(text, "  file     {file}");

@@ -48,18 +48,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn https(path: &Path) -> Result<(), Failure> {
     let config = config::load(path, Purpose::Serve, &super::environment)?;
-    let hooks = config
-        .hooks
-        .iter()
-        .map(|hook| hook.path.as_str())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let hooks = config.hooks.iter().map(|hook| hook.path.as_str()).collect::<Vec<_>>().join(" ");
     let annex = Annex::https(config).await?;
-    info!(
-        "annex {} listens on https://{} for {hooks}",
-        env!("CARGO_PKG_VERSION"),
-        annex.address
-    );
+    info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
     Ok(annex.run().await?)
 }
 
@@ -75,11 +66,8 @@ async fn dev_http(path: Option<&Path>, address: SocketAddr) -> Result<(), Failur
         None => DevSecret::MadeForThisRun(Secret::generate()?),
     };
     let config = dev_config(path, &secret)?;
-    let hooks: Vec<(String, String)> = config
-        .hooks
-        .iter()
-        .map(|h| (h.path.clone(), h.name.clone()))
-        .collect();
+    let hooks: Vec<(String, String)> =
+        config.hooks.iter().map(|h| (h.path.clone(), h.name.clone())).collect();
     let annex = Annex::dev_http(config, address).await?;
     print(banner(annex.address, path, &hooks, &secret))?;
     Ok(annex.run().await?)
@@ -111,15 +99,8 @@ fn banner(
 ) -> String {
     let annex = std::env::args().next().unwrap_or_else(|| "annex".to_owned());
     let mut text = String::new();
-    let source = path.map_or_else(
-        || config::SAMPLE_NAME.to_owned(),
-        |path| path.display().to_string(),
-    );
-    let _ = writeln!(
-        text,
-        "Annex {} on http://{address}, with {source}",
-        env!("CARGO_PKG_VERSION")
-    );
+    let source = path.map_or_else(|| config::SAMPLE_NAME.to_owned(), |path| path.display().to_string());
+    let _ = writeln!(text, "Annex {} on http://{address}, with {source}", env!("CARGO_PKG_VERSION"));
     for (path, name) in hooks {
         let _ = writeln!(text, "  hook    http://{address}{path}  ({name})");
     }
@@ -136,10 +117,7 @@ fn banner(
     let _ = writeln!(text, "  secret  {shown}");
     let _ = writeln!(text, "  next    ngrok http {}", address.port());
     if let Some((path, _)) = hooks.last() {
-        let _ = writeln!(
-            text,
-            "  try     {annex} send --to http://{address}{path}{argument}"
-        );
+        let _ = writeln!(text, "  try     {annex} send --to http://{address}{path}{argument}");
     }
     text
 }

@@ -31,23 +31,14 @@ pub(super) type Place = Range<usize>;
 impl Document {
     pub(super) fn new(path: &Path, text: String) -> Self {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Self {
-            name: path.display().to_string(),
-            text,
-            folder,
-            mistakes: RefCell::new(Vec::new()),
-        }
+        Self { name: path.display().to_string(), text, folder, mistakes: RefCell::new(Vec::new()) }
     }
 
     /// The file as TOML; `None` where its syntax is broken, which is noted.
     pub(super) fn parse(&self) -> Option<Spanned<DeTable<'_>>> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         for error in &errors {
-            self.note(
-                error.span().unwrap_or(0..0),
-                format!("not TOML: {}", error.message()),
-                None::<&str>,
-            );
+            self.note(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message()), None::<&str>);
         }
         errors.is_empty().then_some(table)
     }
@@ -92,13 +83,7 @@ pub(super) struct Section<'d> {
 
 impl<'d> Section<'d> {
     fn new(document: &'d Document, table: &'d DeTable<'d>, place: Place, title: impl Into<String>) -> Self {
-        Self {
-            document,
-            table,
-            place,
-            title: title.into(),
-            known: RefCell::default(),
-        }
+        Self { document, table, place, title: title.into(), known: RefCell::default() }
     }
 
     pub(super) fn document(&self) -> &'d Document {
@@ -129,11 +114,7 @@ impl<'d> Section<'d> {
 
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let found = value.get_ref().type_str();
-        self.document.note(
-            value.span(),
-            format!("`{key}` is {found}, but must be {wanted}"),
-            None::<&str>,
-        );
+        self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Spanned<&'d str>> {
@@ -148,10 +129,7 @@ impl<'d> Section<'d> {
     /// A text that must be there.
     pub(super) fn required_text(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
         if !self.has(key) {
-            self.wrong(
-                format!("{} has no `{key}`", self.title),
-                format!("write `{key} = {example}`"),
-            );
+            self.wrong(format!("{} has no `{key}`", self.title), format!("write `{key} = {example}`"));
         }
         self.text(key)
     }
@@ -160,10 +138,7 @@ impl<'d> Section<'d> {
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let value = self.value(key)?;
         let one = |value: &'d Spanned<DeValue<'d>>| {
-            value
-                .get_ref()
-                .as_str()
-                .map(|text| Spanned::new(value.span(), text))
+            value.get_ref().as_str().map(|text| Spanned::new(value.span(), text))
         };
         let list = match value.get_ref() {
             DeValue::Array(array) => array.iter().map(one).collect::<Option<Vec<_>>>(),
@@ -186,15 +161,9 @@ impl<'d> Section<'d> {
             );
         }
         for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
-            self.document
-                .note(name.span(), "an empty schema id", None::<&str>);
+            self.document.note(name.span(), "an empty schema id", None::<&str>);
         }
-        Some(
-            names
-                .into_iter()
-                .map(|name| name.into_inner().to_owned())
-                .collect(),
-        )
+        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
@@ -208,10 +177,8 @@ impl<'d> Section<'d> {
 
     pub(super) fn integer(&self, key: &'static str) -> Option<Spanned<i64>> {
         let value = self.value(key)?;
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+        let number =
+            value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
         if number.is_none() {
             self.mismatch(key, value, "a whole number");
         }
@@ -223,8 +190,7 @@ impl<'d> Section<'d> {
         let number = self.integer(key)?;
         let count = usize::try_from(*number.get_ref()).ok().filter(|n| *n > 0);
         if count.is_none() {
-            self.document
-                .note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
+            self.document.note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
         }
         count
     }
@@ -238,9 +204,7 @@ impl<'d> Section<'d> {
             DeValue::Float(number) => number.as_str(),
             _ => "",
         };
-        let decimal = Decimal::from_str_exact(text)
-            .ok()
-            .filter(|d| !d.is_sign_negative());
+        let decimal = Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative());
         if decimal.is_none() {
             self.document.note(
                 value.span(),
@@ -269,8 +233,7 @@ impl<'d> Section<'d> {
             let span = units::duration(text.get_ref());
             if span.is_none() {
                 let what = format!("`{}` is no duration", text.get_ref());
-                self.document
-                    .note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
+                self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
             }
             span
         };
@@ -297,11 +260,7 @@ impl<'d> Section<'d> {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let cause = error.to_string();
-                let last = cause
-                    .lines()
-                    .last()
-                    .unwrap_or_default()
-                    .trim_start_matches("error: ");
+                let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.document.note(
                     text.span(),
                     format!("`{key}` is no regular expression: {last}"),
@@ -317,16 +276,10 @@ impl<'d> Section<'d> {
         let text = self.text(key)?;
         let found = words.iter().find(|(word, _)| word == text.get_ref());
         if found.is_none() {
-            let list = words
-                .iter()
-                .map(|(word, _)| format!("\"{word}\""))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let list = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
             let nearest = nearest(text.get_ref(), words.iter().map(|(word, _)| *word));
-            let hint = nearest.map_or_else(
-                || format!("write one of {list}"),
-                |word| format!("did you mean \"{word}\"?"),
-            );
+            let hint = nearest
+                .map_or_else(|| format!("write one of {list}"), |word| format!("did you mean \"{word}\"?"));
             self.document.note(
                 text.span(),
                 format!("`{}` is no value of `{key}`: it takes {list}", text.get_ref()),

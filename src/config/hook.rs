@@ -15,10 +15,7 @@ use super::steps;
 pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
     let sections = root.sections("hook");
     if sections.is_empty() {
-        root.wrong(
-            "there is no hook",
-            "add a `[[hook]]` with `name`, `path`, `secrets` and its steps",
-        );
+        root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
     let (mut paths, mut names) = (HashMap::new(), HashMap::new());
     sections
@@ -82,18 +79,9 @@ fn read(
     let stages = steps::read_all(&section);
     section.finish();
     let path = path?.get_ref();
-    let name = name.map_or_else(
-        || path.trim_matches('/').replace('/', "-"),
-        |name| (*name.get_ref()).to_owned(),
-    );
-    Some(HookSettings {
-        name,
-        path: (*path).to_owned(),
-        secrets,
-        legacy,
-        limits,
-        stages,
-    })
+    let name =
+        name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
+    Some(HookSettings { name, path: (*path).to_owned(), secrets, legacy, limits, stages })
 }
 
 fn check_path(document: &Document, path: &Spanned<&str>) {
@@ -106,10 +94,6 @@ fn check_path(document: &Document, path: &Spanned<&str>) {
             Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice-checks\"`"),
         );
     } else if text.starts_with("/.well-known/acme-challenge/") {
-        document.note(
-            path.span(),
-            "this path belongs to the certificate authority",
-            Some("choose another"),
-        );
+        document.note(path.span(), "this path belongs to the certificate authority", Some("choose another"));
     }
 }

@@ -19,9 +19,7 @@ impl fmt::Display for Mistake {
             write!(f, ":{}:{}", self.line, self.column)?;
         }
         write!(f, ": {}", self.what)?;
-        self.hint
-            .as_ref()
-            .map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
     }
 }
 

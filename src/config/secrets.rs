@@ -15,24 +15,16 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// Reads every secret that `key` names; those that cannot be read are noted.
 pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
     let sources = section.texts(key).unwrap_or_default();
-    sources
-        .into_iter()
-        .filter_map(|source| read_one(section, &source, environment))
-        .collect()
+    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
 }
 
 fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environment<'_>) -> Option<Secret> {
     let document = section.document();
     let (kind, name) = source.get_ref().split_once(':').unwrap_or(("", ""));
     let read = match kind {
-        "env" => environment(name)
-            .map(|value| Secret::new(value.into_bytes()))
-            .ok_or_else(|| {
-                (
-                    format!("the environment has no {name}"),
-                    format!("start Annex with {name}=… set"),
-                )
-            }),
+        "env" => environment(name).map(|value| Secret::new(value.into_bytes())).ok_or_else(|| {
+            (format!("the environment has no {name}"), format!("start Annex with {name}=… set"))
+        }),
         "file" => read_file(&document.resolve(name)),
         "credential" => match environment("CREDENTIALS_DIRECTORY") {
             Some(folder) => read_file(&Path::new(&folder).join(name)),
@@ -49,11 +41,7 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
     match read {
         Ok(secret) if secret.is_empty() => {
             let hint = "make one with `annex secret new`";
-            document.note(
-                source.span(),
-                format!("the secret {} is empty", source.get_ref()),
-                Some(hint),
-            );
+            document.note(source.span(), format!("the secret {} is empty", source.get_ref()), Some(hint));
             None
         }
         Ok(secret) => Some(secret),

@@ -56,10 +56,7 @@ pub(super) fn read(root: &Section<'_>, wants_tls: bool, environment: Environment
     if tls.is_none() && wants_tls {
         let what = "there is no certificate to serve HTTPS with";
         let hint = "write `domains = [\"hooks.example.com\"]` in [server] for one from Let's Encrypt, or `certificate` and `key` for your own files; for plain HTTP while developing: annex --dev-http";
-        if server
-            .as_ref()
-            .is_none_or(|s| !s.has("domains") && !s.has("certificate") && !s.has("key"))
-        {
+        if server.as_ref().is_none_or(|s| !s.has("domains") && !s.has("certificate") && !s.has("key")) {
             server.as_ref().unwrap_or(root).wrong(what, hint);
         }
     }
@@ -80,20 +77,14 @@ fn address(server: Option<&Section<'_>>, key: &'static str, port: u16) -> Socket
     text.get_ref().parse().unwrap_or_else(|_| {
         let hint =
             format!("write an IP address and a port: `{key} = \"[::]:{port}\"` or `\"127.0.0.1:8{port}\"`");
-        server.document().note(
-            text.span(),
-            format!("`{}` is no address", text.get_ref()),
-            Some(hint),
-        );
+        server.document().note(text.span(), format!("`{}` is no address", text.get_ref()), Some(hint));
         default
     })
 }
 
 /// `http = "off"` does without the plain listener.
 fn is_off(server: Option<&Section<'_>>, key: &'static str) -> bool {
-    let text = server
-        .filter(|server| server.has(key))
-        .and_then(|server| server.text(key));
+    let text = server.filter(|server| server.has(key)).and_then(|server| server.text(key));
     text.is_some_and(|text| *text.get_ref() == "off")
 }
 
@@ -101,15 +92,10 @@ fn domains(server: &Section<'_>) -> Vec<String> {
     let names = server.texts("domains").unwrap_or_default();
     for name in &names {
         if let Err((what, hint)) = check_domain(name.get_ref()) {
-            server
-                .document()
-                .note(name.span(), format!("`{}` {what}", name.get_ref()), Some(hint));
+            server.document().note(name.span(), format!("`{}` {what}", name.get_ref()), Some(hint));
         }
     }
-    names
-        .into_iter()
-        .map(|name| name.get_ref().to_ascii_lowercase())
-        .collect()
+    names.into_iter().map(|name| name.get_ref().to_ascii_lowercase()).collect()
 }
 
 fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
@@ -117,16 +103,10 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("is a wildcard, which needs DNS-01", "name each host"));
     }
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        return Err((
-            "is an IP address",
-            "a certificate needs a domain name that points to it",
-        ));
+        return Err(("is an IP address", "a certificate needs a domain name that points to it"));
     }
     if name.contains("://") || name.contains('/') || name.contains(':') {
-        return Err((
-            "is a URL or has a port",
-            "write the host name alone: \"hooks.example.com\"",
-        ));
+        return Err(("is a URL or has a port", "write the host name alone: \"hooks.example.com\""));
     }
     if !name.is_ascii() {
         return Err(("has letters outside ASCII", "write it in its xn-- form"));
@@ -151,52 +131,31 @@ fn certificate(
     let acme = server.section("acme");
     let state = state_folder(server, environment);
     let contact = server.text("contact").map(Spanned::into_inner);
-    let path = |key| {
-        server
-            .text(key)
-            .map(|path| server.document().resolve(path.get_ref()))
-    };
+    let path = |key| server.text(key).map(|path| server.document().resolve(path.get_ref()));
     match (path("certificate"), path("key")) {
         (Some(certificate), Some(key)) => {
             if acme.is_some() {
-                server.wrong(
-                    "[server] has both certificate files and [server.acme]",
-                    "keep one of them",
-                );
+                server.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
             }
             return Some(tls::Settings::Files { certificate, key });
         }
-        (Some(_), None) => server.wrong(
-            "`certificate` without `key`",
-            "write `key = \"/etc/annex/key.pem\"`",
-        ),
-        (None, Some(_)) => server.wrong(
-            "`key` without `certificate`",
-            "write `certificate = \"/etc/annex/chain.pem\"`",
-        ),
+        (Some(_), None) => {
+            server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`")
+        }
+        (None, Some(_)) => {
+            server.wrong("`key` without `certificate`", "write `certificate = \"/etc/annex/chain.pem\"`")
+        }
         (None, None) => {}
     }
     let (directory, root, challenge, retry) = match acme {
-        None => (
-            LETS_ENCRYPT_PRODUCTION_DIRECTORY.to_owned(),
-            None,
-            Challenge::TlsAlpn01,
-            RETRY.to_vec(),
-        ),
+        None => (LETS_ENCRYPT_PRODUCTION_DIRECTORY.to_owned(), None, Challenge::TlsAlpn01, RETRY.to_vec()),
         Some(acme) => {
             let directory = directory(&acme);
-            let root = acme
-                .text("root")
-                .map(|root| acme.document().resolve(root.get_ref()));
-            let kinds = [
-                ("tls-alpn-01", Challenge::TlsAlpn01),
-                ("http-01", Challenge::Http01),
-            ];
+            let root = acme.text("root").map(|root| acme.document().resolve(root.get_ref()));
+            let kinds = [("tls-alpn-01", Challenge::TlsAlpn01), ("http-01", Challenge::Http01)];
             let challenge = acme.choice("challenge", &kinds).unwrap_or(Challenge::TlsAlpn01);
-            let retry = acme
-                .durations("retry")
-                .filter(|retry| !retry.is_empty())
-                .unwrap_or_else(|| RETRY.to_vec());
+            let retry =
+                acme.durations("retry").filter(|retry| !retry.is_empty()).unwrap_or_else(|| RETRY.to_vec());
             acme.finish();
             (directory, root, challenge, retry)
         }
@@ -204,13 +163,8 @@ fn certificate(
     if domains.is_empty() {
         return None;
     }
-    let contact = contact.map(|c| {
-        if c.starts_with("mailto:") {
-            c.to_owned()
-        } else {
-            format!("mailto:{c}")
-        }
-    });
+    let contact =
+        contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
     Some(tls::Settings::Acme(AcmeSettings {
         domains: domains.to_vec(),
         contact,
@@ -232,8 +186,7 @@ fn directory(acme: &Section<'_>) -> String {
         url => {
             if !url.starts_with("https://") {
                 let hint = "write \"production\", \"staging\" (both Let's Encrypt) or an https:// URL";
-                acme.document()
-                    .note(text.span(), format!("`{url}` is no ACME directory"), Some(hint));
+                acme.document().note(text.span(), format!("`{url}` is no ACME directory"), Some(hint));
             }
             url.to_owned()
         }
@@ -254,9 +207,7 @@ fn server_limits(section: Option<&Section<'_>>) -> Limits {
     Limits {
         connections: section.count("connections").unwrap_or(defaults.connections),
         handshake: section.duration("handshake").unwrap_or(defaults.handshake),
-        first_request: section
-            .duration("first_request")
-            .unwrap_or(defaults.first_request),
+        first_request: section.duration("first_request").unwrap_or(defaults.first_request),
         idle: section.duration("idle").unwrap_or(defaults.idle),
         drain: section.duration("drain").unwrap_or(defaults.drain),
     }

@@ -86,9 +86,7 @@ impl Node<'_> {
 /// A number as JSON writes it: a point, no grouping, perhaps an exponent.
 pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    Decimal::from_str_exact(text)
-        .ok()
-        .or_else(|| Decimal::from_scientific(text).ok())
+    Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
 }
 
 /// A document's extracted data.
@@ -154,17 +152,14 @@ impl<'a> Annotation<'a> {
 
     /// The row that a cell stands in: its tuple.
     pub fn row(&self, node: NodeRef) -> Option<NodeRef> {
-        self.parent(node)
-            .filter(|parent| self.node(*parent).category == Category::Tuple)
+        self.parent(node).filter(|parent| self.node(*parent).category == Category::Tuple)
     }
 
     /// The children of a node, in document order.
     pub fn children(&self, node: NodeRef) -> impl Iterator<Item = NodeRef> + '_ {
         let end = self.node(node).end;
         let first = Some(node.0 + 1).filter(|at| *at < end);
-        std::iter::successors(first, move |at| {
-            Some(self.nodes[*at as usize].end).filter(|at| *at < end)
-        })
-        .map(NodeRef)
+        std::iter::successors(first, move |at| Some(self.nodes[*at as usize].end).filter(|at| *at < end))
+            .map(NodeRef)
     }
 }

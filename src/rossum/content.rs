@@ -39,13 +39,7 @@ impl<'de: 'a, 'a> Visitor<'de> for Nodes<'_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq
-            .next_element_seed(OneNode {
-                list: &mut *self.list,
-                parent: self.parent,
-            })?
-            .is_some()
-        {}
+        while seq.next_element_seed(OneNode { list: &mut *self.list, parent: self.parent })?.is_some() {}
         Ok(true)
     }
 
@@ -116,10 +110,8 @@ impl<'de: 'a, 'a> Visitor<'de> for OneNode<'_, 'a> {
                 NodeKey::Content => map.next_value_seed(Content(&mut self.list[me]))?,
                 NodeKey::Children => {
                     self.list.truncate(me + 1); // a second `children` replaces the first
-                    has_children = map.next_value_seed(Nodes {
-                        list: &mut *self.list,
-                        parent: NodeRef(place),
-                    })?;
+                    has_children =
+                        map.next_value_seed(Nodes { list: &mut *self.list, parent: NodeRef(place) })?;
                 }
                 NodeKey::Other => {
                     map.next_value::<IgnoredAny>()?;

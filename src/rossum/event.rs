@@ -12,17 +12,7 @@ pub struct Event<'a> {
 
 /// Every pair that Rossum documents. `invocation.interface` is named in its tools only.
 const KNOWN: [(&str, &[&str]); 5] = [
-    (
-        "annotation_content",
-        &[
-            "initialize",
-            "started",
-            "user_update",
-            "updated",
-            "confirm",
-            "export",
-        ],
-    ),
+    ("annotation_content", &["initialize", "started", "user_update", "updated", "confirm", "export"]),
     ("annotation_status", &["changed"]),
     ("upload", &["created"]),
     ("email", &["received"]),
@@ -31,9 +21,7 @@ const KNOWN: [(&str, &[&str]); 5] = [
 
 impl Event<'_> {
     pub fn is_known(&self) -> bool {
-        KNOWN
-            .iter()
-            .any(|(event, actions)| *event == self.event && actions.contains(&&*self.action))
+        KNOWN.iter().any(|(event, actions)| *event == self.event && actions.contains(&&*self.action))
     }
 
     /// Whether `pattern`, a whole event (`annotation_content`) or a pair (`annotation_content.export`), covers it.
@@ -73,19 +61,10 @@ mod tests {
 
     #[test]
     fn matches_whole_events_and_pairs() {
-        let event = Event {
-            event: "annotation_content".into(),
-            action: "export".into(),
-        };
+        let event = Event { event: "annotation_content".into(), action: "export".into() };
         assert!(event.matches("annotation_content") && event.matches("annotation_content.export"));
         assert!(!event.matches("annotation_content.updated") && !event.matches("annotation"));
         assert!(event.is_known());
-        assert!(
-            !Event {
-                event: "annotation_content".into(),
-                action: "melted".into()
-            }
-            .is_known()
-        );
+        assert!(!Event { event: "annotation_content".into(), action: "melted".into() }.is_known());
     }
 }

@@ -62,11 +62,7 @@ mod tests {
     #[test]
     fn reads_what_is_no_id_as_missing() {
         for json in ["null", "[1]", "{\"a\":1}", "1.5", "true", "18446744073709551615"] {
-            assert_eq!(
-                serde_json::from_str::<Id<'_>>(json).unwrap(),
-                Id::Missing,
-                "{json}"
-            );
+            assert_eq!(serde_json::from_str::<Id<'_>>(json).unwrap(), Id::Missing, "{json}");
         }
     }
 }

@@ -76,11 +76,7 @@ struct Entry {
 impl Journal {
     pub fn record(&mut self, node: NodeRef, change: Change) {
         let previous = self.newest.insert(node, self.entries.len());
-        self.entries.push(Entry {
-            node,
-            change,
-            previous,
-        });
+        self.entries.push(Entry { node, change, previous });
     }
 
     /// How far the journal has come, to return to by [`Self::roll_back`].
@@ -103,8 +99,7 @@ impl Journal {
 
     /// A datapoint's value as the steps so far left it.
     pub fn value<'v>(&'v self, annotation: &'v Annotation<'_>, node: NodeRef) -> Cow<'v, str> {
-        self.new_value(node)
-            .map_or(Cow::Borrowed(&annotation.node(node).value), Value::as_text)
+        self.new_value(node).map_or(Cow::Borrowed(&annotation.node(node).value), Value::as_text)
     }
 
     /// A datapoint's value as an exact number.
@@ -141,10 +136,7 @@ impl Journal {
 
     /// The journal as operations: one `replace` for each changed datapoint, in the order of first changes.
     pub fn operations<'v>(&'v self, annotation: Option<&'v Annotation<'v>>) -> impl Serialize + 'v {
-        Operations {
-            journal: self,
-            annotation,
-        }
+        Operations { journal: self, annotation }
     }
 
     /// All changes to a datapoint in one.
@@ -171,19 +163,10 @@ impl Serialize for Operations<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         if let Some(annotation) = self.annotation {
-            for entry in self
-                .journal
-                .entries
-                .iter()
-                .filter(|entry| entry.previous.is_none())
-            {
+            for entry in self.journal.entries.iter().filter(|entry| entry.previous.is_none()) {
                 let value = self.journal.merged(entry.node);
                 let id = &annotation.node(entry.node).id;
-                list.serialize_element(&Replace {
-                    op: "replace",
-                    id,
-                    value: &value,
-                })?;
+                list.serialize_element(&Replace { op: "replace", id, value: &value })?;
             }
         }
         list.end()
@@ -207,10 +190,7 @@ impl Serialize for Change {
         if self.value.is_some() || inside.is_some() {
             map.serialize_entry(
                 "content",
-                &Content {
-                    value: self.value.as_ref(),
-                    validation_sources: inside,
-                },
+                &Content { value: self.value.as_ref(), validation_sources: inside },
             )?;
         }
         if let Some(options) = &self.options {
@@ -259,21 +239,9 @@ mod tests {
                 ..Change::default()
             },
         );
-        journal.record(
-            b,
-            Change {
-                value: text("z"),
-                ..Change::default()
-            },
-        );
+        journal.record(b, Change { value: text("z"), ..Change::default() });
         let here = journal.len();
-        journal.record(
-            a,
-            Change {
-                value: text("4"),
-                ..Change::default()
-            },
-        );
+        journal.record(a, Change { value: text("4"), ..Change::default() });
 
         assert_eq!(journal.value(tree, a), "4");
         assert_eq!(journal.decimal(tree, a).unwrap().to_string(), "4");

@@ -91,9 +91,7 @@ pub(super) struct LenientList<T>(pub(super) Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientList<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(ListVisitor(std::marker::PhantomData))
-            .map(Self)
+        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData)).map(Self)
     }
 }
 

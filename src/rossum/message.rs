@@ -64,12 +64,7 @@ pub fn shorten(mut content: String) -> String {
     if content[cut..].chars().nth(1).is_none() {
         return content; // exactly as long as allowed
     }
-    let tail_start = content[..cut]
-        .char_indices()
-        .rev()
-        .take(8)
-        .last()
-        .map_or(0, |(at, _)| at);
+    let tail_start = content[..cut].char_indices().rev().take(8).last().map_or(0, |(at, _)| at);
     if let Some(ampersand) = content[tail_start..cut].rfind('&')
         && !content[tail_start + ampersand..cut].contains(';')
     {
@@ -86,10 +81,7 @@ mod tests {
 
     #[test]
     fn data_cannot_become_markup() {
-        assert_eq!(
-            escape_html("<b>\"A&B's\"</b>"),
-            "&lt;b&gt;&quot;A&amp;B&#39;s&quot;&lt;/b&gt;"
-        );
+        assert_eq!(escape_html("<b>\"A&B's\"</b>"), "&lt;b&gt;&quot;A&amp;B&#39;s&quot;&lt;/b&gt;");
         assert!(matches!(escape_html("plain"), Cow::Borrowed("plain")));
     }
 

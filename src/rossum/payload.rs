@@ -23,11 +23,7 @@ pub enum PayloadError {
     #[error("the body is not UTF-8: byte {offset} cannot stand there")]
     NotUtf8 { offset: usize },
     #[error("the body is not JSON: {problem} at line {line}, column {column}")]
-    NotJson {
-        problem: String,
-        line: usize,
-        column: usize,
-    },
+    NotJson { problem: String, line: usize, column: usize },
     #[error("the body is JSON, but not an object")]
     NotAnObject,
 }
@@ -59,23 +55,17 @@ impl<'a> Payload<'a> {
     /// Reads a whole body. An `event` that was not sent is taken as `annotation_content`, as in the
     /// requests that Rossum's own samples were written for.
     pub fn read(body: &'a [u8]) -> Result<Self, PayloadError> {
-        let text = std::str::from_utf8(body).map_err(|e| PayloadError::NotUtf8 {
-            offset: e.valid_up_to(),
-        })?;
+        let text =
+            std::str::from_utf8(body).map_err(|e| PayloadError::NotUtf8 { offset: e.valid_up_to() })?;
         let mut json = serde_json::Deserializer::from_str(text);
         let not_json = |error: &serde_json::Error| PayloadError::NotJson {
             problem: problem_without_place(error),
             line: error.line(),
             column: error.column(),
         };
-        let mut draft = Draft {
-            nodes: Vec::new(),
-            nodes_hint: body.len() / BYTES_PER_NODE,
-            ..Draft::default()
-        };
-        let is_object = TopLevel(&mut draft)
-            .deserialize(&mut json)
-            .map_err(|e| not_json(&e))?;
+        let mut draft =
+            Draft { nodes: Vec::new(), nodes_hint: body.len() / BYTES_PER_NODE, ..Draft::default() };
+        let is_object = TopLevel(&mut draft).deserialize(&mut json).map_err(|e| not_json(&e))?;
         json.end().map_err(|e| not_json(&e))?;
         if !is_object {
             return Err(PayloadError::NotAnObject);
@@ -97,9 +87,7 @@ impl<'a> Payload<'a> {
 /// The error in `serde_json`'s words, without its "at line 1 column 7", which we say ourselves.
 fn problem_without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.split_once(" at line ")
-        .map_or(text.as_str(), |(problem, _)| problem)
-        .to_owned()
+    text.split_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned()
 }
 
 #[derive(Default)]
@@ -206,10 +194,7 @@ impl<'de: 'a, 'a> Visitor<'de> for AnnotationObject<'_, 'a> {
                 AnnotationKey::Content => {
                     self.0.nodes.clear();
                     self.0.nodes.reserve(self.0.nodes_hint);
-                    let nodes = Nodes {
-                        list: &mut self.0.nodes,
-                        parent: NodeRef::NONE,
-                    };
+                    let nodes = Nodes { list: &mut self.0.nodes, parent: NodeRef::NONE };
                     self.0.has_tree = map.next_value_seed(nodes)?;
                 }
                 AnnotationKey::Other => {
@@ -244,11 +229,7 @@ impl<'de> Visitor<'de> for FileVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut file = File {
-            id: Id::Missing,
-            document: None,
-            prevent_importing: false,
-        };
+        let mut file = File { id: Id::Missing, document: None, prevent_importing: false };
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             match &*key {
                 "id" => file.id = map.next_value()?,
@@ -266,18 +247,10 @@ impl<'de> Visitor<'de> for FileVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(File {
-            id: Id::Missing,
-            document: None,
-            prevent_importing: false,
-        })
+        Ok(File { id: Id::Missing, document: None, prevent_importing: false })
     }
 
-    ignore_scalars!(File {
-        id: Id::Missing,
-        document: None,
-        prevent_importing: false
-    });
+    ignore_scalars!(File { id: Id::Missing, document: None, prevent_importing: false });
 }
 
 #[cfg(test)]
@@ -313,17 +286,11 @@ mod tests {
         let tree = payload.annotation.as_ref().unwrap();
         assert_eq!(payload.event.to_string(), "annotation_content.updated");
         assert_eq!(payload.annotation_id, Id::Number(314_521));
-        assert_eq!(
-            payload.updated_datapoints,
-            Some(vec![Id::Number(101), Id::Text("x".into())])
-        );
+        assert_eq!(payload.updated_datapoints, Some(vec![Id::Number(101), Id::Text("x".into())]));
         assert_eq!(tree.len(), 11);
 
         let document_id = tree.node(tree.first("document_id").unwrap());
-        assert_eq!(
-            (&*document_id.value, &document_id.normalized),
-            ("INV-17", &Normalized::Empty)
-        );
+        assert_eq!((&*document_id.value, &document_id.normalized), ("INV-17", &Normalized::Empty));
 
         let table = tree.first("line_items").unwrap();
         assert_eq!(tree.node(table).category, Category::Multivalue);
@@ -339,10 +306,8 @@ mod tests {
     fn numbers_and_dates_come_from_normalized_value_or_from_a_bare_value() {
         let payload = Payload::read(DELIVERY.as_bytes()).unwrap();
         let tree = payload.annotation.as_ref().unwrap();
-        let quantities: Vec<_> = tree
-            .all("qty")
-            .map(|n| tree.node(n).decimal().map(|d| d.to_string()))
-            .collect();
+        let quantities: Vec<_> =
+            tree.all("qty").map(|n| tree.node(n).decimal().map(|d| d.to_string())).collect();
         assert_eq!(quantities, [Some("2.50".to_owned()), Some("3".to_owned())]);
         let date = tree.node(tree.first("date").unwrap()).date();
         assert_eq!(date, Some(jiff::civil::date(2018, 6, 8)));
@@ -360,10 +325,7 @@ mod tests {
         assert_eq!(payload.event.to_string(), "annotation_content.initialize");
         assert_eq!(payload.updated_datapoints, None);
         assert_eq!(tree.len(), 2);
-        assert_eq!(
-            tree.node(tree.first("amount").unwrap()).normalized,
-            Normalized::Empty
-        );
+        assert_eq!(tree.node(tree.first("amount").unwrap()).normalized, Normalized::Empty);
     }
 
     #[test]
@@ -379,24 +341,15 @@ mod tests {
         assert_eq!(error, "the body is not JSON: expected value at line 2, column 3");
         let error = Payload::read(b"{\"a\": 1").unwrap_err().to_string();
         assert!(error.contains("EOF while parsing an object at line 1"), "{error}");
-        assert!(matches!(
-            Payload::read(b"{} {}"),
-            Err(PayloadError::NotJson { .. })
-        ));
+        assert!(matches!(Payload::read(b"{} {}"), Err(PayloadError::NotJson { .. })));
         assert!(matches!(Payload::read(b"[1]"), Err(PayloadError::NotAnObject)));
-        assert!(matches!(
-            Payload::read(b"{\"a\":\"\xff\"}"),
-            Err(PayloadError::NotUtf8 { offset: 6 })
-        ));
+        assert!(matches!(Payload::read(b"{\"a\":\"\xff\"}"), Err(PayloadError::NotUtf8 { offset: 6 })));
     }
 
     #[test]
     fn deep_nesting_is_refused_not_a_stack_overflow() {
         let body = "{\"annotation\":{\"content\":".to_owned() + &"[{\"children\":".repeat(100_000);
-        assert!(matches!(
-            Payload::read(body.as_bytes()),
-            Err(PayloadError::NotJson { .. })
-        ));
+        assert!(matches!(Payload::read(body.as_bytes()), Err(PayloadError::NotJson { .. })));
     }
 
     #[test]

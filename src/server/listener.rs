@@ -93,9 +93,7 @@ impl Listener {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, service: Service, limits: Limits, drain: &Drain) {
     let _ = stream.set_nodelay(true); // a socket that is gone already says so at its first read
-    let caller = Caller {
-        address: peer.ip().to_canonical(),
-    };
+    let caller = Caller { address: peer.ip().to_canonical() };
     match service {
         Service::Https(acceptor, door) => match timeout(limits.handshake, acceptor.accept(stream)).await {
             Err(_) => debug!("TLS handshake with {} took too long", caller.address),

@@ -36,49 +36,33 @@ impl Redirect {
     }
 
     fn location<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
-        let asked = request
-            .headers()
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
+        let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let asked = asked
             .rsplit_once(':')
             .filter(|(_, port)| port.parse::<u16>().is_ok())
             .map_or(asked, |(host, _)| host);
         let host = match (
-            self.domains
-                .iter()
-                .find(|domain| domain.eq_ignore_ascii_case(asked)),
+            self.domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked)),
             self.domains.first(),
         ) {
             (Some(ours), _) | (None, Some(ours)) => ours,
             (None, None) if is_host(asked) => asked,
             (None, None) => return None,
         };
-        let port = if self.https_port == 443 {
-            String::new()
-        } else {
-            format!(":{}", self.https_port)
-        };
+        let port = if self.https_port == 443 { String::new() } else { format!(":{}", self.https_port) };
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         HeaderValue::try_from(format!("https://{host}{port}{path}")).ok()
     }
 }
 
 fn is_host(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b))
 }
 
 fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -94,10 +78,7 @@ mod tests {
         };
         let request = Request::builder().uri(path).header(HOST, host).body(()).unwrap();
         let response = redirect.answer(&request);
-        response
-            .headers()
-            .get(LOCATION)
-            .map(|location| location.to_str().unwrap().to_owned())
+        response.headers().get(LOCATION).map(|location| location.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -111,10 +92,7 @@ mod tests {
             location(&ours, 8443, "evil.example", "/x").as_deref(),
             Some("https://hooks.example.com:8443/x")
         );
-        assert_eq!(
-            location(&[], 443, "a.example", "/").as_deref(),
-            Some("https://a.example/")
-        );
+        assert_eq!(location(&[], 443, "a.example", "/").as_deref(), Some("https://a.example/"));
         assert_eq!(location(&[], 443, "a/../@b", "/"), None);
     }
 }

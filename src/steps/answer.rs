@@ -20,19 +20,12 @@ pub struct Checkpoint {
 impl Answer {
     /// Shows a message. Data quoted in `content` must be HTML-escaped; it is cut to what Rossum takes.
     pub fn show(&mut self, kind: MessageType, on: Option<NodeRef>, content: impl Into<String>) {
-        self.messages.push(Message {
-            on,
-            kind,
-            content: shorten(content.into()),
-        });
+        self.messages.push(Message { on, kind, content: shorten(content.into()) });
     }
 
     /// Stops Rossum from confirming the document without a person.
     pub fn block_automation(&mut self, on: Option<NodeRef>, content: impl Into<String>) {
-        self.automation_blockers.push(AutomationBlocker {
-            on,
-            content: shorten(content.into()),
-        });
+        self.automation_blockers.push(AutomationBlocker { on, content: shorten(content.into()) });
     }
 
     pub fn messages(&self) -> &[Message] {

@@ -15,9 +15,6 @@ impl<'body> Delivery<'body> {
 
     /// Whether the user, or a hook before this one, changed this datapoint.
     pub fn is_updated(&self, id: &Id<'_>) -> bool {
-        self.payload
-            .updated_datapoints
-            .as_ref()
-            .is_some_and(|ids| ids.contains(id))
+        self.payload.updated_datapoints.as_ref().is_some_and(|ids| ids.contains(id))
     }
 }

@@ -49,10 +49,7 @@ pub struct Normalize {
 
 impl Normalize {
     pub fn apply(&self, text: &str) -> String {
-        let kept = self
-            .ignore
-            .as_ref()
-            .map_or(Cow::Borrowed(text), |ignore| ignore.replace_all(text, ""));
+        let kept = self.ignore.as_ref().map_or(Cow::Borrowed(text), |ignore| ignore.replace_all(text, ""));
         kept.to_lowercase()
     }
 }
@@ -128,18 +125,11 @@ impl Matching {
         if key.is_empty() {
             return Vec::new();
         }
-        self.records
-            .iter()
-            .filter(fits)
-            .map(|record| record.option.clone())
-            .collect()
+        self.records.iter().filter(fits).map(|record| record.option.clone()).collect()
     }
 }
 
 /// An option whose value may be a number.
 pub fn option(value: Value, label: impl Into<String>) -> EnumOption {
-    EnumOption {
-        value,
-        label: label.into(),
-    }
+    EnumOption { value, label: label.into() }
 }

@@ -47,15 +47,7 @@ impl Replace {
                 let value = Some(Value::Text(replaced.into_owned()));
                 let validation_sources = Some(self.validation_sources.clone());
                 let sources_place = self.sources_place;
-                journal.record(
-                    target,
-                    Change {
-                        value,
-                        options: None,
-                        validation_sources,
-                        sources_place,
-                    },
-                );
+                journal.record(target, Change { value, options: None, validation_sources, sources_place });
             }
             Ok(())
         })
@@ -84,7 +76,7 @@ pub fn python_replacement(template: &str) -> Result<String, String> {
             let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             if digits == 0 {
                 return Err(
-                    "a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into(),
+                    "a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into()
                 );
             }
             out.extend(["${", &after[..digits], "}"]);
@@ -101,12 +93,8 @@ mod tests {
 
     #[test]
     fn python_replacements_become_the_regex_crates() {
-        let cases = [
-            ("x", "x"),
-            (r"\1-\g<0>", "${1}-${0}"),
-            (r"$5 \\", r"$$5 \"),
-            (r"\g<year>a", "${year}a"),
-        ];
+        let cases =
+            [("x", "x"), (r"\1-\g<0>", "${1}-${0}"), (r"$5 \\", r"$$5 \"), (r"\g<year>a", "${year}a")];
         for (python, ours) in cases {
             assert_eq!(python_replacement(python).as_deref(), Ok(ours));
         }

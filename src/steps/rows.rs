@@ -24,9 +24,7 @@ pub(super) fn each_place<'n>(
     let mut cursors = Vec::new();
     for name in fields {
         let first = annotation.first(name);
-        let of = first
-            .and_then(|cell| annotation.row(cell))
-            .and_then(|row| annotation.parent(row));
+        let of = first.and_then(|cell| annotation.row(cell)).and_then(|row| annotation.parent(row));
         if let (Some(known), Some(other)) = (table, of)
             && known != other
         {
@@ -41,16 +39,11 @@ pub(super) fn each_place<'n>(
     }
     let mut nodes: Vec<_> = cursors.iter().map(|(first, _)| *first).collect();
     let Some(table) = table else {
-        return visit(&Place {
-            nodes: &nodes,
-            row: None,
-        });
+        return visit(&Place { nodes: &nodes, row: None });
     };
     for row in annotation.children(table) {
-        for (node, (cursor, is_column)) in nodes
-            .iter_mut()
-            .zip(&mut cursors)
-            .filter(|(_, (_, column))| *column)
+        for (node, (cursor, is_column)) in
+            nodes.iter_mut().zip(&mut cursors).filter(|(_, (_, column))| *column)
         {
             debug_assert!(*is_column);
             while let Some(cell) = cursor.filter(|cell| *cell < row) {
@@ -58,10 +51,7 @@ pub(super) fn each_place<'n>(
             }
             *node = cursor.filter(|cell| annotation.row(*cell) == Some(row));
         }
-        visit(&Place {
-            nodes: &nodes,
-            row: Some(row),
-        })?;
+        visit(&Place { nodes: &nodes, row: Some(row) })?;
     }
     Ok(())
 }
@@ -72,10 +62,6 @@ pub(super) fn field_at(
     row: Option<NodeRef>,
     schema_id: &str,
 ) -> Option<NodeRef> {
-    row.and_then(|row| {
-        annotation
-            .children(row)
-            .find(|cell| annotation.node(*cell).schema_id == schema_id)
-    })
-    .or_else(|| annotation.first(schema_id))
+    row.and_then(|row| annotation.children(row).find(|cell| annotation.node(*cell).schema_id == schema_id))
+        .or_else(|| annotation.first(schema_id))
 }

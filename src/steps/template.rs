@@ -89,10 +89,7 @@ mod tests {
     #[test]
     fn refuses_what_is_no_placeholder() {
         assert_eq!(Template::parse("total {"), Err(TemplateError::Unclosed));
-        assert_eq!(
-            Template::parse("{a b}"),
-            Err(TemplateError::BadName("a b".to_owned()))
-        );
+        assert_eq!(Template::parse("{a b}"), Err(TemplateError::BadName("a b".to_owned())));
         assert_eq!(Template::parse("{}"), Err(TemplateError::BadName(String::new())));
     }
 }

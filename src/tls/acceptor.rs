@@ -48,10 +48,7 @@ impl Acceptor {
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         let mut challenge = builder()?.with_cert_resolver(challenges);
         challenge.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];
-        Ok(Self {
-            config: Arc::new(config),
-            challenge: Arc::new(challenge),
-        })
+        Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge) })
     }
 
     /// The caller bounds the time.

@@ -40,9 +40,8 @@ pub struct Certificate {
 impl Certificate {
     /// Reads PEM texts that hold the chain (leaf first) and its key.
     pub fn from_pem(chain: &[u8], key: &[u8], provider: &CryptoProvider) -> Result<Self, CertificateError> {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<_, _>>()
-            .map_err(CertificateError::Pem)?;
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(CertificateError::Pem)?;
         let key = match PrivateKeyDer::from_pem_slice(key) {
             Ok(key) => key,
             Err(rustls::pki_types::pem::Error::NoItemsFound) => return Err(CertificateError::NoKey),
@@ -65,27 +64,18 @@ impl Certificate {
                 return Err(CertificateError::BrokenChain(at + 1));
             }
         }
-        let names = leaf
-            .subject_alternative_name()
-            .ok()
-            .flatten()
-            .map_or_else(Vec::new, |extension| {
-                let dns = |name: &GeneralName<'_>| match name {
-                    GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-                    _ => None,
-                };
-                extension.value.general_names.iter().filter_map(dns).collect()
-            });
+        let names = leaf.subject_alternative_name().ok().flatten().map_or_else(Vec::new, |extension| {
+            let dns = |name: &GeneralName<'_>| match name {
+                GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+                _ => None,
+            };
+            extension.value.general_names.iter().filter_map(dns).collect()
+        });
         let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
             .map(|time| clock::from_unix_seconds(u64::try_from(time.timestamp()).unwrap_or(0)));
         drop(parsed);
         let certified = CertifiedKey::from_der(chain, key, provider).map_err(CertificateError::Key)?;
-        Ok(Self {
-            certified: Arc::new(certified),
-            names,
-            not_before,
-            not_after,
-        })
+        Ok(Self { certified: Arc::new(certified), names, not_before, not_after })
     }
 
     /// Whether every one of these names is in it.

@@ -11,20 +11,13 @@ pub enum FilesError {
     #[error("cannot read {path}: {error}")]
     Read { path: PathBuf, error: std::io::Error },
     #[error("{certificate} with the key {key}: {error}")]
-    Bad {
-        certificate: PathBuf,
-        key: PathBuf,
-        error: CertificateError,
-    },
+    Bad { certificate: PathBuf, key: PathBuf, error: CertificateError },
 }
 
 /// Reads and checks a chain and its key.
 pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result<Certificate, FilesError> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| FilesError::Read {
-            path: path.to_path_buf(),
-            error,
-        })
+        std::fs::read(path).map_err(|error| FilesError::Read { path: path.to_path_buf(), error })
     };
     let (chain, secret) = (read(certificate)?, zeroize::Zeroizing::new(read(key)?));
     Certificate::from_pem(&chain, &secret, provider).map_err(|error| FilesError::Bad {

@@ -29,11 +29,7 @@ pub struct DoorLimits {
 
 impl Default for DoorLimits {
     fn default() -> Self {
-        Self {
-            body_grace: Duration::from_secs(5),
-            body_rate: 64 << 10,
-            body_memory: 256 << 20,
-        }
+        Self { body_grace: Duration::from_secs(5), body_rate: 64 << 10, body_memory: 256 << 20 }
     }
 }
 
@@ -54,17 +50,11 @@ pub struct BodyMemory {
 
 impl BodyMemory {
     pub fn new(limit: usize) -> Self {
-        Self {
-            used: Arc::default(),
-            limit,
-        }
+        Self { used: Arc::default(), limit }
     }
 
     fn share(&self) -> Share {
-        Share {
-            memory: self.clone(),
-            bytes: 0,
-        }
+        Share { memory: self.clone(), bytes: 0 }
     }
 }
 
@@ -100,18 +90,13 @@ pub(super) async fn read(
     memory: &BodyMemory,
     limits: &DoorLimits,
 ) -> Result<(VerifiedBody, Share), Refusal> {
-    let declared = body
-        .size_hint()
-        .exact()
-        .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if declared.is_some_and(|declared| declared > largest) {
         return Err(Refusal::TooLarge { limit: largest });
     }
     let start = Instant::now();
     let mut share = memory.share();
-    let mut whole = Joined::Nothing {
-        expected: declared.unwrap_or(0).min(FIRST_BUFFER),
-    };
+    let mut whole = Joined::Nothing { expected: declared.unwrap_or(0).min(FIRST_BUFFER) };
     let mut length = 0_usize;
     loop {
         let frame = match timeout_at(limits.patience(start, length), body.frame()).await {

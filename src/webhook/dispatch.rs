@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{debug, error, warn};
 
 use crate::rossum::{MessageType, escape_html};
@@ -22,6 +22,9 @@ use super::reply;
 /// Bodies from this size are read and evaluated off the reactor: some 200 µs of work that no small delivery
 /// behind them shall wait for.
 const LARGE_BODY: usize = 100_000;
+
+/// How long a verified delivery waits for one of its hook's places before it gets 503.
+const WAIT_FOR_PLACE: Duration = Duration::from_secs(2);
 
 /// What became of a delivery, for the caller and for the log.
 pub(super) struct Outcome {
@@ -49,13 +52,15 @@ impl Dispatch {
     /// One core stays free for the reactor, where there are several.
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self {
-            large: Semaphore::new(cores.saturating_sub(1).max(1)),
-        }
+        Self { large: Semaphore::new(cores.saturating_sub(1).max(1)) }
     }
 
     /// A panic in a step costs this delivery and nothing else.
-    pub(super) async fn run(&self, hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outcome {
+    pub(super) async fn run(&self, hook: &Arc<Hook>, body: VerifiedBody) -> Outcome {
+        let Ok(Ok(_place)) = timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await else {
+            return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
+        };
+        let (hook, started) = (Arc::clone(hook), Instant::now());
         if body.bytes().len() < LARGE_BODY {
             return Caught(Box::pin(deliver(hook, body, started))).await;
         }
@@ -84,10 +89,7 @@ impl<F: Future<Output = Outcome>> Future for Caught<F> {
 
 impl Outcome {
     pub(super) fn refused(refusal: Refusal) -> Self {
-        Self {
-            result: Err(refusal),
-            facts: Facts::default(),
-        }
+        Self { result: Err(refusal), facts: Facts::default() }
     }
 }
 
@@ -109,23 +111,13 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     for stage in hook.stages.iter().filter(|stage| stage.wants(&payload.event)) {
         asked = true;
         let before = answer.checkpoint();
-        let context = Context {
-            delivery: &delivery,
-            answer: &mut answer,
-            deadline,
-        };
-        let ran = timeout_at(deadline.into(), stage.step.run(context)).await;
+        let context = Context { delivery: &delivery, answer: &mut answer, deadline: deadline.into_std() };
+        let ran = timeout_at(deadline, stage.step.run(context)).await;
         let request_id = facts.request_id.as_deref().unwrap_or("-");
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
-                warn!(
-                    hook = hook.name,
-                    step = stage.name,
-                    request_id,
-                    "step failed: {}",
-                    failure.cause
-                );
+                warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
                 if stage.on_error == OnError::Stop {
@@ -133,31 +125,127 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
                 }
             }
             Err(_) => {
-                error!(
-                    hook = hook.name,
-                    step = stage.name,
-                    request_id,
-                    "step ran out of time"
-                );
-                return Outcome {
-                    result: Err(Refusal::OutOfTime),
-                    facts,
-                };
+                error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
+                return Outcome { result: Err(Refusal::OutOfTime), facts };
             }
         }
     }
     if !asked {
-        facts.note = Some(if payload.event.is_known() {
-            "no step for this event"
-        } else {
-            "unknown event"
-        });
+        facts.note = Some(if payload.event.is_known() { "no step for this event" } else { "unknown event" });
         debug!(hook = hook.name, event = facts.event, "no step wants this event");
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
-    Outcome {
-        result: Ok(reply::write(payload, &answer)),
-        facts,
+    Outcome { result: Ok(reply::write(payload, &answer)), facts }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::secret::Secret;
+    use crate::signature::{Algorithm, Keys, LegacySha1, sign};
+    use crate::steps::{Stage, Step, StepError, StepFuture};
+    use crate::webhook::{HookLimits, HookSettings};
+
+    /// What a step of a test does.
+    enum Does {
+        Hang,
+        Panic,
+        Fail,
+        Count(Arc<AtomicUsize>),
+    }
+
+    impl Step for Does {
+        fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+            Box::pin(async move {
+                context.answer.show(MessageType::Info, None, "half done");
+                match self {
+                    Self::Hang => std::future::pending().await,
+                    Self::Panic => panic!("a mistake in a step"),
+                    Self::Fail => Err(StepError::configuration("<it> fails")),
+                    Self::Count(count) => {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        Ok(())
+                    }
+                }
+            })
+        }
+    }
+
+    fn hook(steps: Vec<Does>, on_error: OnError, in_flight: usize) -> Arc<Hook> {
+        let stage = |step| Stage { name: "test".into(), step: Box::new(step), events: None, on_error };
+        Arc::new(Hook::from(HookSettings {
+            name: "test".into(),
+            path: "/test".into(),
+            secrets: vec![Secret::new(*b"k")],
+            legacy: LegacySha1::Refused,
+            limits: HookLimits { in_flight, ..HookLimits::default() },
+            stages: steps.into_iter().map(stage).collect(),
+        }))
+    }
+
+    fn verified(size: usize) -> VerifiedBody {
+        let secret = Secret::new(*b"k");
+        let body = Bytes::from(format!("{{\"request_id\": \"r-1\"{}}}", " ".repeat(size)));
+        let keys = Keys::new([&secret], LegacySha1::Refused);
+        let header = sign(Algorithm::Sha256, &secret, &body);
+        let claim = keys.claim(Some(header.as_bytes()), None).unwrap();
+        let mut verifier = keys.verifier(claim);
+        verifier.update(&body);
+        verifier.finish(body).unwrap_or_else(|_| panic!("signed just now"))
+    }
+
+    fn content(outcome: Outcome) -> serde_json::Value {
+        serde_json::from_slice(&outcome.result.unwrap()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_hangs_ends_with_504_at_the_deadline() {
+        let start = Instant::now();
+        let outcome = Dispatch::new().run(&hook(vec![Does::Hang], OnError::Continue, 1), verified(0)).await;
+        assert!(matches!(outcome.result, Err(Refusal::OutOfTime)));
+        assert_eq!(outcome.facts.request_id.as_deref(), Some("r-1"));
+        assert_eq!(start.elapsed().as_secs(), HookLimits::default().timeout.as_secs());
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_delivery_whatever_its_size() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let dispatch = Dispatch::new();
+        for size in [0, LARGE_BODY] {
+            let outcome = dispatch.run(&hook(vec![Does::Panic], OnError::Continue, 1), verified(size)).await;
+            assert!(matches!(outcome.result, Err(Refusal::Panicked)));
+            let good = hook(vec![Does::Count(Arc::clone(&count))], OnError::Continue, 1);
+            assert!(dispatch.run(&good, verified(size)).await.result.is_ok());
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_the_configuration_decides_whether_to_go_on() {
+        for (on_error, expected) in [(OnError::Continue, 1), (OnError::Stop, 0)] {
+            let count = Arc::new(AtomicUsize::new(0));
+            let steps = vec![Does::Fail, Does::Count(Arc::clone(&count))];
+            let answer = content(Dispatch::new().run(&hook(steps, on_error, 1), verified(0)).await);
+            assert_eq!(count.load(Ordering::Relaxed), expected);
+            let messages = answer["messages"].as_array().unwrap();
+            assert_eq!(messages.len(), 1 + expected, "what the failed step had shown is taken back");
+            assert!(messages[0]["content"].as_str().unwrap().contains("&lt;it&gt; fails"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_with_all_its_places_taken_is_overloaded_after_a_short_wait() {
+        let (dispatch, busy) = (Arc::new(Dispatch::new()), hook(vec![Does::Hang], OnError::Continue, 1));
+        let first = tokio::spawn({
+            let (dispatch, busy) = (Arc::clone(&dispatch), Arc::clone(&busy));
+            async move { dispatch.run(&busy, verified(0)).await }
+        });
+        tokio::task::yield_now().await;
+        let outcome = dispatch.run(&busy, verified(0)).await;
+        assert!(matches!(outcome.result, Err(Refusal::Overloaded(_))));
+        assert!(!first.is_finished());
     }
 }

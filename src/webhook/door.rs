@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
@@ -21,9 +20,6 @@ use super::front_page;
 use super::hook::{Hook, HookSettings};
 use super::log_line::{LogLine, Target, Verdict};
 use super::refusal::Refusal;
-
-/// How long a verified delivery waits for one of its hook's places before it gets 503.
-const WAIT_FOR_PLACE: Duration = Duration::from_secs(2);
 
 /// Who makes a request.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +38,8 @@ pub struct Door {
 impl Door {
     pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits) -> Self {
         let memory = BodyMemory::new(limits.body_memory);
-        let hooks = hooks
-            .into_iter()
-            .map(|hook| (hook.path.clone(), Arc::new(Hook::from(hook))))
-            .collect();
-        Self {
-            hooks,
-            dispatch: Dispatch::new(),
-            memory,
-            limits,
-        }
+        let hooks = hooks.into_iter().map(|hook| (hook.path.clone(), Arc::new(Hook::from(hook)))).collect();
+        Self { hooks, dispatch: Dispatch::new(), memory, limits }
     }
 
     /// Answers any request. Every way ends in one log line.
@@ -65,10 +53,7 @@ impl Door {
             }
             (None, &Method::GET | &Method::HEAD) if path == "/" => {
                 log(&LogLine {
-                    target: Target::Other {
-                        method: request.method().as_str(),
-                        path,
-                    },
+                    target: Target::Other { method: request.method().as_str(), path },
                     verdict: Verdict::NotNeeded,
                     facts: Facts::default(),
                     status: StatusCode::OK,
@@ -107,23 +92,14 @@ impl Door {
             }
         };
         let (algorithm, secret) = (body.algorithm(), body.secret());
-        let Outcome { result, facts } = match timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await {
-            Ok(Ok(_place)) => self.dispatch.run(Arc::clone(&hook), body, Instant::now()).await,
-            _ => Outcome::refused(Refusal::Overloaded(
-                "as many deliveries in work as the hook may have",
-            )),
-        };
+        let Outcome { result, facts } = self.dispatch.run(&hook, body).await;
         let (response, problem) = match result {
             Ok(answer) => (ok(answer), None),
             Err(refusal) => (refusal.response(facts.request_id.as_deref()), Some(refusal)),
         };
         log(&LogLine {
             target: Target::Hook(&hook.name),
-            verdict: Verdict::Verified {
-                algorithm,
-                secret,
-                problem: problem.as_ref(),
-            },
+            verdict: Verdict::Verified { algorithm, secret, problem: problem.as_ref() },
             facts,
             status: response.status(),
             took: started.elapsed(),
@@ -139,19 +115,9 @@ impl Door {
         request: Request<Incoming>,
     ) -> Result<(VerifiedBody, Share), Refusal> {
         let header = |name| header(request.headers(), name);
-        let claim = hook
-            .keys
-            .claim(header(SHA256_HEADER), header(SHA1_HEADER))
-            .map_err(Refusal::Forged)?;
+        let claim = hook.keys.claim(header(SHA256_HEADER), header(SHA1_HEADER)).map_err(Refusal::Forged)?;
         let verifier = hook.keys.verifier(claim);
-        body::read(
-            request.into_body(),
-            verifier,
-            hook.limits.body,
-            &self.memory,
-            &self.limits,
-        )
-        .await
+        body::read(request.into_body(), verifier, hook.limits.body, &self.memory, &self.limits).await
     }
 }
 
@@ -161,9 +127,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 
 fn ok(answer: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -174,10 +138,7 @@ fn refuse(
     started: Instant,
 ) -> Response<Full<Bytes>> {
     log(&LogLine {
-        target: Target::Other {
-            method: request.method().as_str(),
-            path: request.uri().path(),
-        },
+        target: Target::Other { method: request.method().as_str(), path: request.uri().path() },
         verdict: Verdict::Refused(refusal),
         facts: Facts::default(),
         status: refusal.status(),

@@ -30,11 +30,7 @@ pub struct HookLimits {
 
 impl Default for HookLimits {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(25),
-            in_flight: 64,
-            body: 20_000_000,
-        }
+        Self { timeout: Duration::from_secs(25), in_flight: 64, body: 20_000_000 }
     }
 }
 

@@ -52,19 +52,10 @@ impl fmt::Display for LogLine<'_> {
             Target::Other { method, path } => write!(f, "{} {}", quoted(method), quoted(path))?,
         }
         if !self.facts.event.is_empty() {
-            write!(
-                f,
-                " {} annotation {}",
-                quoted(&self.facts.event),
-                quoted(&self.facts.annotation)
-            )?;
+            write!(f, " {} annotation {}", quoted(&self.facts.event), quoted(&self.facts.annotation))?;
         }
         match &self.verdict {
-            Verdict::Verified {
-                algorithm,
-                secret,
-                problem,
-            } => {
+            Verdict::Verified { algorithm, secret, problem } => {
                 f.write_str(match algorithm {
                     Algorithm::Sha256 => " verified",
                     Algorithm::Sha1 => " verified (sha1)",
@@ -102,10 +93,7 @@ fn count(n: usize, what: &str) -> String {
 
 /// A text from outside: short, and without control characters that could forge a line.
 fn quoted(text: &str) -> String {
-    text.chars()
-        .take(QUOTED)
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
+    text.chars().take(QUOTED).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 fn precise(took: Duration) -> String {
@@ -130,11 +118,7 @@ mod tests {
         };
         let line = LogLine {
             target: Target::Hook("checks"),
-            verdict: Verdict::Verified {
-                algorithm: Algorithm::Sha256,
-                secret: 1,
-                problem: None,
-            },
+            verdict: Verdict::Verified { algorithm: Algorithm::Sha256, secret: 1, problem: None },
             facts,
             status: StatusCode::OK,
             took: Duration::from_micros(1240),

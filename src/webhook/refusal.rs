@@ -68,10 +68,8 @@ impl Refusal {
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
         };
-        request_id.map_or_else(
-            || text.clone(),
-            |id| format!("{text} (request {})", crate::rossum::escape_html(id)),
-        )
+        request_id
+            .map_or_else(|| text.clone(), |id| format!("{text} (request {})", crate::rossum::escape_html(id)))
     }
 
     pub(super) fn response(&self, request_id: Option<&str>) -> Response<Full<Bytes>> {

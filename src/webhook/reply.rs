@@ -14,12 +14,12 @@ const EMPTY: &[u8] = br#"{"messages":[],"operations":[],"automation_blockers":[]
 pub(super) fn write(payload: &Payload<'_>, answer: &Answer) -> Bytes {
     if answer.messages().is_empty() && answer.journal.is_empty() && answer.automation_blockers().is_empty() {
         return match (&*payload.event.event, &*payload.event.action) {
-            ("email", "received") => json(&Files {
-                files: payload.files.iter().map(MailFile::new).collect(),
-            }),
-            ("upload", "created") => json(&Files {
-                files: payload.files.iter().map(UploadFile::new).collect(),
-            }),
+            ("email", "received") => {
+                json(&Files { files: payload.files.iter().map(MailFile::new).collect() })
+            }
+            ("upload", "created") => {
+                json(&Files { files: payload.files.iter().map(UploadFile::new).collect() })
+            }
             _ => Bytes::from_static(EMPTY),
         };
     }
@@ -53,9 +53,7 @@ struct Entry<'a> {
 }
 
 fn id_of<'a>(tree: Option<&'a Annotation<'a>>, on: Option<NodeRef>) -> Option<&'a Id<'a>> {
-    tree.zip(on)
-        .map(|(tree, on)| &tree.node(on).id)
-        .filter(|id| !id.is_missing())
+    tree.zip(on).map(|(tree, on)| &tree.node(on).id).filter(|id| !id.is_missing())
 }
 
 struct Messages<'a> {
@@ -69,11 +67,7 @@ impl Serialize for Messages<'_> {
         let mut list = serializer.serialize_seq(Some(messages.len()))?;
         for message in messages {
             let id = id_of(self.tree, message.on);
-            list.serialize_element(&Entry {
-                id,
-                kind: Some(message.kind),
-                content: &message.content,
-            })?;
+            list.serialize_element(&Entry { id, kind: Some(message.kind), content: &message.content })?;
         }
         list.end()
     }
@@ -90,11 +84,7 @@ impl Serialize for Blockers<'_> {
         let mut list = serializer.serialize_seq(Some(blockers.len()))?;
         for blocker in blockers {
             let id = id_of(self.tree, blocker.on);
-            list.serialize_element(&Entry {
-                id,
-                kind: None,
-                content: &blocker.content,
-            })?;
+            list.serialize_element(&Entry { id, kind: None, content: &blocker.content })?;
         }
         list.end()
     }
@@ -126,9 +116,6 @@ struct UploadFile<'a> {
 
 impl<'a> UploadFile<'a> {
     fn new(file: &'a crate::rossum::File<'a>) -> Self {
-        Self {
-            document: file.document.as_deref(),
-            prevent_importing: file.prevent_importing,
-        }
+        Self { document: file.document.as_deref(), prevent_importing: file.prevent_importing }
     }
 }

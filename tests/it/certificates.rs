@@ -43,19 +43,12 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn first_certificate_by_tls_alpn_01_and_a_restart_that_orders_nothing() {
     let pebble = Pebble::start();
-    let annex = start(
-        &pebble,
-        pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""),
-    );
+    let annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""));
     serves(&pebble, NAME);
     let client = serves(&pebble, "b.example.test");
     let tls = client.tls.as_ref().unwrap();
     assert_eq!(tls.version, rustls::ProtocolVersion::TLSv1_3);
-    assert_eq!(
-        tls.group,
-        rustls::NamedGroup::X25519MLKEM768,
-        "post-quantum first"
-    );
+    assert_eq!(tls.group, rustls::NamedGroup::X25519MLKEM768, "post-quantum first");
     let leaf = tls.chain[0].clone();
     assert_eq!(pebble.orders(), 1);
 
@@ -75,25 +68,14 @@ fn first_certificate_by_tls_alpn_01_and_a_restart_that_orders_nothing() {
 #[test]
 fn first_certificate_by_http_01_and_the_plain_port_redirects() {
     let pebble = Pebble::start();
-    let _annex = start(
-        &pebble,
-        pebble.folder_with(&format!("\"{NAME}\""), "challenge = \"http-01\""),
-    );
+    let _annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\""), "challenge = \"http-01\""));
     serves(&pebble, NAME);
 
     let mut plain = Client::plain(([127, 0, 0, 1], pebble.http).into());
     let answer = plain.request("GET", "/checks?x=1", &[], b"");
     assert_eq!(answer.status, 308);
-    assert_eq!(
-        answer.header("location"),
-        Some(&*format!("https://{NAME}:{}/checks?x=1", pebble.https))
-    );
-    assert_eq!(
-        plain
-            .request("GET", "/.well-known/acme-challenge/x", &[], b"")
-            .status,
-        404
-    );
+    assert_eq!(answer.header("location"), Some(&*format!("https://{NAME}:{}/checks?x=1", pebble.https)));
+    assert_eq!(plain.request("GET", "/.well-known/acme-challenge/x", &[], b"").status, 404);
 }
 
 #[test]
@@ -104,10 +86,7 @@ fn both_tls_versions_both_http_versions() {
     let roots = [pebble.issuing_root()];
     let address = ([127, 0, 0, 1], pebble.https).into();
     let mut old = Client::tls(address, NAME, &roots, &[&rustls::version::TLS12]).unwrap();
-    assert_eq!(
-        old.tls.as_ref().unwrap().version,
-        rustls::ProtocolVersion::TLSv1_2
-    );
+    assert_eq!(old.tls.as_ref().unwrap().version, rustls::ProtocolVersion::TLSv1_2);
     assert_eq!(old.deliver("/checks", BODY).status, 200);
 
     let url = format!("https://{NAME}:{}/", pebble.https);
@@ -182,10 +161,7 @@ fn damaged_files_are_set_aside_and_replaced_by_one_order() {
     let state = folder.path().join("state/acme");
     let certificate = std::fs::read_to_string(state.join("certificate.pem")).unwrap();
     // Cut inside the last certificate: rustls-acme alone would serve the rest.
-    crate::support::write(
-        &state.join("certificate.pem"),
-        &certificate[..certificate.len() - 200],
-    );
+    crate::support::write(&state.join("certificate.pem"), &certificate[..certificate.len() - 200]);
     let account = std::fs::read_dir(&state)
         .unwrap()
         .map(|e| e.unwrap().path())
@@ -228,6 +204,39 @@ fn a_store_that_cannot_be_read_is_asked_again_and_never_taken_for_empty() {
 }
 
 #[test]
+fn a_certificate_that_cannot_be_stored_is_served_and_stored_later_without_another_order() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "retry = [\"1s\"]");
+    // A folder in the way of the temporary file, as a full disk would be for root.
+    let in_the_way = folder.path().join("state/acme/certificate.pem.new");
+    std::fs::create_dir_all(&in_the_way).unwrap();
+    let annex = start(&pebble, folder);
+    serves(&pebble, NAME);
+    annex.logs("cannot write", SOON);
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(pebble.orders(), 1);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let stored = annex.folder().join("state/acme/certificate.pem");
+    eventually("it is stored", Duration::from_secs(40), || stored.exists());
+    assert_eq!(pebble.orders(), 1);
+}
+
+#[test]
+fn a_handshake_that_never_ends_and_silence_after_one_are_cut() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+    let config = pebble.config(&format!("\"{NAME}\""), "")
+        + "\n[server.limits]\nhandshake = \"1s\"\nfirst_request = \"1s\"\n";
+    crate::support::write(&folder.path().join("annex.toml"), &config);
+    let _annex = start(&pebble, folder);
+    serves(&pebble, NAME);
+    let mut silent = Client::plain(([127, 0, 0, 1], pebble.https).into());
+    assert!(silent.is_closed_within(Duration::from_secs(4)));
+    let mut shaken = connect(&pebble, NAME).unwrap();
+    assert!(shaken.is_closed_within(Duration::from_secs(4)));
+}
+
+#[test]
 fn short_lived_certificates_are_renewed_under_running_connections() {
     let mut pebble = Pebble::prepare();
     pebble.validity = 20;
@@ -236,11 +245,7 @@ fn short_lived_certificates_are_renewed_under_running_connections() {
     let mut first = serves(&pebble, NAME);
     let leaf = first.tls.as_ref().unwrap().chain[0].clone();
     eventually("a new certificate", Duration::from_secs(30), || {
-        assert_eq!(
-            first.deliver("/checks", BODY).status,
-            200,
-            "the first connection lives on"
-        );
+        assert_eq!(first.deliver("/checks", BODY).status, 200, "the first connection lives on");
         let now = connect(&pebble, NAME).expect("never without a valid certificate");
         std::thread::sleep(Duration::from_millis(200));
         now.tls.unwrap().chain[0] != leaf
@@ -253,10 +258,7 @@ fn half_of_the_nonces_refused_costs_no_extra_order() {
     let mut pebble = Pebble::prepare();
     pebble.refused_nonces = 50;
     pebble.run();
-    let _annex = start(
-        &pebble,
-        pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""),
-    );
+    let _annex = start(&pebble, pebble.folder_with(&format!("\"{NAME}\", \"b.example.test\""), ""));
     serves(&pebble, NAME);
     assert_eq!(pebble.orders(), 1);
 }
@@ -303,19 +305,11 @@ fn own_certificate_files_work_and_bad_ones_are_refused_at_start() {
             .output()
             .unwrap();
         assert_eq!(bad.status.code(), Some(1));
-        assert!(
-            String::from_utf8_lossy(&bad.stderr).contains("the key does not fit"),
-            "{bad:?}"
-        );
+        assert!(String::from_utf8_lossy(&bad.stderr).contains("the key does not fit"), "{bad:?}");
     }
     crate::support::write(&path("annex.toml"), &config("key.pem"));
     let annex = Annex::https(folder, port);
-    let mut client = Client::tls(
-        annex.address,
-        NAME,
-        &[made.cert.der().clone()],
-        rustls::ALL_VERSIONS,
-    )
-    .unwrap();
+    let mut client =
+        Client::tls(annex.address, NAME, &[made.cert.der().clone()], rustls::ALL_VERSIONS).unwrap();
     assert_eq!(client.deliver("/checks", BODY).status, 200);
 }

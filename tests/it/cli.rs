@@ -26,10 +26,7 @@ fn check_finds_all_mistakes_of_every_bad_configuration() {
         let expected = std::fs::read_to_string(path.with_extension("expected")).unwrap();
         let output = run(&["check", "--config", path.to_str().unwrap()]);
         assert_eq!(text(&output.stderr), expected, "{}", path.display());
-        assert_eq!(
-            (output.status.code(), text(&output.stdout)),
-            (Some(1), String::new())
-        );
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
 
         let json = run(&["check", "--json", "--config", path.to_str().unwrap()]);
         let json: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -54,10 +51,7 @@ fn the_configurations_that_come_with_annex_are_right() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(
-        text(&output.stdout).starts_with("config/annex.toml: ok\n  /"),
-        "{output:?}"
-    );
+    assert!(text(&output.stdout).starts_with("config/annex.toml: ok\n  /"), "{output:?}");
     let sample = annex_command()
         .args(["check", "--dev-http", "--config", "config/sample.toml"])
         .env("ROSSUM_SECRET", "x")
@@ -95,21 +89,15 @@ fn a_port_that_is_taken_is_an_error_with_a_remedy() {
 fn dev_mode_makes_a_secret_and_the_line_that_it_prints_works() {
     use std::io::{BufRead as _, BufReader};
     let port = crate::support::free_port();
-    let mut child = annex_command()
-        .arg(format!("--dev-http=127.0.0.1:{port}"))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        annex_command().arg(format!("--dev-http=127.0.0.1:{port}")).stdout(Stdio::piped()).spawn().unwrap();
     let lines: Vec<String> = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap)
         .take_while(|line| !line.is_empty())
         .collect();
     let banner = lines.join("\n");
-    let line = lines
-        .iter()
-        .find_map(|line| line.trim().strip_prefix("try "))
-        .unwrap();
+    let line = lines.iter().find_map(|line| line.trim().strip_prefix("try ")).unwrap();
     let words: Vec<&str> = line.split_whitespace().skip(1).collect();
     let sent = run(&words);
     let _ = child.kill();
@@ -135,21 +123,12 @@ fn send_shows_the_answer_with_its_fields_and_tells_success_by_its_exit_code() {
     let shown = text(&sent.stdout);
     assert_eq!(sent.status.code(), Some(0), "{shown}");
     assert!(shown.contains("3 calls, 0 failed"), "{shown}");
-    assert!(
-        shown.contains("warning  order_id (") && shown.contains("Invalid order_id format."),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("\"INV-2026/0117\" → \"20260117\"") && shown.contains("(of Rossum)"),
-        "{shown}"
-    );
+    assert!(shown.contains("warning  order_id (") && shown.contains("Invalid order_id format."), "{shown}");
+    assert!(shown.contains("\"INV-2026/0117\" → \"20260117\"") && shown.contains("(of Rossum)"), "{shown}");
 
     let wrong = run(&["send", "--to", &to, "--secret", "wrong"]);
     assert_eq!(wrong.status.code(), Some(1));
-    assert!(
-        text(&wrong.stdout).starts_with("401 Unauthorized in "),
-        "{wrong:?}"
-    );
+    assert!(text(&wrong.stdout).starts_with("401 Unauthorized in "), "{wrong:?}");
 
     let json = run(&[
         "send",
@@ -163,17 +142,11 @@ fn send_shows_the_answer_with_its_fields_and_tells_success_by_its_exit_code() {
         "--json",
     ]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(
-        (&json["status"], &json["answer"]["messages"]),
-        (&json!(200), &json!([]))
-    );
+    assert_eq!((&json["status"], &json["answer"]["messages"]), (&json!(200), &json!([])));
 
     let nobody = run(&["send", "--to", "http://127.0.0.1:9/x"]);
     assert_eq!(nobody.status.code(), Some(1));
-    assert!(
-        text(&nobody.stderr).contains("hint: is Annex running there?"),
-        "{nobody:?}"
-    );
+    assert!(text(&nobody.stderr).contains("hint: is Annex running there?"), "{nobody:?}");
     assert_eq!(run(&["send"]).status.code(), Some(2));
 }
 
@@ -182,16 +155,11 @@ fn secrets_and_completions_are_printed() {
     let secrets = [run(&["secret", "new"]), run(&["secret", "new"])].map(|output| text(&output.stdout));
     assert!(secrets[0] != secrets[1] && secrets[0].trim().len() == 64);
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            text(&run(&["completions", shell]).stdout).contains("dev-http"),
-            "{shell}"
-        );
+        assert!(text(&run(&["completions", shell]).stdout).contains("dev-http"), "{shell}");
     }
     let help = text(&run(&["--help"]).stdout);
     assert!(
-        ["serve", "check", "send", "secret", "--dev-http"]
-            .iter()
-            .all(|word| help.contains(word)),
+        ["serve", "check", "send", "secret", "--dev-http"].iter().all(|word| help.contains(word)),
         "{help}"
     );
 }

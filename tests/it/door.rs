@@ -52,18 +52,9 @@ fn only_a_right_signature_gets_in() {
         assert!(annex.log().contains(reason), "{reason}: {}", annex.log());
         told.push(answer.body);
     }
-    assert!(
-        told.windows(2).all(|pair| pair[0] == pair[1]),
-        "the answer tells nothing of the reason"
-    );
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "the answer tells nothing of the reason");
     // One byte more or less than what was signed.
-    assert_eq!(
-        annex
-            .client()
-            .post("/strict", &[(&header, &good)], format!("{body} "))
-            .status,
-        401
-    );
+    assert_eq!(annex.client().post("/strict", &[(&header, &good)], format!("{body} ")).status, 401);
 }
 
 #[test]
@@ -72,10 +63,7 @@ fn any_of_several_secrets_fits_and_the_log_says_which() {
     let body = "{}";
     let (header, value) = sign(Algorithm::Sha256, "an older secret", body.as_bytes());
     for _ in 0..2 {
-        assert_eq!(
-            annex.client().post("/strict", &[(&header, &value)], body).status,
-            200
-        );
+        assert_eq!(annex.client().post("/strict", &[(&header, &value)], body).status, 200);
     }
     assert_eq!(annex.client().deliver("/strict", body).status, 200);
     assert_eq!(annex.log().matches("verified (secret 2)").count(), 2);
@@ -88,10 +76,7 @@ fn every_other_request_gets_its_status() {
     let page = client.request("GET", "/", &[], b"");
     assert_eq!(page.status, 200);
     let text = String::from_utf8(page.body).unwrap();
-    assert!(
-        text.contains("Annex is running") && !text.contains("strict"),
-        "{text}"
-    );
+    assert!(text.contains("Annex is running") && !text.contains("strict"), "{text}");
 
     let answer = client.request("GET", "/strict", &[], b"");
     assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
@@ -99,15 +84,8 @@ fn every_other_request_gets_its_status() {
     assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
     let answer = annex.client().deliver("/Strict", "{}");
     assert_eq!(answer.status, 404);
-    assert!(
-        !String::from_utf8_lossy(&answer.body).contains("strict"),
-        "no list of hooks"
-    );
-    assert_eq!(
-        annex.client().deliver("/strict?x=1", "{}").status,
-        200,
-        "a query is no part of the path"
-    );
+    assert!(!String::from_utf8_lossy(&answer.body).contains("strict"), "no list of hooks");
+    assert_eq!(annex.client().deliver("/strict?x=1", "{}").status, 200, "a query is no part of the path");
 }
 
 #[test]
@@ -116,12 +94,7 @@ fn bodies_are_bounded_by_declared_and_by_real_length_and_the_answer_arrives() {
     let large = vec![b' '; 8_000_000];
     let answer = annex.client().deliver("/strict", &large);
     assert_eq!(answer.status, 413);
-    assert!(
-        answer.json()["messages"][0]["content"]
-            .as_str()
-            .unwrap()
-            .contains("larger than")
-    );
+    assert!(answer.json()["messages"][0]["content"].as_str().unwrap().contains("larger than"));
 
     let (header, value) = sign(Algorithm::Sha256, SECRET, b"");
     let mut client = annex.client();
@@ -211,10 +184,7 @@ fn data_in_messages_is_escaped_and_short_and_ids_keep_their_form() {
     let message = &answer["messages"][0];
     assert_eq!(message["id"], "one");
     let content = message["content"].as_str().unwrap();
-    assert!(
-        content.starts_with("<b></b> &lt;script&gt;&amp;&lt;") && content.ends_with('…'),
-        "{content}"
-    );
+    assert!(content.starts_with("<b></b> &lt;script&gt;&amp;&lt;") && content.ends_with('…'), "{content}");
     assert!(content.chars().count() <= 4096);
 }
 
@@ -227,19 +197,10 @@ fn all_events_are_accepted_and_mail_and_uploads_keep_their_files() {
             json!({"event": "annotation_status", "action": "changed", "annotation": {"id": 1, "content": "https://x", "previous_status": "to_review"}}),
             empty.clone(),
         ),
-        (
-            json!({"event": "invocation", "action": "scheduled"}),
-            empty.clone(),
-        ),
-        (
-            json!({"event": "invocation", "action": "manual", "anything": [1]}),
-            empty.clone(),
-        ),
+        (json!({"event": "invocation", "action": "scheduled"}), empty.clone()),
+        (json!({"event": "invocation", "action": "manual", "anything": [1]}), empty.clone()),
         (json!({"event": "something", "action": "new"}), empty.clone()),
-        (
-            json!({"event": "annotation_content", "action": "export", "annotation": null}),
-            empty,
-        ),
+        (json!({"event": "annotation_content", "action": "export", "annotation": null}), empty),
         (
             json!({"event": "email", "action": "received", "files": [{"id": "1", "filename": "a.pdf"}, {"id": "2"}], "headers": {}}),
             json!({"files": [{"id": "1"}, {"id": "2"}]}),
@@ -260,10 +221,7 @@ fn all_events_are_accepted_and_mail_and_uploads_keep_their_files() {
         ),
         "{log}"
     );
-    assert!(
-        log.contains("something.new") && log.contains("(unknown event)"),
-        "{log}"
-    );
+    assert!(log.contains("something.new") && log.contains("(unknown event)"), "{log}");
 }
 
 #[test]
@@ -272,13 +230,7 @@ fn a_line_for_each_request_and_no_secret_in_any_of_them() {
     let body = invoice_with_lines(3);
     assert_eq!(annex.client().deliver("/invoice_checks", &body).status, 200);
     let (header, wrong) = sign(Algorithm::Sha256, "wrong", &body);
-    assert_eq!(
-        annex
-            .client()
-            .post("/invoice_checks", &[(&header, &wrong)], &body)
-            .status,
-        401
-    );
+    assert_eq!(annex.client().post("/invoice_checks", &[(&header, &wrong)], &body).status, 401);
     let log = annex.log();
     let line = log.lines().find(|line| line.contains("verified")).unwrap();
     let words: Vec<&str> = line.split(' ').skip(1).collect();
@@ -355,31 +307,17 @@ secrets = ["env:ROSSUM_SECRET"]
     message = "saw {document_id}"
 "#,
     );
-    let body = tree(
-        "updated",
-        &[Datapoint("document_id", json!("x"), Value::Null)],
-        &[],
-    );
+    let body = tree("updated", &[Datapoint("document_id", json!("x"), Value::Null)], &[]);
     let answer = annex.client().deliver("/fails", body.to_string());
     assert_eq!(answer.status, 200);
     let json = answer.json();
     assert_eq!(json["messages"][0]["type"], "error");
-    assert!(
-        json["messages"][0]["content"]
-            .as_str()
-            .unwrap()
-            .contains("missing"),
-        "{json}"
-    );
+    assert!(json["messages"][0]["content"].as_str().unwrap().contains("missing"), "{json}");
     assert_eq!(
         json["messages"][1],
         json!({"id": 1, "type": "error", "content": "saw y"}),
         "later steps run, and see earlier changes"
     );
     assert_eq!(json["operations"].as_array().unwrap().len(), 1);
-    assert!(
-        annex.log().contains("step failed") && annex.log().contains("step=vendor"),
-        "{}",
-        annex.log()
-    );
+    assert!(annex.log().contains("step failed") && annex.log().contains("step=vendor"), "{}", annex.log());
 }

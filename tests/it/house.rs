@@ -5,35 +5,9 @@ use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
 const ROOMS: [(&str, &[&str]); 12] = [
-    (
-        "cli",
-        &[
-            "app",
-            "config",
-            "rossum",
-            "secret",
-            "signature",
-            "telemetry",
-            "tls",
-            "webhook",
-        ],
-    ),
-    (
-        "app",
-        &["clock", "config", "server", "telemetry", "tls", "webhook"],
-    ),
-    (
-        "config",
-        &[
-            "rossum",
-            "secret",
-            "server",
-            "signature",
-            "steps",
-            "tls",
-            "webhook",
-        ],
-    ),
+    ("cli", &["app", "config", "rossum", "secret", "signature", "telemetry", "tls", "webhook"]),
+    ("app", &["clock", "config", "server", "telemetry", "tls", "webhook"]),
+    ("config", &["rossum", "secret", "server", "signature", "steps", "tls", "webhook"]),
     ("server", &["tls", "webhook"]),
     ("tls", &["clock", "secret"]),
     ("webhook", &["clock", "rossum", "secret", "signature", "steps"]),
@@ -73,19 +47,8 @@ fn files() -> Vec<(String, String, String)> {
                 walk(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let inside = path.strip_prefix("src").unwrap();
-                let room = inside
-                    .iter()
-                    .next()
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .trim_end_matches(".rs")
-                    .to_owned();
-                found.push((
-                    path.display().to_string(),
-                    room,
-                    std::fs::read_to_string(&path).unwrap(),
-                ));
+                let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs").to_owned();
+                found.push((path.display().to_string(), room, std::fs::read_to_string(&path).unwrap()));
             }
         }
     }
@@ -97,19 +60,13 @@ fn files() -> Vec<(String, String, String)> {
 /// What the code names, without comments and without its unit tests.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// Words that follow a prefix: `crate::room`, or the first of `use {a, b}`.
 fn names_after<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
-    let word = |rest: &'t str| {
-        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default()
-    };
+    let word =
+        |rest: &'t str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
     text.match_indices(prefix)
         .map(|(at, _)| word(&text[at + prefix.len()..]))
         .filter(|word| !word.is_empty())
@@ -121,21 +78,12 @@ fn rooms_import_only_what_the_map_allows() {
     let map: BTreeMap<_, _> = ROOMS.into_iter().collect();
     let mut wrong = Vec::new();
     let mut arrows = 0;
-    for (path, room, text) in files()
-        .into_iter()
-        .filter(|(_, room, _)| room != "main" && room != "lib")
-    {
-        let allowed = map
-            .get(room.as_str())
-            .unwrap_or_else(|| panic!("{path}: the map has no room {room}"));
+    for (path, room, text) in files().into_iter().filter(|(_, room, _)| room != "main" && room != "lib") {
+        let allowed = map.get(room.as_str()).unwrap_or_else(|| panic!("{path}: the map has no room {room}"));
         let code = code(&text);
-        assert!(
-            !code.contains("use crate::{"),
-            "{path}: name each room in a `use` of its own"
-        );
-        for other in names_after(&code, "crate::")
-            .into_iter()
-            .filter(|other| *other != room && *other != "telemetry")
+        assert!(!code.contains("use crate::{"), "{path}: name each room in a `use` of its own");
+        for other in
+            names_after(&code, "crate::").into_iter().filter(|other| *other != room && *other != "telemetry")
         {
             arrows += 1;
             if !allowed.contains(&other) {
@@ -168,10 +116,7 @@ fn foreign_crates_stay_at_home() {
 fn every_file_begins_by_saying_what_it_is_for() {
     for (path, _, text) in files() {
         assert!(text.starts_with("//! "), "{path}");
-        assert!(
-            text.lines().count() < 450,
-            "{path} is crowded: what are its two concepts?"
-        );
+        assert!(text.lines().count() < 450, "{path} is crowded: what are its two concepts?");
     }
 }
 

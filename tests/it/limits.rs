@@ -31,13 +31,8 @@ fn request(body: &str, declared: usize) -> String {
 #[test]
 fn silence_and_half_heads_do_not_hold_a_connection() {
     let annex = Annex::dev_with(QUICK);
-    let cases: [&[u8]; 5] = [
-        b"",
-        b"P",
-        b"GET / HT",
-        b"PRI * HTTP/2.0\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ];
+    let cases: [&[u8]; 5] =
+        [b"", b"P", b"GET / HT", b"PRI * HTTP/2.0\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
     for bytes in cases {
         let start = Instant::now();
         let mut client = annex.client();
@@ -88,11 +83,7 @@ fn bodies_under_way_share_a_bounded_memory_and_more_get_503() {
         assert_eq!(client.answer().unwrap().status, 408);
     }
     let body = format!("{{{}}}", " ".repeat(500_000));
-    assert_eq!(
-        annex.client().deliver("/hook", body).status,
-        200,
-        "the memory came back"
-    );
+    assert_eq!(annex.client().deliver("/hook", body).status, 200, "the memory came back");
 }
 
 #[test]
@@ -100,11 +91,7 @@ fn more_connections_than_allowed_wait_and_are_then_served() {
     let annex = Annex::dev_with(QUICK);
     let _silent: Vec<Client> = (0..20).map(|_| annex.client()).collect();
     let mut client = annex.client();
-    assert_eq!(
-        client.deliver("/hook", "{}").status,
-        200,
-        "once the silent ones were dropped"
-    );
+    assert_eq!(client.deliver("/hook", "{}").status, 200, "once the silent ones were dropped");
 }
 
 #[test]
@@ -120,22 +107,12 @@ fn sigterm_lets_deliveries_finish_and_ends_with_0() {
         annex.signal(signal);
         assert!(idle.is_closed_within(LONG));
         annex.logs("stopping", LONG);
-        assert!(
-            std::net::TcpStream::connect(annex.address).is_err(),
-            "takes no new connection"
-        );
+        assert!(std::net::TcpStream::connect(annex.address).is_err(), "takes no new connection");
         half.send(b": 1}");
-        assert_eq!(
-            half.answer().unwrap().status,
-            200,
-            "what was under way is finished"
-        );
+        assert_eq!(half.answer().unwrap().status, 200, "what was under way is finished");
         let start = Instant::now();
         assert_eq!(annex.ended(LONG).code(), Some(0));
-        assert!(
-            start.elapsed() < Duration::from_secs(2),
-            "and then nothing holds up the end"
-        );
+        assert!(start.elapsed() < Duration::from_secs(2), "and then nothing holds up the end");
     }
 }
 
@@ -199,18 +176,21 @@ fn time(client: &mut Client, body: &[u8]) -> Duration {
 }
 
 #[test]
+fn out_of_descriptors_it_waits_and_serves_afterwards() {
+    let annex = Annex::dev_with_descriptors(40);
+    let many: Vec<Client> = (0..60).map(|_| annex.client()).collect();
+    annex.logs("cannot accept connections", LONG);
+    let lines = annex.log().matches("cannot accept").count();
+    assert_eq!(lines, 1, "said once, not in a loop");
+    drop(many);
+    assert_eq!(annex.client().deliver("/invoice_checks", "{}").status, 200);
+}
+
+#[test]
 fn an_idle_server_is_small_and_ready_at_once() {
     let start = Instant::now();
     let annex = Annex::dev();
     assert_eq!(annex.client().deliver("/invoice_checks", "{}").status, 200);
-    println!(
-        "first answer after {:?}, {} kB resident",
-        start.elapsed(),
-        annex.memory_kb("VmRSS")
-    );
-    assert!(
-        annex.memory_kb("RssAnon") < 15_000,
-        "{} kB",
-        annex.memory_kb("RssAnon")
-    );
+    println!("first answer after {:?}, {} kB resident", start.elapsed(), annex.memory_kb("VmRSS"));
+    assert!(annex.memory_kb("RssAnon") < 15_000, "{} kB", annex.memory_kb("RssAnon"));
 }

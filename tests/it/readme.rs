@@ -10,24 +10,16 @@ use std::process::Output;
 use crate::support::{Annex, SECRET, annex_command, write};
 
 fn pages() -> Vec<(PathBuf, String)> {
-    let docs = std::fs::read_dir("docs")
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let docs = std::fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let pages: Vec<_> = docs.chain([PathBuf::from("README.md")]).collect();
     assert!(pages.len() > 6);
-    pages
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    pages.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
 /// The blocks of one kind.
 fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
     let fence = format!("```{kind}\n");
-    text.split(&fence)
-        .skip(1)
-        .map(|rest| rest.split("\n```").next().unwrap())
-        .collect()
+    text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
 }
 
 /// A part of a configuration, put into its place.
@@ -78,9 +70,7 @@ fn every_annex_command_runs() {
     for (page, text) in pages() {
         // What the page configures is what its commands find; sending goes to a server of our own.
         let folder = tempfile::tempdir().unwrap();
-        let config = blocks(&text, "toml")
-            .first()
-            .map_or_else(|| whole(""), |block| whole(block));
+        let config = blocks(&text, "toml").first().map_or_else(|| whole(""), |block| whole(block));
         write(&folder.path().join("annex.toml"), &config);
         write(&folder.path().join("rossum-secret"), "a secret");
         write(&folder.path().join("delivery.json"), "{}");
@@ -114,10 +104,8 @@ fn every_annex_command_runs() {
 fn serves(arguments: &[&str], folder: &Path) {
     let port = crate::support::free_port();
     let address = format!("--dev-http=127.0.0.1:{port}");
-    let arguments: Vec<&str> = arguments
-        .iter()
-        .map(|a| if *a == "--dev-http" { address.as_str() } else { a })
-        .collect();
+    let arguments: Vec<&str> =
+        arguments.iter().map(|a| if *a == "--dev-http" { address.as_str() } else { a }).collect();
     let mut command = annex_command();
     let mut child = command
         .args(&arguments)
@@ -145,17 +133,9 @@ fn serves(arguments: &[&str], folder: &Path) {
 fn every_link_and_every_file_named_is_there() {
     for (page, text) in pages() {
         let folder = page.parent().unwrap();
-        for target in text
-            .split("](")
-            .skip(1)
-            .map(|rest| rest.split(')').next().unwrap())
-        {
+        for target in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             if !target.starts_with("https://") {
-                assert!(
-                    folder.join(target).exists(),
-                    "{} links to {target}",
-                    page.display()
-                );
+                assert!(folder.join(target).exists(), "{} links to {target}", page.display());
             }
         }
         for name in text.split('`').filter(|name| {

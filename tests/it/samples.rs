@@ -8,12 +8,7 @@ use rossum_annex::signature::Algorithm;
 
 fn vendor(invoice: &str, order: &str, name: &str) -> [Datapoint; 4] {
     let field = |schema_id, value: &str| Datapoint(schema_id, json!(value), Value::Null);
-    [
-        field("invoice_id", invoice),
-        field("order_id", order),
-        field("vendor_name", name),
-        field("vendor", ""),
-    ]
+    [field("invoice_id", invoice), field("order_id", order), field("vendor_name", name), field("vendor", "")]
 }
 
 #[track_caller]
@@ -27,14 +22,9 @@ fn answer(path: &str, body: &Value) -> (Value, Value) {
 
 #[test]
 fn vendor_matching_normalizes_warns_and_matches() {
-    let (messages, operations) = answer(
-        "/vendor_matching",
-        &tree("initialize", &vendor("INV-2026/17", "17", "o, ."), &[]),
-    );
-    assert_eq!(
-        messages,
-        json!([{"id": 2, "type": "warning", "content": "Invalid order_id format."}])
-    );
+    let (messages, operations) =
+        answer("/vendor_matching", &tree("initialize", &vendor("INV-2026/17", "17", "o, ."), &[]));
+    assert_eq!(messages, json!([{"id": 2, "type": "warning", "content": "Invalid order_id format."}]));
     let options = json!([{"value": 1, "label": "Roboyo"}, {"value": 2, "label": "Rossum"}, {"value": 3, "label": "Volvo"}]);
     assert_eq!(
         operations,
@@ -47,14 +37,9 @@ fn vendor_matching_normalizes_warns_and_matches() {
 #[test]
 fn vendor_matching_says_when_nothing_fits_and_an_empty_name_fits_nothing() {
     for name in ["Nobody", ""] {
-        let (messages, operations) = answer(
-            "/vendor_matching",
-            &tree("initialize", &vendor("17", "123456", name), &[]),
-        );
-        assert_eq!(
-            messages,
-            json!([{"id": 3, "type": "error", "content": "Vendor not found."}])
-        );
+        let (messages, operations) =
+            answer("/vendor_matching", &tree("initialize", &vendor("17", "123456", name), &[]));
+        assert_eq!(messages, json!([{"id": 3, "type": "error", "content": "Vendor not found."}]));
         let none = json!({"content": {"value": "---"}, "options": [{"value": "---", "label": "---"}], "validation_sources": ["connector"]});
         assert_eq!(operations, json!([{"op": "replace", "id": 4, "value": none}]));
     }
@@ -78,10 +63,7 @@ fn vendor_matching_answers_bare_requests_signed_with_sha1_and_ids_as_text() {
     .to_string();
     let annex = Annex::dev();
     let (name, value) = sign(Algorithm::Sha1, crate::support::SECRET, body.as_bytes());
-    let answer = annex
-        .client()
-        .post("/vendor_matching", &[(&name, &value)], &body)
-        .json();
+    let answer = annex.client().post("/vendor_matching", &[(&name, &value)], &body).json();
     assert_eq!(
         answer["messages"],
         json!([{"id": "2", "type": "warning", "content": "Invalid order_id format."}])
@@ -93,11 +75,7 @@ fn vendor_matching_answers_bare_requests_signed_with_sha1_and_ids_as_text() {
 /// Two totals and two tax rows; what is `None` has no normalized value.
 fn vat(total: Option<&str>, rows: [Option<&str>; 2], account: &str) -> Value {
     let amount = |schema_id, value: Option<&str>| {
-        Datapoint(
-            schema_id,
-            json!(value.unwrap_or("")),
-            json!(value.unwrap_or("None")),
-        )
+        Datapoint(schema_id, json!(value.unwrap_or("")), json!(value.unwrap_or("None")))
     };
     let [first, second] = rows;
     let fields = [
@@ -114,15 +92,9 @@ fn check_vat_amounts_compares_sums_exactly_and_knows_our_account() {
     let ours = "150342342340";
     let tax = json!({"id": 1, "type": "warning", "content": "Tax checksum failed"});
     let cases = [
-        (
-            vat(Some("30.30"), [Some("10.10"), Some("20.20")], ours),
-            json!([]),
-        ),
+        (vat(Some("30.30"), [Some("10.10"), Some("20.20")], ours), json!([])),
         (vat(Some("0.3"), [Some("0.1"), Some("0.2")], ours), json!([])), // exact, where floats are not
-        (
-            vat(Some("30.31"), [Some("10.10"), Some("20.20")], ours),
-            json!([tax]),
-        ),
+        (vat(Some("30.31"), [Some("10.10"), Some("20.20")], ours), json!([tax])),
         (vat(None, [Some("10.10"), Some("20.20")], ours), json!([tax])),
         (vat(Some("10.10"), [Some("10.10"), None], ours), json!([tax])),
         (
@@ -136,10 +108,7 @@ fn check_vat_amounts_compares_sums_exactly_and_knows_our_account() {
     ];
     let annex = Annex::dev();
     for (body, expected) in cases {
-        let answer = annex
-            .client()
-            .deliver("/check_vat_amounts", body.to_string())
-            .json();
+        let answer = annex.client().deliver("/check_vat_amounts", body.to_string()).json();
         assert_eq!(answer["messages"], expected, "{body}");
         assert_eq!(answer["operations"], json!([]));
     }
@@ -164,37 +133,13 @@ fn invoice_checks_find_every_mistake_of_the_sample_delivery_on_the_right_field()
         })
         .collect();
     let expected = [
-        (
-            "amount_total",
-            "error",
-            "Total 1 215.00 is not base 1 000.00 + tax 210.00 (difference 5.00).",
-        ),
-        (
-            "amount_total",
-            "error",
-            "The lines add up to 1210.00, not to 1 215.00 (difference 5.00).",
-        ),
-        (
-            "item_amount_total",
-            "warning",
-            "1 × 240.00 is 240.00, not 242.00.",
-        ),
-        (
-            "date_due",
-            "error",
-            "Due -2 days after issue; 0 to 120 are expected.",
-        ),
+        ("amount_total", "error", "Total 1 215.00 is not base 1 000.00 + tax 210.00 (difference 5.00)."),
+        ("amount_total", "error", "The lines add up to 1210.00, not to 1 215.00 (difference 5.00)."),
+        ("item_amount_total", "warning", "1 × 240.00 is 240.00, not 242.00."),
+        ("date_due", "error", "Due -2 days after issue; 0 to 120 are expected."),
         ("tax_detail_tax", "error", "21 % of 200.00 is 42.00, not 40.00."),
-        (
-            "tax_detail_total",
-            "error",
-            "200.00 + 40.00 is 240.00, not 242.00.",
-        ),
-        (
-            "amount_total_tax",
-            "error",
-            "The tax rows add up to 208.00, not to 210.00 (difference 2.00).",
-        ),
+        ("tax_detail_total", "error", "200.00 + 40.00 is 240.00, not 242.00."),
+        ("amount_total_tax", "error", "The tax rows add up to 208.00, not to 210.00 (difference 2.00)."),
     ];
     assert_eq!(found, expected.map(|(f, t, c)| (f.to_owned(), t.to_owned(), c)));
 }
@@ -238,10 +183,7 @@ fn the_schema_that_comes_with_the_samples_has_every_field_that_they_use() {
         .collect();
     assert!(used.len() > 15, "{used:?}");
     for id in used {
-        assert!(
-            ids.iter().any(|known| known == id),
-            "config/example_schema.json lacks {id}"
-        );
+        assert!(ids.iter().any(|known| known == id), "config/example_schema.json lacks {id}");
     }
 }
 
@@ -250,10 +192,7 @@ fn collect_ids(node: &Value, ids: &mut Vec<String>) {
         Value::Array(list) => list.iter().for_each(|node| collect_ids(node, ids)),
         Value::Object(object) => {
             ids.extend(object.get("id").and_then(Value::as_str).map(str::to_owned));
-            object
-                .get("children")
-                .into_iter()
-                .for_each(|children| collect_ids(children, ids));
+            object.get("children").into_iter().for_each(|children| collect_ids(children, ids));
         }
         _ => {}
     }

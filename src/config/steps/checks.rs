@@ -10,25 +10,10 @@ use super::super::document::Section;
 use super::{MESSAGE_TYPES, template};
 
 /// The key that says what a check checks.
-const KINDS: [&str; 7] = [
-    "sum",
-    "product",
-    "column_sum",
-    "days_between",
-    "required",
-    "pattern",
-    "one_of",
-];
-const EMPTY: [(&str, Empty); 3] = [
-    ("skip", Empty::Skip),
-    ("zero", Empty::Zero),
-    ("fail", Empty::Fail),
-];
+const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];
+const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "all steps are read by functions of one type"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let tolerance = section.decimal("tolerance").unwrap_or_default();
     let checks = section.sections("check");
@@ -38,12 +23,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             "add `[[hook.step.check]]` with, for instance, `required = [\"document_id\"]`",
         );
     }
-    Some(Box::new(Checks {
-        checks: checks
-            .into_iter()
-            .map(|check| check_in(check, tolerance))
-            .collect(),
-    }))
+    Some(Box::new(Checks { checks: checks.into_iter().map(|check| check_in(check, tolerance)).collect() }))
 }
 
 fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
@@ -51,26 +31,18 @@ fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
     let rule = match kinds[..] {
         [kind] => rule(&section, kind),
         [] => {
-            section.wrong(
-                "this check checks nothing",
-                format!("give it one of: {}", KINDS.join(", ")),
-            );
+            section.wrong("this check checks nothing", format!("give it one of: {}", KINDS.join(", ")));
             None
         }
         [..] => {
-            section.wrong(
-                format!("this check has {}", kinds.join(" and ")),
-                "make a check of each",
-            );
+            section.wrong(format!("this check has {}", kinds.join(" and ")), "make a check of each");
             None
         }
     };
     let check = Check {
         tolerance: section.decimal("tolerance").unwrap_or(tolerance),
         empty: section.choice("empty", &EMPTY).unwrap_or_default(),
-        kind: section
-            .choice("type", &MESSAGE_TYPES)
-            .unwrap_or(MessageType::Error),
+        kind: section.choice("type", &MESSAGE_TYPES).unwrap_or(MessageType::Error),
         message: template(&section, "message"),
         on: section.text("on").map(|on| on.into_inner().to_owned()),
         blocks_automation: section.boolean("automation_blocker").unwrap_or(false),
@@ -85,40 +57,23 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
     Some(match kind {
         "sum" => {
             let (parts, equals) = (section.fields("sum"), equals(section));
-            Rule::Sum {
-                parts: parts?,
-                equals: equals?,
-            }
+            Rule::Sum { parts: parts?, equals: equals? }
         }
         "column_sum" => {
             let (columns, equals) = (section.fields("column_sum"), equals(section));
-            Rule::ColumnSum {
-                columns: columns?,
-                equals: equals?,
-            }
+            Rule::ColumnSum { columns: columns?, equals: equals? }
         }
         "product" => product(section)?,
         "days_between" => days_between(section)?,
-        "required" => Rule::Required {
-            fields: section.fields("required")?,
-        },
+        "required" => Rule::Required { fields: section.fields("required")? },
         "pattern" => {
             let (fields, pattern) = (fields(section), section.regex("pattern"));
-            Rule::Pattern {
-                fields: fields?,
-                pattern: pattern?,
-            }
+            Rule::Pattern { fields: fields?, pattern: pattern? }
         }
         _ => {
             let (fields, allowed) = (fields(section), section.texts("one_of"));
-            let allowed = allowed?
-                .into_iter()
-                .map(|value| value.into_inner().to_owned())
-                .collect();
-            Rule::OneOf {
-                fields: fields?,
-                allowed,
-            }
+            let allowed = allowed?.into_iter().map(|value| value.into_inner().to_owned()).collect();
+            Rule::OneOf { fields: fields?, allowed }
         }
     })
 }
@@ -132,10 +87,7 @@ fn equals(section: &Section<'_>) -> Option<Vec<String>> {
 
 fn fields(section: &Section<'_>) -> Option<Vec<String>> {
     if !section.has("field") {
-        section.wrong(
-            "this check has no `field`",
-            "write `field = \"order_id\"`, or a list of fields",
-        );
+        section.wrong("this check has no `field`", "write `field = \"order_id\"`, or a list of fields");
     }
     section.fields("field")
 }
@@ -146,22 +98,12 @@ fn product(section: &Section<'_>) -> Option<Rule> {
     let (factors, equals) = (factors?, equals?);
     if let Some(stray) = percent.iter().find(|name| !factors.contains(name)) {
         let what = format!("`percent` names `{stray}`, which is no factor of `product`");
-        section
-            .document()
-            .note(section.place_of("percent"), what, None::<&str>);
+        section.document().note(section.place_of("percent"), what, None::<&str>);
     }
     if equals.len() > 1 {
-        section.document().note(
-            section.place_of("equals"),
-            "a product equals one field",
-            None::<&str>,
-        );
+        section.document().note(section.place_of("equals"), "a product equals one field", None::<&str>);
     }
-    Some(Rule::Product {
-        factors,
-        percent,
-        equals: equals.into_iter().next()?,
-    })
+    Some(Rule::Product { factors, percent, equals: equals.into_iter().next()? })
 }
 
 fn days_between(section: &Section<'_>) -> Option<Rule> {
@@ -178,15 +120,7 @@ fn days_between(section: &Section<'_>) -> Option<Rule> {
         return None;
     };
     if min.is_none() && max.is_none() {
-        section.wrong(
-            "this check lets every number of days pass",
-            "give it `min`, `max` or both",
-        );
+        section.wrong("this check lets every number of days pass", "give it `min`, `max` or both");
     }
-    Some(Rule::DaysBetween {
-        from: from.clone(),
-        to: to.clone(),
-        min,
-        max,
-    })
+    Some(Rule::DaysBetween { from: from.clone(), to: to.clone(), min, max })
 }

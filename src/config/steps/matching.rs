@@ -13,34 +13,16 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 const DEFAULT_NONE: &str = "---";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    let field = section
-        .required_text("field", "\"vendor_name\"")
-        .map(|f| f.into_inner().to_owned());
-    let target = section
-        .required_text("target", "\"vendor\"")
-        .map(|t| t.into_inner().to_owned());
-    let compare = section.choice(
-        "compare",
-        &[("equal", Compare::Equal), ("substring", Compare::Substring)],
-    );
-    let run = section.choice(
-        "run",
-        &[("when_changed", Run::WhenChanged), ("always", Run::Always)],
-    );
-    let ignore = if section.has("ignore") {
-        section.regex("ignore")
-    } else {
-        regex::Regex::new(DEFAULT_IGNORE).ok()
-    };
+    let field = section.required_text("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
+    let target = section.required_text("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
+    let run = section.choice("run", &[("when_changed", Run::WhenChanged), ("always", Run::Always)]);
+    let ignore =
+        if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
     let options = options(section);
-    let records = options
-        .into_iter()
-        .map(|option| Record {
-            key: normalize.apply(&option.label),
-            option,
-        })
-        .collect();
+    let records =
+        options.into_iter().map(|option| Record { key: normalize.apply(&option.label), option }).collect();
     let none = none(section, field.as_deref().unwrap_or_default());
     Some(Box::new(Matching {
         field: field?,
@@ -75,9 +57,7 @@ fn options(section: &Section<'_>) -> Vec<EnumOption> {
 }
 
 fn record(section: Section<'_>) -> Option<EnumOption> {
-    let label = section
-        .required_text("label", "\"Rossum\"")
-        .map(|label| label.into_inner().to_owned());
+    let label = section.required_text("label", "\"Rossum\"").map(|label| label.into_inner().to_owned());
     let value = value(&section, "value");
     if value.is_none() && !section.has("value") {
         section.wrong("this record has no `value`", "write `value = \"V-1\"`");
@@ -87,9 +67,7 @@ fn record(section: Section<'_>) -> Option<EnumOption> {
 }
 
 fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
-    section
-        .text_or_integer(key)
-        .map(|value| value.map_or_else(Value::Number, Value::Text))
+    section.text_or_integer(key).map(|value| value.map_or_else(Value::Number, Value::Text))
 }
 
 /// A CSV with a header line; `value` and `label` name its columns.
@@ -114,28 +92,21 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
         );
         return Vec::new();
     };
-    let mut reader = match csv::ReaderBuilder::new()
-        .delimiter(*separator)
-        .trim(csv::Trim::All)
-        .from_path(&path)
-    {
-        Ok(reader) => reader,
-        Err(error) => {
-            return note(
-                format!("cannot read {}: {error}", path.display()),
-                "relative paths start at the configuration file",
-            );
-        }
-    };
+    let mut reader =
+        match csv::ReaderBuilder::new().delimiter(*separator).trim(csv::Trim::All).from_path(&path) {
+            Ok(reader) => reader,
+            Err(error) => {
+                return note(
+                    format!("cannot read {}: {error}", path.display()),
+                    "relative paths start at the configuration file",
+                );
+            }
+        };
     let headers = match reader.headers() {
         Ok(headers) => headers.clone(),
         Err(error) => return note(format!("{}: {error}", path.display()), "save it as UTF-8 text"),
     };
-    let column = |name: &str| {
-        headers
-            .iter()
-            .position(|header| header.trim_start_matches('\u{feff}') == name)
-    };
+    let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
     let (Some(value_at), Some(label_at)) = (column(value_column), column(label_column)) else {
         let have = headers.iter().collect::<Vec<_>>().join(", ");
         let what = format!(
@@ -163,10 +134,7 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
         }
     }
     if options.is_empty() {
-        return note(
-            format!("{} has no records", path.display()),
-            "add a line below the header",
-        );
+        return note(format!("{} has no records", path.display()), "add a line below the header");
     }
     options
 }
@@ -175,28 +143,15 @@ fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
 fn none(step: &Section<'_>, field: &str) -> NothingFits {
     let fallback = option(Value::Text(DEFAULT_NONE.to_owned()), DEFAULT_NONE);
     let Some(section) = step.section("none") else {
-        return NothingFits {
-            option: fallback,
-            message: None,
-            on: field.to_owned(),
-        };
+        return NothingFits { option: fallback, message: None, on: field.to_owned() };
     };
     let value = value(&section, "value").unwrap_or(fallback.value);
-    let label = section.text("label").map_or_else(
-        || value.as_text().into_owned(),
-        |label| label.into_inner().to_owned(),
-    );
-    let kind = section
-        .choice("type", &MESSAGE_TYPES)
-        .unwrap_or(crate::rossum::MessageType::Error);
+    let label = section
+        .text("label")
+        .map_or_else(|| value.as_text().into_owned(), |label| label.into_inner().to_owned());
+    let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(crate::rossum::MessageType::Error);
     let message = template(&section, "message").map(|message| (kind, message));
-    let on = section
-        .text("on")
-        .map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
+    let on = section.text("on").map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
     section.finish();
-    NothingFits {
-        option: option(value, label),
-        message,
-        on,
-    }
+    NothingFits { option: option(value, label), message, on }
 }

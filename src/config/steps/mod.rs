@@ -15,18 +15,11 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 3] = [
-    ("checks", checks::read),
-    ("match", matching::read),
-    ("replace", replace::read),
-];
+const STEPS: [(&str, Read); 3] =
+    [("checks", checks::read), ("match", matching::read), ("replace", replace::read)];
 
 pub(super) fn read_all(hook: &Section<'_>) -> Vec<Stage> {
-    hook.sections("step")
-        .into_iter()
-        .enumerate()
-        .filter_map(|(at, section)| read(section, at + 1))
-        .collect()
+    hook.sections("step").into_iter().enumerate().filter_map(|(at, section)| read(section, at + 1)).collect()
 }
 
 fn read(section: Section<'_>, number: usize) -> Option<Stage> {
@@ -34,25 +27,16 @@ fn read(section: Section<'_>, number: usize) -> Option<Stage> {
     section.required_text("use", &format!("one of {list}"));
     let step = section.choice("use", &STEPS)?;
     let kind = section.text("use").map_or("step", Spanned::into_inner);
-    let name = section.text("name").map_or_else(
-        || format!("{kind} (step {number})"),
-        |name| name.into_inner().to_owned(),
-    );
-    let on_error = section.choice(
-        "on_error",
-        &[("continue", OnError::Continue), ("stop", OnError::Stop)],
-    );
+    let name = section
+        .text("name")
+        .map_or_else(|| format!("{kind} (step {number})"), |name| name.into_inner().to_owned());
+    let on_error = section.choice("on_error", &[("continue", OnError::Continue), ("stop", OnError::Stop)]);
     let events = section
         .texts("events")
         .map(|events| events.iter().map(|event| known_event(&section, event)).collect());
     let step = step(&section);
     section.finish();
-    Some(Stage {
-        name,
-        step: step?,
-        events,
-        on_error: on_error.unwrap_or_default(),
-    })
+    Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default() })
 }
 
 /// An event as a step names it. One that Rossum does not document is a mistake: it would silently never fire.
@@ -64,18 +48,13 @@ fn known_event(section: &Section<'_>, event: &Spanned<&str>) -> String {
             || "write an event (`annotation_content`) or a pair (`annotation_content.updated`)".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
-        section
-            .document()
-            .note(event.span(), format!("Rossum has no event `{text}`"), Some(hint));
+        section.document().note(event.span(), format!("Rossum has no event `{text}`"), Some(hint));
     }
     text.to_owned()
 }
 
-const MESSAGE_TYPES: [(&str, MessageType); 3] = [
-    ("error", MessageType::Error),
-    ("warning", MessageType::Warning),
-    ("info", MessageType::Info),
-];
+const MESSAGE_TYPES: [(&str, MessageType); 3] =
+    [("error", MessageType::Error), ("warning", MessageType::Warning), ("info", MessageType::Info)];
 
 /// A message text with placeholders.
 fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
@@ -83,9 +62,7 @@ fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
     match Template::parse(text.get_ref()) {
         Ok(template) => Some(template),
         Err(error) => {
-            section
-                .document()
-                .note(text.span(), error.to_string(), None::<&str>);
+            section.document().note(text.span(), error.to_string(), None::<&str>);
             None
         }
     }

@@ -8,9 +8,7 @@ use super::super::document::Section;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let field = section.required_text("field", "\"document_id\"");
-    let target = section
-        .text("target")
-        .map(|target| target.into_inner().to_owned());
+    let target = section.text("target").map(|target| target.into_inner().to_owned());
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
     let with = match section.required_text("with", "''") {
@@ -19,13 +17,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             .ok(),
         None => None,
     };
-    let places = [
-        ("beside_content", SourcesPlace::BesideContent),
-        ("inside_content", SourcesPlace::InsideContent),
-    ];
-    let sources_place = section
-        .choice("validation_sources_place", &places)
-        .unwrap_or_default();
+    let places =
+        [("beside_content", SourcesPlace::BesideContent), ("inside_content", SourcesPlace::InsideContent)];
+    let sources_place = section.choice("validation_sources_place", &places).unwrap_or_default();
     let validation_sources = super::validation_sources(section);
     let field = field?.into_inner().to_owned();
     Some(Box::new(Replace {

@@ -48,31 +48,17 @@ impl Check {
         equals: &String,
     ) {
         let (left, right) = place.nodes.split_at(factors.len());
-        let start = percent
-            .iter()
-            .fold(Decimal::ONE, |start, _| start * Decimal::new(1, 2));
+        let start = percent.iter().fold(Decimal::ONE, |start, _| start * Decimal::new(1, 2));
         let totals = [
             self.total(document, left, start, Decimal::checked_mul),
             self.total(document, right, Decimal::ZERO, Decimal::checked_add),
         ];
-        self.compare(
-            document,
-            place.row,
-            &totals,
-            &factors.join(" × "),
-            std::slice::from_ref(equals),
-        );
+        self.compare(document, place.row, &totals, &factors.join(" × "), std::slice::from_ref(equals));
     }
 
     pub(super) fn column_sum(&self, document: &mut Document<'_>, columns: &[String], equals: &[String]) {
         let sums = [columns, equals].map(|names| self.column_total(document, names));
-        self.compare(
-            document,
-            None,
-            &sums,
-            &format!("the sum of all {}", columns.join(" + ")),
-            equals,
-        );
+        self.compare(document, None, &sums, &format!("the sum of all {}", columns.join(" + ")), equals);
     }
 
     /// A number from several fields of one place.
@@ -118,11 +104,7 @@ impl Check {
                 (Amount::Unreadable(node), _) => return Total::Unreadable(node),
             }
         }
-        if any || self.empty != Empty::Skip {
-            Total::Number(total)
-        } else {
-            Total::Skipped
-        }
+        if any || self.empty != Empty::Skip { Total::Number(total) } else { Total::Skipped }
     }
 
     /// Complains where what was computed is not what the `equals` fields say.
@@ -148,31 +130,18 @@ impl Check {
                 let [calculated, difference] = [*calculated, difference].map(|number| like(number, *stated));
                 (
                     format!("{said} is {stated}, but {formula} is {calculated} (difference {difference})."),
-                    vec![
-                        ("calculated", calculated.to_string()),
-                        ("difference", difference.to_string()),
-                    ],
+                    vec![("calculated", calculated.to_string()), ("difference", difference.to_string())],
                 )
             }
-            [Total::Failed, _] | [_, Total::Failed] => (
-                format!("{said} cannot be compared with {formula}: a value is missing."),
-                Vec::new(),
-            ),
-            [Total::TooLarge, _] | [_, Total::TooLarge] => (
-                format!("{said} cannot be compared with {formula}: the numbers are too large."),
-                Vec::new(),
-            ),
+            [Total::Failed, _] | [_, Total::Failed] => {
+                (format!("{said} cannot be compared with {formula}: a value is missing."), Vec::new())
+            }
+            [Total::TooLarge, _] | [_, Total::TooLarge] => {
+                (format!("{said} cannot be compared with {formula}: the numbers are too large."), Vec::new())
+            }
         };
         let field = equals.first().map_or("", String::as_str);
-        self.complain(
-            document,
-            row,
-            field,
-            &Failure {
-                default,
-                computed: &computed,
-            },
-        );
+        self.complain(document, row, field, &Failure { default, computed: &computed });
     }
 }
 

@@ -58,9 +58,7 @@ impl Check {
     /// configured message is about another mistake.
     pub(super) fn complain_of_text(&self, document: &mut Document<'_>, node: NodeRef, problem: &str) {
         let field = &document.annotation.node(node).schema_id;
-        document
-            .answer
-            .show(self.kind, Some(node), format!("{field} {problem}."));
+        document.answer.show(self.kind, Some(node), format!("{field} {problem}."));
     }
 }
 

@@ -26,15 +26,7 @@ impl Check {
                 (_, Empty::Fail) => {
                     let default =
                         format!("The days from {from} to {to} cannot be counted: a date is missing.");
-                    return self.complain(
-                        document,
-                        place.row,
-                        to,
-                        &Failure {
-                            default,
-                            computed: &[],
-                        },
-                    );
+                    return self.complain(document, place.row, to, &Failure { default, computed: &[] });
                 }
                 (None, _) => return,
             }
@@ -54,14 +46,6 @@ impl Check {
         };
         let default = format!("{to} is {days} days after {from}; {range} are expected.");
         let computed = [("days", days.to_string())];
-        self.complain(
-            document,
-            place.row,
-            to,
-            &Failure {
-                default,
-                computed: &computed,
-            },
-        );
+        self.complain(document, place.row, to, &Failure { default, computed: &computed });
     }
 }

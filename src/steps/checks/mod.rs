@@ -41,32 +41,17 @@ pub enum Rule {
     /// The sum of `parts` is the sum of `equals`.
     Sum { parts: Vec<String>, equals: Vec<String> },
     /// The product of `factors` is `equals`; those in `percent` count as hundredths.
-    Product {
-        factors: Vec<String>,
-        percent: Vec<String>,
-        equals: String,
-    },
+    Product { factors: Vec<String>, percent: Vec<String>, equals: String },
     /// All values of `columns` in the document add up to all values of `equals`.
-    ColumnSum {
-        columns: Vec<String>,
-        equals: Vec<String>,
-    },
+    ColumnSum { columns: Vec<String>, equals: Vec<String> },
     /// From one date to the other it is at least `min` and at most `max` days.
-    DaysBetween {
-        from: String,
-        to: String,
-        min: Option<i64>,
-        max: Option<i64>,
-    },
+    DaysBetween { from: String, to: String, min: Option<i64>, max: Option<i64> },
     /// None of the fields is empty.
     Required { fields: Vec<String> },
     /// Each field that is not empty matches.
     Pattern { fields: Vec<String>, pattern: Regex },
     /// Each field that is not empty has one of these values.
-    OneOf {
-        fields: Vec<String>,
-        allowed: Vec<String>,
-    },
+    OneOf { fields: Vec<String>, allowed: Vec<String> },
 }
 
 /// What a sum, product or date check does when a field holds nothing.
@@ -98,10 +83,7 @@ impl Checks {
         let Some(annotation) = &context.delivery.payload.annotation else {
             return Ok(());
         };
-        let mut document = Document {
-            annotation,
-            answer: context.answer,
-        };
+        let mut document = Document { annotation, answer: context.answer };
         self.checks.iter().try_for_each(|check| check.run(&mut document))
     }
 }
@@ -117,11 +99,7 @@ impl Check {
                     Ok(())
                 })
             }
-            Rule::Product {
-                factors,
-                percent,
-                equals,
-            } => {
+            Rule::Product { factors, percent, equals } => {
                 let fields = factors.iter().chain([equals]).map(String::as_str);
                 each_place(annotation, fields, |place| {
                     self.product(document, place, factors, percent, equals);

@@ -14,10 +14,7 @@ impl Check {
     ) {
         let annotation = document.annotation;
         for field in fields {
-            let failure = || Failure {
-                default: format!("{field} {problem}."),
-                computed: &[],
-            };
+            let failure = || Failure { default: format!("{field} {problem}."), computed: &[] };
             if annotation.first(field).is_none() && wrong("") {
                 self.complain_at(document, None, &failure());
             }

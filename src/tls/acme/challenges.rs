@@ -35,9 +35,7 @@ impl Challenges {
 
 impl ResolvesServerCert for Challenges {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        lock(&self.tls_alpn)
-            .get(&hello.server_name()?.to_ascii_lowercase())
-            .cloned()
+        lock(&self.tls_alpn).get(&hello.server_name()?.to_ascii_lowercase()).cloned()
     }
 }
 

@@ -103,19 +103,15 @@ async fn authorize(
     if let AuthStatus::Pending = auth.status {
         let offered = match kind {
             Challenge::TlsAlpn01 => {
-                account
-                    .tls_alpn_01(&auth.challenges, domain.clone())
-                    .map(|(challenge, certificate)| {
-                        challenges.expect_tls_alpn(&domain, certificate);
-                        challenge
-                    })
-            }
-            Challenge::Http01 => account
-                .http_01(&auth.challenges)
-                .map(|(challenge, authorization)| {
-                    challenges.expect_http(&challenge.token, authorization);
+                account.tls_alpn_01(&auth.challenges, domain.clone()).map(|(challenge, certificate)| {
+                    challenges.expect_tls_alpn(&domain, certificate);
                     challenge
-                }),
+                })
+            }
+            Challenge::Http01 => account.http_01(&auth.challenges).map(|(challenge, authorization)| {
+                challenges.expect_http(&challenge.token, authorization);
+                challenge
+            }),
         };
         let challenge = match offered {
             Ok(challenge) => challenge,
@@ -133,10 +129,7 @@ async fn authorize(
             AuthStatus::Valid => return Ok(()),
             AuthStatus::Pending => sleep(wait).await,
             AuthStatus::Invalid | AuthStatus::Revoked | AuthStatus::Expired | AuthStatus::Deactivated => {
-                return Err(OrderError::Validation {
-                    domain,
-                    words: failed_challenge(&auth),
-                });
+                return Err(OrderError::Validation { domain, words: failed_challenge(&auth) });
             }
         }
     }
@@ -163,9 +156,7 @@ async fn settled(
 }
 
 fn polls() -> impl Iterator<Item = Duration> {
-    POLL.into_iter()
-        .chain(std::iter::repeat(POLL[POLL.len() - 1]))
-        .map(Duration::from_millis)
+    POLL.into_iter().chain(std::iter::repeat(POLL[POLL.len() - 1])).map(Duration::from_millis)
 }
 
 /// Makes one request, again where the CA refuses its nonce (RFC 8555 section 6.5: that is no failure).
@@ -182,9 +173,7 @@ async fn patiently<T, F: Future<Output = Result<T, AcmeError>>>(
 }
 
 fn is_bad_nonce(error: &AcmeError) -> bool {
-    problem(error)
-        .and_then(|problem| problem.typ)
-        .is_some_and(|kind| kind.ends_with(":badNonce"))
+    problem(error).and_then(|problem| problem.typ).is_some_and(|kind| kind.ends_with(":badNonce"))
 }
 
 /// The problem document (RFC 7807) in a refused request. rustls-acme keeps it only inside the text of an error
@@ -213,9 +202,5 @@ fn words(problem: Option<&Problem>) -> String {
 }
 
 fn failed_challenge(auth: &Auth) -> String {
-    words(
-        auth.challenges
-            .iter()
-            .find_map(|challenge| challenge.error.as_ref()),
-    )
+    words(auth.challenges.iter().find_map(|challenge| challenge.error.as_ref()))
 }

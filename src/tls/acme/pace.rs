@@ -22,17 +22,10 @@ impl Pace {
 
     /// The pace as it must be on disk before an attempt begins: as if it had failed already.
     pub(super) fn before_attempt(&self, now: SystemTime, retry: &[Duration]) -> Self {
-        let wait = retry
-            .get(self.failures)
-            .or(retry.last())
-            .copied()
-            .unwrap_or(Duration::from_secs(86_400));
+        let wait = retry.get(self.failures).or(retry.last()).copied().unwrap_or(Duration::from_secs(86_400));
         // Rounded up: never sooner than asked.
         let next = now.checked_add(wait).unwrap_or(now) + Duration::from_millis(999);
-        Self {
-            failures: self.failures + 1,
-            next_try: clock::unix_seconds(next),
-        }
+        Self { failures: self.failures + 1, next_try: clock::unix_seconds(next) }
     }
 
     /// A moment further away than any wait is a clock that was wrong when it was written.

@@ -54,11 +54,7 @@ impl Storage {
             let path = path.to_path_buf();
             move |error| StorageError { what, path, error }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
-            .map_err(failed("make", &folder))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed("make", &folder))?;
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
             .map_err(failed("protect", &folder))?;
         Ok(Self { folder })
@@ -97,10 +93,7 @@ impl Storage {
 
     /// A pace that cannot be parsed counts as none: it is no more than a brake.
     pub(super) fn load_pace(&self) -> Result<Pace, StorageError> {
-        Ok(self
-            .read(PACE)?
-            .and_then(|json| serde_json::from_slice(&json).ok())
-            .unwrap_or_default())
+        Ok(self.read(PACE)?.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
     }
 
     pub(super) fn save_pace(&self, pace: &Pace) -> Result<(), StorageError> {
@@ -125,11 +118,7 @@ impl Storage {
         let beside = self.folder.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
             let _ = fs::remove_file(&beside); // what a crash left
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&beside)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&beside, self.folder.join(name))?;
@@ -147,20 +136,9 @@ impl Storage {
 /// One account for each CA: the directory's host, made unique by a hash of the whole URL.
 fn account_file(directory: &str) -> String {
     let host = directory.split('/').nth(2).unwrap_or("ca");
-    let host: String = host
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    format!(
-        "account-{host}-{}.key",
-        &hex::encode(Sha256::digest(directory.as_bytes()))[..8]
-    )
+    let host: String =
+        host.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    format!("account-{host}-{}.key", &hex::encode(Sha256::digest(directory.as_bytes()))[..8])
 }
 
 fn parse_certificate(text: &[u8]) -> Option<Stored> {
@@ -173,10 +151,7 @@ fn parse_certificate(text: &[u8]) -> Option<Stored> {
     let rest = body.strip_prefix(DIRECTORY.as_bytes())?;
     let line_end = rest.iter().position(|b| *b == b'\n')?;
     let directory = String::from_utf8(rest[..line_end].to_vec()).ok()?;
-    Some(Stored {
-        pem: rest[line_end + 1..].to_vec(),
-        directory,
-    })
+    Some(Stored { pem: rest[line_end + 1..].to_vec(), directory })
 }
 
 #[cfg(test)]
@@ -194,21 +169,12 @@ mod tests {
         let (folder, storage) = storage();
         assert!(matches!(storage.load_certificate(), Ok(Found::Nothing)));
         storage.save_certificate("https://ca/dir", "PEM\n").unwrap();
-        let Ok(Found::Good(stored)) = storage.load_certificate() else {
-            panic!("not found")
-        };
-        assert_eq!(
-            (&*stored.pem, &*stored.directory),
-            (&b"PEM\n"[..], "https://ca/dir")
-        );
+        let Ok(Found::Good(stored)) = storage.load_certificate() else { panic!("not found") };
+        assert_eq!((&*stored.pem, &*stored.directory), (&b"PEM\n"[..], "https://ca/dir"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.path().join("acme")), 0o700);
         assert_eq!(mode(&folder.path().join("acme/certificate.pem")), 0o600);
-        assert_eq!(
-            fs::read_dir(folder.path().join("acme")).unwrap().count(),
-            1,
-            "nothing is left beside"
-        );
+        assert_eq!(fs::read_dir(folder.path().join("acme")).unwrap().count(), 1, "nothing is left beside");
     }
 
     #[test]
@@ -238,10 +204,7 @@ mod tests {
     fn accounts_are_kept_by_ca() {
         let (_folder, storage) = storage();
         storage.save_account("https://ca.example/dir", b"one").unwrap();
-        assert_eq!(
-            storage.load_account("https://ca.example/dir").unwrap().as_deref(),
-            Some(&b"one"[..])
-        );
+        assert_eq!(storage.load_account("https://ca.example/dir").unwrap().as_deref(), Some(&b"one"[..]));
         assert_eq!(storage.load_account("https://ca.example/other").unwrap(), None);
     }
 }

@@ -16,6 +16,7 @@ use crate::clock;
 use super::super::{AcmeSettings, Certificate, Served};
 use super::Challenges;
 use super::order::{self, OrderError};
+use super::pace::Pace;
 use super::renewal;
 use super::storage::{Found, Storage, StorageError};
 
@@ -66,14 +67,7 @@ impl Supervisor {
             .with_no_client_auth();
         let storage =
             Storage::open(&settings.state).map_err(|error| StartError::Storage(error.to_string()))?;
-        Ok(Self {
-            settings,
-            client: Arc::new(client),
-            provider,
-            storage,
-            served,
-            challenges,
-        })
+        Ok(Self { settings, client: Arc::new(client), provider, storage, served, challenges })
     }
 
     /// Never ends. Drop it to stop: nothing is lost.
@@ -93,23 +87,18 @@ impl Supervisor {
                 );
             }
         }
+        let mut unsaved = None;
         loop {
-            let due = current
-                .as_ref()
-                .map_or(SystemTime::UNIX_EPOCH, |current| self.due(current));
+            self.save(&mut unsaved);
+            let due = current.as_ref().map_or(SystemTime::UNIX_EPOCH, |current| self.due(current));
             if clock::now() < due {
                 self.sleep_until(due).await;
                 continue;
             }
-            match self
-                .attempt(current.as_ref().map(|current| &current.certificate))
-                .await
-            {
-                Ok(Some(certificate)) => {
-                    current = Some(Current {
-                        certificate,
-                        directory: self.settings.directory.clone(),
-                    });
+            match self.attempt(current.as_ref().map(|current| &current.certificate)).await {
+                Ok(Some((certificate, pem))) => {
+                    current = Some(Current { certificate, directory: self.settings.directory.clone() });
+                    unsaved = Some(pem);
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -126,10 +115,7 @@ impl Supervisor {
             let stored = match self.storage.load_certificate() {
                 Ok(Found::Nothing) => return None,
                 Ok(Found::Good(stored)) => Certificate::from_pem(&stored.pem, &stored.pem, &self.provider)
-                    .map(|certificate| Current {
-                        certificate,
-                        directory: stored.directory,
-                    })
+                    .map(|certificate| Current { certificate, directory: stored.directory })
                     .map_err(|error| error.to_string()),
                 Ok(Found::Damaged) => Err("its checksum does not fit".to_owned()),
                 Err(error) => {
@@ -158,22 +144,29 @@ impl Supervisor {
     fn due(&self, current: &Current) -> SystemTime {
         let fits = current.certificate.covers(&self.settings.domains)
             && current.directory == self.settings.directory;
-        if fits {
-            renewal::due(&current.certificate)
-        } else {
-            SystemTime::UNIX_EPOCH
+        if fits { renewal::due(&current.certificate) } else { SystemTime::UNIX_EPOCH }
+    }
+
+    /// Stores a new certificate. One that cannot be stored is served all the same, and stored when that works
+    /// again; ordering another would not help.
+    fn save(&self, unsaved: &mut Option<String>) {
+        let Some(pem) = unsaved else { return };
+        let saved = self.storage.save_certificate(&self.settings.directory, pem);
+        match saved.and_then(|()| self.storage.save_pace(&Pace::default())) {
+            Ok(()) => *unsaved = None,
+            Err(error) => error!("{error}; a restart would have to order a new certificate until this works"),
         }
     }
 
-    /// Waits for the pace, orders, stores, serves. `None` where the order failed, which has been logged.
-    async fn attempt(&self, current: Option<&Certificate>) -> Result<Option<Certificate>, StorageError> {
+    /// Waits for the pace, orders, serves. `None` where the order failed, which has been logged.
+    async fn attempt(
+        &self,
+        current: Option<&Certificate>,
+    ) -> Result<Option<(Certificate, String)>, StorageError> {
         let pace = self.storage.load_pace()?;
         let now = clock::now();
         if pace.next_try() > now && pace.is_plausible(now, &self.settings.retry) {
-            info!(
-                "next try for a certificate at {}",
-                clock::display(pace.next_try())
-            );
+            info!("next try for a certificate at {}", clock::display(pace.next_try()));
             while clock::now() < pace.next_try() && pace.is_plausible(clock::now(), &self.settings.retry) {
                 self.sleep_until(pace.next_try()).await;
             }
@@ -181,10 +174,7 @@ impl Supervisor {
         let next = pace.before_attempt(clock::now(), &self.settings.retry);
         self.storage.save_pace(&next)?;
         let domains = self.settings.domains.join(", ");
-        info!(
-            "ordering a certificate for {domains} from {}",
-            self.settings.directory
-        );
+        info!("ordering a certificate for {domains} from {}", self.settings.directory);
         let order = order::run(&self.settings, &self.client, &self.storage, &self.challenges);
         let ended = timeout(ORDER_DEADLINE, order).await;
         self.challenges.forget_all();
@@ -192,30 +182,20 @@ impl Supervisor {
             Ok(Ok(pem)) => match Certificate::from_pem(pem.as_bytes(), pem.as_bytes(), &self.provider) {
                 Ok(certificate) => {
                     self.served.serve(&certificate);
-                    self.storage.save_certificate(&self.settings.directory, &pem)?;
-                    self.storage.save_pace(&super::pace::Pace::default())?;
                     let until = clock::display(certificate.not_after);
                     let renewal = clock::display(renewal::due(&certificate));
                     info!("certificate for {domains} is there, valid until {until}, renewal from {renewal}");
-                    return Ok(Some(certificate));
+                    return Ok(Some((certificate, pem)));
                 }
                 Err(error) => format!("the CA's certificate cannot be used: {error}"),
             },
             Ok(Err(OrderError::Storage(error))) => return Err(error),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!(
-                "the CA did not finish within {}",
-                clock::display_span(ORDER_DEADLINE)
-            ),
+            Err(_) => format!("the CA did not finish within {}", clock::display_span(ORDER_DEADLINE)),
         };
         let serving = current.map_or_else(
             || "HTTPS cannot be served until there is one".to_owned(),
-            |current| {
-                format!(
-                    "still serving the one valid until {}",
-                    clock::display(current.not_after)
-                )
-            },
+            |current| format!("still serving the one valid until {}", clock::display(current.not_after)),
         );
         let count = next.failures;
         error!(
@@ -240,17 +220,10 @@ fn roots(settings: &AcmeSettings) -> Result<RootCertStore, StartError> {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         return Ok(roots);
     };
-    let bad = |problem: String| StartError::Root {
-        path: path.display().to_string(),
-        problem,
-    };
+    let bad = |problem: String| StartError::Root { path: path.display().to_string(), problem };
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
         let certificate = certificate.map_err(|error| bad(error.to_string()))?;
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
     }
-    if roots.is_empty() {
-        Err(bad("no certificate in it".to_owned()))
-    } else {
-        Ok(roots)
-    }
+    if roots.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(roots) }
 }

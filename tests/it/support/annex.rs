@@ -13,12 +13,7 @@ use super::{Client, SECRET, eventually, free_port};
 /// The command, in an environment without anything of ours.
 pub(crate) fn annex_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annex"));
-    for name in [
-        "ROSSUM_SECRET",
-        "STATE_DIRECTORY",
-        "CREDENTIALS_DIRECTORY",
-        "JOURNAL_STREAM",
-    ] {
+    for name in ["ROSSUM_SECRET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"] {
         command.env_remove(name);
     }
     command
@@ -40,6 +35,15 @@ impl Annex {
         })
     }
 
+    /// The same with so many file descriptors.
+    pub(crate) fn dev_with_descriptors(limit: u32) -> Self {
+        Self::start(tempfile::tempdir().unwrap(), free_port(), |command, port| {
+            *command = Command::new("sh");
+            let annex = env!("CARGO_BIN_EXE_annex");
+            command.args(["-c", &format!("ulimit -n {limit}; exec {annex} --dev-http=127.0.0.1:{port}")]);
+        })
+    }
+
     /// Dev mode with a configuration of the test's.
     pub(crate) fn dev_with(config: &str) -> Self {
         Self::dev_with_files(config, &[])
@@ -52,9 +56,7 @@ impl Annex {
             write(&folder.path().join(name), text);
         }
         Self::start(folder, free_port(), |command, port| {
-            command
-                .args(["--config", "annex.toml"])
-                .arg(format!("--dev-http=127.0.0.1:{port}"));
+            command.args(["--config", "annex.toml"]).arg(format!("--dev-http=127.0.0.1:{port}"));
         })
     }
 
@@ -68,29 +70,14 @@ impl Annex {
     fn start(folder: TempDir, port: u16, arguments: impl FnOnce(&mut Command, u16)) -> Self {
         let mut command = annex_command();
         arguments(&mut command, port);
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.path().join("log"))
-            .unwrap();
+        let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
         command.current_dir(folder.path()).env("ROSSUM_SECRET", SECRET);
-        command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let child = command.spawn().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut annex = Self {
-            child,
-            folder,
-            address,
-        };
+        let mut annex = Self { child, folder, address };
         eventually("the port is open", Duration::from_secs(10), || {
-            assert!(
-                annex.child.try_wait().unwrap().is_none(),
-                "annex ended:\n{}",
-                annex.log()
-            );
+            assert!(annex.child.try_wait().unwrap().is_none(), "annex ended:\n{}", annex.log());
             std::net::TcpStream::connect(address).is_ok()
         });
         annex
@@ -112,16 +99,12 @@ impl Annex {
     /// Waits for a line of log.
     #[track_caller]
     pub(crate) fn logs(&self, text: &str, limit: Duration) {
-        eventually(&format!("the log says {text:?}"), limit, || {
-            self.log().contains(text)
-        });
+        eventually(&format!("the log says {text:?}"), limit, || self.log().contains(text));
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 

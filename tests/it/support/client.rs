@@ -60,10 +60,7 @@ impl Answer {
 
 impl Client {
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        Self {
-            stream: Box::new(connect(address)),
-            tls: None,
-        }
+        Self { stream: Box::new(connect(address)), tls: None }
     }
 
     /// TLS with these roots; `None` where the handshake fails.
@@ -86,24 +83,14 @@ impl Client {
         let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut socket = connect(address);
         while connection.is_handshaking() {
-            connection
-                .complete_io(&mut socket)
-                .map_err(|error| error.to_string())?;
+            connection.complete_io(&mut socket).map_err(|error| error.to_string())?;
         }
         let tls = Tls {
-            chain: connection
-                .peer_certificates()
-                .unwrap()
-                .iter()
-                .map(|c| c.clone().into_owned())
-                .collect(),
+            chain: connection.peer_certificates().unwrap().iter().map(|c| c.clone().into_owned()).collect(),
             version: connection.protocol_version().unwrap(),
             group: connection.negotiated_key_exchange_group().unwrap().name(),
         };
-        Ok(Self {
-            stream: Box::new(StreamOwned::new(connection, socket)),
-            tls: Some(tls),
-        })
+        Ok(Self { stream: Box::new(StreamOwned::new(connection, socket)), tls: Some(tls) })
     }
 
     /// A signed delivery.
@@ -157,14 +144,8 @@ impl Client {
         };
         let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer {
-            status,
-            head,
-            body: bytes.split_off(head_end),
-        };
-        let length = answer
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let mut answer = Answer { status, head, body: bytes.split_off(head_end) };
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         while answer.body.len() < length {
             self.read_more(&mut answer.body)?;
         }

@@ -48,10 +48,7 @@ pub(crate) fn invoice_with_lines(lines: usize) -> Vec<u8> {
         })
         .collect();
     let total = format!("{}.00", lines * 21);
-    let header = [
-        datapoint(1, "document_id", "17"),
-        datapoint(2, "amount_total", &total),
-    ];
+    let header = [datapoint(1, "document_id", "17"), datapoint(2, "amount_total", &total)];
     json!({
         "request_id": "0b7fcb3c-0002", "timestamp": "2026-11-24T10:15:30.123456Z", "base_url": "https://acme.rossum.app",
         "rossum_authorization_token": "a-token-nobody-may-see", "secrets": {"erp": "a-secret-nobody-may-see"},

@@ -15,11 +15,7 @@ use std::time::{Duration, Instant};
 
 /// A port that is free at the moment, for a program that cannot be handed a bound socket.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits for something to become true, and says what did not.

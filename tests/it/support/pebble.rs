@@ -34,12 +34,7 @@ impl Resolver {
                 "-tlsalpn01",
                 "",
             ])
-            .args([
-                "-dns01",
-                &format!("127.0.0.1:{dns}"),
-                "-management",
-                &format!("127.0.0.1:{management}"),
-            ])
+            .args(["-dns01", &format!("127.0.0.1:{dns}"), "-management", &format!("127.0.0.1:{management}")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -83,10 +78,7 @@ impl Pebble {
         let root = params.self_signed(&root_key).unwrap();
         let key = KeyPair::generate().unwrap();
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names)
-            .unwrap()
-            .signed_by(&key, &root, &root_key)
-            .unwrap();
+        let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &root, &root_key).unwrap();
         write(&folder.path().join("c.pem"), &leaf.pem());
         write(&folder.path().join("k.pem"), &key.serialize_pem());
         write(&folder.path().join("ca.pem"), &root.pem());
@@ -118,11 +110,7 @@ impl Pebble {
             "certificateValidityPeriod": self.validity}});
         let path = self.folder.path().join("pebble.json");
         write(&path, &config.to_string());
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.path().join("log"))
-            .unwrap();
+        let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let child = Command::new("pebble")
             .args(["-strict", "-config"])
             .arg(path)
