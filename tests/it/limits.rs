@@ -156,17 +156,15 @@ fn eight_large_bodies_at_once_do_not_make_a_small_delivery_wait() {
         worker.join().unwrap();
     }
     beside.sort_unstable();
-    let median = beside[beside.len() / 2];
+    let (median, worst) = (beside[beside.len() / 2], beside.last());
+    // Slow calls are few because they are slow: what counts is the share of the time that they took.
+    let slow: Duration = beside.iter().filter(|took| **took > alone + Duration::from_millis(35)).sum();
+    let share = slow.as_secs_f64() / beside.iter().sum::<Duration>().as_secs_f64();
     println!(
-        "small delivery: alone at most {alone:?}; beside eight large ones median {median:?}, worst {:?}",
-        beside.last()
+        "small: alone at most {alone:?}; beside eight large ones median {median:?}, worst {worst:?}, slow {share:.2}"
     );
-    // Evaluated on the reactor, a large body alone would take longer than this (see benches/server.rs).
-    assert!(
-        beside.len() > 5 && median < alone + Duration::from_millis(60),
-        "median {median:?} of {}",
-        beside.len()
-    );
+    // With large bodies evaluated on the reactor, it is more than half (tried).
+    assert!(beside.len() > 5 && share < 0.25, "{share:.2} of the time was spent in slow calls");
 }
 
 fn time(client: &mut Client, body: &[u8]) -> Duration {
