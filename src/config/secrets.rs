@@ -53,11 +53,13 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
 }
 
 fn read_file(path: &Path) -> Result<Secret, (String, String)> {
-    let bytes = zeroize::Zeroizing::new(std::fs::read(path).map_err(|error| {
-        (
-            format!("cannot read the secret {}: {error}", path.display()),
-            format!("make it: annex secret new > {}", path.display()),
-        )
-    })?);
-    Ok(Secret::new(bytes.trim_ascii_end()))
+    let read = std::fs::read(path).map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::NotFound => format!("make it: annex secret new > {}", path.display()),
+            std::io::ErrorKind::PermissionDenied => "the user that Annex runs as must be able to read it".to_owned(),
+            _ => "name a file".to_owned(),
+        };
+        (format!("cannot read the secret {}: {error}", path.display()), hint)
+    });
+    Ok(Secret::new(zeroize::Zeroizing::new(read?).trim_ascii_end()))
 }
