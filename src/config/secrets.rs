@@ -56,7 +56,9 @@ fn read_file(path: &Path) -> Result<Secret, (String, String)> {
     let read = std::fs::read(path).map_err(|error| {
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => format!("make it: annex secret new > {}", path.display()),
-            std::io::ErrorKind::PermissionDenied => "the user that Annex runs as must be able to read it".to_owned(),
+            std::io::ErrorKind::PermissionDenied => {
+                "the user that Annex runs as must be able to read it".to_owned()
+            }
             _ => "name a file".to_owned(),
         };
         (format!("cannot read the secret {}: {error}", path.display()), hint)

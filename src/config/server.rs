@@ -140,10 +140,10 @@ fn certificate(
             return Some(tls::Settings::Files { certificate, key });
         }
         (Some(_), None) => {
-            server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`")
+            server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`");
         }
         (None, Some(_)) => {
-            server.wrong("`key` without `certificate`", "write `certificate = \"/etc/annex/chain.pem\"`")
+            server.wrong("`key` without `certificate`", "write `certificate = \"/etc/annex/chain.pem\"`");
         }
         (None, None) => {}
     }
