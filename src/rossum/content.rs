@@ -1,17 +1,16 @@
-//! Reads the `content` tree of a body into the flat list of an [`Annotation`], in one pass.
+//! Reads the `content` tree of a body into the flat list of an `Annotation`, in one pass.
 //!
 //! Strings are borrowed from the body (owned only where JSON escapes force it); what no step asks for
 //! (positions, OCR texts, URLs) is skipped, not stored.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess};
 
 use super::annotation::{Category, Node, NodeRef, Normalized};
 use super::id::Id;
-use super::lenient::{Scalar, ignore_scalars};
+use super::lenient::{Elements, Entries, List, Object, Scalar};
 
 /// What Rossum's recorded sample request has in place of `null`.
 const NONE_AS_TEXT: &str = "None";
@@ -22,38 +21,51 @@ pub(super) struct Nodes<'r, 'a> {
     pub(super) parent: NodeRef,
 }
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Nodes<'_, 'a> {
-    /// Whether there was a list at all.
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
+impl<'de: 'a, 'a> Elements<'de> for Nodes<'_, 'a> {
+    fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        Ok(seq.next_element_seed(OneNode { list: self.list, parent: self.parent })?.is_some())
     }
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for Nodes<'_, 'a> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of nodes")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element_seed(OneNode { list: &mut *self.list, parent: self.parent })?.is_some() {}
-        Ok(true)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    ignore_scalars!(false);
-}
-
+/// Reads one node and everything below it.
 struct OneNode<'r, 'a> {
     list: &'r mut Vec<Node<'a>>,
     parent: NodeRef,
+}
+
+impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let Ok(place) = u32::try_from(self.list.len()) else {
+            return Err(D::Error::custom("more nodes than an annotation can have"));
+        };
+        self.list.push(Node {
+            id: Id::Missing,
+            schema_id: Cow::Borrowed(""),
+            category: Category::Datapoint,
+            value: Cow::Borrowed(""),
+            normalized: Normalized::Absent,
+            parent: self.parent,
+            next_same: NodeRef::NONE,
+            end: place + 1,
+        });
+        let mut node = NodeEntries { list: self.list, me: place, category: None, has_children: false };
+        if Object(&mut node).deserialize(deserializer)? {
+            node.finish();
+        } else {
+            self.list.truncate(place as usize); // `null` or the like in the list
+        }
+        Ok(())
+    }
+}
+
+/// A node of the list while its keys are read.
+struct NodeEntries<'r, 'a> {
+    list: &'r mut Vec<Node<'a>>,
+    me: u32,
+    category: Option<Category>,
+    has_children: bool,
 }
 
 #[derive(Deserialize)]
@@ -68,61 +80,42 @@ enum NodeKey {
     Other,
 }
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
-    type Value = ();
+impl<'de: 'a, 'a> Entries<'de> for NodeEntries<'_, 'a> {
+    type Key = NodeKey;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
+    fn entry<A: MapAccess<'de>>(&mut self, key: NodeKey, map: &mut A) -> Result<(), A::Error> {
+        let me = self.me as usize;
+        match key {
+            NodeKey::Id => self.list[me].id = map.next_value()?,
+            NodeKey::SchemaId => {
+                self.list[me].schema_id = map.next_value::<Scalar<'a>>()?.into_text().unwrap_or_default();
+            }
+            NodeKey::Category => self.category = category_named(&map.next_value()?),
+            NodeKey::Content => {
+                map.next_value_seed(Object(&mut self.list[me]))?;
+            }
+            NodeKey::Children => {
+                self.list.truncate(me + 1); // a second `children` replaces the first
+                let mut children = Nodes { list: self.list, parent: NodeRef(self.me) };
+                self.has_children = map.next_value_seed(List(&mut children))?;
+            }
+            NodeKey::Other => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
     }
 }
 
-impl<'de: 'a, 'a> Visitor<'de> for OneNode<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a node of the annotation tree")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Ok(place) = u32::try_from(self.list.len()) else {
-            return Err(serde::de::Error::custom("more nodes than an annotation can have"));
-        };
-        let mut category = None;
-        let mut has_children = false;
-        self.list.push(Node {
-            id: Id::Missing,
-            schema_id: Cow::Borrowed(""),
-            category: Category::Datapoint,
-            value: Cow::Borrowed(""),
-            normalized: Normalized::Absent,
-            parent: self.parent,
-            next_same: NodeRef::NONE,
-            end: place + 1,
-        });
-        let me = place as usize;
-        while let Some(key) = map.next_key::<NodeKey>()? {
-            match key {
-                NodeKey::Id => self.list[me].id = map.next_value()?,
-                NodeKey::SchemaId => {
-                    self.list[me].schema_id = map.next_value::<Scalar<'a>>()?.into_text().unwrap_or_default();
-                }
-                NodeKey::Category => category = category_named(&map.next_value()?),
-                NodeKey::Content => map.next_value_seed(Content(&mut self.list[me]))?,
-                NodeKey::Children => {
-                    self.list.truncate(me + 1); // a second `children` replaces the first
-                    has_children =
-                        map.next_value_seed(Nodes { list: &mut *self.list, parent: NodeRef(place) })?;
-                }
-                NodeKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        let depth = std::iter::successors(Some(self.parent), |p| self.list.get(p.index()).map(|n| n.parent))
-            .take_while(|p| *p != NodeRef::NONE)
-            .count();
-        let end = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        let node = &mut self.list[me];
+impl NodeEntries<'_, '_> {
+    /// Closes the subtree. A node with children is no datapoint, whatever its `category` says.
+    fn finish(self) {
+        let Self { list, me, category, has_children } = self;
+        let above =
+            std::iter::successors(Some(list[me as usize].parent), |p| list.get(p.index()).map(|n| n.parent));
+        let depth = above.take_while(|p| *p != NodeRef::NONE).count();
+        let end = u32::try_from(list.len()).unwrap_or(u32::MAX);
+        let node = &mut list[me as usize];
         node.end = end;
         node.category = match (category, has_children, depth) {
             (Some(category), _, _) if category != Category::Datapoint => category,
@@ -131,15 +124,7 @@ impl<'de: 'a, 'a> Visitor<'de> for OneNode<'_, 'a> {
             (_, true, 1) => Category::Multivalue,
             (_, true, _) => Category::Tuple,
         };
-        Ok(())
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    ignore_scalars!(());
 }
 
 fn category_named(name: &Scalar<'_>) -> Option<Category> {
@@ -153,56 +138,34 @@ fn category_named(name: &Scalar<'_>) -> Option<Category> {
     })
 }
 
-struct Content<'r, 'a>(&'r mut Node<'a>);
-
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum ContentKey {
+pub(super) enum ContentKey {
     Value,
     NormalizedValue,
     #[serde(other)]
     Other,
 }
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for Content<'_, 'a> {
-    type Value = ();
+/// A datapoint's `content`.
+impl<'de: 'a, 'a> Entries<'de> for Node<'a> {
+    type Key = ContentKey;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for Content<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a datapoint's content")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while let Some(key) = map.next_key::<ContentKey>()? {
-            match key {
-                ContentKey::Value => {
-                    self.0.value = map.next_value::<Scalar<'a>>()?.into_text().unwrap_or_default();
-                }
-                ContentKey::NormalizedValue => {
-                    self.0.normalized = match map.next_value::<Scalar<'a>>()?.into_text() {
-                        Some(text) if !text.is_empty() && text != NONE_AS_TEXT => Normalized::Text(text),
-                        _ => Normalized::Empty,
-                    };
-                }
-                ContentKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+    fn entry<A: MapAccess<'de>>(&mut self, key: ContentKey, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            ContentKey::Value => {
+                self.value = map.next_value::<Scalar<'a>>()?.into_text().unwrap_or_default();
+            }
+            ContentKey::NormalizedValue => {
+                self.normalized = match map.next_value::<Scalar<'a>>()?.into_text() {
+                    Some(text) if !text.is_empty() && text != NONE_AS_TEXT => Normalized::Text(text),
+                    _ => Normalized::Empty,
+                };
+            }
+            ContentKey::Other => {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    ignore_scalars!(());
 }

@@ -4,7 +4,31 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The scalar half of a visitor to which a scalar says nothing.
+macro_rules! ignore_scalars {
+    () => {
+        fn visit_bool<F>(self, _: bool) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+        fn visit_u64<F>(self, _: u64) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+        fn visit_i64<F>(self, _: i64) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+        fn visit_f64<F>(self, _: f64) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+        fn visit_str<F>(self, _: &str) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+        fn visit_unit<F>(self) -> Result<Self::Value, F> {
+            Ok(false)
+        }
+    };
+}
 
 /// One JSON value as far as a scalar can hold it; a list or an object is [`Scalar::Other`].
 #[derive(Debug, Clone, PartialEq)]
@@ -86,61 +110,89 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-/// A list whose elements are read one by one; anything that is no list is read as an empty one.
-pub(super) struct LenientList<T>(pub(super) Vec<T>);
+/// What reads an object, key by key.
+pub(super) trait Entries<'de> {
+    type Key: Deserialize<'de>;
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for LenientList<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData)).map(Self)
+    /// Reads the value of one key, or reads past it.
+    fn entry<A: MapAccess<'de>>(&mut self, key: Self::Key, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// Reads an object into `E`, and reads past anything else; gives whether it was an object.
+pub(super) struct Object<'r, E>(pub(super) &'r mut E);
+
+impl<'de, E: Entries<'de>> DeserializeSeed<'de> for Object<'_, E> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct ListVisitor<T>(std::marker::PhantomData<T>);
+impl<'de, E: Entries<'de>> Visitor<'de> for Object<'_, E> {
+    type Value = bool;
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = Vec<T>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while let Some(key) = map.next_key()? {
+            self.0.entry(key, &mut map)?;
+        }
+        Ok(true)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
+    }
+
+    ignore_scalars!();
+}
+
+/// What reads a list, element by element.
+pub(super) trait Elements<'de> {
+    /// Reads the next element; whether there was one.
+    fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error>;
+}
+
+impl<'de, T: Deserialize<'de>> Elements<'de> for Vec<T> {
+    fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        let element = seq.next_element()?;
+        let found = element.is_some();
+        self.extend(element);
+        Ok(found)
+    }
+}
+
+/// Reads a list into `E`, and reads past anything else; gives whether it was a list.
+pub(super) struct List<'r, E>(pub(super) &'r mut E);
+
+impl<'de, E: Elements<'de>> DeserializeSeed<'de> for List<'_, E> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, E: Elements<'de>> Visitor<'de> for List<'_, E> {
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(element) = seq.next_element()? {
-            list.push(element);
-        }
-        Ok(list)
+        while self.0.element(&mut seq)? {}
+        Ok(true)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Vec::new())
+        Ok(false)
     }
 
-    super::lenient::ignore_scalars!(Vec::new());
+    ignore_scalars!();
 }
-
-/// The scalar half of a visitor for which a scalar means nothing.
-macro_rules! ignore_scalars {
-    ($nothing:expr) => {
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-    };
-}
-pub(super) use ignore_scalars;

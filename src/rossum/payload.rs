@@ -4,15 +4,14 @@
 //! no step asks for, so that they cannot end up in a log.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 
-use super::annotation::{Annotation, NodeRef};
+use super::annotation::{Annotation, Node, NodeRef};
 use super::content::Nodes;
 use super::event::Event;
 use super::id::Id;
-use super::lenient::{LenientList, Scalar, ignore_scalars};
+use super::lenient::{Entries, List, Object, Scalar};
 
 /// Bytes of body for one node of the tree, to size the list: production deliveries have about 420.
 const BYTES_PER_NODE: usize = 380;
@@ -63,9 +62,9 @@ impl<'a> Payload<'a> {
             line: error.line(),
             column: error.column(),
         };
-        let mut draft =
-            Draft { nodes: Vec::new(), nodes_hint: body.len() / BYTES_PER_NODE, ..Draft::default() };
-        let is_object = TopLevel(&mut draft).deserialize(&mut json).map_err(|e| not_json(&e))?;
+        let mut draft = Draft::default();
+        draft.annotation.nodes_hint = body.len() / BYTES_PER_NODE;
+        let is_object = Object(&mut draft).deserialize(&mut json).map_err(|e| not_json(&e))?;
         json.end().map_err(|e| not_json(&e))?;
         if !is_object {
             return Err(PayloadError::NotAnObject);
@@ -76,8 +75,8 @@ impl<'a> Payload<'a> {
                 event: draft.event.unwrap_or(Cow::Borrowed("annotation_content")),
                 action: draft.action.unwrap_or_default(),
             },
-            annotation_id: draft.annotation_id.unwrap_or(Id::Missing),
-            annotation: draft.has_tree.then(|| Annotation::new(draft.nodes)),
+            annotation_id: draft.annotation.id.unwrap_or(Id::Missing),
+            annotation: draft.annotation.has_tree.then(|| Annotation::new(draft.annotation.nodes)),
             updated_datapoints: draft.updated_datapoints,
             files: draft.files,
         })
@@ -90,20 +89,16 @@ fn problem_without_place(error: &serde_json::Error) -> String {
     text.split_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned()
 }
 
+/// A payload while its keys are read.
 #[derive(Default)]
 struct Draft<'a> {
     request_id: Option<Cow<'a, str>>,
     event: Option<Cow<'a, str>>,
     action: Option<Cow<'a, str>>,
-    annotation_id: Option<Id<'a>>,
-    nodes: Vec<super::Node<'a>>,
-    nodes_hint: usize,
-    has_tree: bool,
+    annotation: AnnotationDraft<'a>,
     updated_datapoints: Option<Vec<Id<'a>>>,
     files: Vec<File<'a>>,
 }
-
-struct TopLevel<'r, 'a>(&'r mut Draft<'a>);
 
 #[derive(serde::Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
@@ -118,50 +113,42 @@ enum Key {
     Other,
 }
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for TopLevel<'_, 'a> {
-    /// Whether it was an object.
-    type Value = bool;
+impl<'de: 'a, 'a> Entries<'de> for Draft<'a> {
+    type Key = Key;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for TopLevel<'_, 'a> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while let Some(key) = map.next_key::<Key>()? {
-            match key {
-                Key::RequestId => self.0.request_id = map.next_value::<Scalar<'a>>()?.into_text(),
-                Key::Event => self.0.event = map.next_value::<Scalar<'a>>()?.into_text(),
-                Key::Action => self.0.action = map.next_value::<Scalar<'a>>()?.into_text(),
-                Key::Annotation => map.next_value_seed(AnnotationObject(&mut *self.0))?,
-                Key::UpdatedDatapoints => {
-                    self.0.updated_datapoints = Some(map.next_value::<LenientList<Id<'a>>>()?.0);
-                }
-                Key::Files => self.0.files = map.next_value::<LenientList<File<'a>>>()?.0,
-                Key::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+    fn entry<A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            Key::RequestId => self.request_id = map.next_value::<Scalar<'a>>()?.into_text(),
+            Key::Event => self.event = map.next_value::<Scalar<'a>>()?.into_text(),
+            Key::Action => self.action = map.next_value::<Scalar<'a>>()?.into_text(),
+            Key::Annotation => {
+                map.next_value_seed(Object(&mut self.annotation))?;
+            }
+            Key::UpdatedDatapoints => {
+                let mut ids = Vec::new();
+                map.next_value_seed(List(&mut ids))?;
+                self.updated_datapoints = Some(ids);
+            }
+            Key::Files => {
+                self.files.clear();
+                map.next_value_seed(List(&mut self.files))?;
+            }
+            Key::Other => {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(true)
+        Ok(())
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    ignore_scalars!(false);
 }
 
-struct AnnotationObject<'r, 'a>(&'r mut Draft<'a>);
+#[derive(Default)]
+struct AnnotationDraft<'a> {
+    id: Option<Id<'a>>,
+    nodes: Vec<Node<'a>>,
+    /// How many nodes to expect.
+    nodes_hint: usize,
+    has_tree: bool,
+}
 
 #[derive(serde::Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
@@ -172,85 +159,60 @@ enum AnnotationKey {
     Other,
 }
 
-impl<'de: 'a, 'a> DeserializeSeed<'de> for AnnotationObject<'_, 'a> {
-    type Value = ();
+impl<'de: 'a, 'a> Entries<'de> for AnnotationDraft<'a> {
+    type Key = AnnotationKey;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de: 'a, 'a> Visitor<'de> for AnnotationObject<'_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an annotation")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while let Some(key) = map.next_key::<AnnotationKey>()? {
-            match key {
-                AnnotationKey::Id => self.0.annotation_id = Some(map.next_value()?),
-                AnnotationKey::Content => {
-                    self.0.nodes.clear();
-                    self.0.nodes.reserve(self.0.nodes_hint);
-                    let nodes = Nodes { list: &mut self.0.nodes, parent: NodeRef::NONE };
-                    self.0.has_tree = map.next_value_seed(nodes)?;
-                }
-                AnnotationKey::Other => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+    fn entry<A: MapAccess<'de>>(&mut self, key: AnnotationKey, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            AnnotationKey::Id => self.id = Some(map.next_value()?),
+            AnnotationKey::Content => {
+                self.nodes.clear();
+                self.nodes.reserve(self.nodes_hint);
+                let mut nodes = Nodes { list: &mut self.nodes, parent: NodeRef::NONE };
+                self.has_tree = map.next_value_seed(List(&mut nodes))?;
+            }
+            AnnotationKey::Other => {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
     }
+}
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+#[derive(serde::Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+pub(super) enum FileKey {
+    Id,
+    Document,
+    PreventImporting,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Entries<'de> for File<'a> {
+    type Key = FileKey;
+
+    fn entry<A: MapAccess<'de>>(&mut self, key: FileKey, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            FileKey::Id => self.id = map.next_value()?,
+            FileKey::Document => self.document = map.next_value::<Scalar<'a>>()?.into_text(),
+            FileKey::PreventImporting => {
+                self.prevent_importing = map.next_value::<Scalar<'a>>()? == Scalar::Bool(true);
+            }
+            FileKey::Other => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
         Ok(())
     }
-
-    ignore_scalars!(());
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for File<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FileVisitor)
-    }
-}
-
-struct FileVisitor;
-
-impl<'de> Visitor<'de> for FileVisitor {
-    type Value = File<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a file")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut file = File { id: Id::Missing, document: None, prevent_importing: false };
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match &*key {
-                "id" => file.id = map.next_value()?,
-                "document" => file.document = map.next_value::<Scalar<'de>>()?.into_text(),
-                "prevent_importing" => {
-                    file.prevent_importing = map.next_value::<Scalar<'de>>()? == Scalar::Bool(true);
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
+        Object(&mut file).deserialize(deserializer)?;
         Ok(file)
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(File { id: Id::Missing, document: None, prevent_importing: false })
-    }
-
-    ignore_scalars!(File { id: Id::Missing, document: None, prevent_importing: false });
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Certificates, from the first order to the last day, and the TLS handshake. Knows neither HTTP handlers nor Rossum.
 //!
-//! The certificate comes from [`acme`] or from the user's own [`files`]; either puts it into [`Served`], from which
+//! The certificate comes from [`acme`] or from files of the user's own; either puts it into [`Served`], from which
 //! every handshake takes it, so that a new one needs no new connection and no restart.
 
 mod acceptor;

@@ -1,6 +1,8 @@
 //! The door: from a request to the answer that Rossum gets.
 //!
-//!     route → signature header → body (bounded, HMAC running) → VerifiedBody → Delivery → steps → reply
+//! ```text
+//! route → signature header → body (bounded, HMAC running) → VerifiedBody → Delivery → steps → reply
+//! ```
 //!
 //! Each arrow is one function; a refusal can end the way at any of them. Knows HTTP and Rossum's answers, but not
 //! how a step works.
