@@ -315,6 +315,23 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_to_a_body_can_do_more_than_fail() {
+        let body = DELIVERY.as_bytes();
+        for at in 0..body.len() {
+            let _ = Payload::read(&body[..at]);
+            for byte in [b'"', b'{', b']', b'9', b'\\', 0xff] {
+                let mut damaged = body.to_vec();
+                damaged[at] = byte;
+                if let Ok(Payload { annotation: Some(tree), .. }) = Payload::read(&damaged) {
+                    let all = (0..tree.len()).map(|at| NodeRef(u32::try_from(at).unwrap()));
+                    let children: usize = all.map(|node| tree.children(node).count()).sum();
+                    assert!(children <= tree.len());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn files_keep_what_an_answer_must_echo() {
         let body = br#"{"event": "email", "action": "received", "files": [{"id": "1", "filename": "a.pdf"}, {"id": 2, "prevent_importing": true}]}"#;
         let payload = Payload::read(body).unwrap();

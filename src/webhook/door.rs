@@ -44,50 +44,37 @@ impl Door {
 
     /// Answers any request. Every way ends in one log line.
     pub async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
-        let started = Instant::now();
+        let arrival = Arrival { at: Instant::now(), from: caller.address };
         let path = request.uri().path();
-        match (self.hooks.get(path), request.method()) {
+        let refusal = match (self.hooks.get(path), request.method()) {
             (Some(hook), &Method::POST) => {
                 let hook = Arc::clone(hook);
-                self.deliver(hook, request, caller, started).await
+                return self.deliver(hook, request, arrival).await;
             }
-            (None, &Method::GET | &Method::HEAD) if path == "/" => {
-                log(&LogLine {
-                    target: Target::Other { method: request.method().as_str(), path },
-                    verdict: Verdict::NotNeeded,
-                    facts: Facts::default(),
-                    status: StatusCode::OK,
-                    took: started.elapsed(),
-                    from: caller.address,
-                });
-                front_page::response()
+            (_, &Method::GET | &Method::HEAD) if path == "/" => {
+                arrival.log(Target::of(&request), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
+                return front_page::response();
             }
-            (Some(_), _) => refuse(&request, &Refusal::Method { allow: "POST" }, caller, started),
-            (None, _) if path == "/" => {
-                refuse(&request, &Refusal::Method { allow: "GET, HEAD" }, caller, started)
-            }
-            (None, _) => refuse(&request, &Refusal::NoHook, caller, started),
-        }
+            (Some(_), _) if path == "/" => Refusal::Method { allow: "GET, HEAD, POST" },
+            (None, _) if path == "/" => Refusal::Method { allow: "GET, HEAD" },
+            (Some(_), _) => Refusal::Method { allow: "POST" },
+            (None, _) => Refusal::NoHook,
+        };
+        arrival.log(Target::of(&request), Verdict::Refused(&refusal), Facts::default(), refusal.status());
+        refusal.response(None)
     }
 
     async fn deliver(
         &self,
         hook: Arc<Hook>,
         request: Request<Incoming>,
-        caller: Caller,
-        started: Instant,
+        arrival: Arrival,
     ) -> Response<Full<Bytes>> {
+        let target = Target::Hook(&hook.name);
         let (body, _share) = match self.verify(&hook, request).await {
             Ok(verified) => verified,
             Err(refusal) => {
-                log(&LogLine {
-                    target: Target::Hook(&hook.name),
-                    verdict: Verdict::Refused(&refusal),
-                    facts: Facts::default(),
-                    status: refusal.status(),
-                    took: started.elapsed(),
-                    from: caller.address,
-                });
+                arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
                 return refusal.response(None);
             }
         };
@@ -97,14 +84,8 @@ impl Door {
             Ok(answer) => (ok(answer), None),
             Err(refusal) => (refusal.response(facts.request_id.as_deref()), Some(refusal)),
         };
-        log(&LogLine {
-            target: Target::Hook(&hook.name),
-            verdict: Verdict::Verified { algorithm, secret, problem: problem.as_ref() },
-            facts,
-            status: response.status(),
-            took: started.elapsed(),
-            from: caller.address,
-        });
+        let verdict = Verdict::Verified { algorithm, secret, problem: problem.as_ref() };
+        arrival.log(target, verdict, facts, response.status());
         response
     }
 
@@ -131,27 +112,20 @@ fn ok(answer: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-fn refuse(
-    request: &Request<Incoming>,
-    refusal: &Refusal,
-    caller: Caller,
-    started: Instant,
-) -> Response<Full<Bytes>> {
-    log(&LogLine {
-        target: Target::Other { method: request.method().as_str(), path: request.uri().path() },
-        verdict: Verdict::Refused(refusal),
-        facts: Facts::default(),
-        status: refusal.status(),
-        took: started.elapsed(),
-        from: caller.address,
-    });
-    refusal.response(None)
+/// When and from where a request came.
+#[derive(Clone, Copy)]
+struct Arrival {
+    at: Instant,
+    from: IpAddr,
 }
 
-fn log(line: &LogLine<'_>) {
-    if line.status.is_server_error() || line.status == StatusCode::BAD_REQUEST {
-        warn!("{line}");
-    } else {
-        info!("{line}");
+impl Arrival {
+    fn log(self, target: Target<'_>, verdict: Verdict<'_>, facts: Facts, status: StatusCode) {
+        let line = LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.from };
+        if status.is_server_error() || status == StatusCode::BAD_REQUEST {
+            warn!("{line}");
+        } else {
+            info!("{line}");
+        }
     }
 }

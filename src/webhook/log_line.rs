@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::StatusCode;
+use hyper::{Request, StatusCode};
 
 use crate::clock;
 use crate::signature::Algorithm;
@@ -25,6 +25,7 @@ pub(super) struct LogLine<'l> {
     pub(super) from: IpAddr,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Target<'l> {
     Hook(&'l str),
     /// No hook there: method and path as they came.
@@ -32,6 +33,12 @@ pub(super) enum Target<'l> {
         method: &'l str,
         path: &'l str,
     },
+}
+
+impl<'l> Target<'l> {
+    pub(super) fn of<B>(request: &'l Request<B>) -> Self {
+        Self::Other { method: request.method().as_str(), path: request.uri().path() }
+    }
 }
 
 pub(super) enum Verdict<'l> {

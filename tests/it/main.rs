@@ -18,3 +18,5 @@ mod limits;
 mod readme;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
+/// Steps as configured: rows, empty fields, changes seen by later steps.
+mod steps;
