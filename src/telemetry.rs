@@ -61,7 +61,13 @@ where
         }
         let mut line = Line { text: String::new(), fields: String::new() };
         event.record(&mut line);
-        writeln!(out, "{}{}{off}", line.text, line.fields)
+        // Texts from outside must not forge a line of their own, or paint the terminal.
+        for part in [line.text, line.fields] {
+            let part =
+                if part.contains(char::is_control) { part.replace(char::is_control, "?") } else { part };
+            out.write_str(&part)?;
+        }
+        writeln!(out, "{off}")
     }
 }
 

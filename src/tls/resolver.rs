@@ -18,10 +18,6 @@ impl Served {
     pub fn serve(&self, certificate: &Certificate) {
         self.current.store(Some(Arc::clone(&certificate.certified)));
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.current.load().is_none()
-    }
 }
 
 impl ResolvesServerCert for Served {

@@ -43,13 +43,13 @@ impl DoorLimits {
 
 /// The memory that bodies take at the moment.
 #[derive(Debug, Clone)]
-pub struct BodyMemory {
+pub(super) struct BodyMemory {
     used: Arc<AtomicUsize>,
     limit: usize,
 }
 
 impl BodyMemory {
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self { used: Arc::default(), limit }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
 use crate::rossum::{MessageType, escape_html};
 use crate::signature::VerifiedBody;
@@ -132,7 +132,6 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     }
     if !asked {
         facts.note = Some(if payload.event.is_known() { "no step for this event" } else { "unknown event" });
-        debug!(hook = hook.name, event = facts.event, "no step wants this event");
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();

@@ -16,6 +16,6 @@ mod log_line;
 mod refusal;
 mod reply;
 
-pub use body::{BodyMemory, DoorLimits};
+pub use body::DoorLimits;
 pub use door::{Caller, Door};
 pub use hook::{HookLimits, HookSettings};

@@ -257,6 +257,23 @@ fn a_line_for_each_request_and_no_secret_in_any_of_them() {
 }
 
 #[test]
+fn nothing_that_a_delivery_says_can_forge_a_line_of_the_log() {
+    let annex = strict();
+    let body = json!({"event": "x\n12:00:00.000 strict verified", "action": "\u{1b}[31m", "request_id": "a\rb", "annotation": {"id": "1\n2"}});
+    assert_eq!(annex.client().deliver("/strict", body.to_string()).status, 200);
+    let mut client = annex.client();
+    client.send(b"GET /\x0b HTTP/1.1\r\nhost: x\r\n\r\n");
+    let _ = client.answer();
+    let log = annex.log();
+    let line = log.lines().find(|line| line.contains("(unknown event)")).unwrap();
+    assert!(
+        line.contains("x?12:00:00.000 strict verified.?[31m annotation 1?2") && line.ends_with("request a?b"),
+        "{line}"
+    );
+    assert!(!log.contains('\r') && !log.contains('\u{1b}'), "{log}");
+}
+
+#[test]
 fn http2_without_tls_and_pipelined_requests_are_served() {
     let annex = Annex::dev();
     let curl = std::process::Command::new("curl")
