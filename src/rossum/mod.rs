@@ -18,4 +18,4 @@ pub use event::Event;
 pub use id::Id;
 pub use journal::{Change, EnumOption, Journal, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
-pub use payload::{File, Payload, PayloadError};
+pub use payload::{File, Payload, PayloadError, Unreadable};

@@ -27,6 +27,15 @@ pub enum PayloadError {
     NotAnObject,
 }
 
+/// A body that cannot be read, with what could be read of it before that.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}")]
+pub struct Unreadable {
+    #[source]
+    pub problem: PayloadError,
+    pub request_id: Option<String>,
+}
+
 /// What a delivery says.
 #[derive(Debug)]
 pub struct Payload<'a> {
@@ -53,21 +62,11 @@ pub struct File<'a> {
 impl<'a> Payload<'a> {
     /// Reads a whole body. An `event` that was not sent is taken as `annotation_content`, as in the
     /// requests that Rossum's own samples were written for.
-    pub fn read(body: &'a [u8]) -> Result<Self, PayloadError> {
-        let text =
-            std::str::from_utf8(body).map_err(|e| PayloadError::NotUtf8 { offset: e.valid_up_to() })?;
-        let mut json = serde_json::Deserializer::from_str(text);
-        let not_json = |error: &serde_json::Error| PayloadError::NotJson {
-            problem: problem_without_place(error),
-            line: error.line(),
-            column: error.column(),
-        };
+    pub fn read(body: &'a [u8]) -> Result<Self, Unreadable> {
         let mut draft = Draft::default();
         draft.annotation.nodes_hint = body.len() / BYTES_PER_NODE;
-        let is_object = Object(&mut draft).deserialize(&mut json).map_err(|e| not_json(&e))?;
-        json.end().map_err(|e| not_json(&e))?;
-        if !is_object {
-            return Err(PayloadError::NotAnObject);
+        if let Err(problem) = draft.read(body) {
+            return Err(Unreadable { problem, request_id: draft.request_id.map(Cow::into_owned) });
         }
         Ok(Self {
             request_id: draft.request_id,
@@ -98,6 +97,22 @@ struct Draft<'a> {
     annotation: AnnotationDraft<'a>,
     updated_datapoints: Option<Vec<Id<'a>>>,
     files: Vec<File<'a>>,
+}
+
+impl<'a> Draft<'a> {
+    fn read(&mut self, body: &'a [u8]) -> Result<(), PayloadError> {
+        let text =
+            std::str::from_utf8(body).map_err(|e| PayloadError::NotUtf8 { offset: e.valid_up_to() })?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let not_json = |error: &serde_json::Error| PayloadError::NotJson {
+            problem: problem_without_place(error),
+            line: error.line(),
+            column: error.column(),
+        };
+        let is_object = Object(self).deserialize(&mut json).map_err(|e| not_json(&e))?;
+        json.end().map_err(|e| not_json(&e))?;
+        if is_object { Ok(()) } else { Err(PayloadError::NotAnObject) }
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -297,21 +312,25 @@ mod tests {
         assert!(payload.annotation.is_none() && payload.annotation_id == Id::Number(1));
     }
 
+    fn problem(body: &[u8]) -> PayloadError {
+        Payload::read(body).unwrap_err().problem
+    }
+
     #[test]
     fn says_where_json_broke_and_quotes_nothing() {
         let error = Payload::read(b"{\"event\":\n  secret}").unwrap_err().to_string();
         assert_eq!(error, "the body is not JSON: expected value at line 2, column 3");
         let error = Payload::read(b"{\"a\": 1").unwrap_err().to_string();
         assert!(error.contains("EOF while parsing an object at line 1"), "{error}");
-        assert!(matches!(Payload::read(b"{} {}"), Err(PayloadError::NotJson { .. })));
-        assert!(matches!(Payload::read(b"[1]"), Err(PayloadError::NotAnObject)));
-        assert!(matches!(Payload::read(b"{\"a\":\"\xff\"}"), Err(PayloadError::NotUtf8 { offset: 6 })));
+        assert!(matches!(problem(b"{} {}"), PayloadError::NotJson { .. }));
+        assert!(matches!(problem(b"[1]"), PayloadError::NotAnObject));
+        assert!(matches!(problem(b"{\"a\":\"\xff\"}"), PayloadError::NotUtf8 { offset: 6 }));
     }
 
     #[test]
     fn deep_nesting_is_refused_not_a_stack_overflow() {
         let body = "{\"annotation\":{\"content\":".to_owned() + &"[{\"children\":".repeat(100_000);
-        assert!(matches!(Payload::read(body.as_bytes()), Err(PayloadError::NotJson { .. })));
+        assert!(matches!(problem(body.as_bytes()), PayloadError::NotJson { .. }));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A delivery: one call of Rossum's, verified and read.
 
-use crate::rossum::{Id, Payload, PayloadError};
+use crate::rossum::{Id, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 
 /// A payload that is known to come from Rossum: it is read from a [`VerifiedBody`] and from nothing else.
@@ -9,7 +9,7 @@ pub struct Delivery<'body> {
 }
 
 impl<'body> Delivery<'body> {
-    pub fn read(body: &'body VerifiedBody) -> Result<Self, PayloadError> {
+    pub fn read(body: &'body VerifiedBody) -> Result<Self, Unreadable> {
         Payload::read(body.bytes()).map(|payload| Self { payload })
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 
-use crate::rossum::{MessageType, escape_html};
+use crate::rossum::{MessageType, Unreadable, escape_html};
 use crate::signature::VerifiedBody;
 use crate::steps::{Answer, Context, Delivery, OnError};
 
@@ -96,7 +96,10 @@ impl Outcome {
 async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outcome {
     let delivery = match Delivery::read(&body) {
         Ok(delivery) => delivery,
-        Err(error) => return Outcome::refused(Refusal::Payload(error)),
+        Err(Unreadable { problem, request_id }) => {
+            let facts = Facts { request_id, ..Facts::default() };
+            return Outcome { result: Err(Refusal::Payload(problem)), facts };
+        }
     };
     let payload = &delivery.payload;
     let mut facts = Facts {

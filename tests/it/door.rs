@@ -163,6 +163,9 @@ fn verified_nonsense_gets_400_with_the_place_and_a_message_for_the_person() {
         assert_eq!(message["type"], "error");
         assert!(message["content"].as_str().unwrap().contains(place), "{message}");
     }
+    let known = annex.client().deliver("/strict", r#"{"request_id": "r-9", nonsense"#).json();
+    assert!(known["messages"][0]["content"].as_str().unwrap().ends_with("(request r-9)"), "{known}");
+    assert!(annex.log().lines().any(|line| line.ends_with("request r-9")), "{}", annex.log());
     let nested = "{\"annotation\":{\"content\":".to_owned() + &"[{\"children\":".repeat(5_000);
     assert_eq!(annex.client().deliver("/strict", nested).status, 400);
     assert!(!annex.log().contains("nonsense"), "the log quotes no data");
