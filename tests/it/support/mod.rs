@@ -10,12 +10,21 @@ pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use pebble::Pebble;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// A port that is free at the moment, for a program that cannot be handed a bound socket.
+/// A port that is free at the moment, for a program that cannot be handed a bound socket. Below the ports that the
+/// kernel gives to outgoing connections, so that none of those takes it before the program does.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let random = RandomState::new().hash_one(std::process::id());
+        let port = 10_000 + u16::try_from(random % 22_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Waits for something to become true, and says what did not.
