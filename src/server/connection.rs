@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until};
 use tokio::{pin, select};
 
 use crate::tls::Protocol;
 
 use super::Drain;
-use super::limits::{HTTP2_PING, HTTP2_STREAMS, LINGER, LINGER_BYTES, Limits};
+use super::limits::{HTTP2_PING, HTTP2_STREAMS, Limits};
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -44,21 +44,19 @@ where
             let answer = answer(request);
             Box::pin(async move {
                 let answer = answer.await;
-                under_way.end(answer.status());
+                drop(under_way);
                 Ok(answer)
             })
         }
     });
     match protocol {
         Protocol::Http1 => {
-            let mut connection = http1::Builder::new()
+            let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.idle)
                 .serve_connection(TokioIo::new(io), service);
-            let end = drive(&mut Http1(&mut connection), &activity, limits, drain).await;
-            if end == End::Closed && activity.refused.load(Ordering::Relaxed) {
-                linger(connection.into_parts().io.into_inner()).await;
-            }
+            pin!(connection);
+            drive(&mut Http1(connection), &activity, limits, drain).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -80,22 +78,23 @@ trait Connection {
     fn finish(&mut self);
 }
 
-struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(&'c mut http1::Connection<TokioIo<IO>, S>);
+struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(
+    Pin<&'c mut http1::Connection<TokioIo<IO>, S>>,
+);
 
 impl<IO, S> Connection for Http1<'_, IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
-    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>> + Unpin,
+    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Unpin,
 {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         // How it ended does not matter: there is nobody left to tell.
-        self.0.poll_without_shutdown(context).map(drop)
+        self.0.as_mut().poll(context).map(drop)
     }
 
     fn finish(&mut self) {
-        Pin::new(&mut *self.0).graceful_shutdown();
+        self.0.as_mut().graceful_shutdown();
     }
 }
 
@@ -121,20 +120,12 @@ where
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    /// hyper is done with it.
-    Closed,
-    /// A deadline passed.
-    Dropped,
-}
-
-async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) -> End {
+async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) {
     let mut deadline = activity.deadline(limits);
     let mut finishing = false;
     loop {
         select! {
-            () = std::future::poll_fn(|context| connection.poll(context)) => return End::Closed,
+            () = std::future::poll_fn(|context| connection.poll(context)) => return,
             () = drain.stopping(), if !finishing => {
                 finishing = true;
                 connection.finish();
@@ -143,7 +134,7 @@ async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Li
                 let now = Instant::now();
                 deadline = activity.deadline(limits);
                 if deadline <= now {
-                    return End::Dropped;
+                    return; // dropped: a deadline passed
                 }
             }
         }
@@ -157,8 +148,6 @@ struct Activity {
     requests: AtomicUsize,
     /// Milliseconds from the start to the end of the last answer.
     last_answer: AtomicU64,
-    /// Whether the last answer was a refusal, which may have left a body unread.
-    refused: AtomicBool,
 }
 
 impl Activity {
@@ -168,7 +157,6 @@ impl Activity {
             under_way: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             last_answer: AtomicU64::new(0),
-            refused: AtomicBool::new(false),
         }
     }
 
@@ -192,34 +180,10 @@ impl Activity {
 
 struct UnderWay(Arc<Activity>);
 
-impl UnderWay {
-    fn end(self, status: StatusCode) {
-        self.0.refused.store(!status.is_success(), Ordering::Relaxed);
-    }
-}
-
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let now = u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.0.last_answer.store(now, Ordering::Relaxed);
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// Closes our side and throws away what the peer still sends: closing with unread bytes would reset the
-/// connection, and the peer might never see our answer.
-async fn linger(mut io: impl AsyncRead + AsyncWrite + Unpin) {
-    let discard = async {
-        io.shutdown().await?;
-        let mut rest = vec![0; 16_384]; // on the heap: a future that holds it would weigh as much from its first byte
-        let mut read = 0;
-        while read < LINGER_BYTES {
-            match io.read(&mut rest).await? {
-                0 => break,
-                length => read += length,
-            }
-        }
-        std::io::Result::Ok(())
-    };
-    let _ = timeout(LINGER, discard).await; // a peer that is gone needs no farewell
 }

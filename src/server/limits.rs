@@ -32,9 +32,5 @@ impl Default for Limits {
 pub(super) const HTTP2_STREAMS: u32 = 64;
 /// A silent HTTP/2 peer is pinged this often, and has as long to answer.
 pub(super) const HTTP2_PING: Duration = Duration::from_secs(20);
-/// After an answer to a body that was not read: how long and how much of it is thrown away, so that the caller
-/// sees the answer and not a reset connection.
-pub(super) const LINGER: Duration = Duration::from_secs(5);
-pub(super) const LINGER_BYTES: usize = 64 << 20;
 /// Pause after `accept` failed: out of descriptors, it would fail again at once.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::signature::{VerifiedBody, Verifier};
 
@@ -16,6 +16,10 @@ use super::refusal::Refusal;
 
 /// The first buffer for a body of unknown length, and the most that a declared length gets in advance.
 const FIRST_BUFFER: usize = 1 << 20;
+
+/// How much of a refused body is thrown away, and for how long.
+const DISCARD_BYTES: usize = 64 << 20;
+const DISCARD_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy)]
 pub struct DoorLimits {
@@ -84,7 +88,7 @@ impl Drop for Share {
 
 /// Reads a body to its end and checks its signature.
 pub(super) async fn read(
-    mut body: Incoming,
+    body: &mut Incoming,
     mut verifier: Verifier<'_>,
     largest: usize,
     memory: &BodyMemory,
@@ -116,6 +120,23 @@ pub(super) async fn read(
     }
     let verified = verifier.finish(whole.into_bytes()).map_err(Refusal::Forged)?;
     Ok((verified, share))
+}
+
+/// Throws away what is left of a refused body, for a while, so that the caller sees its answer: dropped unread, the
+/// body would reset the HTTP/2 stream before the answer is out, or the TCP connection after it.
+pub(super) fn discard(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(timeout(DISCARD_TIME, async move {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > DISCARD_BYTES {
+                break;
+            }
+        }
+    }));
 }
 
 /// Frames joined; a body of one frame is not copied.

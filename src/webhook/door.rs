@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::{info, warn};
 
@@ -45,14 +46,20 @@ impl Door {
     /// Answers any request. Every way ends in one log line.
     pub async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
         let arrival = Arrival { at: Instant::now(), from: caller.address };
-        let path = request.uri().path();
-        let refusal = match (self.hooks.get(path), request.method()) {
-            (Some(hook), &Method::POST) => {
-                let hook = Arc::clone(hook);
-                return self.deliver(hook, request, arrival).await;
-            }
+        let (head, mut body) = request.into_parts();
+        let response = self.pass(&head, &mut body, arrival).await;
+        if !response.status().is_success() {
+            body::discard(body);
+        }
+        response
+    }
+
+    async fn pass(&self, head: &Parts, body: &mut Incoming, arrival: Arrival) -> Response<Full<Bytes>> {
+        let path = head.uri.path();
+        let refusal = match (self.hooks.get(path), &head.method) {
+            (Some(hook), &Method::POST) => return self.deliver(hook, head, body, arrival).await,
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
-                arrival.log(Target::of(&request), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
+                arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
                 return front_page::response();
             }
             (Some(_), _) if path == "/" => Refusal::Method { allow: "GET, HEAD, POST" },
@@ -60,18 +67,19 @@ impl Door {
             (Some(_), _) => Refusal::Method { allow: "POST" },
             (None, _) => Refusal::NoHook,
         };
-        arrival.log(Target::of(&request), Verdict::Refused(&refusal), Facts::default(), refusal.status());
+        arrival.log(Target::of(head), Verdict::Refused(&refusal), Facts::default(), refusal.status());
         refusal.response(None)
     }
 
     async fn deliver(
         &self,
-        hook: Arc<Hook>,
-        request: Request<Incoming>,
+        hook: &Arc<Hook>,
+        head: &Parts,
+        body: &mut Incoming,
         arrival: Arrival,
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
-        let (body, _share) = match self.verify(&hook, request).await {
+        let (body, _share) = match self.verify(hook, head, body).await {
             Ok(verified) => verified,
             Err(refusal) => {
                 arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
@@ -79,7 +87,7 @@ impl Door {
             }
         };
         let (algorithm, secret) = (body.algorithm(), body.secret());
-        let Outcome { result, facts } = self.dispatch.run(&hook, body).await;
+        let Outcome { result, facts } = self.dispatch.run(hook, body).await;
         let (response, problem) = match result {
             Ok(answer) => (ok(answer), None),
             Err(refusal) => (refusal.response(facts.request_id.as_deref()), Some(refusal)),
@@ -93,12 +101,13 @@ impl Door {
     async fn verify(
         &self,
         hook: &Hook,
-        request: Request<Incoming>,
+        head: &Parts,
+        body: &mut Incoming,
     ) -> Result<(VerifiedBody, Share), Refusal> {
-        let header = |name| header(request.headers(), name);
+        let header = |name| header(&head.headers, name);
         let claim = hook.keys.claim(header(SHA256_HEADER), header(SHA1_HEADER)).map_err(Refusal::Forged)?;
         let verifier = hook.keys.verifier(claim);
-        body::read(request.into_body(), verifier, hook.limits.body, &self.memory, &self.limits).await
+        body::read(body, verifier, hook.limits.body, &self.memory, &self.limits).await
     }
 }
 

@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
+use hyper::http::request::Parts;
 
 use crate::clock;
 use crate::signature::Algorithm;
@@ -36,8 +37,8 @@ pub(super) enum Target<'l> {
 }
 
 impl<'l> Target<'l> {
-    pub(super) fn of<B>(request: &'l Request<B>) -> Self {
-        Self::Other { method: request.method().as_str(), path: request.uri().path() }
+    pub(super) fn of(head: &'l Parts) -> Self {
+        Self::Other { method: head.method.as_str(), path: head.uri.path() }
     }
 }
 

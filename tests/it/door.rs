@@ -114,6 +114,39 @@ fn bodies_are_bounded_by_declared_and_by_real_length_and_the_answer_arrives() {
 }
 
 #[test]
+fn refusals_arrive_over_http2_too_whatever_the_size_of_the_body() {
+    let annex = strict();
+    let folder = tempfile::tempdir().unwrap();
+    for (size, signed, status) in
+        [(1_000, false, "401"), (90_000, false, "401"), (3_000_000, false, "401"), (3_000_000, true, "413")]
+    {
+        let body = vec![b' '; size];
+        crate::support::write(&folder.path().join("body"), &" ".repeat(size));
+        let (name, value) =
+            if signed { sign(Algorithm::Sha256, SECRET, &body) } else { ("x".to_owned(), "y".to_owned()) };
+        let curl = std::process::Command::new("curl")
+            .args([
+                "-s",
+                "--http2-prior-knowledge",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                "-H",
+                &format!("{name}: {value}"),
+            ])
+            .args([
+                "--data-binary",
+                &format!("@{}", folder.path().join("body").display()),
+                &format!("http://{}/strict", annex.address),
+            ])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&curl.stdout), status, "{size} bytes");
+    }
+}
+
+#[test]
 fn a_chunked_body_is_verified_like_any_other() {
     let annex = strict();
     let body = r#"{"annotation": {"content": []}}"#;
