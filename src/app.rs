@@ -1,31 +1,41 @@
 //! Assembly: the one file that knows every room. Everything is built before a port is opened; then it runs until
-//! it is told to stop, and drains.
+//! it is told to stop, and drains. A reload builds the new house first and swaps it in whole, or not at all.
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
-use tokio::{pin, select};
-use tracing::{info, warn};
+use tokio::select;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::interval;
+use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{Config, ServerSettings};
-use crate::server::{Drain, Limits, Listener, Redirect, Service, bind};
-use crate::tls::{self, Acceptor, Challenges, Served, Supervisor};
+use crate::config::{Admin, Config, Mistakes};
+use crate::server::admin::{self, Pages};
+use crate::server::systemd::{self, Sockets};
+use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::telemetry::Metrics;
+use crate::tls::{Acceptor, Keeper, KeeperError};
 use crate::webhook::Door;
+
+/// How often tasks are looked after and systemd's status line is brought up to date.
+const LOOK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] Mistakes),
     #[error("cannot listen on {address}: {error}{}", hint(.error, .address))]
     Bind { address: SocketAddr, error: io::Error },
+    #[error("cannot open the admin socket {path}: {error}\n\nhint: its folder must be there and writable")]
+    AdminSocket { path: PathBuf, error: io::Error },
     #[error("{0}")]
-    Files(#[from] tls::FilesError),
-    #[error("{0}")]
-    Acme(#[from] tls::acme::StartError),
+    Certificates(#[from] KeeperError),
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),
     #[error("cannot listen for signals: {0}")]
@@ -38,124 +48,284 @@ fn hint(error: &io::Error, address: &SocketAddr) -> String {
             format!("\n\nhint: find who has the port: ss -ltnp 'sport = :{}'", address.port())
         }
         io::ErrorKind::PermissionDenied => {
-            "\n\nhint: ports below 1024 need CAP_NET_BIND_SERVICE, which systemd/annex.service gives"
-                .to_owned()
+            "\n\nhint: ports below 1024 come from systemd: systemctl enable --now annex.socket".to_owned()
         }
         _ => String::new(),
     }
 }
 
+/// Reads the configuration, at start and at each reload.
+pub type Load = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
+
 /// A server with its ports open, not yet serving.
 pub struct Annex {
     listeners: Vec<Listener>,
-    supervisor: Option<Supervisor>,
-    drain: Drain,
-    deadline: Duration,
+    admin: Option<admin::Socket>,
+    house: House,
     /// Address of the listener that Rossum calls, with its real port.
     pub address: SocketAddr,
+    /// Paths and names of the hooks.
+    pub hooks: Vec<(String, String)>,
+}
+
+/// Everything that a reload exchanges, and what it needs for that.
+struct House {
+    load: Load,
+    door: Arc<Door>,
+    redirect: Option<Arc<Redirect>>,
+    keeper: Keeper,
+    shared: Shared,
+    pulse: Pulse,
+    metrics: Arc<Metrics>,
+    pages: Arc<Pages>,
+    addresses: Addresses,
+}
+
+/// What only a restart can change.
+#[derive(PartialEq, Eq)]
+struct Addresses {
+    https: SocketAddr,
+    http: Option<SocketAddr>,
+    admin: Admin,
+}
+
+impl Addresses {
+    fn of(config: &Config) -> Self {
+        let server = &config.server;
+        Self { https: server.https, http: server.http, admin: server.admin.clone() }
+    }
 }
 
 impl Annex {
     /// Plain HTTP on one address.
-    pub async fn dev_http(config: Config, address: SocketAddr) -> Result<Self, StartError> {
-        let door = Arc::new(Door::new(config.hooks, config.server.door));
-        let socket = listen(address).await?;
-        let building = Building::new(config.server.limits);
+    pub async fn dev_http(load: Load, path: PathBuf, address: SocketAddr) -> Result<Self, StartError> {
+        let building = Building::new(load, path)?;
+        let socket = listen(address, &mut Sockets::default()).await?;
         let address = socket.local_addr().unwrap_or(address);
-        let listeners = vec![building.listener(socket, Service::DevHttp(door))];
-        Ok(building.finish(listeners, None, address))
+        let listener = building.listener("dev", socket, Service::DevHttp(Arc::clone(&building.door)));
+        building.finish(vec![listener], None, None, Keeper::default(), address)
     }
 
-    /// HTTPS, with plain HTTP beside it.
-    pub async fn https(config: Config) -> Result<Self, StartError> {
-        let Config { server, hooks } = config;
-        let ServerSettings { https, http, domains, tls, limits, door } = server;
-        let (served, challenges) = (Arc::new(Served::default()), Arc::new(Challenges::default()));
-        let supervisor = match tls {
-            Some(tls::Settings::Acme(settings)) => {
-                Some(Supervisor::new(settings, Arc::clone(&served), Arc::clone(&challenges))?)
-            }
-            Some(tls::Settings::Files { certificate, key }) => {
-                let provider = rustls::crypto::aws_lc_rs::default_provider();
-                let certificate = tls::load_files(&certificate, &key, &provider)?;
-                if certificate.not_after < clock::now() {
-                    warn!("the certificate expired on {}", clock::display(certificate.not_after));
-                }
-                served.serve(&certificate);
-                None
-            }
-            None => None,
-        };
-        let acceptor = Acceptor::new(served, Arc::clone(&challenges))?;
-        let door = Arc::new(Door::new(hooks, door));
-        let building = Building::new(limits);
-        let socket = listen(https).await?;
-        let address = socket.local_addr().unwrap_or(https);
-        let mut listeners = vec![building.listener(socket, Service::Https(acceptor, door))];
-        if let Some(http) = http {
-            let redirect = Redirect { domains, https_port: address.port(), challenges };
-            listeners.push(building.listener(listen(http).await?, Service::Redirect(Arc::new(redirect))));
+    /// HTTPS, with plain HTTP and the admin pages beside it.
+    pub async fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
+        let mut building = Building::new(load, path)?;
+        let mut keeper = Keeper::default();
+        let prepared = keeper.prepare(std::mem::take(&mut building.config.server.certificates))?;
+        let acceptor = Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges))?;
+        let mut sockets = Sockets::inherited();
+        let wanted = building.config.server.https;
+        let socket = listen(wanted, &mut sockets).await?;
+        let address = socket.local_addr().unwrap_or(wanted);
+        let service = Service::Https(acceptor, Arc::clone(&building.door));
+        let mut listeners = vec![building.listener("https", socket, service)];
+        let mut redirect = None;
+        if let Some(http) = building.config.server.http {
+            let domains = ArcSwap::from_pointee(building.config.server.domains.clone());
+            let challenges = Arc::clone(&keeper.challenges);
+            let plain = Arc::new(Redirect { domains, https_port: address.port(), challenges });
+            let service = Service::Redirect(Arc::clone(&plain));
+            listeners.push(building.listener("http", listen(http, &mut sockets).await?, service));
+            redirect = Some(plain);
         }
-        Ok(building.finish(listeners, supervisor, address))
+        for address in sockets.left() {
+            warn!("systemd passed a socket on {address}, which annex.toml does not name: it stays unused");
+        }
+        keeper.commit(prepared);
+        building.finish(listeners, Some(address), redirect, keeper, address)
     }
 
-    /// Serves until SIGTERM or Ctrl-C, then lets deliveries finish.
+    /// Serves until SIGTERM or Ctrl-C, then lets deliveries finish. SIGHUP reloads.
     pub async fn run(self) -> Result<(), StartError> {
-        let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
-        for listener in self.listeners {
-            self.drain.spawn(listener.run());
+        let on = |kind| signal(kind).map_err(StartError::Signals);
+        let mut terminate = on(SignalKind::terminate())?;
+        let mut interrupt = on(SignalKind::interrupt())?;
+        let mut hangup = on(SignalKind::hangup())?;
+        let Self { listeners, admin, mut house, .. } = self;
+        let drain = house.shared.drain.clone();
+        for listener in listeners {
+            drain.spawn(listener.run());
         }
-        let certificates = async {
-            match self.supervisor {
-                Some(supervisor) => supervisor.run().await,
-                None => std::future::pending().await,
-            }
+        let admin = match admin {
+            Some(socket) => Some(socket),
+            None => house.default_admin().await,
         };
-        pin!(certificates);
-        let why = select! {
-            () = &mut certificates => "the certificate supervisor ended",
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "Ctrl-C",
-        };
-        info!("{why}: stopping; deliveries under way have {}", clock::display_span(self.deadline));
-        if self.drain.finish(self.deadline).await {
+        if let Some(socket) = admin {
+            let beat = house.pulse.join();
+            drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
+        }
+        let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
+        systemd::ready(&house.pages.line());
+        let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
+        let deadline = house.shared.limits.load().drain;
+        systemd::stopping();
+        info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
+        if drain.finish(deadline).await {
             info!("stopped");
         } else {
             warn!("stopped with connections still open");
         }
+        watchdog.abort();
         Ok(())
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    bind(address).await.map_err(|error| StartError::Bind { address, error })
-}
-
-/// What all listeners share.
-struct Building {
-    limits: Limits,
-    permits: Arc<Semaphore>,
-    drain: Drain,
-}
-
-impl Building {
-    fn new(limits: Limits) -> Self {
-        let permits = limits.connections.min(Semaphore::MAX_PERMITS);
-        Self { limits, permits: Arc::new(Semaphore::new(permits)), drain: Drain::default() }
-    }
-
-    fn listener(&self, socket: TcpListener, service: Service) -> Listener {
-        Listener {
-            socket,
-            service,
-            limits: self.limits,
-            permits: Arc::clone(&self.permits),
-            drain: self.drain.clone(),
+impl House {
+    /// Until somebody says stop; gives who.
+    async fn live(&mut self, [terminate, interrupt]: [&mut Signal; 2], hangup: &mut Signal) -> &'static str {
+        let mut looks = interval(LOOK);
+        let mut said = String::new();
+        loop {
+            select! {
+                _ = terminate.recv() => return "SIGTERM",
+                _ = interrupt.recv() => return "Ctrl-C",
+                _ = hangup.recv() => {
+                    systemd::reloading();
+                    self.reload();
+                    systemd::ready(&self.pages.line());
+                }
+                _ = looks.tick() => {
+                    self.keeper.mend();
+                    let line = self.pages.line();
+                    if line != said {
+                        systemd::status(&line);
+                        said = line;
+                    }
+                }
+            }
         }
     }
 
-    fn finish(self, listeners: Vec<Listener>, supervisor: Option<Supervisor>, address: SocketAddr) -> Annex {
-        Annex { listeners, supervisor, drain: self.drain, deadline: self.limits.drain, address }
+    /// All or nothing: a configuration with one mistake changes nothing.
+    fn reload(&mut self) {
+        let taken = self.exchange();
+        self.metrics.reload(clock::now(), taken.is_ok());
+        match taken {
+            Ok(()) => info!("configuration reloaded"),
+            Err(problem) => {
+                for line in problem.lines().filter(|line| !line.is_empty()) {
+                    error!("{line}");
+                }
+                error!("the new configuration is refused; the one before stays");
+            }
+        }
+    }
+
+    fn exchange(&mut self) -> Result<(), String> {
+        let config = (self.load)().map_err(|mistakes| mistakes.to_string())?;
+        if Addresses::of(&config) != self.addresses {
+            return Err("`https`, `http` or `admin` changed: addresses need a restart".to_owned());
+        }
+        let Config { server, hooks } = config;
+        let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
+        // From here on nothing can fail.
+        self.keeper.commit(prepared);
+        self.door.replace(hooks, server.door);
+        self.shared.limits.store(Arc::new(server.limits));
+        self.shared.connections.set_limit(server.limits.connections);
+        if let Some(redirect) = &self.redirect {
+            redirect.domains.store(Arc::new(server.domains));
+        }
+        Ok(())
+    }
+
+    /// Where nothing is configured, loopback's usual port; not worth failing for.
+    async fn default_admin(&self) -> Option<admin::Socket> {
+        if self.addresses.admin != Admin::Default || self.pages.https.is_none() {
+            return None;
+        }
+        let opened = admin::Socket::tcp(Admin::DEFAULT).await;
+        opened
+            .inspect_err(|error| {
+                warn!("no admin pages on {}: {error}; name another address with `admin`", Admin::DEFAULT);
+            })
+            .ok()
+    }
+}
+
+async fn listen(address: SocketAddr, sockets: &mut Sockets) -> Result<TcpListener, StartError> {
+    let failed = |error| StartError::Bind { address, error };
+    match sockets.take(address) {
+        Some(socket) => TcpListener::from_std(socket).map_err(failed),
+        None => bind(address).await.map_err(failed),
+    }
+}
+
+/// A house whose ports are not open yet.
+struct Building {
+    config: Config,
+    load: Load,
+    path: PathBuf,
+    door: Arc<Door>,
+    hooks: Vec<(String, String)>,
+    shared: Shared,
+    pulse: Pulse,
+    metrics: Arc<Metrics>,
+}
+
+impl Building {
+    fn new(load: Load, path: PathBuf) -> Result<Self, Mistakes> {
+        let mut config = load()?;
+        let metrics = Arc::new(Metrics::new(clock::now()));
+        let hooks = std::mem::take(&mut config.hooks);
+        let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
+        let door = Arc::new(Door::new(hooks, config.server.door, Arc::clone(&metrics)));
+        let limits: Limits = config.server.limits;
+        let shared = Shared {
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            connections: Arc::new(Connections::new(limits.connections, Arc::clone(&metrics))),
+            drain: Drain::default(),
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self { config, load, path, door, hooks: names, shared, pulse: Pulse::default(), metrics })
+    }
+
+    fn listener(&self, name: &'static str, socket: TcpListener, service: Service) -> Listener {
+        Listener { socket, name, service, shared: self.shared.clone(), beat: self.pulse.join() }
+    }
+
+    fn finish(
+        self,
+        listeners: Vec<Listener>,
+        https: Option<SocketAddr>,
+        redirect: Option<Arc<Redirect>>,
+        keeper: Keeper,
+        address: SocketAddr,
+    ) -> Result<Annex, StartError> {
+        let addresses = Addresses::of(&self.config);
+        let admin = match &addresses.admin {
+            Admin::Tcp(address) if https.is_some() => {
+                let bound = std::net::TcpListener::bind(address).and_then(|socket| {
+                    socket.set_nonblocking(true)?;
+                    TcpListener::from_std(socket)
+                });
+                let failed = |error| StartError::Bind { address: *address, error };
+                Some(admin::Socket::Tcp(bound.map_err(failed)?))
+            }
+            Admin::Unix(path) if https.is_some() => {
+                let failed = |error| StartError::AdminSocket { path: path.clone(), error };
+                Some(admin::Socket::unix(path).map_err(failed)?)
+            }
+            _ => None,
+        };
+        let pages = Arc::new(Pages {
+            board: Arc::clone(&keeper.board),
+            metrics: Arc::clone(&self.metrics),
+            pulse: self.pulse.clone(),
+            started: clock::now(),
+            https,
+            config: self.path,
+        });
+        let house = House {
+            load: self.load,
+            door: self.door,
+            redirect,
+            keeper,
+            shared: self.shared,
+            pulse: self.pulse,
+            metrics: self.metrics,
+            pages,
+            addresses,
+        };
+        Ok(Annex { listeners, admin, house, address, hooks: self.hooks })
     }
 }

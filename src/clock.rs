@@ -25,6 +25,21 @@ pub fn display(time: SystemTime) -> String {
         .map_or_else(|_| "?".to_owned(), |t| t.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
+/// A moment for programs (RFC 3339), `null` where there is none; for serde's `serialize_with`.
+pub fn rfc3339<S: serde::Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = time.and_then(|time| Timestamp::try_from(time).ok());
+    match text.and_then(|time| time.round(jiff::Unit::Second).ok()) {
+        Some(time) => serializer.collect_str(&time),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Reads what [`rfc3339`] writes, and what CAs write, to the second.
+pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    let seconds = text.parse::<Timestamp>().ok()?.as_second();
+    u64::try_from(seconds).ok().map(from_unix_seconds)
+}
+
 /// A span for people: `250 ms`, `45 s`, `10 min`, `3 h`, `62 days`.
 pub fn display_span(span: Duration) -> String {
     match span.as_secs() {

@@ -55,11 +55,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Certificate files are read and checked here, as start would.
 fn certificate_problem(config: &Config) -> Option<String> {
-    let Some(tls::Settings::Files { certificate, key }) = &config.server.tls else {
-        return None;
-    };
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    tls::load_files(certificate, key, &provider).err().map(|error| error.to_string())
+    config.server.certificates.iter().find_map(|settings| match &settings.source {
+        tls::Source::Files { certificate, key } => {
+            tls::load_files(certificate, key, &provider).err().map(|error| error.to_string())
+        }
+        tls::Source::Acme(_) => None,
+    })
 }
 
 fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::app::Annex;
 use crate::config::{self, Config, Mistakes, Purpose};
 use crate::secret::Secret;
-use crate::telemetry;
+use crate::telemetry::{self, Format};
 
 use super::exit::{Failure, print};
 
@@ -30,15 +30,35 @@ pub(super) struct Arguments {
     /// What to log: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: LevelFilter,
+    /// How to log it
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LogFormat {
+    /// For people, and for the journal
+    Text,
+    /// One object a line
+    Json,
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    telemetry::start(arguments.log);
+    telemetry::start(arguments.log, arguments.log_format.into());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         match arguments.dev_http {
-            Some(address) => dev_http(arguments.config.as_deref(), address).await,
-            None => https(&super::config_path(arguments.config)).await,
+            Some(address) => dev_http(arguments.config, address).await,
+            None => https(super::config_path(arguments.config)).await,
         }
     });
     // Steps that still run have had their time: the process does not wait for them.
@@ -46,30 +66,36 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     served
 }
 
-async fn https(path: &Path) -> Result<(), Failure> {
-    let config = config::load(path, Purpose::Serve, &super::environment)?;
-    let hooks = config.hooks.iter().map(|hook| hook.path.as_str()).collect::<Vec<_>>().join(" ");
-    let annex = Annex::https(config).await?;
+async fn https(path: PathBuf) -> Result<(), Failure> {
+    let load = {
+        let path = path.clone();
+        move || config::load(&path, Purpose::Serve, &super::environment)
+    };
+    let annex = Annex::https(Box::new(load), path).await?;
+    let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
     Ok(annex.run().await?)
 }
 
 /// Where the secret of dev mode comes from.
+#[derive(Clone)]
 enum DevSecret {
     Environment,
     MadeForThisRun(Secret),
 }
 
-async fn dev_http(path: Option<&Path>, address: SocketAddr) -> Result<(), Failure> {
+async fn dev_http(path: Option<PathBuf>, address: SocketAddr) -> Result<(), Failure> {
     let secret = match super::environment(DEV_SECRET).filter(|secret| !secret.is_empty()) {
         Some(_) => DevSecret::Environment,
         None => DevSecret::MadeForThisRun(Secret::generate()?),
     };
-    let config = dev_config(path, &secret)?;
-    let hooks: Vec<(String, String)> =
-        config.hooks.iter().map(|h| (h.path.clone(), h.name.clone())).collect();
-    let annex = Annex::dev_http(config, address).await?;
-    print(banner(annex.address, path, &hooks, &secret))?;
+    let name = path.clone().unwrap_or_else(|| PathBuf::from(config::SAMPLE_NAME));
+    let load = {
+        let secret = secret.clone();
+        move || dev_config(path.as_deref(), &secret)
+    };
+    let annex = Annex::dev_http(Box::new(load), name.clone(), address).await?;
+    print(banner(annex.address, &name, &annex.hooks, &secret))?;
     Ok(annex.run().await?)
 }
 
@@ -91,16 +117,11 @@ fn dev_config(path: Option<&Path>, secret: &DevSecret) -> Result<Config, Mistake
     }
 }
 
-fn banner(
-    address: SocketAddr,
-    path: Option<&Path>,
-    hooks: &[(String, String)],
-    secret: &DevSecret,
-) -> String {
+fn banner(address: SocketAddr, source: &Path, hooks: &[(String, String)], secret: &DevSecret) -> String {
     let annex = std::env::args().next().unwrap_or_else(|| "annex".to_owned());
     let mut text = String::new();
-    let source = path.map_or_else(|| config::SAMPLE_NAME.to_owned(), |path| path.display().to_string());
-    let _ = writeln!(text, "Annex {} on http://{address}, with {source}", env!("CARGO_PKG_VERSION"));
+    let _ =
+        writeln!(text, "Annex {} on http://{address}, with {}", env!("CARGO_PKG_VERSION"), source.display());
     for (path, name) in hooks {
         let _ = writeln!(text, "  hook    http://{address}{path}  ({name})");
     }

@@ -7,6 +7,7 @@ use toml::Spanned;
 use crate::signature::LegacySha1;
 use crate::webhook::{HookLimits, HookSettings};
 
+use super::certificates;
 use super::document::{Document, Place, Section};
 use super::secrets::{self, Environment};
 use super::steps;
@@ -17,17 +18,20 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
-    let (mut paths, mut names) = (HashMap::new(), HashMap::new());
+    let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
     sections
         .into_iter()
         .filter_map(|section| {
             let document = section.document();
             let path = section.required_text("path", "\"/invoice-checks\"");
             let name = section.text("name");
-            for (key, text, seen) in [("path", &path, &mut paths), ("name", &name, &mut names)] {
-                if let Some(text) = text {
-                    note_second(document, key, text, seen);
-                }
+            // The same path may be another hook under another domain.
+            let host = section.text("domain").map_or("", |domain| domain.into_inner());
+            if let Some(path) = &path {
+                note_second(document, "path", path, paths.entry(host).or_default());
+            }
+            if let Some(name) = &name {
+                note_second(document, "name", name, &mut names);
             }
             read(section, path.as_ref(), name.as_ref(), environment)
         })
@@ -66,6 +70,7 @@ fn read(
         );
     }
     let secrets = secrets::read(&section, "secrets", environment);
+    let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
     let legacy = match section.boolean("allow_sha1") {
         Some(true) => LegacySha1::Allowed,
         _ => LegacySha1::Refused,
@@ -81,7 +86,7 @@ fn read(
     let path = path?.get_ref();
     let name =
         name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
-    Some(HookSettings { name, path: (*path).to_owned(), secrets, legacy, limits, stages })
+    Some(HookSettings { name, domain, path: (*path).to_owned(), secrets, legacy, limits, stages })
 }
 
 fn check_path(document: &Document, path: &Spanned<&str>) {

@@ -3,6 +3,7 @@
 //! Reading never stops at the first mistake: [`load`] returns all of them, each with its line and what to write
 //! instead. `annex check` is this and nothing else, so what it accepts starts.
 
+mod certificates;
 mod document;
 mod hook;
 mod mistake;
@@ -17,7 +18,7 @@ use crate::webhook::HookSettings;
 
 pub use mistake::{Mistake, Mistakes};
 pub use secrets::Environment;
-pub use server::ServerSettings;
+pub use server::{Admin, ServerSettings};
 
 /// The configuration that is built in: Rossum's samples as hooks.
 pub const SAMPLE: &str = include_str!("../../config/sample.toml");
@@ -60,8 +61,8 @@ pub fn read(
     let document = document::Document::new(path, text);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
-        let server = server::read(&root, purpose == Purpose::Serve, environment);
         let hooks = hook::read_all(&root, environment);
+        let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         root.finish();
         Config { server, hooks }
     });

@@ -11,17 +11,25 @@ pub struct Event<'a> {
 }
 
 /// Every pair that Rossum documents. `invocation.interface` is named in its tools only.
-const KNOWN: [(&str, &[&str]); 5] = [
-    ("annotation_content", &["initialize", "started", "user_update", "updated", "confirm", "export"]),
-    ("annotation_status", &["changed"]),
-    ("upload", &["created"]),
-    ("email", &["received"]),
-    ("invocation", &["scheduled", "manual", "interface"]),
+const KNOWN: [&str; 12] = [
+    "annotation_content.initialize",
+    "annotation_content.started",
+    "annotation_content.user_update",
+    "annotation_content.updated",
+    "annotation_content.confirm",
+    "annotation_content.export",
+    "annotation_status.changed",
+    "upload.created",
+    "email.received",
+    "invocation.scheduled",
+    "invocation.manual",
+    "invocation.interface",
 ];
 
 impl Event<'_> {
-    pub fn is_known(&self) -> bool {
-        KNOWN.iter().any(|(event, actions)| *event == self.event && actions.contains(&&*self.action))
+    /// The pair as Rossum documents it; `None` for one that it does not.
+    pub fn known(&self) -> Option<&'static str> {
+        KNOWN.into_iter().find(|pair| self.matches(pair))
     }
 
     /// Whether `pattern`, a whole event (`annotation_content`) or a pair (`annotation_content.export`), covers it.
@@ -37,11 +45,9 @@ impl Event<'_> {
     }
 
     /// Every event and pair that a configuration may name.
-    pub fn known_patterns() -> impl Iterator<Item = String> {
-        KNOWN.iter().flat_map(|(event, actions)| {
-            std::iter::once((*event).to_owned())
-                .chain(actions.iter().map(move |action| format!("{event}.{action}")))
-        })
+    pub fn known_patterns() -> impl Iterator<Item = &'static str> {
+        let whole = KNOWN.into_iter().filter_map(|pair| Some(pair.split_once('.')?.0));
+        KNOWN.into_iter().chain(whole)
     }
 }
 
@@ -64,7 +70,7 @@ mod tests {
         let event = Event { event: "annotation_content".into(), action: "export".into() };
         assert!(event.matches("annotation_content") && event.matches("annotation_content.export"));
         assert!(!event.matches("annotation_content.updated") && !event.matches("annotation"));
-        assert!(event.is_known());
-        assert!(!Event { event: "annotation_content".into(), action: "melted".into() }.is_known());
+        assert_eq!(event.known(), Some("annotation_content.export"));
+        assert_eq!(Event { event: "annotation_content".into(), action: "melted".into() }.known(), None);
     }
 }

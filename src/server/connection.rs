@@ -6,9 +6,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -24,21 +22,27 @@ use tokio::{pin, select};
 use crate::tls::Protocol;
 
 use super::Drain;
-use super::limits::{HTTP2_PING, HTTP2_STREAMS, Limits};
+use super::connections::Activity;
+use super::limits::{HTTP1_BUFFER, HTTP2_PING, HTTP2_STREAMS, Limits};
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// Serves a connection until its peer, a deadline or the drain ends it.
-pub(super) async fn serve<IO, F, A>(io: IO, protocol: Protocol, limits: Limits, drain: &Drain, answer: F)
-where
+pub(super) async fn serve<IO, F, A>(
+    io: IO,
+    protocol: Protocol,
+    activity: &Arc<Activity>,
+    limits: Limits,
+    drain: &Drain,
+    answer: F,
+) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> A + Send + Unpin + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    let activity = Arc::new(Activity::new());
     let service = service_fn({
-        let activity = Arc::clone(&activity);
+        let activity = Arc::clone(activity);
         move |request| -> BoxedAnswer {
             let under_way = activity.begin();
             let answer = answer(request);
@@ -54,9 +58,10 @@ where
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.idle)
+                .max_buf_size(HTTP1_BUFFER)
                 .serve_connection(TokioIo::new(io), service);
             pin!(connection);
-            drive(&mut Http1(connection), &activity, limits, drain).await;
+            drive(&mut Http1(connection), activity, limits, drain).await;
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -66,7 +71,7 @@ where
                 .keep_alive_timeout(HTTP2_PING)
                 .serve_connection(TokioIo::new(io), service);
             pin!(connection);
-            drive(&mut Http2(connection), &activity, limits, drain).await;
+            drive(&mut Http2(connection), activity, limits, drain).await;
         }
     }
 }
@@ -121,7 +126,8 @@ where
 }
 
 async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) {
-    let mut deadline = activity.deadline(limits);
+    let start = Instant::now();
+    let mut deadline = activity.deadline(limits, start);
     let mut finishing = false;
     loop {
         select! {
@@ -132,58 +138,11 @@ async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Li
             }
             () = sleep_until(deadline) => {
                 let now = Instant::now();
-                deadline = activity.deadline(limits);
+                deadline = activity.deadline(limits, start);
                 if deadline <= now {
                     return; // dropped: a deadline passed
                 }
             }
         }
-    }
-}
-
-/// What happens on a connection: enough to tell silence from work.
-struct Activity {
-    start: Instant,
-    under_way: AtomicUsize,
-    requests: AtomicUsize,
-    /// Milliseconds from the start to the end of the last answer.
-    last_answer: AtomicU64,
-}
-
-impl Activity {
-    fn new() -> Self {
-        Self {
-            start: Instant::now(),
-            under_way: AtomicUsize::new(0),
-            requests: AtomicUsize::new(0),
-            last_answer: AtomicU64::new(0),
-        }
-    }
-
-    fn begin(self: &Arc<Self>) -> UnderWay {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        UnderWay(Arc::clone(self))
-    }
-
-    /// When the connection has to go, if nothing happens until then. Requests under way have the door's deadlines.
-    fn deadline(&self, limits: Limits) -> Instant {
-        if self.requests.load(Ordering::Relaxed) == 0 {
-            self.start + limits.first_request
-        } else if self.under_way.load(Ordering::Relaxed) > 0 {
-            Instant::now() + limits.idle
-        } else {
-            self.start + Duration::from_millis(self.last_answer.load(Ordering::Relaxed)) + limits.idle
-        }
-    }
-}
-
-struct UnderWay(Arc<Activity>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let now = u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last_answer.store(now, Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }

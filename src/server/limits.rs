@@ -4,7 +4,7 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time, over all listeners; more wait in the kernel's queue.
+    /// Connections at a time, over all listeners; for more, the idlest one is closed.
     pub connections: usize,
     /// For the TLS handshake.
     pub handshake: Duration,
@@ -28,6 +28,9 @@ impl Default for Limits {
     }
 }
 
+/// hyper's read buffer grows to 400 KiB with a large body and stays so while the connection is idle; 8 KiB is the least
+/// that it takes. A head must fit into it, which is ample for Rossum's.
+pub(super) const HTTP1_BUFFER: usize = 8 << 10;
 /// HTTP/2 streams at a time on one connection.
 pub(super) const HTTP2_STREAMS: u32 = 64;
 /// A silent HTTP/2 peer is pinged this often, and has as long to answer.

@@ -1,20 +1,23 @@
-//! Listeners: permit, accept, hand over. Nothing here waits for a client.
+//! Listeners: accept, find a place, hand over. Nothing here waits for a client.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::select;
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
+use tokio::{pin, select};
 use tracing::{debug, warn};
 
+use crate::telemetry::Metrics;
 use crate::tls::{Acceptor, Handshake, Protocol};
 use crate::webhook::{Caller, Door};
 
 use super::connection;
+use super::connections::{Activity, Connections};
 use super::limits::{ACCEPT_PAUSE, Limits};
+use super::pulse::{BEAT, Beat};
 use super::{Drain, Redirect};
 
 /// What a listener's connections are for.
@@ -30,11 +33,21 @@ pub enum Service {
 
 pub struct Listener {
     pub socket: TcpListener,
+    /// Its name in metrics.
+    pub name: &'static str,
     pub service: Service,
-    pub limits: Limits,
-    /// Shared by all listeners.
-    pub permits: Arc<Semaphore>,
+    pub shared: Shared,
+    pub beat: Beat,
+}
+
+/// What all listeners share.
+#[derive(Clone)]
+pub struct Shared {
+    /// New connections take what is there when they begin.
+    pub limits: Arc<ArcSwap<Limits>>,
+    pub connections: Arc<Connections>,
     pub drain: Drain,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Opens a port. Where the host has no IPv6, `[::]` becomes `0.0.0.0`.
@@ -57,26 +70,17 @@ const EAFNOSUPPORT: i32 = 97;
 impl Listener {
     /// Accepts until the drain begins.
     pub async fn run(self) {
+        let Self { socket, name, service, shared, beat } = self;
         let mut failing = false;
+        let mut ticks = interval(BEAT);
         loop {
-            let permit = select! {
-                () = self.drain.stopping() => return,
-                permit = Arc::clone(&self.permits).acquire_owned() => permit,
-            };
-            let Ok(permit) = permit else { return };
             let accepted = select! {
-                () = self.drain.stopping() => return,
-                accepted = self.socket.accept() => accepted,
+                () = shared.drain.stopping() => return,
+                _ = ticks.tick() => { beat.beat(); continue }
+                accepted = socket.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, peer)) => {
-                    failing = false;
-                    let (service, limits, drain) = (self.service.clone(), self.limits, self.drain.clone());
-                    self.drain.spawn(async move {
-                        serve(stream, peer, service, limits, &drain).await;
-                        drop(permit);
-                    });
-                }
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         warn!(
@@ -84,25 +88,60 @@ impl Listener {
                             ACCEPT_PAUSE.as_millis()
                         );
                     }
+                    beat.beat();
                     sleep(ACCEPT_PAUSE).await;
+                    continue;
                 }
-            }
+            };
+            failing = false;
+            let ticket = shared.connections.admit(name);
+            pin!(ticket);
+            let ticket = loop {
+                select! {
+                    () = shared.drain.stopping() => return,
+                    _ = ticks.tick() => beat.beat(),
+                    ticket = &mut ticket => break ticket,
+                }
+            };
+            let (service, shared) = (service.clone(), shared.clone());
+            shared.drain.clone().spawn(async move {
+                select! {
+                    () = ticket.activity.dismissed() => {}
+                    () = serve(stream, peer, service, &ticket.activity, &shared) => {}
+                }
+            });
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, service: Service, limits: Limits, drain: &Drain) {
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: Service,
+    activity: &Arc<Activity>,
+    shared: &Shared,
+) {
     let _ = stream.set_nodelay(true); // a socket that is gone already says so at its first read
     let caller = Caller { address: peer.ip().to_canonical() };
+    let limits = **shared.limits.load();
+    let (drain, metrics) = (&shared.drain, &shared.metrics);
     match service {
         Service::Https(acceptor, door) => match timeout(limits.handshake, acceptor.accept(stream)).await {
-            Err(_) => debug!("TLS handshake with {} took too long", caller.address),
-            Ok(Err(error)) => debug!("TLS handshake with {} failed: {error}", caller.address),
+            Err(_) => {
+                metrics.handshake("-", "timeout");
+                debug!("TLS handshake with {} took too long", caller.address);
+            }
+            Ok(Err(error)) => {
+                metrics.handshake("-", "failed");
+                debug!("TLS handshake with {} failed: {error}", caller.address);
+            }
             Ok(Ok(Handshake::ChallengeAnswered)) => {
+                metrics.handshake("1.2+", "challenge");
                 debug!("answered a TLS-ALPN-01 challenge to {}", caller.address);
             }
-            Ok(Ok(Handshake::Stream(stream, protocol))) => {
-                connection::serve(*stream, protocol, limits, drain, move |request| {
+            Ok(Ok(Handshake::Stream(stream, agreed))) => {
+                metrics.handshake(agreed.version, if agreed.resumed { "resumed" } else { "full" });
+                connection::serve(*stream, agreed.protocol, activity, limits, drain, move |request| {
                     let door = Arc::clone(&door);
                     async move { door.answer(request, caller).await }
                 })
@@ -113,14 +152,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, service: Service, limits: Li
             let Ok(Some(protocol)) = timeout(limits.first_request, sniff(&stream)).await else {
                 return;
             };
-            connection::serve(stream, protocol, limits, drain, move |request| {
+            connection::serve(stream, protocol, activity, limits, drain, move |request| {
                 let door = Arc::clone(&door);
                 async move { door.answer(request, caller).await }
             })
             .await;
         }
         Service::Redirect(redirect) => {
-            connection::serve(stream, Protocol::Http1, limits, drain, move |request| {
+            connection::serve(stream, Protocol::Http1, activity, limits, drain, move |request| {
                 let response = redirect.answer(&request);
                 std::future::ready(response)
             })

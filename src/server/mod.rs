@@ -1,12 +1,18 @@
-//! Sockets, permits, deadlines, HTTP versions, the drain. Knows neither Rossum nor certificates.
+//! Sockets, deadlines, HTTP versions, the drain, the admin pages. Knows neither Rossum nor how certificates are obtained.
 
+pub mod admin;
 mod connection;
+mod connections;
 mod drain;
 mod limits;
 mod listener;
+mod pulse;
 mod redirect;
+pub mod systemd;
 
+pub use connections::Connections;
 pub use drain::Drain;
 pub use limits::Limits;
-pub use listener::{Listener, Service, bind};
+pub use listener::{Listener, Service, Shared, bind};
+pub use pulse::{Beat, Pulse};
 pub use redirect::Redirect;

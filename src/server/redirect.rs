@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
@@ -14,7 +15,7 @@ const CHALLENGE_PATH: &str = "/.well-known/acme-challenge/";
 
 pub struct Redirect {
     /// Names that are ours; a request for another goes to the first of them.
-    pub domains: Vec<String>,
+    pub domains: ArcSwap<Vec<String>>,
     pub https_port: u16,
     pub challenges: Arc<Challenges>,
 }
@@ -41,10 +42,9 @@ impl Redirect {
             .rsplit_once(':')
             .filter(|(_, port)| port.parse::<u16>().is_ok())
             .map_or(asked, |(host, _)| host);
-        let host = match (
-            self.domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked)),
-            self.domains.first(),
-        ) {
+        let domains = self.domains.load();
+        let ours = domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked));
+        let host = match (ours, domains.first()) {
             (Some(ours), _) | (None, Some(ours)) => ours,
             (None, None) if is_host(asked) => asked,
             (None, None) => return None,
@@ -72,7 +72,7 @@ mod tests {
 
     fn location(domains: &[&str], port: u16, host: &str, path: &str) -> Option<String> {
         let redirect = Redirect {
-            domains: domains.iter().map(|d| (*d).to_owned()).collect(),
+            domains: ArcSwap::from_pointee(domains.iter().map(|d| (*d).to_owned()).collect()),
             https_port: port,
             challenges: Arc::default(),
         };

@@ -21,9 +21,18 @@ pub enum Protocol {
     Http2,
 }
 
+/// What a handshake agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agreed {
+    pub protocol: Protocol,
+    /// `1.3` or `1.2`.
+    pub version: &'static str,
+    pub resumed: bool,
+}
+
 /// How a handshake ended.
 pub enum Handshake {
-    Stream(Box<TlsStream<TcpStream>>, Protocol),
+    Stream(Box<TlsStream<TcpStream>>, Agreed),
     /// It was the CA, and it has its answer.
     ChallengeAnswered,
 }
@@ -60,10 +69,18 @@ impl Acceptor {
             return Ok(Handshake::ChallengeAnswered);
         }
         let stream = start.into_stream(Arc::clone(&self.config)).await?;
-        let protocol = match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Protocol::Http2,
-            _ => Protocol::Http1,
+        let connection = stream.get_ref().1;
+        let agreed = Agreed {
+            protocol: match connection.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                _ => Protocol::Http1,
+            },
+            version: match connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
+                _ => "1.2",
+            },
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
         };
-        Ok(Handshake::Stream(Box::new(stream), protocol))
+        Ok(Handshake::Stream(Box::new(stream), agreed))
     }
 }

@@ -2,13 +2,15 @@
 //! the key fits, names and dates are known.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::clock;
 
@@ -33,8 +35,12 @@ pub struct Certificate {
     pub(super) certified: Arc<CertifiedKey>,
     /// DNS names, in lower case.
     pub names: Vec<String>,
+    /// The issuer's common name, or all of its name.
+    pub issuer: String,
     pub not_before: SystemTime,
     pub not_after: SystemTime,
+    /// Its name in renewal information (RFC 9773 section 4.1); `None` where it lacks an authority key identifier.
+    pub(super) renewal_id: Option<String>,
 }
 
 impl Certificate {
@@ -64,22 +70,110 @@ impl Certificate {
                 return Err(CertificateError::BrokenChain(at + 1));
             }
         }
-        let names = leaf.subject_alternative_name().ok().flatten().map_or_else(Vec::new, |extension| {
-            let dns = |name: &GeneralName<'_>| match name {
-                GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
-                _ => None,
-            };
-            extension.value.general_names.iter().filter_map(dns).collect()
-        });
         let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
             .map(|time| clock::from_unix_seconds(u64::try_from(time.timestamp()).unwrap_or(0)));
+        let (names, issuer, renewal_id) = (dns_names(leaf), issuer(leaf), renewal_id(leaf));
         drop(parsed);
         let certified = CertifiedKey::from_der(chain, key, provider).map_err(CertificateError::Key)?;
-        Ok(Self { certified: Arc::new(certified), names, not_before, not_after })
+        Ok(Self { certified: Arc::new(certified), names, issuer, not_before, not_after, renewal_id })
     }
 
     /// Whether every one of these names is in it.
     pub fn covers(&self, domains: &[String]) -> bool {
         domains.iter().all(|domain| self.names.contains(domain))
+    }
+
+    /// From its first to its last moment.
+    pub fn life(&self) -> Duration {
+        self.not_after.duration_since(self.not_before).unwrap_or_default()
+    }
+
+    /// What is left of its life; nothing once it expired.
+    pub fn left(&self, now: SystemTime) -> Duration {
+        self.not_after.duration_since(now).unwrap_or_default()
+    }
+
+    /// Whether the leaf comes without the certificate that signed it, which most clients then lack.
+    pub fn lacks_intermediate(&self) -> bool {
+        let [leaf] = &self.certified.cert[..] else {
+            return false;
+        };
+        X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.issuer() != leaf.subject())
+    }
+}
+
+fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+    let dns = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    let extension = leaf.subject_alternative_name().ok().flatten();
+    extension.map_or_else(Vec::new, |names| names.value.general_names.iter().filter_map(dns).collect())
+}
+
+fn issuer(leaf: &X509Certificate<'_>) -> String {
+    let common = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+    common.map_or_else(|| leaf.issuer().to_string(), str::to_owned)
+}
+
+/// Base64url of the authority's key identifier, a point, base64url of the serial as it stands in the DER.
+fn renewal_id(leaf: &X509Certificate<'_>) -> Option<String> {
+    let key = leaf.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(identifier) => identifier.key_identifier.as_ref(),
+        _ => None,
+    })?;
+    let [key, serial] = [key.0, leaf.raw_serial()].map(|bytes| BASE64_URL_SAFE_NO_PAD.encode(bytes));
+    Some(format!("{key}.{serial}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SerialNumber};
+
+    use super::*;
+
+    fn provider() -> CryptoProvider {
+        rustls::crypto::aws_lc_rs::default_provider()
+    }
+
+    /// A leaf under a root of its own, with this serial.
+    fn issued(serial: &[u8]) -> (String, String, String) {
+        let root_key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "A root");
+        let root = params.self_signed(&root_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["Hooks.example.test".to_owned()]).unwrap();
+        params.serial_number = Some(SerialNumber::from(serial.to_vec()));
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&key, &root, &root_key).unwrap();
+        (leaf.pem(), root.pem(), key.serialize_pem())
+    }
+
+    #[test]
+    fn knows_names_issuer_and_whether_the_chain_is_whole() {
+        let (leaf, root, key) = issued(&[7]);
+        let whole = Certificate::from_pem(format!("{leaf}{root}").as_bytes(), key.as_bytes(), &provider());
+        let whole = whole.unwrap();
+        assert_eq!((&*whole.issuer, &*whole.names), ("A root", &["hooks.example.test".to_owned()][..]));
+        assert!(!whole.lacks_intermediate());
+        let alone = Certificate::from_pem(leaf.as_bytes(), key.as_bytes(), &provider()).unwrap();
+        assert!(alone.lacks_intermediate());
+        let (other, ..) = issued(&[8]);
+        let broken = Certificate::from_pem(format!("{leaf}{other}").as_bytes(), key.as_bytes(), &provider());
+        assert!(matches!(broken, Err(CertificateError::BrokenChain(1))));
+        let (_, _, other_key) = issued(&[9]);
+        let misfit = Certificate::from_pem(leaf.as_bytes(), other_key.as_bytes(), &provider());
+        assert!(matches!(misfit, Err(CertificateError::Key(_))));
+    }
+
+    #[test]
+    fn the_renewal_id_keeps_the_serials_leading_zero() {
+        // The serial of RFC 9773's example: 00 87 65 43 21, where the zero keeps it positive.
+        let (leaf, _, key) = issued(&[0x00, 0x87, 0x65, 0x43, 0x21]);
+        let certificate = Certificate::from_pem(leaf.as_bytes(), key.as_bytes(), &provider()).unwrap();
+        let id = certificate.renewal_id.unwrap();
+        assert_eq!(id.split_once('.').unwrap().1, "AIdlQyE");
     }
 }

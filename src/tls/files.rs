@@ -1,10 +1,19 @@
-//! Certificate files of the user's own.
+//! Certificate files of the user's own: read at start, and again whenever they change.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::CryptoProvider;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
-use super::{Certificate, CertificateError};
+use crate::clock;
+
+use super::{Board, Certificate, CertificateError, Served, Status};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -25,4 +34,97 @@ pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result
         key: key.to_path_buf(),
         error,
     })
+}
+
+/// The task that serves a pair of files, and serves them again when they change.
+pub(super) struct Watch {
+    name: String,
+    certificate: PathBuf,
+    key: PathBuf,
+    served: Arc<Served>,
+    board: Arc<Board>,
+    provider: CryptoProvider,
+    current: Arc<Certificate>,
+    /// Times of both files when they were read last.
+    seen: [Option<SystemTime>; 2],
+}
+
+impl Watch {
+    /// Reads the files, which must be good to begin with.
+    pub(super) fn new(
+        name: String,
+        [certificate, key]: [PathBuf; 2],
+        served: Arc<Served>,
+        board: Arc<Board>,
+    ) -> Result<Self, FilesError> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let current = Arc::new(load(&certificate, &key, &provider)?);
+        let mut watch = Self { name, certificate, key, served, board, provider, current, seen: [None; 2] };
+        watch.seen = watch.times();
+        Ok(watch)
+    }
+
+    /// Puts itself on the board and serves, before it runs.
+    pub(super) fn announce(&self) {
+        let status = Status {
+            name: self.name.clone(),
+            source: self.certificate.display().to_string(),
+            ..Status::default()
+        };
+        self.board.put(status, None);
+        self.serve();
+    }
+
+    fn serve(&self) {
+        let (path, certificate) = (self.certificate.display(), &self.current);
+        if certificate.left(clock::now()).is_zero() {
+            warn!("{path} expired on {}", clock::display(certificate.not_after));
+        }
+        if certificate.lacks_intermediate() {
+            warn!(
+                "{path} has no intermediate certificate: most clients will refuse it; put the chain into it, leaf first"
+            );
+        }
+        self.board.update(&self.name, |status| {
+            status.show(certificate);
+            status.last_error = None;
+        });
+        self.served.serve(&self.name, Arc::clone(certificate));
+    }
+
+    fn times(&self) -> [Option<SystemTime>; 2] {
+        [&self.certificate, &self.key].map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
+    }
+
+    /// Never ends. Files that cannot be used are said once for each change; the certificate before them stays.
+    pub(super) async fn run(mut self: Box<Self>) {
+        loop {
+            sleep(LOOK).await;
+            if self.times() == self.seen {
+                continue;
+            }
+            // The two are rarely written at once: wait until they stand still.
+            let mut before = self.times();
+            loop {
+                sleep(Duration::from_millis(300)).await;
+                let now = self.times();
+                if now == before {
+                    break;
+                }
+                before = now;
+            }
+            self.seen = self.times(); // before reading: what changes meanwhile is read again
+            match load(&self.certificate, &self.key, &self.provider) {
+                Ok(certificate) => {
+                    info!("{} changed: serving it", self.certificate.display());
+                    self.current = Arc::new(certificate);
+                    self.serve();
+                }
+                Err(error) => {
+                    warn!("the new certificate cannot be used: {error}; still serving the one before");
+                    self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
+                }
+            }
+        }
+    }
 }

@@ -1,45 +1,83 @@
 //! Certificates, from the first order to the last day, and the TLS handshake. Knows neither HTTP handlers nor Rossum.
 //!
-//! The certificate comes from [`acme`] or from files of the user's own; either puts it into [`Served`], from which
-//! every handshake takes it, so that a new one needs no new connection and no restart.
+//! Each certificate comes from [`acme`] or from [`files`] of the user's own; either puts it into [`Served`], from which
+//! every handshake takes the one for the name that was asked for, so that a new one needs no new connection and no
+//! restart. What is known of each stands on the [`Board`].
 
 mod acceptor;
 pub mod acme;
+mod board;
 mod certificate;
 mod files;
-mod resolver;
+mod keeper;
+mod served;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use acceptor::{Acceptor, Handshake, Protocol};
-pub use acme::{Challenges, Supervisor};
+use crate::secret::Secret;
+
+pub use acceptor::{Acceptor, Agreed, Handshake, Protocol};
+pub use acme::Challenges;
+pub use board::{Asked, Board, Status, Word};
 pub use certificate::{Certificate, CertificateError};
 pub use files::{FilesError, load as load_files};
-pub use resolver::Served;
+pub use keeper::{Keeper, KeeperError, Prepared};
+pub use served::Served;
 
-/// Where the certificate comes from.
-#[derive(Debug, Clone)]
-pub enum Settings {
-    Acme(AcmeSettings),
+/// One certificate to be served, under a name that does not change when its domains do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub name: String,
+    pub source: Source,
+}
+
+/// Where a certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Acme(Box<AcmeSettings>),
     Files { certificate: PathBuf, key: PathBuf },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeSettings {
-    /// One certificate covers all of them.
+    /// The certificate covers all of them.
     pub domains: Vec<String>,
     /// `mailto:…`
     pub contact: Option<String>,
-    /// URL of the CA's directory.
-    pub directory: String,
-    /// PEM file with the root that signs the CA's own HTTPS, for a private CA.
-    pub root: Option<PathBuf>,
-    pub challenge: Challenge,
-    /// Folder for account, certificate and pace.
+    pub ca: Ca,
+    /// Asked first after failures: a validation that fails there costs nothing.
+    pub staging: Option<Ca>,
+    /// Asked in turn with the first one when that one has failed for `second_after`.
+    pub second: Option<Ca>,
+    pub second_after: Duration,
+    pub challenges: ChallengeChoice,
+    /// The CA's certificate profile (draft-ietf-acme-profiles): `tlsserver`, `shortlived`.
+    pub profile: Option<String>,
+    /// Folder for accounts, certificates and pace.
     pub state: PathBuf,
     /// Waits after the first, second, … failed order; the last one repeats. Never empty.
     pub retry: Vec<Duration>,
+    /// For a whole order: a CA may accept a connection and never answer.
+    pub order_deadline: Duration,
+}
+
+/// A certificate authority (RFC 8555).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ca {
+    /// URL of its directory.
+    pub directory: String,
+    /// PEM file with the root that signs its own HTTPS, for a private CA.
+    pub root: Option<PathBuf>,
+    pub external_account: Option<ExternalAccount>,
+}
+
+/// An account that the CA knows from elsewhere (RFC 8555 section 7.3.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalAccount {
+    pub key_id: String,
+    /// The MAC key, as the CA gives it: base64url.
+    pub mac_key: Secret,
 }
 
 /// How the CA is shown that a name is ours (RFC 8555 section 8, RFC 8737).
@@ -47,4 +85,22 @@ pub struct AcmeSettings {
 pub enum Challenge {
     TlsAlpn01,
     Http01,
+}
+
+impl Challenge {
+    /// The CA's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TlsAlpn01 => "tls-alpn-01",
+            Self::Http01 => "http-01",
+        }
+    }
+}
+
+/// Which challenges may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChallengeChoice {
+    Only(Challenge),
+    /// TLS-ALPN-01 first, the other one on the next try; then the one that worked.
+    Either,
 }

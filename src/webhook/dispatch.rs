@@ -36,6 +36,8 @@ pub(super) struct Outcome {
 #[derive(Default)]
 pub(super) struct Facts {
     pub(super) event: String,
+    /// The event as Rossum documents it.
+    pub(super) known_event: Option<&'static str>,
     pub(super) annotation: String,
     pub(super) request_id: Option<String>,
     pub(super) messages: usize,
@@ -62,6 +64,7 @@ impl Dispatch {
             return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
         };
         let (hook, started) = (Arc::clone(hook), Instant::now());
+        let _under_way = hook.metrics.begin(body.bytes().len());
         if body.bytes().len() < LARGE_BODY {
             return Caught(Box::pin(deliver(hook, body, started))).await;
         }
@@ -104,6 +107,7 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     let payload = &delivery.payload;
     let mut facts = Facts {
         event: payload.event.to_string(),
+        known_event: payload.event.known(),
         annotation: payload.annotation_id.to_string(),
         request_id: payload.request_id.as_deref().map(str::to_owned),
         ..Facts::default()
@@ -111,15 +115,18 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     let deadline = started + hook.limits.timeout;
     let mut answer = Answer::default();
     let mut asked = false;
-    for stage in hook.stages.iter().filter(|stage| stage.wants(&payload.event)) {
+    for (stage, metrics) in hook.stages.iter().filter(|(stage, _)| stage.wants(&payload.event)) {
         asked = true;
         let before = answer.checkpoint();
         let context = Context { delivery: &delivery, answer: &mut answer, deadline: deadline.into_std() };
+        let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
+        metrics.ran(began.elapsed());
         let request_id = facts.request_id.as_deref().unwrap_or("-");
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
+                metrics.failed();
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
@@ -128,13 +135,15 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
                 }
             }
             Err(_) => {
+                metrics.failed();
                 error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
                 return Outcome { result: Err(Refusal::OutOfTime), facts };
             }
         }
     }
     if !asked {
-        facts.note = Some(if payload.event.is_known() { "no step for this event" } else { "unknown event" });
+        facts.note =
+            Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
@@ -178,14 +187,16 @@ mod tests {
 
     fn hook(steps: Vec<Does>, on_error: OnError, in_flight: usize) -> Arc<Hook> {
         let stage = |step| Stage { name: "test".into(), step: Box::new(step), events: None, on_error };
-        Arc::new(Hook::from(HookSettings {
+        let settings = HookSettings {
             name: "test".into(),
             path: "/test".into(),
+            domain: None,
             secrets: vec![Secret::new(*b"k")],
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             stages: steps.into_iter().map(stage).collect(),
-        }))
+        };
+        Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))
     }
 
     fn verified(size: usize) -> VerifiedBody {

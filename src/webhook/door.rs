@@ -5,15 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::{info, warn};
 
 use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
+use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
 use super::dispatch::{Dispatch, Facts, Outcome};
@@ -28,36 +30,77 @@ pub struct Caller {
     pub address: IpAddr,
 }
 
-/// All hooks, by path.
+/// Everything behind the public address. What is configured can be exchanged at any time: a request keeps what it
+/// began with.
 pub struct Door {
-    hooks: HashMap<String, Arc<Hook>>,
+    routes: ArcSwap<Routes>,
     dispatch: Dispatch,
+    metrics: Arc<Metrics>,
+}
+
+/// All hooks, by path; those of one path differ by their domain.
+struct Routes {
+    hooks: HashMap<String, Vec<Arc<Hook>>>,
     memory: BodyMemory,
     limits: DoorLimits,
 }
 
+impl Routes {
+    fn new(settings: Vec<HookSettings>, limits: DoorLimits, metrics: &Metrics) -> Self {
+        let mut hooks = HashMap::<_, Vec<_>>::new();
+        for hook in settings {
+            hooks.entry(hook.path.clone()).or_default().push(Arc::new(Hook::new(hook, metrics)));
+        }
+        // A hook with a domain comes before one that takes any.
+        for list in hooks.values_mut() {
+            list.sort_by_key(|hook| hook.domain.is_none());
+        }
+        Self { hooks, memory: BodyMemory::new(limits.body_memory), limits }
+    }
+
+    fn find(&self, head: &Parts) -> Option<&Arc<Hook>> {
+        let list = self.hooks.get(head.uri.path())?;
+        let host = head.uri.authority().map_or_else(
+            || head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+            |authority| authority.as_str(),
+        );
+        list.iter().find(|hook| hook.is_at(host))
+    }
+}
+
 impl Door {
-    pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits) -> Self {
-        let memory = BodyMemory::new(limits.body_memory);
-        let hooks = hooks.into_iter().map(|hook| (hook.path.clone(), Arc::new(Hook::from(hook)))).collect();
-        Self { hooks, dispatch: Dispatch::new(), memory, limits }
+    pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits, metrics: Arc<Metrics>) -> Self {
+        let routes = Routes::new(hooks, limits, &metrics);
+        Self { routes: ArcSwap::from_pointee(routes), dispatch: Dispatch::new(), metrics }
+    }
+
+    /// From the next request on, these hooks.
+    pub fn replace(&self, hooks: Vec<HookSettings>, limits: DoorLimits) {
+        self.routes.store(Arc::new(Routes::new(hooks, limits, &self.metrics)));
     }
 
     /// Answers any request. Every way ends in one log line.
     pub async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
         let arrival = Arrival { at: Instant::now(), from: caller.address };
+        let routes = self.routes.load_full();
         let (head, mut body) = request.into_parts();
-        let response = self.pass(&head, &mut body, arrival).await;
+        let response = self.pass(&routes, &head, &mut body, arrival).await;
         if !response.status().is_success() {
             body::discard(body);
         }
         response
     }
 
-    async fn pass(&self, head: &Parts, body: &mut Incoming, arrival: Arrival) -> Response<Full<Bytes>> {
+    async fn pass(
+        &self,
+        routes: &Routes,
+        head: &Parts,
+        body: &mut Incoming,
+        arrival: Arrival,
+    ) -> Response<Full<Bytes>> {
         let path = head.uri.path();
-        let refusal = match (self.hooks.get(path), &head.method) {
-            (Some(hook), &Method::POST) => return self.deliver(hook, head, body, arrival).await,
+        let refusal = match (routes.find(head), &head.method) {
+            (Some(hook), &Method::POST) => return self.deliver(routes, hook, head, body, arrival).await,
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
                 arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
                 return front_page::response();
@@ -67,21 +110,24 @@ impl Door {
             (Some(_), _) => Refusal::Method { allow: "POST" },
             (None, _) => Refusal::NoHook,
         };
+        self.metrics.delivery("-", "-", refusal.label());
         arrival.log(Target::of(head), Verdict::Refused(&refusal), Facts::default(), refusal.status());
         refusal.response(None)
     }
 
     async fn deliver(
         &self,
+        routes: &Routes,
         hook: &Arc<Hook>,
         head: &Parts,
         body: &mut Incoming,
         arrival: Arrival,
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
-        let (body, _share) = match self.verify(hook, head, body).await {
+        let (body, _share) = match routes.verify(hook, head, body).await {
             Ok(verified) => verified,
             Err(refusal) => {
+                self.metrics.delivery(&hook.name, "-", refusal.label());
                 arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
                 return refusal.response(None);
             }
@@ -92,11 +138,16 @@ impl Door {
             Ok(answer) => (ok(answer), None),
             Err(refusal) => (refusal.response(facts.request_id.as_deref()), Some(refusal)),
         };
+        let event = facts.known_event.unwrap_or("other");
+        self.metrics.delivery(&hook.name, event, problem.as_ref().map_or("verified", Refusal::label));
+        hook.metrics.answered(arrival.at.elapsed());
         let verdict = Verdict::Verified { algorithm, secret, problem: problem.as_ref() };
         arrival.log(target, verdict, facts, response.status());
         response
     }
+}
 
+impl Routes {
     /// Headers first: a call without a well-formed signature costs no body.
     async fn verify(
         &self,
@@ -131,10 +182,27 @@ struct Arrival {
 impl Arrival {
     fn log(self, target: Target<'_>, verdict: Verdict<'_>, facts: Facts, status: StatusCode) {
         let line = LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.from };
+        // The fields are for logs in JSON; the line says the same to people.
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    target: DELIVERY,
+                    hook = line.hook(),
+                    event = line.facts.event,
+                    annotation = line.facts.annotation,
+                    request_id = line.facts.request_id.as_deref().unwrap_or_default(),
+                    messages = line.facts.messages as u64,
+                    operations = line.facts.operations as u64,
+                    status = u64::from(status.as_u16()),
+                    milliseconds = line.took.as_secs_f64() * 1e3,
+                    "{line}"
+                )
+            };
+        }
         if status.is_server_error() || status == StatusCode::BAD_REQUEST {
-            warn!("{line}");
+            line!(warn);
         } else {
-            info!("{line}");
+            line!(info);
         }
     }
 }

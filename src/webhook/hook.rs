@@ -7,11 +7,15 @@ use tokio::sync::Semaphore;
 use crate::secret::Secret;
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
 /// A hook as configured.
 pub struct HookSettings {
     pub name: String,
     pub path: String,
+    /// The only host that it is reached under, in lower case; any if `None`.
+    pub domain: Option<String>,
     pub secrets: Vec<Secret>,
     pub legacy: LegacySha1,
     pub limits: HookLimits,
@@ -36,20 +40,35 @@ impl Default for HookLimits {
 
 pub(super) struct Hook {
     pub(super) name: String,
+    pub(super) domain: Option<String>,
     pub(super) keys: Keys,
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
-    pub(super) stages: Vec<Stage>,
+    pub(super) stages: Vec<(Stage, StepMetrics)>,
+    pub(super) metrics: HookMetrics,
 }
 
-impl From<HookSettings> for Hook {
-    fn from(settings: HookSettings) -> Self {
+impl Hook {
+    pub(super) fn new(settings: HookSettings, metrics: &Metrics) -> Self {
+        let HookSettings { name, path: _, domain, secrets, legacy, limits, stages } = settings;
+        let counted = |stage: Stage| {
+            let metrics = metrics.step(&name, &stage.name);
+            (stage, metrics)
+        };
         Self {
-            keys: Keys::new(&settings.secrets, settings.legacy),
-            name: settings.name,
-            limits: settings.limits,
-            permits: Semaphore::new(settings.limits.in_flight),
-            stages: settings.stages,
+            keys: Keys::new(&secrets, legacy),
+            domain,
+            limits,
+            permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
+            stages: stages.into_iter().map(counted).collect(),
+            metrics: metrics.hook(&name),
+            name,
         }
+    }
+
+    /// Whether it is to be found under this host (which may carry a port).
+    pub(super) fn is_at(&self, host: &str) -> bool {
+        let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        self.domain.as_ref().is_none_or(|domain| domain.eq_ignore_ascii_case(host))
     }
 }

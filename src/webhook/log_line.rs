@@ -53,6 +53,16 @@ pub(super) enum Verdict<'l> {
     NotNeeded,
 }
 
+impl LogLine<'_> {
+    /// The hook's name; nothing where there is none.
+    pub(super) fn hook(&self) -> &str {
+        match self.target {
+            Target::Hook(name) => name,
+            Target::Other { .. } => "",
+        }
+    }
+}
+
 impl fmt::Display for LogLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {

@@ -54,6 +54,22 @@ impl Refusal {
         }
     }
 
+    /// The word for it in metrics.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::NoHook => "no_hook",
+            Self::Method { .. } => "method",
+            Self::Forged(_) => "forged",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Truncated => "truncated",
+            Self::Overloaded(_) => "overloaded",
+            Self::Payload(_) => "unreadable",
+            Self::OutOfTime => "out_of_time",
+            Self::Panicked => "panicked",
+        }
+    }
+
     /// What the person at the screen reads.
     fn for_people(&self, request_id: Option<&str>) -> String {
         let text = match self {

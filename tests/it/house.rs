@@ -8,7 +8,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("cli", &["app", "config", "rossum", "secret", "signature", "telemetry", "tls", "webhook"]),
     ("app", &["clock", "config", "server", "telemetry", "tls", "webhook"]),
     ("config", &["rossum", "secret", "server", "signature", "steps", "tls", "webhook"]),
-    ("server", &["tls", "webhook"]),
+    ("server", &["clock", "tls", "webhook"]),
     ("tls", &["clock", "secret"]),
     ("webhook", &["clock", "rossum", "secret", "signature", "steps"]),
     ("steps", &["clock", "rossum", "secret", "signature"]),
@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 15] = [
+const FOREIGN: [(&str, &[&str]); 22] = [
     ("toml", &["config"]),
     ("csv", &["config"]),
     ("strsim", &["config"]),
@@ -32,9 +32,16 @@ const FOREIGN: [(&str, &[&str]); 15] = [
     ("rcgen", &["tls"]),
     ("x509_parser", &["tls"]),
     ("tokio_rustls", &["tls", "cli"]), // cli: `annex send` is a client
-    ("hyper", &["server", "webhook", "cli"]),
-    ("hyper_util", &["server", "cli"]),
-    ("getrandom", &["secret"]),
+    ("hyper", &["server", "webhook", "cli", "tls"]), // tls: requests to the CA
+    ("hyper_util", &["server", "cli", "tls"]),
+    ("hyper_rustls", &["tls"]),
+    ("aws_lc_rs", &["tls"]),
+    ("base64", &["tls"]),
+    ("httpdate", &["tls"]),
+    ("listenfd", &["server"]),
+    ("sd_notify", &["server"]),
+    ("prometheus_client", &["telemetry"]),
+    ("getrandom", &["secret", "tls"]),
     ("jiff", &["clock", "rossum", "telemetry"]),
 ];
 

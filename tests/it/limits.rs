@@ -97,8 +97,9 @@ fn more_connections_than_allowed_wait_and_are_then_served() {
 #[test]
 fn sigterm_lets_deliveries_finish_and_ends_with_0() {
     // Time enough for a slow machine: nothing here waits for a deadline.
-    let patient =
-        QUICK.replace("body_grace = \"1s\"", "body_grace = \"60s\"").replace("drain = \"3s\"", "drain = \"60s\"");
+    let patient = QUICK
+        .replace("body_grace = \"1s\"", "body_grace = \"60s\"")
+        .replace("drain = \"3s\"", "drain = \"60s\"");
     for signal in ["TERM", "INT"] {
         let mut annex = Annex::dev_with(&patient);
         let mut idle = annex.client();

@@ -41,10 +41,9 @@ fn read(section: Section<'_>, number: usize) -> Option<Stage> {
 
 /// An event as a step names it. One that Rossum does not document is a mistake: it would silently never fire.
 fn known_event(section: &Section<'_>, event: &Spanned<&str>) -> String {
-    let patterns: Vec<String> = Event::known_patterns().collect();
     let text = *event.get_ref();
-    if !patterns.iter().any(|pattern| pattern == text) {
-        let hint = nearest(text, patterns.iter().map(String::as_str)).map_or_else(
+    if !Event::known_patterns().any(|pattern| pattern == text) {
+        let hint = nearest(text, Event::known_patterns()).map_or_else(
             || "write an event (`annotation_content`) or a pair (`annotation_content.updated`)".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );

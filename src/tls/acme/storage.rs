@@ -1,22 +1,35 @@
-//! What must survive a restart: the account's key, the certificate, the pace. Files of mode 0600 in folders of 0700.
+//! What must survive a restart: the accounts' keys, and for each certificate itself, its pace and its CA's advice. Files
+//! of mode 0600 in folders of 0700.
+//!
+//! ```text
+//! acme/lease                      held while an order runs, by whichever process shares the folder
+//! acme/account-HOST-….key         one for each CA
+//! acme/NAME/certificate.pem       checksum, directory, key, leaf, rest of the chain
+//! acme/NAME/pace.json, advice.json
+//! ```
 //!
 //! A file is written beside, synced, renamed, and its folder synced: after a power cut there is the old one or the
 //! new one, never a part. The certificate carries a checksum, so that a damaged file is seen and not served.
 //! "Cannot be read" and "is not there" are different answers: only the second lets the supervisor order anew.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::clock;
 
 use super::pace::Pace;
+use super::renewal::Advice;
 
 const CERTIFICATE: &str = "certificate.pem";
 const PACE: &str = "pace.json";
+const ADVICE: &str = "advice.json";
+const LEASE: &str = "lease";
 const CHECKSUM: &str = "# sha256 ";
 const DIRECTORY: &str = "# directory ";
 
@@ -44,93 +57,141 @@ pub(super) enum Found<T> {
 }
 
 pub(super) struct Storage {
-    folder: PathBuf,
+    /// Shared by all certificates.
+    common: PathBuf,
+    /// Of this one.
+    own: PathBuf,
+}
+
+/// Held while an order runs: the kernel gives it back when its holder ends, however that happens.
+pub(super) struct Lease {
+    _file: File,
+}
+
+/// Tells one stored certificate from the next without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: SystemTime,
+    length: u64,
 }
 
 impl Storage {
-    pub(super) fn open(state: &Path) -> Result<Self, StorageError> {
-        let folder = state.join("acme");
-        let failed = |what, path: &Path| {
-            let path = path.to_path_buf();
-            move |error| StorageError { what, path, error }
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed("make", &folder))?;
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-            .map_err(failed("protect", &folder))?;
-        Ok(Self { folder })
+    pub(super) fn open(state: &Path, name: &str) -> Result<Self, StorageError> {
+        let common = state.join("acme");
+        let own = common.join(name);
+        for folder in [&common, &own] {
+            let failed = |what| {
+                let path = folder.clone();
+                move |error| StorageError { what, path, error }
+            };
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("make"))?;
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed("protect"))?;
+        }
+        Ok(Self { common, own })
+    }
+
+    /// The lease, if nobody has it.
+    pub(super) fn lease(&self) -> Result<Option<Lease>, StorageError> {
+        let path = self.common.join(LEASE);
+        let failed = |error| StorageError { what: "lock", path: path.clone(), error };
+        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = open.map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lease { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Which certificate is stored; `None` where there is none, or none that can be seen.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let metadata = fs::metadata(self.own.join(CERTIFICATE)).ok().filter(fs::Metadata::is_file)?;
+        Some(Stamp { modified: metadata.modified().ok()?, length: metadata.len() })
     }
 
     pub(super) fn load_certificate(&self) -> Result<Found<Stored>, StorageError> {
-        let Some(text) = self.read(CERTIFICATE)? else {
+        let Some(text) = read(&self.own.join(CERTIFICATE))? else {
             return Ok(Found::Nothing);
         };
         Ok(parse_certificate(&text).map_or(Found::Damaged, Found::Good))
     }
 
-    pub(super) fn save_certificate(&self, directory: &str, pem: &str) -> Result<(), StorageError> {
-        let body = format!("{DIRECTORY}{directory}\n{pem}");
-        let sum = hex::encode(Sha256::digest(body.as_bytes()));
-        self.write(CERTIFICATE, format!("{CHECKSUM}{sum}\n{body}").as_bytes())
+    pub(super) fn save_certificate(&self, directory: &str, pem: &[u8]) -> Result<(), StorageError> {
+        let first = format!("{DIRECTORY}{directory}\n");
+        let sum = hex::encode(Sha256::new().chain_update(&first).chain_update(pem).finalize());
+        let whole = Zeroizing::new([format!("{CHECKSUM}{sum}\n{first}").as_bytes(), pem].concat());
+        write(&self.own, CERTIFICATE, &whole)
     }
 
     /// Moves a damaged certificate out of the way, where a person can look at it.
     pub(super) fn set_certificate_aside(&self) -> Result<(), StorageError> {
-        self.set_aside(CERTIFICATE)
+        set_aside(&self.own.join(CERTIFICATE))
     }
 
     /// The account's key at this CA, as PKCS#8.
     pub(super) fn load_account(&self, directory: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        self.read(&account_file(directory))
+        read(&self.common.join(account_file(directory)))
     }
 
     pub(super) fn save_account(&self, directory: &str, key: &[u8]) -> Result<(), StorageError> {
-        self.write(&account_file(directory), key)
+        write(&self.common, &account_file(directory), key)
     }
 
     pub(super) fn set_account_aside(&self, directory: &str) -> Result<(), StorageError> {
-        self.set_aside(&account_file(directory))
+        set_aside(&self.common.join(account_file(directory)))
     }
 
     /// A pace that cannot be parsed counts as none: it is no more than a brake.
     pub(super) fn load_pace(&self) -> Result<Pace, StorageError> {
-        Ok(self.read(PACE)?.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
+        let json = read(&self.own.join(PACE))?;
+        Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
     }
 
     pub(super) fn save_pace(&self, pace: &Pace) -> Result<(), StorageError> {
-        let json = serde_json::json!(pace).to_string();
-        self.write(PACE, json.as_bytes())
+        write(&self.own, PACE, serde_json::json!(pace).to_string().as_bytes())
     }
 
-    fn failed(&self, what: &'static str, name: &str) -> impl FnOnce(io::Error) -> StorageError {
-        let path = self.folder.join(name);
-        move |error| StorageError { what, path, error }
+    /// Advice that cannot be read is asked for again.
+    pub(super) fn load_advice(&self) -> Option<Advice> {
+        serde_json::from_slice(&fs::read(self.own.join(ADVICE)).ok()?).ok()
     }
 
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        match fs::read(self.folder.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed("read", name)(error)),
-        }
+    pub(super) fn save_advice(&self, advice: &Advice) -> Result<(), StorageError> {
+        write(&self.own, ADVICE, serde_json::json!(advice).to_string().as_bytes())
     }
+}
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        let beside = self.folder.join(format!("{name}.new"));
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&beside); // what a crash left
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&beside, self.folder.join(name))?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(self.failed("write", name))
-    }
+fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
+    let path = path.to_path_buf();
+    move |error| StorageError { what, path, error }
+}
 
-    fn set_aside(&self, name: &str) -> Result<(), StorageError> {
-        let aside = format!("{name}.damaged-{}", clock::unix_seconds(clock::now()));
-        fs::rename(self.folder.join(name), self.folder.join(aside)).map_err(self.failed("move aside", name))
+fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
     }
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+    let (path, beside) = (folder.join(name), folder.join(format!("{name}.new")));
+    let write = || -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?; // somebody may have tidied up
+        let _ = fs::remove_file(&beside); // what a crash left
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(failed("write", &path))
+}
+
+fn set_aside(path: &Path) -> Result<(), StorageError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".damaged-{}", clock::unix_seconds(clock::now())));
+    fs::rename(path, aside).map_err(failed("move aside", path))
 }
 
 /// One account for each CA: the directory's host, made unique by a hash of the whole URL.
@@ -160,7 +221,7 @@ mod tests {
 
     fn storage() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(folder.path()).unwrap();
+        let storage = Storage::open(folder.path(), "server").unwrap();
         (folder, storage)
     }
 
@@ -168,20 +229,24 @@ mod tests {
     fn what_is_saved_is_found_and_only_we_can_read_it() {
         let (folder, storage) = storage();
         assert!(matches!(storage.load_certificate(), Ok(Found::Nothing)));
-        storage.save_certificate("https://ca/dir", "PEM\n").unwrap();
+        storage.save_certificate("https://ca/dir", b"PEM\n").unwrap();
         let Ok(Found::Good(stored)) = storage.load_certificate() else { panic!("not found") };
         assert_eq!((&*stored.pem, &*stored.directory), (&b"PEM\n"[..], "https://ca/dir"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.path().join("acme")), 0o700);
-        assert_eq!(mode(&folder.path().join("acme/certificate.pem")), 0o600);
-        assert_eq!(fs::read_dir(folder.path().join("acme")).unwrap().count(), 1, "nothing is left beside");
+        assert_eq!(mode(&folder.path().join("acme/server/certificate.pem")), 0o600);
+        assert_eq!(
+            fs::read_dir(folder.path().join("acme/server")).unwrap().count(),
+            1,
+            "nothing is left beside"
+        );
     }
 
     #[test]
     fn every_cut_and_every_flipped_byte_is_seen() {
         let (folder, storage) = storage();
-        storage.save_certificate("https://ca/dir", "-----BEGIN…").unwrap();
-        let path = folder.path().join("acme/certificate.pem");
+        storage.save_certificate("https://ca/dir", "-----BEGIN…".as_bytes()).unwrap();
+        let path = folder.path().join("acme/server/certificate.pem");
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut flipped = whole.clone();
@@ -196,8 +261,18 @@ mod tests {
     #[test]
     fn unreadable_is_not_absent() {
         let (folder, storage) = storage();
-        fs::create_dir(folder.path().join("acme/certificate.pem")).unwrap();
+        fs::create_dir(folder.path().join("acme/server/certificate.pem")).unwrap();
         assert!(storage.load_certificate().is_err());
+    }
+
+    #[test]
+    fn one_holder_of_the_lease_at_a_time() {
+        let (folder, storage) = storage();
+        let other = Storage::open(folder.path(), "hooks.example.com").unwrap();
+        let held = storage.lease().unwrap();
+        assert!(held.is_some() && other.lease().unwrap().is_none());
+        drop(held);
+        assert!(other.lease().unwrap().is_some());
     }
 
     #[test]

@@ -1,229 +1,317 @@
-//! Keeps a valid certificate served: loads it, renews it in time, tries again at a pace that no CA minds.
+//! Keeps a valid certificate served: loads it, renews it in time, tries again at a pace that no CA minds, adopts what
+//! another process with the same state folder obtained.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls::ClientConfig;
-use rustls::RootCertStore;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::crypto::aws_lc_rs;
+use tokio::select;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock;
 
-use super::super::{AcmeSettings, Certificate, Served};
+use super::super::{AcmeSettings, Asked, Board, Ca, ChallengeChoice, Served, Status, Word};
 use super::Challenges;
-use super::order::{self, OrderError};
+use super::account::Offer;
+use super::attempt::{Attempt, Authorities};
+use super::authority::{Authority, AuthorityError};
+use super::keep::{Current, Keep, STORAGE_AGAIN};
 use super::pace::Pace;
-use super::renewal;
-use super::storage::{Found, Storage, StorageError};
+use super::renewal::{self, Advice};
+use super::request::Http;
+use super::storage::{Storage, StorageError};
 
-/// An order that takes longer hangs: a CA may accept a connection and never answer.
-const ORDER_DEADLINE: Duration = Duration::from_secs(300);
-/// The wall clock is looked at at least this often: timers do not notice a suspend or a clock that is set.
+/// The wall clock is looked at at least this often: timers do not notice a suspend or a clock that is set. The store
+/// is looked at as often.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(30);
-/// Wait after the state folder could not be read or written.
-const STORAGE_AGAIN: Duration = Duration::from_secs(10);
+/// Wait for a lease that another process has.
+const LEASE_AGAIN: Duration = Duration::from_secs(1);
+/// A problem that lasts is said this often.
+const SAY_AGAIN: Duration = Duration::from_secs(86_400);
+/// Renewal information that could not be had is asked for again after this, or after a part of the life.
+const ADVICE_AGAIN: Duration = Duration::from_secs(3_600);
+/// It must not hold up an order.
+const ADVICE: Duration = Duration::from_secs(5);
 
 /// Why it cannot even begin.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the CA's root {path}: {problem}")]
-    Root { path: String, problem: String },
-    #[error("TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    #[error("{0}")]
+    Authority(#[from] AuthorityError),
     #[error("the state folder: {0}")]
     Storage(String),
 }
 
-/// The certificate that is served, and who issued it.
-struct Current {
-    certificate: Certificate,
-    directory: String,
+/// When the next certificate is due, and why then.
+struct Due {
+    at: SystemTime,
+    reason: String,
 }
 
-/// The task that keeps the certificate.
+/// The task that keeps one certificate.
 pub struct Supervisor {
     settings: AcmeSettings,
-    client: Arc<ClientConfig>,
-    provider: Arc<CryptoProvider>,
-    storage: Storage,
-    served: Arc<Served>,
+    authorities: Authorities,
+    keep: Keep,
     challenges: Arc<Challenges>,
+    words: mpsc::Receiver<Word>,
+    sender: mpsc::Sender<Word>,
+    advice: Option<Advice>,
+    ask_advice_after: SystemTime,
+    said: Option<SystemTime>,
 }
 
 impl Supervisor {
     pub fn new(
+        name: String,
         settings: AcmeSettings,
         served: Arc<Served>,
         challenges: Arc<Challenges>,
+        board: Arc<Board>,
     ) -> Result<Self, StartError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots(&settings)?)
-            .with_no_client_auth();
+        let authority = |ca: &Ca| Authority::new(ca.clone(), &provider);
+        let authorities = Authorities {
+            first: authority(&settings.ca)?,
+            second: settings.second.as_ref().map(authority).transpose()?,
+            staging: settings.staging.as_ref().map(authority).transpose()?,
+        };
         let storage =
-            Storage::open(&settings.state).map_err(|error| StartError::Storage(error.to_string()))?;
-        Ok(Self { settings, client: Arc::new(client), provider, storage, served, challenges })
+            Storage::open(&settings.state, &name).map_err(|error| StartError::Storage(error.to_string()))?;
+        let (sender, words) = mpsc::channel(4);
+        let advice = storage.load_advice();
+        let keep = Keep::new(name, settings.domains.clone(), storage, (served, board), provider);
+        Ok(Self {
+            settings,
+            authorities,
+            keep,
+            challenges,
+            words,
+            sender,
+            advice,
+            ask_advice_after: SystemTime::UNIX_EPOCH,
+            said: None,
+        })
+    }
+
+    /// Puts itself on the board, before it runs.
+    pub fn announce(&self) {
+        let status = Status {
+            name: self.keep.name.clone(),
+            domains: self.settings.domains.clone(),
+            source: self.settings.ca.directory.clone(),
+            profile: self.settings.profile.clone(),
+            ..Status::default()
+        };
+        self.keep.board.put(status, Some(self.sender.clone()));
     }
 
     /// Never ends. Drop it to stop: nothing is lost.
-    pub async fn run(self) {
-        let mut current = self.load().await;
-        if let Some(Current { certificate, .. }) = &current {
-            self.served.serve(certificate);
-            info!(
-                "certificate for {} loaded, valid until {}",
-                certificate.names.join(", "),
-                clock::display(certificate.not_after)
-            );
-            if !certificate.covers(&self.settings.domains) {
-                warn!(
-                    "it does not cover {}: serving it until a new one is there",
-                    self.settings.domains.join(", ")
-                );
-            }
-        }
-        let mut unsaved = None;
+    pub async fn run(mut self: Box<Self>) {
+        self.keep.load().await;
         loop {
-            self.save(&mut unsaved);
-            let due = current.as_ref().map_or(SystemTime::UNIX_EPOCH, |current| self.due(current));
-            if clock::now() < due {
-                self.sleep_until(due).await;
-                continue;
-            }
-            match self.attempt(current.as_ref().map(|current| &current.certificate)).await {
-                Ok(Some((certificate, pem))) => {
-                    current = Some(Current { certificate, directory: self.settings.directory.clone() });
-                    unsaved = Some(pem);
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
-                    sleep(STORAGE_AGAIN).await;
-                }
+            if let Err(error) = self.look().await {
+                error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
+                sleep(STORAGE_AGAIN).await;
             }
         }
     }
 
-    /// The stored certificate, checked. A store that cannot be read is asked again, never taken for empty.
-    async fn load(&self) -> Option<Current> {
-        loop {
-            let stored = match self.storage.load_certificate() {
-                Ok(Found::Nothing) => return None,
-                Ok(Found::Good(stored)) => Certificate::from_pem(&stored.pem, &stored.pem, &self.provider)
-                    .map(|certificate| Current { certificate, directory: stored.directory })
-                    .map_err(|error| error.to_string()),
-                Ok(Found::Damaged) => Err("its checksum does not fit".to_owned()),
-                Err(error) => {
-                    error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
-                    sleep(STORAGE_AGAIN).await;
-                    continue;
-                }
-            };
-            match stored {
-                Ok(current) => return Some(current),
-                Err(problem) => {
-                    warn!(
-                        "the stored certificate is damaged ({problem}): setting it aside, ordering a new one"
-                    );
-                    match self.storage.set_certificate_aside() {
-                        Ok(()) => return None,
-                        Err(error) => error!("{error}"),
-                    }
-                    sleep(STORAGE_AGAIN).await;
-                }
-            }
+    /// One look at clock and store, one attempt if it is time, then a wait.
+    async fn look(&mut self) -> Result<(), StorageError> {
+        self.keep.save();
+        self.keep.adopt();
+        let pace = self.keep.storage.load_pace()?;
+        if pace.failures() == 0 {
+            let _ = timeout(ADVICE, self.take_advice()).await; // no answer is no failure
+        }
+        let (due, now) = (self.due(), clock::now());
+        self.publish(&due, &pace);
+        self.say_problem(now);
+        let held_back = pace.next_try() > now && pace.is_plausible(now);
+        if now >= due.at && !held_back {
+            return self.attempt().await.map(drop);
+        }
+        let next = if now < due.at { due.at } else { pace.next_try() };
+        let wait = next.duration_since(now).unwrap_or_default();
+        select! {
+            () = sleep(wait.clamp(Duration::from_millis(10), LOOK_AT_CLOCK)) => Ok(()),
+            Some(word) = self.words.recv() => self.answer(word).await,
         }
     }
 
-    /// One for other names or from another CA (staging, say) is served, and replaced at once.
-    fn due(&self, current: &Current) -> SystemTime {
-        let fits = current.certificate.covers(&self.settings.domains)
-            && current.directory == self.settings.directory;
-        if fits { renewal::due(&current.certificate) } else { SystemTime::UNIX_EPOCH }
-    }
-
-    /// Stores a new certificate. One that cannot be stored is served all the same, and stored when that works
-    /// again; ordering another would not help.
-    fn save(&self, unsaved: &mut Option<String>) {
-        let Some(pem) = unsaved else { return };
-        let saved = self.storage.save_certificate(&self.settings.directory, pem);
-        match saved.and_then(|()| self.storage.save_pace(&Pace::default())) {
-            Ok(()) => *unsaved = None,
-            Err(error) => error!("{error}; a restart would have to order a new certificate until this works"),
-        }
-    }
-
-    /// Waits for the pace, orders, serves. `None` where the order failed, which has been logged.
-    async fn attempt(
-        &self,
-        current: Option<&Certificate>,
-    ) -> Result<Option<(Certificate, String)>, StorageError> {
-        let pace = self.storage.load_pace()?;
+    /// Asks the CA when the certificate should be renewed, as often as it wants to be asked. No answer is no failure.
+    async fn take_advice(&mut self) {
         let now = clock::now();
-        if pace.next_try() > now && pace.is_plausible(now, &self.settings.retry) {
-            info!("next try for a certificate at {}", clock::display(pace.next_try()));
-            while clock::now() < pace.next_try() && pace.is_plausible(clock::now(), &self.settings.retry) {
-                self.sleep_until(pace.next_try()).await;
+        let Some((id, life)) =
+            self.keep.current.as_ref().filter(|current| self.is_ours(&current.directory)).and_then(
+                |current| Some((current.certificate.renewal_id.clone()?, current.certificate.life())),
+            )
+        else {
+            return;
+        };
+        let known = self.advice.as_ref().is_some_and(|advice| advice.is_for(&id) && !advice.is_stale(now));
+        if known || now < self.ask_advice_after {
+            return;
+        }
+        self.ask_advice_after = now + ADVICE_AGAIN.min(life / 8);
+        let http = Http::new(&self.authorities.first.client);
+        let Ok((offer, _)) = Offer::ask(&http, &self.settings.ca).await else {
+            debug!("the CA's directory does not answer: no renewal information");
+            return;
+        };
+        let Some(renewal_info) = offer.renewal_info else {
+            return;
+        };
+        match renewal::ask(&http, &renewal_info, &id, self.advice.as_ref()).await {
+            Ok(advice) => {
+                if let Some(page) = &advice.explanation {
+                    warn!("the CA explains its advice to renew at {page}");
+                }
+                if let Err(error) = self.keep.storage.save_advice(&advice) {
+                    warn!("{error}");
+                }
+                self.advice = Some(advice);
+            }
+            Err(error) => info!("no renewal information: {error}"),
+        }
+    }
+
+    /// Whether a CA of the configuration issued it.
+    fn is_ours(&self, directory: &str) -> bool {
+        let second = self.settings.second.as_ref();
+        directory == self.settings.ca.directory || second.is_some_and(|second| second.directory == directory)
+    }
+
+    /// A certificate for other names or from another CA (staging, say) is served, and replaced at once.
+    fn due(&self) -> Due {
+        let at_once = |reason: &str| Due { at: SystemTime::UNIX_EPOCH, reason: reason.to_owned() };
+        let Some(Current { certificate, directory, .. }) = &self.keep.current else {
+            return at_once("there is none yet");
+        };
+        if !certificate.covers(&self.settings.domains) {
+            return at_once("the domains changed");
+        }
+        if !self.is_ours(directory) {
+            return at_once("the CA changed");
+        }
+        let by_life = Due { at: renewal::by_life(certificate), reason: "of its life".to_owned() };
+        let advice = self
+            .advice
+            .as_ref()
+            .filter(|advice| certificate.renewal_id.as_deref().is_some_and(|id| advice.is_for(id)));
+        match advice {
+            // Never relied on alone: a window after that moment changes nothing.
+            Some(advice) if advice.moment() < by_life.at => {
+                Due { at: advice.moment(), reason: "the CA advises it".to_owned() }
+            }
+            _ => by_life,
+        }
+    }
+
+    /// One attempt, if no other process makes one. Gives a line for an operator.
+    async fn attempt(&mut self) -> Result<Result<String, String>, StorageError> {
+        let Some(_lease) = self.keep.storage.lease()? else {
+            debug!("another order runs: waiting for its lease");
+            sleep(LEASE_AGAIN).await;
+            return Ok(Err("another order runs: try again in a minute".to_owned()));
+        };
+        // Whoever had the lease may have got it.
+        if self.keep.adopt() && clock::now() < self.due().at {
+            return Ok(Ok("another process has just obtained it".to_owned()));
+        }
+        match self.prepare().run().await? {
+            Ok(issued) => {
+                self.keep.put(issued);
+                self.said = None;
+                let renewal = clock::display(self.due().at);
+                info!("it will be renewed from {renewal}");
+                Ok(Ok(format!("certificate for {} is there, renewal from {renewal}", self.domains())))
+            }
+            Err(failed) => {
+                let serving = self.keep.current.as_ref().map_or_else(
+                    || "HTTPS cannot be served until there is one".to_owned(),
+                    |current| {
+                        let until = clock::display(current.certificate.not_after);
+                        format!("still serving the one valid until {until}")
+                    },
+                );
+                let next = clock::display(failed.pace.next_try());
+                let line = format!(
+                    "no certificate for {} from {}: {}; {serving}; failure {}, next try {next}",
+                    self.domains(),
+                    failed.directory,
+                    failed.problem,
+                    failed.pace.failures()
+                );
+                error!("{line}");
+                Ok(Err(line))
             }
         }
-        let next = pace.before_attempt(clock::now(), &self.settings.retry);
-        self.storage.save_pace(&next)?;
-        let domains = self.settings.domains.join(", ");
-        info!("ordering a certificate for {domains} from {}", self.settings.directory);
-        let order = order::run(&self.settings, &self.client, &self.storage, &self.challenges);
-        let ended = timeout(ORDER_DEADLINE, order).await;
-        self.challenges.forget_all();
-        let problem = match ended {
-            Ok(Ok(pem)) => match Certificate::from_pem(pem.as_bytes(), pem.as_bytes(), &self.provider) {
-                Ok(certificate) => {
-                    self.served.serve(&certificate);
-                    let until = clock::display(certificate.not_after);
-                    let renewal = clock::display(renewal::due(&certificate));
-                    info!("certificate for {domains} is there, valid until {until}, renewal from {renewal}");
-                    return Ok(Some((certificate, pem)));
-                }
-                Err(error) => format!("the CA's certificate cannot be used: {error}"),
+    }
+
+    fn prepare(&self) -> Attempt<'_> {
+        Attempt {
+            settings: &self.settings,
+            authorities: &self.authorities,
+            storage: &self.keep.storage,
+            challenges: &self.challenges,
+            provider: &self.keep.provider,
+            current: self.keep.current.as_ref().map(|current| (&*current.certificate, &*current.directory)),
+        }
+    }
+
+    /// An operator's word: a try at once, whatever the pace says.
+    async fn answer(&mut self, word: Word) -> Result<(), StorageError> {
+        let answer = match word.asked {
+            Asked::Renew => {
+                info!("an operator asks for a new certificate");
+                self.attempt().await?
+            }
+            Asked::Rehearse => match self.keep.storage.lease()? {
+                Some(_lease) => self.prepare().rehearse().await,
+                None => Err("an order runs: try again in a minute".to_owned()),
             },
-            Ok(Err(OrderError::Storage(error))) => return Err(error),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("the CA did not finish within {}", clock::display_span(ORDER_DEADLINE)),
         };
-        let serving = current.map_or_else(
-            || "HTTPS cannot be served until there is one".to_owned(),
-            |current| format!("still serving the one valid until {}", clock::display(current.not_after)),
-        );
-        let count = next.failures;
-        error!(
-            "no certificate for {domains} from {}: {problem}; {serving}; failure {count}, next try {}",
-            self.settings.directory,
-            clock::display(next.next_try())
-        );
-        Ok(None)
+        let _ = word.answer.send(answer); // whoever asked may have gone away
+        Ok(())
     }
 
-    /// Sleeps towards a moment of the wall clock, but not longer than it may go unwatched.
-    async fn sleep_until(&self, moment: SystemTime) {
-        let left = moment.duration_since(clock::now()).unwrap_or_default();
-        sleep(left.clamp(Duration::from_millis(10), LOOK_AT_CLOCK)).await;
+    fn publish(&self, due: &Due, pace: &Pace) {
+        let challenge = match self.settings.challenges {
+            ChallengeChoice::Only(challenge) => challenge,
+            ChallengeChoice::Either => pace.challenge(),
+        };
+        self.keep.board.update(&self.keep.name, |status| {
+            status.renewal = self.keep.current.is_some().then_some(due.at);
+            status.renewal_reason = Some(due.reason.clone());
+            status.last_attempt = pace.last_attempt();
+            status.failures = pace.failures();
+            status.next_try = (pace.failures() > 0).then(|| pace.next_try());
+            status.last_error.clone_from(&pace.last_error);
+            status.challenge = Some(challenge.word().to_owned());
+        });
     }
-}
 
-/// What the CA's own HTTPS is checked with: its configured root alone, or the well-known ones.
-fn roots(settings: &AcmeSettings) -> Result<RootCertStore, StartError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = &settings.root else {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        return Ok(roots);
-    };
-    let bad = |problem: String| StartError::Root { path: path.display().to_string(), problem };
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+    /// From a quarter of the life on, and daily after that.
+    fn say_problem(&mut self, now: SystemTime) {
+        let status = self.keep.board.all().into_iter().find(|status| status.name == self.keep.name);
+        let problem = status.filter(|_| self.keep.current.is_some()).and_then(|status| status.problem(now));
+        let said =
+            self.said.is_some_and(|said| now.duration_since(said).is_ok_and(|since| since < SAY_AGAIN));
+        match problem {
+            Some(problem) if !said => {
+                warn!("{problem}");
+                self.said = Some(now);
+            }
+            Some(_) => {}
+            None => self.said = None,
+        }
     }
-    if roots.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(roots) }
+
+    fn domains(&self) -> String {
+        self.settings.domains.join(", ")
+    }
 }

@@ -160,6 +160,7 @@ domains = [{domains}]
 contact = "ops@example.test"
 https = "127.0.0.1:{}"
 http = "127.0.0.1:{}"
+admin = "unix:admin.sock"
 state = "state"
 
 [server.acme]

@@ -1,4 +1,5 @@
-//! The log: one line an event, readable on a terminal, without a time of its own where the journal has one.
+//! The log: one line an event, readable on a terminal, without a time of its own where the journal has one; as JSON on
+//! request.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -11,9 +12,22 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// The form of the lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people, and for the journal.
+    Text,
+    /// One object a line: `time`, `level`, `message`, and what the line speaks of.
+    Json,
+}
+
+/// Events of this target say everything in their message already; their fields are for JSON alone.
+pub const DELIVERY: &str = "delivery";
+
 /// Sends all log lines to standard output. A second call changes nothing.
-pub fn start(level: LevelFilter) {
+pub fn start(level: LevelFilter, format: Format) {
     let lines = Lines {
+        format,
         zone: TimeZone::system(),
         // systemd sets it where standard output is the journal, which has times and levels of its own.
         journal: std::env::var_os("JOURNAL_STREAM").is_some(),
@@ -27,6 +41,7 @@ pub fn start(level: LevelFilter) {
 }
 
 struct Lines {
+    format: Format,
     zone: TimeZone,
     journal: bool,
     colours: bool,
@@ -39,6 +54,9 @@ where
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let level = *event.metadata().level();
+        if self.format == Format::Json {
+            return json(out, event);
+        }
         if self.journal {
             out.write_str(syslog_prefix(level))?;
         } else {
@@ -61,6 +79,9 @@ where
         }
         let mut line = Line { text: String::new(), fields: String::new() };
         event.record(&mut line);
+        if event.metadata().target() == DELIVERY {
+            line.fields.clear();
+        }
         // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
             let part =
@@ -68,6 +89,37 @@ where
             out.write_str(&part)?;
         }
         writeln!(out, "{off}")
+    }
+}
+
+fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    let mut object = Object(serde_json::Map::new());
+    let level = event.metadata().level().as_str().to_ascii_lowercase();
+    let now =
+        Timestamp::now().round(jiff::Unit::Millisecond).map_or_else(|_| String::new(), |t| t.to_string());
+    object.0.insert("time".to_owned(), now.into());
+    object.0.insert("level".to_owned(), level.into());
+    event.record(&mut object);
+    writeln!(out, "{}", serde_json::Value::Object(object.0))
+}
+
+struct Object(serde_json::Map<String, serde_json::Value>);
+
+impl Visit for Object {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.insert(field.name().to_owned(), value.into());
     }
 }
 

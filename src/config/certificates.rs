@@ -1,0 +1,221 @@
+//! The certificates of `[server]`, `[server.acme]` and of hooks that live under a domain of their own.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustls_acme::acme::{LETS_ENCRYPT_PRODUCTION_DIRECTORY, LETS_ENCRYPT_STAGING_DIRECTORY};
+use toml::Spanned;
+
+use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, Source};
+
+use super::document::Section;
+use super::secrets::{self, Environment};
+
+/// The certificate of `domains`; those of hooks are named after their domain.
+const SERVER: &str = "server";
+
+/// Let's Encrypt's advice after a failed order: 1, 10, 100 minutes, then daily.
+const RETRY: [Duration; 4] = [
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+    Duration::from_secs(6_000),
+    Duration::from_secs(86_400),
+];
+/// For a whole order. Let's Encrypt needs seconds.
+const ORDER_DEADLINE: Duration = Duration::from_secs(300);
+/// How long the first CA must have failed before a second one is asked.
+const SECOND_AFTER: Duration = Duration::from_secs(86_400);
+
+/// Reads every key about certificates; none where there is nothing to make one from.
+pub(super) fn read(
+    server: &Section<'_>,
+    domains: &[String],
+    hook_domains: &[String],
+    has_plain_listener: bool,
+    environment: Environment<'_>,
+) -> Vec<tls::Settings> {
+    let acme = server.section("acme");
+    let template = acme_settings(server, acme.as_ref(), has_plain_listener, environment);
+    if let Some(files) = files(server) {
+        if let Some(acme) = &acme {
+            acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
+        }
+        return vec![tls::Settings { name: SERVER.to_owned(), source: files }];
+    }
+    if let Some(acme) = acme {
+        acme.finish();
+    }
+    let own = hook_domains.iter().filter(|domain| !domains.contains(domain));
+    let one = |name: &str, domains: Vec<String>| tls::Settings {
+        name: name.to_owned(),
+        source: Source::Acme(Box::new(AcmeSettings { domains, ..template.clone() })),
+    };
+    let first = (!domains.is_empty()).then(|| one(SERVER, domains.to_vec()));
+    first.into_iter().chain(own.map(|domain| one(domain, vec![domain.clone()]))).collect()
+}
+
+/// `certificate` and `key`.
+fn files(server: &Section<'_>) -> Option<Source> {
+    let path = |key| server.text(key).map(|path| server.document().resolve(path.get_ref()));
+    match (path("certificate"), path("key")) {
+        (Some(certificate), Some(key)) => return Some(Source::Files { certificate, key }),
+        (Some(_), None) => {
+            server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`");
+        }
+        (None, Some(_)) => {
+            server.wrong("`key` without `certificate`", "write `certificate = \"/etc/annex/chain.pem\"`");
+        }
+        (None, None) => {}
+    }
+    None
+}
+
+/// Everything but the domains, which differ by certificate.
+fn acme_settings(
+    server: &Section<'_>,
+    acme: Option<&Section<'_>>,
+    has_plain_listener: bool,
+    environment: Environment<'_>,
+) -> AcmeSettings {
+    let contact = server.text("contact").map(Spanned::into_inner);
+    let contact =
+        contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
+    let mut settings = AcmeSettings {
+        domains: Vec::new(),
+        contact,
+        ca: lets_encrypt(LETS_ENCRYPT_PRODUCTION_DIRECTORY),
+        staging: Some(lets_encrypt(LETS_ENCRYPT_STAGING_DIRECTORY)),
+        second: None,
+        second_after: SECOND_AFTER,
+        challenges: if has_plain_listener {
+            ChallengeChoice::Either
+        } else {
+            ChallengeChoice::Only(Challenge::TlsAlpn01)
+        },
+        profile: None,
+        state: state_folder(server, environment),
+        retry: RETRY.to_vec(),
+        order_deadline: ORDER_DEADLINE,
+    };
+    let Some(acme) = acme else { return settings };
+    settings.ca = ca(acme, environment);
+    settings.staging = staging(acme, &settings.ca);
+    if let Some(second) = acme.section("second") {
+        if !second.has("directory") {
+            second.wrong(
+                "`second` has no `directory`",
+                "write `directory = \"https://acme.zerossl.com/v2/DV90\"`",
+            );
+        }
+        settings.second_after = second.duration("after").unwrap_or(SECOND_AFTER);
+        settings.second = Some(ca(&second, environment));
+        second.finish();
+    }
+    let kinds = [("tls-alpn-01", Challenge::TlsAlpn01), ("http-01", Challenge::Http01)];
+    if let Some(challenge) = acme.choice("challenge", &kinds) {
+        settings.challenges = ChallengeChoice::Only(challenge);
+        if challenge == Challenge::Http01 && !has_plain_listener {
+            acme.wrong("`http-01` needs the plain listener", "take `http = \"off\"` out of [server]");
+        }
+    }
+    settings.profile = acme.text("profile").map(|profile| profile.into_inner().to_owned());
+    if let Some(retry) = acme.durations("retry").filter(|retry| !retry.is_empty()) {
+        settings.retry = retry;
+    }
+    settings.order_deadline = acme.duration("order_timeout").unwrap_or(ORDER_DEADLINE);
+    settings
+}
+
+fn lets_encrypt(directory: &str) -> Ca {
+    Ca { directory: directory.to_owned(), root: None, external_account: None }
+}
+
+/// `directory`, `root`, `eab_key_id` and `eab_key`.
+fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
+    let root = section.text("root").map(|root| section.document().resolve(root.get_ref()));
+    let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
+    let mac_key = secrets::read(section, "eab_key", environment).into_iter().next();
+    if key_id.is_some() != section.has("eab_key") {
+        section.wrong(
+            "an external account needs both `eab_key_id` and `eab_key`",
+            "write `eab_key_id = \"…\"` and `eab_key = \"credential:eab-key\"`, as the CA gave them",
+        );
+    }
+    let external_account = key_id.zip(mac_key).map(|(key_id, mac_key)| ExternalAccount { key_id, mac_key });
+    Ca { directory: directory(section, "directory"), root, external_account }
+}
+
+/// Let's Encrypt has a staging environment; another CA's is named by its URL.
+fn staging(acme: &Section<'_>, ca: &Ca) -> Option<Ca> {
+    let root = acme.text("staging_root").map(|root| acme.document().resolve(root.get_ref()));
+    if acme.has("staging") {
+        let root = root.or_else(|| ca.root.clone());
+        return Some(Ca { directory: directory(acme, "staging"), root, external_account: None });
+    }
+    (ca.directory == LETS_ENCRYPT_PRODUCTION_DIRECTORY).then(|| lets_encrypt(LETS_ENCRYPT_STAGING_DIRECTORY))
+}
+
+fn directory(section: &Section<'_>, key: &'static str) -> String {
+    let Some(text) = section.text(key) else {
+        return LETS_ENCRYPT_PRODUCTION_DIRECTORY.to_owned();
+    };
+    match *text.get_ref() {
+        "production" => LETS_ENCRYPT_PRODUCTION_DIRECTORY.to_owned(),
+        "staging" => LETS_ENCRYPT_STAGING_DIRECTORY.to_owned(),
+        url => {
+            if !url.starts_with("https://") {
+                let hint = "write \"production\", \"staging\" (both Let's Encrypt) or an https:// URL";
+                section.document().note(text.span(), format!("`{url}` is no ACME directory"), Some(hint));
+            }
+            url.to_owned()
+        }
+    }
+}
+
+fn state_folder(server: &Section<'_>, environment: Environment<'_>) -> PathBuf {
+    match server.text("state") {
+        Some(path) => server.document().resolve(path.get_ref()),
+        // systemd's StateDirectory= passes the folder that it made.
+        None => environment("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/lib/annex"), PathBuf::from),
+    }
+}
+
+/// `domains` of [server], in lower case.
+pub(super) fn domains(server: &Section<'_>) -> Vec<String> {
+    let names = server.texts("domains").unwrap_or_default();
+    names.iter().map(|name| domain(server, name)).collect()
+}
+
+/// A domain name in lower case; what cannot be one is noted.
+pub(super) fn domain(section: &Section<'_>, name: &Spanned<&str>) -> String {
+    if let Err((what, hint)) = check_domain(name.get_ref()) {
+        section.document().note(name.span(), format!("`{}` {what}", name.get_ref()), Some(hint));
+    }
+    name.get_ref().to_ascii_lowercase()
+}
+
+fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
+    if name.starts_with("*.") {
+        return Err(("is a wildcard, which needs DNS-01", "name each host"));
+    }
+    if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return Err(("is an IP address", "a certificate needs a domain name that points to it"));
+    }
+    if name.contains("://") || name.contains('/') || name.contains(':') {
+        return Err(("is a URL or has a port", "write the host name alone: \"hooks.example.com\""));
+    }
+    if !name.is_ascii() {
+        return Err(("has letters outside ASCII", "write it in its xn-- form"));
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.len() > 253 || !name.contains('.') || !name.split('.').all(label) {
+        return Err(("is no public domain name", "write one like \"hooks.example.com\""));
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! The admin listener: metrics, health, readiness, status, and an operator's word to the certificate supervisors. On
+//! loopback or a unix socket; never where Rossum calls.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `GET /metrics` | for Prometheus |
+//! | `GET /healthz` | 200 while the process moves |
+//! | `GET /readyz` | 200, or 503 with the reasons |
+//! | `GET /status` | everything as JSON, for `annex status` |
+//! | `POST /certificates/renew`, `…/rehearse` | waits for the order; `?certificate=NAME` for one |
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::select;
+use tokio::sync::Semaphore;
+use tokio::time::{interval, sleep};
+
+use crate::clock;
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::CertificateFacts;
+use crate::tls::{Asked, Board, Protocol, Status};
+
+use super::connection;
+use super::connections::Activity;
+use super::limits::{ACCEPT_PAUSE, Limits};
+use super::pulse::{BEAT, Beat};
+use super::{Drain, Pulse};
+
+/// Admin connections at a time: a scraper, an operator, and some to spare.
+const CONNECTIONS: usize = 32;
+/// Without it no browser page can make a browser on this host ask for something: a page cannot set it.
+pub const HEADER: &str = "x-annex-admin";
+
+pub enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Socket {
+    pub async fn tcp(address: SocketAddr) -> io::Result<Self> {
+        TcpListener::bind(address).await.map(Self::Tcp)
+    }
+
+    /// A socket that only the user that Annex runs as, and root, can use. One that a dead server left is replaced.
+    pub fn unix(path: &Path) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        let _ = std::fs::remove_file(path);
+        let socket = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(Self::Unix(socket))
+    }
+}
+
+/// What the pages show.
+pub struct Pages {
+    pub board: Arc<Board>,
+    pub metrics: Arc<Metrics>,
+    pub pulse: Pulse,
+    pub started: SystemTime,
+    /// Where Rossum calls.
+    pub https: Option<SocketAddr>,
+    pub config: PathBuf,
+}
+
+/// `GET /status`.
+#[derive(Debug, Serialize)]
+struct Overview<'p> {
+    version: &'static str,
+    pid: u32,
+    #[serde(serialize_with = "clock::rfc3339")]
+    started: Option<SystemTime>,
+    config: &'p Path,
+    https: Option<SocketAddr>,
+    ready: bool,
+    /// Why it is not ready.
+    reasons: Vec<String>,
+    /// What an operator should look at, although it is ready.
+    warnings: Vec<String>,
+    certificates: Vec<Status>,
+}
+
+impl Pages {
+    fn overview(&self) -> Overview<'_> {
+        let now = clock::now();
+        let certificates = self.board.all();
+        let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
+        for status in &certificates {
+            let Some(problem) = status.problem(now) else { continue };
+            let serves = status.not_after.is_some_and(|until| until > now);
+            if serves { warnings.push(problem) } else { reasons.push(problem) }
+        }
+        if !self.pulse.is_alive(BEAT * 5) {
+            reasons.push("an accept loop stands still".to_owned());
+        }
+        Overview {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started: Some(self.started),
+            config: &self.config,
+            https: self.https,
+            ready: reasons.is_empty(),
+            reasons,
+            warnings,
+            certificates,
+        }
+    }
+
+    /// One line for systemd's status.
+    pub fn line(&self) -> String {
+        let overview = self.overview();
+        let problem = overview.reasons.into_iter().chain(overview.warnings).next();
+        problem.unwrap_or_else(|| {
+            let until = overview.certificates.iter().filter_map(|status| status.not_after).min();
+            until.map_or_else(
+                || "serving".to_owned(),
+                |until| format!("serving; certificate valid until {}", clock::display(until)),
+            )
+        })
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        // A page in a browser on this host could reach us under a name of its own: DNS rebinding.
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if !is_local(host) {
+            return plain(StatusCode::FORBIDDEN, "this address answers on loopback names only\n");
+        }
+        match (request.method(), request.uri().path()) {
+            (&Method::GET | &Method::HEAD, "/metrics") => self.metrics(),
+            (&Method::GET | &Method::HEAD, "/healthz") => plain(StatusCode::OK, "ok\n"),
+            (&Method::GET | &Method::HEAD, "/readyz") => self.readiness(),
+            (&Method::GET | &Method::HEAD, "/status") => json(StatusCode::OK, &self.overview()),
+            (&Method::POST, "/certificates/renew") => self.ask(&request, Asked::Renew).await,
+            (&Method::POST, "/certificates/rehearse") => self.ask(&request, Asked::Rehearse).await,
+            (_, "/metrics" | "/healthz" | "/readyz" | "/status") => not_allowed("GET, HEAD"),
+            (_, "/certificates/renew" | "/certificates/rehearse") => not_allowed("POST"),
+            _ => plain(
+                StatusCode::NOT_FOUND,
+                "annex admin: /metrics /healthz /readyz /status, POST /certificates/renew /certificates/rehearse\n",
+            ),
+        }
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
+        let all = self.board.all();
+        self.metrics.certificates(all.iter().map(|status| CertificateFacts {
+            name: &status.name,
+            not_after: status.not_after,
+            failures: status.failures,
+            last_attempt: status.last_attempt,
+        }));
+        let mut response = plain(StatusCode::OK, self.metrics.render());
+        let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+
+    fn readiness(&self) -> Response<Full<Bytes>> {
+        let overview = self.overview();
+        let status = if overview.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        let lines = [if overview.ready { "ready".to_owned() } else { "not ready".to_owned() }]
+            .into_iter()
+            .chain(overview.reasons)
+            .chain(overview.warnings.into_iter().map(|warning| format!("warning: {warning}")))
+            .collect::<Vec<_>>();
+        plain(status, lines.join("\n") + "\n")
+    }
+
+    async fn ask(&self, request: &Request<Incoming>, asked: Asked) -> Response<Full<Bytes>> {
+        if !request.headers().contains_key(HEADER) {
+            return plain(StatusCode::FORBIDDEN, format!("needs the header {HEADER}\n"));
+        }
+        let name = request.uri().query().and_then(|query| query.strip_prefix("certificate="));
+        let answers = self.board.ask(name, asked).await;
+        if answers.is_empty() {
+            return plain(StatusCode::NOT_FOUND, "no such certificate\n");
+        }
+        let good = answers.iter().all(|(_, result)| result.is_ok());
+        let list: Vec<_> = answers
+            .into_iter()
+            .map(|(certificate, result)| {
+                let ok = result.is_ok();
+                let message = result.unwrap_or_else(|problem| problem);
+                serde_json::json!({"certificate": certificate, "ok": ok, "message": message})
+            })
+            .collect();
+        json(if good { StatusCode::OK } else { StatusCode::BAD_GATEWAY }, &list)
+    }
+}
+
+/// Serves the pages until the drain begins.
+pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut ticks = interval(BEAT);
+    loop {
+        let accept = async {
+            match &socket {
+                Socket::Tcp(socket) => socket.accept().await.map(|(stream, _)| Stream::Tcp(stream)),
+                Socket::Unix(socket) => socket.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            }
+        };
+        let stream = select! {
+            () = drain.stopping() => return,
+            _ = ticks.tick() => { beat.beat(); continue }
+            stream = accept => stream,
+        };
+        let (Ok(stream), Ok(permit)) = (stream, Arc::clone(&permits).try_acquire_owned()) else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (pages, drain) = (Arc::clone(&pages), drain.clone());
+        drain.clone().spawn(async move {
+            let activity = Arc::new(Activity::new());
+            let answer = move |request| {
+                let pages = Arc::clone(&pages);
+                async move { pages.answer(request).await }
+            };
+            let limits = Limits::default();
+            match stream {
+                Stream::Tcp(io) => {
+                    connection::serve(io, Protocol::Http1, &activity, limits, &drain, answer).await;
+                }
+                Stream::Unix(io) => {
+                    connection::serve(io, Protocol::Http1, &activity, limits, &drain, answer).await;
+                }
+            }
+            drop(permit);
+        });
+    }
+}
+
+enum Stream {
+    Tcp(tokio::net::TcpStream),
+    Unix(tokio::net::UnixStream),
+}
+
+/// A name that only this host gives to itself.
+fn is_local(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_matches(['[', ']']);
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    // Writing these types to memory cannot fail: their keys are texts.
+    let mut response = plain(status, serde_json::to_vec(value).unwrap_or_default());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_allowed(allow: &'static str) -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_host_are_answered() {
+        for good in ["127.0.0.1:5043", "localhost", "[::1]:5043", "127.0.0.7"] {
+            assert!(is_local(good), "{good}");
+        }
+        for bad in ["", "evil.example:5043", "10.0.0.1", "localhost.evil.example", "::"] {
+            assert!(!is_local(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Metrics, as Prometheus reads them. Times are in seconds, sizes in bytes, as is its custom.
+//!
+//! Labels come from the configuration and from short lists of ours, never from a request: a caller cannot make the
+//! registry grow.
+
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+type Seconds = Gauge<f64, AtomicU64>;
+
+/// A delivery that costs what it must takes some 100 µs; Rossum gives up after 30 s.
+const DURATIONS: [f64; 14] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 25.0];
+/// A usual delivery has some 50 kB, one with 1000 rows some MB.
+const SIZES: [f64; 8] = [1e3, 1e4, 5e4, 1e5, 5e5, 1e6, 5e6, 2e7];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    hook: String,
+    event: String,
+    verdict: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabel {
+    hook: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    hook: String,
+    step: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeLabels {
+    version: &'static str,
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListenerLabel {
+    listener: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabel {
+    certificate: String,
+}
+
+/// Everything that is counted. One for the process; handed to those who count.
+pub struct Metrics {
+    registry: Registry,
+    deliveries: Family<DeliveryLabels, Counter>,
+    durations: Family<HookLabel, Histogram>,
+    bodies: Family<HookLabel, Histogram>,
+    in_flight: Family<HookLabel, Gauge>,
+    step_durations: Family<StepLabels, Histogram>,
+    step_errors: Family<StepLabels, Counter>,
+    handshakes: Family<HandshakeLabels, Counter>,
+    connections: Family<ListenerLabel, Gauge>,
+    closed_when_full: Counter,
+    certificate_not_after: Family<CertificateLabel, Seconds>,
+    certificate_failures: Family<CertificateLabel, Gauge>,
+    certificate_last_attempt: Family<CertificateLabel, Seconds>,
+    reload_succeeded: Gauge,
+    reload_time: Seconds,
+    resident_memory: Gauge,
+}
+
+/// One hook's handles, looked up once at load.
+pub struct HookMetrics {
+    durations: Histogram,
+    bodies: Histogram,
+    in_flight: Gauge,
+}
+
+/// One step's handles.
+pub struct StepMetrics {
+    durations: Histogram,
+    errors: Counter,
+}
+
+/// Counts something as under way until it is dropped.
+pub struct UnderWay(Gauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// One certificate as its metrics show it.
+pub struct CertificateFacts<'c> {
+    pub name: &'c str,
+    pub not_after: Option<SystemTime>,
+    pub failures: usize,
+    pub last_attempt: Option<SystemTime>,
+}
+
+impl Metrics {
+    pub fn new(started: SystemTime) -> Self {
+        let durations = || Histogram::new(DURATIONS);
+        let mut metrics = Self {
+            registry: Registry::default(),
+            deliveries: Family::default(),
+            durations: Family::new_with_constructor(durations as fn() -> Histogram),
+            bodies: Family::new_with_constructor((|| Histogram::new(SIZES)) as fn() -> Histogram),
+            in_flight: Family::default(),
+            step_durations: Family::new_with_constructor(durations as fn() -> Histogram),
+            step_errors: Family::default(),
+            handshakes: Family::default(),
+            connections: Family::default(),
+            closed_when_full: Counter::default(),
+            certificate_not_after: Family::default(),
+            certificate_failures: Family::default(),
+            certificate_last_attempt: Family::default(),
+            reload_succeeded: Gauge::default(),
+            reload_time: Seconds::default(),
+            resident_memory: Gauge::default(),
+        };
+        metrics.register(started);
+        metrics
+    }
+
+    fn register(&mut self, started: SystemTime) {
+        let annex = self.registry.sub_registry_with_prefix("annex");
+        annex.register("deliveries", "Calls of hooks, by event and verdict", self.deliveries.clone());
+        annex.register("delivery_duration_seconds", "From the head to the answer", self.durations.clone());
+        annex.register("delivery_body_bytes", "Verified bodies", self.bodies.clone());
+        annex.register("deliveries_in_flight", "Verified deliveries under way", self.in_flight.clone());
+        annex.register("step_duration_seconds", "Time in a step", self.step_durations.clone());
+        annex.register("step_errors", "Steps that failed or ran out of time", self.step_errors.clone());
+        annex.register("tls_handshakes", "TLS handshakes, by version and kind", self.handshakes.clone());
+        annex.register("connections", "Open connections", self.connections.clone());
+        annex.register(
+            "connections_closed_when_full",
+            "Idle connections closed to make room for new ones",
+            self.closed_when_full.clone(),
+        );
+        annex.register(
+            "certificate_not_after_seconds",
+            "When the served certificate expires, in seconds since 1970",
+            self.certificate_not_after.clone(),
+        );
+        annex.register(
+            "certificate_failures",
+            "Failed attempts since the last certificate; 0 after a success",
+            self.certificate_failures.clone(),
+        );
+        annex.register(
+            "certificate_last_attempt_seconds",
+            "When a certificate was last ordered, in seconds since 1970",
+            self.certificate_last_attempt.clone(),
+        );
+        annex.register(
+            "configuration_last_reload_successful",
+            "1 if the last reload was taken, 0 if it was refused",
+            self.reload_succeeded.clone(),
+        );
+        annex.register(
+            "configuration_last_reload_seconds",
+            "When the configuration was last taken, in seconds since 1970",
+            self.reload_time.clone(),
+        );
+        let build = Family::<[(&str, &str); 1], Gauge>::default();
+        build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
+        annex.register("build_info", "The running version", build);
+        let start = Seconds::default();
+        start.set(seconds(started));
+        self.registry.register("process_start_time_seconds", "When it started, in seconds since 1970", start);
+        let memory = self.resident_memory.clone();
+        self.registry.register("process_resident_memory_bytes", "Resident memory", memory);
+        self.reload(started, true);
+    }
+
+    /// All of it, as text.
+    pub fn render(&self) -> String {
+        self.resident_memory.set(resident_memory().unwrap_or(0));
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+
+    pub fn hook(&self, hook: &str) -> HookMetrics {
+        let label = HookLabel { hook: hook.to_owned() };
+        HookMetrics {
+            durations: self.durations.get_or_create_owned(&label),
+            bodies: self.bodies.get_or_create_owned(&label),
+            in_flight: self.in_flight.get_or_create_owned(&label),
+        }
+    }
+
+    pub fn step(&self, hook: &str, step: &str) -> StepMetrics {
+        let labels = StepLabels { hook: hook.to_owned(), step: step.to_owned() };
+        StepMetrics {
+            durations: self.step_durations.get_or_create_owned(&labels),
+            errors: self.step_errors.get_or_create_owned(&labels),
+        }
+    }
+
+    /// A call of a hook; `event` must come from a list of ours.
+    pub fn delivery(&self, hook: &str, event: &str, verdict: &str) {
+        let [hook, event, verdict] = [hook, event, verdict].map(str::to_owned);
+        self.deliveries.get_or_create(&DeliveryLabels { hook, event, verdict }).inc();
+    }
+
+    /// A handshake: `kind` is `full`, `resumed`, `challenge`, `failed` or `timeout`.
+    pub fn handshake(&self, version: &'static str, kind: &'static str) {
+        self.handshakes.get_or_create(&HandshakeLabels { version, kind }).inc();
+    }
+
+    pub fn connection(&self, listener: &'static str) -> UnderWay {
+        let gauge = self.connections.get_or_create_owned(&ListenerLabel { listener });
+        gauge.inc();
+        UnderWay(gauge)
+    }
+
+    pub fn closed_when_full(&self) {
+        self.closed_when_full.inc();
+    }
+
+    pub fn reload(&self, at: SystemTime, taken: bool) {
+        self.reload_succeeded.set(taken.into());
+        if taken {
+            self.reload_time.set(seconds(at));
+        }
+    }
+
+    /// All certificates, as they are at the moment.
+    pub fn certificates<'c>(&self, facts: impl Iterator<Item = CertificateFacts<'c>>) {
+        self.certificate_not_after.clear();
+        self.certificate_failures.clear();
+        self.certificate_last_attempt.clear();
+        for fact in facts {
+            let label = CertificateLabel { certificate: fact.name.to_owned() };
+            if let Some(not_after) = fact.not_after {
+                self.certificate_not_after.get_or_create(&label).set(seconds(not_after));
+            }
+            if let Some(attempt) = fact.last_attempt {
+                self.certificate_last_attempt.get_or_create(&label).set(seconds(attempt));
+            }
+            let failures = i64::try_from(fact.failures).unwrap_or(i64::MAX);
+            self.certificate_failures.get_or_create(&label).set(failures);
+        }
+    }
+}
+
+impl HookMetrics {
+    /// A verified delivery that has arrived.
+    pub fn begin(&self, body: usize) -> UnderWay {
+        #[expect(clippy::cast_precision_loss, reason = "a body of 9 PB does not arrive")]
+        self.bodies.observe(body as f64);
+        self.in_flight.inc();
+        UnderWay(self.in_flight.clone())
+    }
+
+    pub fn answered(&self, took: Duration) {
+        self.durations.observe(took.as_secs_f64());
+    }
+}
+
+impl StepMetrics {
+    pub fn ran(&self, took: Duration) {
+        self.durations.observe(took.as_secs_f64());
+    }
+
+    pub fn failed(&self) {
+        self.errors.inc();
+    }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Pages that are in memory, times their size on every machine that this runs on.
+fn resident_memory() -> Option<i64> {
+    const PAGE: i64 = 4_096;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split_whitespace().nth(1)?.parse::<i64>().ok()?.checked_mul(PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_in_the_text() {
+        let metrics = Metrics::new(SystemTime::UNIX_EPOCH + Duration::from_secs(7));
+        metrics.delivery("checks", "annotation_content.updated", "verified");
+        let hook = metrics.hook("checks");
+        let under_way = hook.begin(2_000);
+        hook.answered(Duration::from_millis(2));
+        metrics.step("checks", "match (step 1)").failed();
+        metrics.handshake("1.3", "resumed");
+        let text = metrics.render();
+        for line in [
+            "annex_deliveries_total{hook=\"checks\",event=\"annotation_content.updated\",verdict=\"verified\"} 1",
+            "annex_deliveries_in_flight{hook=\"checks\"} 1",
+            "annex_delivery_duration_seconds_bucket{le=\"0.0025\",hook=\"checks\"} 1",
+            "annex_delivery_body_bytes_sum{hook=\"checks\"} 2000.0",
+            "annex_step_errors_total{hook=\"checks\",step=\"match (step 1)\"} 1",
+            "annex_tls_handshakes_total{version=\"1.3\",kind=\"resumed\"} 1",
+            "process_start_time_seconds 7.0",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        drop(under_way);
+        assert!(metrics.render().contains("annex_deliveries_in_flight{hook=\"checks\"} 0"));
+        assert!(resident_memory().is_some_and(|bytes| bytes > 1_000_000));
+    }
+}

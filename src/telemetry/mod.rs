@@ -1,0 +1,7 @@
+//! What happened: the log for people, metrics for Prometheus. Decides nothing.
+
+mod log;
+pub mod metrics;
+
+pub use log::{DELIVERY, Format, start};
+pub use metrics::Metrics;

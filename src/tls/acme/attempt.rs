@@ -1,0 +1,193 @@
+//! One attempt at a certificate: from which CA, by which challenge, under a deadline; and what it leaves behind.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::crypto::CryptoProvider;
+use tokio::time::timeout;
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use crate::clock;
+
+use super::super::{AcmeSettings, Certificate, Challenge, ChallengeChoice};
+use super::Challenges;
+use super::account::Session;
+use super::authority::Authority;
+use super::order::{self, OrderError, Wanted};
+use super::pace::{Failure, Pace, Waits};
+use super::storage::{Storage, StorageError};
+
+/// The CAs of one certificate.
+pub(super) struct Authorities {
+    pub(super) first: Authority,
+    pub(super) second: Option<Authority>,
+    pub(super) staging: Option<Authority>,
+}
+
+/// What an attempt works with.
+pub(super) struct Attempt<'a> {
+    pub(super) settings: &'a AcmeSettings,
+    pub(super) authorities: &'a Authorities,
+    pub(super) storage: &'a Storage,
+    pub(super) challenges: &'a Challenges,
+    pub(super) provider: &'a Arc<CryptoProvider>,
+    /// The certificate that is served, and the directory of the CA that issued it.
+    pub(super) current: Option<(&'a Certificate, &'a str)>,
+}
+
+/// A new certificate.
+pub(super) struct Issued {
+    pub(super) certificate: Certificate,
+    /// Key, leaf, rest of the chain.
+    pub(super) pem: Zeroizing<Vec<u8>>,
+    pub(super) directory: String,
+    /// URL of the account that ordered it.
+    pub(super) account: String,
+    /// To be stored with it.
+    pub(super) pace: Pace,
+}
+
+/// Why there is none.
+pub(super) struct Failed {
+    pub(super) problem: String,
+    pub(super) directory: String,
+    pub(super) pace: Pace,
+}
+
+impl Attempt<'_> {
+    /// The pace on disk is that of a failed attempt before the CA hears of this one.
+    pub(super) async fn run(&self) -> Result<Result<Issued, Failed>, StorageError> {
+        let before = self.storage.load_pace()?;
+        let now = clock::now();
+        self.storage.save_pace(&before.before_attempt(now, self.waits(now)))?;
+        let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
+        let directory = authority.ca.directory.clone();
+        info!("ordering a certificate for {} from {directory} by {}", self.domains(), challenge.word());
+        let ended = self.bounded(self.order(authority, challenge, &before)).await;
+        self.challenges.forget_all();
+        let (failure, not_before, problem) = match ended {
+            Ok((pem, account)) => {
+                let pem = Zeroizing::new(pem.into_bytes());
+                match Certificate::from_pem(&pem, &pem, self.provider) {
+                    Ok(certificate) => {
+                        let pace = before.succeeded(challenge);
+                        return Ok(Ok(Issued { certificate, pem, directory, account, pace }));
+                    }
+                    Err(error) => {
+                        (Failure::Ca, None, format!("the CA's certificate cannot be used: {error}"))
+                    }
+                }
+            }
+            Err(OrderError::Storage(error)) => return Err(error),
+            Err(error) => (error.kind(), error.not_before(), error.to_string()),
+        };
+        let ended = clock::now();
+        let mut pace = before.after(failure, ended, self.waits(ended));
+        pace.tried(now, &problem);
+        if let Some(not_before) = not_before.filter(|moment| *moment > pace.next_try()) {
+            pace.wait_until(not_before);
+        }
+        if failure == Failure::Validation {
+            pace.remember(challenge, false);
+        }
+        self.storage.save_pace(&pace)?;
+        Ok(Err(Failed { problem, directory, pace }))
+    }
+
+    /// Has the names validated by staging, and orders nothing.
+    pub(super) async fn rehearse(&self) -> Result<String, String> {
+        let Some(staging) = &self.authorities.staging else {
+            return Err("this CA has no staging environment: set `staging` in [server.acme]".to_owned());
+        };
+        let challenge = self.challenge(&self.storage.load_pace().map_err(|error| error.to_string())?);
+        let ended = self.bounded(self.validate(staging, challenge, None)).await;
+        self.challenges.forget_all();
+        match ended {
+            Ok(_) => Ok(format!(
+                "{} validated {} by {}; nothing was ordered",
+                staging.ca.directory,
+                self.domains(),
+                challenge.word()
+            )),
+            Err(error) => Err(format!("{}: {error}", staging.ca.directory)),
+        }
+    }
+
+    async fn bounded<T>(&self, work: impl Future<Output = Result<T, OrderError>>) -> Result<T, OrderError> {
+        timeout(self.settings.order_deadline, work)
+            .await
+            .unwrap_or(Err(OrderError::TooLong(self.settings.order_deadline)))
+    }
+
+    /// After half of the waits staging is asked first: a failure there eats no limit of the CA's.
+    async fn order(
+        &self,
+        authority: &Authority,
+        challenge: Challenge,
+        pace: &Pace,
+    ) -> Result<(String, String), OrderError> {
+        if let Some(staging) = &self.authorities.staging
+            && pace.validation >= self.settings.retry.len().div_ceil(2)
+        {
+            match self.validate(staging, challenge, None).await {
+                Ok(_) => info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains()),
+                Err(error) if error.kind() == Failure::Validation => return Err(error),
+                Err(error) => warn!("{}: {error}; asking the CA itself", staging.ca.directory),
+            }
+            self.challenges.forget_all();
+        }
+        let replaces = self
+            .current
+            .filter(|(_, directory)| *directory == authority.ca.directory)
+            .and_then(|(certificate, _)| certificate.renewal_id.as_deref());
+        let (session, validated) = self.validate(authority, challenge, replaces).await?;
+        let pem = order::finish(&session, validated, &self.settings.domains).await?;
+        Ok((pem, session.account.kid))
+    }
+
+    async fn validate(
+        &self,
+        authority: &Authority,
+        challenge: Challenge,
+        replaces: Option<&str>,
+    ) -> Result<(Session, order::Validated), OrderError> {
+        let contact = self.settings.contact.as_deref();
+        let client = Arc::clone(&authority.client);
+        let session = Session::open(&authority.ca, contact, client, self.storage).await?;
+        // Only a CA with renewal information knows what `replaces` means.
+        let replaces = replaces.filter(|_| session.offer.renewal_info.is_some());
+        let wanted =
+            Wanted { domains: &self.settings.domains, profile: self.settings.profile.as_deref(), replaces };
+        let validated = order::validate(&session, &wanted, challenge, self.challenges).await?;
+        Ok((session, validated))
+    }
+
+    /// The second CA is asked in turn with the first, once that one has failed for long enough.
+    fn authority(&self, pace: &Pace, now: SystemTime) -> &Authority {
+        match &self.authorities.second {
+            Some(second)
+                if pace.failing_for(now) >= self.settings.second_after && pace.failures() % 2 == 1 =>
+            {
+                second
+            }
+            _ => &self.authorities.first,
+        }
+    }
+
+    fn challenge(&self, pace: &Pace) -> Challenge {
+        match self.settings.challenges {
+            ChallengeChoice::Only(challenge) => challenge,
+            ChallengeChoice::Either => pace.challenge(),
+        }
+    }
+
+    fn waits(&self, now: SystemTime) -> Waits<'_> {
+        let life = self.current.map(|(certificate, _)| (certificate.life(), certificate.left(now)));
+        Waits { retry: &self.settings.retry, life }
+    }
+
+    fn domains(&self) -> String {
+        self.settings.domains.join(", ")
+    }
+}

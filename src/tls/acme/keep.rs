@@ -1,0 +1,188 @@
+//! The certificate in hand: served, and stored. Knows nothing of CAs: it takes what the supervisor obtained, what lies in
+//! the store at start, and what another process with the same state folder stores later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+use tokio::time::sleep;
+use tracing::{debug, error, info, warn};
+use zeroize::Zeroizing;
+
+use crate::clock;
+
+use super::super::{Board, Certificate, Served};
+use super::attempt::Issued;
+use super::pace::Pace;
+use super::storage::{Found, Stamp, Storage, StorageError};
+
+/// Wait after the state folder could not be read or written.
+pub(super) const STORAGE_AGAIN: Duration = Duration::from_secs(10);
+
+/// The certificate that is served, and who issued it.
+pub(super) struct Current {
+    pub(super) certificate: Arc<Certificate>,
+    /// Of the CA that issued it.
+    pub(super) directory: String,
+    /// As it is stored.
+    pem: Arc<Zeroizing<Vec<u8>>>,
+}
+
+/// A certificate that is served but does not stand in the store.
+struct Unsaved {
+    pem: Arc<Zeroizing<Vec<u8>>>,
+    directory: String,
+    /// To be stored with it, where it is new.
+    pace: Option<Pace>,
+}
+
+pub(super) struct Keep {
+    pub(super) name: String,
+    /// The names that the configuration wants.
+    pub(super) domains: Vec<String>,
+    pub(super) storage: Storage,
+    pub(super) served: Arc<Served>,
+    pub(super) board: Arc<Board>,
+    pub(super) provider: Arc<CryptoProvider>,
+    pub(super) current: Option<Current>,
+    /// The stored certificate as it was seen last.
+    stamp: Option<Stamp>,
+    unsaved: Option<Unsaved>,
+}
+
+impl Keep {
+    pub(super) fn new(
+        name: String,
+        domains: Vec<String>,
+        storage: Storage,
+        (served, board): (Arc<Served>, Arc<Board>),
+        provider: Arc<CryptoProvider>,
+    ) -> Self {
+        Self { name, domains, storage, served, board, provider, current: None, stamp: None, unsaved: None }
+    }
+
+    /// Serves the stored certificate, checked. A store that cannot be read is asked again, never taken for empty.
+    pub(super) async fn load(&mut self) {
+        loop {
+            self.stamp = self.storage.stamp();
+            let stored = match self.read() {
+                Ok(Ok(found)) => {
+                    if let Some(current) = found {
+                        self.take(current, "loaded");
+                    }
+                    return;
+                }
+                Ok(Err(problem)) => problem,
+                Err(error) => {
+                    error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
+                    self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
+                    sleep(STORAGE_AGAIN).await;
+                    continue;
+                }
+            };
+            warn!("the stored certificate is damaged ({stored}): setting it aside, ordering a new one");
+            match self.storage.set_certificate_aside() {
+                Ok(()) => return,
+                Err(error) => error!("{error}"),
+            }
+            sleep(STORAGE_AGAIN).await;
+        }
+    }
+
+    /// The stored certificate; inside `Ok`, why it cannot be used.
+    fn read(&self) -> Result<Result<Option<Current>, String>, StorageError> {
+        Ok(match self.storage.load_certificate()? {
+            Found::Nothing => Ok(None),
+            Found::Damaged => Err("its checksum does not fit".to_owned()),
+            Found::Good(stored) => Certificate::from_pem(&stored.pem, &stored.pem, &self.provider)
+                .map(|certificate| {
+                    let pem = Arc::new(Zeroizing::new(stored.pem));
+                    Some(Current { certificate: Arc::new(certificate), directory: stored.directory, pem })
+                })
+                .map_err(|error| error.to_string()),
+        })
+    }
+
+    fn take(&mut self, current: Current, how: &str) {
+        let certificate = &current.certificate;
+        self.served.serve(&self.name, Arc::clone(certificate));
+        self.board.update(&self.name, |status| status.show(certificate));
+        let until = clock::display(certificate.not_after);
+        info!("certificate for {} {how}, valid until {until}", certificate.names.join(", "));
+        if !certificate.covers(&self.domains) {
+            warn!("it does not cover {}: serving it until a new one is there", self.domains.join(", "));
+        }
+        self.current = Some(current);
+    }
+
+    /// Serves what another process stored since.
+    /// Gives whether there was something new.
+    pub(super) fn adopt(&mut self) -> bool {
+        let stamp = self.storage.stamp();
+        if stamp == self.stamp || self.unsaved.is_some() {
+            return false;
+        }
+        self.stamp = stamp;
+        match self.read() {
+            Ok(Ok(Some(stored))) => {
+                let newer = self
+                    .current
+                    .as_ref()
+                    .is_none_or(|c| c.certificate.not_after < stored.certificate.not_after);
+                let fits = stored.certificate.covers(&self.domains);
+                if newer || (fits && !self.covers()) {
+                    self.take(stored, "found in the store");
+                }
+            }
+            Ok(stored) => {
+                let Some(current) = &self.current else { return false };
+                let what = if stored.is_ok() { "gone" } else { "damaged" };
+                warn!(
+                    "the stored certificate is {what}: still serving the one in memory, and storing it again"
+                );
+                if stored.is_err()
+                    && let Err(error) = self.storage.set_certificate_aside()
+                {
+                    warn!("{error}");
+                }
+                let (pem, directory) = (Arc::clone(&current.pem), current.directory.clone());
+                self.unsaved = Some(Unsaved { pem, directory, pace: None });
+                self.save();
+            }
+            Err(error) => debug!("{error}"),
+        }
+        true
+    }
+
+    /// Serves and stores a new certificate.
+    pub(super) fn put(&mut self, issued: Issued) {
+        let Issued { certificate, pem, directory, account, pace } = issued;
+        let pem = Arc::new(pem);
+        self.board.update(&self.name, |status| {
+            status.account = Some(account);
+            status.last_error = None;
+        });
+        let unsaved = Unsaved { pem: Arc::clone(&pem), directory: directory.clone(), pace: Some(pace) };
+        self.take(Current { certificate: Arc::new(certificate), directory, pem }, "is there");
+        self.unsaved = Some(unsaved);
+        self.save();
+    }
+
+    /// Stores a new certificate. One that cannot be stored is served all the same, and stored when that works
+    /// again; ordering another would not help.
+    pub(super) fn save(&mut self) {
+        let Some(unsaved) = &self.unsaved else { return };
+        let saved = self.storage.save_certificate(&unsaved.directory, &unsaved.pem);
+        match saved.and_then(|()| unsaved.pace.iter().try_for_each(|pace| self.storage.save_pace(pace))) {
+            Ok(()) => {
+                self.unsaved = None;
+                self.stamp = self.storage.stamp();
+            }
+            Err(error) => error!("{error}; a restart would have to order a new certificate until this works"),
+        }
+    }
+
+    pub(super) fn covers(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.certificate.covers(&self.domains))
+    }
+}

@@ -1,0 +1,53 @@
+//! A look at a CA without an account, for `annex doctor`: does its directory answer, what does it offer, does its clock
+//! agree with ours?
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rustls::crypto::aws_lc_rs;
+
+use crate::clock;
+
+use super::super::Ca;
+use super::account::Offer;
+use super::authority::{Authority, AuthorityError};
+use super::request::{Http, RequestError};
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Visit {
+    pub profiles: Vec<String>,
+    pub has_renewal_information: bool,
+    /// How far our clock is from the CA's, either way; `None` where it sent no date.
+    pub clock_skew: Option<Duration>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct VisitError(String);
+
+impl From<AuthorityError> for VisitError {
+    fn from(error: AuthorityError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<RequestError> for VisitError {
+    fn from(error: RequestError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+pub async fn visit(ca: &Ca) -> Result<Visit, VisitError> {
+    let authority = Authority::new(ca.clone(), &Arc::new(aws_lc_rs::default_provider()))?;
+    let (offer, answered) = Offer::ask(&Http::new(&authority.client), ca).await?;
+    Ok(Visit {
+        profiles: offer.profiles().map(str::to_owned).collect(),
+        has_renewal_information: offer.renewal_info.is_some(),
+        clock_skew: answered.date().map(|date| apart(date, clock::now())),
+    })
+}
+
+fn apart(one: SystemTime, other: SystemTime) -> Duration {
+    one.duration_since(other).or_else(|_| other.duration_since(one)).unwrap_or_default()
+}

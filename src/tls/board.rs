@@ -1,0 +1,194 @@
+//! What is known of each certificate, for `annex status`, metrics and readiness; and the way back: an operator's word
+//! to the supervisor of one.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::rfc3339;
+
+use super::Certificate;
+
+/// All certificates, in the order of the configuration.
+#[derive(Debug, Default)]
+pub struct Board {
+    entries: Mutex<Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    status: Status,
+    words: Option<mpsc::Sender<Word>>,
+}
+
+/// One certificate, as an operator wants to know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    pub name: String,
+    /// The names that the configuration wants.
+    pub domains: Vec<String>,
+    /// The CA's directory, or the file.
+    pub source: String,
+    /// Names in the certificate that is served; empty where none is.
+    pub names: Vec<String>,
+    pub issuer: Option<String>,
+    pub profile: Option<String>,
+    #[serde(serialize_with = "rfc3339")]
+    pub not_before: Option<SystemTime>,
+    #[serde(serialize_with = "rfc3339")]
+    pub not_after: Option<SystemTime>,
+    /// When the next one is due, and why then.
+    #[serde(serialize_with = "rfc3339")]
+    pub renewal: Option<SystemTime>,
+    pub renewal_reason: Option<String>,
+    #[serde(serialize_with = "rfc3339")]
+    pub last_attempt: Option<SystemTime>,
+    /// Where the last attempt failed: why, in the CA's own words.
+    pub last_error: Option<String>,
+    /// Failed attempts since the last certificate.
+    pub failures: usize,
+    #[serde(serialize_with = "rfc3339")]
+    pub next_try: Option<SystemTime>,
+    /// URL of the account at the CA.
+    pub account: Option<String>,
+    /// The challenge that the next order uses.
+    pub challenge: Option<String>,
+}
+
+impl Status {
+    pub(super) fn show(&mut self, certificate: &Certificate) {
+        self.names.clone_from(&certificate.names);
+        self.issuer = Some(certificate.issuer.clone());
+        self.not_before = Some(certificate.not_before);
+        self.not_after = Some(certificate.not_after);
+    }
+
+    /// What an operator should look at; `None` where all is well.
+    ///
+    /// A certificate warns from a quarter of its life on, and whenever it lacks a name.
+    pub fn problem(&self, now: SystemTime) -> Option<String> {
+        let because = self.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        let (Some(from), Some(until)) = (self.not_before, self.not_after) else {
+            return Some(format!("no certificate for {} yet{because}", self.domains.join(", ")));
+        };
+        let missing: Vec<_> =
+            self.domains.iter().filter(|d| !self.names.contains(d)).map(String::as_str).collect();
+        let left = until.duration_since(now).unwrap_or_default();
+        let life = until.duration_since(from).unwrap_or_default();
+        if left.is_zero() {
+            Some(format!("the certificate expired on {}{because}", crate::clock::display(until)))
+        } else if !missing.is_empty() {
+            Some(format!("the certificate does not cover {}{because}", missing.join(", ")))
+        } else if left < life / 4 {
+            let left = crate::clock::display_span(left);
+            Some(format!("the certificate expires in {left}, and no new one is there{because}"))
+        } else {
+            None
+        }
+    }
+}
+
+/// What an operator asks of a supervisor.
+#[derive(Debug)]
+pub struct Word {
+    pub asked: Asked,
+    /// How it ended: a line for people.
+    pub answer: oneshot::Sender<Result<String, String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Order a new certificate now.
+    Renew,
+    /// Have the names validated by the CA's staging environment, and change nothing.
+    Rehearse,
+}
+
+impl Board {
+    /// Adds an entry, or replaces the one of the same name.
+    pub(super) fn put(&self, status: Status, words: Option<mpsc::Sender<Word>>) {
+        let mut entries = self.lock();
+        match entries.iter_mut().find(|entry| entry.status.name == status.name) {
+            Some(entry) => *entry = Entry { status, words },
+            None => entries.push(Entry { status, words }),
+        }
+    }
+
+    /// Forgets the certificates that the configuration no longer has.
+    pub fn retain(&self, wanted: &[String]) {
+        self.lock().retain(|entry| wanted.contains(&entry.status.name));
+    }
+
+    pub(super) fn update(&self, name: &str, change: impl FnOnce(&mut Status)) {
+        if let Some(entry) = self.lock().iter_mut().find(|entry| entry.status.name == name) {
+            change(&mut entry.status);
+        }
+    }
+
+    pub fn all(&self) -> Vec<Status> {
+        self.lock().iter().map(|entry| entry.status.clone()).collect()
+    }
+
+    /// Asks the supervisor of one certificate, or of each, and waits for the answers.
+    pub async fn ask(&self, name: Option<&str>, asked: Asked) -> Vec<(String, Result<String, String>)> {
+        let chosen: Vec<_> = self
+            .lock()
+            .iter()
+            .filter(|entry| name.is_none_or(|name| entry.status.name == name))
+            .map(|entry| (entry.status.name.clone(), entry.words.clone()))
+            .collect();
+        let mut answers = Vec::new();
+        for (name, words) in chosen {
+            let Some(words) = words else {
+                let text = "comes from files, which Annex reads again when they change";
+                answers.push((name, Err(text.to_owned())));
+                continue;
+            };
+            let (answer, answered) = oneshot::channel();
+            let sent = words.send(Word { asked, answer }).await;
+            let result = match sent {
+                Ok(()) => answered.await.unwrap_or_else(|_| Err("the supervisor was stopped".to_owned())),
+                Err(_) => Err("the supervisor was stopped".to_owned()),
+            };
+            answers.push((name, result));
+        }
+        answers
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::from_unix_seconds;
+
+    #[test]
+    fn it_warns_before_it_is_late() {
+        let (start, life) = (from_unix_seconds(1_800_000_000), Duration::from_secs(400));
+        let status = Status {
+            domains: vec!["a.example".into()],
+            names: vec!["a.example".into()],
+            not_before: Some(start),
+            not_after: Some(start + life),
+            last_error: Some("refused".into()),
+            ..Status::default()
+        };
+        let problem = |at| status.problem(start + Duration::from_secs(at));
+        assert_eq!(problem(299), None);
+        assert!(
+            problem(301).is_some_and(|text| text.contains("expires in 99 s") && text.contains("refused"))
+        );
+        assert!(problem(401).is_some_and(|text| text.contains("expired on")));
+        let more = Status { domains: vec!["a.example".into(), "b.example".into()], ..status.clone() };
+        assert!(more.problem(start).is_some_and(|text| text.contains("does not cover b.example")));
+        let none = Status { not_after: None, ..status };
+        assert!(none.problem(start).is_some_and(|text| text.contains("no certificate for a.example yet")));
+    }
+}
