@@ -215,7 +215,7 @@ impl House {
         if Addresses::of(&config) != self.addresses {
             return Err("`https`, `http` or `admin` changed: addresses need a restart".to_owned());
         }
-        let Config { server, hooks } = config;
+        let Config { server, hooks, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);

@@ -14,6 +14,7 @@
 //! | [`cli`] | words on the terminal, exit codes; a file for each subcommand |
 //! | [`app`] | assembly: the one file that knows every room |
 //! | [`config`] | annex.toml → the rooms' own settings; every mistake with its line |
+//! | [`doctor`] | looks for what is wrong on this host, and says what to do |
 //! | [`server`] | sockets, deadlines, HTTP versions, the drain |
 //! | [`tls`] | certificates from first order to last day; the handshake |
 //! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
@@ -28,6 +29,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod rossum;
 pub mod secret;
 pub mod server;

@@ -32,6 +32,29 @@ pub(super) fn code(done: Result<(), Failure>) -> ExitCode {
     }
 }
 
+/// How something is, at a glance; coloured on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, colour) = match self {
+            Self::Good => ("✓", "\u{1b}[32m"),
+            Self::Warning => ("!", "\u{1b}[33m"),
+            Self::Bad => ("✗", "\u{1b}[31m"),
+        };
+        if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+            write!(f, "{colour}{sign}\u{1b}[0m")
+        } else {
+            f.write_str(sign)
+        }
+    }
+}
+
 /// Prints to standard output; a reader that went away (`| head`) is no error.
 pub(super) fn print(text: impl fmt::Display) -> Result<(), Failure> {
     match writeln!(io::stdout(), "{text}") {

@@ -1,12 +1,17 @@
 //! The command line: one file for each subcommand. Prints, and chooses exit codes; does no work of its own.
 
+mod ask;
 mod caller;
+mod cert;
 mod check;
 mod completions;
+mod doctor;
 mod exit;
+mod man;
 mod secret;
 mod send;
 mod serve;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +38,13 @@ enum Command {
     Serve(serve::Arguments),
     /// Check a configuration: every mistake, with its line and what to write instead
     Check(check::Arguments),
+    /// Say how the running server is: ready or not, certificates, what to look at
+    Status(status::Arguments),
+    /// Find what is wrong before users do: names, ports, certificates, clock, files, configuration
+    Doctor(doctor::Arguments),
+    /// Certificates: what is served, and a new one now
+    #[command(subcommand)]
+    Cert(cert::Command),
     /// Sign a payload and send it to a hook, as Rossum does
     Send(send::Arguments),
     /// Make secrets
@@ -40,6 +52,9 @@ enum Command {
     Secret(secret::Command),
     /// Print shell completions
     Completions(completions::Arguments),
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
 }
 
 /// Where a configuration is looked for when none is named.
@@ -64,6 +79,10 @@ pub fn run() -> ExitCode {
         None => serve::run(cli.serve),
         Some(Command::Serve(arguments)) => serve::run(arguments),
         Some(Command::Check(arguments)) => check::run(arguments),
+        Some(Command::Status(arguments)) => status::run(arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(arguments),
+        Some(Command::Cert(command)) => cert::run(command),
+        Some(Command::Man) => man::run(),
         Some(Command::Send(arguments)) => send::run(arguments),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),

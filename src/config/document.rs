@@ -23,6 +23,7 @@ pub(super) struct Document {
     /// Where relative paths in the file start.
     folder: PathBuf,
     mistakes: RefCell<Vec<(usize, Mistake)>>,
+    secret_files: RefCell<Vec<PathBuf>>,
 }
 
 /// A place in the file: bytes from the start.
@@ -31,7 +32,13 @@ pub(super) type Place = Range<usize>;
 impl Document {
     pub(super) fn new(path: &Path, text: String) -> Self {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Self { name: path.display().to_string(), text, folder, mistakes: RefCell::new(Vec::new()) }
+        Self {
+            name: path.display().to_string(),
+            text,
+            folder,
+            mistakes: RefCell::default(),
+            secret_files: RefCell::default(),
+        }
     }
 
     /// The file as TOML; `None` where its syntax is broken, which is noted.
@@ -63,6 +70,15 @@ impl Document {
     /// A path in the file: relative ones start at the file's own folder.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// Remembers a file that a secret was read from.
+    pub(super) fn add_secret_file(&self, path: &Path) {
+        self.secret_files.borrow_mut().push(path.to_path_buf());
+    }
+
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        self.secret_files.borrow().clone()
     }
 
     pub(super) fn into_mistakes(self) -> Vec<Mistake> {

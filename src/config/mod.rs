@@ -12,7 +12,7 @@ mod server;
 mod steps;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::webhook::HookSettings;
 
@@ -37,6 +37,8 @@ pub enum Purpose {
 pub struct Config {
     pub server: ServerSettings,
     pub hooks: Vec<HookSettings>,
+    /// Files that secrets were read from.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Reads a configuration file, or reports every mistake in it.
@@ -49,6 +51,16 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
         Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
     })?;
     read(path, text, purpose, environment)
+}
+
+/// Where a running server with this configuration is asked. Mistakes elsewhere in it do not matter here, nor does a file
+/// that cannot be read: the default is as good as any.
+pub fn admin_of(path: &Path) -> Admin {
+    let document = document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default());
+    document.parse().map_or(Admin::Default, |table| {
+        let root = document.root(&table);
+        server::admin(root.section("server").as_ref())
+    })
 }
 
 /// Reads the text of a configuration; relative paths in it start at `path`'s folder.
@@ -64,7 +76,7 @@ pub fn read(
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         root.finish();
-        Config { server, hooks }
+        Config { server, hooks, secret_files: document.secret_files() }
     });
     match (config, document.into_mistakes()) {
         (Some(config), mistakes) if mistakes.is_empty() => Ok(config),

@@ -25,7 +25,11 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
         "env" => environment(name).map(|value| Secret::new(value.into_bytes())).ok_or_else(|| {
             (format!("the environment has no {name}"), format!("start Annex with {name}=… set"))
         }),
-        "file" => read_file(&document.resolve(name)),
+        "file" => {
+            let path = document.resolve(name);
+            document.add_secret_file(&path);
+            read_file(&path)
+        }
         "credential" => match environment("CREDENTIALS_DIRECTORY") {
             Some(folder) => read_file(&Path::new(&folder).join(name)),
             None => Err((

@@ -105,7 +105,7 @@ fn address(server: Option<&Section<'_>>, key: &'static str, port: u16) -> Socket
 }
 
 /// `admin`: a loopback address, `unix:PATH`, or "off".
-fn admin(server: Option<&Section<'_>>) -> Admin {
+pub(super) fn admin(server: Option<&Section<'_>>) -> Admin {
     let Some((server, text)) = server.and_then(|server| Some((server, server.text("admin")?))) else {
         return Admin::Default;
     };

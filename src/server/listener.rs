@@ -136,7 +136,7 @@ async fn serve(
                 debug!("TLS handshake with {} failed: {error}", caller.address);
             }
             Ok(Ok(Handshake::ChallengeAnswered)) => {
-                metrics.handshake("1.2+", "challenge");
+                metrics.handshake("-", "challenge");
                 debug!("answered a TLS-ALPN-01 challenge to {}", caller.address);
             }
             Ok(Ok(Handshake::Stream(stream, agreed))) => {

@@ -14,9 +14,13 @@ mod door;
 mod house;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
+/// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
+mod operate;
 /// The commands of the README and of the pages in docs/.
 mod readme;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
+/// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
+mod supervisor;

@@ -32,6 +32,8 @@ pub(super) struct Offer {
 struct Meta {
     profiles: Map<String, Value>,
     external_account_required: bool,
+    /// The CA's names in CAA records (RFC 8555 section 9.7.6).
+    caa_identities: Vec<String>,
 }
 
 impl Offer {
@@ -39,6 +41,10 @@ impl Offer {
     pub(super) async fn ask(http: &Http, ca: &Ca) -> Result<(Self, Answered), RequestError> {
         let answered = http.get(&ca.directory).await?;
         Ok((answered.json()?, answered))
+    }
+
+    pub(super) fn caa_identities(&self) -> &[String] {
+        &self.meta.caa_identities
     }
 
     /// Names of the profiles that it offers.

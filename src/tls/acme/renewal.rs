@@ -23,6 +23,15 @@ pub(super) fn by_life(certificate: &Certificate) -> SystemTime {
     certificate.not_after.checked_sub(left).unwrap_or(certificate.not_before)
 }
 
+/// The same, in words.
+pub(super) fn by_life_reason(certificate: &Certificate) -> &'static str {
+    if certificate.life() < SHORT_LIFE {
+        "half of its life is left then"
+    } else {
+        "a third of its life is left then"
+    }
+}
+
 /// What a CA said about the renewal of one certificate; kept, so that a restart does not draw another moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Advice {

@@ -25,7 +25,7 @@ use super::storage::{Storage, StorageError};
 
 /// The wall clock is looked at at least this often: timers do not notice a suspend or a clock that is set. The store
 /// is looked at as often.
-const LOOK_AT_CLOCK: Duration = Duration::from_secs(30);
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 /// Wait for a lease that another process has.
 const LEASE_AGAIN: Duration = Duration::from_secs(1);
 /// A problem that lasts is said this often.
@@ -197,7 +197,10 @@ impl Supervisor {
         if !self.is_ours(directory) {
             return at_once("the CA changed");
         }
-        let by_life = Due { at: renewal::by_life(certificate), reason: "of its life".to_owned() };
+        let by_life = Due {
+            at: renewal::by_life(certificate),
+            reason: renewal::by_life_reason(certificate).to_owned(),
+        };
         let advice = self
             .advice
             .as_ref()

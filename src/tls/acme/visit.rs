@@ -18,6 +18,8 @@ use super::request::{Http, RequestError};
 pub struct Visit {
     pub profiles: Vec<String>,
     pub has_renewal_information: bool,
+    /// Its names in CAA records; any if empty.
+    pub caa_identities: Vec<String>,
     /// How far our clock is from the CA's, either way; `None` where it sent no date.
     pub clock_skew: Option<Duration>,
 }
@@ -43,6 +45,7 @@ pub async fn visit(ca: &Ca) -> Result<Visit, VisitError> {
     let (offer, answered) = Offer::ask(&Http::new(&authority.client), ca).await?;
     Ok(Visit {
         profiles: offer.profiles().map(str::to_owned).collect(),
+        caa_identities: offer.caa_identities().to_vec(),
         has_renewal_information: offer.renewal_info.is_some(),
         clock_skew: answered.date().map(|date| apart(date, clock::now())),
     })

@@ -67,6 +67,21 @@ impl Annex {
         })
     }
 
+    /// The same, with the command changed.
+    pub(crate) fn https_under(folder: TempDir, port: u16, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start(folder, port, |command, _| {
+            command.args(["serve", "--config", "annex.toml", "--log", "debug"]);
+            change(command);
+        })
+    }
+
+    /// Runs another annex command in the server's folder, with its configuration.
+    pub(crate) fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = annex_command();
+        command.args(arguments).args(["--config", "annex.toml"]);
+        command.current_dir(self.folder()).env("ROSSUM_SECRET", SECRET).output().unwrap()
+    }
+
     fn start(folder: TempDir, port: u16, arguments: impl FnOnce(&mut Command, u16)) -> Self {
         let mut command = annex_command();
         arguments(&mut command, port);

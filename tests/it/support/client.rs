@@ -116,7 +116,20 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: hooks.example.test\r\n");
+        self.request_as("hooks.example.test", method, path, headers, body)
+    }
+
+    /// The same, to another host's name.
+    #[track_caller]
+    pub(crate) fn request_as(
+        &mut self,
+        host: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n");
         for (name, value) in headers {
             head.extend([*name, ": ", *value, "\r\n"]);
         }

@@ -4,11 +4,13 @@ mod annex;
 mod client;
 mod deliveries;
 mod pebble;
+mod proxy;
 
 pub(crate) use annex::{Annex, annex_command, write};
 pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use pebble::Pebble;
+pub(crate) use proxy::{Faults, Proxy};
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

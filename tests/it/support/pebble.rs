@@ -56,8 +56,8 @@ pub(crate) struct Pebble {
     folder: TempDir,
     resolver: Resolver,
     child: Option<Child>,
-    root: PathBuf,
-    port: u16,
+    pub(crate) root: PathBuf,
+    pub(crate) port: u16,
     management: u16,
     /// The ports where it validates: a server under test listens there.
     pub(crate) https: u16,
@@ -66,9 +66,25 @@ pub(crate) struct Pebble {
     pub(crate) validity: u64,
     /// Percent of good nonces that it refuses.
     pub(crate) refused_nonces: u32,
+    /// Whether accounts must be bound to one elsewhere: key id `kid-1`, MAC key [`Self::EAB_KEY`].
+    pub(crate) external_accounts: bool,
 }
 
 impl Pebble {
+    pub(crate) const EAB_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Stops it; a new run has forgotten accounts and orders.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
     /// A CA that is not running yet.
     pub(crate) fn prepare() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -92,6 +108,7 @@ impl Pebble {
             http: free_port(),
             validity: 7_776_000,
             refused_nonces: 0,
+            external_accounts: false,
             folder,
         }
     }
@@ -106,7 +123,8 @@ impl Pebble {
         let config = serde_json::json!({"pebble": {
             "listenAddress": format!("127.0.0.1:{}", self.port), "managementListenAddress": format!("127.0.0.1:{}", self.management),
             "certificate": self.folder.path().join("c.pem"), "privateKey": self.folder.path().join("k.pem"),
-            "httpPort": self.http, "tlsPort": self.https, "ocspResponderURL": "", "externalAccountBindingRequired": false,
+            "httpPort": self.http, "tlsPort": self.https, "ocspResponderURL": "", "externalAccountBindingRequired": self.external_accounts,
+            "externalAccountMACKeys": {"kid-1": Self::EAB_KEY},
             "certificateValidityPeriod": self.validity}});
         let path = self.folder.path().join("pebble.json");
         write(&path, &config.to_string());

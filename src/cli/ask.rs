@@ -1,0 +1,112 @@
+//! Asks the admin pages of the running server, over loopback or its unix socket.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::config::Admin;
+use crate::server::admin::HEADER;
+
+use super::exit::Failure;
+
+/// An order may take as long as its deadline, five minutes by default, and wait for another.
+const PATIENCE: Duration = Duration::from_secs(630);
+
+/// Where the running server is asked: as its configuration says, or as the command line does.
+#[derive(clap::Args)]
+pub(super) struct Where {
+    /// The configuration of the running server [default: annex.toml, else /etc/annex/annex.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Ask here instead: HOST:PORT or unix:PATH, as `admin` in annex.toml
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+}
+
+enum Place {
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => f.write_str(address),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Where {
+    /// The server of this configuration.
+    pub(super) fn of(config: &Path) -> Self {
+        Self { config: Some(config.to_path_buf()), admin: None }
+    }
+
+    fn place(self) -> Result<Place, Failure> {
+        if let Some(admin) = self.admin {
+            return Ok(match admin.strip_prefix("unix:") {
+                Some(path) => Place::Unix(path.into()),
+                None => Place::Tcp(admin),
+            });
+        }
+        let path = super::config_path(self.config);
+        match crate::config::admin_of(&path) {
+            Admin::Off => Err(format!("{} switches the admin pages off", path.display()).into()),
+            Admin::Tcp(address) => Ok(Place::Tcp(address.to_string())),
+            Admin::Unix(path) => Ok(Place::Unix(path)),
+            Admin::Default => Ok(Place::Tcp(Admin::DEFAULT.to_string())),
+        }
+    }
+
+    /// Asks for a page; gives its status and its JSON.
+    pub(super) fn ask(self, method: Method, path: &str) -> Result<(StatusCode, Value), Failure> {
+        let place = self.place()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let unreachable = |error: std::io::Error| {
+            Failure::Because(format!(
+                "cannot reach the running server at {place}: {error}\n\nhint: is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR"
+            ))
+        };
+        runtime.block_on(async {
+            let answered = match &place {
+                Place::Tcp(address) => {
+                    request(TcpStream::connect(address).await.map_err(unreachable)?, method, path).await
+                }
+                Place::Unix(socket) => {
+                    request(UnixStream::connect(Path::new(socket)).await.map_err(unreachable)?, method, path)
+                        .await
+                }
+            };
+            let (status, body) = answered?;
+            let json = serde_json::from_slice(&body).map_err(|_| {
+                format!("{place} answers {status}: {}", String::from_utf8_lossy(&body).trim())
+            })?;
+            Ok((status, json))
+        })
+    }
+}
+
+async fn request(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, Bytes), Failure> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await?;
+    tokio::spawn(connection);
+    let request = Request::builder().method(method).uri(path).header(HOST, "localhost").header(HEADER, "1");
+    let response = timeout(PATIENCE, sender.send_request(request.body(Empty::<Bytes>::new())?)).await??;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}

@@ -1,0 +1,105 @@
+//! `annex doctor`: what is wrong on this host, and what to do. Exit code 0 if nothing is.
+
+use std::path::PathBuf;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use crate::config::{self, Purpose};
+use crate::doctor::{Finding, Verdict, examine};
+
+use super::ask::Where;
+use super::exit::{Failure, Mark, print};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let path = super::config_path(arguments.config);
+    let mut findings = Vec::new();
+    let mut tell = |finding: Finding| {
+        if !arguments.json {
+            // A pipe that was closed ends the printing, not the examination.
+            let _ = print(line(&finding));
+        }
+        findings.push(finding);
+    };
+    match config::load(&path, Purpose::Serve, &super::environment) {
+        Err(mistakes) => {
+            for mistake in mistakes.0 {
+                let place = if mistake.line == 0 {
+                    mistake.file
+                } else {
+                    format!("{}:{}", mistake.file, mistake.line)
+                };
+                let remedy = mistake.hint.unwrap_or_else(|| "correct it".to_owned());
+                tell(Finding::bad(format!("{place}: {}", mistake.what), remedy));
+            }
+        }
+        Ok(config) => {
+            tell(Finding::good(format!("{} is right", path.display())));
+            let running = Where::of(&path).ask(Method::GET, "/status").ok().map(|(_, status)| status);
+            tell(server(running.as_ref()));
+            let pid =
+                running.and_then(|status| status["pid"].as_u64()).and_then(|pid| u32::try_from(pid).ok());
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+            runtime.block_on(examine(&config, pid, &mut tell));
+        }
+    }
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let (bad, warnings) = (count(Verdict::Bad), count(Verdict::Warning));
+    if arguments.json {
+        let list: Vec<_> = findings.iter().map(as_json).collect();
+        print(json!({"ok": bad == 0, "findings": list}))?;
+    } else {
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        print(format_args!("{bad} problem{}, {warnings} warning{}", plural(bad), plural(warnings)))?;
+    }
+    if bad == 0 { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn server(status: Option<&Value>) -> Finding {
+    let Some(status) = status else {
+        return Finding::warning("the server does not run", "systemctl enable --now annex.socket annex");
+    };
+    let texts = |key: &str| {
+        let list = status[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        list.collect::<Vec<_>>().join("; ")
+    };
+    match (status["ready"] == true, texts("reasons"), texts("warnings")) {
+        (true, _, warnings) if warnings.is_empty() => Finding::good("the server runs and is ready"),
+        (true, _, warnings) => {
+            Finding::warning(format!("the server is ready, but: {warnings}"), "annex cert status")
+        }
+        (false, reasons, _) => {
+            Finding::bad(format!("the server is not ready: {reasons}"), "annex cert status")
+        }
+    }
+}
+
+fn line(finding: &Finding) -> String {
+    let mark = match finding.verdict {
+        Verdict::Good => Mark::Good,
+        Verdict::Warning => Mark::Warning,
+        Verdict::Bad => Mark::Bad,
+    };
+    let remedy = finding.remedy.as_ref().map(|remedy| format!("\n    {remedy}")).unwrap_or_default();
+    format!("{mark} {}{remedy}", finding.what)
+}
+
+fn as_json(finding: &Finding) -> Value {
+    let verdict = match finding.verdict {
+        Verdict::Good => "good",
+        Verdict::Warning => "warning",
+        Verdict::Bad => "bad",
+    };
+    json!({"verdict": verdict, "what": finding.what, "remedy": finding.remedy})
+}

@@ -1,0 +1,113 @@
+//! `annex status`: how the running server is. Exit code 0 if it is ready.
+
+use std::fmt::Write as _;
+
+use hyper::Method;
+use serde_json::Value;
+
+use crate::clock;
+
+use super::ask::Where;
+use super::exit::{Failure, Mark, print};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    place: Where,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (_, status) = arguments.place.ask(Method::GET, "/status")?;
+    if arguments.json {
+        print(&status)?;
+    } else {
+        print(for_people(&status).trim_end())?;
+    }
+    if status["ready"] == true { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn for_people(status: &Value) -> String {
+    let text = |key: &str| status[key].as_str().unwrap_or("-");
+    let mut out = String::new();
+    let ready = status["ready"] == true;
+    let _ = writeln!(
+        out,
+        "{} annex {} is {}, process {}, {}{}",
+        if ready { Mark::Good } else { Mark::Bad },
+        text("version"),
+        if ready { "ready" } else { "not ready" },
+        status["pid"],
+        since(&status["started"]),
+        status["https"].as_str().map(|https| format!(", on https://{https}")).unwrap_or_default(),
+    );
+    let _ = writeln!(out, "  configuration {}", text("config"));
+    let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
+    for (mark, problem) in list("reasons")
+        .into_iter()
+        .map(|problem| (Mark::Bad, problem))
+        .chain(list("warnings").into_iter().map(|problem| (Mark::Warning, problem)))
+    {
+        let _ = writeln!(out, "{mark} {}", problem.as_str().unwrap_or_default());
+    }
+    for certificate in list("certificates") {
+        out.push_str(&certificate_for_people(&certificate));
+    }
+    out
+}
+
+/// A few lines for one certificate.
+pub(super) fn certificate_for_people(certificate: &Value) -> String {
+    let text = |key: &str| certificate[key].as_str();
+    let names = |key: &str| {
+        let list = certificate[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        list.collect::<Vec<_>>().join(", ")
+    };
+    let mut out = String::new();
+    let _ = writeln!(out, "certificate {}", text("name").unwrap_or_default());
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            let _ = writeln!(out, "  {name:<10} {value}");
+        }
+    };
+    line("names", Some(names("names")));
+    if names("domains") != names("names") {
+        line("wanted", Some(names("domains")));
+    }
+    line("issuer", text("issuer").map(str::to_owned));
+    line("from", text("source").map(str::to_owned));
+    line("profile", text("profile").map(str::to_owned));
+    line("expires", text("not_after").map(moment));
+    let why = text("renewal_reason").map(|why| format!(": {why}")).unwrap_or_default();
+    line("renewal", text("renewal").map(|at| format!("{}{why}", moment(at))));
+    line("challenge", text("challenge").map(str::to_owned));
+    line("account", text("account").map(str::to_owned));
+    line("attempt", text("last_attempt").map(moment));
+    let failures = certificate["failures"].as_u64().filter(|failures| *failures > 0);
+    line("failures", failures.map(|failures| format!("{failures} since the last certificate")));
+    line("error", text("last_error").map(str::to_owned));
+    line("next try", text("next_try").map(moment));
+    out
+}
+
+/// A moment with how far away it is.
+fn moment(rfc3339: &str) -> String {
+    let Some(at) = clock::parse_rfc3339(rfc3339) else {
+        return rfc3339.to_owned();
+    };
+    let now = clock::now();
+    let distance = match (at.duration_since(now), now.duration_since(at)) {
+        (Ok(ahead), _) => format!("in {}", clock::display_span(ahead)),
+        (_, Ok(ago)) => format!("{} ago", clock::display_span(ago)),
+        (Err(_), Err(_)) => "now".to_owned(),
+    };
+    format!("{} ({distance})", clock::display(at))
+}
+
+fn since(started: &Value) -> String {
+    let started = started.as_str().and_then(clock::parse_rfc3339);
+    let up = started.and_then(|at| clock::now().duration_since(at).ok()).unwrap_or_default();
+    format!("up {}", clock::display_span(up))
+}

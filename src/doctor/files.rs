@@ -1,0 +1,165 @@
+//! The state folder, files with secrets, descriptors.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::config::Config;
+
+use super::Finding;
+
+/// Shorter than this a secret can be guessed by who has seen one signed body: 16 random bytes are beyond that.
+const SHORT_SECRET: usize = 16;
+/// Descriptors beside those of connections: files, the store, the CA.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
+    let mut short = Vec::new();
+    for hook in &config.hooks {
+        if hook.secrets.iter().any(|secret| secret.expose().len() < SHORT_SECRET) {
+            short.push(hook.name.as_str());
+        }
+    }
+    if short.is_empty() {
+        tell(Finding::good("no hook has a secret that could be guessed"));
+    } else {
+        tell(Finding::warning(
+            format!("the secrets of {} are shorter than {SHORT_SECRET} bytes", short.join(", ")),
+            "make a new one: annex secret new",
+        ));
+    }
+    for path in &config.secret_files {
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => tell(Finding::warning(
+                format!("others than its owner can use {}", path.display()),
+                format!("chmod 600 {}", path.display()),
+            )),
+            Ok(_) => tell(Finding::good(format!("{} is its owner's alone", path.display()))),
+            Err(error) => tell(Finding::bad(
+                format!("cannot read {}: {error}", path.display()),
+                "the user that Annex runs as must be able to read it",
+            )),
+        }
+    }
+}
+
+pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
+    let shown = folder.display();
+    let metadata = match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => metadata,
+        Ok(_) => return tell(Finding::bad(format!("{shown} is no folder"), "move it away, or set `state`")),
+        Err(error) => {
+            return tell(Finding::bad(
+                format!("the state folder {shown} cannot be used: {error}"),
+                format!("start the service, which makes it, or: install -d -m 700 -o annex -g annex {shown}"),
+            ));
+        }
+    };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        tell(Finding::warning(
+            format!("others than its owner can look into {shown}"),
+            format!("chmod 700 {shown}"),
+        ));
+    }
+    // The keys in it must be usable by whoever owns the folder.
+    let stranger = walk(folder).into_iter().find(|(_, uid, _)| *uid != metadata.uid());
+    if let Some((path, ..)) = stranger {
+        tell(Finding::bad(
+            format!("{path} belongs to another user than {shown}"),
+            format!("chown -R --reference={shown} {shown}"),
+        ));
+    }
+    if let Some((path, ..)) = walk(folder).into_iter().find(|(_, _, mode)| mode & 0o077 != 0) {
+        tell(Finding::bad(
+            format!("others than its owner can use {path}, which may hold a key"),
+            format!("chmod -R go= {shown}"),
+        ));
+    }
+    let probe = folder.join(".doctor");
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
+    match written {
+        Ok(_) => {
+            let _ = fs::remove_file(&probe); // it is empty: left behind, it would do no harm
+            tell(Finding::good(format!("the state folder {shown} can be written")));
+        }
+        Err(error) => tell(Finding::bad(
+            format!("nothing can be written to {shown}: {error}"),
+            "run the doctor as root, or as the user that Annex runs as; is the disk full or read-only?",
+        )),
+    }
+}
+
+/// Every file below the folder, with its owner and mode.
+fn walk(folder: &Path) -> Vec<(String, u32, u32)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        found.push((entry.path().display().to_string(), metadata.uid(), metadata.permissions().mode()));
+        if metadata.is_dir() {
+            found.extend(walk(&entry.path()));
+        }
+    }
+    found
+}
+
+/// The limit of the running server, or of this process, which a service's need not be.
+pub(super) fn descriptors(connections: usize, server: Option<u32>, tell: &mut impl FnMut(Finding)) {
+    let whose = server.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let Some(limit) =
+        fs::read_to_string(format!("/proc/{whose}/limits")).ok().and_then(|text| soft_limit(&text))
+    else {
+        return;
+    };
+    let needed = connections as u64 + SPARE_DESCRIPTORS;
+    if limit >= needed {
+        tell(Finding::good(format!("{limit} file descriptors are enough for {connections} connections")));
+    } else {
+        let what = format!("{limit} file descriptors are too few for {connections} connections");
+        let remedy =
+            format!("set LimitNOFILE={needed} in the service, or `connections` in [server.limits] lower");
+        tell(if server.is_some() { Finding::bad(what, remedy) } else { Finding::warning(what, remedy) });
+    }
+}
+
+fn soft_limit(limits: &str) -> Option<u64> {
+    let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
+    match line.split_whitespace().nth(3)? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn the_limit_is_read() {
+        let text = "Max processes   1  2  processes\nMax open files            1024                 524288               files\n";
+        assert_eq!(soft_limit(text), Some(1024));
+    }
+
+    #[test]
+    fn loose_modes_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let key = folder.path().join("account.key");
+        drop(OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&key).unwrap());
+        let look = || {
+            let mut found = Vec::new();
+            state(folder.path(), &mut |finding| found.push(finding));
+            found
+        };
+        assert!(look().iter().all(|finding| finding.verdict == Verdict::Good), "{:?}", look());
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(
+            look()
+                .iter()
+                .any(|finding| finding.verdict == Verdict::Bad && finding.what.contains("account.key"))
+        );
+        fs::remove_dir_all(folder.path()).unwrap();
+        assert_eq!(look()[0].verdict, Verdict::Bad);
+        fs::create_dir(folder.path()).unwrap(); // so that its owner finds it
+    }
+}

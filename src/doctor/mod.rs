@@ -1,0 +1,73 @@
+//! Looks for what is wrong on this host before users find it: each check says how it is and what to do.
+//!
+//! | checks of | file |
+//! |---|---|
+//! | names and CAA records | `names` |
+//! | ports, here and through the names | `ports` |
+//! | the certificate authority and the clock | `authority` |
+//! | state folder, secrets, descriptors | `files` |
+
+mod authority;
+mod files;
+mod names;
+mod ports;
+
+use crate::config::Config;
+use crate::tls::{AcmeSettings, Source};
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    /// Perhaps meant so, perhaps not.
+    Warning,
+    Bad,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub verdict: Verdict,
+    pub what: String,
+    /// What to do, where something is to be done.
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    pub fn good(what: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Good, what: what.into(), remedy: None }
+    }
+
+    pub fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warning, what: what.into(), remedy: Some(remedy.into()) }
+    }
+
+    pub fn bad(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Bad, what: what.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Examines a host with this configuration; `server` is the process of the running server, where there is one.
+/// Findings are told one by one, as they come: some take seconds.
+pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(Finding)) {
+    let acme: Vec<&AcmeSettings> = config
+        .server
+        .certificates
+        .iter()
+        .filter_map(|settings| match &settings.source {
+            Source::Acme(acme) => Some(&**acme),
+            Source::Files { .. } => None,
+        })
+        .collect();
+    files::secrets(config, &mut tell);
+    if let Some(first) = acme.first() {
+        files::state(&first.state, &mut tell);
+    }
+    files::descriptors(config.server.limits.connections, server, &mut tell);
+    let caa = match acme.first() {
+        Some(first) => authority::answers(first, &mut tell).await,
+        None => Vec::new(),
+    };
+    let addresses = names::resolve(&config.server.domains, &caa, &mut tell).await;
+    ports::open(config, server.is_some(), &addresses, &mut tell).await;
+}

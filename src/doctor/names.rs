@@ -1,0 +1,132 @@
+//! The domains: do they resolve (A and AAAA), to this host, and do CAA records let the CA issue?
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::{RData, RecordType};
+
+use super::Finding;
+
+/// Addresses of every domain that resolves.
+pub(super) async fn resolve(
+    domains: &[String],
+    caa: &[String],
+    tell: &mut impl FnMut(Finding),
+) -> Vec<(String, Vec<IpAddr>)> {
+    let resolver = match TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build) {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            tell(Finding::bad(
+                format!("this host's resolver cannot be used: {error}"),
+                "check /etc/resolv.conf",
+            ));
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::new();
+    for domain in domains {
+        let addresses = addresses(&resolver, domain).await;
+        tell(belongs_here(domain, &addresses));
+        if !addresses.is_empty() {
+            if let Some(finding) = allowed(&resolver, domain, caa).await {
+                tell(finding);
+            }
+            found.push((domain.clone(), addresses));
+        }
+    }
+    found
+}
+
+async fn addresses(resolver: &TokioResolver, domain: &str) -> Vec<IpAddr> {
+    // The system's own way first: it knows /etc/hosts.
+    let mut all: Vec<IpAddr> = Vec::new();
+    for kind in [RecordType::A, RecordType::AAAA] {
+        let Ok(lookup) = resolver.lookup(format!("{domain}."), kind).await else { continue };
+        all.extend(lookup.answers().iter().filter_map(|record| match record.data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        }));
+    }
+    if all.is_empty()
+        && let Ok(system) = tokio::net::lookup_host((domain, 443)).await
+    {
+        all.extend(system.map(|address| address.ip()));
+        all.dedup();
+    }
+    all
+}
+
+fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
+    if addresses.is_empty() {
+        let remedy = "add an A record (and AAAA, if the host has IPv6) for it";
+        return Finding::bad(format!("{domain} does not resolve"), remedy);
+    }
+    let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let foreign: Vec<_> = addresses.iter().filter(|address| !is_ours(**address)).collect();
+    if foreign.is_empty() {
+        return Finding::good(format!("{domain} is {list}, which is this host"));
+    }
+    let foreign = foreign.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Finding::warning(
+        format!("{domain} is {list}; {foreign} is no address of this host's own"),
+        "right behind NAT or a load balancer; otherwise correct the record: the CA asks every address that is there",
+    )
+}
+
+/// Whether an address is one of this host's interfaces: only then can a socket be bound to it.
+fn is_ours(address: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
+}
+
+/// CAA records of the name, or of the nearest domain above it that has some (RFC 8659).
+async fn allowed(resolver: &TokioResolver, domain: &str, identities: &[String]) -> Option<Finding> {
+    if identities.is_empty() {
+        return None;
+    }
+    let mut name = domain;
+    while name.contains('.') {
+        let issuers: Vec<String> = match resolver.lookup(format!("{name}."), RecordType::CAA).await {
+            Ok(lookup) => {
+                let records = lookup.answers().iter().filter_map(|record| match &record.data {
+                    RData::CAA(caa) if caa.tag == "issue" => {
+                        let value = String::from_utf8_lossy(&caa.value);
+                        Some(value.split(';').next().unwrap_or_default().trim().to_owned())
+                    }
+                    _ => None,
+                });
+                records.collect()
+            }
+            Err(_) => Vec::new(), // none, or no answer: the CA will say
+        };
+        if !issuers.is_empty() {
+            return Some(if issuers.iter().any(|issuer| identities.contains(issuer)) {
+                Finding::good(format!("the CAA records of {name} allow {}", identities[0]))
+            } else {
+                Finding::bad(
+                    format!("the CAA records of {name} allow only {}", issuers.join(", ")),
+                    format!("add: {name}. CAA 0 issue \"{}\"", identities[0]),
+                )
+            });
+        }
+        name = name.split_once('.').map_or("", |(_, parent)| parent);
+    }
+    Some(Finding::good(format!("no CAA record keeps a CA from issuing for {domain}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn an_address_of_this_host_is_told_from_another() {
+        let verdict = |list: &[&str]| {
+            let addresses: Vec<IpAddr> = list.iter().map(|text| text.parse().unwrap()).collect();
+            belongs_here("a.example", &addresses).verdict
+        };
+        assert_eq!(verdict(&["127.0.0.1"]), Verdict::Good);
+        assert_eq!(verdict(&["127.0.0.1", "192.0.2.1"]), Verdict::Warning);
+        assert_eq!(verdict(&[]), Verdict::Bad);
+    }
+}

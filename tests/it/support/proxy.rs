@@ -1,0 +1,226 @@
+//! A proxy in front of pebble that does what pebble cannot: renewal information, profiles, rate limits, silence,
+//! refusals. It keeps the `Host` header, so the CA's URLs lead through it, and signatures stay valid.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use super::Pebble;
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+/// What the proxy does instead of passing a request on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    /// Answers of `newOrder`: status, `Retry-After`, problem type and detail.
+    pub(crate) new_order: Option<(u16, Option<&'static str>, &'static str, &'static str)>,
+    /// Only where the payload has `replaces`.
+    pub(crate) refuse_replaces: bool,
+    /// Once: the account is deactivated.
+    pub(crate) deactivated: bool,
+    /// Accepts, and never answers.
+    pub(crate) silent: bool,
+    /// Everything is 500.
+    pub(crate) broken: bool,
+    /// Offers these profiles.
+    pub(crate) profiles: &'static [&'static str],
+    /// Offers renewal information with this window and explanation.
+    pub(crate) renewal: Option<(&'static str, &'static str, Option<&'static str>)>,
+}
+
+#[derive(Default)]
+struct Inner {
+    faults: Faults,
+    /// Path and payload of each signed request.
+    seen: Vec<(String, Value)>,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl Proxy {
+    pub(crate) fn start(pebble: &Pebble, faults: Faults) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let inner = Arc::new(Mutex::new(Inner { faults, ..Inner::default() }));
+        let (server, client) = (server_config(pebble.folder()), client_config(&pebble.root));
+        let (upstream, shared) = (pebble.port, Arc::clone(&inner));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (server, client, shared) = (server.clone(), client.clone(), Arc::clone(&shared));
+                std::thread::spawn(move || {
+                    // A client that goes away in the middle is no concern of the test.
+                    let _ = serve(stream, server, client, upstream, &shared);
+                });
+            }
+        });
+        Self { port, inner }
+    }
+
+    pub(crate) fn set(&self, faults: Faults) {
+        self.inner.lock().unwrap().faults = faults;
+    }
+
+    /// Payloads of the signed requests whose path contains this.
+    pub(crate) fn payloads(&self, path: &str) -> Vec<Value> {
+        let inner = self.inner.lock().unwrap();
+        inner
+            .seen
+            .iter()
+            .filter(|(seen, _)| seen.contains(path))
+            .map(|(_, payload)| payload.clone())
+            .collect()
+    }
+}
+
+fn server_config(folder: &Path) -> Arc<ServerConfig> {
+    let chain = vec![CertificateDer::from_pem_file(folder.join("c.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(folder.join("k.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap())
+}
+
+fn client_config(root: &Path) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(root).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Arc::new(builder.unwrap().with_root_certificates(roots).with_no_client_auth())
+}
+
+/// One request, one answer.
+fn serve(
+    stream: TcpStream,
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    upstream: u16,
+    shared: &Mutex<Inner>,
+) -> std::io::Result<()> {
+    let connection = ServerConnection::new(server).map_err(std::io::Error::other)?;
+    let mut tls = StreamOwned::new(connection, stream);
+    let (head, body) = read_request(&mut tls)?;
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let payload = payload(&body);
+    let faults = {
+        let mut inner = shared.lock().unwrap();
+        let faults = inner.faults.clone();
+        inner.seen.push((path.clone(), payload.clone()));
+        if path.starts_with("/sign-me-up") {
+            inner.faults.deactivated = false;
+        }
+        faults
+    };
+    if faults.silent {
+        std::thread::sleep(std::time::Duration::from_secs(120));
+        return Ok(());
+    }
+    let problem = |status: u16, retry_after: Option<&str>, kind: &str, detail: &str| {
+        let body =
+            json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail}).to_string();
+        let retry = retry_after.map(|after| format!("retry-after: {after}\r\n")).unwrap_or_default();
+        format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/problem+json\r\n{retry}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let answer = if faults.broken {
+        problem(500, None, "serverInternal", "The service is down for maintenance")
+    } else if let (Some((status, after, kind, detail)), true) = (faults.new_order, path == "/order-plz") {
+        problem(status, after, kind, detail)
+    } else if faults.refuse_replaces && path == "/order-plz" && payload.get("replaces").is_some() {
+        problem(409, None, "alreadyReplaced", "it was replaced already")
+    } else if faults.deactivated && path.starts_with("/sign-me-up") {
+        problem(
+            403,
+            None,
+            "unauthorized",
+            "An account with the provided public key exists but is deactivated",
+        )
+    } else if let (Some((start, end, page)), true) = (faults.renewal, path.starts_with("/renewal-info/")) {
+        let body =
+            json!({"suggestedWindow": {"start": start, "end": end}, "explanationURL": page}).to_string();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nretry-after: 60\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    } else {
+        let answer = pass_on(&head, &body, client, upstream)?;
+        if path == "/dir" { with_offers(&answer, &faults, &head) } else { answer }
+    };
+    tls.write_all(answer.as_bytes())?;
+    tls.conn.send_close_notify();
+    tls.flush()
+}
+
+fn read_request(stream: &mut impl Read) -> std::io::Result<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().unwrap())
+            });
+            if bytes.len() >= end + 4 + length.unwrap_or(0) {
+                return Ok((head, bytes[end + 4..].to_vec()));
+            }
+        }
+        let read = stream.read(&mut part)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes.extend_from_slice(&part[..read]);
+    }
+}
+
+/// What a signed request says; `null` for others.
+fn payload(body: &[u8]) -> Value {
+    let jws: Value = serde_json::from_slice(body).unwrap_or_default();
+    let payload = jws["payload"].as_str().and_then(|text| BASE64URL.decode(text).ok());
+    payload.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+}
+
+fn pass_on(head: &str, body: &[u8], client: Arc<ClientConfig>, upstream: u16) -> std::io::Result<String> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(client, name).map_err(std::io::Error::other)?;
+    let mut tls = StreamOwned::new(connection, TcpStream::connect(("127.0.0.1", upstream))?);
+    let kept = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
+    let lines: Vec<&str> = kept.chain(["connection: close", "", ""]).collect();
+    tls.write_all(lines.join("\r\n").as_bytes())?;
+    tls.write_all(body)?;
+    let mut answer = Vec::new();
+    // Go's server ends with a close_notify or without one.
+    let _ = tls.read_to_end(&mut answer);
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// The directory with renewal information and profiles in it.
+fn with_offers(answer: &str, faults: &Faults, request: &str) -> String {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let start = body.find('{').unwrap();
+    let mut directory: Value = serde_json::from_str(&body[start..=body.rfind('}').unwrap()]).unwrap();
+    let host =
+        request.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("host: ").map(str::to_owned));
+    if faults.renewal.is_some() {
+        directory["renewalInfo"] = format!("https://{}/renewal-info", host.unwrap()).into();
+    }
+    for profile in faults.profiles {
+        directory["meta"]["profiles"][*profile] = "of the test".into();
+    }
+    let body = directory.to_string();
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
