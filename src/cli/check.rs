@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = super::config_path(arguments.config);
     let purpose = if arguments.dev_http { Purpose::DevHttp } else { Purpose::Serve };
-    let checked = config::load(&path, purpose, &super::environment);
+    let checked = config::load(&path, purpose, &super::service_environment(&path));
     let certificate = checked.as_ref().ok().and_then(certificate_problem);
     if arguments.json {
         return as_json(&checked, certificate.as_deref());

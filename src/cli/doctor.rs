@@ -31,7 +31,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         findings.push(finding);
     };
-    match config::load(&path, Purpose::Serve, &super::environment) {
+    match config::load(&path, Purpose::Serve, &super::service_environment(&path)) {
         Err(mistakes) => {
             for mistake in mistakes.0 {
                 let place = if mistake.line == 0 {

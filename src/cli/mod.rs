@@ -13,7 +13,7 @@ mod send;
 mod serve;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +70,16 @@ fn config_path(named: Option<PathBuf>) -> PathBuf {
 /// The process's environment.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The environment that a service with this configuration has: where systemd passed no credentials, they are looked for
+/// beside the configuration, where the service's `LoadCredential=` takes them from.
+fn service_environment(config: &Path) -> impl Fn(&str) -> Option<String> {
+    let folder = config.parent().map(|folder| folder.display().to_string());
+    move |name| match (environment(name), name) {
+        (None, "CREDENTIALS_DIRECTORY") => folder.clone(),
+        (value, _) => value,
+    }
 }
 
 /// Runs the command that the arguments ask for.

@@ -7,13 +7,15 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
@@ -23,7 +25,7 @@ use crate::tls::Protocol;
 
 use super::Drain;
 use super::connections::Activity;
-use super::limits::{HTTP1_BUFFER, HTTP2_PING, HTTP2_STREAMS, Limits};
+use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limits};
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -43,11 +45,16 @@ pub(super) async fn serve<IO, F, A>(
 {
     let service = service_fn({
         let activity = Arc::clone(activity);
-        move |request| -> BoxedAnswer {
+        let drain = drain.clone();
+        move |request: Request<Incoming>| -> BoxedAnswer {
             let under_way = activity.begin();
-            let answer = answer(request);
+            let can_be_closed = request.version() < Version::HTTP_2;
+            let (answer, drain) = (answer(request), drain.clone());
             Box::pin(async move {
-                let answer = answer.await;
+                let mut answer = answer.await;
+                if can_be_closed && drain.is_stopping() {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
                 drop(under_way);
                 Ok(answer)
             })
@@ -81,6 +88,8 @@ trait Connection {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()>;
     /// Finish what is under way, take nothing new.
     fn finish(&mut self);
+    /// How long to wait with that once the server stops.
+    fn linger(&self) -> Duration;
 }
 
 struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(
@@ -100,6 +109,10 @@ where
 
     fn finish(&mut self) {
         self.0.as_mut().graceful_shutdown();
+    }
+
+    fn linger(&self) -> Duration {
+        HTTP1_LINGER
     }
 }
 
@@ -123,17 +136,27 @@ where
     fn finish(&mut self) {
         self.0.as_mut().graceful_shutdown();
     }
+
+    fn linger(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) {
     let start = Instant::now();
     let mut deadline = activity.deadline(limits, start);
-    let mut finishing = false;
+    // An HTTP/1 peer may be sending its next request at this very moment: it is answered, with `Connection: close`.
+    // HTTP/2 says GOAWAY, which peers understand.
+    let mut finish_at = None;
+    let mut finished = false;
     loop {
         select! {
             () = std::future::poll_fn(|context| connection.poll(context)) => return,
-            () = drain.stopping(), if !finishing => {
-                finishing = true;
+            () = drain.stopping(), if finish_at.is_none() => {
+                finish_at = Some(Instant::now() + connection.linger());
+            }
+            () = sleep_until(finish_at.unwrap_or(deadline)), if finish_at.is_some() && !finished => {
+                finished = true;
                 connection.finish();
             }
             () = sleep_until(deadline) => {

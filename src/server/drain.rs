@@ -24,6 +24,10 @@ impl Drain {
         self.stop.cancelled()
     }
 
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Tells everyone to stop and waits; whether all did in time.
     pub async fn finish(&self, deadline: Duration) -> bool {
         self.stop.cancel();

@@ -31,6 +31,9 @@ impl Default for Limits {
 /// hyper's read buffer grows to 400 KiB with a large body and stays so while the connection is idle; 8 KiB is the least
 /// that it takes. A head must fit into it, which is ample for Rossum's.
 pub(super) const HTTP1_BUFFER: usize = 8 << 10;
+/// An idle HTTP/1 connection is kept so long when the server stops: a request that is on its way then, across an ocean,
+/// still gets its answer.
+pub(super) const HTTP1_LINGER: Duration = Duration::from_millis(300);
 /// HTTP/2 streams at a time on one connection.
 pub(super) const HTTP2_STREAMS: u32 = 64;
 /// A silent HTTP/2 peer is pinged this often, and has as long to answer.

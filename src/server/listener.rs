@@ -97,10 +97,12 @@ impl Listener {
             let ticket = shared.connections.admit(name);
             pin!(ticket);
             let ticket = loop {
+                // Accepted is accepted: the end of the server does not lose it while there is a place.
                 select! {
+                    biased;
+                    ticket = &mut ticket => break ticket,
                     () = shared.drain.stopping() => return,
                     _ = ticks.tick() => beat.beat(),
-                    ticket = &mut ticket => break ticket,
                 }
             };
             let (service, shared) = (service.clone(), shared.clone());

@@ -106,7 +106,7 @@ impl Keeper {
 impl Task {
     fn start(self) -> JoinHandle<()> {
         match self {
-            Self::Acme(supervisor) => {
+            Self::Acme(mut supervisor) => {
                 supervisor.announce();
                 tokio::spawn(supervisor.run())
             }

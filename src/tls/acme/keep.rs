@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
-use tokio::time::sleep;
 use tracing::{debug, error, info, warn};
 use zeroize::Zeroizing;
 
@@ -61,32 +60,26 @@ impl Keep {
         Self { name, domains, storage, served, board, provider, current: None, stamp: None, unsaved: None }
     }
 
-    /// Serves the stored certificate, checked. A store that cannot be read is asked again, never taken for empty.
-    pub(super) async fn load(&mut self) {
-        loop {
-            self.stamp = self.storage.stamp();
-            let stored = match self.read() {
-                Ok(Ok(found)) => {
-                    if let Some(current) = found {
-                        self.take(current, "loaded");
-                    }
-                    return;
+    /// Serves the stored certificate, checked. A store that cannot be read is to be asked again, never taken for empty:
+    /// gives whether it could be read.
+    pub(super) fn load(&mut self) -> bool {
+        self.stamp = self.storage.stamp();
+        let problem = match self.read() {
+            Ok(Ok(found)) => {
+                if let Some(current) = found {
+                    self.take(current, "loaded");
                 }
-                Ok(Err(problem)) => problem,
-                Err(error) => {
-                    error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
-                    self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
-                    sleep(STORAGE_AGAIN).await;
-                    continue;
-                }
-            };
-            warn!("the stored certificate is damaged ({stored}): setting it aside, ordering a new one");
-            match self.storage.set_certificate_aside() {
-                Ok(()) => return,
-                Err(error) => error!("{error}"),
+                return true;
             }
-            sleep(STORAGE_AGAIN).await;
-        }
+            Ok(Err(problem)) => problem,
+            Err(error) => {
+                error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
+                self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
+                return false;
+            }
+        };
+        warn!("the stored certificate is damaged ({problem}): setting it aside, ordering a new one");
+        self.storage.set_certificate_aside().inspect_err(|error| error!("{error}")).is_ok()
     }
 
     /// The stored certificate; inside `Ok`, why it cannot be used.

@@ -55,6 +55,8 @@ pub struct Supervisor {
     settings: AcmeSettings,
     authorities: Authorities,
     keep: Keep,
+    /// Whether the store could be read.
+    loaded: bool,
     challenges: Arc<Challenges>,
     words: mpsc::Receiver<Word>,
     sender: mpsc::Sender<Word>,
@@ -87,6 +89,7 @@ impl Supervisor {
             settings,
             authorities,
             keep,
+            loaded: false,
             challenges,
             words,
             sender,
@@ -96,8 +99,8 @@ impl Supervisor {
         })
     }
 
-    /// Puts itself on the board, before it runs.
-    pub fn announce(&self) {
+    /// Puts itself on the board and serves what is stored, before it runs: the first handshake finds it there.
+    pub fn announce(&mut self) {
         let status = Status {
             name: self.keep.name.clone(),
             domains: self.settings.domains.clone(),
@@ -106,11 +109,15 @@ impl Supervisor {
             ..Status::default()
         };
         self.keep.board.put(status, Some(self.sender.clone()));
+        self.loaded = self.keep.load();
     }
 
     /// Never ends. Drop it to stop: nothing is lost.
     pub async fn run(mut self: Box<Self>) {
-        self.keep.load().await;
+        while !self.loaded {
+            sleep(STORAGE_AGAIN).await;
+            self.loaded = self.keep.load();
+        }
         loop {
             if let Err(error) = self.look().await {
                 error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
