@@ -9,12 +9,9 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
 
 use std::borrow::Cow;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,18 +19,20 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
 use sha2::Sha256;
+
+use harness::{NAME, SECRET, Server, free_port, median, write};
+
+mod harness;
 
 #[path = "../tests/it/support/deliveries.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod deliveries;
 
-const SECRET: &str = "a secret of the benchmark";
-const NAME: &str = "hooks.example.test";
 const ROUNDS: usize = 7;
 
 fn main() {
@@ -101,104 +100,6 @@ secrets = ["env:ROSSUM_SECRET"]
         }
         let [a, b] = costs.map(median);
         println!("{lines:>6} {:>9} {a:>12.1} {b:>12.1} {:>7.3}", body.len(), median(ratios));
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark's own file")]
-fn write(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-}
-
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    root: CertificateDer<'static>,
-}
-
-impl Server {
-    fn start(mut command: Command, port: u16, root: &CertificateDer<'static>) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let start = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(start.elapsed() < Duration::from_secs(10), "the server does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, address, root: root.clone() }
-    }
-
-    /// User and system time of all its threads, to the nanosecond, from the scheduler.
-    fn cpu(&self) -> Duration {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let of = |task: std::fs::DirEntry| -> u64 {
-            let line = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            line.split_whitespace().next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
-        };
-        Duration::from_nanos(tasks.map(|task| of(task.unwrap())).sum())
-    }
-
-    fn client(&self) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from(NAME).unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = TcpStream::connect(self.address).unwrap();
-        socket.set_nodelay(true).unwrap();
-        Client(StreamOwned::new(connection, socket))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-struct Client(StreamOwned<ClientConnection, TcpStream>);
-
-impl Client {
-    fn deliver(&mut self, body: &[u8]) {
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(body);
-        let signature = hex::encode(mac.finalize().into_bytes());
-        let head = format!(
-            "POST / HTTP/1.1\r\nhost: {NAME}\r\ncontent-length: {}\r\nx-rossum-signature-sha256: sha256={signature}\r\n\r\n",
-            body.len()
-        );
-        self.0.write_all(head.as_bytes()).unwrap();
-        self.0.write_all(body).unwrap();
-        self.0.flush().unwrap();
-        let mut answer = Vec::new();
-        let mut part = [0; 4096];
-        loop {
-            let length = self.0.read(&mut part).unwrap();
-            assert!(length > 0, "the server closed the connection");
-            answer.extend_from_slice(&part[..length]);
-            let text = String::from_utf8_lossy(&answer);
-            if let Some((head, rest)) = text.split_once("\r\n\r\n") {
-                assert!(head.starts_with("HTTP/1.1 200"), "{text}");
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-                if rest.len() >= length.parse().unwrap() {
-                    return;
-                }
-            }
-        }
     }
 }
 
