@@ -22,6 +22,10 @@ mod operate;
 mod readme;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
+/// Nothing secret gets out, anywhere.
+mod secrets;
+/// A long run with each fault in turn; not part of every run.
+mod soak;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.

@@ -1,0 +1,98 @@
+//! A long run with 90-second certificates and each fault switched in turn: how long was there no valid certificate, how
+//! many orders and failed validations did each fault cost?
+//!
+//!     cargo nextest run --run-ignored only --no-capture -E 'test(soak)'
+//!
+//! Some six minutes. The certificate that handshakes get is looked at four times a second.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Annex, Client, Faults, Pebble, Proxy, write};
+
+const NAME: &str = "hooks.example.test";
+/// Seconds that a fault lasts: a certificate has 45 left when its renewal falls due.
+const LASTS: u64 = 30;
+
+#[test]
+#[ignore = "six minutes"]
+fn soak_with_faults_never_leaves_the_server_without_a_valid_certificate() {
+    let mut pebble = Pebble::prepare();
+    pebble.validity = 90;
+    pebble.run();
+    let proxy = Proxy::start(&pebble, Faults::default());
+    let direct = format!("127.0.0.1:{}/dir", pebble.port);
+    let through = format!("127.0.0.1:{}/dir", proxy.port);
+    let config = |domains: &str| pebble.config(domains, "retry = [\"5s\"]").replace(&direct, &through);
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("annex.toml"), &config(&format!("\"{NAME}\"")));
+    let start = Instant::now();
+    let mut annex = Some(Annex::https(folder, pebble.https));
+    let root = pebble.issuing_root();
+    let address = ([127, 0, 0, 1], pebble.https).into();
+    let valid = || Client::tls(address, NAME, std::slice::from_ref(&root), rustls::ALL_VERSIONS).is_ok();
+    while !valid() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    println!("first certificate after {:?}", start.elapsed());
+
+    let limited = Some((429, Some("20"), "rateLimited", "too many new orders"));
+    let now = Some(("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z", None));
+    let phases: [(&str, Faults); 5] = [
+        ("none", Faults::default()),
+        ("the CA hangs", Faults { silent: true, ..Faults::default() }),
+        ("the CA answers 500", Faults { broken: true, ..Faults::default() }),
+        ("rate limited, Retry-After 20", Faults { new_order: limited, ..Faults::default() }),
+        ("renewal information moved to now", Faults { renewal: now, ..Faults::default() }),
+    ];
+    let mut longest = Duration::ZERO;
+    let mut watch = |name: &str, seconds: u64, act: &mut dyn FnMut(u64)| {
+        let (orders, failed) = (pebble.orders(), failures(&pebble));
+        let (phase, mut gap, mut worst) = (Instant::now(), None::<Instant>, Duration::ZERO);
+        while phase.elapsed() < Duration::from_secs(seconds) {
+            act(phase.elapsed().as_secs());
+            if valid() {
+                gap = None;
+            } else {
+                worst =
+                    worst.max(gap.get_or_insert_with(Instant::now).elapsed() + Duration::from_millis(250));
+            }
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        println!(
+            "{name}: {} orders, {} failed validations, longest without a certificate {worst:?}",
+            pebble.orders() - orders,
+            failures(&pebble) - failed
+        );
+        longest = longest.max(worst);
+    };
+    for (name, faults) in phases {
+        watch(name, LASTS + 20, &mut |second| {
+            proxy.set(if second < LASTS { faults.clone() } else { Faults::default() });
+        });
+    }
+    let mut done = false;
+    watch("the store emptied and a domain added", 30, &mut |_| {
+        if !std::mem::replace(&mut done, true) {
+            let folder = annex.as_ref().unwrap().folder();
+            std::fs::remove_dir_all(folder.join("state/acme")).unwrap();
+            write(&folder.join("annex.toml"), &config(&format!("\"{NAME}\", \"new.example.test\"")));
+            annex.as_ref().unwrap().signal("HUP");
+        }
+    });
+    let mut restarts = 0;
+    watch("kill -9 and start again, ten times (the gaps are the starts)", 20, &mut |_| {
+        if restarts < 10 {
+            restarts += 1;
+            let folder = annex.take().unwrap().stop("KILL");
+            annex = Some(Annex::https(folder, pebble.https));
+        }
+    });
+    println!("in all {} orders in {:?}", pebble.orders(), start.elapsed());
+    assert!(longest < Duration::from_secs(1), "{longest:?} without a valid certificate");
+    drop(annex);
+}
+
+/// Authorizations that the CA found invalid.
+fn failures(pebble: &Pebble) -> usize {
+    pebble.log().matches("set INVALID").count()
+}
