@@ -20,7 +20,7 @@ use crate::server::admin::{self, Pages};
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
 use crate::telemetry::Metrics;
-use crate::tls::{Acceptor, Keeper, KeeperError};
+use crate::tls::{self, Acceptor, Keeper, KeeperError};
 use crate::webhook::Door;
 
 /// How often tasks are looked after and systemd's status line is brought up to date.
@@ -78,21 +78,27 @@ struct House {
     pulse: Pulse,
     metrics: Arc<Metrics>,
     pages: Arc<Pages>,
-    addresses: Addresses,
+    fixed: Fixed,
 }
 
-/// What only a restart can change.
+/// What only a restart can change. Client CAs are among it: sessions resumed with old tickets would keep the old proof.
 #[derive(PartialEq, Eq)]
-struct Addresses {
+struct Fixed {
     https: SocketAddr,
     http: Option<SocketAddr>,
     admin: Admin,
+    client_ca: Option<PathBuf>,
 }
 
-impl Addresses {
+impl Fixed {
     fn of(config: &Config) -> Self {
         let server = &config.server;
-        Self { https: server.https, http: server.http, admin: server.admin.clone() }
+        Self {
+            https: server.https,
+            http: server.http,
+            admin: server.admin.clone(),
+            client_ca: server.client_ca.clone(),
+        }
     }
 }
 
@@ -111,7 +117,10 @@ impl Annex {
         let mut building = Building::new(load, path)?;
         let mut keeper = Keeper::default();
         let prepared = keeper.prepare(std::mem::take(&mut building.config.server.certificates))?;
-        let acceptor = Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges))?;
+        let client_ca = building.config.server.client_ca.as_deref();
+        let client_roots = client_ca.map(tls::load_roots).transpose().map_err(KeeperError::from)?;
+        let acceptor =
+            Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges), client_roots)?;
         let mut sockets = Sockets::inherited();
         let wanted = building.config.server.https;
         let socket = listen(wanted, &mut sockets).await?;
@@ -212,8 +221,8 @@ impl House {
 
     fn exchange(&mut self) -> Result<(), String> {
         let config = (self.load)().map_err(|mistakes| mistakes.to_string())?;
-        if Addresses::of(&config) != self.addresses {
-            return Err("`https`, `http` or `admin` changed: addresses need a restart".to_owned());
+        if Fixed::of(&config) != self.fixed {
+            return Err("`https`, `http`, `admin` or `client_ca` changed: they need a restart".to_owned());
         }
         let Config { server, hooks, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
@@ -222,6 +231,7 @@ impl House {
         self.door.replace(hooks, server.door);
         self.shared.limits.store(Arc::new(server.limits));
         self.shared.connections.set_limit(server.limits.connections);
+        self.shared.balancers.store(Arc::new(server.balancers));
         if let Some(redirect) = &self.redirect {
             redirect.domains.store(Arc::new(server.domains));
         }
@@ -230,7 +240,7 @@ impl House {
 
     /// Where nothing is configured, loopback's usual port; not worth failing for.
     async fn default_admin(&self) -> Option<admin::Socket> {
-        if self.addresses.admin != Admin::Default || self.pages.https.is_none() {
+        if self.fixed.admin != Admin::Default || self.pages.https.is_none() {
             return None;
         }
         let opened = admin::Socket::tcp(Admin::DEFAULT).await;
@@ -272,6 +282,7 @@ impl Building {
         let limits: Limits = config.server.limits;
         let shared = Shared {
             limits: Arc::new(ArcSwap::from_pointee(limits)),
+            balancers: Arc::new(ArcSwap::from_pointee(config.server.balancers.clone())),
             connections: Arc::new(Connections::new(limits.connections, Arc::clone(&metrics))),
             drain: Drain::default(),
             metrics: Arc::clone(&metrics),
@@ -291,8 +302,8 @@ impl Building {
         keeper: Keeper,
         address: SocketAddr,
     ) -> Result<Annex, StartError> {
-        let addresses = Addresses::of(&self.config);
-        let admin = match &addresses.admin {
+        let fixed = Fixed::of(&self.config);
+        let admin = match &fixed.admin {
             Admin::Tcp(address) if https.is_some() => {
                 let bound = std::net::TcpListener::bind(address).and_then(|socket| {
                     socket.set_nonblocking(true)?;
@@ -324,7 +335,7 @@ impl Building {
             pulse: self.pulse,
             metrics: self.metrics,
             pages,
-            addresses,
+            fixed,
         };
         Ok(Annex { listeners, admin, house, address, hooks: self.hooks })
     }

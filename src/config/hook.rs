@@ -71,6 +71,7 @@ fn read(
     }
     let secrets = secrets::read(&section, "secrets", environment);
     let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
+    let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
         Some(true) => LegacySha1::Allowed,
         _ => LegacySha1::Refused,
@@ -86,7 +87,16 @@ fn read(
     let path = path?.get_ref();
     let name =
         name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
-    Some(HookSettings { name, domain, path: (*path).to_owned(), secrets, legacy, limits, stages })
+    Some(HookSettings {
+        name,
+        domain,
+        demands_certificate,
+        path: (*path).to_owned(),
+        secrets,
+        legacy,
+        limits,
+        stages,
+    })
 }
 
 fn check_path(document: &Document, path: &Spanned<&str>) {

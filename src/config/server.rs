@@ -3,6 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+use toml::Spanned;
+
 use crate::server::Limits;
 use crate::tls;
 use crate::webhook::{DoorLimits, HookSettings};
@@ -21,6 +24,10 @@ pub struct ServerSettings {
     pub domains: Vec<String>,
     /// The first one is for clients that ask for no name. None in dev mode.
     pub certificates: Vec<tls::Settings>,
+    /// CAs whose client certificates are asked for.
+    pub client_ca: Option<PathBuf>,
+    /// Load balancers that say by the PROXY protocol who calls.
+    pub balancers: Vec<IpNet>,
     pub limits: Limits,
     pub door: DoorLimits,
 }
@@ -55,6 +62,8 @@ pub(super) fn read(
         admin: admin(server.as_ref()),
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
         certificates: Vec::new(),
+        client_ca: server.as_ref().and_then(client_ca),
+        balancers: server.as_ref().map(balancers).unwrap_or_default(),
         limits: server_limits(limits.as_ref()),
         door: door_limits(limits.as_ref()),
     };
@@ -80,6 +89,12 @@ pub(super) fn read(
     }
     hook_domains.retain(|domain| !settings.domains.contains(domain));
     settings.domains.extend(hook_domains);
+    if wants_tls && settings.client_ca.is_none() {
+        for hook in hooks.iter().filter(|hook| hook.demands_certificate) {
+            let what = format!("{} demands a client certificate, but no CA for it is named", hook.name);
+            root.wrong(what, "write `client_ca = \"rossum-ca.pem\"` in [server]");
+        }
+    }
     settings
 }
 
@@ -125,6 +140,34 @@ pub(super) fn admin(server: Option<&Section<'_>>) -> Admin {
         Err(_) => note(format!("`{}` is no address", text.get_ref())),
     }
     Admin::Default
+}
+
+fn client_ca(server: &Section<'_>) -> Option<PathBuf> {
+    let text = server.text("client_ca")?;
+    let path = server.document().resolve(text.get_ref());
+    if let Err(error) = tls::load_roots(&path) {
+        server.document().note(
+            text.span(),
+            error.to_string(),
+            Some("name a PEM file with the CA that signs them"),
+        );
+    }
+    Some(path)
+}
+
+/// `proxy_protocol_from`: networks or single addresses.
+fn balancers(server: &Section<'_>) -> Vec<IpNet> {
+    let texts = server.texts("proxy_protocol_from").unwrap_or_default();
+    let one = |text: Spanned<&str>| {
+        let net =
+            text.get_ref().parse().ok().or_else(|| text.get_ref().parse::<IpAddr>().ok().map(IpNet::from));
+        if net.is_none() {
+            let what = format!("`{}` is no network", text.get_ref());
+            server.document().note(text.span(), what, Some("write `10.0.0.0/8` or `10.1.2.3`"));
+        }
+        net
+    };
+    texts.into_iter().filter_map(one).collect()
 }
 
 /// `http = "off"` does without the plain listener.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 use tokio::{pin, select};
@@ -12,11 +13,12 @@ use tracing::{debug, warn};
 
 use crate::telemetry::Metrics;
 use crate::tls::{Acceptor, Handshake, Protocol};
-use crate::webhook::{Caller, Door};
+use crate::webhook::{Caller, ClientCertificate, Door};
 
 use super::connection;
 use super::connections::{Activity, Connections};
 use super::limits::{ACCEPT_PAUSE, Limits};
+use super::proxy_protocol;
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Redirect};
 
@@ -45,6 +47,8 @@ pub struct Listener {
 pub struct Shared {
     /// New connections take what is there when they begin.
     pub limits: Arc<ArcSwap<Limits>>,
+    /// Load balancers that say by the PROXY protocol who calls.
+    pub balancers: Arc<ArcSwap<Vec<IpNet>>>,
     pub connections: Arc<Connections>,
     pub drain: Drain,
     pub metrics: Arc<Metrics>,
@@ -117,16 +121,22 @@ impl Listener {
 }
 
 async fn serve(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
     service: Service,
     activity: &Arc<Activity>,
     shared: &Shared,
 ) {
     let _ = stream.set_nodelay(true); // a socket that is gone already says so at its first read
-    let caller = Caller { address: peer.ip().to_canonical() };
     let limits = **shared.limits.load();
     let (drain, metrics) = (&shared.drain, &shared.metrics);
+    let balancers = shared.balancers.load_full();
+    let source = timeout(limits.handshake, proxy_protocol::source(&mut stream, peer.ip(), &balancers));
+    let caller = match source.await {
+        Ok(Ok(address)) => Caller { address, certificate: ClientCertificate::None },
+        Ok(Err(error)) => return debug!("{}: {error}", peer.ip()),
+        Err(_) => return debug!("{}: no PROXY header in time", peer.ip()),
+    };
     match service {
         Service::Https(acceptor, door) => match timeout(limits.handshake, acceptor.accept(stream)).await {
             Err(_) => {
@@ -143,6 +153,11 @@ async fn serve(
             }
             Ok(Ok(Handshake::Stream(stream, agreed))) => {
                 metrics.handshake(agreed.version, if agreed.resumed { "resumed" } else { "full" });
+                let caller = if agreed.shows_certificate {
+                    Caller { certificate: ClientCertificate::Verified, ..caller }
+                } else {
+                    caller
+                };
                 connection::serve(*stream, agreed.protocol, activity, limits, drain, move |request| {
                     let door = Arc::clone(&door);
                     async move { door.answer(request, caller).await }

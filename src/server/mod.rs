@@ -6,8 +6,12 @@ mod connections;
 mod drain;
 mod limits;
 mod listener;
+mod proxy_protocol;
 mod pulse;
 mod redirect;
+/// The one door for fuzzers.
+#[cfg(fuzzing)]
+pub use proxy_protocol::read as read_proxy_header;
 pub mod systemd;
 
 pub use connections::Connections;

@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, ServerConfig};
+use rustls::{CipherSuite, RootCertStore, ServerConfig};
 use rustls_acme::acme::ACME_TLS_ALPN_NAME;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -28,6 +29,8 @@ pub struct Agreed {
     /// `1.3` or `1.2`.
     pub version: &'static str,
     pub resumed: bool,
+    /// Whether the client showed a certificate; one that a configured CA did not sign ends the handshake.
+    pub shows_certificate: bool,
 }
 
 /// How a handshake ended.
@@ -45,7 +48,12 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(served: Arc<Served>, challenges: Arc<Challenges>) -> Result<Self, rustls::Error> {
+    /// `client_roots`: CAs whose client certificates are asked for; none are asked for without.
+    pub fn new(
+        served: Arc<Served>,
+        challenges: Arc<Challenges>,
+        client_roots: Option<RootCertStore>,
+    ) -> Result<Self, rustls::Error> {
         let mut provider = aws_lc_rs::default_provider();
         // Suites with SHA-256 first, whatever the client prefers: processors compute it in hardware, SHA-384 they do
         // not, and the key schedule of a handshake is some forty hashes: 15 % of its time (measured).
@@ -54,16 +62,26 @@ impl Acceptor {
         let builder = || {
             ServerConfig::builder_with_provider(Arc::clone(&provider))
                 .with_protocol_versions(&[&TLS13, &TLS12])
-                .map(rustls::ConfigBuilder::<ServerConfig, _>::with_no_client_auth)
         };
-        let mut config = builder()?.with_cert_resolver(served);
+        let mut config = match client_roots {
+            None => builder()?.with_no_client_auth(),
+            Some(roots) => {
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                        .allow_unauthenticated() // which hook demands one is known only after the handshake
+                        .build()
+                        .map_err(|error| rustls::Error::General(error.to_string()))?;
+                builder()?.with_client_cert_verifier(verifier)
+            }
+        }
+        .with_cert_resolver(served);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ignore_client_order = true;
         // Without a ticketer rustls keeps 256 sessions for all clients together; keys rotate every 6 hours.
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         // Each resumed connection gets the next one: a caller that keeps its connections needs no more.
         config.send_tls13_tickets = 1;
-        let mut challenge = builder()?.with_cert_resolver(challenges);
+        let mut challenge = builder()?.with_no_client_auth().with_cert_resolver(challenges);
         challenge.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];
         Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge) })
     }
@@ -87,6 +105,7 @@ impl Acceptor {
                 Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
                 _ => "1.2",
             },
+            shows_certificate: connection.peer_certificates().is_some(),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
         };
         Ok(Handshake::Stream(Box::new(stream), agreed))

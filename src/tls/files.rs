@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -19,6 +22,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub enum FilesError {
     #[error("cannot read {path}: {error}")]
     Read { path: PathBuf, error: std::io::Error },
+    #[error("the CA file {path}: {problem}")]
+    Roots { path: PathBuf, problem: String },
     #[error("{certificate} with the key {key}: {error}")]
     Bad { certificate: PathBuf, key: PathBuf, error: CertificateError },
 }
@@ -34,6 +39,17 @@ pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result
         key: key.to_path_buf(),
         error,
     })
+}
+
+/// Reads the CAs in a PEM file.
+pub fn load_roots(path: &Path) -> Result<RootCertStore, FilesError> {
+    let bad = |problem: String| FilesError::Roots { path: path.to_path_buf(), problem };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
+        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
+        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(roots) }
 }
 
 /// The task that serves a pair of files, and serves them again when they change.

@@ -191,6 +191,7 @@ mod tests {
             name: "test".into(),
             path: "/test".into(),
             domain: None,
+            demands_certificate: false,
             secrets: vec![Secret::new(*b"k")],
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },

@@ -24,10 +24,19 @@ use super::hook::{Hook, HookSettings};
 use super::log_line::{LogLine, Target, Verdict};
 use super::refusal::Refusal;
 
+/// What a caller showed of itself, beside its signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientCertificate {
+    None,
+    /// One that a configured CA signed.
+    Verified,
+}
+
 /// Who makes a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller {
     pub address: IpAddr,
+    pub certificate: ClientCertificate,
 }
 
 /// Everything behind the public address. What is configured can be exchanged at any time: a request keeps what it
@@ -84,7 +93,7 @@ impl Door {
         let arrival = Arrival { at: Instant::now(), from: caller.address };
         let routes = self.routes.load_full();
         let (head, mut body) = request.into_parts();
-        let response = self.pass(&routes, &head, &mut body, arrival).await;
+        let response = self.pass(&routes, &head, &mut body, arrival, caller.certificate).await;
         if !response.status().is_success() {
             body::discard(body);
         }
@@ -97,9 +106,11 @@ impl Door {
         head: &Parts,
         body: &mut Incoming,
         arrival: Arrival,
+        certificate: ClientCertificate,
     ) -> Response<Full<Bytes>> {
         let path = head.uri.path();
         let refusal = match (routes.find(head), &head.method) {
+            (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
             (Some(hook), &Method::POST) => return self.deliver(routes, hook, head, body, arrival).await,
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
                 arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);

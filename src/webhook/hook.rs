@@ -10,12 +10,16 @@ use crate::steps::Stage;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
+use super::door::ClientCertificate;
+
 /// A hook as configured.
 pub struct HookSettings {
     pub name: String,
     pub path: String,
     /// The only host that it is reached under, in lower case; any if `None`.
     pub domain: Option<String>,
+    /// Whether a caller must show a client certificate, beside signing.
+    pub demands_certificate: bool,
     pub secrets: Vec<Secret>,
     pub legacy: LegacySha1,
     pub limits: HookLimits,
@@ -41,6 +45,7 @@ impl Default for HookLimits {
 pub(super) struct Hook {
     pub(super) name: String,
     pub(super) domain: Option<String>,
+    demands_certificate: bool,
     pub(super) keys: Keys,
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
@@ -50,7 +55,8 @@ pub(super) struct Hook {
 
 impl Hook {
     pub(super) fn new(settings: HookSettings, metrics: &Metrics) -> Self {
-        let HookSettings { name, path: _, domain, secrets, legacy, limits, stages } = settings;
+        let HookSettings { name, path: _, domain, demands_certificate, secrets, legacy, limits, stages } =
+            settings;
         let counted = |stage: Stage| {
             let metrics = metrics.step(&name, &stage.name);
             (stage, metrics)
@@ -58,12 +64,17 @@ impl Hook {
         Self {
             keys: Keys::new(&secrets, legacy),
             domain,
+            demands_certificate,
             limits,
             permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
             stages: stages.into_iter().map(counted).collect(),
             metrics: metrics.hook(&name),
             name,
         }
+    }
+
+    pub(super) fn turns_away(&self, certificate: ClientCertificate) -> bool {
+        self.demands_certificate && certificate == ClientCertificate::None
     }
 
     /// Whether it is to be found under this host (which may carry a port).

@@ -17,5 +17,5 @@ mod refusal;
 mod reply;
 
 pub use body::DoorLimits;
-pub use door::{Caller, Door};
+pub use door::{Caller, ClientCertificate, Door};
 pub use hook::{HookLimits, HookSettings};

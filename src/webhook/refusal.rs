@@ -21,6 +21,8 @@ pub(super) enum Refusal {
     NoHook,
     #[error("method not allowed")]
     Method { allow: &'static str },
+    #[error("no client certificate, which this hook demands (client_certificate)")]
+    NoClientCertificate,
     #[error("{0}")]
     Forged(Forged),
     #[error("body larger than {limit} bytes")]
@@ -44,7 +46,7 @@ impl Refusal {
         match self {
             Self::NoHook => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Forged(_) => StatusCode::UNAUTHORIZED,
+            Self::Forged(_) | Self::NoClientCertificate => StatusCode::UNAUTHORIZED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
@@ -59,6 +61,7 @@ impl Refusal {
         match self {
             Self::NoHook => "no_hook",
             Self::Method { .. } => "method",
+            Self::NoClientCertificate => "no_client_certificate",
             Self::Forged(_) => "forged",
             Self::TooLarge { .. } => "too_large",
             Self::TooSlow => "too_slow",
@@ -75,7 +78,7 @@ impl Refusal {
         let text = match self {
             Self::NoHook => "There is no extension at this address. Please ask your administrator to check the hook's URL.".to_owned(),
             Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),
-            Self::Forged(_) => "The extension could not verify that this call comes from Rossum. Please ask your administrator to compare the hook's secret on both sides.".to_owned(),
+            Self::Forged(_) | Self::NoClientCertificate => "The extension could not verify that this call comes from Rossum. Please ask your administrator to compare the hook's secret, and its client certificate if it has one, on both sides.".to_owned(),
             Self::TooLarge { limit } => format!("This document's data is larger than the {} MB that the extension takes.", limit / 1_000_000),
             Self::TooSlow => "The extension received this document's data too slowly. Please try again.".to_owned(),
             Self::Truncated => "The extension received only a part of this document's data. Please try again.".to_owned(),

@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 24] = [
+const FOREIGN: [(&str, &[&str]); 26] = [
     ("toml", &["config"]),
     ("csv", &["config"]),
     ("strsim", &["config"]),
@@ -42,6 +42,8 @@ const FOREIGN: [(&str, &[&str]); 24] = [
     ("base64", &["tls"]),
     ("httpdate", &["tls"]),
     ("listenfd", &["server"]),
+    ("ppp", &["server"]),
+    ("ipnet", &["server", "config"]),
     ("sd_notify", &["server"]),
     ("prometheus_client", &["telemetry"]),
     ("getrandom", &["secret", "tls"]),

@@ -102,7 +102,7 @@ fn a_bad_configuration_is_refused_as_a_whole_and_every_mistake_is_in_the_log() {
 
     write(&annex.folder().join("annex.toml"), &server.config("").replace("http = \"off\"", ""));
     annex.signal("HUP");
-    annex.logs("addresses need a restart", SOON);
+    annex.logs("they need a restart", SOON);
     write(&annex.folder().join("annex.toml"), &server.config("").replace("key.pem", "missing.pem"));
     annex.signal("HUP");
     annex.logs("missing.pem", SOON);
@@ -344,4 +344,86 @@ fn completions_and_the_manual_page_know_every_command() {
     for command in ["serve", "check", "status", "doctor", "cert", "send", "secret", "completions"] {
         assert!(page.contains(command) && script.contains(command), "{command}");
     }
+}
+
+#[test]
+fn a_load_balancer_says_who_calls_and_nobody_else_is_believed() {
+    let (server, folder) = Server::prepare();
+    let balanced = server.config("").replace("[server]", "[server]\nproxy_protocol_from = [\"127.0.0.1\"]");
+    write(&folder.path().join("annex.toml"), &balanced);
+    let annex = Annex::https(folder, server.https);
+    let roots = [server.leaf.clone()];
+    let v1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 40000 443\r\n".to_vec();
+    let v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x08\xc6\x33\x64\x01\x9c\x40\x01\xbb".to_vec();
+    for (header, address) in [(v1, "192.0.2.7"), (v2, "192.0.2.8")] {
+        let mut client = Client::tls_after(annex.address, &header, NAME, &roots).unwrap();
+        assert_eq!(client.deliver("/checks", "{}").status, 200);
+        client.post("/checks", &[], "{}");
+        annex.logs(&format!("from {address}"), SOON);
+    }
+    assert!(
+        Client::tls_after(annex.address, b"", NAME, &roots).is_err(),
+        "from a balancer the header must be there"
+    );
+    assert!(Client::tls_after(annex.address, b"PROXY TCP4 x\r\n", NAME, &roots).is_err());
+
+    // No balancer any more: the header is garbage before a handshake, and a header of HTTP's is never believed.
+    write(&annex.folder().join("annex.toml"), &server.config(""));
+    annex.signal("HUP");
+    annex.logs("configuration reloaded", SOON);
+    assert!(
+        Client::tls_after(annex.address, b"PROXY TCP4 192.0.2.9 198.51.100.1 1 443\r\n", NAME, &roots)
+            .is_err()
+    );
+    server.client().post("/checks", &[("x-forwarded-for", "192.0.2.9")], "{}");
+    annex.logs("from 127.0.0.1", SOON);
+    assert!(!annex.log().contains("192.0.2.9"));
+}
+
+#[test]
+fn a_hook_may_demand_a_client_certificate() {
+    use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+    let authority = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        (params.self_signed(&key).unwrap(), key)
+    };
+    let client = |(ca, ca_key): &(rcgen::Certificate, KeyPair)| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["rossum.example".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        (params.signed_by(&key, ca, ca_key).unwrap().der().clone(), key.serialize_der())
+    };
+    let (ours, other) = (authority("ours"), authority("other"));
+    let (server, folder) = Server::prepare();
+    let strict =
+        "[[hook]]\npath = \"/strict\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nclient_certificate = true\n";
+    write(&folder.path().join("annex.toml"), &server.config(strict));
+    write(&folder.path().join("ca.pem"), &ours.0.pem());
+    let check = annex_command()
+        .args(["check", "--config", "annex.toml"])
+        .current_dir(folder.path())
+        .env("ROSSUM_SECRET", SECRET)
+        .output()
+        .unwrap();
+    assert!(String::from_utf8(check.stderr).unwrap().contains("no CA for it is named"));
+    let config = server.config(strict).replace("[server]", "[server]\nclient_ca = \"ca.pem\"");
+    write(&folder.path().join("annex.toml"), &config);
+    let annex = Annex::https(folder, server.https);
+    let roots = [server.leaf.clone()];
+
+    let mut without = server.client();
+    assert_eq!(without.deliver("/strict", "{}").status, 401);
+    annex.logs("no client certificate, which this hook demands", SOON);
+    assert_eq!(server.client().deliver("/checks", "{}").status, 200, "others do not ask");
+    let mut with = Client::tls_as(annex.address, NAME, &roots, client(&ours)).unwrap();
+    assert_eq!(with.deliver("/strict", "{}").status, 200);
+    assert_eq!(with.post("/strict", &[], "{}").status, 401, "the signature counts all the same");
+    let foreign = Client::tls_as(annex.address, NAME, &roots, client(&other));
+    assert!(
+        foreign.map_or(true, |mut client| client.is_closed_within(SOON)),
+        "another CA's ends the connection"
+    );
 }

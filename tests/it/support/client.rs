@@ -19,6 +19,17 @@ pub(crate) fn sign(algorithm: Algorithm, secret: &str, body: &[u8]) -> (String, 
     (algorithm.header().to_owned(), value)
 }
 
+fn builder(
+    roots: &[CertificateDer<'static>],
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots.iter().cloned());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions);
+    builder.unwrap().with_root_certificates(store)
+}
+
 trait Stream: std::io::Read + std::io::Write + Send {}
 impl<T: std::io::Read + std::io::Write + Send> Stream for T {}
 
@@ -70,18 +81,38 @@ impl Client {
         roots: &[CertificateDer<'static>],
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> Result<Self, String> {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(roots.iter().cloned());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(store)
-            .with_no_client_auth();
+        Self::handshake(connect(address), name, builder(roots, versions).with_no_client_auth())
+    }
+
+    /// The same, with bytes that a load balancer sends before.
+    pub(crate) fn tls_after(
+        address: SocketAddr,
+        header: &[u8],
+        name: &str,
+        roots: &[CertificateDer<'static>],
+    ) -> Result<Self, String> {
+        let mut socket = connect(address);
+        socket.write_all(header).unwrap();
+        Self::handshake(socket, name, builder(roots, rustls::ALL_VERSIONS).with_no_client_auth())
+    }
+
+    /// The same, showing a certificate with this key.
+    pub(crate) fn tls_as(
+        address: SocketAddr,
+        name: &str,
+        roots: &[CertificateDer<'static>],
+        (certificate, key): (CertificateDer<'static>, Vec<u8>),
+    ) -> Result<Self, String> {
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key).into();
+        let config =
+            builder(roots, rustls::ALL_VERSIONS).with_client_auth_cert(vec![certificate], key).unwrap();
+        Self::handshake(connect(address), name, config)
+    }
+
+    fn handshake(mut socket: TcpStream, name: &str, mut config: ClientConfig) -> Result<Self, String> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut socket = connect(address);
         while connection.is_handshaking() {
             connection.complete_io(&mut socket).map_err(|error| error.to_string())?;
         }
