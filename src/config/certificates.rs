@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls_acme::acme::{LETS_ENCRYPT_PRODUCTION_DIRECTORY, LETS_ENCRYPT_STAGING_DIRECTORY};
 use toml::Spanned;
 
-use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, Source};
+use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
 
 use super::document::Section;
 use super::secrets::{self, Environment};
@@ -93,6 +93,7 @@ fn acme_settings(
         } else {
             ChallengeChoice::Only(Challenge::TlsAlpn01)
         },
+        on_bad_name: OnBadName::default(),
         profile: None,
         state: state_folder(server, environment),
         retry: RETRY.to_vec(),
@@ -119,6 +120,8 @@ fn acme_settings(
             acme.wrong("`http-01` needs the plain listener", "take `http = \"off\"` out of [server]");
         }
     }
+    let words = [("wait", OnBadName::Wait), ("skip", OnBadName::Skip)];
+    settings.on_bad_name = acme.choice("on_bad_name", &words).unwrap_or_default();
     settings.profile = acme.text("profile").map(|profile| profile.into_inner().to_owned());
     if let Some(retry) = acme.durations("retry").filter(|retry| !retry.is_empty()) {
         settings.retry = retry;

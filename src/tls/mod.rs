@@ -52,6 +52,7 @@ pub struct AcmeSettings {
     pub second: Option<Ca>,
     pub second_after: Duration,
     pub challenges: ChallengeChoice,
+    pub on_bad_name: OnBadName,
     /// The CA's certificate profile (draft-ietf-acme-profiles): `tlsserver`, `shortlived`.
     pub profile: Option<String>,
     /// Folder for accounts, certificates and pace.
@@ -95,6 +96,16 @@ impl Challenge {
             Self::Http01 => "http-01",
         }
     }
+}
+
+/// What becomes of an order when the CA cannot validate one name of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnBadName {
+    /// No certificate until all are right: the one before is served meanwhile.
+    #[default]
+    Wait,
+    /// A certificate for the others; all are tried again when a failed order would be.
+    Skip,
 }
 
 /// Which challenges may be used.

@@ -272,6 +272,23 @@ fn a_second_ca_is_asked_when_the_first_one_fails_for_long() {
 }
 
 #[test]
+fn one_bad_name_is_said_and_skipped_where_the_configuration_wants_it() {
+    let pebble = Pebble::start();
+    pebble.cannot_resolve("bad.example.test");
+    let names = format!("\"{NAME}\", \"bad.example.test\"");
+    let annex = Annex::https(pebble.folder_with(&names, "on_bad_name = \"skip\""), pebble.https);
+    annex.logs("bad.example.test: ", SOON);
+    annex.logs("it does not cover", SOON);
+    let address = ([127, 0, 0, 1], pebble.https).into();
+    assert!(Client::tls(address, NAME, &[pebble.issuing_root()], rustls::ALL_VERSIONS).is_ok());
+    let status = annex.run(&["status"]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    assert!(status.status.success() && said.contains("does not cover bad.example.test"), "{said}");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(pebble.orders(), 2, "and is not tried again at once");
+}
+
+#[test]
 fn two_processes_with_one_state_folder_make_one_order() {
     let pebble = Pebble::start();
     let state = tempfile::tempdir().unwrap();

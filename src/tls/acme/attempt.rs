@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 
-use super::super::{AcmeSettings, Certificate, Challenge, ChallengeChoice};
+use super::super::{AcmeSettings, Certificate, Challenge, ChallengeChoice, OnBadName};
 use super::Challenges;
 use super::account::Session;
 use super::authority::Authority;
@@ -64,14 +64,22 @@ impl Attempt<'_> {
         let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
         let directory = authority.ca.directory.clone();
         info!("ordering a certificate for {} from {directory} by {}", self.domains(), challenge.word());
-        let ended = self.bounded(self.order(authority, challenge, &before)).await;
-        self.challenges.forget_all();
+        let (ended, skipped) = self.order_what_can_be(authority, challenge, &before).await;
         let (failure, not_before, problem) = match ended {
             Ok((pem, account)) => {
                 let pem = Zeroizing::new(pem.into_bytes());
                 match Certificate::from_pem(&pem, &pem, self.provider) {
                     Ok(certificate) => {
-                        let pace = before.succeeded(challenge);
+                        let pace = match skipped {
+                            None => before.succeeded(challenge),
+                            // The names left out are tried again as after a failure.
+                            Some(problem) => {
+                                let ended = clock::now();
+                                let mut pace = before.after(Failure::Validation, ended, self.waits(ended));
+                                pace.tried(now, &problem);
+                                pace
+                            }
+                        };
                         return Ok(Ok(Issued { certificate, pem, directory, account, pace }));
                     }
                     Err(error) => {
@@ -101,7 +109,7 @@ impl Attempt<'_> {
             return Err("this CA has no staging environment: set `staging` in [server.acme]".to_owned());
         };
         let challenge = self.challenge(&self.storage.load_pace().map_err(|error| error.to_string())?);
-        let ended = self.bounded(self.validate(staging, challenge, None)).await;
+        let ended = self.bounded(self.validate(staging, challenge, &self.settings.domains, None)).await;
         self.challenges.forget_all();
         match ended {
             Ok(_) => Ok(format!(
@@ -111,6 +119,36 @@ impl Attempt<'_> {
                 challenge.word()
             )),
             Err(error) => Err(format!("{}: {error}", staging.ca.directory)),
+        }
+    }
+
+    /// Orders for all names; where one cannot be validated and may be skipped, for the others. Gives what was said of
+    /// those left out.
+    async fn order_what_can_be(
+        &self,
+        authority: &Authority,
+        challenge: Challenge,
+        pace: &Pace,
+    ) -> (Result<(String, String), OrderError>, Option<String>) {
+        let mut domains = self.settings.domains.clone();
+        let mut skipped = None;
+        loop {
+            let ended = self.bounded(self.order(authority, challenge, pace, &domains)).await;
+            self.challenges.forget_all();
+            match ended {
+                Err(OrderError::Validation { domain, words })
+                    if self.settings.on_bad_name == OnBadName::Skip && domains.len() > 1 =>
+                {
+                    warn!("{domain}: {words}; ordering without it");
+                    domains.retain(|other| *other != domain);
+                    // The one that is served covers the others already: nothing to gain.
+                    if self.current.is_some_and(|(current, _)| current.covers(&domains)) {
+                        return (Err(OrderError::Validation { domain, words }), skipped);
+                    }
+                    skipped = Some(format!("{domain}: {words}"));
+                }
+                ended => return (ended, skipped),
+            }
         }
     }
 
@@ -126,11 +164,12 @@ impl Attempt<'_> {
         authority: &Authority,
         challenge: Challenge,
         pace: &Pace,
+        domains: &[String],
     ) -> Result<(String, String), OrderError> {
         if let Some(staging) = &self.authorities.staging
             && pace.validation >= self.settings.retry.len().div_ceil(2)
         {
-            match self.validate(staging, challenge, None).await {
+            match self.validate(staging, challenge, domains, None).await {
                 Ok(_) => info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains()),
                 Err(error) if error.kind() == Failure::Validation => return Err(error),
                 Err(error) => warn!("{}: {error}; asking the CA itself", staging.ca.directory),
@@ -141,8 +180,8 @@ impl Attempt<'_> {
             .current
             .filter(|(_, directory)| *directory == authority.ca.directory)
             .and_then(|(certificate, _)| certificate.renewal_id.as_deref());
-        let (session, validated) = self.validate(authority, challenge, replaces).await?;
-        let pem = order::finish(&session, validated, &self.settings.domains).await?;
+        let (session, validated) = self.validate(authority, challenge, domains, replaces).await?;
+        let pem = order::finish(&session, validated, domains).await?;
         Ok((pem, session.account.kid))
     }
 
@@ -150,6 +189,7 @@ impl Attempt<'_> {
         &self,
         authority: &Authority,
         challenge: Challenge,
+        domains: &[String],
         replaces: Option<&str>,
     ) -> Result<(Session, order::Validated), OrderError> {
         let contact = self.settings.contact.as_deref();
@@ -157,8 +197,7 @@ impl Attempt<'_> {
         let session = Session::open(&authority.ca, contact, client, self.storage).await?;
         // Only a CA with renewal information knows what `replaces` means.
         let replaces = replaces.filter(|_| session.offer.renewal_info.is_some());
-        let wanted =
-            Wanted { domains: &self.settings.domains, profile: self.settings.profile.as_deref(), replaces };
+        let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
         let validated = order::validate(&session, &wanted, challenge, self.challenges).await?;
         Ok((session, validated))
     }

@@ -16,6 +16,7 @@ use super::{Client, eventually, free_port};
 pub(crate) struct Resolver {
     child: Child,
     dns: u16,
+    management: u16,
 }
 
 impl Resolver {
@@ -40,7 +41,7 @@ impl Resolver {
             .stderr(Stdio::null())
             .spawn()
             .expect("pebble-challtestsrv: apt-get install pebble");
-        Self { child, dns }
+        Self { child, dns, management }
     }
 }
 
@@ -75,6 +76,14 @@ impl Pebble {
 
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// From now on this name cannot be resolved.
+    pub(crate) fn cannot_resolve(&self, name: &str) {
+        let address = ([127, 0, 0, 1], self.resolver.management).into();
+        let body = serde_json::json!({"host": name}).to_string();
+        let answer = Client::plain(address).post("/set-servfail", &[("connection", "close")], body);
+        assert_eq!(answer.status, 200);
     }
 
     /// Stops it; a new run has forgotten accounts and orders.
