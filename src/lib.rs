@@ -15,13 +15,13 @@
 //! | [`app`] | assembly: the one file that knows every room |
 //! | [`config`] | annex.toml → the rooms' own settings; every mistake with its line |
 //! | [`doctor`] | looks for what is wrong on this host, and says what to do |
-//! | [`server`] | sockets, deadlines, HTTP versions, the drain |
+//! | [`server`] | sockets, deadlines, HTTP versions, the drain, the admin pages, systemd |
 //! | [`tls`] | certificates from first order to last day; the handshake |
 //! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
 //! | [`steps`] | what a hook does: each step a file |
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
-//! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log |
+//! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
 

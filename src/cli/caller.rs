@@ -10,8 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -19,6 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::signature::Algorithm;
+use crate::tls;
 
 /// Rossum gives up after 30 s (contract: "Time, retries").
 const GIVE_UP: Duration = Duration::from_secs(30);
@@ -42,8 +42,10 @@ pub(super) enum CallError {
     Connect(String, std::io::Error),
     #[error("TLS with {0}: {1}\n\nhint: for a certificate of a private CA, name its root with --ca FILE")]
     Tls(String, std::io::Error),
-    #[error("--ca {0}: {1}")]
-    Ca(String, String),
+    #[error("--ca: {0}")]
+    Ca(#[from] tls::FilesError),
+    #[error("TLS: {0}")]
+    Settings(#[from] rustls::Error),
     #[error("the connection broke: {0}")]
     Http(#[from] hyper::Error),
     #[error("no answer within 30 s, which is when Rossum gives up")]
@@ -68,7 +70,7 @@ impl Caller {
         let _ = stream.set_nodelay(true); // only a matter of speed
         let sender = if is_https {
             let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
-            let connector = TlsConnector::from(Arc::new(tls(ca)?));
+            let connector = TlsConnector::from(Arc::new(client_config(ca)?));
             let stream =
                 connector.connect(name, stream).await.map_err(|error| CallError::Tls(host, error))?;
             handshake(stream).await?
@@ -115,19 +117,12 @@ async fn handshake(
     Ok(sender)
 }
 
-fn tls(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        let bad = |problem: String| CallError::Ca(path.display().to_string(), problem);
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
-            let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-            roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-        }
-    } else {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
+fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
+    let roots = match ca {
+        Some(path) => tls::load_roots(path)?,
+        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| CallError::Ca("TLS".to_owned(), error.to_string()))?;
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

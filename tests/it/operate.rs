@@ -427,3 +427,42 @@ fn a_hook_may_demand_a_client_certificate() {
         "another CA's ends the connection"
     );
 }
+
+#[test]
+fn alert_rules_and_dashboard_name_metrics_that_are_there() {
+    let (server, folder) = Server::prepare();
+    let step = "  [[hook.step]]\n  use = \"checks\"\n    [[hook.step.check]]\n    required = \"x\"\n";
+    write(&folder.path().join("annex.toml"), &server.config(step));
+    let _annex = Annex::https(folder, server.https);
+    server.client().deliver("/checks", "{}");
+    let (_, metrics) = server.page("GET", "/metrics", &[]);
+    let declared: Vec<&str> =
+        metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let mut count = 0;
+    for file in ["config/prometheus-rules.yaml", "config/grafana-dashboard.json"] {
+        let text = std::fs::read_to_string(file).unwrap();
+        for rest in text.split("annex_").skip(1) {
+            let name = rest.split(|c: char| !c.is_ascii_lowercase() && c != '_').next().unwrap();
+            let name = format!("annex_{name}");
+            let known = declared.iter().any(|metric| {
+                let suffix = name.strip_prefix(metric);
+                suffix.is_some_and(|suffix| ["", "_total", "_bucket"].contains(&suffix))
+            });
+            assert!(known, "{file} names {name}");
+            count += 1;
+        }
+    }
+    assert!(count > 20);
+    serde_json::from_str::<Value>(&std::fs::read_to_string("config/grafana-dashboard.json").unwrap())
+        .unwrap();
+}
+
+#[test]
+fn the_service_is_as_tight_as_promised() {
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=13", "--no-pager", "systemd/annex.service"])
+        .output()
+        .expect("systemd-analyze: apt-get install systemd");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("Overall exposure level"), "{said}{output:?}");
+}
