@@ -31,7 +31,11 @@ fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environm
             read_file(&path)
         }
         "credential" => match environment("CREDENTIALS_DIRECTORY") {
-            Some(folder) => read_file(&Path::new(&folder).join(name)),
+            Some(folder) => {
+                let path = Path::new(&folder).join(name);
+                document.add_secret_file(&path);
+                read_file(&path)
+            }
             None => Err((
                 format!("there is no credential {name}: systemd passed none"),
                 format!("add `LoadCredential={name}:/etc/annex/{name}` to the service"),
