@@ -26,6 +26,7 @@ use crate::tls::Protocol;
 use super::Drain;
 use super::connections::Activity;
 use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limits};
+use super::nudge::Nudge;
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -143,7 +144,7 @@ where
 }
 
 async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Limits, drain: &Drain) {
-    let start = Instant::now();
+    let (start, nudge) = (Instant::now(), Nudge::new());
     let mut deadline = activity.deadline(limits, start);
     // An HTTP/1 peer may be sending its next request at this very moment: it is answered, with `Connection: close`.
     // HTTP/2 says GOAWAY, which peers understand.
@@ -151,7 +152,7 @@ async fn drive(connection: &mut impl Connection, activity: &Activity, limits: Li
     let mut finished = false;
     loop {
         select! {
-            () = std::future::poll_fn(|context| connection.poll(context)) => return,
+            () = std::future::poll_fn(|context| nudge.poll(context, |context| connection.poll(context))) => return,
             () = drain.stopping(), if finish_at.is_none() => {
                 finish_at = Some(Instant::now() + connection.linger());
             }

@@ -6,6 +6,7 @@ mod connections;
 mod drain;
 mod limits;
 mod listener;
+mod nudge;
 mod proxy_protocol;
 mod pulse;
 mod redirect;
