@@ -1,6 +1,6 @@
 //! Certificates, from the first order to the last day, and the TLS handshake. Knows neither HTTP handlers nor Rossum.
 //!
-//! Each certificate comes from [`acme`] or from [`files`] of the user's own; either puts it into [`Served`], from which
+//! Each certificate comes from [`acme`] or from files of the user's own; either puts it into [`Served`], from which
 //! every handshake takes the one for the name that was asked for, so that a new one needs no new connection and no
 //! restart. What is known of each stands on the [`Board`].
 
