@@ -36,6 +36,8 @@ impl<T: std::io::Read + std::io::Write + Send> Stream for T {}
 /// One connection, HTTP/1.1 by hand: nothing between the test and the bytes.
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
+    /// What came after the last answer.
+    read_ahead: Vec<u8>,
     pub(crate) tls: Option<Tls>,
 }
 
@@ -71,7 +73,7 @@ impl Answer {
 
 impl Client {
     pub(crate) fn plain(address: SocketAddr) -> Self {
-        Self { stream: Box::new(connect(address)), tls: None }
+        Self { stream: Box::new(connect(address)), read_ahead: Vec::new(), tls: None }
     }
 
     /// TLS with these roots; `None` where the handshake fails.
@@ -121,7 +123,11 @@ impl Client {
             version: connection.protocol_version().unwrap(),
             group: connection.negotiated_key_exchange_group().unwrap().name(),
         };
-        Ok(Self { stream: Box::new(StreamOwned::new(connection, socket)), tls: Some(tls) })
+        Ok(Self {
+            stream: Box::new(StreamOwned::new(connection, socket)),
+            read_ahead: Vec::new(),
+            tls: Some(tls),
+        })
     }
 
     /// A signed delivery.
@@ -179,7 +185,7 @@ impl Client {
 
     /// Reads one answer; `None` where the connection ends first.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.read_ahead);
         let head_end = loop {
             if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
@@ -193,6 +199,8 @@ impl Client {
         while answer.body.len() < length {
             self.read_more(&mut answer.body)?;
         }
+        // Answers to pipelined requests may come together.
+        self.read_ahead = answer.body.split_off(length);
         Some(answer)
     }
 
