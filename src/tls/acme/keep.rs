@@ -147,7 +147,7 @@ impl Keep {
         true
     }
 
-    /// Serves and stores a new certificate.
+    /// Stores and serves a new certificate.
     pub(super) fn put(&mut self, issued: Issued) {
         let Issued { certificate, pem, directory, account, pace } = issued;
         let pem = Arc::new(pem);
@@ -156,9 +156,9 @@ impl Keep {
             status.last_error = None;
         });
         let unsaved = Unsaved { pem: Arc::clone(&pem), directory: directory.clone(), pace: Some(pace) };
-        self.take(Current { certificate: Arc::new(certificate), directory, pem }, "is there");
         self.unsaved = Some(unsaved);
-        self.save();
+        self.save(); // first, so that a kill costs no order; what cannot be stored is served all the same
+        self.take(Current { certificate: Arc::new(certificate), directory, pem }, "is there");
     }
 
     /// Stores a new certificate. One that cannot be stored is served all the same, and stored when that works
