@@ -104,16 +104,16 @@ impl Fixed {
 
 impl Annex {
     /// Plain HTTP on one address.
-    pub async fn dev_http(load: Load, path: PathBuf, address: SocketAddr) -> Result<Self, StartError> {
+    pub fn dev_http(load: Load, path: PathBuf, address: SocketAddr) -> Result<Self, StartError> {
         let building = Building::new(load, path)?;
-        let socket = listen(address, &mut Sockets::default()).await?;
+        let socket = listen(address, &mut Sockets::default())?;
         let address = socket.local_addr().unwrap_or(address);
         let listener = building.listener("dev", socket, Service::DevHttp(Arc::clone(&building.door)));
         building.finish(vec![listener], None, None, Keeper::default(), address)
     }
 
     /// HTTPS, with plain HTTP and the admin pages beside it.
-    pub async fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
+    pub fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
         let mut building = Building::new(load, path)?;
         let mut keeper = Keeper::default();
         let prepared = keeper.prepare(std::mem::take(&mut building.config.server.certificates))?;
@@ -123,7 +123,7 @@ impl Annex {
             Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges), client_roots)?;
         let mut sockets = Sockets::inherited();
         let wanted = building.config.server.https;
-        let socket = listen(wanted, &mut sockets).await?;
+        let socket = listen(wanted, &mut sockets)?;
         let address = socket.local_addr().unwrap_or(wanted);
         let service = Service::Https(acceptor, Arc::clone(&building.door));
         let mut listeners = vec![building.listener("https", socket, service)];
@@ -133,7 +133,7 @@ impl Annex {
             let challenges = Arc::clone(&keeper.challenges);
             let plain = Arc::new(Redirect { domains, https_port: address.port(), challenges });
             let service = Service::Redirect(Arc::clone(&plain));
-            listeners.push(building.listener("http", listen(http, &mut sockets).await?, service));
+            listeners.push(building.listener("http", listen(http, &mut sockets)?, service));
             redirect = Some(plain);
         }
         for address in sockets.left() {
@@ -252,11 +252,11 @@ impl House {
     }
 }
 
-async fn listen(address: SocketAddr, sockets: &mut Sockets) -> Result<TcpListener, StartError> {
+fn listen(address: SocketAddr, sockets: &mut Sockets) -> Result<TcpListener, StartError> {
     let failed = |error| StartError::Bind { address, error };
     match sockets.take(address) {
         Some(socket) => TcpListener::from_std(socket).map_err(failed),
-        None => bind(address).await.map_err(failed),
+        None => bind(address).map_err(failed),
     }
 }
 

@@ -71,7 +71,7 @@ async fn https(path: PathBuf) -> Result<(), Failure> {
         let path = path.clone();
         move || config::load(&path, Purpose::Serve, &super::environment)
     };
-    let annex = Annex::https(Box::new(load), path).await?;
+    let annex = Annex::https(Box::new(load), path)?;
     let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
     Ok(annex.run().await?)
@@ -94,7 +94,7 @@ async fn dev_http(path: Option<PathBuf>, address: SocketAddr) -> Result<(), Fail
         let secret = secret.clone();
         move || dev_config(path.as_deref(), &secret)
     };
-    let annex = Annex::dev_http(Box::new(load), name.clone(), address).await?;
+    let annex = Annex::dev_http(Box::new(load), name.clone(), address)?;
     print(banner(annex.address, &name, &annex.hooks, &secret))?;
     Ok(annex.run().await?)
 }

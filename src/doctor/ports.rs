@@ -24,7 +24,7 @@ pub(super) async fn open(
     let listeners = [("https", Some(config.server.https)), ("http", config.server.http)];
     for (name, address) in listeners.into_iter().filter_map(|(name, address)| Some((name, address?))) {
         // Held open while we knock: without a running server nobody else would answer.
-        let socket = if running { None } else { bindable(name, address, tell).await };
+        let socket = if running { None } else { bindable(name, address, tell) };
         if running || socket.is_some() {
             for (domain, list) in addresses {
                 for ip in list {
@@ -35,8 +35,8 @@ pub(super) async fn open(
     }
 }
 
-async fn bindable(name: &str, address: SocketAddr, tell: &mut impl FnMut(Finding)) -> Option<TcpListener> {
-    match bind(address).await {
+fn bindable(name: &str, address: SocketAddr, tell: &mut impl FnMut(Finding)) -> Option<TcpListener> {
+    match bind(address) {
         Ok(socket) => {
             tell(Finding::good(format!("{name} can be bound: {address}")));
             Some(socket)

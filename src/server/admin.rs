@@ -224,9 +224,13 @@ pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
         let (pages, drain) = (Arc::clone(&pages), drain.clone());
         drain.clone().spawn(async move {
             let activity = Arc::new(Activity::new());
-            let answer = move |request| {
+            let answer = move |request, under_way| {
                 let pages = Arc::clone(&pages);
-                async move { pages.answer(request).await }
+                async move {
+                    let response = pages.answer(request).await;
+                    drop(under_way);
+                    response
+                }
             };
             let limits = Limits::default();
             match stream {

@@ -24,14 +24,15 @@ use tokio::{pin, select};
 use crate::tls::Protocol;
 
 use super::Drain;
-use super::connections::Activity;
+use super::connections::{Activity, UnderWay};
 use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limits};
 use super::nudge::Nudge;
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
-/// Serves a connection until its peer, a deadline or the drain ends it.
+/// Serves a connection until its peer, a deadline or the drain ends it. `answer` drops what it gets with a request when
+/// the answer is ready.
 pub(super) async fn serve<IO, F, A>(
     io: IO,
     protocol: Protocol,
@@ -41,22 +42,20 @@ pub(super) async fn serve<IO, F, A>(
     answer: F,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Fn(Request<Incoming>) -> A + Send + Unpin + 'static,
+    F: Fn(Request<Incoming>, UnderWay) -> A + Send + Unpin + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
     let service = service_fn({
         let activity = Arc::clone(activity);
         let drain = drain.clone();
         move |request: Request<Incoming>| -> BoxedAnswer {
-            let under_way = activity.begin();
             let can_be_closed = request.version() < Version::HTTP_2;
-            let (answer, drain) = (answer(request), drain.clone());
+            let (answer, drain) = (answer(request, activity.begin()), drain.clone());
             Box::pin(async move {
                 let mut answer = answer.await;
                 if can_be_closed && drain.is_stopping() {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                drop(under_way);
                 Ok(answer)
             })
         }

@@ -1,7 +1,8 @@
 //! All open connections: how many there may be, and which one makes room when there are too many.
 //!
 //! Who holds thousands of idle connections open must not keep others out: when there is no place left, the connection
-//! that has been idle longest goes. One with a request under way never does.
+//! that has been idle longest goes. One with a verified delivery under way never does; a request whose signature is not
+//! known yet is no reason to stay, or a flood of bodies that never come would keep deliveries out.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -93,6 +94,8 @@ impl Drop for Ticket {
 pub(super) struct Activity {
     start: Instant,
     under_way: AtomicUsize,
+    /// Those of them that are verified.
+    verified: AtomicUsize,
     requests: AtomicUsize,
     /// Milliseconds from the start to the end of the last answer.
     last_answer: AtomicU64,
@@ -104,6 +107,7 @@ impl Activity {
         Self {
             start: Instant::now(),
             under_way: AtomicUsize::new(0),
+            verified: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             last_answer: AtomicU64::new(0),
             dismissed: Notify::new(),
@@ -113,7 +117,7 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        UnderWay(Arc::clone(self))
+        UnderWay { activity: Arc::clone(self), verified: false }
     }
 
     /// When the connection has to go, if nothing happens until then. Requests under way have the door's deadlines.
@@ -131,9 +135,9 @@ impl Activity {
         self.start + Duration::from_millis(self.last_answer.load(Ordering::Relaxed))
     }
 
-    /// Since when nothing is under way; `None` where something is.
+    /// Since when it has done nothing that counts; `None` while a verified delivery is under way.
     fn idle_since(&self) -> Option<Instant> {
-        (self.under_way.load(Ordering::Relaxed) == 0).then(|| self.last_answer())
+        (self.verified.load(Ordering::Relaxed) == 0).then(|| self.last_answer())
     }
 
     fn dismiss(&self) {
@@ -150,13 +154,29 @@ impl Activity {
 }
 
 /// A request under way, until it is dropped.
-pub(super) struct UnderWay(Arc<Activity>);
+pub(super) struct UnderWay {
+    activity: Arc<Activity>,
+    verified: bool,
+}
+
+impl UnderWay {
+    /// From now on the connection is not asked to make room.
+    pub(super) fn verified(&mut self) {
+        if !std::mem::replace(&mut self.verified, true) {
+            self.activity.verified.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let now = u64::try_from(self.0.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last_answer.store(now, Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        let activity = &self.activity;
+        let now = u64::try_from(activity.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        activity.last_answer.store(now, Ordering::Relaxed);
+        activity.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.verified {
+            activity.verified.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -169,12 +189,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_idlest_makes_room_and_work_under_way_stays() {
+    async fn the_idlest_makes_room_and_a_verified_delivery_stays() {
         let all = connections(2);
         let busy = all.admit("https").await;
-        let _request = busy.activity.begin();
+        let mut request = busy.activity.begin();
+        request.verified();
         tokio::time::advance(Duration::from_secs(1)).await;
         let idle = all.admit("https").await;
+        let _unverified = idle.activity.begin();
         let third = all.admit("https");
         tokio::pin!(third);
         tokio::select! {
@@ -190,7 +212,9 @@ mod tests {
     async fn a_larger_limit_counts_at_once() {
         let all = connections(1);
         let first = all.admit("https").await;
-        let _request = first.activity.begin();
+        first.activity.begin().verified();
+        let mut request = first.activity.begin();
+        request.verified();
         assert!(timeout(Duration::from_secs(1), all.admit("https")).await.is_err(), "all are busy");
         all.set_limit(2);
         assert!(timeout(Duration::from_secs(1), all.admit("https")).await.is_ok());

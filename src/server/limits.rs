@@ -38,5 +38,7 @@ pub(super) const HTTP1_LINGER: Duration = Duration::from_millis(300);
 pub(super) const HTTP2_STREAMS: u32 = 64;
 /// A silent HTTP/2 peer is pinged this often, and has as long to answer.
 pub(super) const HTTP2_PING: Duration = Duration::from_secs(20);
+/// Connections that the kernel keeps while accepting is busy with making room; it takes at most its `somaxconn`.
+pub(super) const BACKLOG: u32 = 4096;
 /// Pause after `accept` failed: out of descriptors, it would fail again at once.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 use tokio::{pin, select};
 use tracing::{debug, warn};
@@ -17,7 +17,7 @@ use crate::webhook::{Caller, ClientCertificate, Door};
 
 use super::connection;
 use super::connections::{Activity, Connections};
-use super::limits::{ACCEPT_PAUSE, Limits};
+use super::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
 use super::proxy_protocol;
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Redirect};
@@ -55,17 +55,24 @@ pub struct Shared {
 }
 
 /// Opens a port. Where the host has no IPv6, `[::]` becomes `0.0.0.0`.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    match listen(address) {
         Err(error)
             if address.ip().is_unspecified()
                 && address.is_ipv6()
                 && error.raw_os_error() == Some(EAFNOSUPPORT) =>
         {
-            TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port())).await
+            listen((IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port()).into())
         }
         result => result,
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// "Address family not supported by protocol", on Linux.
@@ -158,10 +165,17 @@ async fn serve(
                 } else {
                     caller
                 };
-                connection::serve(*stream, agreed.protocol, activity, limits, drain, move |request| {
-                    let door = Arc::clone(&door);
-                    async move { door.answer(request, caller).await }
-                })
+                connection::serve(
+                    *stream,
+                    agreed.protocol,
+                    activity,
+                    limits,
+                    drain,
+                    move |request, mut under_way| {
+                        let door = Arc::clone(&door);
+                        async move { door.answer(request, caller, || under_way.verified()).await }
+                    },
+                )
                 .await;
             }
         },
@@ -169,14 +183,14 @@ async fn serve(
             let Ok(Some(protocol)) = timeout(limits.first_request, sniff(&stream)).await else {
                 return;
             };
-            connection::serve(stream, protocol, activity, limits, drain, move |request| {
+            connection::serve(stream, protocol, activity, limits, drain, move |request, mut under_way| {
                 let door = Arc::clone(&door);
-                async move { door.answer(request, caller).await }
+                async move { door.answer(request, caller, || under_way.verified()).await }
             })
             .await;
         }
         Service::Redirect(redirect) => {
-            connection::serve(stream, Protocol::Http1, activity, limits, drain, move |request| {
+            connection::serve(stream, Protocol::Http1, activity, limits, drain, move |request, _| {
                 let response = redirect.answer(&request);
                 std::future::ready(response)
             })

@@ -88,12 +88,17 @@ impl Door {
         self.routes.store(Arc::new(Routes::new(hooks, limits, &self.metrics)));
     }
 
-    /// Answers any request. Every way ends in one log line.
-    pub async fn answer(&self, request: Request<Incoming>, caller: Caller) -> Response<Full<Bytes>> {
+    /// Answers any request. Every way ends in one log line. `verified` is called once the signature is known to be good.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        caller: Caller,
+        verified: impl FnOnce(),
+    ) -> Response<Full<Bytes>> {
         let arrival = Arrival { at: Instant::now(), from: caller.address };
         let routes = self.routes.load_full();
         let (head, mut body) = request.into_parts();
-        let response = self.pass(&routes, &head, &mut body, arrival, caller.certificate).await;
+        let response = self.pass(&routes, &head, &mut body, arrival, caller.certificate, verified).await;
         if !response.status().is_success() {
             body::discard(body);
         }
@@ -107,11 +112,14 @@ impl Door {
         body: &mut Incoming,
         arrival: Arrival,
         certificate: ClientCertificate,
+        verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
         let path = head.uri.path();
         let refusal = match (routes.find(head), &head.method) {
             (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
-            (Some(hook), &Method::POST) => return self.deliver(routes, hook, head, body, arrival).await,
+            (Some(hook), &Method::POST) => {
+                return self.deliver(routes, hook, head, body, arrival, verified).await;
+            }
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
                 arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
                 return front_page::response();
@@ -133,10 +141,14 @@ impl Door {
         head: &Parts,
         body: &mut Incoming,
         arrival: Arrival,
+        verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
         let (body, _share) = match routes.verify(hook, head, body).await {
-            Ok(verified) => verified,
+            Ok(whole) => {
+                verified();
+                whole
+            }
             Err(refusal) => {
                 self.metrics.delivery(&hook.name, "-", refusal.label());
                 arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());

@@ -233,6 +233,29 @@ fn thousands_of_idle_connections_do_not_keep_a_delivery_out() {
 }
 
 #[test]
+fn a_flood_of_heads_whose_bodies_never_come_does_not_keep_a_delivery_out() {
+    let config = "[server.limits]\nconnections = 300\nbody_grace = \"10m\"\n[[hook]]\npath = \"/invoice_checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
+    let annex = Annex::dev_with(config);
+    // A signature that is well-formed; whether it is right is known at the end of a body that does not come.
+    let (header, value) = sign(Algorithm::Sha256, "another", b"");
+    let head = format!(
+        "POST /invoice_checks HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n{header}: {value}\r\n\r\n{{"
+    );
+    let flood: Vec<TcpStream> = (0..2_000)
+        .map(|_| {
+            let mut stream = TcpStream::connect(annex.address).unwrap();
+            // It may be asked to go before it has said a word.
+            let _ = stream.write_all(head.as_bytes());
+            stream
+        })
+        .collect();
+    for _ in 0..20 {
+        still_serves(&annex);
+    }
+    drop(flood);
+}
+
+#[test]
 fn a_peer_that_never_reads_its_answers_is_dropped() {
     let config = "[server.limits]\nfirst_request = \"1s\"\nidle = \"1s\"\n[[hook]]\npath = \"/invoice_checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
     let annex = Annex::dev_with(config);
