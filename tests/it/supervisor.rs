@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::{Annex, Client, Faults, Pebble, Proxy, annex_command, eventually, free_port, write};
+use crate::support::{
+    Annex, Client, Faults, Pebble, Proxy, annex_command, eventually, free_port, libfaketime, write,
+};
 
 const NAME: &str = "hooks.example.test";
 const BODY: &[u8] = br#"{"annotation": {"id": 1, "content": [{"id": 7, "schema_id": "document_id", "content": {"value": ""}}]}}"#;
@@ -386,12 +388,6 @@ fn a_clock_that_jumps_two_months_renews_without_a_timer() {
         scene.connect(NAME).is_ok_and(|client| client.tls.unwrap().chain[0] != first)
     });
     assert_eq!(scene.pebble.orders(), 2, "{}", annex.log());
-}
-
-fn libfaketime() -> std::path::PathBuf {
-    let found = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
-    let mut places = found.map(|folder| folder.join("faketime/libfaketime.so.1"));
-    places.find(|path| path.exists()).expect("libfaketime: apt-get install libfaketime")
 }
 
 #[test]

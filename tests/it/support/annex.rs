@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -161,4 +161,11 @@ impl Drop for Annex {
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]
 pub(crate) fn write(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
+}
+
+/// The library that gives a process a clock of its own.
+pub(crate) fn libfaketime() -> PathBuf {
+    let found = std::fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let mut places = found.map(|folder| folder.join("faketime/libfaketime.so.1"));
+    places.find(|path| path.exists()).expect("libfaketime: apt-get install libfaketime")
 }

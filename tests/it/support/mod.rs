@@ -5,12 +5,14 @@ mod client;
 mod deliveries;
 mod pebble;
 mod proxy;
+mod relay;
 
-pub(crate) use annex::{Annex, annex_command, write};
+pub(crate) use annex::{Annex, annex_command, libfaketime, write};
 pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use pebble::Pebble;
 pub(crate) use proxy::{Faults, Proxy};
+pub(crate) use relay::Relay;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

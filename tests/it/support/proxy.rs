@@ -27,6 +27,8 @@ pub(crate) struct Faults {
     pub(crate) deactivated: bool,
     /// Accepts, and never answers.
     pub(crate) silent: bool,
+    /// Every second signed request has a nonce that is not good.
+    pub(crate) stale_nonces: bool,
     /// Everything is 500.
     pub(crate) broken: bool,
     /// Offers these profiles.
@@ -111,14 +113,14 @@ fn serve(
     let (head, body) = read_request(&mut tls)?;
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let payload = payload(&body);
-    let faults = {
+    let (faults, count) = {
         let mut inner = shared.lock().unwrap();
         let faults = inner.faults.clone();
         inner.seen.push((path.clone(), payload.clone()));
         if path.starts_with("/sign-me-up") {
             inner.faults.deactivated = false;
         }
-        faults
+        (faults, inner.seen.len())
     };
     if faults.silent {
         std::thread::sleep(std::time::Duration::from_secs(120));
@@ -133,7 +135,15 @@ fn serve(
             body.len()
         )
     };
-    let answer = if faults.broken {
+    let answer = if faults.stale_nonces && !body.is_empty() && count % 2 == 0 {
+        let (_, host) = head.split_once("\r\nhost: ").or_else(|| head.split_once("\r\nHost: ")).unwrap();
+        let host = host.lines().next().unwrap();
+        let fresh = pass_on(&format!("HEAD /nonce-plz HTTP/1.1\r\nhost: {host}"), b"", client, upstream)?;
+        let nonce =
+            fresh.lines().find(|line| line.to_ascii_lowercase().starts_with("replay-nonce:")).unwrap();
+        let refusal = problem(400, None, "badNonce", "JWS has an invalid anti-replay nonce");
+        refusal.replacen("\r\n", &format!("\r\n{nonce}\r\n"), 1)
+    } else if faults.broken {
         problem(500, None, "serverInternal", "The service is down for maintenance")
     } else if let (Some((status, after, kind, detail)), true) = (faults.new_order, path == "/order-plz") {
         problem(status, after, kind, detail)
