@@ -10,6 +10,11 @@ pub fn now() -> SystemTime {
     SystemTime::now()
 }
 
+/// The date and time in UTC, without a zone: what code of a document means by now.
+pub fn now_utc() -> jiff::civil::DateTime {
+    jiff::tz::Offset::UTC.to_datetime(Timestamp::try_from(now()).unwrap_or_default())
+}
+
 /// Seconds since 1970, for files.
 pub fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs())

@@ -37,4 +37,5 @@ pub mod signature;
 pub mod steps;
 pub mod telemetry;
 pub mod tls;
+pub mod txscript;
 pub mod webhook;

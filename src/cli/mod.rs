@@ -6,6 +6,7 @@ mod cert;
 mod check;
 mod completions;
 mod doctor;
+mod eval;
 mod exit;
 mod man;
 mod secret;
@@ -47,6 +48,8 @@ enum Command {
     Cert(cert::Command),
     /// Sign a payload and send it to a hook, as Rossum does
     Send(send::Arguments),
+    /// Evaluate a piece of TxScript over a payload
+    Eval(eval::Arguments),
     /// Make secrets
     #[command(subcommand)]
     Secret(secret::Command),
@@ -94,6 +97,7 @@ pub fn run() -> ExitCode {
         Some(Command::Cert(command)) => cert::run(command),
         Some(Command::Man) => man::run(),
         Some(Command::Send(arguments)) => send::run(arguments),
+        Some(Command::Eval(arguments)) => eval::run(arguments),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };

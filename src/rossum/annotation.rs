@@ -22,6 +22,11 @@ impl NodeRef {
         self.0 as usize
     }
 
+    /// Its number in document order, from 0.
+    pub fn place(self) -> usize {
+        self.index()
+    }
+
     fn some(self) -> Option<Self> {
         (self != Self::NONE).then_some(self)
     }
@@ -121,6 +126,11 @@ impl<'a> Annotation<'a> {
 
     pub fn node(&self, node: NodeRef) -> &Node<'a> {
         &self.nodes[node.index()]
+    }
+
+    /// All nodes, in document order.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeRef> + use<> {
+        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(NodeRef)
     }
 
     pub fn len(&self) -> usize {

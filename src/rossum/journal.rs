@@ -125,6 +125,11 @@ impl Journal {
             .map(|entry| &entry.change)
     }
 
+    /// The value that a step gave a datapoint, if one did.
+    pub fn changed_value(&self, node: NodeRef) -> Option<Cow<'_, str>> {
+        self.new_value(node).map(Value::as_text)
+    }
+
     fn new_value(&self, node: NodeRef) -> Option<&Value> {
         self.changes(node).find_map(|change| change.value.as_ref())
     }

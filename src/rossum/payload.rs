@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
 
 use super::annotation::{Annotation, Node, NodeRef};
@@ -47,6 +48,8 @@ pub struct Payload<'a> {
     pub annotation: Option<Annotation<'a>>,
     /// Ids of the datapoints that changed; `None` where the key was not sent.
     pub updated_datapoints: Option<Vec<Id<'a>>>,
+    /// The queue's schema as it was sent, where the hook sideloads `schemas`.
+    pub schemas: Option<&'a RawValue>,
     /// The files of `email.received` and `upload.created`.
     pub files: Vec<File<'a>>,
 }
@@ -77,6 +80,7 @@ impl<'a> Payload<'a> {
             annotation_id: draft.annotation.id.unwrap_or(Id::Missing),
             annotation: draft.annotation.has_tree.then(|| Annotation::new(draft.annotation.nodes)),
             updated_datapoints: draft.updated_datapoints,
+            schemas: draft.schemas,
             files: draft.files,
         })
     }
@@ -96,6 +100,7 @@ struct Draft<'a> {
     action: Option<Cow<'a, str>>,
     annotation: AnnotationDraft<'a>,
     updated_datapoints: Option<Vec<Id<'a>>>,
+    schemas: Option<&'a RawValue>,
     files: Vec<File<'a>>,
 }
 
@@ -123,6 +128,7 @@ enum Key {
     Action,
     Annotation,
     UpdatedDatapoints,
+    Schemas,
     Files,
     #[serde(other)]
     Other,
@@ -144,6 +150,7 @@ impl<'de: 'a, 'a> Entries<'de> for Draft<'a> {
                 map.next_value_seed(List(&mut ids))?;
                 self.updated_datapoints = Some(ids);
             }
+            Key::Schemas => self.schemas = Some(map.next_value()?),
             Key::Files => {
                 self.files.clear();
                 map.next_value_seed(List(&mut self.files))?;

@@ -5,12 +5,14 @@ use crate::signature::VerifiedBody;
 
 /// A payload that is known to come from Rossum: it is read from a [`VerifiedBody`] and from nothing else.
 pub struct Delivery<'body> {
+    /// As it was sent.
+    pub body: &'body [u8],
     pub payload: Payload<'body>,
 }
 
 impl<'body> Delivery<'body> {
     pub fn read(body: &'body VerifiedBody) -> Result<Self, Unreadable> {
-        Payload::read(body.bytes()).map(|payload| Self { payload })
+        Payload::read(body.bytes()).map(|payload| Self { body: body.bytes(), payload })
     }
 
     /// Whether the user, or a hook before this one, changed this datapoint.

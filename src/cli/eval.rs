@@ -1,0 +1,146 @@
+//! `annex eval`: a piece of TxScript over a payload, as one tries things out.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::rossum::{Annotation, Journal, NodeRef, Payload};
+use crate::txscript::{Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing};
+
+use super::exit::{Failure, print};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The code, `-` for standard input
+    code: String,
+    /// The payload, as Rossum sends it
+    #[arg(long, value_name = "FILE")]
+    payload: PathBuf,
+    /// The queue's schema [default: the one in the payload]
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
+    /// Evaluate for this row of the table whose columns the code names, from 0
+    #[arg(long, value_name = "N")]
+    row: Option<usize>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let code = match arguments.code.as_str() {
+        "-" => {
+            let mut code = String::new();
+            std::io::stdin().read_to_string(&mut code)?;
+            code
+        }
+        code => code.to_owned(),
+    };
+    let script = Script::new("eval", &code).map_err(|problem| Failure::Because(problem.to_string()))?;
+    let body = read(&arguments.payload)?;
+    let payload = Payload::read(body.as_bytes());
+    let payload = payload.map_err(|error| {
+        Failure::Because(format!("{}: {}", arguments.payload.display(), error.problem))
+    })?;
+    let Some(annotation) = &payload.annotation else {
+        let text = format!("{}: it has no annotation content", arguments.payload.display());
+        return Err(Failure::Because(text));
+    };
+    let schema = match (&arguments.schema, payload.schemas) {
+        (Some(path), _) => Schema::parse(&read(path)?)
+            .map_err(|error| Failure::Because(format!("{}: {error}", path.display())))?,
+        (None, Some(schemas)) => Schema::parse(schemas.get())
+            .map_err(|error| Failure::Because(format!("`schemas` of the payload: {error}")))?,
+        (None, None) => return Err(Failure::Because(TypesMissing.to_string())),
+    };
+    if let Some(problem) = script.check(&schema).first() {
+        return Err(Failure::Because(problem.to_string()));
+    }
+    let journal = Journal::default();
+    let document = Document::new(annotation, &journal, &schema, body.as_bytes());
+    let table = script.fields().find_map(|field| schema.table_of(field));
+    let row = match (arguments.row, table) {
+        (None, _) => None,
+        (Some(_), None) => {
+            return Err(Failure::Because("the code names no column of a table: leave --row away".to_owned()));
+        }
+        (Some(row), Some(table)) if row >= document.row_count(table) => {
+            let count = document.row_count(table);
+            return Err(Failure::Because(format!("{table} has {count} rows: --row counts from 0")));
+        }
+        (Some(row), Some(table)) => Some((table, row)),
+    };
+    let (result, output) = script.run(&document, row, Limits::default());
+    if arguments.json {
+        print(as_json(annotation, &result, &output))?;
+    } else {
+        say(annotation, &result, &output)?;
+    }
+    if result.is_ok() { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::Because(format!("{}: {error}", path.display())))
+}
+
+fn say(
+    annotation: &Annotation<'_>,
+    result: &Result<Outcome, Exception>,
+    output: &Output,
+) -> Result<(), Failure> {
+    let on = |node: Option<NodeRef>| match node {
+        Some(node) => format!(" ({})", annotation.node(node).schema_id),
+        None => String::new(),
+    };
+    match result {
+        Ok(outcome) => print(&outcome.repr)?,
+        Err(exception) => {
+            for line in &exception.traceback {
+                let place = line.place.as_deref().map(|place| format!(", in {place}")).unwrap_or_default();
+                print(format_args!("  line {}{place}\n    {}", line.number, line.code))?;
+            }
+            print(&exception.text)?;
+        }
+    }
+    for shown in &output.shown {
+        let kind = format!("{:?}", shown.kind).to_lowercase();
+        print(format_args!("{kind}{}: {}", on(shown.on), shown.content))?;
+    }
+    for (node, content) in &output.blockers {
+        print(format_args!("automation blocker{}: {content}", on(*node)))?;
+    }
+    Ok(())
+}
+
+fn as_json(
+    annotation: &Annotation<'_>,
+    result: &Result<Outcome, Exception>,
+    output: &Output,
+) -> serde_json::Value {
+    let id = |node: Option<NodeRef>| node.map(|node| &annotation.node(node).id);
+    let messages: Vec<_> = output
+        .shown
+        .iter()
+        .map(|shown| json!({"type": shown.kind, "content": shown.content, "id": id(shown.on)}))
+        .collect();
+    let blockers: Vec<_> = output
+        .blockers
+        .iter()
+        .map(|(node, content)| json!({"content": content, "id": id(*node)}))
+        .collect();
+    let (value, exception) = match result {
+        Ok(outcome) => (json!({"repr": outcome.repr, "text": outcome.text}), json!(null)),
+        Err(exception) => {
+            let lines = exception.traceback.iter();
+            let lines: Vec<_> = lines
+                .map(|line| match &line.place {
+                    Some(place) => json!({"lineno": line.number, "loc": place, "code": line.code}),
+                    None => json!({"lineno": line.number, "code": line.code}),
+                })
+                .collect();
+            (json!(null), json!({"content": exception.text, "traceback": lines}))
+        }
+    };
+    json!({"value": value, "exception": exception, "messages": messages, "automation_blockers": blockers})
+}

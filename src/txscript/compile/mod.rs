@@ -1,0 +1,110 @@
+//! From the parser's syntax tree to a [`Program`]: names become places, and what the language lacks is refused.
+
+mod expression;
+mod function;
+mod names;
+mod scope;
+mod statement;
+
+use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
+use ruff_python_parser::parse_module;
+use ruff_text_size::{Ranged, TextSize};
+
+use super::code::{Function, Name, NameId, Program};
+use super::problem::{Lines, Problem};
+use super::words::Word;
+
+use scope::Scope;
+
+/// A piece of code that is being compiled.
+struct Compiler<'s> {
+    source: &'s str,
+    lines: Lines<'s>,
+    names: Vec<Name>,
+    functions: Vec<Function>,
+    /// From the module inwards to the function that is being compiled.
+    scopes: Vec<Scope>,
+    /// Schema ids that are named as `field.x`, or as an attribute of a row.
+    attributes: Vec<(NameId, TextSize)>,
+}
+
+type Compiled<T> = Result<T, Problem>;
+
+/// The compiled program, and the schema ids that it names as `field.x`, each with its place.
+pub(crate) fn compile(source: &str) -> Result<(Program, Vec<(String, Problem)>), Problem> {
+    let lines = Lines::new(source);
+    let parsed = parse_module(source).map_err(|error| {
+        let offset = error.location.start().to_usize();
+        lines.problem(offset, format!("invalid syntax: {}", error.error), None)
+    })?;
+    let body = parsed.into_suite();
+    let mut compiler = Compiler {
+        source,
+        lines,
+        names: Vec::new(),
+        functions: Vec::new(),
+        scopes: Vec::new(),
+        attributes: Vec::new(),
+    };
+    compiler.scopes.push(Scope::module(&body));
+    let body = compiler.block(&body)?;
+    let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
+    let named = std::mem::take(&mut compiler.attributes);
+    let named = named.into_iter().map(|(name, at)| {
+        let text = compiler.names[name as usize].text.to_string();
+        let problem = compiler.problem(at, format!("the schema has no field `{text}`"), None);
+        (text, problem)
+    });
+    let named = named.collect();
+    Ok((Program { names: compiler.names, functions: compiler.functions, body, slots }, named))
+}
+
+impl Compiler<'_> {
+    fn problem(&self, at: TextSize, message: impl Into<String>, hint: Option<&str>) -> Problem {
+        self.lines.problem(at.to_usize(), message.into(), hint.map(str::to_owned))
+    }
+
+    fn refuse<T>(&self, node: &impl Ranged, what: &str, hint: &str) -> Compiled<T> {
+        let hint = Some(hint).filter(|hint| !hint.is_empty());
+        Err(self.problem(node.start(), format!("{what} is not supported"), hint))
+    }
+
+    fn line(&self, node: &impl Ranged) -> u32 {
+        self.lines.line(node.start().to_usize())
+    }
+
+    fn name(&mut self, text: &str) -> NameId {
+        let known = self.names.iter().position(|name| &*name.text == text);
+        let place = known.unwrap_or_else(|| {
+            self.names.push(Name { text: text.into(), word: Word::named(text) });
+            self.names.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn scope(&mut self) -> &mut Scope {
+        let last = self.scopes.len() - 1;
+        &mut self.scopes[last]
+    }
+
+    fn is_module(&self) -> bool {
+        self.scopes.len() == 1
+    }
+
+    /// Whether a name still means what it means in an empty program.
+    fn means_builtin(&self, name: &str) -> bool {
+        self.scopes.iter().all(|scope| !scope.has(name))
+    }
+
+    fn is_fields(&self, syntax: &Syntax) -> bool {
+        matches!(syntax, Syntax::Name(name) if name.id == "field") && self.means_builtin("field")
+    }
+
+    fn block(&mut self, body: &[Statement]) -> Compiled<Vec<super::code::Stmt>> {
+        let mut block = Vec::with_capacity(body.len());
+        for statement in body {
+            self.statement(statement, &mut block)?;
+        }
+        Ok(block)
+    }
+}

@@ -1,0 +1,59 @@
+//! What a name means where it stands.
+
+use ruff_text_size::TextSize;
+
+use super::super::code::{ExprKind, Variable};
+use super::super::machine::builtins::Builtin;
+use super::{Compiled, Compiler};
+
+impl Compiler<'_> {
+    /// The variable that this name is, if it is one.
+    fn variable(&mut self, name: &str) -> Option<Variable> {
+        let last = self.scopes.len() - 1;
+        let is_global = self.scopes[last].globals.contains(name);
+        let places = (0..=last).rev().filter(|at| !is_global || *at == 0);
+        let (at, slot) = places.filter_map(|at| Some((at, self.scopes[at].slot(name)?))).next()?;
+        let depth = u32::try_from(last - at).unwrap_or(u32::MAX);
+        let builtin = if at == 0 { Builtin::find(name) } else { None };
+        Some(Variable { depth, slot, name: self.name(name), builtin })
+    }
+
+    /// A name that is read.
+    pub(super) fn read(&mut self, name: &str, at: TextSize) -> Compiled<ExprKind> {
+        if let Some(variable) = self.variable(name) {
+            return Ok(ExprKind::Variable(variable));
+        }
+        if let Some(builtin) = Builtin::find(name) {
+            return Ok(ExprKind::Builtin(builtin));
+        }
+        let hint = match name {
+            "eval" | "exec" | "compile" | "__import__" | "open" | "input" | "globals" | "locals" | "vars" => {
+                Some("code has no access to files, the network or itself".to_owned())
+            }
+            _ => nearest(name, self.scopes.iter().flat_map(super::scope::Scope::names)),
+        };
+        Err(self.problem(at, format!("unknown name `{name}`"), hint.as_deref()))
+    }
+
+    /// A name that is assigned to.
+    pub(super) fn write(&mut self, name: &str) -> Variable {
+        if self.scope().globals.contains(name) {
+            self.scopes[0].bind(name);
+        } else if !self.scope().nonlocals.contains(name) && self.variable(name).is_none_or(|v| v.depth > 0) {
+            self.scope().bind(name);
+        }
+        let name_id = self.name(name);
+        self.variable(name).unwrap_or(Variable { depth: 0, slot: 0, name: name_id, builtin: None })
+    }
+}
+
+/// The known name that is written most like this one.
+fn nearest<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String> {
+    let known = own.chain(Builtin::names().map(|name| -> &'n str { name }));
+    let distance = |other: &str| {
+        let pairs = name.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+        name.chars().count().max(other.chars().count()) - pairs
+    };
+    let near = known.min_by_key(|other| distance(other)).filter(|other| distance(other) <= 2);
+    near.map(|near| format!("did you mean `{near}`?"))
+}

@@ -1,0 +1,93 @@
+//! Columns: operators work element by element.
+
+use super::super::exception::{Eval, Kind};
+use super::super::machine::Machine;
+use super::super::value::Value;
+use super::super::words::Word;
+
+impl<'h> Machine<'h> {
+    /// The elements of a column; a column without `.all_values` can do nothing.
+    pub(crate) fn column_items(&mut self, value: Value<'h>) -> Eval<'h, Option<Vec<Value<'h>>>> {
+        match value {
+            Value::AllValues(_) | Value::Values(_) => self.collect(value).map(Some),
+            Value::Column(_) => self.raise_text(Kind::TypeError, super::COLUMN_IS_AMBIGUOUS),
+            _ => Ok(None),
+        }
+    }
+
+    /// Pairs of elements for an operator with a column on one side at least.
+    pub(crate) fn columns(
+        &mut self,
+        a: Value<'h>,
+        b: Value<'h>,
+    ) -> Eval<'h, Option<Vec<(Value<'h>, Value<'h>)>>> {
+        let is_column = |value| matches!(value, Value::AllValues(_) | Value::Values(_) | Value::Column(_));
+        if !is_column(a) && !is_column(b) {
+            return Ok(None);
+        }
+        // What the package does: a number's value takes a column of results for a plain list.
+        if let (Value::Datapoint(datapoint), Value::Values(_)) = (a, b)
+            && !datapoint.is_text()
+        {
+            return Ok(None);
+        }
+        if let Some(left) = self.column_items(a)? {
+            let right = self.promote(b, left.len())?;
+            return Ok(Some(left.into_iter().zip(right).collect()));
+        }
+        let Some(right) = self.column_items(b)? else { return Ok(None) };
+        let left = self.promote(a.demoted(), right.len())?;
+        Ok(Some(left.into_iter().zip(right).collect()))
+    }
+
+    /// One value for each element of a column: a scalar is repeated.
+    fn promote(&mut self, value: Value<'h>, length: usize) -> Eval<'h, Vec<Value<'h>>> {
+        let scalar = matches!(value, Value::Datapoint(_) | Value::Str(_)) || self.length(value).is_none();
+        if let Value::Column(_) = value {
+            return self.raise_text(Kind::TypeError, super::COLUMN_IS_AMBIGUOUS);
+        }
+        if scalar {
+            self.steps(length)?;
+            return Ok(vec![value; length]);
+        }
+        let items = self.collect(value)?;
+        if items.len() != length {
+            let text = format_args!("Binary operation on unevenly long columns ({length}, {})", items.len());
+            return self.raise(Kind::ValueError, text);
+        }
+        Ok(items)
+    }
+
+    pub(crate) fn column_method(&mut self, owner: Value<'h>, word: Word, positional: &[Value<'h>]) -> Eval<'h> {
+        match (word, positional) {
+            (Word::default_to, [default]) => self.default_to(owner, *default),
+            (Word::is_empty, []) => self.is_empty(owner),
+            (Word::copy, []) => {
+                let items = self.collect(owner)?;
+                self.list(items)
+            }
+            _ => {
+                let items = self.collect(owner)?;
+                self.sequence_method(owner, &items, word, positional)
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&mut self, value: Value<'h>) -> Eval<'h> {
+        if let Some(items) = self.column_items(value)? {
+            let results = items.into_iter().map(|item| self.is_empty(item)).collect::<Eval<'h, Vec<_>>>()?;
+            return self.values(results);
+        }
+        Ok(Value::Bool(matches!(value.plain(), Value::None | Value::Str(""))))
+    }
+
+    pub(crate) fn default_to(&mut self, value: Value<'h>, default: Value<'h>) -> Eval<'h> {
+        if let Some(items) = self.column_items(value)? {
+            let defaults = self.promote(default, items.len())?;
+            let each = items.into_iter().zip(defaults).map(|(item, default)| self.default_to(item, default));
+            let results = each.collect::<Eval<'h, Vec<_>>>()?;
+            return self.values(results);
+        }
+        Ok(if matches!(value.plain(), Value::None | Value::Str("")) { default } else { value })
+    }
+}

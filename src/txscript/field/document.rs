@@ -1,0 +1,136 @@
+//! One delivery's annotation with its schema, and what was worked out of the two so far.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use serde_json::{Map, Value as Json};
+
+use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized};
+
+use super::schema::{Field, Schema};
+
+/// The types of the fields are not known: the delivery carries no schema, and the step's configuration neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the types of the fields are not known: switch on the sideload `schemas` of the hook in Rossum, or give the step `schema = \"schema.json\"` or `types`"
+)]
+pub struct TypesMissing;
+
+/// What code is evaluated over. Changes of earlier steps are seen through the journal.
+pub struct Document<'d> {
+    pub(super) annotation: &'d Annotation<'d>,
+    pub(super) journal: &'d Journal,
+    pub(super) schema: &'d Schema,
+    /// The whole body, for what only few ask for: positions, sideloads, options.
+    body: &'d [u8],
+    columns: Vec<OnceCell<Box<[Option<NodeRef>]>>>,
+    rows: Vec<OnceCell<Box<[NodeRef]>>>,
+    payload: OnceCell<Json>,
+    raw: OnceCell<Vec<Map<String, Json>>>,
+}
+
+impl<'d> Document<'d> {
+    pub fn new(
+        annotation: &'d Annotation<'d>,
+        journal: &'d Journal,
+        schema: &'d Schema,
+        body: &'d [u8],
+    ) -> Self {
+        let count = schema.fields.len();
+        Self {
+            annotation,
+            journal,
+            schema,
+            body,
+            columns: std::iter::repeat_with(OnceCell::new).take(count).collect(),
+            rows: std::iter::repeat_with(OnceCell::new).take(count).collect(),
+            payload: OnceCell::new(),
+            raw: OnceCell::new(),
+        }
+    }
+
+    /// How many rows a table has.
+    pub fn row_count(&self, table: &str) -> usize {
+        self.schema.find(table).map_or(0, |field| self.rows(field).len())
+    }
+
+    pub(super) fn field(&self, field: usize) -> &Field {
+        &self.schema.fields[field]
+    }
+
+    /// What stands in a multivalue, in order.
+    pub(super) fn rows(&self, multivalue: usize) -> &[NodeRef] {
+        self.rows[multivalue].get_or_init(|| {
+            let node = self.annotation.first(&self.field(multivalue).id);
+            node.map(|node| self.annotation.children(node).collect()).unwrap_or_default()
+        })
+    }
+
+    /// A column's cell in each row; one step through the column for all rows.
+    pub(super) fn column(&self, field: usize) -> &[Option<NodeRef>] {
+        self.columns[field].get_or_init(|| {
+            let Some(table) = self.schema.multivalue_of(field) else { return Box::default() };
+            let of = self.field(field);
+            let in_tuple = of.parent.is_some_and(|parent| self.field(parent).category == Category::Tuple);
+            if !in_tuple {
+                return self.rows(table).iter().map(|node| Some(*node)).collect();
+            }
+            let mut cell = self.annotation.first(&of.id);
+            let in_row = |row: &NodeRef| {
+                while let Some(at) = cell.filter(|at| at < row) {
+                    cell = self.annotation.next_same(at);
+                }
+                cell.filter(|at| self.annotation.parent(*at) == Some(*row))
+            };
+            self.rows(table).iter().map(in_row).collect()
+        })
+    }
+
+    /// What decides a datapoint's value: the normalized one, or else the text that the user sees.
+    pub(super) fn text(&self, node: NodeRef) -> Cow<'_, str> {
+        if let Some(changed) = self.journal.changed_value(node) {
+            return changed;
+        }
+        let node = self.annotation.node(node);
+        match &node.normalized {
+            Normalized::Text(text) => Cow::Borrowed(text),
+            Normalized::Empty | Normalized::Absent => Cow::Borrowed(&node.value),
+        }
+    }
+
+    pub(super) fn payload(&self) -> &Json {
+        self.payload.get_or_init(|| {
+            let mut payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
+            if let Some(annotation) = payload.get_mut("annotation").and_then(Json::as_object_mut) {
+                annotation.remove("content");
+            }
+            payload
+        })
+    }
+
+    /// A node as it was sent, without its children.
+    pub(super) fn raw(&self, node: NodeRef) -> Option<&Map<String, Json>> {
+        let all = self.raw.get_or_init(|| {
+            let payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
+            let mut all = Vec::with_capacity(self.annotation.len());
+            if let Some(content) = payload.get("annotation").and_then(|annotation| annotation.get("content")) {
+                flatten(content, &mut all);
+            }
+            all
+        });
+        all.get(node.place())
+    }
+}
+
+/// In the order of the annotation's nodes.
+fn flatten(list: &Json, all: &mut Vec<Map<String, Json>>) {
+    for node in list.as_array().into_iter().flatten() {
+        let Json::Object(map) = node else { continue };
+        let mut own = map.clone();
+        let children = own.remove("children");
+        all.push(own);
+        if let Some(children) = children {
+            flatten(&children, all);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The annotation as code sees it: `field`, its values, rows and columns.
+
+mod attributes;
+mod column;
+mod document;
+mod functions;
+mod json;
+mod schema;
+mod view;
+
+pub use document::{Document, TypesMissing};
+pub(super) use json::JsonNode;
+pub use schema::{FieldType, Schema, SchemaError};
+pub(super) use view::{Cells, Datapoint, RowRef, TableRef, View};
+
+pub(super) const COLUMN_IS_NO_LIST: &str =
+    "The multivalue field value is not a list by itself, use the .all_values property to access the list";
+pub(super) const COLUMN_IS_AMBIGUOUS: &str =
+    "Ambiguous operation on multivalue field, use the .all_values property to access the whole column";

@@ -1,0 +1,234 @@
+//! A queue's schema: which fields there are, of which types, and what contains what (API reference: "Schema").
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::rossum::{Annotation, Category};
+
+/// What a field's value is to code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    Text,
+    Number,
+    Date,
+    Boolean,
+    /// A button, or a section: no value.
+    Nothing,
+}
+
+impl FieldType {
+    /// By the schema's word for it.
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "string" => Self::Text,
+            "number" => Self::Number,
+            "date" => Self::Date,
+            "boolean" => Self::Boolean,
+            "button" => Self::Nothing,
+            _ => return None,
+        })
+    }
+}
+
+pub(crate) struct Field {
+    pub(crate) id: Box<str>,
+    pub(crate) category: Category,
+    pub(crate) kind: FieldType,
+    pub(crate) parent: Option<usize>,
+    pub(crate) children: Vec<usize>,
+    /// Everything that the schema says of it, without its children.
+    pub(crate) raw: Map<String, Json>,
+}
+
+/// All fields of a schema.
+pub struct Schema {
+    pub(crate) fields: Vec<Field>,
+    index: HashMap<Box<str>, usize>,
+}
+
+/// Why something is no schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    #[error("it has no list of sections: a schema as the API returns it has them in `content`")]
+    NoContent,
+    #[error("a field at {0} has no `id`, or an unknown `category`")]
+    Field(String),
+    #[error("the id `{0}` occurs twice")]
+    Twice(String),
+    #[error("fields are nested too deeply")]
+    TooDeep,
+}
+
+/// Sections, multivalues, tuples, datapoints: Rossum knows no more levels.
+const LEVELS: usize = 8;
+
+impl Schema {
+    /// Reads a schema as the API returns it, the list of its sections, or the list that a delivery carries.
+    pub fn parse(text: &str) -> Result<Self, SchemaError> {
+        let json: Json = serde_json::from_str(text).map_err(|error| SchemaError::NotJson(error.to_string()))?;
+        Self::of(&json)
+    }
+
+    fn of(json: &Json) -> Result<Self, SchemaError> {
+        let content = match json {
+            Json::Object(schema) => schema.get("content").and_then(Json::as_array),
+            Json::Array(list) => match list.first().and_then(|first| first.get("content")) {
+                Some(content) => content.as_array(),
+                None => Some(list),
+            },
+            _ => None,
+        };
+        let mut schema = Self { fields: Vec::new(), index: HashMap::new() };
+        for (at, node) in content.ok_or(SchemaError::NoContent)?.iter().enumerate() {
+            schema.add(node, None, &format!("content[{at}]"), LEVELS)?;
+        }
+        Ok(schema)
+    }
+
+    fn add(&mut self, node: &Json, parent: Option<usize>, path: &str, levels: usize) -> Result<(), SchemaError> {
+        if levels == 0 {
+            return Err(SchemaError::TooDeep);
+        }
+        let text = |key: &str| node.get(key).and_then(Json::as_str);
+        let category = match text("category") {
+            Some("section") => Some(Category::Section),
+            Some("multivalue") => Some(Category::Multivalue),
+            Some("tuple") => Some(Category::Tuple),
+            Some("datapoint") => Some(Category::Datapoint),
+            _ => None,
+        };
+        let (Some(id), Some(category), Json::Object(map)) = (text("id"), category, node) else {
+            return Err(SchemaError::Field(path.to_owned()));
+        };
+        let kind = match (category, text("type")) {
+            (Category::Datapoint, Some("enum")) => {
+                FieldType::named(text("enum_value_type").unwrap_or("string")).unwrap_or(FieldType::Text)
+            }
+            (Category::Datapoint, Some(word)) => FieldType::named(word).unwrap_or(FieldType::Text),
+            (Category::Datapoint, None) => FieldType::Text,
+            _ => FieldType::Nothing,
+        };
+        let mut raw = map.clone();
+        let children = raw.remove("children");
+        let place = self.push(id, category, kind, parent, raw);
+        let place = place.ok_or_else(|| SchemaError::Twice(id.to_owned()))?;
+        let children = match children {
+            Some(Json::Array(list)) => list,
+            Some(one @ Json::Object(_)) => vec![one],
+            _ => Vec::new(),
+        };
+        for (at, child) in children.iter().enumerate() {
+            self.add(child, Some(place), &format!("{path}.children[{at}]"), levels - 1)?;
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        id: &str,
+        category: Category,
+        kind: FieldType,
+        parent: Option<usize>,
+        raw: Map<String, Json>,
+    ) -> Option<usize> {
+        let place = self.fields.len();
+        if self.index.insert(id.into(), place).is_some() {
+            return None;
+        }
+        if let Some(parent) = parent {
+            self.fields[parent].children.push(place);
+        }
+        self.fields.push(Field { id: id.into(), category, kind, parent, children: Vec::new(), raw });
+        Some(place)
+    }
+
+    /// What the annotation itself shows, with types by schema id; a field without one is text.
+    pub fn from_annotation(annotation: &Annotation<'_>, types: &HashMap<String, FieldType>) -> Self {
+        let mut schema = Self { fields: Vec::new(), index: HashMap::new() };
+        for node in annotation.nodes() {
+            let of = annotation.node(node);
+            let parent = annotation.parent(node).map(|parent| annotation.node(parent));
+            let parent = parent.and_then(|parent| schema.find(&parent.schema_id));
+            let kind = match of.category {
+                Category::Datapoint => types.get(&*of.schema_id).copied().unwrap_or(FieldType::Text),
+                _ => FieldType::Nothing,
+            };
+            if !schema.index.contains_key(&*of.schema_id) {
+                schema.push(&of.schema_id, of.category, kind, parent, Map::new());
+            }
+        }
+        schema
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    /// Whether there is a field with this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.index.contains_key(id)
+    }
+
+    /// All schema ids.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| &*field.id)
+    }
+
+    /// The multivalue that a column belongs to, if it is one.
+    pub(crate) fn multivalue_of(&self, field: usize) -> Option<usize> {
+        let parent = self.fields[field].parent?;
+        match self.fields[parent].category {
+            Category::Multivalue => Some(parent),
+            Category::Tuple => self.fields[parent].parent,
+            _ => None,
+        }
+    }
+
+    /// The multivalue whose column this schema id is.
+    pub fn table_of(&self, id: &str) -> Option<&str> {
+        let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;
+        let parent = self.fields[field].parent?;
+        let table = self.multivalue_of(field).filter(|_| self.fields[parent].category == Category::Tuple)?;
+        Some(&self.fields[table].id)
+    }
+
+    /// The formulas that fields carry: schema id and code.
+    pub fn formulas(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter_map(|field| Some((&*field.id, field.raw.get("formula")?.as_str()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &str = r#"{"content": [{"category": "section", "id": "s", "children": [
+        {"category": "datapoint", "id": "total", "type": "number", "formula": "1 + 1"},
+        {"category": "datapoint", "id": "kind", "type": "enum", "enum_value_type": "number"},
+        {"category": "multivalue", "id": "line_items", "children": {"category": "tuple", "id": "line_item", "children": [
+            {"category": "datapoint", "id": "item_amount", "type": "number"}]}}]}]}"#;
+
+    #[test]
+    fn knows_types_tables_and_formulas() {
+        let schema = Schema::parse(SCHEMA).unwrap();
+        let kind = |id: &str| schema.fields[schema.find(id).unwrap()].kind;
+        assert_eq!(kind("total"), FieldType::Number);
+        assert_eq!(kind("kind"), FieldType::Number);
+        assert_eq!(schema.table_of("item_amount"), Some("line_items"));
+        assert_eq!(schema.table_of("total"), None);
+        assert_eq!(schema.formulas().collect::<Vec<_>>(), [("total", "1 + 1")]);
+    }
+
+    #[test]
+    fn says_what_is_no_schema() {
+        let error = |text: &str| Schema::parse(text).err().unwrap().to_string();
+        assert!(error("{").contains("not JSON"));
+        assert!(error("{}").contains("`content`"));
+        assert!(error(r#"[{"id": "x"}]"#).contains("content[0]"));
+        let twice = r#"[{"id": "x", "category": "section"}, {"id": "x", "category": "section"}]"#;
+        assert!(error(twice).contains("twice"));
+    }
+}

@@ -1,0 +1,259 @@
+//! Lengths, indexes and slices of whatever has them.
+
+use super::super::exception::{Eval, Kind};
+use super::super::value::{Range, Value};
+use super::Machine;
+
+impl<'h> Machine<'h> {
+    /// `len(value)`, if it has one.
+    pub(crate) fn length(&self, value: Value<'h>) -> Option<usize> {
+        Some(match value.plain() {
+            Value::Str(text) => text.chars().count(),
+            Value::List(list) | Value::Values(list) => list.borrow().len(),
+            Value::Tuple(items) => items.len(),
+            Value::Dict(dict) | Value::Set(dict) => dict.len(),
+            Value::Range(range) => range.len(),
+            Value::AllValues(cells) => cells.nodes.len(),
+            Value::Table(table) => table.rows(),
+            Value::Json(node) => return node.length(),
+            _ => return None,
+        })
+    }
+
+    /// The item at a place, if there is one.
+    pub(crate) fn get_index(&mut self, value: Value<'h>, at: usize) -> Eval<'h, Option<Value<'h>>> {
+        Ok(match value {
+            Value::List(list) | Value::Values(list) => list.borrow().get(at).copied(),
+            Value::Tuple(items) => items.get(at).copied(),
+            Value::Range(range) => range.get(at).map(Value::Int),
+            Value::Str(text) => match text.chars().nth(at) {
+                Some(char) => Some(self.str(char.encode_utf8(&mut [0; 4]))?),
+                None => None,
+            },
+            Value::AllValues(cells) if at < cells.nodes.len() => Some(self.cell(cells, at)?),
+            Value::Table(table) if at < table.rows() => Some(self.table_item(table, at)?),
+            Value::Json(node) => self.json_index(node, at)?,
+            _ => None,
+        })
+    }
+
+    /// `owner[index]`.
+    pub(crate) fn item(&mut self, owner: Value<'h>, index: Value<'h>) -> Eval<'h> {
+        match owner.plain() {
+            Value::Dict(dict) => return self.dict_get(dict, index.plain_key()),
+            Value::Match(found) => return self.group(found, index),
+            Value::Column(_) => {
+                return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST);
+            }
+            Value::Json(node) if node.is_object() => return self.json_get(node, index),
+            _ => {}
+        }
+        let plain = owner.plain();
+        let Some(length) = self.length(plain).filter(|_| !matches!(plain, Value::Set(_))) else {
+            return self
+                .raise(Kind::TypeError, format_args!("'{}' object is not subscriptable", owner.type_name()));
+        };
+        if let Value::Slice(slice) = index {
+            return self.slice_of(plain, length, slice);
+        }
+        let Some(at) = index.plain().int().filter(|_| !matches!(index, Value::Datapoint(_))) else {
+            let kind = match plain {
+                Value::Str(_) => "string",
+                other => other.type_name(),
+            };
+            let text = match plain {
+                Value::Str(_) => {
+                    format!("string indices must be integers, not '{}'", index.type_name())
+                }
+                _ => format!("{kind} indices must be integers or slices, not {}", index.type_name()),
+            };
+            return self.raise_text(Kind::TypeError, &text);
+        };
+        match place(at, length) {
+            Some(at) => self.get_index(plain, at).map(Option::unwrap_or_default),
+            None => {
+                let kind = match plain {
+                    Value::Str(_) => "string",
+                    Value::Range(_) => "range object",
+                    other => return self.raise(Kind::IndexError, format_args!("{} index out of range", list_name(other))),
+                };
+                self.raise(Kind::IndexError, format_args!("{kind} index out of range"))
+            }
+        }
+    }
+
+    fn slice_of(&mut self, value: Value<'h>, length: usize, slice: &[Value<'h>; 3]) -> Eval<'h> {
+        let range = self.slice_range(slice, length)?;
+        let count = range.len();
+        self.steps(count)?;
+        let places = (0..count).filter_map(|at| range.get(at)).filter_map(|at| usize::try_from(at).ok());
+        match value {
+            Value::Str(text) => {
+                let part: String = if range.step == 1 {
+                    text.chars().skip(usize::try_from(range.start).unwrap_or(0)).take(count).collect()
+                } else {
+                    let chars: Vec<char> = text.chars().collect();
+                    places.filter_map(|at| chars.get(at)).collect()
+                };
+                self.str(&part)
+            }
+            Value::Range(of) => {
+                let at = |at: i64| of.start + at * of.step;
+                let range = Range { start: at(range.start), stop: at(range.stop), step: of.step * range.step };
+                Ok(Value::Range(self.bump.alloc(range)))
+            }
+            other => {
+                let mut items = Vec::with_capacity(count);
+                for at in places {
+                    items.extend(self.get_index(other, at)?);
+                }
+                match value {
+                    Value::Tuple(_) => self.tuple(&items),
+                    Value::Values(_) => self.values(items),
+                    _ => self.list(items),
+                }
+            }
+        }
+    }
+
+    /// The places that a slice means, by Python's rules.
+    pub(crate) fn slice_range(&mut self, slice: &[Value<'h>; 3], length: usize) -> Eval<'h, Range> {
+        let mut parts = [None; 3];
+        for (part, value) in parts.iter_mut().zip(slice) {
+            *part = match (*value, value.int()) {
+                (Value::None, _) => None,
+                (_, Some(int)) => Some(i64::try_from(int).unwrap_or(if int < 0 { i64::MIN } else { i64::MAX })),
+                _ => {
+                    let text = "slice indices must be integers or None or have an __index__ method";
+                    return self.raise_text(Kind::TypeError, text);
+                }
+            };
+        }
+        let step = parts[2].unwrap_or(1);
+        if step == 0 {
+            return self.raise_text(Kind::ValueError, "slice step cannot be zero");
+        }
+        let length = i64::try_from(length).unwrap_or(i64::MAX);
+        let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
+        let clamp = |at: i64| if at < 0 { (at.saturating_add(length)).max(low) } else { at.min(high) };
+        let start = parts[0].map_or(if step > 0 { low } else { high }, clamp);
+        let stop = parts[1].map_or(if step > 0 { high } else { low }, clamp);
+        Ok(Range { start, stop, step })
+    }
+
+    pub(crate) fn set_item(&mut self, owner: Value<'h>, index: Value<'h>, value: Value<'h>) -> Eval<'h, ()> {
+        match (owner, index) {
+            (Value::Dict(dict), _) => self.dict_insert(dict, index.plain_key(), value),
+            (Value::List(list), Value::Slice(slice)) => {
+                let length = list.borrow().len();
+                let range = self.slice_range(slice, length)?;
+                let items = self.collect(value)?;
+                self.memory(size_of_val(&items[..]))?;
+                let mut list = list.borrow_mut();
+                if range.step == 1 {
+                    let start = usize::try_from(range.start).unwrap_or(0);
+                    let tail = list.split_off((start + range.len()).min(length));
+                    list.truncate(start);
+                    list.extend_from_slice(&items);
+                    list.extend_from_slice(&tail);
+                    return Ok(());
+                }
+                if items.len() != range.len() {
+                    drop(list);
+                    let text = format_args!(
+                        "attempt to assign sequence of size {} to extended slice of size {}",
+                        items.len(),
+                        range.len()
+                    );
+                    return self.raise(Kind::ValueError, text);
+                }
+                for (at, item) in items.into_iter().enumerate() {
+                    if let Some(place) = range.get(at).and_then(|at| usize::try_from(at).ok()) {
+                        list[place] = item;
+                    }
+                }
+                Ok(())
+            }
+            (Value::List(list), _) => {
+                let length = list.borrow().len();
+                let Some(at) = index.int() else {
+                    let text =
+                        format_args!("list indices must be integers or slices, not {}", index.type_name());
+                    return self.raise(Kind::TypeError, text);
+                };
+                match place(at, length) {
+                    Some(at) => {
+                        list.borrow_mut()[at] = value;
+                        Ok(())
+                    }
+                    None => self.raise_text(Kind::IndexError, "list assignment index out of range"),
+                }
+            }
+            (Value::Table(_) | Value::AllValues(_), _) => self.read_only(),
+            (Value::Json(_), _) => self.raise_text(Kind::TypeError, "context is read-only"),
+            _ => self.raise(
+                Kind::TypeError,
+                format_args!("'{}' object does not support item assignment", owner.type_name()),
+            ),
+        }
+    }
+
+    pub(crate) fn delete_item(&mut self, owner: Value<'h>, index: Value<'h>) -> Eval<'h, ()> {
+        match owner {
+            Value::Dict(dict) => {
+                let key = self.key(index)?;
+                match dict.remove(key) {
+                    Some(_) => Ok(()),
+                    None => self.raise_with(Kind::KeyError, &[index]),
+                }
+            }
+            Value::List(list) => {
+                let length = list.borrow().len();
+                if let Value::Slice(slice) = index {
+                    let range = self.slice_range(slice, length)?;
+                    let mut gone: Vec<usize> = (0..range.len())
+                        .filter_map(|at| range.get(at))
+                        .filter_map(|at| usize::try_from(at).ok())
+                        .collect();
+                    gone.sort_unstable();
+                    let mut at = 0;
+                    list.borrow_mut().retain(|_| {
+                        at += 1;
+                        gone.binary_search(&(at - 1)).is_err()
+                    });
+                    return Ok(());
+                }
+                match index.int().and_then(|at| place(at, length)) {
+                    Some(at) => {
+                        list.borrow_mut().remove(at);
+                        Ok(())
+                    }
+                    None => self.raise_text(Kind::IndexError, "list assignment index out of range"),
+                }
+            }
+            Value::Table(_) | Value::AllValues(_) => self.read_only(),
+            _ => self.raise(
+                Kind::TypeError,
+                format_args!("'{}' object doesn't support item deletion", owner.type_name()),
+            ),
+        }
+    }
+
+    /// What a formula says to an attempt to write.
+    pub(crate) fn read_only<T>(&mut self) -> Eval<'h, T> {
+        self.raise_text(Kind::TypeError, "Field formulas must not modify values of other fields")
+    }
+}
+
+/// A place counted from the end where it is negative.
+pub(crate) fn place(at: i128, length: usize) -> Option<usize> {
+    let at = if at < 0 { at + length as i128 } else { at };
+    usize::try_from(at).ok().filter(|at| *at < length)
+}
+
+fn list_name(value: Value<'_>) -> &'static str {
+    match value {
+        Value::Tuple(_) => "tuple",
+        _ => "list",
+    }
+}

@@ -1,0 +1,433 @@
+//! `re`: Python's syntax, by a library that knows look-around and back-references.
+
+mod replace;
+mod syntax;
+
+use std::sync::OnceLock;
+
+use fancy_regex::{Captures, Regex, RegexBuilder};
+
+use super::super::exception::{Eval, Kind};
+use super::super::machine::Machine;
+use super::super::types::dict::Special;
+use super::super::value::Value;
+use super::super::words::Word;
+
+/// Python's numbers of the flags.
+const IGNORECASE: i64 = 2;
+const MULTILINE: i64 = 8;
+const DOTALL: i64 = 16;
+const UNICODE: i64 = 32;
+const VERBOSE: i64 = 64;
+
+/// How often a look-around or back-reference may step back.
+const BACKTRACKS: usize = 200_000;
+
+pub(super) fn flag(word: Word) -> Option<i64> {
+    Some(match word {
+        Word::IGNORECASE | Word::I => IGNORECASE,
+        Word::MULTILINE | Word::M => MULTILINE,
+        Word::DOTALL | Word::S => DOTALL,
+        Word::VERBOSE | Word::X => VERBOSE,
+        Word::UNICODE | Word::U => UNICODE,
+        _ => return None,
+    })
+}
+
+/// Where a match has to begin and end.
+#[derive(Clone, Copy)]
+enum Anchor {
+    Anywhere,
+    Start,
+    Whole,
+}
+
+/// A compiled pattern; its anchored forms are made when they are asked for.
+pub(crate) struct Pattern {
+    pub(crate) source: Box<str>,
+    flags: i64,
+    translated: String,
+    /// With a `$` that also fits before a last line break: slower, and only needed for texts that end with one.
+    careful: Option<String>,
+    forms: [OnceLock<Option<Regex>>; 6],
+}
+
+impl Pattern {
+    pub(crate) fn new(source: &str, flags: i64) -> Result<Self, String> {
+        let translated = syntax::translate(source, flags, false)?;
+        let careful = syntax::translate(source, flags, true)?;
+        let careful = (careful != translated).then_some(careful);
+        let pattern = Self { source: source.into(), flags, translated, careful, forms: Default::default() };
+        // What `build` says, in its own words.
+        let first = build(&pattern.translated)?;
+        let _ = pattern.forms[0].set(Some(first));
+        Ok(pattern)
+    }
+
+    fn form(&self, anchor: Anchor, text: &str) -> Option<&Regex> {
+        let careful = self.careful.as_ref().filter(|_| text.ends_with('\n'));
+        let body = careful.unwrap_or(&self.translated);
+        let place = anchor as usize * 2 + usize::from(careful.is_some());
+        let made = self.forms[place].get_or_init(|| {
+            let whole = match anchor {
+                Anchor::Anywhere => body.clone(),
+                Anchor::Start => format!("\\A(?:{body})"),
+                Anchor::Whole => format!("\\A(?:{body})\\z"),
+            };
+            build(&whole).ok()
+        });
+        made.as_ref()
+    }
+
+    fn name_of(&self, text: &str) -> Option<usize> {
+        let regex = self.form(Anchor::Anywhere, text)?;
+        regex.capture_names().position(|name| name.is_some_and(|name| name == text))
+    }
+}
+
+fn build(pattern: &str) -> Result<Regex, String> {
+    let built = RegexBuilder::new(pattern)
+        .backtrack_limit(BACKTRACKS)
+        .delegate_size_limit(4 << 20)
+        .build();
+    built.map_err(|error| error.to_string())
+}
+
+/// Patterns that only grow: a script's own, and those that one evaluation made.
+#[derive(Default)]
+pub(crate) struct Patterns(OnceLock<Box<Entry>>);
+
+struct Entry {
+    pattern: Pattern,
+    rest: Patterns,
+}
+
+impl Patterns {
+    pub(crate) fn find(&self, source: &str, flags: i64) -> Option<&Pattern> {
+        let mut at = self;
+        while let Some(entry) = at.0.get() {
+            if &*entry.pattern.source == source && entry.pattern.flags == flags {
+                return Some(&entry.pattern);
+            }
+            at = &entry.rest;
+        }
+        None
+    }
+
+    pub(crate) fn add(&self, pattern: Pattern) -> Option<&Pattern> {
+        let mut entry = Box::new(Entry { pattern, rest: Self::default() });
+        let mut at = self;
+        loop {
+            match at.0.set(entry) {
+                Ok(()) => return at.0.get().map(|entry| &entry.pattern),
+                Err(back) => entry = back,
+            }
+            at = &at.0.get()?.rest;
+        }
+    }
+}
+
+/// A match.
+pub(crate) struct Found<'h> {
+    pub(crate) pattern: &'h Pattern,
+    pub(crate) text: &'h str,
+    /// Bytes of each group.
+    groups: &'h [Option<(usize, usize)>],
+}
+
+impl<'h> Found<'h> {
+    pub(crate) fn group(&self, at: usize) -> Option<&'h str> {
+        let (start, end) = (*self.groups.get(at)?)?;
+        self.text.get(start..end)
+    }
+
+    /// In characters.
+    pub(crate) fn span(&self, at: usize) -> Option<(usize, usize)> {
+        let (start, end) = (*self.groups.get(at)?)?;
+        let before = self.text.get(..start)?.chars().count();
+        Some((before, before + self.text.get(start..end)?.chars().count()))
+    }
+
+    pub(crate) fn attribute(&self, word: Word) -> Option<Value<'h>> {
+        match word {
+            Word::string => Some(Value::Str(self.text)),
+            Word::re => Some(Value::Pattern(self.pattern)),
+            Word::lastindex => {
+                let last = self.groups.iter().rposition(Option::is_some).filter(|at| *at > 0);
+                Some(last.map_or(Value::None, |at| Value::Int(i64::try_from(at).unwrap_or(0))))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'h> Machine<'h> {
+    pub(crate) fn pattern(&mut self, value: Value<'h>, flags: Value<'h>) -> Eval<'h, &'h Pattern> {
+        let source = match value.plain() {
+            Value::Pattern(pattern) => return Ok(pattern),
+            Value::Str(source) => source,
+            other => {
+                let text = format_args!(
+                    "first argument must be string or compiled pattern, not {}",
+                    other.type_name()
+                );
+                return self.raise(Kind::TypeError, text);
+            }
+        };
+        let flags = flags.int().and_then(|flags| i64::try_from(flags).ok()).unwrap_or(0) & !UNICODE;
+        if let Some(pattern) = self.patterns.find(source, flags).or_else(|| self.made.find(source, flags)) {
+            return Ok(pattern);
+        }
+        self.steps(source.len() * 64 + 1000)?;
+        self.memory(source.len() * 64 + 4096)?;
+        match Pattern::new(source, flags) {
+            Ok(pattern) => match self.made.add(pattern) {
+                Some(pattern) => Ok(pattern),
+                None => self.raise_text(Kind::PatternError, "no place for the pattern"),
+            },
+            Err(problem) => self.raise_text(Kind::PatternError, &problem),
+        }
+    }
+
+    /// The text that a pattern is tried on.
+    fn subject(&mut self, value: Value<'h>) -> Eval<'h, &'h str> {
+        match value.plain() {
+            Value::Str(text) if !matches!(value, Value::Datapoint(datapoint) if !datapoint.is_text()) => {
+                self.steps(text.len() / 16)?;
+                Ok(text)
+            }
+            _ => {
+                let text =
+                    format_args!("expected string or bytes-like object, got '{}'", value.type_name());
+                self.raise(Kind::TypeError, text)
+            }
+        }
+    }
+
+    fn find(
+        &mut self,
+        pattern: &'h Pattern,
+        anchor: Anchor,
+        text: &'h str,
+        from: usize,
+    ) -> Eval<'h, Option<&'h Found<'h>>> {
+        self.step()?;
+        let Some(regex) = pattern.form(anchor, text) else {
+            return self.raise_text(Kind::PatternError, "the pattern is too large when anchored");
+        };
+        match regex.captures_from_pos(text, from) {
+            Ok(None) => Ok(None),
+            Ok(Some(captures)) => self.found(pattern, text, &captures).map(Some),
+            Err(_) => self.raise_text(Kind::RuntimeError, "the regular expression steps back too often"),
+        }
+    }
+
+    fn found(&mut self, pattern: &'h Pattern, text: &'h str, captures: &Captures<'_, str>) -> Eval<'h, &'h Found<'h>> {
+        self.memory(captures.len() * 24 + 64)?;
+        let groups = captures.iter().map(|group| group.map(|group| (group.start(), group.end())));
+        let groups: Vec<_> = groups.collect();
+        let groups = &*self.bump.alloc_slice_copy(&groups);
+        Ok(self.bump.alloc(Found { pattern, text, groups }))
+    }
+
+    /// All matches that do not overlap, as `finditer` gives them.
+    fn find_all(&mut self, pattern: &'h Pattern, text: &'h str, most: usize) -> Eval<'h, Vec<&'h Found<'h>>> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        while all.len() < most && from <= text.len() {
+            let Some(found) = self.find(pattern, Anchor::Anywhere, text, from)? else { break };
+            let Some(Some((start, end))) = found.groups.first().copied() else { break };
+            all.push(found);
+            from = if end > start {
+                end
+            } else {
+                end + text.get(end..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
+            };
+        }
+        Ok(all)
+    }
+
+    pub(super) fn regex_function(
+        &mut self,
+        word: Word,
+        positional: &[Value<'h>],
+        keywords: &[(&'h str, Value<'h>)],
+    ) -> Eval<'h> {
+        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        // Where `flags` stands, and how many arguments come before it.
+        let place = match word {
+            Word::sub | Word::subn => 4,
+            Word::split => 3,
+            Word::compile => 1,
+            _ => 2,
+        };
+        let flags = positional.get(place).copied().or(named("flags")).unwrap_or_default();
+        let Some(first) = positional.first().copied().or(named("pattern")) else {
+            return self.wrong_arguments(word.text(), positional.len());
+        };
+        match word {
+            Word::compile => self.pattern(first, flags).map(Value::Pattern),
+            Word::escape => {
+                let text = self.subject(first)?;
+                let mut escaped = String::with_capacity(text.len() * 2);
+                for c in text.chars() {
+                    if "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c) {
+                        escaped.push('\\');
+                    }
+                    escaped.push(c);
+                }
+                self.str(&escaped)
+            }
+            _ => {
+                let pattern = self.pattern(first, flags)?;
+                let rest = positional.get(1..place.min(positional.len())).unwrap_or_default();
+                let mut rest = rest.to_vec();
+                // The arguments after the pattern, by name.
+                let names: &[&str] = match word {
+                    Word::sub | Word::subn => &["repl", "string"],
+                    _ => &["string"],
+                };
+                for name in names.iter().skip(rest.len()) {
+                    rest.extend(named(name));
+                }
+                self.pattern_method(pattern, word, &rest, keywords)
+            }
+        }
+    }
+
+    pub(crate) fn pattern_method(
+        &mut self,
+        pattern: &'h Pattern,
+        word: Word,
+        positional: &[Value<'h>],
+        keywords: &[(&'h str, Value<'h>)],
+    ) -> Eval<'h> {
+        let number = |at: usize, name: &str| {
+            let named = keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+            let value = positional.get(at).copied().or(named);
+            value.and_then(Value::int).and_then(|int| usize::try_from(int).ok())
+        };
+        match (word, positional) {
+            (Word::search | Word::match_ | Word::fullmatch, [text, ..]) => {
+                let text = self.subject(*text)?;
+                let anchor = match word {
+                    Word::search => Anchor::Anywhere,
+                    Word::match_ => Anchor::Start,
+                    _ => Anchor::Whole,
+                };
+                Ok(self.find(pattern, anchor, text, 0)?.map_or(Value::None, Value::Match))
+            }
+            (Word::finditer, [text]) => {
+                let text = self.subject(*text)?;
+                let all = self.find_all(pattern, text, usize::MAX)?;
+                let list = self.list(all.into_iter().map(Value::Match).collect())?;
+                self.iter(list)
+            }
+            (Word::findall, [text]) => {
+                let text = self.subject(*text)?;
+                let mut items = Vec::new();
+                for found in self.find_all(pattern, text, usize::MAX)? {
+                    let group = |at: usize| Value::Str(found.group(at).unwrap_or_default());
+                    items.push(match found.groups.len() {
+                        1 => group(0),
+                        2 => group(1),
+                        many => {
+                            let groups: Vec<_> = (1..many).map(group).collect();
+                            self.tuple(&groups)?
+                        }
+                    });
+                }
+                self.list(items)
+            }
+            (Word::split, [text, ..]) => {
+                let text = self.subject(*text)?;
+                let most = number(1, "maxsplit").filter(|most| *most > 0).unwrap_or(usize::MAX);
+                let mut parts = Vec::new();
+                let mut last = 0;
+                for found in self.find_all(pattern, text, most)? {
+                    let Some(Some((start, end))) = found.groups.first().copied() else { continue };
+                    parts.push(Value::Str(text.get(last..start).unwrap_or_default()));
+                    parts.extend((1..found.groups.len()).map(|at| found.group(at).map_or(Value::None, Value::Str)));
+                    last = end;
+                }
+                parts.push(Value::Str(text.get(last..).unwrap_or_default()));
+                self.list(parts)
+            }
+            (Word::sub | Word::subn, [with, text, ..]) => {
+                let text = self.subject(*text)?;
+                let most = number(2, "count").filter(|most| *most > 0).unwrap_or(usize::MAX);
+                let (made, count) = self.substitute(pattern, *with, text, most)?;
+                if word == Word::sub {
+                    return Ok(Value::Str(made));
+                }
+                self.tuple(&[Value::Str(made), Value::Int(i64::try_from(count).unwrap_or(i64::MAX))])
+            }
+            _ => self.wrong_arguments(word.text(), positional.len()),
+        }
+    }
+
+    /// `match[index]` and one argument of `match.group`.
+    pub(crate) fn group(&mut self, found: &'h Found<'h>, index: Value<'h>) -> Eval<'h> {
+        let at = match index.plain() {
+            Value::Str(name) => found.pattern.name_of(name),
+            other => other.int().and_then(|at| usize::try_from(at).ok()),
+        };
+        match at.filter(|at| *at < found.groups.len()) {
+            Some(at) => Ok(found.group(at).map_or(Value::None, Value::Str)),
+            None => self.raise_text(Kind::IndexError, "no such group"),
+        }
+    }
+
+    pub(crate) fn match_method(
+        &mut self,
+        found: &'h Found<'h>,
+        word: Word,
+        positional: &[Value<'h>],
+    ) -> Eval<'h> {
+        let int = |at: usize| Value::Int(i64::try_from(at).unwrap_or(i64::MAX));
+        match (word, positional) {
+            (Word::group, []) => self.group(found, Value::Int(0)),
+            (Word::group, [index]) => self.group(found, *index),
+            (Word::group, many) => {
+                let groups =
+                    many.iter().map(|index| self.group(found, *index)).collect::<Eval<'h, Vec<_>>>()?;
+                self.tuple(&groups)
+            }
+            (Word::groups, _) => {
+                let default = positional.first().copied().unwrap_or_default();
+                let groups: Vec<_> =
+                    (1..found.groups.len()).map(|at| found.group(at).map_or(default, Value::Str)).collect();
+                self.tuple(&groups)
+            }
+            (Word::groupdict, _) => {
+                let default = positional.first().copied().unwrap_or_default();
+                let dict = self.new_dict(Special::No)?;
+                let Some(regex) = found.pattern.form(Anchor::Anywhere, "") else { return Ok(Value::Dict(dict)) };
+                for (at, name) in regex.capture_names().enumerate() {
+                    if let Some(name) = name {
+                        let name = self.str(name)?;
+                        self.dict_insert(dict, name, found.group(at).map_or(default, Value::Str))?;
+                    }
+                }
+                Ok(Value::Dict(dict))
+            }
+            (Word::start | Word::end | Word::span, [] | [_]) => {
+                let at = match positional.first().map(|index| index.plain()) {
+                    Some(Value::Str(name)) => found.pattern.name_of(name),
+                    Some(other) => other.int().and_then(|at| usize::try_from(at).ok()),
+                    None => Some(0),
+                };
+                let Some(at) = at.filter(|at| *at < found.groups.len()) else {
+                    return self.raise_text(Kind::IndexError, "no such group");
+                };
+                let span = found.span(at).map_or([Value::Int(-1); 2], |(start, end)| [int(start), int(end)]);
+                match word {
+                    Word::start => Ok(span[0]),
+                    Word::end => Ok(span[1]),
+                    _ => self.tuple(&span),
+                }
+            }
+            _ => self.wrong_arguments(word.text(), positional.len()),
+        }
+    }
+}

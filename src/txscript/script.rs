@@ -1,0 +1,138 @@
+//! A script: compiled once, run over many documents.
+
+use bumpalo::Bump;
+
+use crate::rossum::{MessageType, NodeRef};
+
+use super::code::Program;
+use super::compile::compile;
+use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
+use super::field::{Document, Schema, View};
+use super::machine::Machine;
+use super::machine::limits::Limits;
+use super::modules::regex::Patterns;
+use super::problem::Problem;
+use super::value::Value;
+
+/// A rule's condition or a formula.
+pub struct Script {
+    /// Names it in tracebacks: `<formula:total>`.
+    place: String,
+    source: String,
+    program: Program,
+    patterns: Patterns,
+    /// The schema ids that it names as `field.x`, with what to say where the schema lacks one.
+    fields: Vec<(String, Problem)>,
+}
+
+/// A message that code showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    pub kind: MessageType,
+    pub on: Option<NodeRef>,
+    /// As the code gave it: HTML, where it holds any.
+    pub content: String,
+}
+
+/// What code showed, in its order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    pub shown: Vec<Shown>,
+    /// Automation blockers: what they are about, and why.
+    pub blockers: Vec<(Option<NodeRef>, String)>,
+}
+
+/// The result of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// `True` itself, and not only something that counts as true.
+    pub is_true: bool,
+    /// As a field takes it: its text, empty for `None`.
+    pub text: String,
+    /// As Python shows it.
+    pub repr: String,
+}
+
+impl Script {
+    /// Compiles; `name` is what tracebacks call it.
+    pub fn new(name: &str, source: &str) -> Result<Self, Problem> {
+        let (program, fields) = compile(source)?;
+        Ok(Self {
+            place: format!("<formula:{name}>"),
+            source: source.to_owned(),
+            program,
+            patterns: Patterns::default(),
+            fields,
+        })
+    }
+
+    /// The schema ids that it reads as `field.x`.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(id, _)| id.as_str())
+    }
+
+    /// What a schema shows to be wrong: names of fields that it does not have.
+    pub fn check(&self, schema: &Schema) -> Vec<Problem> {
+        let unknown = self.fields.iter().filter(|(id, _)| !schema.has(id) && id != "_index");
+        unknown.map(|(_, problem)| problem.clone()).collect()
+    }
+
+    /// Runs it over a document, for the header or for a row of a table (its schema id and the row's number).
+    pub fn run(
+        &self,
+        document: &Document<'_>,
+        row: Option<(&str, usize)>,
+        limits: Limits,
+    ) -> (Result<Outcome, Failure>, Output) {
+        let bump = Bump::new();
+        let made = Patterns::default();
+        let view = View::new(document, row);
+        let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
+        let result = match machine.run() {
+            Ok(value) => outcome(&mut machine, value),
+            Err(stop) => Err(stop),
+        };
+        let result = result.map_err(|stop| self.failure(&mut machine, stop));
+        (result, std::mem::take(&mut machine.output))
+    }
+
+    fn failure<'h>(&self, machine: &mut Machine<'h>, stop: Stop<'h>) -> Failure {
+        match stop {
+            Stop::Limit(text) => {
+                Failure { text: format!("Stopped: {text}"), traceback: Vec::new(), is_limit: true }
+            }
+            Stop::Raised(raised) => self.exception(machine, &raised),
+        }
+    }
+
+    fn exception<'h>(&self, machine: &mut Machine<'h>, raised: &Raised<'h>) -> Failure {
+        let name = raised.exception.kind.name();
+        let text = describe(machine, raised);
+        let line = |number: u32, place: &str| Line {
+            number: number.max(1),
+            place: (number > 0).then(|| place.to_owned()),
+            code: self.source.lines().nth((number.max(1) - 1) as usize).unwrap_or_default().trim().to_owned(),
+        };
+        let outer = line(raised.line, &self.place);
+        let inner = raised.frames.iter().rev().map(|(number, place)| line(*number, place));
+        let traceback = std::iter::once(outer).chain(inner).collect();
+        Failure { text: format!("{name}: {text}"), traceback, is_limit: false }
+    }
+}
+
+fn outcome<'h>(machine: &mut Machine<'h>, value: Value<'h>) -> Eval<'h, Outcome> {
+    let repr = machine.repr_of(value)?.to_owned();
+    let empty = machine.is_empty(value)?;
+    let text = if machine.truth(empty)? { String::new() } else { machine.str_of(value)?.to_owned() };
+    Ok(Outcome { is_true: matches!(value.plain(), Value::Bool(true)), text, repr })
+}
+
+/// An exception's text, as Rossum shows it.
+fn describe<'h>(machine: &mut Machine<'h>, raised: &Raised<'h>) -> String {
+    let exception = raised.exception;
+    let value = match (exception.kind, exception.args) {
+        (Kind::JSONDecodeError, [_, message]) => *message,
+        _ => Value::Exception(exception),
+    };
+    machine.str_of(value).map(str::to_owned).unwrap_or_default()
+}

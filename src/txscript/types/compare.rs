@@ -1,0 +1,251 @@
+//! Equality and order.
+
+use std::cmp::Ordering;
+
+use super::super::code::CompareOp;
+use super::super::exception::{Eval, Kind};
+use super::super::machine::Machine;
+use super::super::value::Value;
+
+/// How deep values may be nested to be compared, hashed or shown.
+pub(crate) const NESTING: u32 = 100;
+
+/// `a == b`, for everything but columns.
+pub(crate) fn equal<'h>(a: Value<'h>, b: Value<'h>) -> bool {
+    equal_within(a, b, NESTING)
+}
+
+fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32) -> bool {
+    if depth == 0 {
+        return false;
+    }
+    let same = |x: &[Value<'h>], y: &[Value<'h>]| {
+        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal_within(*x, *y, depth - 1))
+    };
+    match (a.plain(), b.plain()) {
+        (Value::None, Value::None) | (Value::Fields, Value::Fields) => true,
+        (Value::Str(x), Value::Str(y)) => x == y,
+        (Value::Date(x), Value::Date(y)) => x == y,
+        (Value::DateTime(x), Value::DateTime(y)) => x == y,
+        (Value::Delta(x), Value::Delta(y)) => x == y,
+        (Value::List(x), Value::List(y)) | (Value::Values(x), Value::Values(y)) => {
+            std::ptr::eq(x, y) || same(&x.borrow(), &y.borrow())
+        }
+        (Value::Tuple(x), Value::Tuple(y)) => same(x, y),
+        (Value::Dict(x), Value::Dict(y)) => {
+            let (x, y) = (x.entries(), y.entries());
+            x.len() == y.len()
+                && x.iter().all(|(key, value)| {
+                    y.iter().any(|(other, theirs)| {
+                        equal_within(*key, *other, depth - 1) && equal_within(*value, *theirs, depth - 1)
+                    })
+                })
+        }
+        (Value::Set(x), Value::Set(y)) => {
+            let (x, y) = (x.entries(), y.entries());
+            x.len() == y.len()
+                && x.iter().all(|(key, _)| y.iter().any(|(other, _)| equal_within(*key, *other, depth - 1)))
+        }
+        (Value::Range(x), Value::Range(y)) => x == y,
+        (Value::Row(x), Value::Row(y)) => x.is_same(y),
+        (Value::Table(x), Value::Table(y)) => x.field == y.field,
+        (Value::Function(x), Value::Function(y)) => std::ptr::eq(x, y),
+        (Value::Builtin(x), Value::Builtin(y)) => x == y,
+        (Value::Exception(x), Value::Exception(y)) => std::ptr::eq(x, y),
+        (Value::Json(x), Value::Json(y)) => x == y,
+        (x, y) => number_order(x, y) == Some(Ordering::Equal),
+    }
+}
+
+/// The order of two numbers of any type; exact, whatever their sizes.
+fn number_order(a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Float(x), Value::Float(y)) => x.partial_cmp(&y),
+        (Value::Decimal(x), Value::Decimal(y)) => Some(x.cmp(y)),
+        (Value::Decimal(x), y) => Some((*x).cmp(&rust_decimal::Decimal::from_i128_with_scale(y.int()?, 0))),
+        (x, Value::Decimal(y)) => Some(rust_decimal::Decimal::from_i128_with_scale(x.int()?, 0).cmp(y)),
+        (Value::Float(x), y) => float_int(x, y.int()?),
+        (x, Value::Float(y)) => float_int(y, x.int()?).map(Ordering::reverse),
+        (x, y) => Some(x.int()?.cmp(&y.int()?)),
+    }
+}
+
+fn float_int(float: f64, int: i128) -> Option<Ordering> {
+    if float.is_nan() {
+        return None;
+    }
+    if float.abs() >= 1e38 {
+        return Some(if float > 0.0 { Ordering::Greater } else { Ordering::Less });
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "in range, and the fraction is compared next")]
+    let whole = float.floor() as i128;
+    let fraction = if float.fract() == 0.0 { Ordering::Equal } else { Ordering::Greater };
+    Some(whole.cmp(&int).then(fraction))
+}
+
+impl<'h> Machine<'h> {
+    pub(crate) fn compare(&mut self, op: CompareOp, a: Value<'h>, b: Value<'h>) -> Eval<'h> {
+        match op {
+            CompareOp::Is => return Ok(Value::Bool(identical(a, b))),
+            CompareOp::IsNot => return Ok(Value::Bool(!identical(a, b))),
+            CompareOp::In => return self.contains(b, a).map(Value::Bool),
+            CompareOp::NotIn => return self.contains(b, a).map(|found| Value::Bool(!found)),
+            _ => {}
+        }
+        if let Some(columns) = self.columns(a, b)? {
+            let each = |(x, y)| self.compare(op, x, y);
+            let results = columns.into_iter().map(each).collect::<Eval<'h, Vec<_>>>()?;
+            return self.values(results);
+        }
+        match op {
+            CompareOp::Equal => Ok(Value::Bool(equal(a, b))),
+            CompareOp::NotEqual => Ok(Value::Bool(!equal(a, b))),
+            _ => self.ordered(op, a, b).map(Value::Bool),
+        }
+    }
+
+    fn ordered(&mut self, op: CompareOp, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
+        let (x, y) = (a.plain(), b.plain());
+        if let (Value::Set(x), Value::Set(y)) = (x, y) {
+            let (x, y) = match op {
+                CompareOp::Less | CompareOp::LessEqual => (x, y),
+                _ => (y, x),
+            };
+            let within = x.entries().iter().all(|(key, _)| {
+                y.entries().iter().any(|(other, _)| equal(*key, *other))
+            });
+            let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
+            return Ok(within && (!strict || x.len() < y.len()));
+        }
+        let order = self.order(op.symbol(), a, b, NESTING)?;
+        Ok(match (order, op) {
+            (None, _) => false,
+            (Some(order), CompareOp::Less) => order.is_lt(),
+            (Some(order), CompareOp::LessEqual) => order.is_le(),
+            (Some(order), CompareOp::Greater) => order.is_gt(),
+            (Some(order), _) => order.is_ge(),
+        })
+    }
+
+    /// The order of two plain values; `None` beside a number that is none.
+    pub(crate) fn order(
+        &mut self,
+        symbol: &str,
+        a: Value<'h>,
+        b: Value<'h>,
+        depth: u32,
+    ) -> Eval<'h, Option<Ordering>> {
+        if depth == 0 {
+            return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded in comparison");
+        }
+        let (left, right) = (a, b);
+        let (a, b) = (a.plain(), b.plain());
+        let lists = |x: &[Value<'h>], y: &[Value<'h>]| {
+            let differs = x.iter().zip(y).find(|(x, y)| !equal(**x, **y));
+            (differs.map(|(x, y)| (*x, *y)), x.len().cmp(&y.len()))
+        };
+        let (pair, lengths) = match (a, b) {
+            (Value::Str(x), Value::Str(y)) => return Ok(Some(x.cmp(y))),
+            (Value::Date(x), Value::Date(y)) => return Ok(Some(x.cmp(&y))),
+            (Value::DateTime(x), Value::DateTime(y)) => return Ok(Some(x.cmp(y))),
+            (Value::DateTime(_), Value::Date(_)) | (Value::Date(_), Value::DateTime(_)) => {
+                return self.raise_text(Kind::TypeError, "can't compare datetime.datetime to datetime.date");
+            }
+            (Value::Delta(x), Value::Delta(y)) => return Ok(Some(x.cmp(&y))),
+            (Value::Tuple(x), Value::Tuple(y)) => lists(x, y),
+            (Value::List(x), Value::List(y)) => lists(&x.borrow(), &y.borrow()),
+            _ if is_number(a) && is_number(b) => return Ok(number_order(a, b)),
+            _ => {
+                // A field's value on the right side is asked the other way round.
+                let reflected = matches!(right, Value::Datapoint(y) if !y.is_text())
+                    && !matches!(left, Value::Datapoint(x) if !x.is_text());
+                let (a, b) = (left.demoted(), right.demoted());
+                let (symbol, a, b) = if reflected { (mirrored(symbol), b, a) } else { (symbol, a, b) };
+                let text = format_args!(
+                    "'{symbol}' not supported between instances of '{}' and '{}'",
+                    a.type_name(),
+                    b.type_name()
+                );
+                return self.raise(Kind::TypeError, text);
+            }
+        };
+        match pair {
+            Some((x, y)) => self.order(symbol, x, y, depth - 1),
+            None => Ok(Some(lengths)),
+        }
+    }
+
+    /// `item in container`.
+    pub(crate) fn contains(&mut self, container: Value<'h>, item: Value<'h>) -> Eval<'h, bool> {
+        match container.plain() {
+            Value::Str(text) => match item.plain() {
+                Value::Str(part) => {
+                    self.steps(text.len() / 16)?;
+                    Ok(text.contains(part))
+                }
+                _ => {
+                    let text = format_args!(
+                        "'in <string>' requires string as left operand, not {}",
+                        item.type_name()
+                    );
+                    self.raise(Kind::TypeError, text)
+                }
+            },
+            Value::Dict(dict) | Value::Set(dict) => {
+                let key = self.key(item)?;
+                Ok(dict.get(key).is_some())
+            }
+            Value::Json(node) if node.is_object() => Ok(matches!(item, Value::Str(key) if node.has(key))),
+            _ => {
+                if !self.is_iterable(container) {
+                    let text = format_args!("argument of type '{}' is not iterable", container.type_name());
+                    return self.raise(Kind::TypeError, text);
+                }
+                let iter = self.iter(container)?;
+                while let Some(other) = self.next(iter)? {
+                    if equal(other, item) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+fn mirrored(symbol: &str) -> &str {
+    match symbol {
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        other => other,
+    }
+}
+
+fn is_number(value: Value<'_>) -> bool {
+    matches!(
+        value,
+        Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Decimal(_)
+    )
+}
+
+/// `a is b`.
+pub(crate) fn identical<'h>(a: Value<'h>, b: Value<'h>) -> bool {
+    match (a, b) {
+        (Value::None, Value::None) => true,
+        (Value::Bool(x), Value::Bool(y)) => x == y,
+        (Value::Int(x), Value::Int(y)) => x == y,
+        (Value::Str(x), Value::Str(y)) => std::ptr::eq(x, y),
+        (Value::List(x), Value::List(y)) => std::ptr::eq(x, y),
+        (Value::Dict(x), Value::Dict(y)) | (Value::Set(x), Value::Set(y)) => std::ptr::eq(x, y),
+        (Value::Tuple(x), Value::Tuple(y)) => std::ptr::eq(x, y),
+        (Value::Function(x), Value::Function(y)) => std::ptr::eq(x, y),
+        (Value::Builtin(x), Value::Builtin(y)) => x == y,
+        (Value::Exception(x), Value::Exception(y)) => std::ptr::eq(x, y),
+        (Value::Datapoint(x), Value::Datapoint(y)) => x.is_same(y),
+        (Value::Row(x), Value::Row(y)) => x.is_same(y),
+        (Value::Fields, Value::Fields) => true,
+        _ => false,
+    }
+}

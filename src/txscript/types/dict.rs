@@ -1,0 +1,329 @@
+//! Dicts and sets: in the order of insertion, found by hash.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as ArenaVec;
+
+use super::super::exception::{Eval, Kind};
+use super::super::machine::Machine;
+use super::super::value::Value;
+use super::super::words::Word;
+use super::compare::{NESTING, equal};
+
+/// What is special about a dict.
+#[derive(Clone, Copy)]
+pub(crate) enum Special<'h> {
+    No,
+    /// `defaultdict`, with its factory.
+    Default(Value<'h>),
+    Counter,
+    FrozenSet,
+}
+
+pub(crate) struct Dict<'h> {
+    pub(crate) special: Special<'h>,
+    inner: RefCell<Inner<'h>>,
+}
+
+struct Entry<'h> {
+    hash: u64,
+    key: Value<'h>,
+    value: Value<'h>,
+    live: bool,
+}
+
+struct Inner<'h> {
+    entries: ArenaVec<'h, Entry<'h>>,
+    /// Places of entries by hash; 0 is none. A power of two, or empty.
+    table: ArenaVec<'h, u32>,
+    live: usize,
+}
+
+/// A key with its hash: made once, used for a look-up and an insertion.
+#[derive(Clone, Copy)]
+pub(crate) struct Key<'h> {
+    hash: u64,
+    value: Value<'h>,
+}
+
+impl<'h> Inner<'h> {
+    fn slots(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.table.len().wrapping_sub(1);
+        #[expect(clippy::cast_possible_truncation, reason = "only its low bits count")]
+        let first = hash as usize;
+        (0..self.table.len()).map(move |step| first.wrapping_add(step) & mask)
+    }
+
+    fn find(&self, key: Key<'h>) -> Option<usize> {
+        for slot in self.slots(key.hash) {
+            let place = (self.table[slot] as usize).checked_sub(1)?;
+            let entry = &self.entries[place];
+            if entry.live && entry.hash == key.hash && equal(entry.key, key.value) {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    fn insert(&mut self, key: Key<'h>, value: Value<'h>) {
+        if let Some(place) = self.find(key) {
+            self.entries[place].value = value;
+            return;
+        }
+        if (self.entries.len() + 1) * 2 > self.table.len() {
+            self.rebuild();
+        }
+        self.entries.push(Entry { hash: key.hash, key: key.value, value, live: true });
+        self.live += 1;
+        self.link(self.entries.len() - 1);
+    }
+
+    fn link(&mut self, place: usize) {
+        let free = self.slots(self.entries[place].hash).find(|slot| self.table[*slot] == 0);
+        if let Some(slot) = free {
+            self.table[slot] = u32::try_from(place + 1).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn rebuild(&mut self) {
+        self.entries.retain(|entry| entry.live);
+        let size = (self.entries.len().max(4) * 4).next_power_of_two();
+        self.table.clear();
+        self.table.resize(size, 0);
+        for place in 0..self.entries.len() {
+            self.link(place);
+        }
+    }
+}
+
+impl<'h> Dict<'h> {
+    pub(crate) fn new(bump: &'h Bump, special: Special<'h>) -> Self {
+        let inner = Inner { entries: ArenaVec::new_in(bump), table: ArenaVec::new_in(bump), live: 0 };
+        Self { special, inner: RefCell::new(inner) }
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self.special {
+            Special::No => "dict",
+            Special::Default(_) => "collections.defaultdict",
+            Special::Counter => "Counter",
+            Special::FrozenSet => "frozenset",
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.inner.borrow().live
+    }
+
+    pub(crate) fn get(&self, key: Key<'h>) -> Option<Value<'h>> {
+        let inner = self.inner.borrow();
+        inner.find(key).map(|place| inner.entries[place].value)
+    }
+
+    pub(crate) fn insert(&self, key: Key<'h>, value: Value<'h>) {
+        self.inner.borrow_mut().insert(key, value);
+    }
+
+    pub(crate) fn remove(&self, key: Key<'h>) -> Option<Value<'h>> {
+        let mut inner = self.inner.borrow_mut();
+        let place = inner.find(key)?;
+        inner.entries[place].live = false;
+        inner.live -= 1;
+        Some(inner.entries[place].value)
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut inner = self.inner.borrow_mut();
+        inner.entries.clear();
+        inner.table.clear();
+        inner.live = 0;
+    }
+
+    /// The entry at or after a place, with the place after it: how an iterator goes on while the dict changes.
+    pub(crate) fn entry(&self, from: usize) -> Option<(Value<'h>, Value<'h>, usize)> {
+        let inner = self.inner.borrow();
+        let found = inner.entries.iter().enumerate().skip(from).find(|(_, entry)| entry.live);
+        found.map(|(at, entry)| (entry.key, entry.value, at + 1))
+    }
+
+    pub(crate) fn entries(&self) -> Vec<(Value<'h>, Value<'h>)> {
+        let inner = self.inner.borrow();
+        inner.entries.iter().filter(|entry| entry.live).map(|entry| (entry.key, entry.value)).collect()
+    }
+}
+
+/// A hash with which equal values of different types meet: `1`, `1.0` and `True`.
+fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32) -> Result<(), &'static str> {
+    if depth == 0 {
+        return Err("a tuple nested too deeply");
+    }
+    match value {
+        Value::None => 0_u8.hash(state),
+        Value::Bool(_) | Value::Int(_) | Value::Big(_) => value.int().hash(state),
+        #[expect(clippy::cast_possible_truncation, reason = "exact: it has no fraction and is in range")]
+        Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e38 => Some(float as i128).hash(state),
+        Value::Float(float) => float.to_bits().hash(state),
+        Value::Decimal(decimal) => decimal.hash(state),
+        Value::Str(text) => text.hash(state),
+        Value::Date(date) => date.hash(state),
+        Value::DateTime(time) => time.hash(state),
+        Value::Delta(delta) => delta.hash(state),
+        Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1))?,
+        Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1)?,
+        Value::Set(set) if matches!(set.special, Special::FrozenSet) => set.len().hash(state),
+        Value::Row(row) => std::ptr::from_ref(row).hash(state),
+        Value::Function(function) => std::ptr::from_ref(function).hash(state),
+        Value::Builtin(builtin) => std::mem::discriminant(&builtin).hash(state),
+        other => return Err(other.type_name()),
+    }
+    Ok(())
+}
+
+impl<'h> Machine<'h> {
+    pub(crate) fn key(&mut self, value: Value<'h>) -> Eval<'h, Key<'h>> {
+        let mut state = self.hasher.build_hasher();
+        match hash(value, &mut state, NESTING) {
+            Ok(()) => Ok(Key { hash: state.finish(), value }),
+            Err(name) => self.raise(Kind::TypeError, format_args!("unhashable type: '{name}'")),
+        }
+    }
+
+    pub(crate) fn new_dict(&mut self, special: Special<'h>) -> Eval<'h, &'h Dict<'h>> {
+        self.memory(64)?;
+        Ok(self.bump.alloc(Dict::new(self.bump, special)))
+    }
+
+    pub(crate) fn dict_insert(&mut self, dict: &'h Dict<'h>, key: Value<'h>, value: Value<'h>) -> Eval<'h, ()> {
+        self.memory(80)?;
+        let key = self.key(key)?;
+        dict.insert(key, value);
+        Ok(())
+    }
+
+    /// `dict[key]`, with what a `defaultdict` or `Counter` makes of a missing one.
+    pub(crate) fn dict_get(&mut self, dict: &'h Dict<'h>, index: Value<'h>) -> Eval<'h> {
+        let key = self.key(index)?;
+        if let Some(value) = dict.get(key) {
+            return Ok(value);
+        }
+        match dict.special {
+            Special::Default(factory) => {
+                let value = self.call(factory, &[], &[])?;
+                self.dict_insert(dict, index, value)?;
+                Ok(value)
+            }
+            Special::Counter => Ok(Value::Int(0)),
+            Special::No | Special::FrozenSet => self.raise_with(Kind::KeyError, &[index]),
+        }
+    }
+
+    pub(crate) fn dict_update(&mut self, dict: &'h Dict<'h>, other: Value<'h>) -> Eval<'h, ()> {
+        if let Value::Dict(other) = other {
+            for (key, value) in other.entries() {
+                self.dict_insert(dict, key, value)?;
+            }
+            return Ok(());
+        }
+        for pair in self.collect(other)? {
+            let pair = self.collect(pair)?;
+            let [key, value] = pair[..] else {
+                let text = format_args!(
+                    "dictionary update sequence element #0 has length {}; 2 is required",
+                    pair.len()
+                );
+                return self.raise(Kind::ValueError, text);
+            };
+            self.dict_insert(dict, key, value)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn dict_method(
+        &mut self,
+        dict: &'h Dict<'h>,
+        word: Word,
+        arguments: &[Value<'h>],
+        keywords: &[(&'h str, Value<'h>)],
+    ) -> Eval<'h> {
+        match (word, arguments) {
+            (Word::get, [key, default @ ..]) if default.len() < 2 => {
+                let key = self.key(*key)?;
+                Ok(dict.get(key).or(default.first().copied()).unwrap_or_default())
+            }
+            (Word::keys, []) => self.tuple_list(dict.entries().into_iter().map(|(key, _)| key)),
+            (Word::values, []) => self.tuple_list(dict.entries().into_iter().map(|(_, value)| value)),
+            (Word::items, []) => {
+                let pairs = dict.entries().into_iter();
+                let pairs: Vec<_> = pairs.map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
+                self.list(pairs)
+            }
+            (Word::setdefault, [index, default @ ..]) if default.len() < 2 => {
+                let key = self.key(*index)?;
+                if let Some(value) = dict.get(key) {
+                    return Ok(value);
+                }
+                let value = default.first().copied().unwrap_or_default();
+                self.dict_insert(dict, *index, value)?;
+                Ok(value)
+            }
+            (Word::pop, [index, default @ ..]) if default.len() < 2 => {
+                let key = self.key(*index)?;
+                match dict.remove(key).or(default.first().copied()) {
+                    Some(value) => Ok(value),
+                    None => self.raise_with(Kind::KeyError, &[*index]),
+                }
+            }
+            (Word::popitem, []) => match dict.entries().pop() {
+                Some((index, value)) => {
+                    let key = self.key(index)?;
+                    dict.remove(key);
+                    self.tuple(&[index, value])
+                }
+                None => self.raise_text(Kind::KeyError, "popitem(): dictionary is empty"),
+            },
+            (Word::update, [] | [_]) => {
+                if let (Special::Counter, [other]) = (dict.special, arguments) {
+                    self.count_all(dict, *other)?;
+                } else if let [other] = arguments {
+                    self.dict_update(dict, *other)?;
+                }
+                for (name, value) in keywords {
+                    self.dict_insert(dict, Value::Str(name), *value)?;
+                }
+                Ok(Value::None)
+            }
+            (Word::clear, []) => {
+                dict.clear();
+                Ok(Value::None)
+            }
+            (Word::copy, []) => {
+                let copy = self.new_dict(dict.special)?;
+                self.dict_update(copy, Value::Dict(dict))?;
+                Ok(Value::Dict(copy))
+            }
+            (Word::most_common, [] | [_]) if matches!(dict.special, Special::Counter) => {
+                let mut pairs = dict.entries();
+                pairs.sort_by_key(|(_, count)| std::cmp::Reverse(count.int().unwrap_or(0)));
+                if let Some(most) = arguments.first().and_then(|most| most.int()) {
+                    pairs.truncate(usize::try_from(most).unwrap_or(0));
+                }
+                let pairs: Vec<_> =
+                    pairs.into_iter().map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
+                self.list(pairs)
+            }
+            _ => self.no_method(Value::Dict(dict), word, arguments.len()),
+        }
+    }
+
+    /// Counts what an iterable gives, as a `Counter` does.
+    pub(crate) fn count_all(&mut self, dict: &'h Dict<'h>, other: Value<'h>) -> Eval<'h, ()> {
+        for item in self.collect(other)? {
+            let key = self.key(item)?;
+            let count = dict.get(key).and_then(Value::int).unwrap_or(0) + 1;
+            self.dict_insert(dict, item, Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! What Python's types can do.
+
+pub(super) mod arithmetic;
+pub(super) mod compare;
+pub(super) mod date;
+pub(super) mod dict;
+pub(super) mod format;
+pub(super) mod list;
+pub(super) mod number;
+pub(super) mod repr;
+pub(super) mod set;
+pub(super) mod text;
+pub(super) mod truth;

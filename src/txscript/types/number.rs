@@ -1,0 +1,220 @@
+//! Numbers: Python's rounding, parsing and text.
+
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::super::code::BinaryOp;
+use super::super::exception::{Eval, Kind};
+use super::super::machine::Machine;
+use super::super::value::Value;
+use super::super::words::Word;
+
+/// A float as `repr` shows it: the shortest digits that read back the same.
+pub(crate) fn float_repr(float: f64) -> String {
+    if float.is_nan() {
+        return "nan".to_owned();
+    }
+    if float.is_infinite() {
+        return if float > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = format!("{float:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) || float == 0.0 {
+        let plain = float.to_string();
+        return if plain.contains('.') { plain } else { format!("{plain}.0") };
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// `float(text)`.
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let bare = text.trim_start_matches(['+', '-']);
+    if text.len() - bare.len() > 1 {
+        return None;
+    }
+    let lower = bare.to_ascii_lowercase();
+    let value = match lower.as_str() {
+        "inf" | "infinity" => f64::INFINITY,
+        "nan" => f64::NAN,
+        _ => {
+            let shape = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | '+' | '-');
+            if !lower.chars().all(|c| shape(c) || c == '_') || !underscores_fit(&lower) {
+                return None;
+            }
+            lower.replace('_', "").parse().ok()?
+        }
+    };
+    Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// `int(text, base)`.
+pub(crate) fn parse_int(text: &str, base: u32) -> Option<Option<i128>> {
+    let text = text.trim();
+    let (negative, bare) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    if bare.is_empty() || !underscores_fit(bare) {
+        return None;
+    }
+    let mut value = Some(0_i128);
+    for digit in bare.chars().filter(|c| *c != '_') {
+        let digit = digit.to_digit(base)?;
+        value = value.and_then(|value| value.checked_mul(i128::from(base))?.checked_add(i128::from(digit)));
+    }
+    Some(value.map(|value| if negative { -value } else { value }))
+}
+
+/// Underscores stand between digits only.
+fn underscores_fit(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.iter().enumerate().all(|(at, byte)| {
+        let digit = |at: Option<usize>| {
+            at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric)
+        };
+        *byte != b'_' || (digit(at.checked_sub(1)) && digit(Some(at + 1)))
+    })
+}
+
+/// `round(float, digits)`: correctly rounded, halves to even.
+pub(crate) fn round_float(float: f64, digits: i32) -> f64 {
+    if !float.is_finite() || digits > 322 {
+        return float;
+    }
+    if digits >= 0 {
+        let digits = usize::try_from(digits).unwrap_or(0);
+        // Formatting is exact, and rounds the exact value, halves to even.
+        return format!("{float:.digits$}").parse().unwrap_or(float);
+    }
+    if digits < -308 {
+        return 0.0_f64.copysign(float);
+    }
+    let unit = 10_f64.powi(-digits);
+    let scaled = float / unit;
+    let rounded = round_half_even(scaled);
+    rounded * unit
+}
+
+pub(crate) fn round_half_even(float: f64) -> f64 {
+    float.round_ties_even()
+}
+
+impl<'h> Machine<'h> {
+    pub(crate) fn decimal(&mut self, decimal: Decimal) -> Eval<'h> {
+        self.memory(16)?;
+        Ok(Value::Decimal(self.bump.alloc(decimal)))
+    }
+
+    pub(crate) fn decimal_binary(&mut self, op: BinaryOp, a: Value<'h>, b: Value<'h>) -> Eval<'h> {
+        let of = |value: Value<'h>| match value {
+            Value::Decimal(decimal) => Some(*decimal),
+            other => other.int().and_then(|int| Decimal::try_from_i128_with_scale(int, 0).ok()),
+        };
+        let (Some(x), Some(y)) = (of(a), of(b)) else { return self.unsupported(op, a, b) };
+        let result = match op {
+            BinaryOp::Add => x.checked_add(y),
+            BinaryOp::Subtract => x.checked_sub(y),
+            BinaryOp::Multiply => x.checked_mul(y),
+            BinaryOp::Divide | BinaryOp::FloorDivide | BinaryOp::Modulo if y.is_zero() => {
+                return self.raise_text(Kind::ZeroDivisionError, "[<class 'decimal.DivisionByZero'>]");
+            }
+            BinaryOp::Divide => x.checked_div(y).map(|quotient| {
+                if quotient * y == x { quotient.normalize() } else { quotient }
+            }),
+            BinaryOp::FloorDivide => x.checked_div(y).map(|quotient| quotient.trunc()),
+            BinaryOp::Modulo => x.checked_rem(y),
+            BinaryOp::Power => y.to_u32().filter(|y| *y <= 100).and_then(|y| (0..y).try_fold(Decimal::ONE, |power, _| power.checked_mul(x))),
+            _ => return self.unsupported(op, a, b),
+        };
+        match result {
+            Some(result) => self.decimal(result),
+            None => self.raise_text(Kind::OverflowError, "a Decimal of more than 28 digits is not supported"),
+        }
+    }
+
+    pub(crate) fn decimal_method(
+        &mut self,
+        decimal: Decimal,
+        word: Word,
+        arguments: &[Value<'h>],
+        keywords: &[(&'h str, Value<'h>)],
+    ) -> Eval<'h> {
+        match (word, arguments) {
+            (Word::quantize, [Value::Decimal(unit), rounding @ ..]) => {
+                let rounding = rounding.first().copied();
+                let rounding = rounding.or(keywords.iter().find(|(name, _)| *name == "rounding").map(|k| k.1));
+                let strategy = match rounding {
+                    Some(Value::Str("ROUND_HALF_UP")) => RoundingStrategy::MidpointAwayFromZero,
+                    Some(Value::Str("ROUND_HALF_DOWN")) => RoundingStrategy::MidpointTowardZero,
+                    Some(Value::Str("ROUND_DOWN")) => RoundingStrategy::ToZero,
+                    Some(Value::Str("ROUND_UP")) => RoundingStrategy::AwayFromZero,
+                    Some(Value::Str("ROUND_FLOOR")) => RoundingStrategy::ToNegativeInfinity,
+                    Some(Value::Str("ROUND_CEILING")) => RoundingStrategy::ToPositiveInfinity,
+                    _ => RoundingStrategy::MidpointNearestEven,
+                };
+                let mut rounded = decimal.round_dp_with_strategy(unit.scale(), strategy);
+                rounded.rescale(unit.scale());
+                self.decimal(rounded)
+            }
+            (Word::normalize, []) => self.decimal(decimal.normalize()),
+            _ => self.no_method(Value::Decimal(&Decimal::ZERO), word, arguments.len()),
+        }
+    }
+
+    /// A number as a float, as `float()` and `math` take it.
+    pub(crate) fn as_float(&mut self, value: Value<'h>) -> Eval<'h, Option<f64>> {
+        Ok(match value.plain() {
+            Value::Float(float) => Some(float),
+            Value::Decimal(decimal) => decimal.to_f64(),
+            other => match other.int() {
+                Some(int) => Some(self.float_of(int)?),
+                None => None,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_show_as_in_python() {
+        let cases = [
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e16, "1e+16"),
+            (123_456_789_012_345.0, "123456789012345.0"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (-0.0, "-0.0"),
+            (5e-324, "5e-324"),
+            (1.5e300, "1.5e+300"),
+        ];
+        for (float, text) in cases {
+            assert_eq!(float_repr(float), text);
+        }
+    }
+
+    #[test]
+    fn rounding_is_of_the_exact_value() {
+        for (float, digits, result) in
+            [(2.675, 2, 2.67), (0.5, 0, 0.0), (1.5, 0, 2.0), (2.5, 0, 2.0), (1234.5, -2, 1200.0), (0.125, 2, 0.12)]
+        {
+            assert_eq!(round_float(float, digits).to_bits(), f64::to_bits(result), "{float} {digits}");
+        }
+    }
+
+    #[test]
+    fn text_becomes_numbers_as_in_python() {
+        for (text, value) in [("1_000.5", Some(1000.5)), (" 7 ", Some(7.0)), ("1__0", None), ("0x1", None), ("1e3", Some(1e3)), ("", None), ("--1", None)] {
+            assert_eq!(parse_float(text), value, "{text}");
+        }
+        assert_eq!(parse_int(" -12 ", 10), Some(Some(-12)));
+        assert_eq!(parse_int("1.5", 10), None);
+        assert_eq!(parse_int("ff", 16), Some(Some(255)));
+    }
+}

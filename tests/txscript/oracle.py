@@ -1,0 +1,52 @@
+"""Evaluates code over documents with the real package: one case a line in, one result a line out.
+
+A case is {"code", "payload", "row"}: `row` is null, or the number of a row of `line_items`.
+"""
+
+import contextlib
+import io
+import json
+import sys
+
+from txscript import TxScript
+from txscript.eval import parse_formula_exception
+from txscript.formula import Formula
+
+
+def shown(message, with_type):
+    entry = {"content": str(message["content"]), "id": message.get("id")}
+    return {"type": message["type"], **entry} if with_type else entry
+
+
+def as_field(value):
+    from txscript import is_empty
+
+    return str(value) if not is_empty(value) else ""
+
+
+def evaluate(case):
+    t = TxScript.from_payload(case["payload"])
+    code = case["code"]
+    result = {"value": None, "exception": None}
+    try:
+        formula = Formula("eval", code)
+        with t.field._readonly_context():
+            if case["row"] is None:
+                value = formula._evaluate_formula(t)
+            else:
+                with t.field.line_items[case["row"]]._row_formula_context(t) as row:
+                    value = formula._evaluate_formula(row)
+        result["value"] = {"repr": repr(value), "text": as_field(value)}
+    except Exception as e:
+        content, _, traceback = parse_formula_exception(code, e)
+        result["exception"] = {"content": content, "traceback": traceback}
+    result["messages"] = [shown(m, True) for m in t._messages]
+    result["automation_blockers"] = [shown(b, False) for b in t._automation_blockers]
+    return result
+
+
+for line in sys.stdin:
+    case = json.loads(line)
+    with contextlib.redirect_stdout(io.StringIO()):
+        result = evaluate(case)
+    print(json.dumps(result))
