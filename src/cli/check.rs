@@ -49,6 +49,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             hook.name,
             if steps.is_empty() { "no steps" } else { &steps }
         ))?;
+        for note in hook.stages.iter().flat_map(|stage| stage.step.notes()) {
+            print(format_args!("    note: {note}"))?;
+        }
     }
     Ok(())
 }

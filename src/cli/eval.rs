@@ -59,7 +59,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let journal = Journal::default();
     let document = Document::new(annotation, &journal, &schema, body.as_bytes());
-    let table = script.fields().find_map(|field| schema.table_of(field));
+    let table = script.table(&schema);
     let row = match (arguments.row, table) {
         (None, _) => None,
         (Some(_), None) => {

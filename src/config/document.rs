@@ -343,6 +343,15 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// The keys of a table whose keys are names of the user's own.
+    pub(super) fn entries(&self) -> Vec<(Spanned<&'d str>, &'d Spanned<DeValue<'d>>)> {
+        let entry = |(key, value): (&'d Spanned<_>, _)| {
+            let name: &'d std::borrow::Cow<'d, str> = key.get_ref();
+            (Spanned::new(key.span(), &**name), value)
+        };
+        self.table.iter().map(entry).collect()
+    }
+
     /// Reports every key that nobody asked for.
     pub(super) fn finish(self) {
         let known = self.known.borrow();

@@ -60,6 +60,8 @@ pub struct Node<'a> {
     /// `content.value`: the text as the user sees it, empty where there is none.
     pub value: Cow<'a, str>,
     pub normalized: Normalized<'a>,
+    /// The user has set the value by hand, and a formula may not change it.
+    pub no_recalculation: bool,
     pub(super) parent: NodeRef,
     pub(super) next_same: NodeRef,
     /// One past the last node of this node's subtree.

@@ -46,6 +46,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
             category: Category::Datapoint,
             value: Cow::Borrowed(""),
             normalized: Normalized::Absent,
+            no_recalculation: false,
             parent: self.parent,
             next_same: NodeRef::NONE,
             end: place + 1,
@@ -76,6 +77,7 @@ enum NodeKey {
     Category,
     Content,
     Children,
+    NoRecalculation,
     #[serde(other)]
     Other,
 }
@@ -98,6 +100,9 @@ impl<'de: 'a, 'a> Entries<'de> for NodeEntries<'_, 'a> {
                 self.list.truncate(me + 1); // a second `children` replaces the first
                 let mut children = Nodes { list: self.list, parent: NodeRef(self.me) };
                 self.has_children = map.next_value_seed(List(&mut children))?;
+            }
+            NodeKey::NoRecalculation => {
+                self.list[me].no_recalculation = map.next_value::<Scalar<'a>>()? == Scalar::Bool(true);
             }
             NodeKey::Other => {
                 map.next_value::<IgnoredAny>()?;

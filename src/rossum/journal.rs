@@ -55,6 +55,8 @@ pub struct Change {
     pub options: Option<Vec<EnumOption>>,
     pub validation_sources: Option<Vec<String>>,
     pub sources_place: SourcesPlace,
+    /// Whether the user sees the datapoint.
+    pub hidden: Option<bool>,
 }
 
 /// All changes of a delivery, in the order in which steps made them.
@@ -150,6 +152,7 @@ impl Journal {
         for change in self.changes(node) {
             whole.value = whole.value.or_else(|| change.value.clone());
             whole.options = whole.options.or_else(|| change.options.clone());
+            whole.hidden = whole.hidden.or(change.hidden);
             if whole.validation_sources.is_none() {
                 whole.validation_sources.clone_from(&change.validation_sources);
                 whole.sources_place = change.sources_place;
@@ -203,6 +206,9 @@ impl Serialize for Change {
         }
         if let Some(sources) = beside {
             map.serialize_entry("validation_sources", sources)?;
+        }
+        if let Some(hidden) = self.hidden {
+            map.serialize_entry("hidden", &hidden)?;
         }
         map.end()
     }

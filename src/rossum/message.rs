@@ -25,6 +25,8 @@ pub struct Message {
     pub kind: MessageType,
     /// HTML, as Rossum shows it: data quoted in it must have gone through [`escape_html`].
     pub content: String,
+    /// The line of the code that failed, where code did.
+    pub failed_line: Option<u32>,
 }
 
 /// Stops Rossum from confirming the document without a person.

@@ -1,6 +1,7 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
 use crate::rossum::{AutomationBlocker, Journal, Message, MessageType, NodeRef, shorten};
+use crate::txscript::Output;
 
 #[derive(Default)]
 pub struct Answer {
@@ -20,12 +21,42 @@ pub struct Checkpoint {
 impl Answer {
     /// Shows a message. Data quoted in `content` must be HTML-escaped; it is cut to what Rossum takes.
     pub fn show(&mut self, kind: MessageType, on: Option<NodeRef>, content: impl Into<String>) {
-        self.messages.push(Message { on, kind, content: shorten(content.into()) });
+        self.messages.push(Message { on, kind, content: shorten(content.into()), failed_line: None });
+    }
+
+    /// Shows that a customer's code failed, and where.
+    pub fn show_exception(&mut self, on: Option<NodeRef>, content: String, line: u32) {
+        let content = shorten(content);
+        self.messages.push(Message { on, kind: MessageType::Error, content, failed_line: Some(line) });
     }
 
     /// Stops Rossum from confirming the document without a person.
     pub fn block_automation(&mut self, on: Option<NodeRef>, content: impl Into<String>) {
         self.automation_blockers.push(AutomationBlocker { on, content: shorten(content.into()) });
+    }
+
+    /// Takes over what code showed.
+    pub fn take(&mut self, output: Output) {
+        for shown in output.shown {
+            self.show(shown.kind, shown.on, shown.content);
+        }
+        for (on, content) in output.blockers {
+            self.block_automation(on, content);
+        }
+    }
+
+    /// Adds another answer's messages and blockers, each that is not there yet.
+    pub fn append(&mut self, other: &Self) {
+        for message in &other.messages {
+            if !self.messages.contains(message) {
+                self.messages.push(message.clone());
+            }
+        }
+        for blocker in &other.automation_blockers {
+            if !self.automation_blockers.contains(blocker) {
+                self.automation_blockers.push(blocker.clone());
+            }
+        }
     }
 
     pub fn messages(&self) -> &[Message] {

@@ -109,6 +109,7 @@ impl Matching {
                     options: Some(options),
                     validation_sources: Some(self.validation_sources.clone()),
                     sources_place: SourcesPlace::BesideContent,
+                    ..Change::default()
                 },
             );
             Ok(())

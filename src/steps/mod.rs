@@ -11,9 +11,12 @@
 mod answer;
 pub mod checks;
 mod delivery;
+pub mod formulas;
 pub mod matching;
 pub mod replace;
 mod rows;
+pub mod rules;
+pub mod schema;
 mod step;
 mod template;
 

@@ -15,6 +15,11 @@ pub trait Step: Send + Sync {
         &["annotation_content"]
     }
 
+    /// What an operator should know of its configuration: what it leaves undone, and why.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
 }

@@ -20,6 +20,8 @@ pub(crate) struct Program {
 pub(crate) struct Name {
     pub(crate) text: Box<str>,
     pub(crate) word: Option<Word>,
+    /// Whether it stands behind a point somewhere.
+    pub(crate) is_attribute: bool,
 }
 
 pub(crate) struct Function {

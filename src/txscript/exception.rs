@@ -1,5 +1,7 @@
 //! Exceptions: Python's kinds with their order, and what ends an evaluation without being one.
 
+use crate::rossum::escape_html;
+
 use super::value::Value;
 
 macro_rules! kinds {
@@ -71,6 +73,27 @@ pub struct Failure {
     pub traceback: Vec<Line>,
     /// Whether a limit ended it: it is not the document's data that is wrong.
     pub is_limit: bool,
+}
+
+impl Failure {
+    /// The message that Rossum's own evaluation shows: HTML, with the traceback.
+    pub fn to_html(&self) -> String {
+        if self.is_limit {
+            return escape_html(&self.text).into_owned();
+        }
+        let mut text = format!("{}\n\nTraceback (most recent call last):", self.text);
+        for line in &self.traceback {
+            let place = line.place.as_ref().map(|place| format!(", in {place}")).unwrap_or_default();
+            text += &format!("\n  at line {}{place}:\n    {}", line.number, line.code);
+        }
+        let html = escape_html(&text).replace("&#39;", "&#x27;");
+        html.replace('\n', "<br>").replace("  ", "&nbsp;&nbsp;")
+    }
+
+    /// The line where it happened, from 1.
+    pub fn line(&self) -> u32 {
+        self.traceback.last().map_or(1, |line| line.number)
+    }
 }
 
 /// A line of a traceback.

@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use crate::rossum::{MessageType, NodeRef};
 
 use super::code::Program;
-use super::compile::compile;
+use super::compile::{FieldName, compile};
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
 use super::machine::Machine;
@@ -22,7 +22,7 @@ pub struct Script {
     program: Program,
     patterns: Patterns,
     /// The schema ids that it names as `field.x`, with what to say where the schema lacks one.
-    fields: Vec<(String, Problem)>,
+    fields: Vec<FieldName>,
 }
 
 /// A message that code showed.
@@ -68,13 +68,23 @@ impl Script {
 
     /// The schema ids that it reads as `field.x`.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(id, _)| id.as_str())
+        self.fields.iter().map(|field| field.id.as_str())
+    }
+
+    /// Whether it names this behind a point: as `field.x`, or as an attribute of a row.
+    pub fn mentions(&self, id: &str) -> bool {
+        self.program.names.iter().any(|name| name.is_attribute && &*name.text == id)
+    }
+
+    /// The table for whose rows it is meant: one of its columns is named, and not through `.all_values`.
+    pub fn table<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
+        self.fields.iter().filter(|field| field.by_row).find_map(|field| schema.table_of(&field.id))
     }
 
     /// What a schema shows to be wrong: names of fields that it does not have.
     pub fn check(&self, schema: &Schema) -> Vec<Problem> {
-        let unknown = self.fields.iter().filter(|(id, _)| !schema.has(id) && id != "_index");
-        unknown.map(|(_, problem)| problem.clone()).collect()
+        let unknown = self.fields.iter().filter(|field| !schema.has(&field.id) && field.id != "_index");
+        unknown.map(|field| field.unknown.clone()).collect()
     }
 
     /// Runs it over a document, for the header or for a row of a table (its schema id and the row's number).

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use tracing::warn;
+
 use crate::secret::Secret;
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
@@ -67,7 +69,7 @@ impl Hook {
             demands_certificate,
             limits,
             permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
-            stages: stages.into_iter().map(counted).collect(),
+            stages: stages.into_iter().inspect(|stage| say_notes(&name, stage)).map(counted).collect(),
             metrics: metrics.hook(&name),
             name,
         }
@@ -81,5 +83,11 @@ impl Hook {
     pub(super) fn is_at(&self, host: &str) -> bool {
         let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
         self.domain.as_ref().is_none_or(|domain| domain.eq_ignore_ascii_case(host))
+    }
+}
+/// What a step leaves undone is said once, when it is loaded.
+fn say_notes(hook: &str, stage: &Stage) {
+    for note in stage.step.notes() {
+        warn!(hook, step = stage.name, "{note}");
     }
 }

@@ -50,6 +50,15 @@ struct Entry<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     kind: Option<MessageType>,
     content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Detail>,
+}
+
+/// What Rossum's editor shows the place of a failure by.
+#[derive(Serialize)]
+struct Detail {
+    is_exception: bool,
+    traceback_line_number: u32,
 }
 
 fn id_of<'a>(tree: Option<&'a Annotation<'a>>, on: Option<NodeRef>) -> Option<&'a Id<'a>> {
@@ -67,7 +76,8 @@ impl Serialize for Messages<'_> {
         let mut list = serializer.serialize_seq(Some(messages.len()))?;
         for message in messages {
             let id = id_of(self.tree, message.on);
-            list.serialize_element(&Entry { id, kind: Some(message.kind), content: &message.content })?;
+            let detail = message.failed_line.map(|line| Detail { is_exception: true, traceback_line_number: line });
+            list.serialize_element(&Entry { id, kind: Some(message.kind), content: &message.content, detail })?;
         }
         list.end()
     }
@@ -84,7 +94,7 @@ impl Serialize for Blockers<'_> {
         let mut list = serializer.serialize_seq(Some(blockers.len()))?;
         for blocker in blockers {
             let id = id_of(self.tree, blocker.on);
-            list.serialize_element(&Entry { id, kind: None, content: &blocker.content })?;
+            list.serialize_element(&Entry { id, kind: None, content: &blocker.content, detail: None })?;
         }
         list.end()
     }

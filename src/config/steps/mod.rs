@@ -1,8 +1,11 @@
 //! `[[hook.step]]`: which steps there are, and the keys that all of them have. One file for each step's own keys.
 
 mod checks;
+mod formulas;
 mod matching;
 mod replace;
+mod rules;
+mod scripts;
 
 use toml::Spanned;
 
@@ -15,8 +18,13 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 3] =
-    [("checks", checks::read), ("match", matching::read), ("replace", replace::read)];
+const STEPS: [(&str, Read); 5] = [
+    ("checks", checks::read),
+    ("formulas", formulas::read),
+    ("match", matching::read),
+    ("replace", replace::read),
+    ("rules", rules::read),
+];
 
 pub(super) fn read_all(hook: &Section<'_>) -> Vec<Stage> {
     hook.sections("step").into_iter().enumerate().filter_map(|(at, section)| read(section, at + 1)).collect()

@@ -7,7 +7,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::super::code::{
     Arguments, BinaryOp, Collect, CompareOp, Conversion, Expr, ExprKind, Item, Piece, UnaryOp,
 };
-use super::{Compiled, Compiler};
+use super::{Compiled, Compiler, Named};
 
 impl Compiler<'_> {
     pub(super) fn expression(&mut self, syntax: &Syntax) -> Compiled<Expr> {
@@ -78,12 +78,19 @@ impl Compiler<'_> {
                 self.expression(&conditional.orelse)?,
             ))),
             Syntax::Attribute(attribute) => {
-                let name = self.name(&attribute.attr);
+                let name = self.attribute_name(&attribute.attr);
                 if self.is_fields(&attribute.value) {
-                    self.attributes.push((name, attribute.attr.start()));
+                    let at = attribute.attr.start();
+                    self.attributes.push(Named { name, at, all_values: false });
                     ExprKind::Field(name)
                 } else {
-                    ExprKind::Attribute(self.boxed(&attribute.value)?, name)
+                    let owner = self.boxed(&attribute.value)?;
+                    if let (ExprKind::Field(_), "all_values", Some(last)) =
+                        (&owner.kind, attribute.attr.as_str(), self.attributes.last_mut())
+                    {
+                        last.all_values = true;
+                    }
+                    ExprKind::Attribute(owner, name)
                 }
             }
             Syntax::Subscript(subscript) => {
@@ -192,7 +199,7 @@ impl Compiler<'_> {
         Ok(match &*call.func {
             Syntax::Attribute(attribute) if !self.is_fields(&attribute.value) => {
                 let receiver = self.expression(&attribute.value)?;
-                ExprKind::CallMethod(Box::new((receiver, arguments)), self.name(&attribute.attr))
+                ExprKind::CallMethod(Box::new((receiver, arguments)), self.attribute_name(&attribute.attr))
             }
             function => ExprKind::Call(Box::new((self.expression(function)?, arguments))),
         })

@@ -25,13 +25,28 @@ struct Compiler<'s> {
     /// From the module inwards to the function that is being compiled.
     scopes: Vec<Scope>,
     /// Schema ids that are named as `field.x`, or as an attribute of a row.
-    attributes: Vec<(NameId, TextSize)>,
+    attributes: Vec<Named>,
+}
+
+/// A schema id that code names.
+pub(crate) struct FieldName {
+    pub(crate) id: String,
+    /// Also by something else than `.all_values`: a column then stands for a row's cell.
+    pub(crate) by_row: bool,
+    /// What to say where the schema lacks it.
+    pub(crate) unknown: Problem,
+}
+
+struct Named {
+    name: NameId,
+    at: TextSize,
+    all_values: bool,
 }
 
 type Compiled<T> = Result<T, Problem>;
 
 /// The compiled program, and the schema ids that it names as `field.x`, each with its place.
-pub(crate) fn compile(source: &str) -> Result<(Program, Vec<(String, Problem)>), Problem> {
+pub(crate) fn compile(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
     let lines = Lines::new(source);
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
@@ -50,10 +65,10 @@ pub(crate) fn compile(source: &str) -> Result<(Program, Vec<(String, Problem)>),
     let body = compiler.block(&body)?;
     let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
     let named = std::mem::take(&mut compiler.attributes);
-    let named = named.into_iter().map(|(name, at)| {
-        let text = compiler.names[name as usize].text.to_string();
-        let problem = compiler.problem(at, format!("the schema has no field `{text}`"), None);
-        (text, problem)
+    let named = named.into_iter().map(|Named { name, at, all_values }| {
+        let id = compiler.names[name as usize].text.to_string();
+        let unknown = compiler.problem(at, format!("the schema has no field `{id}`"), None);
+        FieldName { id, by_row: !all_values, unknown }
     });
     let named = named.collect();
     Ok((Program { names: compiler.names, functions: compiler.functions, body, slots }, named))
@@ -76,10 +91,16 @@ impl Compiler<'_> {
     fn name(&mut self, text: &str) -> NameId {
         let known = self.names.iter().position(|name| &*name.text == text);
         let place = known.unwrap_or_else(|| {
-            self.names.push(Name { text: text.into(), word: Word::named(text) });
+            self.names.push(Name { text: text.into(), word: Word::named(text), is_attribute: false });
             self.names.len() - 1
         });
         u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn attribute_name(&mut self, text: &str) -> NameId {
+        let name = self.name(text);
+        self.names[name as usize].is_attribute = true;
+        name
     }
 
     fn scope(&mut self) -> &mut Scope {

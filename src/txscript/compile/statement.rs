@@ -139,7 +139,7 @@ impl Compiler<'_> {
             Syntax::Name(name) => Ok(Target::Variable(self.write(&name.id))),
             Syntax::Attribute(attribute) => {
                 let owner = self.expression(&attribute.value)?;
-                Ok(Target::Attribute(owner, self.name(&attribute.attr)))
+                Ok(Target::Attribute(owner, self.attribute_name(&attribute.attr)))
             }
             Syntax::Subscript(subscript) => Ok(Target::Subscript(
                 self.expression(&subscript.value)?,

@@ -98,6 +98,24 @@ impl<'d> Document<'d> {
         }
     }
 
+    /// Where a datapoint's value is from, as it was sent.
+    pub fn validation_sources(&self, node: NodeRef) -> Vec<String> {
+        let sources = self.raw(node).and_then(|raw| raw.get("validation_sources")).and_then(Json::as_array);
+        sources.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+    }
+
+    /// The datapoint with this schema id that belongs to a row, or else to the header; a column has none there.
+    pub fn datapoint(&self, id: &str, row: Option<(&str, usize)>) -> Option<NodeRef> {
+        let field = self.schema.find(id)?;
+        match (self.schema.multivalue_of(field), row) {
+            (Some(of), Some((table, row))) if &*self.field(of).id == table => {
+                self.column(field).get(row).copied().flatten()
+            }
+            (Some(_), _) if self.field(field).category == Category::Datapoint => None,
+            _ => self.annotation.first(id),
+        }
+    }
+
     pub(super) fn payload(&self) -> &Json {
         self.payload.get_or_init(|| {
             let mut payload: Json = serde_json::from_slice(self.body).unwrap_or_default();

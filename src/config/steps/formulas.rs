@@ -1,0 +1,58 @@
+//! `use = "formulas"`.
+
+use crate::steps::Step;
+use crate::steps::formulas::{Formula, Formulas};
+
+use super::super::document::Section;
+use super::scripts;
+
+pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    let schemas = scripts::schemas(section);
+    let schema = schemas.file.clone();
+    let limits = scripts::limits(section);
+    let mut formulas = Vec::new();
+    for own in section.sections("formula") {
+        let field = own.required_text("field", "\"amount_due\"").map(|field| field.into_inner().to_owned());
+        let code = own.required_text("code", "\"field.amount_total - field.amount_paid\"");
+        own.finish();
+        if let (Some(field), Some(code)) = (field, code) {
+            let place = code.span();
+            if let Some(schema) = &schema
+                && !schema.has(&field)
+            {
+                let text = format!("the schema has no field `{field}`");
+                section.document().note(place.clone(), text, None::<&str>);
+            }
+            let title = format!("formula of {field}");
+            let script =
+                scripts::script(section, place, &title, &field, code.get_ref(), schema.as_deref());
+            formulas.extend(script.map(|script| Formula { field, script }));
+        }
+    }
+    let from_schema = section.boolean("from_schema").unwrap_or(false);
+    match (&schema, from_schema) {
+        (Some(schema), true) => {
+            for (field, code) in schema.formulas() {
+                let title = format!("formula of {field} in the schema");
+                let place = section.place_of("schema");
+                let script = scripts::script(section, place, &title, field, code, Some(schema));
+                formulas.extend(script.map(|script| Formula { field: field.to_owned(), script }));
+            }
+        }
+        (None, true) => section.wrong("`from_schema` needs a schema", "add `schema = \"schema.json\"`"),
+        _ => {}
+    }
+    if formulas.is_empty() && !from_schema && !section.has("formula") {
+        section.wrong(
+            "this step has no formulas",
+            "add `[[hook.step.formula]]` with `field` and `code`, or `schema` and `from_schema = true`",
+        );
+    }
+    match Formulas::new(formulas, schemas, limits) {
+        Ok(step) => Some(Box::new(step)),
+        Err(cycle) => {
+            section.wrong(cycle.to_string(), "let one of them read something else");
+            None
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! `use = "rules"`: Rule objects in the file, or exported from Rossum as JSON.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::steps::Step;
+use crate::steps::rules::{Action, Rule, Rules};
+use crate::txscript::Schema;
+
+use super::super::document::{Place, Section};
+use super::{MESSAGE_TYPES, scripts};
+
+/// A Rule object of Rossum's API, as far as it matters here.
+#[derive(Deserialize)]
+struct RuleObject {
+    #[serde(default)]
+    name: String,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default = "always")]
+    trigger_condition: String,
+    #[serde(default)]
+    actions: Vec<ActionObject>,
+}
+
+#[derive(Deserialize)]
+struct ActionObject {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default)]
+    payload: Payload,
+}
+
+#[derive(Deserialize, Default)]
+struct Payload {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    content: Option<String>,
+    schema_id: Option<String>,
+    #[serde(default)]
+    schema_ids: Vec<String>,
+}
+
+/// What a file may hold: a list, one rule, or a page of the API's answer.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum File {
+    List(Vec<RuleObject>),
+    Page { results: Vec<RuleObject> },
+    One(RuleObject),
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn always() -> String {
+    "True".to_owned()
+}
+
+/// Actions that need Rossum's API: an answer cannot express them.
+const BY_API: [&str; 6] =
+    ["add_label", "remove_label", "add_remove_label", "change_status", "change_queue", "send_email"];
+
+#[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
+pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    let schemas = scripts::schemas(section);
+    let schema = schemas.file.clone();
+    let limits = scripts::limits(section);
+    let mut reader = Reader { section, schema, rules: Vec::new(), notes: Vec::new() };
+    for own in section.sections("rule") {
+        reader.own(own);
+    }
+    if let Some(path) = section.text("file") {
+        reader.file(path.get_ref(), path.span());
+    }
+    if !section.has("rule") && !section.has("file") {
+        section.wrong(
+            "this step has no rules",
+            "add `[[hook.step.rule]]` with `trigger_condition` and `actions`, or `file = \"rules.json\"`",
+        );
+    }
+    Some(Box::new(Rules { rules: reader.rules, schemas, limits, notes: reader.notes }))
+}
+
+struct Reader<'s, 'd> {
+    section: &'s Section<'d>,
+    schema: Option<Arc<Schema>>,
+    rules: Vec<Rule>,
+    notes: Vec<String>,
+}
+
+impl Reader<'_, '_> {
+    fn note(&self, place: Place, text: String, hint: Option<&str>) {
+        self.section.document().note(place, text, hint);
+    }
+
+    /// A rule that is written in the configuration.
+    fn own(&mut self, own: Section<'_>) {
+        let text = |section: &Section<'_>, key| section.text(key).map(|text| text.into_inner().to_owned());
+        let condition = own.text("trigger_condition");
+        let place = condition.as_ref().map_or_else(|| own.place(), toml::Spanned::span);
+        let mut object = RuleObject {
+            name: text(&own, "name").unwrap_or_default(),
+            enabled: own.boolean("enabled").unwrap_or(true),
+            trigger_condition: condition.map_or_else(always, |code| code.into_inner().to_owned()),
+            actions: Vec::new(),
+        };
+        let _ = text(&own, "description");
+        for action in own.sections("actions") {
+            let kind = action.required_text("type", "\"show_message\"");
+            let enabled = action.boolean("enabled").unwrap_or(true);
+            let _ = (text(&action, "event"), text(&action, "id"));
+            let mut payload = Payload::default();
+            if let Some(inner) = action.section("payload") {
+                payload = Payload {
+                    kind: inner.choice("type", &MESSAGE_TYPES.map(|(word, _)| (word, word))).map(str::to_owned),
+                    content: text(&inner, "content"),
+                    schema_id: text(&inner, "schema_id"),
+                    schema_ids: inner.fields("schema_ids").unwrap_or_default(),
+                };
+                inner.finish();
+            }
+            action.finish();
+            if let Some(kind) = kind {
+                object.actions.push(ActionObject { kind: kind.into_inner().to_owned(), enabled, payload });
+            }
+        }
+        if object.actions.is_empty() {
+            let hint = "actions = [{ type = \"show_message\", payload = { type = \"error\", content = \"…\" } }]";
+            own.wrong("this rule does nothing", hint);
+        }
+        own.finish();
+        self.add(object, place, "");
+    }
+
+    /// A file as Rossum exports it.
+    fn file(&mut self, path: &str, place: Place) {
+        let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
+        let objects = match serde_json::from_str(&text) {
+            Ok(File::List(list) | File::Page { results: list }) => list,
+            Ok(File::One(one)) => vec![one],
+            Err(error) => {
+                let hint = "a list of Rule objects, as GET /v1/rules returns them";
+                // serde's words for "none of these" say nothing; JSON's own do.
+                let error = serde_json::from_str::<serde_json::Value>(&text).err().unwrap_or(error);
+                return self.note(place, format!("{path} holds no rules: {error}"), Some(hint));
+            }
+        };
+        for object in objects {
+            self.add(object, place.clone(), path);
+        }
+    }
+
+    fn add(&mut self, object: RuleObject, place: Place, file: &str) {
+        if !object.enabled {
+            return;
+        }
+        let number = self.rules.len() + 1;
+        let name = if object.name.is_empty() { format!("rule {number}") } else { object.name };
+        let title = if file.is_empty() { format!("rule {name}") } else { format!("{file}: rule {name}") };
+        let code = object.trigger_condition;
+        let script = scripts::script(self.section, place.clone(), &title, &name, &code, self.schema.as_deref());
+        let mut actions = Vec::new();
+        for action in object.actions.into_iter().filter(|action| action.enabled) {
+            self.action(action, &place, &title, &mut actions);
+        }
+        self.rules.extend(script.map(|condition| Rule { name, condition, actions }));
+    }
+
+    fn action(&mut self, action: ActionObject, place: &Place, title: &str, actions: &mut Vec<Action>) {
+        let ActionObject { kind, payload, .. } = action;
+        if BY_API.contains(&kind.as_str()) {
+            self.notes.push(format!("{title}: the action {kind} is left out: an answer to Rossum cannot express it"));
+            return;
+        }
+        let mut ids = payload.schema_ids;
+        ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
+        let on = payload.schema_id;
+        if let Some(schema) = &self.schema {
+            for id in ids.iter().filter(|id| !schema.has(id)) {
+                self.note(place.clone(), format!("{title}: the schema has no field `{id}`"), None);
+            }
+        }
+        let wanted = |what: &str| {
+            let text = format!("{title}: the action {kind} has no `{what}` in its payload");
+            self.section.document().note(place.clone(), text, None::<&str>);
+        };
+        match (kind.as_str(), payload.content) {
+            ("show_message", Some(content)) => {
+                let word = payload.kind.unwrap_or_else(|| "error".to_owned());
+                match MESSAGE_TYPES.iter().find(|(known, _)| *known == word) {
+                    Some((_, kind)) => actions.push(Action::ShowMessage { kind: *kind, content, on }),
+                    None => wanted("type"),
+                }
+            }
+            ("add_automation_blocker", Some(content)) => {
+                actions.push(Action::AddAutomationBlocker { content, on });
+            }
+            ("show_message" | "add_automation_blocker", None) => wanted("content"),
+            ("show_hide_field" | "show_field" | "hide_field", _) if ids.is_empty() => wanted("schema_ids"),
+            ("show_hide_field", _) => actions.push(Action::ShowHideField(ids)),
+            ("show_field", _) => actions.push(Action::ShowField(ids)),
+            ("hide_field", _) => actions.push(Action::HideField(ids)),
+            ("add_validation_source", _) => match on {
+                Some(id) => actions.push(Action::AddValidationSource(id)),
+                None => wanted("schema_id"),
+            },
+            _ => self.note(place.clone(), format!("{title}: Rossum has no action `{kind}`"), None),
+        }
+    }
+}
+

@@ -1,0 +1,190 @@
+//! `use = "formulas"`: fields whose values are computed. Each sees the results of those that it depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::rossum::{Annotation, Change, NodeRef, Normalized, Value};
+use crate::txscript::{Document, Failure, Limits, Outcome, Schema, Script};
+
+use super::answer::Answer;
+use super::schema::Schemas;
+use super::{Context, Step, StepError, StepFuture};
+
+/// Built by the configuration from `[[hook.step]] use = "formulas"`.
+pub struct Formulas {
+    /// In an order in which each comes after those that it reads.
+    formulas: Vec<Formula>,
+    schemas: Schemas,
+    limits: Limits,
+}
+
+pub struct Formula {
+    /// The schema id of the field that gets the result.
+    pub field: String,
+    pub script: Script,
+}
+
+/// Formulas that wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("formulas depend on each other: {}", .0.join(", "))]
+pub struct Cycle(pub Vec<String>);
+
+impl Formulas {
+    pub fn new(formulas: Vec<Formula>, schemas: Schemas, limits: Limits) -> Result<Self, Cycle> {
+        Ok(Self { formulas: in_order(formulas)?, schemas, limits })
+    }
+}
+
+/// Those first that read no other; then those that read only these, and so on.
+fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
+    let fields: BTreeSet<String> = formulas.iter().map(|formula| formula.field.clone()).collect();
+    let mut waiting: BTreeMap<usize, (Formula, BTreeSet<String>)> = BTreeMap::new();
+    for (at, formula) in formulas.into_iter().enumerate() {
+        let reads = fields.iter().filter(|id| **id != formula.field && formula.script.mentions(id));
+        let reads = reads.cloned().collect();
+        waiting.insert(at, (formula, reads));
+    }
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let ready: Vec<usize> =
+            waiting.iter().filter(|(_, (_, reads))| reads.is_empty()).map(|(at, _)| *at).collect();
+        if ready.is_empty() {
+            return Err(Cycle(waiting.into_values().map(|(formula, _)| formula.field).collect()));
+        }
+        for at in ready {
+            if let Some((formula, _)) = waiting.remove(&at) {
+                for (_, reads) in waiting.values_mut() {
+                    reads.remove(&formula.field);
+                }
+                ordered.push(formula);
+            }
+        }
+    }
+    Ok(ordered)
+}
+
+impl Step for Formulas {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(std::future::ready(self.compute(context)))
+    }
+}
+
+impl Formulas {
+    fn compute(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Some(annotation) = &context.delivery.payload.annotation else {
+            return Ok(());
+        };
+        let schema = self.schemas.of(context.delivery)?;
+        for formula in &self.formulas {
+            formula.compute(annotation, &schema, context.delivery.body, self.limits, context.answer);
+        }
+        Ok(())
+    }
+}
+
+impl Formula {
+    fn compute(
+        &self,
+        annotation: &Annotation<'_>,
+        schema: &Schema,
+        body: &[u8],
+        limits: Limits,
+        answer: &mut Answer,
+    ) {
+        let Some(table) = schema.table_of(&self.field) else {
+            let document = Document::new(annotation, &answer.journal, schema, body);
+            let target = document.datapoint(&self.field, None);
+            if is_free(annotation, target) {
+                let (result, output) = self.script.run(&document, None, limits);
+                answer.take(output);
+                self.write(annotation, target, result, answer);
+            }
+            return;
+        };
+        // A formula that reads its own column has to see the rows above it.
+        if self.script.mentions(&self.field) {
+            let count = Document::new(annotation, &answer.journal, schema, body).row_count(table);
+            for row in 0..count {
+                let document = Document::new(annotation, &answer.journal, schema, body);
+                let target = document.datapoint(&self.field, Some((table, row)));
+                if is_free(annotation, target) {
+                    let (result, output) = self.script.run(&document, Some((table, row)), limits);
+                    answer.take(output);
+                    self.write(annotation, target, result, answer);
+                }
+            }
+            return;
+        }
+        let results: Vec<_> = {
+            let document = Document::new(annotation, &answer.journal, schema, body);
+            let of_row = |row| {
+                let place = Some((table, row));
+                let target = document.datapoint(&self.field, place);
+                is_free(annotation, target).then(|| (target, self.script.run(&document, place, limits)))
+            };
+            (0..document.row_count(table)).filter_map(of_row).collect()
+        };
+        for (target, (result, output)) in results {
+            answer.take(output);
+            self.write(annotation, target, result, answer);
+        }
+    }
+
+    fn write(
+        &self,
+        annotation: &Annotation<'_>,
+        target: Option<NodeRef>,
+        result: Result<Outcome, Failure>,
+        answer: &mut Answer,
+    ) {
+        let Some(target) = target else {
+            answer.show_exception(None, format!("Field '{}' is not present", self.field), 1);
+            return;
+        };
+        match result {
+            Ok(outcome) => {
+                let known = answer.journal.changed_value(target);
+                let node = annotation.node(target);
+                let before = match (&known, &node.normalized) {
+                    (Some(changed), _) => changed,
+                    (None, Normalized::Text(text)) => text,
+                    (None, _) => &node.value,
+                };
+                if **before != *outcome.text {
+                    let value = Some(Value::Text(outcome.text));
+                    answer.journal.record(target, Change { value, ..Change::default() });
+                }
+            }
+            Err(failure) => answer.show_exception(Some(target), failure.to_html(), failure.line()),
+        }
+    }
+}
+
+/// Whether the user did not set the value by hand.
+fn is_free(annotation: &Annotation<'_>, target: Option<NodeRef>) -> bool {
+    !target.is_some_and(|target| annotation.node(target).no_recalculation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn formula(field: &str, code: &str) -> Formula {
+        Formula { field: field.to_owned(), script: Script::new(field, code).unwrap() }
+    }
+
+    #[test]
+    fn each_comes_after_what_it_reads() {
+        let list = vec![formula("c", "field.b + 1"), formula("b", "field.a"), formula("a", "1")];
+        let ordered = in_order(list).unwrap();
+        assert_eq!(ordered.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        let rows = vec![formula("total", "sum(r.line for r in field.rows)"), formula("line", "field.x")];
+        assert_eq!(in_order(rows).unwrap()[0].field, "line");
+    }
+
+    #[test]
+    fn a_circle_is_named() {
+        let cycle = in_order(vec![formula("a", "field.b"), formula("b", "field.a"), formula("c", "1")]);
+        assert_eq!(cycle.err(), Some(Cycle(vec!["a".to_owned(), "b".to_owned()])));
+        assert!(in_order(vec![formula("a", "field.a + 1")]).is_ok(), "itself is no circle");
+    }
+}

@@ -1,0 +1,171 @@
+//! `use = "rules"`: Rossum's Rule objects. A rule fires when its condition is `True`, which is the problem state.
+//!
+//! A condition that names a column of a table, and not through `.all_values`, is evaluated once a row; equal messages
+//! and blockers are then shown once (API reference: "Rule").
+
+use std::collections::HashSet;
+
+use crate::rossum::{Annotation, Change, MessageType, NodeRef};
+use crate::txscript::{Document, Limits, Outcome, Schema, Script};
+
+use super::answer::Answer;
+use super::schema::Schemas;
+use super::{Context, Delivery, Step, StepError, StepFuture};
+
+/// Built by the configuration from `[[hook.step]] use = "rules"`.
+pub struct Rules {
+    pub rules: Vec<Rule>,
+    pub schemas: Schemas,
+    pub limits: Limits,
+    /// Actions that an answer cannot express.
+    pub notes: Vec<String>,
+}
+
+pub struct Rule {
+    pub name: String,
+    pub condition: Script,
+    pub actions: Vec<Action>,
+}
+
+/// What a rule does when it fires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    ShowMessage { kind: MessageType, content: String, on: Option<String> },
+    AddAutomationBlocker { content: String, on: Option<String> },
+    /// Shown when the rule fires, hidden when not.
+    ShowHideField(Vec<String>),
+    ShowField(Vec<String>),
+    HideField(Vec<String>),
+    AddValidationSource(String),
+}
+
+/// The source that `add_validation_source` adds.
+const SOURCE: &str = "rules";
+
+/// A place where a condition is evaluated: a table and the number of its row, or the header.
+type Row<'r> = Option<(&'r str, usize)>;
+
+impl Step for Rules {
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(std::future::ready(self.apply(context)))
+    }
+}
+
+impl Rules {
+    fn apply(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Some(annotation) = &context.delivery.payload.annotation else {
+            return Ok(());
+        };
+        let schema = self.schemas.of(context.delivery)?;
+        let found: Vec<_> = {
+            let document = Document::new(annotation, &context.answer.journal, &schema, context.delivery.body);
+            self.rules.iter().map(|rule| rule.evaluate(&document, &schema, self.limits)).collect()
+        };
+        for (rule, found) in self.rules.iter().zip(found) {
+            rule.act(&found, context.delivery, annotation, &schema, context.answer);
+        }
+        Ok(())
+    }
+}
+
+/// What came of a rule's condition.
+struct Found<'r> {
+    /// Where it was evaluated, and whether it fired.
+    places: Vec<(Row<'r>, bool)>,
+    /// What the condition itself showed, and where it failed.
+    said: Answer,
+}
+
+impl Rule {
+    fn evaluate<'r>(&self, document: &Document<'_>, schema: &'r Schema, limits: Limits) -> Found<'r> {
+        let rows: Vec<Row<'r>> = match self.condition.table(schema) {
+            Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
+            None => vec![None],
+        };
+        let mut found = Found { places: Vec::with_capacity(rows.len()), said: Answer::default() };
+        let mut failures = HashSet::new();
+        for row in rows {
+            let (result, output) = self.condition.run(document, row, limits);
+            found.said.take(output);
+            match result {
+                Ok(Outcome { is_true, .. }) => found.places.push((row, is_true)),
+                Err(failure) => {
+                    let is_limit = failure.is_limit;
+                    if failures.insert(failure.text.clone()) {
+                        let text = format!("Rule {}: {}", self.name, failure.text);
+                        let line = failure.line();
+                        let failure = crate::txscript::Failure { text, ..failure };
+                        found.said.show_exception(None, failure.to_html(), line);
+                    }
+                    if is_limit {
+                        break; // every other row would take as long
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn act(
+        &self,
+        found: &Found<'_>,
+        delivery: &Delivery<'_>,
+        annotation: &Annotation<'_>,
+        schema: &Schema,
+        answer: &mut Answer,
+    ) {
+        answer.append(&found.said);
+        let fired: Vec<Row<'_>> = found.places.iter().filter(|(_, fired)| *fired).map(|(row, _)| *row).collect();
+        for action in &self.actions {
+            // Each needs to read and then to write.
+            let document = Document::new(annotation, &answer.journal, schema, delivery.body);
+            let on = |on: &Option<String>, row| on.as_ref().and_then(|id| document.datapoint(id, row));
+            match action {
+                Action::ShowMessage { kind, content, on: target } => {
+                    let nodes: Vec<_> = fired.iter().map(|row| on(target, *row)).collect();
+                    for node in once_each(nodes) {
+                        answer.show(*kind, node, content.as_str());
+                    }
+                }
+                Action::AddAutomationBlocker { content, on: target } => {
+                    let nodes: Vec<_> = fired.iter().map(|row| on(target, *row)).collect();
+                    for node in once_each(nodes) {
+                        answer.block_automation(node, content.as_str());
+                    }
+                }
+                Action::ShowHideField(ids) => hide(answer, annotation, ids, fired.is_empty()),
+                Action::ShowField(ids) if !fired.is_empty() => hide(answer, annotation, ids, false),
+                Action::HideField(ids) if !fired.is_empty() => hide(answer, annotation, ids, true),
+                Action::ShowField(_) | Action::HideField(_) => {}
+                Action::AddValidationSource(id) => {
+                    let nodes = fired.iter().filter_map(|row| document.datapoint(id, *row));
+                    let with: Vec<_> = nodes.map(|node| (node, document.validation_sources(node))).collect();
+                    for (node, mut sources) in with {
+                        if !sources.iter().any(|source| source == SOURCE) {
+                            sources.push(SOURCE.to_owned());
+                            let validation_sources = Some(sources);
+                            answer.journal.record(node, Change { validation_sources, ..Change::default() });
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn once_each(nodes: Vec<Option<NodeRef>>) -> impl Iterator<Item = Option<NodeRef>> {
+    let mut seen = HashSet::new();
+    nodes.into_iter().filter(move |node| seen.insert(*node))
+}
+
+fn hide(answer: &mut Answer, annotation: &Annotation<'_>, ids: &[String], hidden: bool) {
+    for id in ids {
+        for node in annotation.all(id) {
+            answer.journal.record(node, Change { hidden: Some(hidden), ..Change::default() });
+        }
+    }
+}

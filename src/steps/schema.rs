@@ -1,0 +1,47 @@
+//! Where the types of fields come from: a schema file, the step's own list, or the schema that Rossum sends along.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::txscript::{FieldType, Schema, TypesMissing};
+
+use super::{Delivery, StepError};
+
+/// Built by the configuration from `schema` and `types`.
+#[derive(Default)]
+pub struct Schemas {
+    pub file: Option<Arc<Schema>>,
+    pub types: Option<HashMap<String, FieldType>>,
+    /// The last one that was sent: it is the same in nearly every delivery.
+    sent: Mutex<Option<(Box<str>, Arc<Schema>)>>,
+}
+
+impl Schemas {
+    pub fn new(file: Option<Schema>, types: Option<HashMap<String, FieldType>>) -> Self {
+        Self { file: file.map(Arc::new), types, sent: Mutex::default() }
+    }
+
+    /// The schema of a delivery.
+    pub(super) fn of(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
+        if let Some(schema) = &self.file {
+            return Ok(Arc::clone(schema));
+        }
+        if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
+            return Ok(Arc::new(Schema::from_annotation(annotation, types)));
+        }
+        let Some(sent) = delivery.payload.schemas.map(serde_json::value::RawValue::get) else {
+            return Err(StepError::configuration(TypesMissing.to_string()));
+        };
+        let mut known = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((text, schema)) = &*known
+            && **text == *sent
+        {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Schema::parse(sent)
+            .map_err(|error| StepError::configuration(format!("the schema in the delivery: {error}")))?;
+        let schema = Arc::new(schema);
+        *known = Some((sent.into(), Arc::clone(&schema)));
+        Ok(schema)
+    }
+}
