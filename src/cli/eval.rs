@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
-use crate::txscript::{Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing};
+use crate::txscript::{
+    Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing,
+};
 
 use super::exit::{Failure, print};
 
@@ -40,9 +42,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let script = Script::new("eval", &code).map_err(|problem| Failure::Because(problem.to_string()))?;
     let body = read(&arguments.payload)?;
     let payload = Payload::read(body.as_bytes());
-    let payload = payload.map_err(|error| {
-        Failure::Because(format!("{}: {}", arguments.payload.display(), error.problem))
-    })?;
+    let payload = payload
+        .map_err(|error| Failure::Because(format!("{}: {}", arguments.payload.display(), error.problem)))?;
     let Some(annotation) = &payload.annotation else {
         let text = format!("{}: it has no annotation content", arguments.payload.display());
         return Err(Failure::Because(text));
@@ -124,11 +125,8 @@ fn as_json(
         .iter()
         .map(|shown| json!({"type": shown.kind, "content": shown.content, "id": id(shown.on)}))
         .collect();
-    let blockers: Vec<_> = output
-        .blockers
-        .iter()
-        .map(|(node, content)| json!({"content": content, "id": id(*node)}))
-        .collect();
+    let blockers: Vec<_> =
+        output.blockers.iter().map(|(node, content)| json!({"content": content, "id": id(*node)})).collect();
     let (value, exception) = match result {
         Ok(outcome) => (json!({"repr": outcome.repr, "text": outcome.text}), json!(null)),
         Err(exception) => {

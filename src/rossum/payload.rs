@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess};
+use serde_json::value::RawValue;
 
 use super::annotation::{Annotation, Node, NodeRef};
 use super::content::Nodes;

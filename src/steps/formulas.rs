@@ -12,7 +12,7 @@ use super::{Context, Step, StepError, StepFuture};
 /// Built by the configuration from `[[hook.step]] use = "formulas"`.
 pub struct Formulas {
     /// In an order in which each comes after those that it reads.
-    formulas: Vec<Formula>,
+    ordered: Vec<Formula>,
     schemas: Schemas,
     limits: Limits,
 }
@@ -30,7 +30,7 @@ pub struct Cycle(pub Vec<String>);
 
 impl Formulas {
     pub fn new(formulas: Vec<Formula>, schemas: Schemas, limits: Limits) -> Result<Self, Cycle> {
-        Ok(Self { formulas: in_order(formulas)?, schemas, limits })
+        Ok(Self { ordered: in_order(formulas)?, schemas, limits })
     }
 }
 
@@ -74,7 +74,7 @@ impl Formulas {
             return Ok(());
         };
         let schema = self.schemas.of(context.delivery)?;
-        for formula in &self.formulas {
+        for formula in &self.ordered {
             formula.compute(annotation, &schema, context.delivery.body, self.limits, context.answer);
         }
         Ok(())

@@ -47,7 +47,8 @@ impl Replace {
                 let value = Some(Value::Text(replaced.into_owned()));
                 let validation_sources = Some(self.validation_sources.clone());
                 let sources_place = self.sources_place;
-                journal.record(target, Change { value, validation_sources, sources_place, ..Change::default() });
+                journal
+                    .record(target, Change { value, validation_sources, sources_place, ..Change::default() });
             }
             Ok(())
         })

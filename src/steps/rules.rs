@@ -30,8 +30,15 @@ pub struct Rule {
 /// What a rule does when it fires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    ShowMessage { kind: MessageType, content: String, on: Option<String> },
-    AddAutomationBlocker { content: String, on: Option<String> },
+    ShowMessage {
+        kind: MessageType,
+        content: String,
+        on: Option<String>,
+    },
+    AddAutomationBlocker {
+        content: String,
+        on: Option<String>,
+    },
     /// Shown when the rule fires, hidden when not.
     ShowHideField(Vec<String>),
     ShowField(Vec<String>),
@@ -119,7 +126,8 @@ impl Rule {
         answer: &mut Answer,
     ) {
         answer.append(&found.said);
-        let fired: Vec<Row<'_>> = found.places.iter().filter(|(_, fired)| *fired).map(|(row, _)| *row).collect();
+        let fired: Vec<Row<'_>> =
+            found.places.iter().filter(|(_, fired)| *fired).map(|(row, _)| *row).collect();
         for action in &self.actions {
             // Each needs to read and then to write.
             let document = Document::new(annotation, &answer.journal, schema, delivery.body);

@@ -108,7 +108,7 @@ pub(crate) enum Target {
     Attribute(Expr, NameId),
     Subscript(Expr, Expr),
     /// Places before a starred one, the starred one, places after it.
-    Unpack(Vec<Target>, Option<Box<Target>>, Vec<Target>),
+    Unpack(Vec<Self>, Option<Box<Self>>, Vec<Self>),
 }
 
 pub(crate) struct Expr {
@@ -168,7 +168,7 @@ pub(crate) struct Arguments {
 
 pub(crate) enum Piece {
     Text(Box<str>),
-    Value { value: Expr, conversion: Conversion, spec: Vec<Piece> },
+    Value { value: Expr, conversion: Conversion, spec: Vec<Self> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

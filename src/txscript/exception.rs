@@ -1,5 +1,7 @@
 //! Exceptions: Python's kinds with their order, and what ends an evaluation without being one.
 
+use std::fmt::Write as _;
+
 use crate::rossum::escape_html;
 
 use super::value::Value;
@@ -84,7 +86,7 @@ impl Failure {
         let mut text = format!("{}\n\nTraceback (most recent call last):", self.text);
         for line in &self.traceback {
             let place = line.place.as_ref().map(|place| format!(", in {place}")).unwrap_or_default();
-            text += &format!("\n  at line {}{place}:\n    {}", line.number, line.code);
+            let _ = write!(text, "\n  at line {}{place}:\n    {}", line.number, line.code);
         }
         let html = escape_html(&text).replace("&#39;", "&#x27;");
         html.replace('\n', "<br>").replace("  ", "&nbsp;&nbsp;")

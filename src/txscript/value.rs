@@ -16,8 +16,9 @@ use super::words::Word;
 
 pub(crate) type Items<'h> = ArenaVec<'h, Value<'h>>;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) enum Value<'h> {
+    #[default]
     None,
     Bool(bool),
     Int(i64),
@@ -31,16 +32,16 @@ pub(crate) enum Value<'h> {
     /// Microseconds.
     Delta(i64),
     List(&'h RefCell<Items<'h>>),
-    Tuple(&'h [Value<'h>]),
+    Tuple(&'h [Self]),
     Dict(&'h Dict<'h>),
     Set(&'h Dict<'h>),
     Range(&'h Range),
-    Slice(&'h [Value<'h>; 3]),
+    Slice(&'h [Self; 3]),
     Iter(&'h Iter<'h>),
     Function(&'h Closure<'h>),
     Builtin(Builtin),
-    Partial(&'h (Value<'h>, &'h [Value<'h>], &'h [(&'h str, Value<'h>)])),
-    Method(&'h (Value<'h>, Word)),
+    Partial(&'h (Self, &'h [Self], &'h [(&'h str, Self)])),
+    Method(&'h (Self, Word)),
     Exception(&'h Exception<'h>),
     Pattern(&'h Pattern),
     Match(&'h Found<'h>),
@@ -59,16 +60,10 @@ pub(crate) enum Value<'h> {
     Table(&'h TableRef<'h>),
     Row(&'h RowRef<'h>),
     /// `value.attr`.
-    Attr(&'h Value<'h>),
+    Attr(&'h Self),
     /// A part of the payload: `context.queue`.
     Json(JsonNode<'h>),
     Context,
-}
-
-impl Default for Value<'_> {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +93,7 @@ impl Range {
 #[derive(Clone, Copy)]
 pub(crate) struct Frame<'h> {
     pub(crate) slots: &'h [Cell<Option<Value<'h>>>],
-    pub(crate) outer: Option<&'h Frame<'h>>,
+    pub(crate) outer: Option<&'h Self>,
 }
 
 pub(crate) struct Closure<'h> {
@@ -121,7 +116,13 @@ pub(crate) enum Source<'h> {
     Map(Value<'h>, &'h [Value<'h>]),
     Filter(Value<'h>, Value<'h>),
     Chain(&'h [Value<'h>], usize, Option<Value<'h>>),
-    Slice { of: Value<'h>, at: i64, next: i64, stop: Option<i64>, step: i64 },
+    Slice {
+        of: Value<'h>,
+        at: i64,
+        next: i64,
+        stop: Option<i64>,
+        step: i64,
+    },
     Repeat(Value<'h>, Option<usize>),
     Generator(&'h Generator<'h>),
 }
@@ -134,7 +135,7 @@ pub(crate) struct Generator<'h> {
     pub(crate) iterators: RefCell<ArenaVec<'h, Value<'h>>>,
 }
 
-impl<'h> Value<'h> {
+impl Value<'_> {
     /// Python's name of its type, for error texts.
     pub(crate) fn type_name(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ macro_rules! words {
     ($($word:ident $(= $text:literal)?),* $(,)?) => {
         /// A name that some value has an attribute or a method of.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[expect(non_camel_case_types, reason = "they are Python's names")]
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "they are Python's names")]
         pub(crate) enum Word { $($word),* }
 
         impl Word {

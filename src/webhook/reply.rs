@@ -76,8 +76,14 @@ impl Serialize for Messages<'_> {
         let mut list = serializer.serialize_seq(Some(messages.len()))?;
         for message in messages {
             let id = id_of(self.tree, message.on);
-            let detail = message.failed_line.map(|line| Detail { is_exception: true, traceback_line_number: line });
-            list.serialize_element(&Entry { id, kind: Some(message.kind), content: &message.content, detail })?;
+            let detail =
+                message.failed_line.map(|line| Detail { is_exception: true, traceback_line_number: line });
+            list.serialize_element(&Entry {
+                id,
+                kind: Some(message.kind),
+                content: &message.content,
+                detail,
+            })?;
         }
         list.end()
     }

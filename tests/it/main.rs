@@ -30,3 +30,5 @@ mod soak;
 mod steps;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
+/// TxScript: the real package says what is right.
+mod txscript;

@@ -24,8 +24,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
                 section.document().note(place.clone(), text, None::<&str>);
             }
             let title = format!("formula of {field}");
-            let script =
-                scripts::script(section, place, &title, &field, code.get_ref(), schema.as_deref());
+            let script = scripts::script(section, place, &title, &field, code.get_ref(), schema.as_deref());
             formulas.extend(script.map(|script| Formula { field, script }));
         }
     }

@@ -117,7 +117,9 @@ impl Reader<'_, '_> {
             let mut payload = Payload::default();
             if let Some(inner) = action.section("payload") {
                 payload = Payload {
-                    kind: inner.choice("type", &MESSAGE_TYPES.map(|(word, _)| (word, word))).map(str::to_owned),
+                    kind: inner
+                        .choice("type", &MESSAGE_TYPES.map(|(word, _)| (word, word)))
+                        .map(str::to_owned),
                     content: text(&inner, "content"),
                     schema_id: text(&inner, "schema_id"),
                     schema_ids: inner.fields("schema_ids").unwrap_or_default(),
@@ -130,7 +132,8 @@ impl Reader<'_, '_> {
             }
         }
         if object.actions.is_empty() {
-            let hint = "actions = [{ type = \"show_message\", payload = { type = \"error\", content = \"…\" } }]";
+            let hint =
+                "actions = [{ type = \"show_message\", payload = { type = \"error\", content = \"…\" } }]";
             own.wrong("this rule does nothing", hint);
         }
         own.finish();
@@ -163,7 +166,8 @@ impl Reader<'_, '_> {
         let name = if object.name.is_empty() { format!("rule {number}") } else { object.name };
         let title = if file.is_empty() { format!("rule {name}") } else { format!("{file}: rule {name}") };
         let code = object.trigger_condition;
-        let script = scripts::script(self.section, place.clone(), &title, &name, &code, self.schema.as_deref());
+        let script =
+            scripts::script(self.section, place.clone(), &title, &name, &code, self.schema.as_deref());
         let mut actions = Vec::new();
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             self.action(action, &place, &title, &mut actions);
@@ -174,7 +178,9 @@ impl Reader<'_, '_> {
     fn action(&mut self, action: ActionObject, place: &Place, title: &str, actions: &mut Vec<Action>) {
         let ActionObject { kind, payload, .. } = action;
         if BY_API.contains(&kind.as_str()) {
-            self.notes.push(format!("{title}: the action {kind} is left out: an answer to Rossum cannot express it"));
+            self.notes.push(format!(
+                "{title}: the action {kind} is left out: an answer to Rossum cannot express it"
+            ));
             return;
         }
         let mut ids = payload.schema_ids;
@@ -213,4 +219,3 @@ impl Reader<'_, '_> {
         }
     }
 }
-

@@ -26,7 +26,8 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
     let types = section.section("types").map(|types| {
         let mut known = HashMap::new();
         for (name, value) in types.entries() {
-            let kind = value.get_ref().as_str().filter(|word| TYPES.contains(word)).and_then(FieldType::named);
+            let kind =
+                value.get_ref().as_str().filter(|word| TYPES.contains(word)).and_then(FieldType::named);
             match kind {
                 Some(kind) => {
                     known.insert((*name.get_ref()).to_owned(), kind);

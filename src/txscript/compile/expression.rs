@@ -11,17 +11,17 @@ use super::{Compiled, Compiler, Named};
 
 impl Compiler<'_> {
     pub(super) fn expression(&mut self, syntax: &Syntax) -> Compiled<Expr> {
-        stacker::maybe_grow(64 << 10, 1 << 20, || {
+        self.deeper(syntax, |compiler| {
             let line = match syntax {
                 // The line of the name after the point, as in Python's tracebacks.
-                Syntax::Attribute(attribute) => self.line(&attribute.attr),
+                Syntax::Attribute(attribute) => compiler.line(&attribute.attr),
                 Syntax::Call(call) => match &*call.func {
-                    Syntax::Attribute(attribute) => self.line(&attribute.attr),
-                    _ => self.line(syntax),
+                    Syntax::Attribute(attribute) => compiler.line(&attribute.attr),
+                    _ => compiler.line(syntax),
                 },
-                _ => self.line(syntax),
+                _ => compiler.line(syntax),
             };
-            Ok(Expr { line, kind: self.kind(syntax)? })
+            Ok(Expr { line, kind: compiler.kind(syntax)? })
         })
     }
 
@@ -97,8 +97,9 @@ impl Compiler<'_> {
                 ExprKind::Subscript(self.pair(&subscript.value, &subscript.slice)?)
             }
             Syntax::Slice(slice) => {
-                let mut part =
-                    |part: &Option<Box<Syntax>>| part.as_deref().map(|part| self.expression(part)).transpose();
+                let mut part = |part: &Option<Box<Syntax>>| {
+                    part.as_deref().map(|part| self.expression(part)).transpose()
+                };
                 ExprKind::Slice(Box::new([part(&slice.lower)?, part(&slice.upper)?, part(&slice.step)?]))
             }
             Syntax::Call(call) => self.call(call)?,

@@ -24,7 +24,9 @@ struct Compiler<'s> {
     functions: Vec<Function>,
     /// From the module inwards to the function that is being compiled.
     scopes: Vec<Scope>,
-    /// Schema ids that are named as `field.x`, or as an attribute of a row.
+    /// How deep in expressions and statements.
+    depth: usize,
+    /// Schema ids that are named as `field.x`.
     attributes: Vec<Named>,
 }
 
@@ -43,10 +45,28 @@ struct Named {
     all_values: bool,
 }
 
+/// Bytes of code.
+const LONGEST: usize = 256 << 10;
+
+/// Each byte of code can be a level of the syntax tree. Only what is used of it is ever taken from the system.
+const STACK_PER_BYTE: usize = 2 << 10;
+
+/// Levels of expressions and statements in each other.
+const DEEPEST: usize = 500;
+
 type Compiled<T> = Result<T, Problem>;
 
 /// The compiled program, and the schema ids that it names as `field.x`, each with its place.
 pub(crate) fn compile(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
+    if source.len() > LONGEST {
+        let message = format!("the code is longer than {} KB", LONGEST >> 10);
+        return Err(Problem { line: 1, column: 1, message, hint: None });
+    }
+    // The syntax tree is as deep as the code nests, and is walked and dropped by recursion.
+    stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || compile_here(source))
+}
+
+fn compile_here(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
     let lines = Lines::new(source);
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
@@ -59,6 +79,7 @@ pub(crate) fn compile(source: &str) -> Result<(Program, Vec<FieldName>), Problem
         names: Vec::new(),
         functions: Vec::new(),
         scopes: Vec::new(),
+        depth: 0,
         attributes: Vec::new(),
     };
     compiler.scopes.push(Scope::module(&body));
@@ -86,6 +107,18 @@ impl Compiler<'_> {
 
     fn line(&self, node: &impl Ranged) -> u32 {
         self.lines.line(node.start().to_usize())
+    }
+
+    /// Goes one level down.
+    fn deeper<T>(&mut self, node: &impl Ranged, inner: impl FnOnce(&mut Self) -> Compiled<T>) -> Compiled<T> {
+        if self.depth >= DEEPEST {
+            let hint = Some("give a part of it a name");
+            return Err(self.problem(node.start(), "this is nested too deeply", hint));
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
     }
 
     fn name(&mut self, text: &str) -> NameId {

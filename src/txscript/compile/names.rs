@@ -11,8 +11,8 @@ impl Compiler<'_> {
     fn variable(&mut self, name: &str) -> Option<Variable> {
         let last = self.scopes.len() - 1;
         let is_global = self.scopes[last].globals.contains(name);
-        let places = (0..=last).rev().filter(|at| !is_global || *at == 0);
-        let (at, slot) = places.filter_map(|at| Some((at, self.scopes[at].slot(name)?))).next()?;
+        let mut places = (0..=last).rev().filter(|at| !is_global || *at == 0);
+        let (at, slot) = places.find_map(|at| Some((at, self.scopes[at].slot(name)?)))?;
         let depth = u32::try_from(last - at).unwrap_or(u32::MAX);
         let builtin = if at == 0 { Builtin::find(name) } else { None };
         Some(Variable { depth, slot, name: self.name(name), builtin })
@@ -50,10 +50,7 @@ impl Compiler<'_> {
 /// The known name that is written most like this one.
 fn nearest<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String> {
     let known = own.chain(Builtin::names().map(|name| -> &'n str { name }));
-    let distance = |other: &str| {
-        let pairs = name.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
-        name.chars().count().max(other.chars().count()) - pairs
-    };
-    let near = known.min_by_key(|other| distance(other)).filter(|other| distance(other) <= 2);
+    let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
+    let near = known.min_by_key(distance).filter(|other| distance(other) <= 2);
     near.map(|near| format!("did you mean `{near}`?"))
 }

@@ -12,20 +12,16 @@ use super::{Compiled, Compiler};
 
 impl Compiler<'_> {
     pub(super) fn statement(&mut self, statement: &Statement, block: &mut Vec<Stmt>) -> Compiled<()> {
-        stacker::maybe_grow(64 << 10, 1 << 20, || {
-            let line = self.line(statement);
-            if let Some(kind) = self.statement_kind(statement, block)? {
+        self.deeper(statement, |compiler| {
+            let line = compiler.line(statement);
+            if let Some(kind) = compiler.statement_kind(statement, block)? {
                 block.push(Stmt { line, kind });
             }
             Ok(())
         })
     }
 
-    fn statement_kind(
-        &mut self,
-        statement: &Statement,
-        block: &mut Vec<Stmt>,
-    ) -> Compiled<Option<StmtKind>> {
+    fn statement_kind(&mut self, statement: &Statement, block: &mut Vec<Stmt>) -> Compiled<Option<StmtKind>> {
         Ok(Some(match statement {
             Statement::Expr(expr) => StmtKind::Expr(self.expression(&expr.value)?),
             Statement::Assign(assign) => {
@@ -141,10 +137,9 @@ impl Compiler<'_> {
                 let owner = self.expression(&attribute.value)?;
                 Ok(Target::Attribute(owner, self.attribute_name(&attribute.attr)))
             }
-            Syntax::Subscript(subscript) => Ok(Target::Subscript(
-                self.expression(&subscript.value)?,
-                self.expression(&subscript.slice)?,
-            )),
+            Syntax::Subscript(subscript) => {
+                Ok(Target::Subscript(self.expression(&subscript.value)?, self.expression(&subscript.slice)?))
+            }
             Syntax::Tuple(tuple) => self.unpack(&tuple.elts),
             Syntax::List(list) => self.unpack(&list.elts),
             other => self.refuse(other, "an assignment to this", ""),

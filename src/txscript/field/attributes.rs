@@ -133,7 +133,7 @@ impl<'h> Machine<'h> {
             _ => {}
         }
         match of_content.or(of_node).or(of_schema) {
-            Some(json @ (Json::Object(_) | Json::Array(_))) => self.from_json(json).map(Some),
+            Some(json @ (Json::Object(_) | Json::Array(_))) => self.json_value(json).map(Some),
             Some(json) => self.json(json).map(Some),
             None if name == "hidden" => Ok(Some(Value::Bool(false))),
             None if name == "schema_id" => Ok(field.map(|field| Value::Str(&field.id))),

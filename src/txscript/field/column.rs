@@ -42,7 +42,7 @@ impl<'h> Machine<'h> {
 
     /// One value for each element of a column: a scalar is repeated.
     fn promote(&mut self, value: Value<'h>, length: usize) -> Eval<'h, Vec<Value<'h>>> {
-        let scalar = matches!(value, Value::Datapoint(_) | Value::Str(_)) || self.length(value).is_none();
+        let scalar = matches!(value, Value::Datapoint(_) | Value::Str(_)) || value.length().is_none();
         if let Value::Column(_) = value {
             return self.raise_text(Kind::TypeError, super::COLUMN_IS_AMBIGUOUS);
         }
@@ -58,7 +58,12 @@ impl<'h> Machine<'h> {
         Ok(items)
     }
 
-    pub(crate) fn column_method(&mut self, owner: Value<'h>, word: Word, positional: &[Value<'h>]) -> Eval<'h> {
+    pub(crate) fn column_method(
+        &mut self,
+        owner: Value<'h>,
+        word: Word,
+        positional: &[Value<'h>],
+    ) -> Eval<'h> {
         match (word, positional) {
             (Word::default_to, [default]) => self.default_to(owner, *default),
             (Word::is_empty, []) => self.is_empty(owner),

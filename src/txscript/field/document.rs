@@ -131,7 +131,8 @@ impl<'d> Document<'d> {
         let all = self.raw.get_or_init(|| {
             let payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
             let mut all = Vec::with_capacity(self.annotation.len());
-            if let Some(content) = payload.get("annotation").and_then(|annotation| annotation.get("content")) {
+            if let Some(content) = payload.get("annotation").and_then(|annotation| annotation.get("content"))
+            {
                 flatten(content, &mut all);
             }
             all

@@ -17,7 +17,8 @@ impl<'h> Machine<'h> {
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
         use Function as F;
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         match (function, positional) {
             (F::IsEmpty, [value]) => self.is_empty(*value),
             (F::IsSet, [value]) => {
@@ -46,7 +47,8 @@ impl<'h> Machine<'h> {
         positional: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         let Some(content) = positional.first().copied().or(named("content")) else {
             return self.wrong_arguments("show_error", positional.len());
         };

@@ -50,13 +50,13 @@ impl<'h> Machine<'h> {
         match json {
             Json::Object(_) | Json::Array(_) => Ok(Value::Json(JsonNode(json))),
             Json::String(text) => Ok(Value::Str(text)),
-            other => self.from_json(other),
+            other => self.json_value(other),
         }
     }
 
     /// An object or list as a dict or list of its own.
     pub(crate) fn json_plain(&mut self, node: JsonNode<'h>) -> Eval<'h> {
-        self.from_json(node.0)
+        self.json_value(node.0)
     }
 
     pub(crate) fn json_field(&mut self, node: JsonNode<'h>, name: &str) -> Eval<'h, Option<Value<'h>>> {
@@ -103,7 +103,8 @@ impl<'h> Machine<'h> {
             };
         }
         if COLLECTIONS.contains(&name) || SINGULARS.iter().any(|(_, plural)| *plural == name) {
-            return match payload.get(name).filter(|json| json.as_array().is_some_and(|list| !list.is_empty())) {
+            return match payload.get(name).filter(|json| json.as_array().is_some_and(|list| !list.is_empty()))
+            {
                 Some(json) => self.json(json),
                 None => self.tuple(&[]),
             };

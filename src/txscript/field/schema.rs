@@ -68,7 +68,8 @@ const LEVELS: usize = 8;
 impl Schema {
     /// Reads a schema as the API returns it, the list of its sections, or the list that a delivery carries.
     pub fn parse(text: &str) -> Result<Self, SchemaError> {
-        let json: Json = serde_json::from_str(text).map_err(|error| SchemaError::NotJson(error.to_string()))?;
+        let json: Json =
+            serde_json::from_str(text).map_err(|error| SchemaError::NotJson(error.to_string()))?;
         Self::of(&json)
     }
 
@@ -88,7 +89,13 @@ impl Schema {
         Ok(schema)
     }
 
-    fn add(&mut self, node: &Json, parent: Option<usize>, path: &str, levels: usize) -> Result<(), SchemaError> {
+    fn add(
+        &mut self,
+        node: &Json,
+        parent: Option<usize>,
+        path: &str,
+        levels: usize,
+    ) -> Result<(), SchemaError> {
         if levels == 0 {
             return Err(SchemaError::TooDeep);
         }

@@ -221,10 +221,7 @@ impl<'h> Machine<'h> {
 
     fn not_in_row<T>(&mut self, row: &RowRef<'h>, name: &str) -> Eval<'h, T> {
         let tuple = &self.view.document.annotation.node(row.node).schema_id;
-        self.raise(
-            Kind::AttributeError,
-            format_args!("Field '{name}' is not defined in tuple '{tuple}'"),
-        )
+        self.raise(Kind::AttributeError, format_args!("Field '{name}' is not defined in tuple '{tuple}'"))
     }
 
     /// A row's cells by name, in the schema's order.

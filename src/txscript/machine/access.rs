@@ -2,6 +2,7 @@
 
 use super::super::code::NameId;
 use super::super::exception::{Eval, Kind};
+use super::super::types::date::date_attribute;
 use super::super::value::Value;
 use super::super::words::Word;
 use super::Machine;
@@ -14,7 +15,12 @@ impl<'h> Machine<'h> {
     }
 
     /// `owner.name`, also for a name that is known only when it is evaluated.
-    pub(crate) fn attribute_named(&mut self, owner: Value<'h>, name: &'h str, word: Option<Word>) -> Eval<'h> {
+    pub(crate) fn attribute_named(
+        &mut self,
+        owner: Value<'h>,
+        name: &'h str,
+        word: Option<Word>,
+    ) -> Eval<'h> {
         match owner {
             Value::Fields => return self.field_named(name),
             Value::Row(row) => return self.row_attribute(row, name, word),
@@ -34,7 +40,7 @@ impl<'h> Machine<'h> {
             if let Some(value) = self.plain_attribute(owner.plain(), word)? {
                 return Ok(value);
             }
-            if self.has_method(owner, word) {
+            if has_method(owner, word) {
                 self.memory(32)?;
                 return Ok(Value::Method(self.bump.alloc((owner, word))));
             }
@@ -52,7 +58,7 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         let name = &self.program.names[name as usize];
         if let Some(word) = name.word
-            && self.has_method(owner, word)
+            && has_method(owner, word)
         {
             return self.method(owner, word, positional, keywords);
         }
@@ -90,11 +96,11 @@ impl<'h> Machine<'h> {
 
     fn plain_attribute(&mut self, owner: Value<'h>, word: Word) -> Eval<'h, Option<Value<'h>>> {
         Ok(match (owner, word) {
-            (Value::Date(_) | Value::DateTime(_) | Value::Delta(_), _) => self.date_attribute(owner, word),
-            (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::real | Word::numerator) => Some(owner),
+            (Value::Date(_) | Value::DateTime(_) | Value::Delta(_), _) => date_attribute(owner, word),
+            (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::real | Word::numerator)
+            | (Value::Float(_), Word::real) => Some(owner),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::imag) => Some(Value::Int(0)),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::denominator) => Some(Value::Int(1)),
-            (Value::Float(_), Word::real) => Some(owner),
             (Value::Float(_), Word::imag) => Some(Value::Float(0.0)),
             (Value::Builtin(builtin), Word::__name__) => Some(self.str(builtin.name())?),
             (Value::Builtin(Builtin::Module(module)), _) => module.member(word),
@@ -104,65 +110,12 @@ impl<'h> Machine<'h> {
                 exception.args.get(1).copied()
             }
             (Value::Function(function), Word::__name__) => Some(Value::Str(&function.code.name)),
-            (_, Word::__class__) => Some(self.type_of(owner)),
+            (_, Word::__class__) => Some(owner.type_of()),
             (Value::Match(found), _) => found.attribute(word),
             (Value::Pattern(pattern), Word::pattern) => Some(Value::Str(&pattern.source)),
             (Value::Slice(parts), Word::start) => Some(parts[0]),
             _ => None,
         })
-    }
-
-    fn has_method(&self, owner: Value<'h>, word: Word) -> bool {
-        use Word as W;
-        match owner.plain() {
-            Value::Str(_) => matches!(word as usize, first if first <= W::format_map as usize),
-            Value::List(_) => matches!(
-                word,
-                W::append | W::extend | W::insert | W::remove | W::pop | W::clear | W::sort | W::reverse
-                    | W::copy | W::index | W::count
-            ),
-            Value::Tuple(_) | Value::Range(_) => matches!(word, W::index | W::count),
-            Value::Dict(_) => matches!(
-                word,
-                W::get | W::keys | W::values | W::items | W::setdefault | W::update | W::pop | W::popitem
-                    | W::clear | W::copy | W::most_common | W::elements
-            ),
-            Value::Set(_) => matches!(
-                word,
-                W::add | W::discard | W::remove | W::pop | W::clear | W::copy | W::union | W::intersection
-                    | W::difference | W::symmetric_difference | W::issubset | W::issuperset | W::isdisjoint
-                    | W::update | W::intersection_update | W::difference_update
-                    | W::symmetric_difference_update
-            ),
-            Value::Float(_) => matches!(word, W::is_integer | W::hex | W::conjugate),
-            Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
-                matches!(word, W::bit_length | W::conjugate | W::is_integer)
-            }
-            Value::Decimal(_) => matches!(word, W::quantize | W::normalize),
-            Value::Date(_) => matches!(
-                word,
-                W::strftime | W::isoformat | W::weekday | W::isoweekday | W::isocalendar | W::replace | W::toordinal
-            ),
-            Value::DateTime(_) => matches!(
-                word,
-                W::strftime | W::isoformat | W::weekday | W::isoweekday | W::isocalendar | W::replace
-                    | W::toordinal | W::date
-            ),
-            Value::Delta(_) => matches!(word, W::total_seconds),
-            Value::Pattern(_) => matches!(
-                word,
-                W::search | W::match_ | W::fullmatch | W::findall | W::finditer | W::sub | W::subn | W::split
-            ),
-            Value::Match(_) => matches!(word, W::group | W::groups | W::groupdict | W::start | W::end | W::span),
-            Value::AllValues(_) | Value::Values(_) => {
-                matches!(word, W::default_to | W::is_empty | W::index | W::count | W::copy)
-            }
-            Value::Table(_) => matches!(word, W::index | W::count | W::copy),
-            Value::Json(node) if node.is_object() => {
-                matches!(word, W::get | W::keys | W::values | W::items)
-            }
-            _ => false,
-        }
     }
 
     pub(super) fn method(
@@ -174,6 +127,13 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         let plain = owner.plain();
         match plain {
+            // Of a text that is shorter than the separator, CPython gives the object itself.
+            Value::Str(text)
+                if word == Word::split
+                    && matches!(positional, [Value::Str(separator)] if separator.len() > text.len()) =>
+            {
+                self.list(vec![owner])
+            }
             Value::Str(text) => self.text_method(text, word, positional, keywords),
             Value::List(list) => self.list_method(list, word, positional, keywords),
             Value::Dict(dict) => self.dict_method(dict, word, positional, keywords),
@@ -216,20 +176,25 @@ impl<'h> Machine<'h> {
     /// A method that is not there, or not with so many arguments.
     #[cold]
     pub(crate) fn no_method<T>(&mut self, owner: Value<'h>, word: Word, given: usize) -> Eval<'h, T> {
-        let text = format_args!(
-            "{}.{}() does not take these {given} arguments here",
-            type_name(owner),
-            word.text()
-        );
+        let text =
+            format_args!("{}.{}() does not take these {given} arguments here", type_name(owner), word.text());
         self.raise(Kind::TypeError, text)
     }
 
-    pub(super) fn set_attribute(&mut self, owner: Value<'h>, name: NameId, _value: Value<'h>) -> Eval<'h, ()> {
+    pub(super) fn set_attribute(
+        &mut self,
+        owner: Value<'h>,
+        name: NameId,
+        _value: Value<'h>,
+    ) -> Eval<'h, ()> {
         let name = &self.program.names[name as usize].text;
         match owner {
-            Value::Fields | Value::Row(_) | Value::Attr(_) | Value::Datapoint(_) | Value::Column(_) | Value::Table(_) => {
-                self.read_only()
-            }
+            Value::Fields
+            | Value::Row(_)
+            | Value::Attr(_)
+            | Value::Datapoint(_)
+            | Value::Column(_)
+            | Value::Table(_) => self.read_only(),
             Value::Json(_) | Value::Context => self.raise_text(Kind::TypeError, "context is read-only"),
             _ => {
                 let text = format_args!("'{}' object has no attribute '{name}'", type_name(owner));
@@ -237,27 +202,30 @@ impl<'h> Machine<'h> {
             }
         }
     }
+}
 
-    pub(crate) fn type_of(&self, value: Value<'h>) -> Value<'h> {
-        let kind = match value {
-            Value::None => Type::NoneType,
-            Value::Bool(_) => Type::Bool,
-            Value::Int(_) | Value::Big(_) => Type::Int,
-            Value::Float(_) => Type::Float,
-            Value::Str(_) => Type::Str,
-            Value::Decimal(_) => Type::Decimal,
-            Value::Date(_) => Type::Date,
-            Value::DateTime(_) => Type::DateTime,
-            Value::Delta(_) => Type::Delta,
-            Value::List(_) => Type::List,
-            Value::Tuple(_) => Type::Tuple,
-            Value::Dict(_) => Type::Dict,
-            Value::Set(_) => Type::Set,
-            Value::Range(_) => Type::Range,
-            Value::Exception(exception) => return Value::Builtin(Builtin::Exception(exception.kind)),
+impl Value<'_> {
+    /// `type(value)`.
+    pub(crate) fn type_of(self) -> Self {
+        let kind = match self {
+            Self::None => Type::Nothing,
+            Self::Bool(_) => Type::Bool,
+            Self::Int(_) | Self::Big(_) => Type::Int,
+            Self::Float(_) => Type::Float,
+            Self::Str(_) => Type::Str,
+            Self::Decimal(_) => Type::Decimal,
+            Self::Date(_) => Type::Date,
+            Self::DateTime(_) => Type::DateTime,
+            Self::Delta(_) => Type::Delta,
+            Self::List(_) => Type::List,
+            Self::Tuple(_) => Type::Tuple,
+            Self::Dict(_) => Type::Dict,
+            Self::Set(_) => Type::Set,
+            Self::Range(_) => Type::Range,
+            Self::Exception(exception) => return Self::Builtin(Builtin::Exception(exception.kind)),
             _ => Type::Other,
         };
-        Value::Builtin(Builtin::Type(kind))
+        Self::Builtin(Builtin::Type(kind))
     }
 }
 
@@ -274,7 +242,13 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
         Type::Date => matches!(word, Word::today | Word::fromisoformat | Word::fromordinal),
         Type::DateTime => matches!(
             word,
-            Word::today | Word::now | Word::utcnow | Word::fromisoformat | Word::strptime | Word::combine | Word::fromordinal
+            Word::today
+                | Word::now
+                | Word::utcnow
+                | Word::fromisoformat
+                | Word::strptime
+                | Word::combine
+                | Word::fromordinal
         ),
         Type::Dict | Type::OrderedDict => word == Word::fromkeys,
         Type::Str => word == Word::maketrans || (word as usize) <= Word::format_map as usize,
@@ -286,4 +260,104 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
         return Some(Value::Date(jiff::civil::Date::constant(year, month, day)));
     }
     fits.then_some(Value::Builtin(Builtin::Static(kind, word)))
+}
+
+/// Whether a value has a method of this name.
+fn has_method(owner: Value<'_>, word: Word) -> bool {
+    use Word as W;
+    match owner.plain() {
+        Value::Str(_) => matches!(word as usize, first if first <= W::format_map as usize),
+        Value::List(_) => matches!(
+            word,
+            W::append
+                | W::extend
+                | W::insert
+                | W::remove
+                | W::pop
+                | W::clear
+                | W::sort
+                | W::reverse
+                | W::copy
+                | W::index
+                | W::count
+        ),
+        Value::Tuple(_) | Value::Range(_) => matches!(word, W::index | W::count),
+        Value::Dict(_) => matches!(
+            word,
+            W::get
+                | W::keys
+                | W::values
+                | W::items
+                | W::setdefault
+                | W::update
+                | W::pop
+                | W::popitem
+                | W::clear
+                | W::copy
+                | W::most_common
+                | W::elements
+        ),
+        Value::Set(_) => matches!(
+            word,
+            W::add
+                | W::discard
+                | W::remove
+                | W::pop
+                | W::clear
+                | W::copy
+                | W::union
+                | W::intersection
+                | W::difference
+                | W::symmetric_difference
+                | W::issubset
+                | W::issuperset
+                | W::isdisjoint
+                | W::update
+                | W::intersection_update
+                | W::difference_update
+                | W::symmetric_difference_update
+        ),
+        Value::Float(_) => matches!(word, W::is_integer | W::hex | W::conjugate),
+        Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
+            matches!(word, W::bit_length | W::conjugate | W::is_integer)
+        }
+        Value::Decimal(_) => matches!(word, W::quantize | W::normalize),
+        Value::Date(_) => matches!(
+            word,
+            W::strftime
+                | W::isoformat
+                | W::weekday
+                | W::isoweekday
+                | W::isocalendar
+                | W::replace
+                | W::toordinal
+        ),
+        Value::DateTime(_) => matches!(
+            word,
+            W::strftime
+                | W::isoformat
+                | W::weekday
+                | W::isoweekday
+                | W::isocalendar
+                | W::replace
+                | W::toordinal
+                | W::date
+        ),
+        Value::Delta(_) => matches!(word, W::total_seconds),
+        Value::Pattern(_) => matches!(
+            word,
+            W::search | W::match_ | W::fullmatch | W::findall | W::finditer | W::sub | W::subn | W::split
+        ),
+        Value::Match(_) => {
+            matches!(word, W::group | W::groups | W::groupdict | W::start | W::end | W::span)
+        }
+        Value::AllValues(_) | Value::Values(_) => {
+            matches!(word, W::default_to | W::is_empty | W::index | W::count | W::copy)
+        }
+        Value::Table(_) => matches!(word, W::index | W::count | W::copy),
+        Value::Json(node) if node.is_object() => {
+            matches!(word, W::get | W::keys | W::values | W::items)
+        }
+        _ => false,
+    }
 }

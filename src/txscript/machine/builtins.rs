@@ -56,7 +56,7 @@ named! {
         Int = "int", Float = "float", Str = "str", Bool = "bool", List = "list", Tuple = "tuple", Dict = "dict",
         Set = "set", FrozenSet = "frozenset", Range = "range", Slice = "slice", Object = "object", Date = "date",
         Delta = "timedelta", DateTime = "datetime.datetime", Decimal = "Decimal", DefaultDict = "defaultdict",
-        Counter = "Counter", OrderedDict = "OrderedDict", NoneType = "NoneType", Other = "StringValue",
+        Counter = "Counter", OrderedDict = "OrderedDict", Nothing = "NoneType", Other = "StringValue",
     }
 }
 
@@ -66,11 +66,22 @@ impl Builtin {
         if let Some(function) = function {
             return Some(Self::Function(*function));
         }
-        let in_scope = |kind: &&Type| !matches!(kind.name(), "Decimal" | "defaultdict" | "Counter" | "OrderedDict" | "NoneType" | "StringValue");
+        let in_scope = |kind: &&Type| {
+            !matches!(
+                kind.name(),
+                "Decimal" | "defaultdict" | "Counter" | "OrderedDict" | "NoneType" | "StringValue"
+            )
+        };
         if let Some(kind) = Type::ALL.iter().filter(in_scope).find(|kind| kind.name() == name) {
             return Some(Self::Type(*kind));
         }
-        if let Some(kind) = Kind::ALL.iter().find(|kind| kind.name() == name && !matches!(kind, Kind::JSONDecodeError | Kind::PatternError | Kind::InvalidOperation | Kind::PayloadError)) {
+        if let Some(kind) = Kind::ALL.iter().find(|kind| {
+            kind.name() == name
+                && !matches!(
+                    kind,
+                    Kind::JSONDecodeError | Kind::PatternError | Kind::InvalidOperation | Kind::PayloadError
+                )
+        }) {
             return Some(Self::Exception(*kind));
         }
         Some(match name {
@@ -85,7 +96,9 @@ impl Builtin {
 
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
         let functions = Function::ALL.iter().map(|function| function.name());
-        functions.chain(Type::ALL.iter().map(|kind| kind.name())).chain(["re", "datetime", "field", "context"])
+        functions
+            .chain(Type::ALL.iter().map(|kind| kind.name()))
+            .chain(["re", "datetime", "field", "context"])
     }
 
     pub(crate) fn value<'h>(self) -> Value<'h> {

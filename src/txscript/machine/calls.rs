@@ -164,8 +164,10 @@ impl<'h> Machine<'h> {
         let takes = if least < most { format!("from {least} to {most}") } else { most.to_string() };
         let plural = if most == 1 && least == most { "" } else { "s" };
         let were = if given == 1 { "was" } else { "were" };
-        let text =
-            format_args!("{}() takes {takes} positional argument{plural} but {given} {were} given", code.name);
+        let text = format_args!(
+            "{}() takes {takes} positional argument{plural} but {given} {were} given",
+            code.name
+        );
         self.raise(Kind::TypeError, text)
     }
 }

@@ -4,22 +4,28 @@ use super::super::exception::{Eval, Kind};
 use super::super::value::{Range, Value};
 use super::Machine;
 
-impl<'h> Machine<'h> {
+impl Value<'_> {
+    pub(crate) fn is_iterable(self) -> bool {
+        matches!(self.plain(), Self::Str(_) | Self::Iter(_)) || self.length().is_some()
+    }
+
     /// `len(value)`, if it has one.
-    pub(crate) fn length(&self, value: Value<'h>) -> Option<usize> {
-        Some(match value.plain() {
-            Value::Str(text) => text.chars().count(),
-            Value::List(list) | Value::Values(list) => list.borrow().len(),
-            Value::Tuple(items) => items.len(),
-            Value::Dict(dict) | Value::Set(dict) => dict.len(),
-            Value::Range(range) => range.len(),
-            Value::AllValues(cells) => cells.nodes.len(),
-            Value::Table(table) => table.rows(),
-            Value::Json(node) => return node.length(),
+    pub(crate) fn length(self) -> Option<usize> {
+        Some(match self.plain() {
+            Self::Str(text) => text.chars().count(),
+            Self::List(list) | Self::Values(list) => list.borrow().len(),
+            Self::Tuple(items) => items.len(),
+            Self::Dict(dict) | Self::Set(dict) => dict.len(),
+            Self::Range(range) => range.len(),
+            Self::AllValues(cells) => cells.nodes.len(),
+            Self::Table(table) => table.rows(),
+            Self::Json(node) => return node.length(),
             _ => return None,
         })
     }
+}
 
+impl<'h> Machine<'h> {
     /// The item at a place, if there is one.
     pub(crate) fn get_index(&mut self, value: Value<'h>, at: usize) -> Eval<'h, Option<Value<'h>>> {
         Ok(match value {
@@ -49,7 +55,7 @@ impl<'h> Machine<'h> {
             _ => {}
         }
         let plain = owner.plain();
-        let Some(length) = self.length(plain).filter(|_| !matches!(plain, Value::Set(_))) else {
+        let Some(length) = plain.length().filter(|_| !matches!(plain, Value::Set(_))) else {
             return self
                 .raise(Kind::TypeError, format_args!("'{}' object is not subscriptable", owner.type_name()));
         };
@@ -75,7 +81,12 @@ impl<'h> Machine<'h> {
                 let kind = match plain {
                     Value::Str(_) => "string",
                     Value::Range(_) => "range object",
-                    other => return self.raise(Kind::IndexError, format_args!("{} index out of range", list_name(other))),
+                    other => {
+                        return self.raise(
+                            Kind::IndexError,
+                            format_args!("{} index out of range", list_name(other)),
+                        );
+                    }
                 };
                 self.raise(Kind::IndexError, format_args!("{kind} index out of range"))
             }
@@ -99,7 +110,8 @@ impl<'h> Machine<'h> {
             }
             Value::Range(of) => {
                 let at = |at: i64| of.start + at * of.step;
-                let range = Range { start: at(range.start), stop: at(range.stop), step: of.step * range.step };
+                let range =
+                    Range { start: at(range.start), stop: at(range.stop), step: of.step * range.step };
                 Ok(Value::Range(self.bump.alloc(range)))
             }
             other => {
@@ -122,7 +134,9 @@ impl<'h> Machine<'h> {
         for (part, value) in parts.iter_mut().zip(slice) {
             *part = match (*value, value.int()) {
                 (Value::None, _) => None,
-                (_, Some(int)) => Some(i64::try_from(int).unwrap_or(if int < 0 { i64::MIN } else { i64::MAX })),
+                (_, Some(int)) => {
+                    Some(i64::try_from(int).unwrap_or(if int < 0 { i64::MIN } else { i64::MAX }))
+                }
                 _ => {
                     let text = "slice indices must be integers or None or have an __index__ method";
                     return self.raise_text(Kind::TypeError, text);

@@ -34,6 +34,7 @@ impl<'h> Machine<'h> {
         self.truth(value).map_err(|stop| at_line(stop, expr.line))
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     fn kind(&mut self, expr: &'h Expr, frame: &'h Frame<'h>) -> Eval<'h> {
         match &expr.kind {
             ExprKind::Variable(variable) => self.variable(*variable, frame),
@@ -104,7 +105,7 @@ impl<'h> Machine<'h> {
             ExprKind::Comprehension(collect, inner) => self.comprehension(*collect, inner, frame),
             ExprKind::Generator(function, first) => {
                 let first = self.eval(first, frame)?;
-                let first = self.iter(first)?;
+                let first = self.iterate(first)?;
                 self.generator(&self.program.functions[*function as usize], first, frame)
             }
             ExprKind::Function(function, defaults) => {
@@ -265,7 +266,7 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h, ()> {
         let Some((clause, inner)) = clauses.split_first() else { return visit(self) };
         let iterable = self.eval(&clause.iterable, frame)?;
-        let iter = self.iter(iterable)?;
+        let iter = self.iterate(iterable)?;
         while let Some(item) = self.next(iter)? {
             self.step()?;
             self.assign(&clause.target, item, frame)?;
@@ -294,7 +295,9 @@ impl<'h> Machine<'h> {
                 list.borrow_mut().extend_from_slice(&more);
                 Ok(left)
             }
-            (BinaryOp::Or, Value::Set(set)) if left.type_name() == "set" && matches!(right, Value::Set(_)) => {
+            (BinaryOp::Or, Value::Set(set))
+                if left.type_name() == "set" && matches!(right, Value::Set(_)) =>
+            {
                 for item in self.collect(right)? {
                     self.dict_insert(set, item, Value::None)?;
                 }

@@ -6,8 +6,8 @@ use super::super::code::BinaryOp;
 use super::super::exception::{Eval, Exception, Kind};
 use super::super::types::compare::NESTING;
 use super::super::types::dict::Special;
-use super::super::types::number::{parse_float, parse_int, round_float, round_half_even};
-use super::super::value::{Range, Source, Value};
+use super::super::types::number::{round_float, round_half_even};
+use super::super::value::{Source, Value};
 use super::super::words::Word;
 use super::Machine;
 use super::builtins::{Builtin, Function, Type};
@@ -35,6 +35,7 @@ impl<'h> Machine<'h> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     fn function(
         &mut self,
         function: Function,
@@ -43,12 +44,16 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         use Function as F;
         match (function, positional) {
-            (F::Len, [value]) => match (self.length(*value), value) {
-                (_, Value::Column(_)) => self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST),
+            (F::Len, [value]) => match (value.length(), value) {
+                (_, Value::Column(_)) => {
+                    self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST)
+                }
                 (Some(length), Value::Datapoint(datapoint)) if datapoint.is_text() => Ok(size(length)),
                 (Some(length), other) if !matches!(other, Value::Datapoint(_)) => Ok(size(length)),
-                _ => self
-                    .raise(Kind::TypeError, format_args!("object of type '{}' has no len()", value.type_name())),
+                _ => self.raise(
+                    Kind::TypeError,
+                    format_args!("object of type '{}' has no len()", value.type_name()),
+                ),
             },
             (F::Sum, [items, start @ ..]) => {
                 let named = keywords.iter().find(|(name, _)| *name == "start").map(|(_, value)| *value);
@@ -62,7 +67,7 @@ impl<'h> Machine<'h> {
             }
             (F::Min | F::Max, _) => self.extreme(function, positional, keywords),
             (F::Any | F::All, [items]) => {
-                let iter = self.iter(*items)?;
+                let iter = self.iterate(*items)?;
                 while let Some(item) = self.next(iter)? {
                     if self.truth(item)? == (function == F::Any) {
                         return Ok(Value::Bool(function == F::Any));
@@ -79,11 +84,12 @@ impl<'h> Machine<'h> {
             (F::Enumerate, [items, start @ ..]) => {
                 let named = keywords.iter().find(|(name, _)| *name == "start").map(|(_, value)| *value);
                 let start = start.first().copied().or(named).and_then(Value::int).unwrap_or(0);
-                let iter = self.iter(*items)?;
+                let iter = self.iterate(*items)?;
                 self.new_iter(Source::Enumerate(iter, i64::try_from(start).unwrap_or(0)))
             }
             (F::Zip, _) => {
-                let iters = positional.iter().map(|item| self.iter(*item)).collect::<Eval<'h, Vec<_>>>()?;
+                let iters =
+                    positional.iter().map(|item| self.iterate(*item)).collect::<Eval<'h, Vec<_>>>()?;
                 let iters = self.slice(&iters)?;
                 let strict = match keywords {
                     [("strict", value)] => self.truth(*value)?,
@@ -92,26 +98,31 @@ impl<'h> Machine<'h> {
                 self.new_iter(Source::Zip(iters, strict))
             }
             (F::Map, [function, items @ ..]) if !items.is_empty() => {
-                let iters = items.iter().map(|item| self.iter(*item)).collect::<Eval<'h, Vec<_>>>()?;
+                let iters = items.iter().map(|item| self.iterate(*item)).collect::<Eval<'h, Vec<_>>>()?;
                 let iters = self.slice(&iters)?;
                 self.new_iter(Source::Map(*function, iters))
             }
             (F::Filter, [function, items]) => {
-                let iter = self.iter(*items)?;
+                let iter = self.iterate(*items)?;
                 self.new_iter(Source::Filter(*function, iter))
             }
             (F::Reversed, [items]) => {
                 let items = match *items {
-                    indexed @ (Value::List(_) | Value::Tuple(_) | Value::Range(_) | Value::Str(_) | Value::AllValues(_) | Value::Table(_)) => indexed,
+                    indexed @ (Value::List(_)
+                    | Value::Tuple(_)
+                    | Value::Range(_)
+                    | Value::Str(_)
+                    | Value::AllValues(_)
+                    | Value::Table(_)) => indexed,
                     other => {
                         let all = self.collect(other)?;
                         self.list(all)?
                     }
                 };
-                let length = self.length(items).unwrap_or(0);
+                let length = items.length().unwrap_or(0);
                 self.new_iter(Source::Reversed(items, length))
             }
-            (F::Iter, [items]) => self.iter(*items),
+            (F::Iter, [items]) => self.iterate(*items),
             (F::Next, [iter, default @ ..]) => match (self.next(*iter)?, default.first()) {
                 (Some(item), _) => Ok(item),
                 (None, Some(default)) => Ok(*default),
@@ -130,7 +141,8 @@ impl<'h> Machine<'h> {
                 self.format(*value, spec).map(Value::Str)
             }
             (F::Divmod, [x, y]) => {
-                let pair = [self.binary(BinaryOp::FloorDivide, *x, *y)?, self.binary(BinaryOp::Modulo, *x, *y)?];
+                let pair =
+                    [self.binary(BinaryOp::FloorDivide, *x, *y)?, self.binary(BinaryOp::Modulo, *x, *y)?];
                 self.tuple(&pair)
             }
             (F::Pow, [x, y]) => self.binary(BinaryOp::Power, *x, *y),
@@ -146,7 +158,8 @@ impl<'h> Machine<'h> {
                 match (chars.next(), chars.count()) {
                     (Some(c), 0) => Ok(Value::Int(i64::from(u32::from(c)))),
                     (_, rest) => {
-                        let text = format_args!("ord() expected a character, but string of length {rest} found");
+                        let text =
+                            format_args!("ord() expected a character, but string of length {rest} found");
                         self.raise(Kind::TypeError, text)
                     }
                 }
@@ -167,7 +180,7 @@ impl<'h> Machine<'h> {
                 self.key(*value)?;
                 Ok(Value::Int(0))
             }
-            (F::TypeOf, [value]) => Ok(self.type_of(*value)),
+            (F::TypeOf, [value]) => Ok(value.type_of()),
             (F::Getattr | F::Hasattr, [owner, name, default @ ..]) => {
                 let Value::Str(name) = name.plain() else {
                     return self.raise_text(Kind::TypeError, "attribute name must be string");
@@ -193,14 +206,17 @@ impl<'h> Machine<'h> {
     #[cold]
     pub(crate) fn wrong_arguments<T>(&mut self, name: &str, given: usize) -> Eval<'h, T> {
         let plural = if given == 1 { "" } else { "s" };
-        self.raise(Kind::TypeError, format_args!("{name}() does not take {given} argument{plural} like these"))
+        self.raise(
+            Kind::TypeError,
+            format_args!("{name}() does not take {given} argument{plural} like these"),
+        )
     }
 
     fn sum(&mut self, items: Value<'h>, start: Value<'h>) -> Eval<'h> {
         if matches!(start, Value::Str(_)) {
             return self.raise_text(Kind::TypeError, "sum() can't sum strings [use ''.join(seq) instead]");
         }
-        let iter = self.iter(items)?;
+        let iter = self.iterate(items)?;
         let mut total = start;
         // Python 3.12 adds floats with a compensation for what rounding loses.
         let mut lost = 0.0_f64;
@@ -245,25 +261,26 @@ impl<'h> Machine<'h> {
             Value::Delta(delta) => Ok(Value::Delta(delta.abs())),
             plain => match plain.int() {
                 Some(int) => self.int(int.checked_abs()),
-                None => {
-                    self.raise(Kind::TypeError, format_args!("bad operand type for abs(): '{}'", plain.type_name()))
-                }
+                None => self.raise(
+                    Kind::TypeError,
+                    format_args!("bad operand type for abs(): '{}'", value.demoted().type_name()),
+                ),
             },
         }
     }
 
     pub(crate) fn round(&mut self, value: Value<'h>, digits: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
-            let results = items.into_iter().map(|item| self.round(item, digits)).collect::<Eval<'h, Vec<_>>>()?;
+            let results =
+                items.into_iter().map(|item| self.round(item, digits)).collect::<Eval<'h, Vec<_>>>()?;
             return self.values(results);
         }
         let places = match (digits, digits.int()) {
             (Value::None, _) => None,
-            (_, Some(places)) => {
-                Some(i32::try_from(places.clamp(-100_000, 100_000)).unwrap_or(0))
-            }
+            (_, Some(places)) => Some(i32::try_from(places.clamp(-100_000, 100_000)).unwrap_or(0)),
             _ => {
-                let text = format_args!("'{}' object cannot be interpreted as an integer", digits.type_name());
+                let text =
+                    format_args!("'{}' object cannot be interpreted as an integer", digits.type_name());
                 return self.raise(Kind::TypeError, text);
             }
         };
@@ -287,7 +304,8 @@ impl<'h> Machine<'h> {
                     self.int((floor + i128::from(up)).checked_mul(unit))
                 }
                 (None, _) => {
-                    let text = format_args!("type {} doesn't define __round__ method", plain.type_name());
+                    let name = value.demoted().type_name();
+                    let text = format_args!("type {name} doesn't define __round__ method");
                     self.raise(Kind::TypeError, text)
                 }
             },
@@ -313,11 +331,17 @@ impl<'h> Machine<'h> {
         positional: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         let (key, default) = (named("key"), named("default"));
         let items = match positional {
             [one] => self.collect(*one)?,
-            [] => return self.raise(Kind::TypeError, format_args!("{} expected at least 1 argument, got 0", function.name())),
+            [] => {
+                return self.raise(
+                    Kind::TypeError,
+                    format_args!("{} expected at least 1 argument, got 0", function.name()),
+                );
+            }
             many => many.to_vec(),
         };
         let mut best: Option<(Value<'h>, Value<'h>)> = None;
@@ -357,11 +381,12 @@ impl<'h> Machine<'h> {
             }
             Value::Builtin(Builtin::Exception(kind)) => Ok(value.is_exception(kind)),
             Value::Builtin(Builtin::Type(kind)) => Ok(match (kind, value) {
-                (Type::Object, _) => true,
                 (Type::Str, Value::Datapoint(datapoint)) => datapoint.is_text(),
                 (_, Value::Datapoint(_)) => false,
-                (Type::Int, Value::Bool(_)) | (Type::Date, Value::DateTime(_)) => true,
-                (Type::Dict, Value::Dict(_)) => true,
+                (Type::Object, _)
+                | (Type::Int, Value::Bool(_))
+                | (Type::Date, Value::DateTime(_))
+                | (Type::Dict, Value::Dict(_)) => true,
                 (Type::Dict, Value::Json(node)) => node.is_object(),
                 (Type::Tuple, Value::Json(node)) => !node.is_object(),
                 (Type::DefaultDict, Value::Dict(dict)) => matches!(dict.special, Special::Default(_)),
@@ -369,295 +394,13 @@ impl<'h> Machine<'h> {
                 (Type::FrozenSet, Value::Set(set)) => matches!(set.special, Special::FrozenSet),
                 (Type::Set, Value::Set(set)) => !matches!(set.special, Special::FrozenSet),
                 (kind, value) => {
-                    matches!(self.type_of(value), Value::Builtin(Builtin::Type(own)) if own == kind && kind != Type::Other)
+                    matches!(value.type_of(), Value::Builtin(Builtin::Type(own)) if own == kind && kind != Type::Other)
                 }
             }),
             _ => self.raise_text(
                 Kind::TypeError,
                 "isinstance() arg 2 must be a type, a tuple of types, or a union",
             ),
-        }
-    }
-
-    fn construct(
-        &mut self,
-        kind: Type,
-        positional: &[Value<'h>],
-        keywords: &[(&'h str, Value<'h>)],
-    ) -> Eval<'h> {
-        match (kind, positional) {
-            (Type::Int, []) => Ok(Value::Int(0)),
-            (Type::Int, [value, base @ ..]) => self.make_int(*value, base.first().copied()),
-            (Type::Float, []) => Ok(Value::Float(0.0)),
-            (Type::Float, [value]) => self.make_float(*value),
-            (Type::Str, []) => Ok(Value::Str("")),
-            (Type::Str, [value]) => self.str_of(*value).map(Value::Str),
-            (Type::Bool, []) => Ok(Value::Bool(false)),
-            (Type::Bool, [value]) => self.truth(*value).map(Value::Bool),
-            (Type::List, []) => self.list(Vec::new()),
-            (Type::List, [items]) => {
-                let items = self.collect(*items)?;
-                self.list(items)
-            }
-            (Type::Tuple, []) => self.tuple(&[]),
-            (Type::Tuple, [items]) => {
-                let items = self.collect(*items)?;
-                self.tuple(&items)
-            }
-            (Type::Set, []) => self.new_set([]).map(Value::Set),
-            (Type::Set, [items]) => {
-                let items = self.collect(*items)?;
-                self.new_set(items).map(Value::Set)
-            }
-            (Type::FrozenSet, [] | [_]) => {
-                let items = positional.first().map(|items| self.collect(*items)).transpose()?;
-                let set = self.new_dict(Special::FrozenSet)?;
-                for item in items.unwrap_or_default() {
-                    self.dict_insert(set, item, Value::None)?;
-                }
-                Ok(Value::Set(set))
-            }
-            (Type::Dict | Type::OrderedDict, [] | [_]) => {
-                let dict = self.new_dict(Special::No)?;
-                if let [other] = positional {
-                    let other = if let Value::Json(node) = other { self.json_plain(*node)? } else { *other };
-                    self.dict_update(dict, other)?;
-                }
-                for (name, value) in keywords {
-                    self.dict_insert(dict, Value::Str(name), *value)?;
-                }
-                Ok(Value::Dict(dict))
-            }
-            (Type::DefaultDict, [] | [_] | [_, _]) => {
-                let factory = positional.first().copied().unwrap_or_default();
-                let special = if matches!(factory, Value::None) { Special::No } else { Special::Default(factory) };
-                let dict = self.new_dict(special)?;
-                if let [_, other] = positional {
-                    self.dict_update(dict, *other)?;
-                }
-                Ok(Value::Dict(dict))
-            }
-            (Type::Counter, [] | [_]) => {
-                let dict = self.new_dict(Special::Counter)?;
-                match positional {
-                    [other @ Value::Dict(_)] => self.dict_update(dict, *other)?,
-                    [other] => self.count_all(dict, *other)?,
-                    _ => {}
-                }
-                Ok(Value::Dict(dict))
-            }
-            (Type::Range, [_] | [_, _] | [_, _, _]) => self.make_range(positional),
-            (Type::Slice, [stop]) => Ok(Value::Slice(self.bump.alloc([Value::None, *stop, Value::None]))),
-            (Type::Slice, [start, stop, step @ ..]) => {
-                let step = step.first().copied().unwrap_or_default();
-                Ok(Value::Slice(self.bump.alloc([*start, *stop, step])))
-            }
-            (Type::Date | Type::DateTime, _) => {
-                let mut parts = [0; 7];
-                self.date_parts(&mut parts, positional, keywords, kind.name())?;
-                let date = self.make_date(parts[0], parts[1], parts[2])?;
-                match kind {
-                    Type::Date => Ok(Value::Date(date)),
-                    _ => self.make_time(date, [parts[3], parts[4], parts[5], parts[6]]),
-                }
-            }
-            (Type::Delta, _) => self.make_delta(positional, keywords),
-            (Type::Decimal, [] | [_]) => self.make_decimal(positional.first().copied().unwrap_or(Value::Int(0))),
-            _ => self.wrong_arguments(kind.name(), positional.len()),
-        }
-    }
-
-    fn make_int(&mut self, value: Value<'h>, base: Option<Value<'h>>) -> Eval<'h> {
-        match value.plain() {
-            Value::Str(text) => {
-                let base = base.and_then(Value::int).and_then(|base| u32::try_from(base).ok()).unwrap_or(10);
-                match parse_int(text, base.clamp(2, 36)) {
-                    Some(int) => self.int(int),
-                    None => {
-                        let repr = self.repr_of(Value::Str(text))?;
-                        let text = format_args!("invalid literal for int() with base {base}: {repr}");
-                        self.raise(Kind::ValueError, text)
-                    }
-                }
-            }
-            Value::Float(float) => self.whole(float.trunc()),
-            Value::Decimal(decimal) => self.int(i128::try_from(decimal.trunc()).ok()),
-            plain => match plain.int() {
-                Some(int) => self.int(Some(int)),
-                None => {
-                    let text = format_args!(
-                        "int() argument must be a string, a bytes-like object or a real number, not '{}'",
-                        plain.type_name()
-                    );
-                    self.raise(Kind::TypeError, text)
-                }
-            },
-        }
-    }
-
-    fn make_float(&mut self, value: Value<'h>) -> Eval<'h> {
-        if let Value::Str(text) = value.plain() {
-            return match parse_float(text) {
-                Some(float) => Ok(Value::Float(float)),
-                None => {
-                    let repr = self.repr_of(Value::Str(text))?;
-                    self.raise(Kind::ValueError, format_args!("could not convert string to float: {repr}"))
-                }
-            };
-        }
-        match self.as_float(value)? {
-            Some(float) => Ok(Value::Float(float)),
-            None => {
-                let text = format_args!(
-                    "float() argument must be a string or a real number, not '{}'",
-                    value.plain().type_name()
-                );
-                self.raise(Kind::TypeError, text)
-            }
-        }
-    }
-
-    fn make_range(&mut self, arguments: &[Value<'h>]) -> Eval<'h> {
-        let mut ints = Vec::with_capacity(3);
-        for argument in arguments {
-            let Some(int) = argument.int() else {
-                let text =
-                    format_args!("'{}' object cannot be interpreted as an integer", argument.type_name());
-                return self.raise(Kind::TypeError, text);
-            };
-            ints.push(i64::try_from(int).unwrap_or(if int < 0 { i64::MIN / 4 } else { i64::MAX / 4 }));
-        }
-        let range = match ints[..] {
-            [stop] => Range { start: 0, stop, step: 1 },
-            [start, stop] => Range { start, stop, step: 1 },
-            [_, _, 0] => return self.raise_text(Kind::ValueError, "range() arg 3 must not be zero"),
-            [start, stop, step] => Range { start, stop, step },
-            _ => Range { start: 0, stop: 0, step: 1 },
-        };
-        Ok(Value::Range(self.bump.alloc(range)))
-    }
-
-    fn make_delta(&mut self, positional: &[Value<'h>], keywords: &[(&'h str, Value<'h>)]) -> Eval<'h> {
-        const UNITS: [(&str, f64); 7] = [
-            ("days", 86_400e6),
-            ("seconds", 1e6),
-            ("microseconds", 1.0),
-            ("milliseconds", 1e3),
-            ("minutes", 60e6),
-            ("hours", 3600e6),
-            ("weeks", 604_800e6),
-        ];
-        let placed = positional.iter().enumerate().map(|(at, value)| (UNITS.get(at), *value));
-        let named = keywords.iter().map(|(name, value)| (UNITS.iter().find(|(unit, _)| unit == name), *value));
-        let mut micros = 0.0;
-        for (unit, value) in placed.chain(named) {
-            let amount = self.as_float(value)?;
-            match (unit, amount) {
-                (Some((_, size)), Some(amount)) => micros += amount * size,
-                (Some((name, _)), None) => {
-                    let text = format_args!(
-                        "unsupported type for timedelta {name} component: {}",
-                        value.type_name()
-                    );
-                    return self.raise(Kind::TypeError, text);
-                }
-                (None, _) => return self.wrong_arguments("timedelta", positional.len()),
-            }
-        }
-        self.delta_of(round_half_even(micros))
-    }
-
-    fn make_decimal(&mut self, value: Value<'h>) -> Eval<'h> {
-        use rust_decimal::Decimal;
-        let made = match value.plain() {
-            Value::Str(text) => {
-                let text = text.trim().replace('_', "");
-                Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
-            }
-            Value::Decimal(decimal) => Some(*decimal),
-            Value::Float(float) => Decimal::from_f64_retain(float).map(|exact| exact.normalize()),
-            other => other.int().and_then(|int| Decimal::try_from_i128_with_scale(int, 0).ok()),
-        };
-        match made {
-            Some(decimal) => self.decimal(decimal),
-            None => {
-                self.raise_text(Kind::InvalidOperation, "[<class 'decimal.ConversionSyntax'>]")
-            }
-        }
-    }
-
-    fn call_static(
-        &mut self,
-        kind: Type,
-        word: Word,
-        positional: &[Value<'h>],
-        keywords: &[(&'h str, Value<'h>)],
-    ) -> Eval<'h> {
-        use super::super::types::date::{iso_date, iso_datetime};
-        match (kind, word, positional) {
-            (Type::Date, Word::today, []) => Ok(Value::Date(crate::clock::now_utc().date())),
-            (Type::DateTime, Word::today | Word::now | Word::utcnow, _) => self.time(crate::clock::now_utc()),
-            (Type::Date | Type::DateTime, Word::fromisoformat, [text]) => {
-                let Value::Str(text) = text.plain() else {
-                    return self.raise_text(Kind::TypeError, "fromisoformat: argument must be str");
-                };
-                if let [Some(year), Some(month), Some(day)] =
-                    text.splitn(3, '-').map(|part| part.parse::<u16>().ok()).collect::<Vec<_>>()[..]
-                    && text.len() == 10
-                {
-                    // Says which part is wrong.
-                    self.make_date(year.into(), month.into(), day.into())?;
-                }
-                let made = match kind {
-                    Type::Date => iso_date(text).map(|date| Ok(Value::Date(date))),
-                    _ => iso_datetime(text).map(|time| self.time(time)),
-                };
-                match made {
-                    Some(made) => made,
-                    None => {
-                        let repr = self.repr_of(Value::Str(text))?;
-                        self.raise(Kind::ValueError, format_args!("Invalid isoformat string: {repr}"))
-                    }
-                }
-            }
-            (Type::DateTime, Word::strptime, [text, format]) => match (text.plain(), format.plain()) {
-                (Value::Str(text), Value::Str(format)) => {
-                    let time = self.strptime(text, format)?;
-                    self.time(time)
-                }
-                (Value::Str(_), other) | (other, _) => {
-                    let text = format_args!("strptime() argument 1 must be str, not {}", other.type_name());
-                    self.raise(Kind::TypeError, text)
-                }
-            },
-            (Type::Date | Type::DateTime, Word::fromordinal, [ordinal]) => {
-                self.from_ordinal(ordinal.int().unwrap_or(0))
-            }
-            (Type::Dict | Type::OrderedDict, Word::fromkeys, [keys, value @ ..]) => {
-                let dict = self.new_dict(Special::No)?;
-                for key in self.collect(*keys)? {
-                    self.dict_insert(dict, key, value.first().copied().unwrap_or_default())?;
-                }
-                Ok(Value::Dict(dict))
-            }
-            (Type::Str, Word::maketrans, [from, to, ..]) => {
-                let (from, to) = (self.collect(*from)?, self.collect(*to)?);
-                let dict = self.new_dict(Special::No)?;
-                for (from, to) in from.into_iter().zip(to) {
-                    if let Value::Str(from) = from {
-                        let code = from.chars().next().map_or(0, u32::from);
-                        self.dict_insert(dict, Value::Int(i64::from(code)), to)?;
-                    }
-                }
-                if let [_, _, Value::Str(gone)] = positional {
-                    for c in gone.chars() {
-                        self.dict_insert(dict, Value::Int(i64::from(u32::from(c))), Value::None)?;
-                    }
-                }
-                Ok(Value::Dict(dict))
-            }
-            (Type::Str, _, [text, rest @ ..]) => self.method(*text, word, rest, keywords),
-            _ => self.wrong_arguments(word.text(), positional.len()),
         }
     }
 }

@@ -16,19 +16,15 @@ impl<'h> Machine<'h> {
         Ok(Value::Iter(self.bump.alloc(Iter(RefCell::new(source)))))
     }
 
-    pub(crate) fn is_iterable(&self, value: Value<'h>) -> bool {
-        matches!(value.plain(), Value::Str(_) | Value::Iter(_)) || self.length(value).is_some()
-    }
-
     /// `iter(value)`.
-    pub(crate) fn iter(&mut self, value: Value<'h>) -> Eval<'h> {
+    pub(crate) fn iterate(&mut self, value: Value<'h>) -> Eval<'h> {
         let source = match value.plain() {
             Value::Iter(_) => return Ok(value),
             Value::Str(text) => Source::Str(text.chars()),
             Value::Column(_) => {
                 return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST);
             }
-            plain if self.length(plain).is_some() => Source::Indexed(plain, 0),
+            plain if plain.length().is_some() => Source::Indexed(plain, 0),
             _ => {
                 return self
                     .raise(Kind::TypeError, format_args!("'{}' object is not iterable", value.type_name()));
@@ -113,7 +109,7 @@ impl<'h> Machine<'h> {
                 }
                 let Some(following) = of.get(*at) else { break None };
                 *at += 1;
-                *current = Some(self.iter(*following)?);
+                *current = Some(self.iterate(*following)?);
             },
             Source::Slice { of, at, next, stop, step } => loop {
                 if stop.is_some_and(|stop| *next >= stop) {
@@ -227,7 +223,7 @@ impl<'h> Machine<'h> {
             match inner.clauses.get(depth) {
                 Some(next) => {
                     let iterable = self.eval(&next.iterable, frame)?;
-                    let iter = self.iter(iterable)?;
+                    let iter = self.iterate(iterable)?;
                     generator.iterators.borrow_mut().push(iter);
                 }
                 None => return self.eval(&inner.element, frame).map(Some),
@@ -249,7 +245,7 @@ impl<'h> Machine<'h> {
             }
             _ => {}
         }
-        let iter = self.iter(value)?;
+        let iter = self.iterate(value)?;
         let mut items = Vec::new();
         while let Some(item) = self.next(iter)? {
             self.memory(size_of::<Value<'h>>())?;

@@ -21,13 +21,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            steps: 10_000_000,
-            memory: 64 << 20,
-            depth: 200,
-            time: Duration::from_secs(1),
-            messages: 1000,
-        }
+        Self { steps: 10_000_000, memory: 64 << 20, depth: 200, time: Duration::from_secs(1), messages: 1000 }
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 pub(super) mod builtins;
 mod calls;
 mod collections;
+mod construct;
 mod expressions;
 mod functions;
 mod iterate;
@@ -159,12 +160,12 @@ impl<'h> Machine<'h> {
     #[cold]
     pub(crate) fn raise_with<T>(&mut self, kind: Kind, args: &[Value<'h>]) -> Eval<'h, T> {
         let args = self.slice(args)?;
-        Err(self.raised(self.bump.alloc(Exception { kind, args })))
+        Err(raised(self.bump.alloc(Exception { kind, args })))
     }
+}
 
-    fn raised(&self, exception: &'h Exception<'h>) -> Stop<'h> {
-        Stop::Raised(Box::new(Raised { exception, line: 0, frames: Vec::new() }))
-    }
+fn raised<'h>(exception: &'h Exception<'h>) -> Stop<'h> {
+    Stop::Raised(Box::new(Raised { exception, line: 0, frames: Vec::new() }))
 }
 
 /// Notes the line of the innermost expression that failed in its function.

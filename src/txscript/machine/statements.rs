@@ -3,7 +3,7 @@
 use super::super::code::{BinaryOp, Expr, For, Handler, Stmt, StmtKind, Target, Try, Variable};
 use super::super::exception::{Eval, Exception, Kind, Stop};
 use super::super::value::{Frame, Value};
-use super::{Machine, at_line};
+use super::{Machine, at_line, raised};
 
 /// Where the program goes on.
 pub(super) enum Flow<'h> {
@@ -77,7 +77,7 @@ impl<'h> Machine<'h> {
 
     fn each(&mut self, each: &'h For, frame: &'h Frame<'h>) -> Eval<'h, Flow<'h>> {
         let iterable = self.eval(&each.iterable, frame)?;
-        let iter = self.iter(iterable)?;
+        let iter = self.iterate(iterable)?;
         while let Some(item) = self.next(iter)? {
             self.step()?;
             self.assign(&each.target, item, frame)?;
@@ -93,12 +93,12 @@ impl<'h> Machine<'h> {
     fn raise_statement(&mut self, value: Option<&'h Expr>, frame: &'h Frame<'h>) -> Eval<'h, Flow<'h>> {
         let Some(value) = value else {
             return match self.handled.last() {
-                Some(exception) => Err(self.raised(exception)),
+                Some(exception) => Err(raised(exception)),
                 None => self.raise_text(Kind::RuntimeError, "No active exception to reraise"),
             };
         };
         match self.eval(value, frame)? {
-            Value::Exception(exception) => Err(self.raised(exception)),
+            Value::Exception(exception) => Err(raised(exception)),
             Value::Builtin(super::builtins::Builtin::Exception(kind)) => self.raise_with(kind, &[]),
             _ => self.raise_text(Kind::TypeError, "exceptions must derive from BaseException"),
         }
@@ -160,7 +160,12 @@ impl<'h> Machine<'h> {
         outcome
     }
 
-    pub(super) fn assign(&mut self, target: &'h Target, value: Value<'h>, frame: &'h Frame<'h>) -> Eval<'h, ()> {
+    pub(super) fn assign(
+        &mut self,
+        target: &'h Target,
+        value: Value<'h>,
+        frame: &'h Frame<'h>,
+    ) -> Eval<'h, ()> {
         match target {
             Target::Variable(variable) => set(frame, *variable, Some(value)),
             Target::Attribute(owner, name) => {
@@ -189,7 +194,7 @@ impl<'h> Machine<'h> {
     }
 
     fn unpack(&mut self, value: Value<'h>, wanted: usize, more: bool) -> Eval<'h, Vec<Value<'h>>> {
-        if !self.is_iterable(value) {
+        if !value.is_iterable() {
             return self.raise(
                 Kind::TypeError,
                 format_args!("cannot unpack non-iterable {} object", value.type_name()),
@@ -239,9 +244,8 @@ impl<'h> Machine<'h> {
                 let result = self.binary_in_place(op, left, right)?;
                 self.set_item(owner, index, result)
             }
-            Target::Unpack(..) => {
-                self.raise_text(Kind::SyntaxError, "'tuple' is an illegal expression for augmented assignment")
-            }
+            Target::Unpack(..) => self
+                .raise_text(Kind::SyntaxError, "'tuple' is an illegal expression for augmented assignment"),
         }
     }
 

@@ -14,7 +14,8 @@ impl<'h> Machine<'h> {
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
         use Word as W;
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         match (word, positional) {
             (W::chain, _) => {
                 let all = self.slice(positional)?;
@@ -31,22 +32,28 @@ impl<'h> Machine<'h> {
                 self.new_iter(Source::Repeat(*value, times))
             }
             (W::islice, [items, bounds @ ..]) => {
-                let bound = |at: usize| bounds.get(at).and_then(|bound| bound.int()).and_then(|b| i64::try_from(b).ok());
+                let bound = |at: usize| {
+                    bounds.get(at).and_then(|bound| bound.int()).and_then(|b| i64::try_from(b).ok())
+                };
                 let (start, stop, step) = match bounds.len() {
                     1 => (0, bound(0), 1),
                     _ => (bound(0).unwrap_or(0), bound(1), bound(2).unwrap_or(1)),
                 };
-                let of = self.iter(*items)?;
+                let of = self.iterate(*items)?;
                 self.new_iter(Source::Slice { of, at: 0, next: start, stop, step: step.max(1) })
             }
-            (W::product | W::combinations | W::permutations, _) => self.arrange(word, positional, named("repeat")),
+            (W::product | W::combinations | W::permutations, _) => {
+                self.arrange(word, positional, named("repeat"))
+            }
             (W::zip_longest, _) => {
                 let fill = named("fillvalue").unwrap_or_default();
-                let lists = positional.iter().map(|items| self.collect(*items)).collect::<Eval<'h, Vec<_>>>()?;
+                let lists =
+                    positional.iter().map(|items| self.collect(*items)).collect::<Eval<'h, Vec<_>>>()?;
                 let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
                 let mut rows = Vec::with_capacity(longest);
                 for at in 0..longest {
-                    let row: Vec<_> = lists.iter().map(|list| list.get(at).copied().unwrap_or(fill)).collect();
+                    let row: Vec<_> =
+                        lists.iter().map(|list| list.get(at).copied().unwrap_or(fill)).collect();
                     rows.push(self.tuple(&row)?);
                 }
                 self.iter_over(rows)
@@ -75,9 +82,7 @@ impl<'h> Machine<'h> {
                     let next = match (total, function.first()) {
                         (None, _) => item,
                         (Some(total), Some(function)) => self.call(*function, &[total, item], &[])?,
-                        (Some(total), None) => {
-                            self.binary(super::super::code::BinaryOp::Add, total, item)?
-                        }
+                        (Some(total), None) => self.binary(super::super::code::BinaryOp::Add, total, item)?,
                     };
                     total = Some(next);
                     sums.push(next);
@@ -111,7 +116,7 @@ impl<'h> Machine<'h> {
 
     fn iter_over(&mut self, items: Vec<Value<'h>>) -> Eval<'h> {
         let list = self.list(items)?;
-        self.iter(list)
+        self.iterate(list)
     }
 
     /// Products, combinations and permutations, in the order of `itertools`.
@@ -129,7 +134,10 @@ impl<'h> Machine<'h> {
             }
             (_, [items, size @ ..]) => {
                 let pool = self.collect(*items)?;
-                let size = size.first().and_then(|size| size.int()).map_or(pool.len(), |size| usize::try_from(size).unwrap_or(0));
+                let size = size
+                    .first()
+                    .and_then(|size| size.int())
+                    .map_or(pool.len(), |size| usize::try_from(size).unwrap_or(0));
                 pools = vec![pool; size.min(64)];
                 size
             }
@@ -173,7 +181,7 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         match (word, positional) {
             (Word::reduce, [function, items, start @ ..]) => {
-                let iter = self.iter(*items)?;
+                let iter = self.iterate(*items)?;
                 let first = match start.first() {
                     Some(start) => Some(*start),
                     None => self.next(iter)?,

@@ -38,7 +38,7 @@ impl<'h> Machine<'h> {
                 self.steps(text.len() / 8)?;
                 self.memory(text.len() * 2)?;
                 match serde_json::from_str::<serde_json::Value>(text) {
-                    Ok(value) => self.from_json(&value),
+                    Ok(value) => self.json_value(&value),
                     Err(error) => {
                         let problem = problem(&error, text);
                         let (message, whole) = (self.str(&problem.0)?, self.str(&problem.1)?);
@@ -47,8 +47,7 @@ impl<'h> Machine<'h> {
                 }
             }
             (Word::dumps, [value]) => {
-                let mut style =
-                    Style { indent: None, item: ", ", key: ": ", ascii: true, sorted: false };
+                let mut style = Style { indent: None, item: ", ", key: ": ", ascii: true, sorted: false };
                 let mut default = None;
                 for (name, value) in keywords {
                     match (*name, *value) {
@@ -78,7 +77,7 @@ impl<'h> Machine<'h> {
         }
     }
 
-    pub(crate) fn from_json(&mut self, value: &serde_json::Value) -> Eval<'h> {
+    pub(crate) fn json_value(&mut self, value: &serde_json::Value) -> Eval<'h> {
         use serde_json::Value as Json;
         self.step()?;
         match value {
@@ -91,14 +90,14 @@ impl<'h> Machine<'h> {
             },
             Json::String(text) => self.str(text),
             Json::Array(items) => {
-                let items = items.iter().map(|item| self.from_json(item)).collect::<Eval<'h, Vec<_>>>()?;
+                let items = items.iter().map(|item| self.json_value(item)).collect::<Eval<'h, Vec<_>>>()?;
                 self.list(items)
             }
             Json::Object(map) => {
                 let dict = self.new_dict(Special::No)?;
                 for (key, value) in map {
                     let key = self.str(key)?;
-                    let value = self.from_json(value)?;
+                    let value = self.json_value(value)?;
                     self.dict_insert(dict, key, value)?;
                 }
                 Ok(Value::Dict(dict))
@@ -269,23 +268,29 @@ fn quote(text: &str, ascii: bool, out: &mut String) {
 /// The problem in Python's words: its message alone, and with the place.
 fn problem(error: &serde_json::Error, text: &str) -> (String, String) {
     let said = error.to_string();
-    let message = if text.trim().is_empty() || said.starts_with("expected value") || said.starts_with("expected ident") {
-        "Expecting value"
-    } else if said.starts_with("trailing characters") {
-        "Extra data"
-    } else if said.starts_with("key must be a string") {
-        "Expecting property name enclosed in double quotes"
-    } else if said.starts_with("expected `:`") || said.starts_with("EOF while parsing an object") && !text.trim_end().ends_with([',', '{', ':']) {
-        "Expecting ':' delimiter"
-    } else if said.starts_with("EOF while parsing a string") {
-        "Unterminated string starting at"
-    } else if said.starts_with("EOF while parsing a value") {
-        "Expecting value"
-    } else {
-        "Expecting ',' delimiter"
-    };
+    let message =
+        if text.trim().is_empty() || said.starts_with("expected value") || said.starts_with("expected ident")
+        {
+            "Expecting value"
+        } else if said.starts_with("trailing characters") {
+            "Extra data"
+        } else if said.starts_with("key must be a string") {
+            "Expecting property name enclosed in double quotes"
+        } else if said.starts_with("expected `:`")
+            || said.starts_with("EOF while parsing an object") && !text.trim_end().ends_with([',', '{', ':'])
+        {
+            "Expecting ':' delimiter"
+        } else if said.starts_with("EOF while parsing a string") {
+            "Unterminated string starting at"
+        } else if said.starts_with("EOF while parsing a value") {
+            "Expecting value"
+        } else {
+            "Expecting ',' delimiter"
+        };
     let column = error.column().max(1);
-    let before: usize = text.lines().take(error.line().saturating_sub(1)).map(|line| line.chars().count() + 1).sum();
-    let whole = format!("{message}: line {} column {column} (char {})", error.line().max(1), before + column - 1);
+    let before: usize =
+        text.lines().take(error.line().saturating_sub(1)).map(|line| line.chars().count() + 1).sum();
+    let whole =
+        format!("{message}: line {} column {column} (char {})", error.line().max(1), before + column - 1);
     (message.to_owned(), whole)
 }

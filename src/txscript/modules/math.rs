@@ -9,16 +9,42 @@ pub(super) fn has(word: Word) -> bool {
     use Word as W;
     matches!(
         word,
-        W::floor | W::ceil | W::trunc | W::sqrt | W::fabs | W::isclose | W::isnan | W::isinf | W::isfinite | W::fsum
-            | W::prod | W::gcd | W::lcm | W::log | W::log2 | W::log10 | W::exp | W::pow | W::copysign | W::fmod
-            | W::hypot | W::factorial | W::modf | W::comb | W::perm | W::sin | W::cos | W::tan | W::degrees
+        W::floor
+            | W::ceil
+            | W::trunc
+            | W::sqrt
+            | W::fabs
+            | W::isclose
+            | W::isnan
+            | W::isinf
+            | W::isfinite
+            | W::fsum
+            | W::prod
+            | W::gcd
+            | W::lcm
+            | W::log
+            | W::log2
+            | W::log10
+            | W::exp
+            | W::pow
+            | W::copysign
+            | W::fmod
+            | W::hypot
+            | W::factorial
+            | W::modf
+            | W::comb
+            | W::perm
+            | W::sin
+            | W::cos
+            | W::tan
+            | W::degrees
             | W::radians
     )
 }
 
 impl<'h> Machine<'h> {
     fn real(&mut self, value: Value<'h>) -> Eval<'h, f64> {
-        match self.as_float(value)? {
+        match value.as_float() {
             Some(float) => Ok(float),
             None => {
                 // A field's value is asked for its float, and says what it holds.
@@ -44,6 +70,7 @@ impl<'h> Machine<'h> {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     pub(super) fn math_function(
         &mut self,
         word: Word,

@@ -62,14 +62,23 @@ impl Module {
         self.member(word).is_some()
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     pub(crate) fn member<'h>(self, word: Word) -> Option<Value<'h>> {
         use Word as W;
         let builtin = |builtin| Some(Value::Builtin(builtin));
         let function = || builtin(Builtin::Member(self, word));
         match self {
             Self::Regex => match word {
-                W::search | W::match_ | W::fullmatch | W::findall | W::finditer | W::sub | W::subn | W::split
-                | W::escape | W::compile => function(),
+                W::search
+                | W::match_
+                | W::fullmatch
+                | W::findall
+                | W::finditer
+                | W::sub
+                | W::subn
+                | W::split
+                | W::escape
+                | W::compile => function(),
                 W::error => builtin(Builtin::Exception(Kind::PatternError)),
                 W::Pattern | W::Match => builtin(Builtin::Type(Type::Other)),
                 _ => regex::flag(word).map(Value::Int),
@@ -96,8 +105,13 @@ impl Module {
             Self::Decimal => match word {
                 W::Decimal => builtin(Builtin::Type(Type::Decimal)),
                 W::InvalidOperation => builtin(Builtin::Exception(Kind::InvalidOperation)),
-                W::ROUND_HALF_UP | W::ROUND_HALF_EVEN | W::ROUND_DOWN | W::ROUND_UP | W::ROUND_FLOOR
-                | W::ROUND_CEILING | W::ROUND_HALF_DOWN => Some(Value::Str(word.text())),
+                W::ROUND_HALF_UP
+                | W::ROUND_HALF_EVEN
+                | W::ROUND_DOWN
+                | W::ROUND_UP
+                | W::ROUND_FLOOR
+                | W::ROUND_CEILING
+                | W::ROUND_HALF_DOWN => Some(Value::Str(word.text())),
                 _ => None,
             },
             Self::Collections => match word {
@@ -108,8 +122,18 @@ impl Module {
             },
             Self::Itertools => matches!(
                 word,
-                W::chain | W::product | W::combinations | W::permutations | W::groupby | W::accumulate
-                    | W::islice | W::zip_longest | W::starmap | W::takewhile | W::dropwhile | W::repeat
+                W::chain
+                    | W::product
+                    | W::combinations
+                    | W::permutations
+                    | W::groupby
+                    | W::accumulate
+                    | W::islice
+                    | W::zip_longest
+                    | W::starmap
+                    | W::takewhile
+                    | W::dropwhile
+                    | W::repeat
                     | W::from_iterable
             )
             .then(function)
@@ -117,7 +141,15 @@ impl Module {
             Self::Functools => matches!(word, W::reduce | W::partial).then(function).flatten(),
             Self::Typing => matches!(
                 word,
-                W::Any | W::Optional | W::List | W::Dict | W::Tuple | W::Set | W::Union | W::Iterable | W::Callable
+                W::Any
+                    | W::Optional
+                    | W::List
+                    | W::Dict
+                    | W::Tuple
+                    | W::Set
+                    | W::Union
+                    | W::Iterable
+                    | W::Callable
             )
             .then_some(Value::Builtin(Builtin::Type(Type::Object))),
             Self::TxScript => match word {

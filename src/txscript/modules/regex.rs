@@ -86,10 +86,7 @@ impl Pattern {
 }
 
 fn build(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern)
-        .backtrack_limit(BACKTRACKS)
-        .delegate_size_limit(4 << 20)
-        .build();
+    let built = RegexBuilder::new(pattern).backtrack_limit(BACKTRACKS).delegate_size_limit(4 << 20).build();
     built.map_err(|error| error.to_string())
 }
 
@@ -197,8 +194,7 @@ impl<'h> Machine<'h> {
                 Ok(text)
             }
             _ => {
-                let text =
-                    format_args!("expected string or bytes-like object, got '{}'", value.type_name());
+                let text = format_args!("expected string or bytes-like object, got '{}'", value.type_name());
                 self.raise(Kind::TypeError, text)
             }
         }
@@ -222,7 +218,12 @@ impl<'h> Machine<'h> {
         }
     }
 
-    fn found(&mut self, pattern: &'h Pattern, text: &'h str, captures: &Captures<'_, str>) -> Eval<'h, &'h Found<'h>> {
+    fn found(
+        &mut self,
+        pattern: &'h Pattern,
+        text: &'h str,
+        captures: &Captures<'_, str>,
+    ) -> Eval<'h, &'h Found<'h>> {
         self.memory(captures.len() * 24 + 64)?;
         let groups = captures.iter().map(|group| group.map(|group| (group.start(), group.end())));
         let groups: Vec<_> = groups.collect();
@@ -253,7 +254,8 @@ impl<'h> Machine<'h> {
         positional: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         // Where `flags` stands, and how many arguments come before it.
         let place = match word {
             Word::sub | Word::subn => 4,
@@ -321,7 +323,7 @@ impl<'h> Machine<'h> {
                 let text = self.subject(*text)?;
                 let all = self.find_all(pattern, text, usize::MAX)?;
                 let list = self.list(all.into_iter().map(Value::Match).collect())?;
-                self.iter(list)
+                self.iterate(list)
             }
             (Word::findall, [text]) => {
                 let text = self.subject(*text)?;
@@ -347,7 +349,9 @@ impl<'h> Machine<'h> {
                 for found in self.find_all(pattern, text, most)? {
                     let Some(Some((start, end))) = found.groups.first().copied() else { continue };
                     parts.push(Value::Str(text.get(last..start).unwrap_or_default()));
-                    parts.extend((1..found.groups.len()).map(|at| found.group(at).map_or(Value::None, Value::Str)));
+                    parts.extend(
+                        (1..found.groups.len()).map(|at| found.group(at).map_or(Value::None, Value::Str)),
+                    );
                     last = end;
                 }
                 parts.push(Value::Str(text.get(last..).unwrap_or_default()));
@@ -402,7 +406,9 @@ impl<'h> Machine<'h> {
             (Word::groupdict, _) => {
                 let default = positional.first().copied().unwrap_or_default();
                 let dict = self.new_dict(Special::No)?;
-                let Some(regex) = found.pattern.form(Anchor::Anywhere, "") else { return Ok(Value::Dict(dict)) };
+                let Some(regex) = found.pattern.form(Anchor::Anywhere, "") else {
+                    return Ok(Value::Dict(dict));
+                };
                 for (at, name) in regex.capture_names().enumerate() {
                     if let Some(name) = name {
                         let name = self.str(name)?;

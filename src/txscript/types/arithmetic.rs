@@ -65,13 +65,13 @@ impl<'h> Machine<'h> {
             (Value::Float(x), Value::Float(y)) => return self.float_binary(op, x, y, (a, b)),
             (Value::Float(x), y) => {
                 if let Some(y) = y.int() {
-                    let y = self.float_of(y)?;
+                    let y = float_of(y);
                     return self.float_binary(op, x, y, (a, b));
                 }
             }
             (x, Value::Float(y)) => {
                 if let Some(x) = x.int() {
-                    let x = self.float_of(x)?;
+                    let x = float_of(x);
                     return self.float_binary(op, x, y, (a, b));
                 }
             }
@@ -90,8 +90,7 @@ impl<'h> Machine<'h> {
                 Ok(Value::Str(text.into_bump_str()))
             }
             (BinaryOp::Add, Value::Str(_), other) => {
-                let text =
-                    format_args!("can only concatenate str (not \"{}\") to str", other.type_name());
+                let text = format_args!("can only concatenate str (not \"{}\") to str", other.type_name());
                 self.raise(Kind::TypeError, text)
             }
             (BinaryOp::Modulo, Value::Str(format), _) => self.percent(format, b),
@@ -141,8 +140,7 @@ impl<'h> Machine<'h> {
             && let (Value::Str(_) | Value::Datapoint(_) | Value::List(_) | Value::Tuple(_), other)
             | (other, Value::Str(_) | Value::Datapoint(_) | Value::List(_) | Value::Tuple(_)) = (a, b)
         {
-            let text =
-                format_args!("can't multiply sequence by non-int of type '{}'", other.type_name());
+            let text = format_args!("can't multiply sequence by non-int of type '{}'", other.type_name());
             return self.raise(Kind::TypeError, text);
         }
         let text = format_args!(
@@ -173,11 +171,6 @@ impl<'h> Machine<'h> {
         }
     }
 
-    pub(crate) fn float_of(&mut self, int: i128) -> Eval<'h, f64> {
-        #[expect(clippy::cast_precision_loss, reason = "rounds to the nearest, as Python does")]
-        Ok(int as f64)
-    }
-
     fn float_binary(&mut self, op: BinaryOp, x: f64, y: f64, of: (Value<'h>, Value<'h>)) -> Eval<'h> {
         let zero = |machine: &mut Self, text| machine.raise_text(Kind::ZeroDivisionError, text);
         Ok(Value::Float(match op {
@@ -197,18 +190,14 @@ impl<'h> Machine<'h> {
 
     fn float_power(&mut self, x: f64, y: f64) -> Eval<'h> {
         if x == 0.0 && y < 0.0 {
-            return self.raise_text(
-                Kind::ZeroDivisionError,
-                "0.0 cannot be raised to a negative power",
-            );
+            return self.raise_text(Kind::ZeroDivisionError, "0.0 cannot be raised to a negative power");
         }
         if x < 0.0 && y.fract() != 0.0 && y.is_finite() {
             return self.raise_text(Kind::ValueError, "a complex number is not supported");
         }
         let power = x.powf(y);
         if power.is_infinite() && x.is_finite() && y.is_finite() {
-            return self
-                .raise_with_text(Kind::OverflowError, 34, "Numerical result out of range");
+            return self.raise_with_text(Kind::OverflowError, 34, "Numerical result out of range");
         }
         Ok(Value::Float(power))
     }
@@ -226,11 +215,13 @@ impl<'h> Machine<'h> {
             BinaryOp::FloorDivide if y == 0 => {
                 return zero(self, "integer division or modulo by zero");
             }
-            BinaryOp::FloorDivide => x.checked_div(y).map(|quotient| {
-                if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }
-            }),
+            BinaryOp::FloorDivide => x
+                .checked_div(y)
+                .map(|quotient| if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }),
             BinaryOp::Modulo if y == 0 => return zero(self, "integer modulo by zero"),
-            BinaryOp::Modulo => x.checked_rem(y).map(|rest| if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest }),
+            BinaryOp::Modulo => {
+                x.checked_rem(y).map(|rest| if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
+            }
             BinaryOp::Power if y < 0 => {
                 #[expect(clippy::cast_precision_loss, reason = "rounds to the nearest, as Python does")]
                 return self.float_power(x as f64, y as f64);
@@ -265,10 +256,9 @@ impl<'h> Machine<'h> {
         let plain = value.plain();
         match (op, plain) {
             (UnaryOp::Negative, Value::Float(float)) => Ok(Value::Float(-float)),
-            (UnaryOp::Positive, Value::Float(_)) => Ok(plain),
             (UnaryOp::Negative, Value::Decimal(decimal)) => self.decimal(-*decimal),
             (UnaryOp::Negative, Value::Delta(delta)) => Ok(Value::Delta(-delta)),
-            (UnaryOp::Positive, Value::Delta(_) | Value::Decimal(_)) => Ok(plain),
+            (UnaryOp::Positive, Value::Float(_) | Value::Delta(_) | Value::Decimal(_)) => Ok(plain),
             _ => match (op, plain.int()) {
                 (UnaryOp::Negative, Some(int)) => self.int(int.checked_neg()),
                 (UnaryOp::Positive, Some(int)) => self.int(Some(int)),
@@ -279,7 +269,10 @@ impl<'h> Machine<'h> {
                         UnaryOp::Positive => "+",
                         UnaryOp::Invert => "~",
                     };
-                    let text = format_args!("bad operand type for unary {symbol}: '{}'", plain.type_name());
+                    let text = format_args!(
+                        "bad operand type for unary {symbol}: '{}'",
+                        value.demoted().type_name()
+                    );
                     self.raise(Kind::TypeError, text)
                 }
             },
@@ -317,4 +310,11 @@ pub(crate) fn div_mod(x: f64, y: f64) -> (f64, f64) {
         if quotient - floor > 0.5 { floor + 1.0 } else { floor }
     };
     (floor, rest)
+}
+
+/// The float nearest to an integer.
+pub(crate) fn float_of(int: i128) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "rounds to the nearest, as Python does")]
+    let float = int as f64;
+    float
 }

@@ -104,6 +104,17 @@ impl<'h> Machine<'h> {
         }
     }
 
+    /// `a == b` as a condition, which a column is not.
+    pub(crate) fn same(&mut self, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
+        match self.columns(a, b)? {
+            None => Ok(identical(a, b) || equal(a, b)),
+            Some(_) => {
+                let result = self.compare(CompareOp::Equal, a, b)?;
+                self.truth(result)
+            }
+        }
+    }
+
     fn ordered(&mut self, op: CompareOp, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
         let (x, y) = (a.plain(), b.plain());
         if let (Value::Set(x), Value::Set(y)) = (x, y) {
@@ -111,9 +122,8 @@ impl<'h> Machine<'h> {
                 CompareOp::Less | CompareOp::LessEqual => (x, y),
                 _ => (y, x),
             };
-            let within = x.entries().iter().all(|(key, _)| {
-                y.entries().iter().any(|(other, _)| equal(*key, *other))
-            });
+            let within =
+                x.entries().iter().all(|(key, _)| y.entries().iter().any(|(other, _)| equal(*key, *other)));
             let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
             return Ok(within && (!strict || x.len() < y.len()));
         }
@@ -197,13 +207,13 @@ impl<'h> Machine<'h> {
             }
             Value::Json(node) if node.is_object() => Ok(matches!(item, Value::Str(key) if node.has(key))),
             _ => {
-                if !self.is_iterable(container) {
+                if !container.is_iterable() {
                     let text = format_args!("argument of type '{}' is not iterable", container.type_name());
                     return self.raise(Kind::TypeError, text);
                 }
-                let iter = self.iter(container)?;
+                let iter = self.iterate(container)?;
                 while let Some(other) = self.next(iter)? {
-                    if equal(other, item) {
+                    if self.same(other, item)? {
                         return Ok(true);
                     }
                 }
@@ -224,16 +234,13 @@ fn mirrored(symbol: &str) -> &str {
 }
 
 fn is_number(value: Value<'_>) -> bool {
-    matches!(
-        value,
-        Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Decimal(_)
-    )
+    matches!(value, Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Decimal(_))
 }
 
 /// `a is b`.
 pub(crate) fn identical<'h>(a: Value<'h>, b: Value<'h>) -> bool {
     match (a, b) {
-        (Value::None, Value::None) => true,
+        (Value::None, Value::None) | (Value::Fields, Value::Fields) => true,
         (Value::Bool(x), Value::Bool(y)) => x == y,
         (Value::Int(x), Value::Int(y)) => x == y,
         (Value::Str(x), Value::Str(y)) => std::ptr::eq(x, y),
@@ -245,7 +252,6 @@ pub(crate) fn identical<'h>(a: Value<'h>, b: Value<'h>) -> bool {
         (Value::Exception(x), Value::Exception(y)) => std::ptr::eq(x, y),
         (Value::Datapoint(x), Value::Datapoint(y)) => x.is_same(y),
         (Value::Row(x), Value::Row(y)) => x.is_same(y),
-        (Value::Fields, Value::Fields) => true,
         _ => false,
     }
 }

@@ -1,5 +1,7 @@
 //! `date`, `datetime` and `timedelta`, without time zones.
 
+use std::fmt::Write as _;
+
 use jiff::civil::{Date, DateTime, ISOWeekDate, Weekday};
 use jiff::{SignedDuration, Span, fmt::strtime};
 
@@ -14,16 +16,11 @@ const SECOND: i64 = 1_000_000;
 const DAY: i64 = 86_400 * SECOND;
 
 pub(crate) fn iso_time(time: &DateTime, separator: char) -> String {
-    let mut text = format!(
-        "{}{separator}{:02}:{:02}:{:02}",
-        time.date(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
+    let mut text =
+        format!("{}{separator}{:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second());
     let micros = time.subsec_nanosecond() / 1000;
     if micros != 0 {
-        text += &format!(".{micros:06}");
+        let _ = write!(text, ".{micros:06}");
     }
     text
 }
@@ -60,9 +57,9 @@ pub(crate) fn delta_text(delta: i64) -> String {
         1 | -1 => format!("{days} day, "),
         _ => format!("{days} days, "),
     };
-    text += &format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let _ = write!(text, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if micros != 0 {
-        text += &format!(".{micros:06}");
+        let _ = write!(text, ".{micros:06}");
     }
     text
 }
@@ -70,9 +67,16 @@ pub(crate) fn delta_text(delta: i64) -> String {
 pub(crate) fn delta_repr(delta: i64) -> String {
     let (days, seconds, micros) = parts(delta);
     let named = [("days", days), ("seconds", seconds), ("microseconds", micros)];
-    let named: Vec<_> =
-        named.iter().filter(|(_, value)| *value != 0).map(|(name, value)| format!("{name}={value}")).collect();
-    if named.is_empty() { "datetime.timedelta(0)".to_owned() } else { format!("datetime.timedelta({})", named.join(", ")) }
+    let named: Vec<_> = named
+        .iter()
+        .filter(|(_, value)| *value != 0)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    if named.is_empty() {
+        "datetime.timedelta(0)".to_owned()
+    } else {
+        format!("datetime.timedelta({})", named.join(", "))
+    }
 }
 
 /// A field's date as Rossum writes it; Python's `strptime` with the package's three formats.
@@ -167,12 +171,15 @@ impl<'h> Machine<'h> {
                 }
             }
             (BinaryOp::Divide | BinaryOp::FloorDivide, Value::Delta(x), y) => match (op, y, y.int()) {
-                (_, _, Some(0)) => self.raise_text(Kind::ZeroDivisionError, "integer division or modulo by zero"),
+                (_, _, Some(0)) => {
+                    self.raise_text(Kind::ZeroDivisionError, "integer division or modulo by zero")
+                }
                 (BinaryOp::FloorDivide, _, Some(int)) => {
                     let int = i64::try_from(int).unwrap_or(i64::MAX);
                     self.delta(Some(x.div_euclid(int)))
                 }
-                (BinaryOp::Divide, _, Some(int)) => {
+                (BinaryOp::Divide, _, Some(int)) =>
+                {
                     #[expect(clippy::cast_precision_loss, reason = "a duration is rounded to microseconds")]
                     self.scaled(x, 1.0 / int as f64)
                 }
@@ -207,7 +214,8 @@ impl<'h> Machine<'h> {
     pub(crate) fn delta(&mut self, micros: Option<i64>) -> Eval<'h> {
         match micros {
             Some(micros) => Ok(Value::Delta(micros)),
-            None => self.raise_text(Kind::OverflowError, "a timedelta of more than 290,000 years is not supported"),
+            None => self
+                .raise_text(Kind::OverflowError, "a timedelta of more than 290,000 years is not supported"),
         }
     }
 
@@ -280,39 +288,6 @@ impl<'h> Machine<'h> {
         }
     }
 
-    /// An attribute of a date, time or duration.
-    pub(crate) fn date_attribute(&mut self, value: Value<'h>, word: Word) -> Option<Value<'h>> {
-        let date = match value {
-            Value::Date(date) => date,
-            Value::DateTime(time) => time.date(),
-            Value::Delta(delta) => {
-                let (days, seconds, micros) = parts(delta);
-                return match word {
-                    Word::days => Some(Value::Int(days)),
-                    Word::seconds => Some(Value::Int(seconds)),
-                    Word::microseconds => Some(Value::Int(micros)),
-                    _ => None,
-                };
-            }
-            _ => return None,
-        };
-        let of_date = match word {
-            Word::year => Some(i64::from(date.year())),
-            Word::month => Some(i64::from(date.month())),
-            Word::day => Some(i64::from(date.day())),
-            _ => None,
-        };
-        let of_time = match (value, word) {
-            (Value::DateTime(time), Word::hour) => Some(i64::from(time.hour())),
-            (Value::DateTime(time), Word::minute) => Some(i64::from(time.minute())),
-            (Value::DateTime(time), Word::second) => Some(i64::from(time.second())),
-            (Value::DateTime(time), Word::microsecond) => Some(i64::from(time.subsec_nanosecond() / 1000)),
-            (Value::DateTime(_), Word::tzinfo) => return Some(Value::None),
-            _ => None,
-        };
-        of_date.or(of_time).map(Value::Int)
-    }
-
     pub(crate) fn date_method(
         &mut self,
         value: Value<'h>,
@@ -345,7 +320,8 @@ impl<'h> Machine<'h> {
             (Word::isoweekday, []) => Ok(Value::Int(i64::from(day.to_monday_one_offset()))),
             (Word::isocalendar, []) => {
                 let iso: ISOWeekDate = date.iso_week_date();
-                let three = [i64::from(iso.year()), i64::from(iso.week()), i64::from(day.to_monday_one_offset())];
+                let three =
+                    [i64::from(iso.year()), i64::from(iso.week()), i64::from(day.to_monday_one_offset())];
                 self.tuple(&three.map(Value::Int))
             }
             (Word::toordinal, []) => Ok(Value::Int(ordinal(date))),
@@ -390,10 +366,8 @@ impl<'h> Machine<'h> {
             match value.plain().int() {
                 Some(int) => *part = int,
                 None => {
-                    let text = format_args!(
-                        "'{}' object cannot be interpreted as an integer",
-                        value.type_name()
-                    );
+                    let text =
+                        format_args!("'{}' object cannot be interpreted as an integer", value.type_name());
                     return self.raise(Kind::TypeError, text);
                 }
             }
@@ -401,7 +375,7 @@ impl<'h> Machine<'h> {
         Ok(())
     }
 
-    pub(crate) fn from_ordinal(&mut self, ordinal: i128) -> Eval<'h> {
+    pub(crate) fn date_of_ordinal(&mut self, ordinal: i128) -> Eval<'h> {
         let first = Date::constant(1, 1, 1);
         match i64::try_from(ordinal - 1) {
             Ok(days) => self.move_date(first, days),
@@ -439,4 +413,37 @@ pub(crate) fn iso_datetime(text: &str) -> Option<DateTime> {
     }
     let text = text.strip_suffix('Z').unwrap_or(text);
     text.replacen(' ', "T", 1).parse().ok().filter(|_| text.is_char_boundary(10) && text.len() > 10)
+}
+
+/// An attribute of a date, time or duration.
+pub(crate) fn date_attribute(value: Value<'_>, word: Word) -> Option<Value<'_>> {
+    let date = match value {
+        Value::Date(date) => date,
+        Value::DateTime(time) => time.date(),
+        Value::Delta(delta) => {
+            let (days, seconds, micros) = parts(delta);
+            return match word {
+                Word::days => Some(Value::Int(days)),
+                Word::seconds => Some(Value::Int(seconds)),
+                Word::microseconds => Some(Value::Int(micros)),
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    let of_date = match word {
+        Word::year => Some(i64::from(date.year())),
+        Word::month => Some(i64::from(date.month())),
+        Word::day => Some(i64::from(date.day())),
+        _ => None,
+    };
+    let of_time = match (value, word) {
+        (Value::DateTime(time), Word::hour) => Some(i64::from(time.hour())),
+        (Value::DateTime(time), Word::minute) => Some(i64::from(time.minute())),
+        (Value::DateTime(time), Word::second) => Some(i64::from(time.second())),
+        (Value::DateTime(time), Word::microsecond) => Some(i64::from(time.subsec_nanosecond() / 1000)),
+        (Value::DateTime(_), Word::tzinfo) => return Some(Value::None),
+        _ => None,
+    };
+    of_date.or(of_time).map(Value::Int)
 }

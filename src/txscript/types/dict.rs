@@ -195,7 +195,12 @@ impl<'h> Machine<'h> {
         Ok(self.bump.alloc(Dict::new(self.bump, special)))
     }
 
-    pub(crate) fn dict_insert(&mut self, dict: &'h Dict<'h>, key: Value<'h>, value: Value<'h>) -> Eval<'h, ()> {
+    pub(crate) fn dict_insert(
+        &mut self,
+        dict: &'h Dict<'h>,
+        key: Value<'h>,
+        value: Value<'h>,
+    ) -> Eval<'h, ()> {
         self.memory(80)?;
         let key = self.key(key)?;
         dict.insert(key, value);
@@ -256,7 +261,8 @@ impl<'h> Machine<'h> {
             (Word::values, []) => self.tuple_list(dict.entries().into_iter().map(|(_, value)| value)),
             (Word::items, []) => {
                 let pairs = dict.entries().into_iter();
-                let pairs: Vec<_> = pairs.map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
+                let pairs: Vec<_> =
+                    pairs.map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
                 self.list(pairs)
             }
             (Word::setdefault, [index, default @ ..]) if default.len() < 2 => {
@@ -309,8 +315,10 @@ impl<'h> Machine<'h> {
                 if let Some(most) = arguments.first().and_then(|most| most.int()) {
                     pairs.truncate(usize::try_from(most).unwrap_or(0));
                 }
-                let pairs: Vec<_> =
-                    pairs.into_iter().map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
+                let pairs: Vec<_> = pairs
+                    .into_iter()
+                    .map(|(key, value)| self.tuple(&[key, value]))
+                    .collect::<Eval<'h, _>>()?;
                 self.list(pairs)
             }
             _ => self.no_method(Value::Dict(dict), word, arguments.len()),

@@ -1,10 +1,9 @@
-//! `format()`, `%` and the format specs of f-strings.
-
-use std::fmt::Write as _;
+//! `format()` and the format specs of f-strings.
 
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
 use super::super::value::Value;
+use super::arithmetic::float_of;
 
 /// A parsed format spec: `[[fill]align][sign][#][0][width][,][.precision][type]`.
 #[derive(Default, Clone, Copy)]
@@ -131,19 +130,21 @@ impl Spec {
     fn float(&self, float: f64) -> Option<String> {
         let kind = self.kind;
         let magnitude = float.abs();
-        let digits = if !float.is_finite() {
-            let text = if float.is_nan() { "nan" } else { "inf" };
-            if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() }
-        } else {
+        let digits = if float.is_finite() {
             match kind {
                 Some('f' | 'F') => format!("{magnitude:.*}", self.precision.unwrap_or(6)),
                 Some('%') => format!("{:.*}%", self.precision.unwrap_or(6), magnitude * 100.0),
                 Some('e' | 'E') => exponent_form(magnitude, self.precision.unwrap_or(6)),
-                Some('g' | 'G' | 'n') => general(magnitude, self.precision.unwrap_or(6), self.alternate, false),
+                Some('g' | 'G' | 'n') => {
+                    general(magnitude, self.precision.unwrap_or(6), self.alternate, false)
+                }
                 None if self.precision.is_none() => super::number::float_repr(magnitude),
                 None => general(magnitude, self.precision.unwrap_or(6), self.alternate, true),
                 Some(_) => return None,
             }
+        } else {
+            let text = if float.is_nan() { "nan" } else { "inf" };
+            if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() }
         };
         let digits = if matches!(kind, Some('E' | 'G')) { digits.to_uppercase() } else { digits };
         let negative = float.is_sign_negative() && !float.is_nan();
@@ -185,7 +186,8 @@ fn general(magnitude: f64, precision: usize, alternate: bool, repr_like: bool) -
         digits.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
     if (-4..limit).contains(&exponent) || magnitude == 0.0 {
-        let places = usize::try_from(i64::try_from(precision).unwrap_or(i64::MAX) - 1 - exponent).unwrap_or(0);
+        let places =
+            usize::try_from(i64::try_from(precision).unwrap_or(i64::MAX) - 1 - exponent).unwrap_or(0);
         let digits = trim(&format!("{magnitude:.places$}"));
         return if repr_like && !digits.contains('.') { digits + ".0" } else { digits };
     }
@@ -206,7 +208,12 @@ impl<'h> Machine<'h> {
         }
         let formattable = matches!(
             plain,
-            Value::Str(_) | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Decimal(_)
+            Value::Str(_)
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Big(_)
+                | Value::Float(_)
+                | Value::Decimal(_)
         );
         if !formattable {
             if let Value::Column(_) = plain {
@@ -245,7 +252,7 @@ impl<'h> Machine<'h> {
             }
             _ => match (plain.int(), spec.kind) {
                 (Some(int), Some('f' | 'F' | 'e' | 'E' | 'g' | 'G' | '%')) => {
-                    let float = self.float_of(int)?;
+                    let float = float_of(int);
                     spec.float(float).map(|digits| spec.pad(&digits, '>'))
                 }
                 (Some(_), _) if spec.precision.is_some() => {
@@ -288,210 +295,4 @@ impl<'h> Machine<'h> {
         let digits = spec.signed(decimal.is_sign_negative(), &spec.grouped(&digits, 3));
         Some(spec.pad(&digits, '>'))
     }
-
-    /// `text % values`.
-    pub(crate) fn percent(&mut self, format: &'h str, values: Value<'h>) -> Eval<'h> {
-        let list: Vec<Value<'h>> = match values {
-            Value::Tuple(items) => items.to_vec(),
-            other => vec![other],
-        };
-        let mut rest = list.iter();
-        let mut out = String::new();
-        let mut chars = format.chars().peekable();
-        while let Some(c) = chars.next() {
-            if c != '%' {
-                out.push(c);
-                continue;
-            }
-            let mut name = None;
-            if chars.next_if_eq(&'(').is_some() {
-                name = Some(chars.by_ref().take_while(|c| *c != ')').collect::<String>());
-            }
-            let mut flags = String::new();
-            while let Some(c) = chars.next_if(|c| "-+ #0123456789.".contains(*c)) {
-                flags.push(c);
-            }
-            let kind = chars.next();
-            if kind == Some('%') {
-                out.push('%');
-                continue;
-            }
-            let value = match (&name, values) {
-                (Some(name), Value::Dict(dict)) => {
-                    let name = self.str(name)?;
-                    Some(self.dict_get(dict, name)?)
-                }
-                (Some(_), _) => return self.raise_text(Kind::TypeError, "format requires a mapping"),
-                (None, _) => rest.next().copied(),
-            };
-            let (Some(value), Some(kind)) = (value, kind) else {
-                let text = if kind.is_none() {
-                    return self.raise_text(Kind::ValueError, "incomplete format");
-                } else {
-                    "not enough arguments for format string"
-                };
-                return self.raise_text(Kind::TypeError, text);
-            };
-            self.percent_one(value, &flags, kind, &mut out)?;
-        }
-        if rest.next().is_some() && !matches!(values, Value::Dict(_)) {
-            return self.raise_text(Kind::TypeError, "not all arguments converted during string formatting");
-        }
-        self.str(&out)
-    }
-
-    fn percent_one(&mut self, value: Value<'h>, flags: &str, kind: char, out: &mut String) -> Eval<'h, ()> {
-        let left = flags.contains('-');
-        let bare = flags.trim_start_matches(['-', '+', ' ', '#']);
-        let sign = if flags.contains('+') { "+" } else if flags.contains(' ') { " " } else { "" };
-        let plain = value.plain();
-        let (value, code) = match kind {
-            's' => (Value::Str(self.str_of(value)?), "s".to_owned()),
-            'r' => (Value::Str(self.repr_of(value)?), "s".to_owned()),
-            'd' | 'i' | 'u' => match plain {
-                #[expect(clippy::cast_possible_truncation, reason = "what %d does with a float")]
-                Value::Float(float) => (self.int(Some(float as i128))?, "d".to_owned()),
-                other if other.int().is_some() => (other, "d".to_owned()),
-                other => {
-                    let text =
-                        format_args!("%{kind} format: a real number is required, not {}", other.type_name());
-                    return self.raise(Kind::TypeError, text);
-                }
-            },
-            'f' | 'F' | 'e' | 'E' | 'g' | 'G' => match self.as_float(plain)? {
-                Some(float) => (Value::Float(float), kind.to_string()),
-                None => {
-                    let text = format_args!("must be real number, not {}", value.type_name());
-                    return self.raise(Kind::TypeError, text);
-                }
-            },
-            'x' | 'X' | 'o' => (plain, kind.to_string()),
-            _ => {
-                let text = format_args!("unsupported format character '{kind}' (0x{:x})", u32::from(kind));
-                return self.raise(Kind::ValueError, text);
-            }
-        };
-        let align = if left { "<" } else if code == "s" { ">" } else { "" };
-        let sign = if code == "s" { "" } else { sign };
-        let bare = if left || code == "s" { bare.trim_start_matches('0') } else { bare };
-        let precision = if code == "d" { bare.split('.').next().unwrap_or_default() } else { bare };
-        let text = self.format(value, &format!("{align}{sign}{precision}{code}"))?;
-        out.push_str(text);
-        Ok(())
-    }
-
-    /// `text.format(…)`.
-    pub(crate) fn format_method(
-        &mut self,
-        format: &'h str,
-        positional: &[Value<'h>],
-        keywords: &[(&'h str, Value<'h>)],
-    ) -> Eval<'h> {
-        let mut out = String::new();
-        let mut next = 0;
-        let mut rest = format;
-        while let Some(at) = rest.find(['{', '}']) {
-            out.push_str(&rest[..at]);
-            let tail = &rest[at..];
-            if tail.starts_with("{{") || tail.starts_with("}}") {
-                out.push_str(&tail[..1]);
-                rest = &tail[2..];
-                continue;
-            }
-            if tail.starts_with('}') {
-                return self.raise_text(Kind::ValueError, "Single '}' encountered in format string");
-            }
-            let Some(end) = closing(tail) else {
-                return self.raise_text(Kind::ValueError, "Single '{' encountered in format string");
-            };
-            let inner = &tail[1..end];
-            rest = &tail[end + 1..];
-            let (target, spec) = inner.split_once(':').unwrap_or((inner, ""));
-            let (target, conversion) = target.split_once('!').unwrap_or((target, ""));
-            let mut value = self.format_target(target, positional, keywords, &mut next)?;
-            value = match conversion {
-                "r" => Value::Str(self.repr_of(value)?),
-                "s" => Value::Str(self.str_of(value)?),
-                _ => value,
-            };
-            let spec = match self.text(spec)? {
-                spec if spec.contains('{') => match self.format_method(spec, &positional[next.min(positional.len())..], keywords)? {
-                    Value::Str(spec) => spec,
-                    _ => "",
-                },
-                spec => spec,
-            };
-            let _ = write!(out, "{}", self.format(value, spec)?);
-        }
-        out.push_str(rest);
-        self.str(&out)
-    }
-
-    fn format_target(
-        &mut self,
-        target: &str,
-        positional: &[Value<'h>],
-        keywords: &[(&'h str, Value<'h>)],
-        next: &mut usize,
-    ) -> Eval<'h> {
-        let end = target.find(['.', '[']).unwrap_or(target.len());
-        let (name, path) = target.split_at(end);
-        // `usize::MAX` stands for "by number": the two ways do not mix.
-        let by_number = name.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
-        if (name.is_empty() && *next == usize::MAX) || (by_number && *next != 0 && *next != usize::MAX) {
-            let ways = ["automatic field numbering", "manual field specification"];
-            let (from, to) = if by_number { (ways[0], ways[1]) } else { (ways[1], ways[0]) };
-            return self.raise(Kind::ValueError, format_args!("cannot switch from {from} to {to}"));
-        }
-        let index = if name.is_empty() {
-            *next += 1;
-            Some(*next - 1)
-        } else {
-            name.parse().ok()
-        };
-        if by_number {
-            *next = usize::MAX;
-        }
-        let found = match index {
-            Some(index) => positional.get(index).copied(),
-            None => keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value),
-        };
-        let Some(value) = found else {
-            return match index {
-                Some(index) => self.raise(
-                    Kind::IndexError,
-                    format_args!("Replacement index {index} out of range for positional args tuple"),
-                ),
-                None => {
-                    let name = self.str(name)?;
-                    self.raise_with(Kind::KeyError, &[name])
-                }
-            };
-        };
-        if path.is_empty() {
-            return Ok(value);
-        }
-        if let Some(key) = path.strip_prefix('[').and_then(|path| path.strip_suffix(']')) {
-            let key = match key.parse() {
-                Ok(index) => Value::Int(index),
-                Err(_) => self.str(key)?,
-            };
-            return self.item(value, key);
-        }
-        self.raise_text(Kind::ValueError, "attributes in a format string are not supported: use an f-string")
-    }
-}
-
-/// The place of the brace that closes the first one.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 1 => return Some(at),
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
 }

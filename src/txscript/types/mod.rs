@@ -9,5 +9,6 @@ pub(super) mod list;
 pub(super) mod number;
 pub(super) mod repr;
 pub(super) mod set;
+mod template;
 pub(super) mod text;
 pub(super) mod truth;

@@ -8,6 +8,7 @@ use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
 use super::super::value::Value;
 use super::super::words::Word;
+use super::arithmetic::float_of;
 
 /// A float as `repr` shows it: the shortest digits that read back the same.
 pub(crate) fn float_repr(float: f64) -> String {
@@ -50,8 +51,8 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     Some(if text.starts_with('-') { -value } else { value })
 }
 
-/// `int(text, base)`.
-pub(crate) fn parse_int(text: &str, base: u32) -> Option<Option<i128>> {
+/// `int(text, base)`: `None` where it is no number, an error where it is too large.
+pub(crate) fn parse_int(text: &str, base: u32) -> Option<Result<i128, TooLarge>> {
     let text = text.trim();
     let (negative, bare) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -66,16 +67,19 @@ pub(crate) fn parse_int(text: &str, base: u32) -> Option<Option<i128>> {
         let digit = digit.to_digit(base)?;
         value = value.and_then(|value| value.checked_mul(i128::from(base))?.checked_add(i128::from(digit)));
     }
-    Some(value.map(|value| if negative { -value } else { value }))
+    Some(value.map(|value| if negative { -value } else { value }).ok_or(TooLarge))
 }
+
+/// A number of more than 128 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge;
 
 /// Underscores stand between digits only.
 fn underscores_fit(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().all(|(at, byte)| {
-        let digit = |at: Option<usize>| {
-            at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric)
-        };
+        let digit =
+            |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
         *byte != b'_' || (digit(at.checked_sub(1)) && digit(Some(at + 1)))
     })
 }
@@ -122,12 +126,15 @@ impl<'h> Machine<'h> {
             BinaryOp::Divide | BinaryOp::FloorDivide | BinaryOp::Modulo if y.is_zero() => {
                 return self.raise_text(Kind::ZeroDivisionError, "[<class 'decimal.DivisionByZero'>]");
             }
-            BinaryOp::Divide => x.checked_div(y).map(|quotient| {
-                if quotient * y == x { quotient.normalize() } else { quotient }
-            }),
+            BinaryOp::Divide => x
+                .checked_div(y)
+                .map(|quotient| if quotient * y == x { quotient.normalize() } else { quotient }),
             BinaryOp::FloorDivide => x.checked_div(y).map(|quotient| quotient.trunc()),
             BinaryOp::Modulo => x.checked_rem(y),
-            BinaryOp::Power => y.to_u32().filter(|y| *y <= 100).and_then(|y| (0..y).try_fold(Decimal::ONE, |power, _| power.checked_mul(x))),
+            BinaryOp::Power => y
+                .to_u32()
+                .filter(|y| *y <= 100)
+                .and_then(|y| (0..y).try_fold(Decimal::ONE, |power, _| power.checked_mul(x))),
             _ => return self.unsupported(op, a, b),
         };
         match result {
@@ -146,7 +153,8 @@ impl<'h> Machine<'h> {
         match (word, arguments) {
             (Word::quantize, [Value::Decimal(unit), rounding @ ..]) => {
                 let rounding = rounding.first().copied();
-                let rounding = rounding.or(keywords.iter().find(|(name, _)| *name == "rounding").map(|k| k.1));
+                let rounding =
+                    rounding.or(keywords.iter().find(|(name, _)| *name == "rounding").map(|k| k.1));
                 let strategy = match rounding {
                     Some(Value::Str("ROUND_HALF_UP")) => RoundingStrategy::MidpointAwayFromZero,
                     Some(Value::Str("ROUND_HALF_DOWN")) => RoundingStrategy::MidpointTowardZero,
@@ -164,17 +172,16 @@ impl<'h> Machine<'h> {
             _ => self.no_method(Value::Decimal(&Decimal::ZERO), word, arguments.len()),
         }
     }
+}
 
+impl Value<'_> {
     /// A number as a float, as `float()` and `math` take it.
-    pub(crate) fn as_float(&mut self, value: Value<'h>) -> Eval<'h, Option<f64>> {
-        Ok(match value.plain() {
-            Value::Float(float) => Some(float),
-            Value::Decimal(decimal) => decimal.to_f64(),
-            other => match other.int() {
-                Some(int) => Some(self.float_of(int)?),
-                None => None,
-            },
-        })
+    pub(crate) fn as_float(self) -> Option<f64> {
+        match self.plain() {
+            Self::Float(float) => Some(float),
+            Self::Decimal(decimal) => decimal.to_f64(),
+            other => other.int().map(float_of),
+        }
     }
 }
 
@@ -201,20 +208,33 @@ mod tests {
 
     #[test]
     fn rounding_is_of_the_exact_value() {
-        for (float, digits, result) in
-            [(2.675, 2, 2.67), (0.5, 0, 0.0), (1.5, 0, 2.0), (2.5, 0, 2.0), (1234.5, -2, 1200.0), (0.125, 2, 0.12)]
-        {
+        for (float, digits, result) in [
+            (2.675, 2, 2.67),
+            (0.5, 0, 0.0),
+            (1.5, 0, 2.0),
+            (2.5, 0, 2.0),
+            (1234.5, -2, 1200.0),
+            (0.125, 2, 0.12),
+        ] {
             assert_eq!(round_float(float, digits).to_bits(), f64::to_bits(result), "{float} {digits}");
         }
     }
 
     #[test]
     fn text_becomes_numbers_as_in_python() {
-        for (text, value) in [("1_000.5", Some(1000.5)), (" 7 ", Some(7.0)), ("1__0", None), ("0x1", None), ("1e3", Some(1e3)), ("", None), ("--1", None)] {
+        for (text, value) in [
+            ("1_000.5", Some(1000.5)),
+            (" 7 ", Some(7.0)),
+            ("1__0", None),
+            ("0x1", None),
+            ("1e3", Some(1e3)),
+            ("", None),
+            ("--1", None),
+        ] {
             assert_eq!(parse_float(text), value, "{text}");
         }
-        assert_eq!(parse_int(" -12 ", 10), Some(Some(-12)));
+        assert_eq!(parse_int(" -12 ", 10), Some(Ok(-12)));
         assert_eq!(parse_int("1.5", 10), None);
-        assert_eq!(parse_int("ff", 16), Some(Some(255)));
+        assert_eq!(parse_int("ff", 16), Some(Ok(255)));
     }
 }

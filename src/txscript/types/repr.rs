@@ -34,7 +34,9 @@ impl<'h> Machine<'h> {
             }
             Value::Delta(delta) => return self.text(&super::date::delta_text(delta)),
             Value::Decimal(decimal) => return self.text(&decimal.to_string()),
-            Value::Column(_) => return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS),
+            Value::Column(_) => {
+                return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS);
+            }
             Value::AllValues(_) => {
                 let items = self.collect(value)?;
                 let list = self.list(items)?;
@@ -77,11 +79,7 @@ impl<'h> Machine<'h> {
             }
             Value::DateTime(time) => write!(out, "{}", super::date::time_repr(time)),
             Value::Delta(delta) => write!(out, "{}", super::date::delta_repr(delta)),
-            Value::List(list) => {
-                let items = list.borrow().to_vec();
-                return self.repr_list(&items, ('[', ']'), out, depth);
-            }
-            Value::Values(list) => {
+            Value::List(list) | Value::Values(list) => {
                 let items = list.borrow().to_vec();
                 return self.repr_list(&items, ('[', ']'), out, depth);
             }

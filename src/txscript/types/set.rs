@@ -42,12 +42,7 @@ impl<'h> Machine<'h> {
         self.new_set(items).map(Value::Set)
     }
 
-    pub(crate) fn set_method(
-        &mut self,
-        set: &'h Dict<'h>,
-        word: Word,
-        arguments: &[Value<'h>],
-    ) -> Eval<'h> {
+    pub(crate) fn set_method(&mut self, set: &'h Dict<'h>, word: Word, arguments: &[Value<'h>]) -> Eval<'h> {
         let op = match word {
             Word::union | Word::update => Some(BinaryOp::Or),
             Word::intersection | Word::intersection_update => Some(BinaryOp::And),
@@ -57,7 +52,10 @@ impl<'h> Machine<'h> {
         };
         let in_place = matches!(
             word,
-            Word::update | Word::intersection_update | Word::difference_update | Word::symmetric_difference_update
+            Word::update
+                | Word::intersection_update
+                | Word::difference_update
+                | Word::symmetric_difference_update
         );
         if let Some(op) = op {
             let mut result = self.new_set(set.entries().into_iter().map(|(key, _)| key))?;

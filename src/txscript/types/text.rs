@@ -7,6 +7,7 @@ use super::super::words::Word;
 use super::repr::is_printable;
 
 impl<'h> Machine<'h> {
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     pub(crate) fn text_method(
         &mut self,
         text: &'h str,
@@ -22,7 +23,10 @@ impl<'h> Machine<'h> {
             return Ok(Value::Bool(verdict));
         }
         match (word, arguments) {
-            (Word::strip | Word::lstrip | Word::rstrip, [] | [Value::None | Value::Str(_) | Value::Datapoint(_)]) => {
+            (
+                Word::strip | Word::lstrip | Word::rstrip,
+                [] | [Value::None | Value::Str(_) | Value::Datapoint(_)],
+            ) => {
                 let set = match arguments.first().map(|set| set.plain()) {
                     Some(Value::Str(set)) => Some(set),
                     _ => None,
@@ -76,8 +80,11 @@ impl<'h> Machine<'h> {
                         );
                         return self.raise(Kind::TypeError, text);
                     };
-                    let fits =
-                        if word == Word::startswith { part.starts_with(affix) } else { part.ends_with(affix) };
+                    let fits = if word == Word::startswith {
+                        part.starts_with(affix)
+                    } else {
+                        part.ends_with(affix)
+                    };
                     if fits {
                         return Ok(Value::Bool(true));
                     }
@@ -120,8 +127,10 @@ impl<'h> Machine<'h> {
                     _ => " ",
                 };
                 if fill.chars().count() != 1 {
-                    return self
-                        .raise_text(Kind::TypeError, "The fill character must be exactly one character long");
+                    return self.raise_text(
+                        Kind::TypeError,
+                        "The fill character must be exactly one character long",
+                    );
                 }
                 let missing = self.missing(text, *width)?;
                 let total = text.chars().count() + missing;
@@ -165,7 +174,9 @@ impl<'h> Machine<'h> {
                     match table.get(key) {
                         Some(Value::Str(to)) => made.push_str(to),
                         Some(Value::None) => {}
-                        Some(to) => made.extend(to.int().and_then(|to| char::from_u32(u32::try_from(to).ok()?))),
+                        Some(to) => {
+                            made.extend(to.int().and_then(|to| char::from_u32(u32::try_from(to).ok()?)));
+                        }
                         None => made.push(c),
                     }
                 }
@@ -225,7 +236,8 @@ impl<'h> Machine<'h> {
         arguments: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        let named = |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
+        let named =
+            |name: &str| keywords.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| *value);
         let separator = arguments.first().copied().or(named("sep")).unwrap_or_default().plain();
         let most = arguments.get(1).copied().or(named("maxsplit")).and_then(Value::int).unwrap_or(-1);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -243,7 +255,7 @@ impl<'h> Machine<'h> {
                         rest.rsplit_once(is_space).map(|(before, after)| (after, before))
                     };
                     let Some((part, remaining)) = cut else {
-                        parts.push(if forward && most == 0 { rest } else { rest });
+                        parts.push(rest);
                         break;
                     };
                     parts.push(part);
@@ -272,7 +284,7 @@ impl<'h> Machine<'h> {
     }
 
     fn join(&mut self, separator: &str, items: Value<'h>) -> Eval<'h> {
-        if !self.is_iterable(items) {
+        if !items.is_iterable() {
             return self.raise_text(Kind::TypeError, "can only join an iterable");
         }
         let mut joined = String::new();
@@ -283,10 +295,8 @@ impl<'h> Machine<'h> {
             match item.plain() {
                 Value::Str(text) => joined.push_str(text),
                 _ => {
-                    let text = format_args!(
-                        "sequence item {at}: expected str instance, {} found",
-                        item.type_name()
-                    );
+                    let text =
+                        format_args!("sequence item {at}: expected str instance, {} found", item.type_name());
                     return self.raise(Kind::TypeError, text);
                 }
             }
@@ -314,7 +324,13 @@ fn changed_case(text: &str, word: Word, arguments: &[Value<'_>]) -> Option<Strin
         Word::casefold => text.to_lowercase().replace('ß', "ss"),
         Word::swapcase => text
             .chars()
-            .flat_map(|c| if c.is_uppercase() { c.to_lowercase().collect::<Vec<_>>() } else { c.to_uppercase().collect() })
+            .flat_map(|c| {
+                if c.is_uppercase() {
+                    c.to_lowercase().collect::<Vec<_>>()
+                } else {
+                    c.to_uppercase().collect()
+                }
+            })
             .collect(),
         Word::capitalize => {
             let mut chars = text.chars();
@@ -325,7 +341,11 @@ fn changed_case(text: &str, word: Word, arguments: &[Value<'_>]) -> Option<Strin
             let mut inside = false;
             let mut made = String::with_capacity(text.len());
             for c in text.chars() {
-                if inside { made.extend(c.to_lowercase()) } else { made.extend(c.to_uppercase()) }
+                if inside {
+                    made.extend(c.to_lowercase());
+                } else {
+                    made.extend(c.to_uppercase());
+                }
                 inside = c.is_alphabetic();
             }
             made
@@ -340,7 +360,11 @@ fn expand_tabs(text: &str) -> String {
     let mut column = 0;
     for c in text.chars() {
         let width = if c == '\t' { 8 - column % 8 } else { 1 };
-        if c == '\t' { made.extend(std::iter::repeat_n(' ', width)) } else { made.push(c) }
+        if c == '\t' {
+            made.extend(std::iter::repeat_n(' ', width));
+        } else {
+            made.push(c);
+        }
         column = if matches!(c, '\n' | '\r') { 0 } else { column + width };
     }
     made
@@ -356,7 +380,9 @@ fn verdict(text: &str, word: Word, arguments: &[Value<'_>]) -> Option<bool> {
             && !text.chars().any(|c| if upper { c.is_lowercase() } else { c.is_uppercase() })
     };
     Some(match word {
-        Word::isdigit | Word::isdecimal => all(|c| c.is_ascii_digit() || (c.is_numeric() && !c.is_alphabetic() && c.to_digit(10).is_some())),
+        Word::isdigit | Word::isdecimal => {
+            all(|c| c.is_ascii_digit() || (c.is_numeric() && !c.is_alphabetic()))
+        }
         Word::isnumeric => all(char::is_numeric),
         Word::isalpha => all(char::is_alphabetic),
         Word::isalnum => all(|c| c.is_alphabetic() || c.is_numeric()),
@@ -385,7 +411,10 @@ fn lines(text: &str, keep: bool) -> Vec<&str> {
     let mut start = 0;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        if !matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}') {
+        if !matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        ) {
             continue;
         }
         let mut end = at + c.len_utf8();

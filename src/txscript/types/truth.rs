@@ -14,12 +14,14 @@ impl<'h> Machine<'h> {
             Value::Str(text) => !text.is_empty(),
             Value::Decimal(decimal) => !decimal.is_zero(),
             Value::Delta(delta) => delta != 0,
-            Value::Column(_) => return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS),
+            Value::Column(_) => {
+                return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS);
+            }
             Value::AllValues(_) | Value::Values(_) => {
                 let text = "Table column does not have a bool value - wrap it in all(), any() or aggregation such as sum()";
                 return self.raise_text(Kind::ValueError, text);
             }
-            plain => self.length(plain) != Some(0),
+            plain => plain.length() != Some(0),
         })
     }
 }

@@ -75,12 +75,17 @@ fn parts<'t>(template: &'t str, pattern: &Pattern) -> Result<Vec<Part<'t>>, Stri
         parts.push(Part::Text(&rest[..at]));
         let tail = &rest[at + 1..];
         let position = template.len() - tail.len() - 1;
-        let Some(c) = tail.chars().next() else { return Err(format!("bad escape (end of pattern) at position {position}")) };
+        let Some(c) = tail.chars().next() else {
+            return Err(format!("bad escape (end of pattern) at position {position}"));
+        };
         let mut taken = c.len_utf8();
         match c {
             'g' => {
-                let name = tail.strip_prefix("g<").and_then(|name| name.split_once('>')).map(|(name, _)| name);
-                let Some(name) = name else { return Err(format!("missing group name at position {}", position + 2)) };
+                let name =
+                    tail.strip_prefix("g<").and_then(|name| name.split_once('>')).map(|(name, _)| name);
+                let Some(name) = name else {
+                    return Err(format!("missing group name at position {}", position + 2));
+                };
                 taken = name.len() + 3;
                 let group = name.parse().ok().or_else(|| pattern.name_of(name));
                 let Some(group) = group else { return Err(format!("unknown group name '{name}'")) };

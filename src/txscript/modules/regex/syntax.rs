@@ -9,7 +9,8 @@ use super::{DOTALL, IGNORECASE, MULTILINE, VERBOSE};
 /// The pattern as the library takes it. `careful`: `$` also fits before a last line break, as Python has it.
 pub(super) fn translate(source: &str, flags: i64, careful: bool) -> Result<String, String> {
     let letters = [(IGNORECASE, 'i'), (MULTILINE, 'm'), (DOTALL, 's'), (VERBOSE, 'x')];
-    let letters: String = letters.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, letter)| letter).collect();
+    let letters: String =
+        letters.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, letter)| letter).collect();
     let mut out = String::with_capacity(source.len() + 16);
     if !letters.is_empty() {
         let _ = write!(out, "(?{letters})");
@@ -55,11 +56,28 @@ fn escape(
     chars: &mut Peekable<CharIndices<'_>>,
     out: &mut String,
 ) -> Result<(), String> {
-    let Some((_, c)) = chars.next() else { return Err(format!("bad escape (end of pattern) at position {at}")) };
+    let Some((_, c)) = chars.next() else {
+        return Err(format!("bad escape (end of pattern) at position {at}"));
+    };
     match c {
         'Z' => out.push_str("\\z"),
         'u' | 'U' | 'x' => hexadecimal(source, at, c, chars, out)?,
-        'A' | 'b' | 'B' | 'd' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' | '0'..='9' => {
+        'A'
+        | 'b'
+        | 'B'
+        | 'd'
+        | 'D'
+        | 's'
+        | 'S'
+        | 'w'
+        | 'W'
+        | 'n'
+        | 'r'
+        | 't'
+        | 'f'
+        | 'v'
+        | 'a'
+        | '0'..='9' => {
             out.push('\\');
             out.push(c);
         }
@@ -88,7 +106,8 @@ fn hexadecimal(
         'u' => 4,
         _ => 8,
     };
-    let digits = source.get(at + 2..at + 2 + length).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    let digits =
+        source.get(at + 2..at + 2 + length).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
     let Some(digits) = digits else { return Err(format!("incomplete escape \\{kind} at position {at}")) };
     for _ in 0..length {
         chars.next();
