@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use crate::rossum::{MessageType, NodeRef};
 
 use super::code::Program;
-use super::compile::{FieldName, compile};
+use super::compile::{Code, FieldName, compile};
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
 use super::machine::Machine;
@@ -56,14 +56,8 @@ pub struct Outcome {
 impl Script {
     /// Compiles; `name` is what tracebacks call it.
     pub fn new(name: &str, source: &str) -> Result<Self, Problem> {
-        let (program, fields) = compile(source)?;
-        Ok(Self {
-            place: format!("<formula:{name}>"),
-            source: source.to_owned(),
-            program,
-            patterns: Patterns::default(),
-            fields,
-        })
+        let Code { program, fields, patterns } = compile(source)?;
+        Ok(Self { place: format!("<formula:{name}>"), source: source.to_owned(), program, patterns, fields })
     }
 
     /// The schema ids that it reads as `field.x`.

@@ -7,6 +7,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::super::code::{
     Arguments, BinaryOp, Collect, CompareOp, Conversion, Expr, ExprKind, Item, Piece, UnaryOp,
 };
+use super::super::words::Word;
 use super::{Compiled, Compiler, Named};
 
 impl Compiler<'_> {
@@ -200,9 +201,14 @@ impl Compiler<'_> {
         Ok(match &*call.func {
             Syntax::Attribute(attribute) if !self.is_fields(&attribute.value) => {
                 let receiver = self.expression(&attribute.value)?;
+                self.literal_pattern(call, &receiver.kind, Word::named(&attribute.attr), &arguments)?;
                 ExprKind::CallMethod(Box::new((receiver, arguments)), self.attribute_name(&attribute.attr))
             }
-            function => ExprKind::Call(Box::new((self.expression(function)?, arguments))),
+            function => {
+                let function = self.expression(function)?;
+                self.literal_pattern(call, &function.kind, None, &arguments)?;
+                ExprKind::Call(Box::new((function, arguments)))
+            }
         })
     }
 

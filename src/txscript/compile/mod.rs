@@ -3,6 +3,7 @@
 mod expression;
 mod function;
 mod names;
+mod patterns;
 mod scope;
 mod statement;
 
@@ -11,6 +12,7 @@ use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
 
 use super::code::{Function, Name, NameId, Program};
+use super::modules::regex::Patterns;
 use super::problem::{Lines, Problem};
 use super::words::Word;
 
@@ -22,12 +24,20 @@ struct Compiler<'s> {
     lines: Lines<'s>,
     names: Vec<Name>,
     functions: Vec<Function>,
+    patterns: Patterns,
     /// From the module inwards to the function that is being compiled.
     scopes: Vec<Scope>,
     /// How deep in expressions and statements.
     depth: usize,
     /// Schema ids that are named as `field.x`.
     attributes: Vec<Named>,
+}
+
+/// What comes of a piece of code.
+pub(crate) struct Code {
+    pub(crate) program: Program,
+    pub(crate) fields: Vec<FieldName>,
+    pub(crate) patterns: Patterns,
 }
 
 /// A schema id that code names.
@@ -56,8 +66,7 @@ const DEEPEST: usize = 500;
 
 type Compiled<T> = Result<T, Problem>;
 
-/// The compiled program, and the schema ids that it names as `field.x`, each with its place.
-pub(crate) fn compile(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
+pub(crate) fn compile(source: &str) -> Result<Code, Problem> {
     if source.len() > LONGEST {
         let message = format!("the code is longer than {} KB", LONGEST >> 10);
         return Err(Problem { line: 1, column: 1, message, hint: None });
@@ -66,7 +75,7 @@ pub(crate) fn compile(source: &str) -> Result<(Program, Vec<FieldName>), Problem
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || compile_here(source))
 }
 
-fn compile_here(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
+fn compile_here(source: &str) -> Result<Code, Problem> {
     let lines = Lines::new(source);
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
@@ -78,6 +87,7 @@ fn compile_here(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
         lines,
         names: Vec::new(),
         functions: Vec::new(),
+        patterns: Patterns::default(),
         scopes: Vec::new(),
         depth: 0,
         attributes: Vec::new(),
@@ -92,7 +102,8 @@ fn compile_here(source: &str) -> Result<(Program, Vec<FieldName>), Problem> {
         FieldName { id, by_row: !all_values, unknown }
     });
     let named = named.collect();
-    Ok((Program { names: compiler.names, functions: compiler.functions, body, slots }, named))
+    let program = Program { names: compiler.names, functions: compiler.functions, body, slots };
+    Ok(Code { program, fields: named, patterns: compiler.patterns })
 }
 
 impl Compiler<'_> {

@@ -23,7 +23,7 @@ const VERBOSE: i64 = 64;
 /// How often a look-around or back-reference may step back.
 const BACKTRACKS: usize = 200_000;
 
-pub(super) fn flag(word: Word) -> Option<i64> {
+pub(crate) fn flag(word: Word) -> Option<i64> {
     Some(match word {
         Word::IGNORECASE | Word::I => IGNORECASE,
         Word::MULTILINE | Word::M => MULTILINE,
