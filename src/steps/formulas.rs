@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rossum::{Annotation, Change, NodeRef, Normalized, Value};
-use crate::txscript::{Document, Failure, Limits, Outcome, Schema, Script};
+use crate::txscript::{Document, Failure, Limits, Schema, Script};
 
 use super::answer::Answer;
 use super::schema::Schemas;
@@ -94,7 +94,7 @@ impl Formula {
             let document = Document::new(annotation, &answer.journal, schema, body);
             let target = document.datapoint(&self.field, None);
             if is_free(annotation, target) {
-                let (result, output) = self.script.run(&document, None, limits);
+                let (result, output) = self.script.text(&document, None, limits);
                 answer.take(output);
                 self.write(annotation, target, result, answer);
             }
@@ -107,7 +107,7 @@ impl Formula {
                 let document = Document::new(annotation, &answer.journal, schema, body);
                 let target = document.datapoint(&self.field, Some((table, row)));
                 if is_free(annotation, target) {
-                    let (result, output) = self.script.run(&document, Some((table, row)), limits);
+                    let (result, output) = self.script.text(&document, Some((table, row)), limits);
                     answer.take(output);
                     self.write(annotation, target, result, answer);
                 }
@@ -119,7 +119,7 @@ impl Formula {
             let of_row = |row| {
                 let place = Some((table, row));
                 let target = document.datapoint(&self.field, place);
-                is_free(annotation, target).then(|| (target, self.script.run(&document, place, limits)))
+                is_free(annotation, target).then(|| (target, self.script.text(&document, place, limits)))
             };
             (0..document.row_count(table)).filter_map(of_row).collect()
         };
@@ -133,7 +133,7 @@ impl Formula {
         &self,
         annotation: &Annotation<'_>,
         target: Option<NodeRef>,
-        result: Result<Outcome, Failure>,
+        result: Result<String, Failure>,
         answer: &mut Answer,
     ) {
         let Some(target) = target else {
@@ -141,16 +141,16 @@ impl Formula {
             return;
         };
         match result {
-            Ok(outcome) => {
+            Ok(text) => {
                 let known = answer.journal.changed_value(target);
                 let node = annotation.node(target);
                 let before = match (&known, &node.normalized) {
                     (Some(changed), _) => changed,
-                    (None, Normalized::Text(text)) => text,
+                    (None, Normalized::Text(normalized)) => normalized,
                     (None, _) => &node.value,
                 };
-                if **before != *outcome.text {
-                    let value = Some(Value::Text(outcome.text));
+                if **before != *text {
+                    let value = Some(Value::Text(text));
                     answer.journal.record(target, Change { value, ..Change::default() });
                 }
             }

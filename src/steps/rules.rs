@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::rossum::{Annotation, Change, MessageType, NodeRef};
-use crate::txscript::{Document, Limits, Outcome, Schema, Script};
+use crate::txscript::{Document, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::schema::Schemas;
@@ -48,9 +48,6 @@ pub enum Action {
 
 /// The source that `add_validation_source` adds.
 const SOURCE: &str = "rules";
-
-/// A place where a condition is evaluated: a table and the number of its row, or the header.
-type Row<'r> = Option<(&'r str, usize)>;
 
 impl Step for Rules {
     fn notes(&self) -> Vec<String> {
@@ -96,10 +93,10 @@ impl Rule {
         let mut found = Found { places: Vec::with_capacity(rows.len()), said: Answer::default() };
         let mut failures = HashSet::new();
         for row in rows {
-            let (result, output) = self.condition.run(document, row, limits);
+            let (result, output) = self.condition.is_true(document, row, limits);
             found.said.take(output);
             match result {
-                Ok(Outcome { is_true, .. }) => found.places.push((row, is_true)),
+                Ok(fired) => found.places.push((row, fired)),
                 Err(failure) => {
                     let is_limit = failure.is_limit;
                     if failures.insert(failure.text.clone()) {

@@ -29,4 +29,4 @@ pub use exception::{Failure, Line};
 pub use field::{Document, FieldType, Schema, SchemaError, TypesMissing};
 pub use machine::limits::Limits;
 pub use problem::Problem;
-pub use script::{Outcome, Output, Script, Shown};
+pub use script::{Outcome, Output, Row, Script, Shown};

@@ -45,13 +45,17 @@ pub struct Output {
 /// The result of an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// `True` itself, and not only something that counts as true.
-    pub is_true: bool,
     /// As a field takes it: its text, empty for `None`.
     pub text: String,
     /// As Python shows it.
     pub repr: String,
 }
+
+/// Where a script runs: a table's schema id and the number of a row, or the header.
+pub type Row<'r> = Option<(&'r str, usize)>;
+
+/// Bytes of the arena that a small evaluation makes do with.
+const FIRST_ARENA: usize = 8 << 10;
 
 impl Script {
     /// Compiles; `name` is what tracebacks call it.
@@ -85,15 +89,45 @@ impl Script {
     pub fn run(
         &self,
         document: &Document<'_>,
-        row: Option<(&str, usize)>,
+        row: Row<'_>,
         limits: Limits,
     ) -> (Result<Outcome, Failure>, Output) {
-        let bump = Bump::new();
+        self.evaluate(document, row, limits, &outcome)
+    }
+
+    /// The same where only the text of the result counts, as a field takes it: empty for `None`.
+    pub fn text(
+        &self,
+        document: &Document<'_>,
+        row: Row<'_>,
+        limits: Limits,
+    ) -> (Result<String, Failure>, Output) {
+        self.evaluate(document, row, limits, &text)
+    }
+
+    /// The same where only one thing counts: whether the result is `True`.
+    pub fn is_true(
+        &self,
+        document: &Document<'_>,
+        row: Row<'_>,
+        limits: Limits,
+    ) -> (Result<bool, Failure>, Output) {
+        self.evaluate(document, row, limits, &|_, value| Ok(is_true(value)))
+    }
+
+    fn evaluate<T>(
+        &self,
+        document: &Document<'_>,
+        row: Row<'_>,
+        limits: Limits,
+        finish: &dyn for<'h> Fn(&mut Machine<'h>, Value<'h>) -> Eval<'h, T>,
+    ) -> (Result<T, Failure>, Output) {
+        let bump = Bump::with_capacity(FIRST_ARENA);
         let made = Patterns::default();
         let view = View::new(document, row);
         let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
         let result = match machine.run() {
-            Ok(value) => outcome(&mut machine, value),
+            Ok(value) => finish(&mut machine, value),
             Err(stop) => Err(stop),
         };
         let result = result.map_err(|stop| self.failure(&mut machine, stop));
@@ -124,11 +158,18 @@ impl Script {
     }
 }
 
+fn is_true(value: Value<'_>) -> bool {
+    matches!(value.plain(), Value::Bool(true))
+}
+
+fn text<'h>(machine: &mut Machine<'h>, value: Value<'h>) -> Eval<'h, String> {
+    let empty = machine.is_empty(value)?;
+    Ok(if machine.truth(empty)? { String::new() } else { machine.str_of(value)?.to_owned() })
+}
+
 fn outcome<'h>(machine: &mut Machine<'h>, value: Value<'h>) -> Eval<'h, Outcome> {
     let repr = machine.repr_of(value)?.to_owned();
-    let empty = machine.is_empty(value)?;
-    let text = if machine.truth(empty)? { String::new() } else { machine.str_of(value)?.to_owned() };
-    Ok(Outcome { is_true: matches!(value.plain(), Value::Bool(true)), text, repr })
+    Ok(Outcome { text: text(machine, value)?, repr })
 }
 
 /// An exception's text, as Rossum shows it.

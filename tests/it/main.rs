@@ -22,6 +22,8 @@ mod operate;
 mod readme;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
+/// The steps `rules` and `formulas`.
+mod scripted;
 /// Nothing secret gets out, anywhere.
 mod secrets;
 /// A long run with each fault in turn; not part of every run.

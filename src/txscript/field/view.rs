@@ -19,15 +19,24 @@ pub(crate) struct View<'h> {
     pub(crate) document: &'h Document<'h>,
     /// The table and the number of its row.
     row: Option<(usize, usize)>,
-    /// What names meant so far.
+    /// What names meant so far: as `field.x`, and as attributes of rows.
     known: Vec<Option<Value<'h>>>,
+    fields: Vec<Place>,
+}
+
+/// What a name is as an attribute of rows.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Unknown,
+    None,
+    Column { field: usize, table: usize },
 }
 
 impl<'h> View<'h> {
     /// `row`: a table's schema id and a row's number.
     pub(crate) fn new(document: &'h Document<'h>, row: Option<(&str, usize)>) -> Self {
         let row = row.and_then(|(table, row)| Some((document.schema.find(table)?, row)));
-        Self { document, row, known: Vec::new() }
+        Self { document, row, known: Vec::new(), fields: Vec::new() }
     }
 }
 
@@ -194,6 +203,29 @@ impl<'h> Machine<'h> {
         };
         self.memory(size_of::<Datapoint<'h>>())?;
         Ok(Value::Datapoint(self.bump.alloc(Datapoint { data, node, field, place })))
+    }
+
+    /// `row.name`, where the name is a column: found by its number.
+    pub(crate) fn row_cell(&mut self, row: &RowRef<'h>, name: NameId) -> Eval<'h, Option<Value<'h>>> {
+        let at = name as usize;
+        if self.view.fields.is_empty() {
+            self.view.fields.resize(self.program.names.len(), Place::Unknown);
+        }
+        let schema = self.view.document.schema;
+        if let Place::Unknown = self.view.fields[at] {
+            let field = schema.find(&self.program.names[at].text);
+            let column = field.filter(|field| schema.fields[*field].category == Category::Datapoint);
+            self.view.fields[at] = column.map_or(Place::None, |field| match schema.multivalue_of(field) {
+                Some(table) => Place::Column { field, table },
+                None => Place::None,
+            });
+        }
+        match self.view.fields[at] {
+            Place::Column { field, table } if table == row.table.field => {
+                self.cell_of(field, row.index).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn row_attribute(

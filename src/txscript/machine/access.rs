@@ -10,6 +10,11 @@ use super::builtins::{Builtin, Type};
 
 impl<'h> Machine<'h> {
     pub(super) fn attribute(&mut self, owner: Value<'h>, name: NameId) -> Eval<'h> {
+        if let Value::Row(row) = owner
+            && let Some(cell) = self.row_cell(row, name)?
+        {
+            return Ok(cell);
+        }
         let name = &self.program.names[name as usize];
         self.attribute_named(owner, &name.text, name.word)
     }

@@ -4,8 +4,8 @@ use super::super::code::{Arguments, Body, Function};
 use super::super::exception::{Eval, Kind, Stop};
 use super::super::types::dict::Special;
 use super::super::value::{Closure, Frame, Value};
-use super::Machine;
 use super::statements::Flow;
+use super::{Machine, on_stack};
 
 /// Keyword arguments of a call.
 pub(crate) type Keywords<'h> = Vec<(&'h str, Value<'h>)>;
@@ -76,11 +76,11 @@ impl<'h> Machine<'h> {
         }
         self.depth += 1;
         let outcome = match &code.body {
-            Body::Block(block) => self.block(block, frame).map(|flow| match flow {
+            Body::Block(block) => on_stack(|| self.block(block, frame)).map(|flow| match flow {
                 Flow::Return(value) => value,
                 _ => Value::None,
             }),
-            Body::Expression(expr) => self.eval(expr, frame),
+            Body::Expression(expr) => on_stack(|| self.eval(expr, frame)),
             Body::Generator(_) => Ok(Value::None),
         };
         self.depth -= 1;

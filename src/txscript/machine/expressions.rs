@@ -9,10 +9,6 @@ use super::super::value::{Closure, Frame, Value};
 use super::statements::{at, set};
 use super::{Machine, at_line};
 
-/// Deep code grows its stack by as much.
-const STACK: usize = 1 << 20;
-const RED_ZONE: usize = 128 << 10;
-
 impl<'h> Machine<'h> {
     pub(super) fn eval(&mut self, expr: &'h Expr, frame: &'h Frame<'h>) -> Eval<'h> {
         self.step()?;
@@ -24,8 +20,7 @@ impl<'h> Machine<'h> {
             ExprKind::None => Ok(Value::None),
             ExprKind::Bool(bool) => Ok(Value::Bool(*bool)),
             ExprKind::Builtin(builtin) => Ok(builtin.value()),
-            _ => stacker::maybe_grow(RED_ZONE, STACK, || self.kind(expr, frame))
-                .map_err(|stop| at_line(stop, expr.line)),
+            _ => self.kind(expr, frame).map_err(|stop| at_line(stop, expr.line)),
         }
     }
 

@@ -43,8 +43,20 @@ impl<'h> Machine<'h> {
         if self.depth >= self.limits.depth {
             return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
         }
+        // The plain ones call nobody.
+        if let Ok(mut source) = iter.0.try_borrow_mut()
+            && let Source::Indexed(of, at) = &mut *source
+            && !matches!(of, Value::Dict(_) | Value::Set(_))
+        {
+            let item = self.get_index(*of, *at)?;
+            *at += 1;
+            if item.is_none() {
+                *source = Source::Done;
+            }
+            return Ok(item);
+        }
         self.depth += 1;
-        let item = stacker::maybe_grow(64 << 10, 1 << 20, || self.advance(iter));
+        let item = super::on_stack(|| self.advance(iter));
         self.depth -= 1;
         item
     }

@@ -49,6 +49,14 @@ pub(crate) struct Machine<'h> {
     handled: Vec<&'h Exception<'h>>,
 }
 
+/// Runs the body of a function where there is stack enough for code as deep as it may nest.
+fn on_stack<T>(inner: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(LEVELS, 4 * LEVELS, inner)
+}
+
+/// Stack that the deepest code of one function takes; without optimization a level is larger.
+const LEVELS: usize = if cfg!(debug_assertions) { 8 << 20 } else { 1 << 20 };
+
 impl<'h> Machine<'h> {
     pub(crate) fn new(
         bump: &'h Bump,
@@ -79,7 +87,7 @@ impl<'h> Machine<'h> {
     /// Runs the whole program; the result is the value of the last expression statement.
     pub(crate) fn run(&mut self) -> Eval<'h> {
         let frame = self.frame(self.program.slots, None)?;
-        self.block(&self.program.body, frame)?;
+        on_stack(|| self.block(&self.program.body, frame))?;
         Ok(self.result)
     }
 

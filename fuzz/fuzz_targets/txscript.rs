@@ -1,0 +1,34 @@
+//! Code over a document: no panic, no hang, limits that hold. The input is code, or code and a payload with a line of
+//! `---` between them.
+
+#![no_main]
+
+use std::time::{Duration, Instant};
+
+use libfuzzer_sys::fuzz_target;
+use rossum_annex::rossum::{Journal, Payload};
+use rossum_annex::txscript::{Document, Limits, Schema, Script};
+
+const PAYLOAD: &str = include_str!("../../tests/txscript/payload.json");
+
+fuzz_target!(|input: &str| {
+    let (code, body) = input.split_once("\n---\n").unwrap_or((input, PAYLOAD));
+    let Ok(script) = Script::new("fuzz", code) else { return };
+    let Ok(payload) = Payload::read(body.as_bytes()) else { return };
+    let Some(annotation) = &payload.annotation else { return };
+    let schema = match payload.schemas {
+        Some(schemas) => match Schema::parse(schemas.get()) {
+            Ok(schema) => schema,
+            Err(_) => return,
+        },
+        None => Schema::from_annotation(annotation, &Default::default()),
+    };
+    let journal = Journal::default();
+    let document = Document::new(annotation, &journal, &schema, body.as_bytes());
+    let limits = Limits { steps: 200_000, memory: 4 << 20, time: Duration::from_millis(200), ..Limits::default() };
+    let row = script.table(&schema).map(|table| (table, 0)).filter(|(table, _)| document.row_count(table) > 0);
+    let start = Instant::now();
+    let (_, output) = script.run(&document, row, limits);
+    assert!(output.shown.len() + output.blockers.len() <= limits.messages);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+});

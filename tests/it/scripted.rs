@@ -1,0 +1,248 @@
+//! The steps `rules` and `formulas` in the running binary: rows, duplicates, order, failures, what a file may hold.
+
+use serde_json::{Value, json};
+
+use crate::support::{Annex, ORACLE_FOLDER, annex_command, write};
+
+/// The corpus' document, whose hook sideloads the schema.
+fn document() -> Value {
+    let text = std::fs::read_to_string(format!("{ORACLE_FOLDER}/payload.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[track_caller]
+fn answer_with(steps: &str, files: &[(&str, &str)], document: &Value) -> Value {
+    let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}");
+    let annex = Annex::dev_with_files(&config, files);
+    let answer = annex.client().deliver("/x", document.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+fn answer(steps: &str) -> Value {
+    answer_with(steps, &[], &document())
+}
+
+fn rule(condition: &str, actions: &str) -> String {
+    let condition = serde_json::to_string(condition).unwrap();
+    format!("[[hook.step.rule]]\nname = \"r\"\ntrigger_condition = {condition}\nactions = [{actions}]\n")
+}
+
+fn rules(list: &[String]) -> String {
+    format!("[[hook.step]]\nuse = \"rules\"\n{}", list.concat())
+}
+
+const SHOW: &str = r#"{ type = "show_message", payload = { type = "warning", content = "seen" } }"#;
+const SHOW_ON_TOTAL: &str =
+    r#"{ type = "show_message", payload = { type = "error", content = "total", schema_id = "item_total" } }"#;
+
+#[test]
+fn a_rule_fires_when_its_condition_is_true_and_not_only_truthy() {
+    let fired =
+        |condition: &str| answer(&rules(&[rule(condition, SHOW)]))["messages"].as_array().unwrap().len();
+    assert_eq!(fired("True"), 1);
+    assert_eq!(fired("field.amount_total > 1000"), 1);
+    assert_eq!(fired("field.is_paid"), 1);
+    assert_eq!(fired("field.amount_total"), 0, "a number");
+    assert_eq!(fired("\"text\""), 0);
+    assert_eq!(fired("field.amount_total < 1000"), 0);
+    assert_eq!(fired("x = 5\nx > 3"), 1, "several statements");
+}
+
+#[test]
+fn a_rule_that_names_a_column_runs_once_a_row_and_says_a_thing_once() {
+    let of_rows =
+        rule("not is_empty(field.item_total) and field.item_total > 20", &format!("{SHOW}, {SHOW_ON_TOTAL}"));
+    let whole = rule("sum(default_to(field.item_total.all_values, 0)) > 100", SHOW_ON_TOTAL);
+    let answer = answer(&rules(&[of_rows, whole]));
+    let messages: Vec<_> = answer["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| (m["id"].clone(), m["content"].clone()))
+        .collect();
+    let rows = [(124, "total"), (131, "total")].map(|(id, text)| (json!(id), json!(text)));
+    assert_eq!(messages[0], (Value::Null, json!("seen")), "once for the document");
+    assert_eq!(messages[1..3], rows, "at each row's own cell");
+    assert_eq!(messages[3], (Value::Null, json!("total")), "a whole column has no cell");
+}
+
+#[test]
+fn every_action_that_an_answer_can_express() {
+    let actions = r#"
+        { type = "add_automation_blocker", payload = { content = "stop", schema_id = "amount_total" } },
+        { type = "show_hide_field", payload = { schema_ids = ["note"] } },
+        { type = "hide_field", payload = { schema_ids = ["item_code"] } },
+        { type = "add_validation_source", payload = { schema_id = "sender_name" } },
+        { type = "show_message", enabled = false, payload = { type = "error", content = "off" } },
+        { type = "change_queue", payload = {} }"#
+        .replace("payload = {} }", "event = \"annotation_imported\" }");
+    let fired = answer(&rules(&[rule("True", &actions)]));
+    assert_eq!(fired["automation_blockers"], json!([{"id": 114, "content": "stop"}]));
+    let operations = fired["operations"].as_array().unwrap();
+    let of = |id: u64| &operations.iter().find(|operation| operation["id"] == id).unwrap()["value"];
+    assert_eq!(of(103), &json!({"hidden": false}));
+    assert_eq!(
+        operations.iter().filter(|operation| operation["value"] == json!({"hidden": true})).count(),
+        4
+    );
+    assert_eq!(of(102), &json!({"validation_sources": ["score", "rules"]}), "beside those that it has");
+    assert_eq!(fired["messages"], json!([]));
+    let quiet = answer(&rules(&[rule("False", &actions)]));
+    assert_eq!(quiet["operations"], json!([{"op": "replace", "id": 103, "value": {"hidden": true}}]));
+}
+
+#[test]
+fn a_rule_that_fails_says_where_and_the_others_run() {
+    let list = [
+        rule("field.amount_empty > 5", SHOW),
+        rule("x = 1\nfield.item_total > 5", SHOW),
+        rule("while True: pass", SHOW),
+        rule("True", SHOW),
+    ];
+    let answer = answer(&rules(&list));
+    let messages = answer["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 5, "{messages:#?}");
+    let text = |at: usize| messages[at]["content"].as_str().unwrap();
+    assert!(
+        text(0).starts_with("Rule r: TypeError: &#x27;&gt;&#x27; not supported between instances"),
+        "{}",
+        text(0)
+    );
+    assert_eq!(messages[0]["detail"], json!({"is_exception": true, "traceback_line_number": 1}));
+    assert_eq!(messages[1]["detail"]["traceback_line_number"], 2, "of the one row that is empty");
+    assert_eq!(text(2), "seen", "of the rows that did not fail");
+    assert!(text(3).contains("more steps than allowed"), "{}", text(3));
+    assert_eq!(text(4), "seen", "the last rule runs as if nothing had been");
+}
+
+#[test]
+fn formulas_see_each_other_whatever_their_order() {
+    let steps = r#"
+[[hook.step]]
+use = "formulas"
+[[hook.step.formula]]
+field = "amount_due"
+code = "field.amount_total + field.amount_tax"
+[[hook.step.formula]]
+field = "amount_total"
+code = "sum(default_to(field.item_total.all_values, 0))"
+[[hook.step.formula]]
+field = "item_total"
+code = "round(field.item_quantity * field.item_amount, 2) if not is_empty(field.item_quantity) else None"
+[[hook.step]]
+use = "rules"
+[[hook.step.rule]]
+trigger_condition = "field.amount_due != 331.79"
+actions = [{ type = "show_message", payload = { content = "wrong" } }]
+"#;
+    let answer = answer(steps);
+    let values: Vec<_> = answer["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| (operation["id"].clone(), operation["value"]["content"]["value"].clone()))
+        .collect();
+    let expected =
+        [(124, "21.0"), (113 + 32, "0.3"), (114, "121.28999999999999"), (116, "331.78999999999996")];
+    let changed: Vec<_> =
+        expected.iter().filter(|(id, _)| *id != 145).map(|(id, v)| (json!(id), json!(v))).collect();
+    assert_eq!(values, changed, "0.3 is what it was");
+    assert_eq!(answer["messages"][0]["content"], "wrong", "floats are floats, in Rossum too");
+}
+
+#[test]
+fn a_value_that_the_user_set_is_not_computed_again() {
+    let mut document = document();
+    document["annotation"]["content"][1]["children"][2]["no_recalculation"] = json!(true);
+    let steps =
+        "[[hook.step]]\nuse = \"formulas\"\n[[hook.step.formula]]\nfield = \"amount_due\"\ncode = \"5\"\n";
+    assert_eq!(answer_with(steps, &[], &document)["operations"], json!([]));
+    assert_eq!(answer(steps)["operations"][0]["value"]["content"]["value"], "5");
+}
+
+#[test]
+fn types_come_from_a_file_or_a_list_where_the_schema_is_not_sent() {
+    let mut bare = document();
+    let schema = bare.as_object_mut().unwrap().remove("schemas").unwrap()[0].to_string();
+    let one = rule("field.amount_total > 1000", SHOW);
+    let with = |keys: &str| format!("[[hook.step]]\nuse = \"rules\"\n{keys}\n{one}");
+    let files = [("schema.json", schema.as_str())];
+    assert_eq!(
+        answer_with(&with("schema = \"schema.json\""), &files, &bare)["messages"][0]["content"],
+        "seen"
+    );
+    let types = with("types = { amount_total = \"number\" }");
+    assert_eq!(answer_with(&types, &[], &bare)["messages"][0]["content"], "seen");
+    let missing = answer_with(&with(""), &[], &bare)["messages"][0]["content"].to_string();
+    assert!(missing.contains("switch on the sideload `schemas`"), "{missing}");
+}
+
+#[test]
+fn exported_rules_are_read_as_they_are() {
+    let exported = json!({"pagination": {"total": 2}, "results": [
+        {"id": 1, "url": "https://x", "name": "Large", "enabled": true, "organization": "https://x", "trigger_condition": "field.amount_total > 5",
+         "rule_template": null, "actions": [
+            {"id": "a", "enabled": true, "type": "show_message", "event": "validation", "payload": {"type": "info", "content": "large", "schema_id": "amount_total"}},
+            {"id": "b", "enabled": true, "type": "send_email", "event": "annotation_imported", "payload": {"to": ["a@b"], "subject": "s", "body": "b"}}]},
+        {"id": 2, "name": "Off", "enabled": false, "trigger_condition": "no python at all", "actions": []}]});
+    let step = "[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"\n";
+    let answer = answer_with(step, &[("rules.json", &exported.to_string())], &document());
+    assert_eq!(answer["messages"], json!([{"id": 114, "type": "info", "content": "large"}]));
+}
+
+#[test]
+fn check_says_what_is_wrong_with_rules_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = document()["schemas"][0].to_string();
+    write(&folder.path().join("schema.json"), &schema);
+    let steps = rules(&[
+        rule("field.amount_totl > 5", SHOW),
+        rule("x = 1\nimport os", SHOW),
+        rule("re.search('(', field.note)", r#"{ type = "send_mail" }"#),
+        rule("True", r#"{ type = "show_message", payload = { type = "info" } }"#),
+    ]);
+    let steps = steps.replacen("use = \"rules\"", "use = \"rules\"\nschema = \"schema.json\"", 1);
+    let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}");
+    write(&folder.path().join("annex.toml"), &config);
+    let mut command = annex_command();
+    command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
+    let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for part in [
+        "annex.toml:9:",
+        "rule r: line 1, column 7: the schema has no field `amount_totl`",
+        "rule r: line 2, column 8: there is no module `os` here",
+        "rule r: line 1, column 11: this regular expression always fails",
+        "Rossum has no action `send_mail`",
+        "the action show_message has no `content` in its payload",
+        "5 mistakes",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn eval_prints_value_messages_and_what_went_wrong() {
+    let payload = format!("{ORACLE_FOLDER}/payload.json");
+    let run = |arguments: &[&str]| {
+        let output =
+            annex_command().arg("eval").args(arguments).args(["--payload", &payload]).output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (output.status.code().unwrap(), text)
+    };
+    assert_eq!(run(&["field.amount_total + 1"]), (0, "1122.29\n".to_owned()));
+    assert_eq!(run(&["field.item_code + '!'", "--row", "1"]), (0, "'B-2!'\n".to_owned()));
+    let (code, text) = run(&["show_error('no', field.note)\n1 / 0"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            1,
+            "  line 2, in <formula:eval>\n    1 / 0\nZeroDivisionError: division by zero\nerror (note): no\n"
+        )
+    );
+    assert!(run(&["field.nothing"]).1.contains("the schema has no field `nothing`"));
+    assert!(run(&["field.amount_total", "--row", "0"]).1.contains("names no column"));
+    assert!(run(&["field.item_code", "--row", "9"]).1.contains("line_items has 4 rows"));
+}
