@@ -19,6 +19,7 @@
 //! | [`tls`] | certificates from first order to last day; the handshake |
 //! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
 //! | [`steps`] | what a hook does: each step a file |
+//! | [`txscript`] | rules and formulas: compiled once, evaluated over the annotation |
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |

@@ -391,6 +391,27 @@ fn a_clock_that_jumps_two_months_renews_without_a_timer() {
 }
 
 #[test]
+fn a_clock_that_is_a_year_ahead_costs_one_order_and_not_one_after_the_other() {
+    let scene = Scene::new(Faults::default());
+    let folder = scene.folder("");
+    let clock = folder.path().join("clock");
+    write(&clock, "+0");
+    let annex = Annex::https_under(folder, scene.pebble.https, |command| {
+        command.env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("LD_PRELOAD", libfaketime());
+    });
+    let first = scene.serves(NAME).tls.unwrap().chain[0].clone();
+    write(&clock, "+400d");
+    eventually("a new certificate", Duration::from_secs(60), || {
+        scene.connect(NAME).is_ok_and(|client| client.tls.unwrap().chain[0] != first)
+    });
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(scene.pebble.orders(), 2, "each new one looks old: {}", annex.log());
+    let status = String::from_utf8(annex.run(&["cert", "status"]).stdout).unwrap();
+    assert!(status.contains("is the clock right?"), "{status}");
+}
+
+#[test]
 fn a_rehearsal_orders_nothing_and_tells_what_the_ca_saw() {
     let scene = Scene::new(Faults::default());
     let staging = format!("staging = \"https://127.0.0.1:{}/dir\"", scene.proxy.port);

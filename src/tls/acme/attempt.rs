@@ -71,7 +71,7 @@ impl Attempt<'_> {
                 match Certificate::from_pem(&pem, &pem, self.provider) {
                     Ok(certificate) => {
                         let pace = match skipped {
-                            None => before.succeeded(challenge),
+                            None => Pace::succeeded(challenge, clock::now()),
                             // The names left out are tried again as after a failure.
                             Some(problem) => {
                                 let ended = clock::now();

@@ -158,8 +158,8 @@ impl Pace {
     }
 
     /// The pace after a certificate: nothing has failed; the challenge that worked is remembered.
-    pub(super) fn succeeded(&self, challenge: Challenge) -> Self {
-        let mut fresh = Self { last_attempt: self.last_attempt, ..Self::default() };
+    pub(super) fn succeeded(challenge: Challenge, now: SystemTime) -> Self {
+        let mut fresh = Self { last_attempt: Some(clock::unix_seconds(now)), ..Self::default() };
         fresh.remember(challenge, true);
         fresh
     }
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(pace.challenge(), Challenge::TlsAlpn01);
         pace.remember(Challenge::TlsAlpn01, false);
         assert_eq!(pace.challenge(), Challenge::Http01);
-        let pace = pace.succeeded(Challenge::Http01);
+        let pace = Pace::succeeded(Challenge::Http01, noon());
         assert_eq!((pace.challenge(), pace.failures()), (Challenge::Http01, 0));
     }
 

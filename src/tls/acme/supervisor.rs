@@ -32,6 +32,8 @@ const LEASE_AGAIN: Duration = Duration::from_secs(1);
 const SAY_AGAIN: Duration = Duration::from_secs(86_400);
 /// Renewal information that could not be had is asked for again after this, or after a part of the life.
 const ADVICE_AGAIN: Duration = Duration::from_secs(3_600);
+/// After an order, advice to renew can wait this long, or a part of the life.
+const ADVICE_REST: Duration = Duration::from_secs(6 * 3_600);
 /// It must not hold up an order.
 const ADVICE: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,23 @@ pub enum StartError {
 struct Due {
     at: SystemTime,
     reason: String,
+    /// How long after the last order at the earliest: a clock that is far ahead finds every new certificate old.
+    rest: Duration,
+}
+
+impl Due {
+    /// Not so soon after the last certificate.
+    fn rested(self, pace: &Pace, now: SystemTime) -> Self {
+        // One that lies ahead was written by a clock that was wrong.
+        let last = pace.last_attempt().filter(|last| pace.failures() == 0 && *last <= now);
+        match last.and_then(|last| last.checked_add(self.rest)) {
+            Some(rested) if rested > self.at && !self.rest.is_zero() => {
+                let reason = "the last one was obtained a short while ago: is the clock right?".to_owned();
+                Self { at: rested, reason, ..self }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// The task that keeps one certificate.
@@ -134,7 +153,8 @@ impl Supervisor {
         if pace.failures() == 0 {
             let _ = timeout(ADVICE, self.take_advice()).await; // no answer is no failure
         }
-        let (due, now) = (self.due(), clock::now());
+        let now = clock::now();
+        let due = self.due().rested(&pace, now);
         self.publish(&due, &pace);
         self.say_problem(now);
         let held_back = pace.next_try() > now && pace.is_plausible(now);
@@ -194,7 +214,11 @@ impl Supervisor {
 
     /// A certificate for other names or from another CA (staging, say) is served, and replaced at once.
     fn due(&self) -> Due {
-        let at_once = |reason: &str| Due { at: SystemTime::UNIX_EPOCH, reason: reason.to_owned() };
+        let at_once = |reason: &str| Due {
+            at: SystemTime::UNIX_EPOCH,
+            reason: reason.to_owned(),
+            rest: Duration::ZERO,
+        };
         let Some(Current { certificate, directory, .. }) = &self.keep.current else {
             return at_once("there is none yet");
         };
@@ -207,6 +231,7 @@ impl Supervisor {
         let by_life = Due {
             at: renewal::by_life(certificate),
             reason: renewal::by_life_reason(certificate).to_owned(),
+            rest: certificate.life() / 4,
         };
         let advice = self
             .advice
@@ -215,7 +240,10 @@ impl Supervisor {
         match advice {
             // Never relied on alone: a window after that moment changes nothing.
             Some(advice) if advice.moment() < by_life.at => {
-                Due { at: advice.moment(), reason: "the CA advises it".to_owned() }
+                // Before its own first day: the CA means at once, whatever clock one goes by.
+                let at_once = advice.moment() < certificate.not_before;
+                let rest = if at_once { Duration::ZERO } else { ADVICE_REST.min(certificate.life() / 8) };
+                Due { at: advice.moment(), reason: "the CA advises it".to_owned(), rest }
             }
             _ => by_life,
         }
