@@ -83,16 +83,27 @@ impl<'h> Machine<'h> {
             let results = items.into_iter().map(|item| self.is_empty(item)).collect::<Eval<'h, Vec<_>>>()?;
             return self.values(results);
         }
-        Ok(Value::Bool(matches!(value.plain(), Value::None | Value::Str(""))))
+        Ok(Value::Bool(is_nothing(value)))
     }
 
     pub(crate) fn default_to(&mut self, value: Value<'h>, default: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
+            if matches!(default, Value::Float(_) | Value::Int(_) | Value::Str(_) | Value::None) {
+                let mut items = items;
+                for item in items.iter_mut().filter(|item| is_nothing(**item)) {
+                    *item = default;
+                }
+                return self.values(items);
+            }
             let defaults = self.promote(default, items.len())?;
             let each = items.into_iter().zip(defaults).map(|(item, default)| self.default_to(item, default));
             let results = each.collect::<Eval<'h, Vec<_>>>()?;
             return self.values(results);
         }
-        Ok(if matches!(value.plain(), Value::None | Value::Str("")) { default } else { value })
+        Ok(if is_nothing(value) { default } else { value })
     }
+}
+
+fn is_nothing(value: Value<'_>) -> bool {
+    matches!(value.plain(), Value::None | Value::Str(""))
 }

@@ -1,5 +1,7 @@
 //! Calls: arguments go to parameters as in Python, with its error texts.
 
+use smallvec::SmallVec;
+
 use super::super::code::{Arguments, Body, Function};
 use super::super::exception::{Eval, Kind, Stop};
 use super::super::types::dict::Special;
@@ -15,8 +17,9 @@ impl<'h> Machine<'h> {
         &mut self,
         arguments: &'h Arguments,
         frame: &'h Frame<'h>,
-    ) -> Eval<'h, (Vec<Value<'h>>, Keywords<'h>)> {
-        let positional = self.spread(&arguments.positional, frame)?;
+    ) -> Eval<'h, (SmallVec<[Value<'h>; 4]>, Keywords<'h>)> {
+        let mut positional = SmallVec::new();
+        self.spread_into(&arguments.positional, frame, &mut |value| positional.push(value))?;
         let mut keywords = Keywords::new();
         for (name, value) in &arguments.keywords {
             let value = self.eval(value, frame)?;

@@ -185,16 +185,26 @@ impl<'h> Machine<'h> {
 
     pub(super) fn spread(&mut self, items: &'h [Item], frame: &'h Frame<'h>) -> Eval<'h, Vec<Value<'h>>> {
         let mut all = Vec::with_capacity(items.len());
+        self.spread_into(items, frame, &mut |value| all.push(value))?;
+        Ok(all)
+    }
+
+    pub(super) fn spread_into(
+        &mut self,
+        items: &'h [Item],
+        frame: &'h Frame<'h>,
+        add: &mut impl FnMut(Value<'h>),
+    ) -> Eval<'h, ()> {
         for item in items {
             match item {
-                Item::One(expr) => all.push(self.eval(expr, frame)?),
+                Item::One(expr) => add(self.eval(expr, frame)?),
                 Item::Spread(expr) => {
                     let value = self.eval(expr, frame)?;
-                    all.extend(self.collect(value)?);
+                    self.collect(value)?.into_iter().for_each(&mut *add);
                 }
             }
         }
-        Ok(all)
+        Ok(())
     }
 
     fn format_pieces(&mut self, pieces: &'h [Piece], frame: &'h Frame<'h>) -> Eval<'h, String> {

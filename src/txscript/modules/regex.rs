@@ -211,11 +211,27 @@ impl<'h> Machine<'h> {
         let Some(regex) = pattern.form(anchor, text) else {
             return self.raise_text(Kind::PatternError, "the pattern is too large when anchored");
         };
+        if regex.captures_len() == 1 {
+            // Without groups there is nothing to capture.
+            return match regex.find_from_pos(text, from) {
+                Ok(None) => Ok(None),
+                Ok(Some(whole)) => {
+                    self.memory(96)?;
+                    let groups = &*self.bump.alloc([Some((whole.start(), whole.end()))]);
+                    Ok(Some(self.bump.alloc(Found { pattern, text, groups })))
+                }
+                Err(_) => self.steps_back_too_often(),
+            };
+        }
         match regex.captures_from_pos(text, from) {
             Ok(None) => Ok(None),
             Ok(Some(captures)) => self.found(pattern, text, &captures).map(Some),
-            Err(_) => self.raise_text(Kind::RuntimeError, "the regular expression steps back too often"),
+            Err(_) => self.steps_back_too_often(),
         }
+    }
+
+    fn steps_back_too_often<T>(&mut self) -> Eval<'h, T> {
+        self.raise_text(Kind::RuntimeError, "the regular expression steps back too often")
     }
 
     fn found(
