@@ -47,6 +47,7 @@ fn run(arguments: &[&str], folder: &Path) -> Output {
 fn every_configuration_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("rossum-secret"), "a secret");
+    write(&folder.path().join("rules.json"), "[]");
     let mut count = 0;
     for (page, text) in pages() {
         for block in blocks(&text, "toml") {
@@ -73,7 +74,8 @@ fn every_annex_command_runs() {
         let config = blocks(&text, "toml").first().map_or_else(|| whole(""), |block| whole(block));
         write(&folder.path().join("annex.toml"), &config);
         write(&folder.path().join("rossum-secret"), "a secret");
-        write(&folder.path().join("delivery.json"), "{}");
+        let delivery = format!("{}/payload.json", crate::support::ORACLE_FOLDER);
+        std::fs::copy(delivery, folder.path().join("delivery.json")).unwrap();
         let annex = Annex::dev();
         for line in blocks(&text, "console")
             .into_iter()
@@ -87,7 +89,7 @@ fn every_annex_command_runs() {
                 continue;
             };
             count += 1;
-            let arguments: Vec<&str> = arguments.split_whitespace().collect();
+            let arguments = words(arguments);
             if arguments.first() == Some(&"--dev-http") {
                 serves(&arguments, folder.path());
                 continue;
@@ -98,6 +100,14 @@ fn every_annex_command_runs() {
         }
     }
     assert!(count >= 6, "{count}");
+}
+
+/// The words of a command line; single quotes hold some together.
+fn words(line: &str) -> Vec<&str> {
+    let parts = line.split('\'').enumerate();
+    parts
+        .flat_map(|(at, part)| if at % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
+        .collect()
 }
 
 /// Starts a server on a port of its own and waits until it answers.
