@@ -68,7 +68,7 @@ fn measure(mut work: impl FnMut()) -> f64 {
         .map(|_| {
             let before = cpu();
             (0..count).for_each(|_| work());
-            (cpu() - before).as_secs_f64() / f64::from(count)
+            cpu().saturating_sub(before).as_secs_f64() / f64::from(count)
         })
         .collect();
     batches.sort_by(f64::total_cmp);

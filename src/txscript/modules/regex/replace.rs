@@ -112,7 +112,8 @@ fn parts<'t>(template: &'t str, pattern: &Pattern) -> Result<Vec<Part<'t>>, Stri
         rest = &tail[taken..];
     }
     parts.push(Part::Text(rest));
-    let groups = pattern.form(super::Anchor::Anywhere, "").map_or(0, fancy_regex::Regex::captures_len);
+    let groups =
+        pattern.form(super::pattern::Anchor::Anywhere, "").map_or(0, fancy_regex::Regex::captures_len);
     for part in &parts {
         if let Part::Group(at) = part
             && *at >= groups
