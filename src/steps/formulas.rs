@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::rossum::{Annotation, Change, NodeRef, Normalized, Value};
-use crate::txscript::{Document, Failure, Limits, Schema, Script};
+use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
+use super::patience;
 use super::schema::Schemas;
 use super::{Context, Step, StepError, StepFuture};
 
@@ -75,11 +76,17 @@ impl Formulas {
         };
         let schema = self.schemas.of(context.delivery)?;
         for formula in &self.ordered {
-            formula.compute(annotation, &schema, context.delivery.body, self.limits, context.answer);
+            let text = |script: &Script, document: &Document<'_>, row: Row<'_>| {
+                patience::evaluate(self.limits, context.deadline, |limits| script.text(document, row, limits))
+            };
+            formula.compute(annotation, &schema, context.delivery.body, &text, context.answer);
         }
         Ok(())
     }
 }
+
+/// Evaluates a script to a text.
+type Evaluate<'e> = dyn Fn(&Script, &Document<'_>, Row<'_>) -> (Result<String, Failure>, Output) + 'e;
 
 impl Formula {
     fn compute(
@@ -87,14 +94,14 @@ impl Formula {
         annotation: &Annotation<'_>,
         schema: &Schema,
         body: &[u8],
-        limits: Limits,
+        text: &Evaluate<'_>,
         answer: &mut Answer,
     ) {
         let Some(table) = schema.table_of(&self.field) else {
             let document = Document::new(annotation, &answer.journal, schema, body);
             let target = document.datapoint(&self.field, None);
             if is_free(annotation, target) {
-                let (result, output) = self.script.text(&document, None, limits);
+                let (result, output) = text(&self.script, &document, None);
                 answer.take(output);
                 self.write(annotation, target, result, answer);
             }
@@ -107,7 +114,7 @@ impl Formula {
                 let document = Document::new(annotation, &answer.journal, schema, body);
                 let target = document.datapoint(&self.field, Some((table, row)));
                 if is_free(annotation, target) {
-                    let (result, output) = self.script.text(&document, Some((table, row)), limits);
+                    let (result, output) = text(&self.script, &document, Some((table, row)));
                     answer.take(output);
                     self.write(annotation, target, result, answer);
                 }
@@ -119,7 +126,7 @@ impl Formula {
             let of_row = |row| {
                 let place = Some((table, row));
                 let target = document.datapoint(&self.field, place);
-                is_free(annotation, target).then(|| (target, self.script.text(&document, place, limits)))
+                is_free(annotation, target).then(|| (target, text(&self.script, &document, place)))
             };
             (0..document.row_count(table)).filter_map(of_row).collect()
         };

@@ -13,6 +13,7 @@ pub mod checks;
 mod delivery;
 pub mod formulas;
 pub mod matching;
+mod patience;
 pub mod replace;
 mod rows;
 pub mod rules;

@@ -4,11 +4,13 @@
 //! and blockers are then shown once (API reference: "Rule").
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use crate::rossum::{Annotation, Change, MessageType, NodeRef};
 use crate::txscript::{Document, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
+use super::patience;
 use super::schema::Schemas;
 use super::{Context, Delivery, Step, StepError, StepFuture};
 
@@ -67,7 +69,8 @@ impl Rules {
         let schema = self.schemas.of(context.delivery)?;
         let found: Vec<_> = {
             let document = Document::new(annotation, &context.answer.journal, &schema, context.delivery.body);
-            self.rules.iter().map(|rule| rule.evaluate(&document, &schema, self.limits)).collect()
+            let evaluate = |rule: &Rule| rule.evaluate(&document, &schema, self.limits, context.deadline);
+            self.rules.iter().map(evaluate).collect()
         };
         for (rule, found) in self.rules.iter().zip(found) {
             rule.act(&found, context.delivery, annotation, &schema, context.answer);
@@ -85,7 +88,13 @@ struct Found<'r> {
 }
 
 impl Rule {
-    fn evaluate<'r>(&self, document: &Document<'_>, schema: &'r Schema, limits: Limits) -> Found<'r> {
+    fn evaluate<'r>(
+        &self,
+        document: &Document<'_>,
+        schema: &'r Schema,
+        limits: Limits,
+        deadline: Instant,
+    ) -> Found<'r> {
         let rows: Vec<Row<'r>> = match self.condition.table(schema) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
             None => vec![None],
@@ -93,7 +102,8 @@ impl Rule {
         let mut found = Found { places: Vec::with_capacity(rows.len()), said: Answer::default() };
         let mut failures = HashSet::new();
         for row in rows {
-            let (result, output) = self.condition.is_true(document, row, limits);
+            let run = |limits| self.condition.is_true(document, row, limits);
+            let (result, output) = patience::evaluate(limits, deadline, run);
             found.said.take(output);
             match result {
                 Ok(fired) => found.places.push((row, fired)),

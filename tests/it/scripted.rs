@@ -246,3 +246,39 @@ fn eval_prints_value_messages_and_what_went_wrong() {
     assert!(run(&["field.amount_total", "--row", "0"]).1.contains("names no column"));
     assert!(run(&["field.item_code", "--row", "9"]).1.contains("line_items has 4 rows"));
 }
+
+#[test]
+fn runaway_rules_hold_nobody_else_up() {
+    let hook = |path: &str, condition: &str| {
+        let rule = rules(&[rule(condition, SHOW)]);
+        let limits = "steps = 1000000000\ntime = \"2s\"";
+        format!(
+            "[[hook]]\npath = \"{path}\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{rule}\n[hook.step.limits]\n{limits}\n"
+        )
+    };
+    let config = hook("/runaway", "while True: pass") + &hook("/quick", "True");
+    let annex = Annex::dev_with(&config);
+    let document = document().to_string();
+    let runaways: Vec<_> = (0..4)
+        .map(|_| {
+            let (mut client, document) = (annex.client(), document.clone());
+            std::thread::spawn(move || client.deliver("/runaway", document))
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut slowest = std::time::Duration::ZERO;
+    while runaways.iter().any(|runaway| !runaway.is_finished()) {
+        let start = std::time::Instant::now();
+        assert_eq!(
+            annex.client().deliver("/quick", document.as_str()).json()["messages"][0]["content"],
+            "seen"
+        );
+        slowest = slowest.max(start.elapsed());
+    }
+    println!("slowest {slowest:?}");
+    assert!(slowest < std::time::Duration::from_secs(1), "{slowest:?}");
+    for runaway in runaways {
+        let answer = runaway.join().unwrap();
+        assert!(answer.json()["messages"][0]["content"].as_str().unwrap().contains("longer than allowed"));
+    }
+}
