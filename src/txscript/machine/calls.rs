@@ -74,10 +74,7 @@ impl<'h> Machine<'h> {
         let code = closure.code;
         let frame = self.frame(code.slots, Some(closure.frame))?;
         self.bind(closure, frame, positional, keywords)?;
-        if self.depth >= self.limits.depth {
-            return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
-        }
-        self.depth += 1;
+        self.deeper()?;
         let outcome = match &code.body {
             Body::Block(block) => on_stack(|| self.block(block, frame)).map(|flow| match flow {
                 Flow::Return(value) => value,

@@ -55,6 +55,9 @@ impl<'h> Machine<'h> {
             _ => {}
         }
         let plain = owner.plain();
+        if let Value::Str(text) = plain {
+            self.steps(text.len() / 16)?;
+        }
         let Some(length) = plain.length().filter(|_| !matches!(plain, Value::Set(_))) else {
             return self
                 .raise(Kind::TypeError, format_args!("'{}' object is not subscriptable", owner.type_name()));

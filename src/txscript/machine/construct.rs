@@ -103,6 +103,7 @@ impl<'h> Machine<'h> {
     fn make_int(&mut self, value: Value<'h>, base: Option<Value<'h>>) -> Eval<'h> {
         match value.plain() {
             Value::Str(text) => {
+                self.steps(text.len() / 16)?;
                 let base = base.and_then(Value::int).and_then(|base| u32::try_from(base).ok()).unwrap_or(10);
                 match parse_int(text, base.clamp(2, 36)) {
                     Some(int) => self.int(int.ok()),
@@ -130,6 +131,7 @@ impl<'h> Machine<'h> {
 
     fn make_float(&mut self, value: Value<'h>) -> Eval<'h> {
         if let Value::Str(text) = value.plain() {
+            self.steps(text.len() / 16)?;
             return match parse_float(text) {
                 Some(float) => Ok(Value::Float(float)),
                 None => {

@@ -373,7 +373,11 @@ impl<'h> Machine<'h> {
         match kind {
             Value::Tuple(kinds) => {
                 for kind in kinds {
-                    if self.is_instance(value, *kind)? {
+                    self.step()?;
+                    self.deeper()?;
+                    let found = self.is_instance(value, *kind);
+                    self.depth -= 1;
+                    if found? {
                         return Ok(true);
                     }
                 }

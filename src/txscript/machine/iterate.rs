@@ -40,9 +40,6 @@ impl<'h> Machine<'h> {
             return self.raise(Kind::TypeError, text);
         };
         self.step()?;
-        if self.depth >= self.limits.depth {
-            return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
-        }
         // The plain ones call nobody.
         if let Ok(mut source) = iter.0.try_borrow_mut()
             && let Source::Indexed(of, at) = &mut *source
@@ -55,7 +52,7 @@ impl<'h> Machine<'h> {
             }
             return Ok(item);
         }
-        self.depth += 1;
+        self.deeper()?;
         let item = super::on_stack(|| self.advance(iter));
         self.depth -= 1;
         item

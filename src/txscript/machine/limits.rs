@@ -25,7 +25,7 @@ impl Default for Limits {
     }
 }
 
-pub(super) const STEPS: &str = "it takes more steps than allowed (`steps`)";
+pub(crate) const STEPS: &str = "it takes more steps than allowed (`steps`)";
 pub(super) const MEMORY: &str = "it needs more memory than allowed (`memory`)";
 pub(super) const TIME: &str = "it takes longer than allowed (`time`)";
 pub(super) const MESSAGES: &str = "it shows more messages than allowed (`messages`)";
@@ -45,6 +45,10 @@ impl<'h> Machine<'h> {
     pub(crate) fn steps(&mut self, count: usize) -> Eval<'h, ()> {
         self.steps = self.steps.saturating_add(count as u64);
         if self.steps >= self.next_look { self.look() } else { Ok(()) }
+    }
+
+    pub(crate) fn steps_left(&self) -> u64 {
+        self.limits.steps.saturating_sub(self.steps)
     }
 
     #[cold]

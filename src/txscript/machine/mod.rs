@@ -91,6 +91,15 @@ impl<'h> Machine<'h> {
         Ok(self.result)
     }
 
+    /// One level deeper; the caller comes back up.
+    fn deeper(&mut self) -> Eval<'h, ()> {
+        if self.depth >= self.limits.depth {
+            return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
     fn frame(&mut self, slots: usize, outer: Option<&'h Frame<'h>>) -> Eval<'h, &'h Frame<'h>> {
         self.memory(slots * size_of::<Cell<Option<Value<'h>>>>() + size_of::<Frame<'h>>())?;
         let slots = &*self.bump.alloc_slice_fill_with(slots, |_| Cell::new(None));

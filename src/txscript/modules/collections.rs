@@ -2,11 +2,11 @@
 
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
-use super::super::types::compare::equal;
 use super::super::value::{Source, Value};
 use super::super::words::Word;
 
 impl<'h> Machine<'h> {
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     pub(super) fn itertools_function(
         &mut self,
         word: Word,
@@ -63,8 +63,12 @@ impl<'h> Machine<'h> {
                 let mut groups: Vec<(Value<'h>, Vec<Value<'h>>)> = Vec::new();
                 for item in self.collect(*items)? {
                     let by = if matches!(key, Value::None) { item } else { self.call(key, &[item], &[])? };
+                    let same = match groups.last() {
+                        Some((last, _)) => self.equals(*last, by)?,
+                        None => false,
+                    };
                     match groups.last_mut() {
-                        Some((last, group)) if equal(*last, by) => group.push(item),
+                        Some((_, group)) if same => group.push(item),
                         _ => groups.push((by, vec![item])),
                     }
                 }

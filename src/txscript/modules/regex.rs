@@ -115,7 +115,7 @@ impl<'h> Machine<'h> {
         text: &'h str,
         from: usize,
     ) -> Eval<'h, Option<&'h Found<'h>>> {
-        self.step()?;
+        self.steps(1 + (text.len() - from.min(text.len())) / 1024)?;
         let Some(regex) = pattern.form(anchor, text) else {
             return self.raise_text(Kind::PatternError, "the pattern is too large when anchored");
         };

@@ -3,48 +3,49 @@
 use std::cmp::Ordering;
 
 use super::super::code::CompareOp;
-use super::super::exception::{Eval, Kind};
+use super::super::exception::{Eval, Kind, Stop};
 use super::super::machine::Machine;
+use super::super::machine::limits::STEPS;
 use super::super::value::Value;
 
 /// How deep values may be nested to be compared, hashed or shown.
 pub(crate) const NESTING: u32 = 100;
+/// How many parts of two values one comparison may look at: a tenth of a second.
+const LARGEST: u64 = 10_000_000;
 
-/// `a == b`, for everything but columns.
-pub(crate) fn equal<'h>(a: Value<'h>, b: Value<'h>) -> bool {
-    equal_within(a, b, NESTING)
+/// `a == b`, for everything but columns. `work` is what it may look at: shared parts make values that are larger than
+/// the memory they take.
+pub(crate) fn equal<'h>(a: Value<'h>, b: Value<'h>, work: &mut u64) -> bool {
+    equal_within(a, b, NESTING, work)
 }
 
-fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32) -> bool {
-    if depth == 0 {
+fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32, work: &mut u64) -> bool {
+    if depth == 0 || *work == 0 {
         return false;
     }
-    let same = |x: &[Value<'h>], y: &[Value<'h>]| {
-        x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal_within(*x, *y, depth - 1))
-    };
+    *work -= 1;
     match (a.plain(), b.plain()) {
         (Value::None, Value::None) | (Value::Fields, Value::Fields) => true,
-        (Value::Str(x), Value::Str(y)) => x == y,
+        (Value::Str(x), Value::Str(y)) => {
+            *work = work.saturating_sub(x.len() as u64 / 64);
+            x == y
+        }
         (Value::Date(x), Value::Date(y)) => x == y,
         (Value::DateTime(x), Value::DateTime(y)) => x == y,
         (Value::Delta(x), Value::Delta(y)) => x == y,
         (Value::List(x), Value::List(y)) | (Value::Values(x), Value::Values(y)) => {
-            std::ptr::eq(x, y) || same(&x.borrow(), &y.borrow())
+            std::ptr::eq(x, y) || equal_lists(&x.borrow(), &y.borrow(), depth, work)
         }
-        (Value::Tuple(x), Value::Tuple(y)) => same(x, y),
+        (Value::Tuple(x), Value::Tuple(y)) => equal_lists(x, y, depth, work),
         (Value::Dict(x), Value::Dict(y)) => {
-            let (x, y) = (x.entries(), y.entries());
             x.len() == y.len()
-                && x.iter().all(|(key, value)| {
-                    y.iter().any(|(other, theirs)| {
-                        equal_within(*key, *other, depth - 1) && equal_within(*value, *theirs, depth - 1)
-                    })
+                && x.hashed().into_iter().all(|(key, mine)| {
+                    y.get(key).is_some_and(|theirs| equal_within(mine, theirs, depth - 1, work))
                 })
         }
         (Value::Set(x), Value::Set(y)) => {
-            let (x, y) = (x.entries(), y.entries());
-            x.len() == y.len()
-                && x.iter().all(|(key, _)| y.iter().any(|(other, _)| equal_within(*key, *other, depth - 1)))
+            *work = work.saturating_sub(x.len() as u64);
+            x.len() == y.len() && x.hashed().into_iter().all(|(key, _)| y.get(key).is_some())
         }
         (Value::Range(x), Value::Range(y)) => x == y,
         (Value::Row(x), Value::Row(y)) => x.is_same(y),
@@ -55,6 +56,10 @@ fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32) -> bool {
         (Value::Json(x), Value::Json(y)) => x == y,
         (x, y) => number_order(x, y) == Some(Ordering::Equal),
     }
+}
+
+fn equal_lists<'h>(x: &[Value<'h>], y: &[Value<'h>], depth: u32, work: &mut u64) -> bool {
+    x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal_within(*x, *y, depth - 1, work))
 }
 
 /// The order of two numbers of any type; exact, whatever their sizes.
@@ -98,16 +103,25 @@ impl<'h> Machine<'h> {
             return self.values(results);
         }
         match op {
-            CompareOp::Equal => Ok(Value::Bool(equal(a, b))),
-            CompareOp::NotEqual => Ok(Value::Bool(!equal(a, b))),
+            CompareOp::Equal => self.equals(a, b).map(Value::Bool),
+            CompareOp::NotEqual => self.equals(a, b).map(|equal| Value::Bool(!equal)),
             _ => self.ordered(op, a, b).map(Value::Bool),
         }
+    }
+
+    /// `a == b`, for everything but columns; what it looks at counts as steps.
+    pub(crate) fn equals(&mut self, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
+        let most = LARGEST.min(self.steps_left());
+        let mut work = most;
+        let result = equal(a, b, &mut work);
+        self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
+        if work == 0 { Err(Stop::Limit(STEPS)) } else { Ok(result) }
     }
 
     /// `a == b` as a condition, which a column is not.
     pub(crate) fn same(&mut self, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
         match self.columns(a, b)? {
-            None => Ok(identical(a, b) || equal(a, b)),
+            None => Ok(identical(a, b) || self.equals(a, b)?),
             Some(_) => {
                 let result = self.compare(CompareOp::Equal, a, b)?;
                 self.truth(result)
@@ -122,8 +136,8 @@ impl<'h> Machine<'h> {
                 CompareOp::Less | CompareOp::LessEqual => (x, y),
                 _ => (y, x),
             };
-            let within =
-                x.entries().iter().all(|(key, _)| y.entries().iter().any(|(other, _)| equal(*key, *other)));
+            self.steps(x.len())?;
+            let within = x.hashed().into_iter().all(|(key, _)| y.get(key).is_some());
             let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
             return Ok(within && (!strict || x.len() < y.len()));
         }
@@ -150,10 +164,6 @@ impl<'h> Machine<'h> {
         }
         let (left, right) = (a, b);
         let (a, b) = (a.plain(), b.plain());
-        let lists = |x: &[Value<'h>], y: &[Value<'h>]| {
-            let differs = x.iter().zip(y).find(|(x, y)| !equal(**x, **y));
-            (differs.map(|(x, y)| (*x, *y)), x.len().cmp(&y.len()))
-        };
         let (pair, lengths) = match (a, b) {
             (Value::Str(x), Value::Str(y)) => return Ok(Some(x.cmp(y))),
             (Value::Date(x), Value::Date(y)) => return Ok(Some(x.cmp(&y))),
@@ -162,8 +172,8 @@ impl<'h> Machine<'h> {
                 return self.raise_text(Kind::TypeError, "can't compare datetime.datetime to datetime.date");
             }
             (Value::Delta(x), Value::Delta(y)) => return Ok(Some(x.cmp(&y))),
-            (Value::Tuple(x), Value::Tuple(y)) => lists(x, y),
-            (Value::List(x), Value::List(y)) => lists(&x.borrow(), &y.borrow()),
+            (Value::Tuple(x), Value::Tuple(y)) => self.first_difference(x, y)?,
+            (Value::List(x), Value::List(y)) => self.first_difference(&x.borrow(), &y.borrow())?,
             _ if is_number(a) && is_number(b) => return Ok(number_order(a, b)),
             _ => {
                 // A field's value on the right side is asked the other way round.
@@ -183,6 +193,20 @@ impl<'h> Machine<'h> {
             Some((x, y)) => self.order(symbol, x, y, depth - 1),
             None => Ok(Some(lengths)),
         }
+    }
+
+    /// The first items of two lists that differ, and the order of the lengths where none do.
+    fn first_difference(
+        &mut self,
+        x: &[Value<'h>],
+        y: &[Value<'h>],
+    ) -> Eval<'h, (Option<(Value<'h>, Value<'h>)>, Ordering)> {
+        for (x, y) in x.iter().zip(y) {
+            if !self.equals(*x, *y)? {
+                return Ok((Some((*x, *y)), Ordering::Equal));
+            }
+        }
+        Ok((None, x.len().cmp(&y.len())))
     }
 
     /// `item in container`.

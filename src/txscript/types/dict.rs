@@ -12,6 +12,9 @@ use super::super::value::Value;
 use super::super::words::Word;
 use super::compare::{NESTING, equal};
 
+/// How many parts a tuple may have, all in all, to be a key.
+const KEY_PARTS: u64 = 10_000;
+
 /// What is special about a dict.
 #[derive(Clone, Copy)]
 pub(crate) enum Special<'h> {
@@ -60,7 +63,7 @@ impl<'h> Inner<'h> {
         for slot in self.slots(key.hash) {
             let place = (self.table[slot] as usize).checked_sub(1)?;
             let entry = &self.entries[place];
-            if entry.live && entry.hash == key.hash && equal(entry.key, key.value) {
+            if entry.live && entry.hash == key.hash && equal(entry.key, key.value, &mut (2 * KEY_PARTS)) {
                 return Some(place);
             }
         }
@@ -148,6 +151,13 @@ impl<'h> Dict<'h> {
         found.map(|(at, entry)| (entry.key, entry.value, at + 1))
     }
 
+    /// The same with keys that are hashed already.
+    pub(crate) fn hashed(&self) -> Vec<(Key<'h>, Value<'h>)> {
+        let inner = self.inner.borrow();
+        let live = inner.entries.iter().filter(|entry| entry.live);
+        live.map(|entry| (Key { hash: entry.hash, value: entry.key }, entry.value)).collect()
+    }
+
     pub(crate) fn entries(&self) -> Vec<(Value<'h>, Value<'h>)> {
         let inner = self.inner.borrow();
         inner.entries.iter().filter(|entry| entry.live).map(|entry| (entry.key, entry.value)).collect()
@@ -155,10 +165,14 @@ impl<'h> Dict<'h> {
 }
 
 /// A hash with which equal values of different types meet: `1`, `1.0` and `True`.
-fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32) -> Result<(), &'static str> {
+fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32, work: &mut u64) -> Result<(), &'static str> {
     if depth == 0 {
         return Err("a tuple nested too deeply");
     }
+    if *work == 0 {
+        return Err("a tuple of too many parts");
+    }
+    *work -= 1;
     match value {
         Value::None => 0_u8.hash(state),
         Value::Bool(_) | Value::Int(_) | Value::Big(_) => value.int().hash(state),
@@ -170,8 +184,8 @@ fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32) -> Result<(), &'s
         Value::Date(date) => date.hash(state),
         Value::DateTime(time) => time.hash(state),
         Value::Delta(delta) => delta.hash(state),
-        Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1))?,
-        Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1)?,
+        Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1, work))?,
+        Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1, work)?,
         Value::Set(set) if matches!(set.special, Special::FrozenSet) => set.len().hash(state),
         Value::Row(row) => std::ptr::from_ref(row).hash(state),
         Value::Function(function) => std::ptr::from_ref(function).hash(state),
@@ -184,7 +198,11 @@ fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32) -> Result<(), &'s
 impl<'h> Machine<'h> {
     pub(crate) fn key(&mut self, value: Value<'h>) -> Eval<'h, Key<'h>> {
         let mut state = self.hasher.build_hasher();
-        match hash(value, &mut state, NESTING) {
+        let mut work = KEY_PARTS;
+        let hashed = hash(value, &mut state, NESTING, &mut work);
+        let text = if let Value::Str(text) = value.plain() { text.len() / 64 } else { 0 };
+        self.steps(usize::try_from(KEY_PARTS - work).unwrap_or(0) + text)?;
+        match hashed {
             Ok(()) => Ok(Key { hash: state.finish(), value }),
             Err(name) => self.raise(Kind::TypeError, format_args!("unhashable type: '{name}'")),
         }
@@ -252,6 +270,9 @@ impl<'h> Machine<'h> {
         arguments: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
+        if !matches!(word, Word::get | Word::setdefault | Word::pop) {
+            self.steps(dict.len())?;
+        }
         match (word, arguments) {
             (Word::get, [key, default @ ..]) if default.len() < 2 => {
                 let key = self.key(*key)?;

@@ -8,7 +8,7 @@ use super::super::machine::Machine;
 use super::super::machine::place;
 use super::super::value::{Items, Value};
 use super::super::words::Word;
-use super::compare::{NESTING, equal};
+use super::compare::NESTING;
 
 impl<'h> Machine<'h> {
     pub(crate) fn list_method(
@@ -18,6 +18,10 @@ impl<'h> Machine<'h> {
         arguments: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
+        if word != Word::append {
+            let length = list.borrow().len();
+            self.steps(length / 8)?;
+        }
         match (word, arguments) {
             (Word::append, [item]) => {
                 self.memory(size_of::<Value<'h>>())?;
@@ -38,8 +42,8 @@ impl<'h> Machine<'h> {
                 list.borrow_mut().insert(at, *item);
             }
             (Word::remove, [item]) => {
-                let found = list.borrow().iter().position(|other| equal(*other, *item));
-                match found {
+                let items = list.borrow().to_vec();
+                match self.position(&items, *item)? {
                     Some(at) => {
                         list.borrow_mut().remove(at);
                     }
@@ -89,15 +93,18 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         match (word, arguments) {
             (Word::count, [item]) => {
-                let count = items.iter().filter(|other| equal(**other, *item)).count();
-                Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
+                let mut count = 0;
+                for other in items {
+                    count += i64::from(self.equals(*other, *item)?);
+                }
+                Ok(Value::Int(count))
             }
             (Word::index, [item, bounds @ ..]) => {
                 let bounds = [bounds.first(), bounds.get(1), None].map(|b| b.copied().unwrap_or_default());
                 let range = self.slice_range(&bounds, items.len())?;
-                let found = (range.start..range.stop)
-                    .filter_map(|at| usize::try_from(at).ok())
-                    .find(|at| items.get(*at).is_some_and(|other| equal(*other, *item)));
+                let start = usize::try_from(range.start).unwrap_or(0);
+                let part = items.get(start..start + range.len()).unwrap_or_default();
+                let found = self.position(part, *item)?.map(|at| start + at);
                 match (found, owner) {
                     (Some(at), _) => Ok(Value::Int(i64::try_from(at).unwrap_or(i64::MAX))),
                     (None, Value::Tuple(_)) => {
@@ -111,6 +118,15 @@ impl<'h> Machine<'h> {
             }
             _ => self.no_method(owner, word, arguments.len()),
         }
+    }
+
+    fn position(&mut self, items: &[Value<'h>], item: Value<'h>) -> Eval<'h, Option<usize>> {
+        for (at, other) in items.iter().enumerate() {
+            if self.equals(*other, item)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
     }
 
     /// A stable sort by `key=` and `reverse=`.

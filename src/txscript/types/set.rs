@@ -75,6 +75,9 @@ impl<'h> Machine<'h> {
             }
             return Ok(Value::None);
         }
+        if !matches!(word, Word::add | Word::discard | Word::remove) {
+            self.steps(set.len())?;
+        }
         match (word, arguments) {
             (Word::add, [item]) => self.dict_insert(set, *item, Value::None).map(|()| Value::None),
             (Word::discard | Word::remove, [item]) => {
