@@ -10,7 +10,10 @@ use rust_decimal::Decimal;
 
 use super::id::Id;
 
-/// A node's place in its annotation.
+/// Nodes that steps added have places from here on.
+const ADDED: u32 = 1 << 31;
+
+/// A node's place in its annotation, or after it where a step added it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeRef(pub(super) u32);
 
@@ -27,7 +30,17 @@ impl NodeRef {
         self.index()
     }
 
-    fn some(self) -> Option<Self> {
+    /// The place of one that a step added, counted from 0.
+    pub fn added(place: usize) -> Self {
+        Self(u32::try_from(place).map_or(u32::MAX - 1, |place| (ADDED + place).min(u32::MAX - 1)))
+    }
+
+    /// Its place among those that steps added, if it is one.
+    pub fn added_place(self) -> Option<usize> {
+        self.0.checked_sub(ADDED).map(|place| place as usize)
+    }
+
+    pub(super) fn some(self) -> Option<Self> {
         (self != Self::NONE).then_some(self)
     }
 }
@@ -52,7 +65,7 @@ pub enum Normalized<'a> {
 }
 
 /// A section, multivalue, tuple or datapoint.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Node<'a> {
     pub id: Id<'a>,
     pub schema_id: Cow<'a, str>,

@@ -2,7 +2,8 @@
 //!
 //! A delivery's body is read once into a [`Payload`], whose [`Annotation`] is a flat list of nodes
 //! borrowed from the body. Nothing edits that list: changes go into a [`Journal`] laid over it, which
-//! every reader looks through and which, written out, is the answer's list of operations.
+//! every reader looks through and which, written out, is the answer's list of operations. A [`Tree`] is the
+//! annotation with the rows that the journal added and without those that it removed.
 
 mod annotation;
 mod content;
@@ -11,11 +12,14 @@ mod id;
 mod journal;
 mod lenient;
 mod message;
+mod operations;
 mod payload;
+mod tree;
 
 pub use annotation::{Annotation, Category, Node, NodeRef, Normalized};
 pub use event::Event;
 pub use id::Id;
-pub use journal::{Change, EnumOption, Journal, SourcesPlace, Value};
+pub use journal::{Change, EnumOption, Journal, NewCell, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
 pub use payload::{File, Payload, PayloadError, Unreadable};
+pub use tree::Tree;

@@ -80,26 +80,27 @@ impl Matching {
         let Some(annotation) = &delivery.payload.annotation else {
             return Ok(());
         };
+        let tree = &answer.journal.tree(annotation);
         let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
-        each_place(annotation, [self.field.as_str()], |place| {
+        each_place(tree, [self.field.as_str()], |place| {
             let Some(source) = place.nodes[0] else {
                 return Ok(());
             };
-            if !always && !delivery.is_updated(&annotation.node(source).id) {
+            if !always && !delivery.is_updated(&tree.node(source).id) {
                 return Ok(());
             }
-            let target = field_at(annotation, place.row, &self.target)
+            let target = field_at(tree, place.row, &self.target)
                 .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
-            let text = answer.journal.value(annotation, source).into_owned();
+            let text = answer.journal.value(tree, source).into_owned();
             let mut options = self.fitting(&text);
             if options.is_empty() {
                 options.push(self.none.option.clone());
                 if let Some((kind, message)) = &self.none.message {
                     let content = message.render(|name| {
-                        let node = field_at(annotation, place.row, name)?;
-                        Some(answer.journal.value(annotation, node).into_owned())
+                        let node = field_at(tree, place.row, name)?;
+                        Some(answer.journal.value(tree, node).into_owned())
                     });
-                    answer.show(*kind, field_at(annotation, place.row, &self.none.on), content);
+                    answer.show(*kind, field_at(tree, place.row, &self.none.on), content);
                 }
             }
             answer.journal.record(
@@ -132,5 +133,5 @@ impl Matching {
 
 /// An option whose value may be a number.
 pub fn option(value: Value, label: impl Into<String>) -> EnumOption {
-    EnumOption { value, label: label.into() }
+    EnumOption { value, label: label.into(), more: serde_json::Map::new() }
 }

@@ -32,18 +32,19 @@ impl Replace {
             return Ok(());
         };
         let journal = &mut context.answer.journal;
-        each_place(annotation, [self.field.as_str()], |place| {
+        let tree = &journal.tree(annotation);
+        each_place(tree, [self.field.as_str()], |place| {
             let Some(source) = place.nodes[0] else {
                 return Ok(());
             };
             let target = match &self.target {
                 None => source,
-                Some(name) => field_at(annotation, place.row, name)
+                Some(name) => field_at(tree, place.row, name)
                     .ok_or_else(|| StepError::configuration(format!("its data has no field {name}")))?,
             };
-            let text = journal.value(annotation, source);
+            let text = journal.value(tree, source);
             let replaced = self.pattern.replace_all(&text, self.with.as_str());
-            if replaced != journal.value(annotation, target) {
+            if replaced != journal.value(tree, target) {
                 let value = Some(Value::Text(replaced.into_owned()));
                 let validation_sources = Some(self.validation_sources.clone());
                 let sources_place = self.sources_place;

@@ -1,6 +1,6 @@
 //! Fields side by side: once for header fields, once a row where some of them are columns of a table.
 
-use crate::rossum::{Annotation, NodeRef};
+use crate::rossum::{NodeRef, Tree};
 
 use super::StepError;
 
@@ -16,19 +16,19 @@ pub(super) struct Place<'p> {
 ///
 /// Linear in the number of rows: each column is walked once, in step with the rows.
 pub(super) fn each_place<'n>(
-    annotation: &Annotation<'_>,
+    tree: &Tree<'_>,
     fields: impl IntoIterator<Item = &'n str>,
     mut visit: impl FnMut(&Place<'_>) -> Result<(), StepError>,
 ) -> Result<(), StepError> {
     let mut table = None;
     let mut cursors = Vec::new();
     for name in fields {
-        let first = annotation.first(name);
-        let of = first.and_then(|cell| annotation.row(cell)).and_then(|row| annotation.parent(row));
+        let first = tree.first(name);
+        let of = first.and_then(|cell| tree.row(cell)).and_then(|row| tree.parent(row));
         if let (Some(known), Some(other)) = (table, of)
             && known != other
         {
-            let tables = [known, other].map(|t| annotation.node(t).schema_id.to_string());
+            let tables = [known, other].map(|t| tree.node(t).schema_id.to_string());
             return Err(StepError::configuration(format!(
                 "one check or step names columns of two tables, {} and {}",
                 tables[0], tables[1]
@@ -41,15 +41,15 @@ pub(super) fn each_place<'n>(
     let Some(table) = table else {
         return visit(&Place { nodes: &nodes, row: None });
     };
-    for row in annotation.children(table) {
+    for row in tree.children(table) {
         for (node, (cursor, is_column)) in
             nodes.iter_mut().zip(&mut cursors).filter(|(_, (_, column))| *column)
         {
             debug_assert!(*is_column);
             while let Some(cell) = cursor.filter(|cell| *cell < row) {
-                *cursor = annotation.next_same(cell);
+                *cursor = tree.next_same(cell);
             }
-            *node = cursor.filter(|cell| annotation.row(*cell) == Some(row));
+            *node = cursor.filter(|cell| tree.row(*cell) == Some(row));
         }
         visit(&Place { nodes: &nodes, row: Some(row) })?;
     }
@@ -57,11 +57,7 @@ pub(super) fn each_place<'n>(
 }
 
 /// The datapoint with this schema id that belongs to a place: the row's own cell, else the first there is.
-pub(super) fn field_at(
-    annotation: &Annotation<'_>,
-    row: Option<NodeRef>,
-    schema_id: &str,
-) -> Option<NodeRef> {
-    row.and_then(|row| annotation.children(row).find(|cell| annotation.node(*cell).schema_id == schema_id))
-        .or_else(|| annotation.first(schema_id))
+pub(super) fn field_at(tree: &Tree<'_>, row: Option<NodeRef>, schema_id: &str) -> Option<NodeRef> {
+    row.and_then(|row| tree.children(row).find(|cell| tree.node(*cell).schema_id == schema_id))
+        .or_else(|| tree.first(schema_id))
 }

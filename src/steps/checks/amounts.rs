@@ -90,7 +90,7 @@ impl Check {
     fn column_total(&self, document: &Document<'_>, columns: &[String]) -> Total {
         let mut total = Decimal::ZERO;
         let mut any = false;
-        for node in columns.iter().flat_map(|name| document.annotation.all(name)) {
+        for node in columns.iter().flat_map(|name| document.tree.all(name)) {
             match (document.amount(Some(node)), self.empty) {
                 (Amount::Number(number), _) => {
                     let Some(sum) = total.checked_add(number) else {
@@ -148,7 +148,7 @@ impl Check {
 impl Document<'_> {
     fn amount(&self, node: Option<NodeRef>) -> Amount {
         let Some(node) = node else { return Amount::Empty };
-        match self.answer.journal.decimal(self.annotation, node) {
+        match self.answer.journal.decimal(self.tree, node) {
             Some(number) => Amount::Number(number),
             None if self.text(node).trim().is_empty() => Amount::Empty,
             None => Amount::Unreadable(node),

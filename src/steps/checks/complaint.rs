@@ -24,7 +24,7 @@ impl Check {
         field: &str,
         failure: &Failure<'_>,
     ) {
-        self.complain_at(document, field_at(document.annotation, row, field), failure);
+        self.complain_at(document, field_at(document.tree, row, field), failure);
     }
 
     pub(super) fn complain_at(
@@ -33,19 +33,19 @@ impl Check {
         node: Option<NodeRef>,
         failure: &Failure<'_>,
     ) {
-        let annotation = document.annotation;
-        let row = node.and_then(|node| annotation.row(node));
+        let tree = document.tree;
+        let row = node.and_then(|node| tree.row(node));
         let text = match &self.message {
             None => failure.default.clone(),
             Some(template) => template.render(|name| {
                 let computed = failure.computed.iter().find(|(computed, _)| *computed == name);
                 computed
                     .map(|(_, value)| value.clone())
-                    .or_else(|| Some(document.text(field_at(annotation, row, name)?).into_owned()))
+                    .or_else(|| Some(document.text(field_at(tree, row, name)?).into_owned()))
             }),
         };
         let on = match &self.on {
-            Some(field) => field_at(annotation, row, field),
+            Some(field) => field_at(tree, row, field),
             None => node,
         };
         if self.blocks_automation {
@@ -57,7 +57,7 @@ impl Check {
     /// A field that should hold a number or a date holds something else: said in our words, since the
     /// configured message is about another mistake.
     pub(super) fn complain_of_text(&self, document: &mut Document<'_>, node: NodeRef, problem: &str) {
-        let field = &document.annotation.node(node).schema_id;
+        let field = &document.tree.node(node).schema_id;
         document.answer.show(self.kind, Some(node), format!("{field} {problem}."));
     }
 }
@@ -65,6 +65,6 @@ impl Check {
 impl Document<'_> {
     /// A datapoint's text as the steps so far left it.
     pub(super) fn text(&self, node: NodeRef) -> Cow<'_, str> {
-        self.answer.journal.value(self.annotation, node)
+        self.answer.journal.value(self.tree, node)
     }
 }

@@ -14,7 +14,7 @@ impl Check {
     ) {
         let mut dates = [None; 2];
         for (date, node) in dates.iter_mut().zip(place.nodes) {
-            *date = node.and_then(|node| document.answer.journal.date(document.annotation, node));
+            *date = node.and_then(|node| document.answer.journal.date(document.tree, node));
             if date.is_some() {
                 continue;
             }

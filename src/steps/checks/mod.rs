@@ -11,7 +11,7 @@ mod values;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use crate::rossum::{Annotation, MessageType};
+use crate::rossum::{MessageType, Tree};
 
 use super::rows::each_place;
 use super::{Answer, Context, Step, StepError, StepFuture, Template};
@@ -68,7 +68,7 @@ pub enum Empty {
 
 /// The document that is checked, and the answer so far.
 struct Document<'d> {
-    annotation: &'d Annotation<'d>,
+    tree: &'d Tree<'d>,
     answer: &'d mut Answer,
 }
 
@@ -83,35 +83,34 @@ impl Checks {
         let Some(annotation) = &context.delivery.payload.annotation else {
             return Ok(());
         };
-        let mut document = Document { annotation, answer: context.answer };
+        let tree = &context.answer.journal.tree(annotation);
+        let mut document = Document { tree, answer: context.answer };
         self.checks.iter().try_for_each(|check| check.run(&mut document))
     }
 }
 
 impl Check {
     fn run(&self, document: &mut Document<'_>) -> Result<(), StepError> {
-        let annotation = document.annotation;
+        let tree = document.tree;
         match &self.rule {
             Rule::Sum { parts, equals } => {
                 let fields = parts.iter().chain(equals).map(String::as_str);
-                each_place(annotation, fields, |place| {
+                each_place(tree, fields, |place| {
                     self.sum(document, place, parts, equals);
                     Ok(())
                 })
             }
             Rule::Product { factors, percent, equals } => {
                 let fields = factors.iter().chain([equals]).map(String::as_str);
-                each_place(annotation, fields, |place| {
+                each_place(tree, fields, |place| {
                     self.product(document, place, factors, percent, equals);
                     Ok(())
                 })
             }
-            Rule::DaysBetween { from, to, min, max } => {
-                each_place(annotation, [from.as_str(), to], |place| {
-                    self.days_between(document, place, (from, to), (*min, *max));
-                    Ok(())
-                })
-            }
+            Rule::DaysBetween { from, to, min, max } => each_place(tree, [from.as_str(), to], |place| {
+                self.days_between(document, place, (from, to), (*min, *max));
+                Ok(())
+            }),
             Rule::ColumnSum { columns, equals } => {
                 self.column_sum(document, columns, equals);
                 Ok(())

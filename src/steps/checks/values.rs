@@ -12,13 +12,13 @@ impl Check {
         problem: &str,
         wrong: impl Fn(&str) -> bool,
     ) {
-        let annotation = document.annotation;
+        let tree = document.tree;
         for field in fields {
             let failure = || Failure { default: format!("{field} {problem}."), computed: &[] };
-            if annotation.first(field).is_none() && wrong("") {
+            if tree.first(field).is_none() && wrong("") {
                 self.complain_at(document, None, &failure());
             }
-            for node in annotation.all(field) {
+            for node in tree.all(field) {
                 if wrong(&document.text(node)) {
                     self.complain_at(document, Some(node), &failure());
                 }

@@ -63,7 +63,7 @@ impl<'h> Machine<'h> {
                 _ => self.raise_text(Kind::TypeError, "Field is not in a multivalue field"),
             };
         };
-        let row = node.and_then(|node| document.annotation.row(node)).filter(|_| word == Word::parent);
+        let row = node.and_then(|node| document.tree.row(node)).filter(|_| word == Word::parent);
         let row = row.and_then(|row| document.rows(table).iter().position(|other| *other == row));
         match (row, self.table(table)?) {
             (Some(row), Value::Table(table)) => self.table_item(table, row),
@@ -73,7 +73,7 @@ impl<'h> Machine<'h> {
 
     fn origin(&self, owner: Value<'h>) -> (Option<NodeRef>, Option<&'h Field>) {
         let document = self.view.document;
-        let table = |table: &TableRef<'h>| document.annotation.first(&document.field(table.field).id);
+        let table = |table: &TableRef<'h>| document.tree.first(&document.field(table.field).id);
         match owner {
             Value::Datapoint(datapoint) => (Some(datapoint.node), Some(datapoint.field)),
             Value::Row(row) => {

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value as Json};
 
-use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized};
+use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Tree};
 
 use super::schema::{Field, Schema};
 
@@ -18,7 +18,7 @@ pub struct TypesMissing;
 
 /// What code is evaluated over. Changes of earlier steps are seen through the journal.
 pub struct Document<'d> {
-    pub(super) annotation: &'d Annotation<'d>,
+    pub(super) tree: Tree<'d>,
     pub(super) journal: &'d Journal,
     pub(super) schema: &'d Schema,
     /// The whole body, for what only few ask for: positions, sideloads, options.
@@ -38,7 +38,7 @@ impl<'d> Document<'d> {
     ) -> Self {
         let count = schema.fields.len();
         Self {
-            annotation,
+            tree: journal.tree(annotation),
             journal,
             schema,
             body,
@@ -61,8 +61,8 @@ impl<'d> Document<'d> {
     /// What stands in a multivalue, in order.
     pub(super) fn rows(&self, multivalue: usize) -> &[NodeRef] {
         self.rows[multivalue].get_or_init(|| {
-            let node = self.annotation.first(&self.field(multivalue).id);
-            node.map(|node| self.annotation.children(node).collect()).unwrap_or_default()
+            let node = self.tree.first(&self.field(multivalue).id);
+            node.map(|node| self.tree.children(node).collect()).unwrap_or_default()
         })
     }
 
@@ -75,12 +75,12 @@ impl<'d> Document<'d> {
             if !in_tuple {
                 return self.rows(table).iter().map(|node| Some(*node)).collect();
             }
-            let mut cell = self.annotation.first(&of.id);
+            let mut cell = self.tree.first(&of.id);
             let in_row = |row: &NodeRef| {
                 while let Some(at) = cell.filter(|at| at < row) {
-                    cell = self.annotation.next_same(at);
+                    cell = self.tree.next_same(at);
                 }
-                cell.filter(|at| self.annotation.parent(*at) == Some(*row))
+                cell.filter(|at| self.tree.parent(*at) == Some(*row))
             };
             self.rows(table).iter().map(in_row).collect()
         })
@@ -91,7 +91,7 @@ impl<'d> Document<'d> {
         if let Some(changed) = self.journal.changed_value(node) {
             return changed;
         }
-        let node = self.annotation.node(node);
+        let node = self.tree.node(node);
         match &node.normalized {
             Normalized::Text(text) => Cow::Borrowed(text),
             Normalized::Empty | Normalized::Absent => Cow::Borrowed(&node.value),
@@ -112,7 +112,7 @@ impl<'d> Document<'d> {
                 self.column(field).get(row).copied().flatten()
             }
             (Some(_), _) if self.field(field).category == Category::Datapoint => None,
-            _ => self.annotation.first(id),
+            _ => self.tree.first(id),
         }
     }
 
@@ -130,7 +130,7 @@ impl<'d> Document<'d> {
     pub(super) fn raw(&self, node: NodeRef) -> Option<&Map<String, Json>> {
         let all = self.raw.get_or_init(|| {
             let payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
-            let mut all = Vec::with_capacity(self.annotation.len());
+            let mut all = Vec::with_capacity(self.tree.sent().len());
             if let Some(content) = payload.get("annotation").and_then(|annotation| annotation.get("content"))
             {
                 flatten(content, &mut all);

@@ -70,7 +70,7 @@ impl<'h> Machine<'h> {
             Value::None | Value::Column(_) => None,
             Value::Datapoint(datapoint) => Some(datapoint.node),
             Value::Row(row) => Some(row.node),
-            Value::Table(table) => document.annotation.first(&document.field(table.field).id),
+            Value::Table(table) => document.tree.first(&document.field(table.field).id),
             other => {
                 let text = format_args!("'{}' object has no attribute 'id'", other.type_name());
                 return self.raise(Kind::AttributeError, text);

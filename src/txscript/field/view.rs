@@ -140,7 +140,7 @@ impl<'h> Machine<'h> {
                 self.memory(size_of::<Cells<'h>>())?;
                 Ok(Value::Column(self.bump.alloc(Cells { nodes: document.column(field), field })))
             }
-            Category::Datapoint | Category::Section => match document.annotation.first(name) {
+            Category::Datapoint | Category::Section => match document.tree.first(name) {
                 Some(node) => self.datapoint(field, node),
                 None => self.not_present(name),
             },
@@ -173,7 +173,7 @@ impl<'h> Machine<'h> {
     pub(crate) fn table_item(&mut self, table: &'h TableRef<'h>, at: usize) -> Eval<'h> {
         let document = self.view.document;
         let node = table.rows[at];
-        let of = document.annotation.node(node);
+        let of = document.tree.node(node);
         if of.category == Category::Datapoint
             && let Some(field) = document.schema.find(&of.schema_id)
         {
@@ -252,7 +252,7 @@ impl<'h> Machine<'h> {
     }
 
     fn not_in_row<T>(&mut self, row: &RowRef<'h>, name: &str) -> Eval<'h, T> {
-        let tuple = &self.view.document.annotation.node(row.node).schema_id;
+        let tuple = &self.view.document.tree.node(row.node).schema_id;
         self.raise(Kind::AttributeError, format_args!("Field '{name}' is not defined in tuple '{tuple}'"))
     }
 
