@@ -1,4 +1,4 @@
-//! `annex eval`: a piece of TxScript over a payload, as one tries things out.
+//! `annex eval`: a piece of TxScript, or a function, over a payload, as one tries things out.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::exit::{Failure, print};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The code, `-` for standard input
+    /// The code, `-` for standard input; with `rossum_hook_request_handler` it is a function, which is called
     code: String,
     /// The payload, as Rossum sends it
     #[arg(long, value_name = "FILE")]
@@ -60,6 +60,20 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     }
     let journal = Journal::default();
     let document = Document::new(annotation, &journal, &schema, body.as_bytes());
+    if script.is_function() {
+        return match script.call(&document, &payload.event.event, Limits::default()) {
+            Ok(answer) => print(answer),
+            Err(exception) => {
+                let result = Err(exception);
+                if arguments.json {
+                    print(as_json(annotation, &result, &Output::default()))?;
+                } else {
+                    say(annotation, &result, &Output::default())?;
+                }
+                Err(Failure::Said)
+            }
+        };
+    }
     let table = script.table(&schema);
     let row = match (arguments.row, table) {
         (None, _) => None,

@@ -30,6 +30,11 @@ impl NodeRef {
         self.index()
     }
 
+    /// By its number in document order, from 0.
+    pub fn sent(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
     /// The place of one that a step added, counted from 0.
     pub fn added(place: usize) -> Self {
         Self(u32::try_from(place).map_or(u32::MAX - 1, |place| (ADDED + place).min(u32::MAX - 1)))
@@ -137,6 +142,11 @@ impl<'a> Annotation<'a> {
             }
         }
         Self { nodes, index }
+    }
+
+    /// One without any content.
+    pub fn empty() -> Self {
+        Self::new(Vec::new())
     }
 
     pub fn node(&self, node: NodeRef) -> &Node<'a> {

@@ -18,6 +18,17 @@ pub enum MessageType {
     Info,
 }
 
+impl MessageType {
+    /// As Rossum writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
 /// A message about one datapoint, or about the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

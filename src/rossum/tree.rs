@@ -32,6 +32,11 @@ impl<'t> Tree<'t> {
         }
     }
 
+    /// How many nodes were added.
+    pub fn added_len(&self) -> usize {
+        self.growth.as_ref().map_or(0, |growth| growth.added.len())
+    }
+
     /// The annotation as it came.
     pub fn sent(&self) -> &'t Annotation<'t> {
         self.annotation
@@ -77,7 +82,8 @@ impl<'t> Tree<'t> {
         Some(NodeRef::added(from + place))
     }
 
-    fn is_there(&self, node: NodeRef) -> bool {
+    /// Whether neither the node nor one that it stands in was removed.
+    pub fn is_there(&self, node: NodeRef) -> bool {
         let Some(growth) = self.growth.as_ref().filter(|growth| !growth.removed.is_empty()) else {
             return true;
         };

@@ -9,12 +9,25 @@ pub(crate) type NameId = u32;
 /// Which function of a program: its place in [`Program::functions`].
 pub(crate) type FunctionId = u32;
 
+/// The function that Rossum calls in a function's code.
+pub(crate) const HANDLER: &str = "rossum_hook_request_handler";
+
+/// Where a program has that function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handler {
+    /// The slot of the module's frame.
+    pub(crate) slot: u32,
+    /// Whether it does more with its payload than to make `t` of it.
+    pub(crate) reads_payload: bool,
+}
+
 pub(crate) struct Program {
     pub(crate) names: Vec<Name>,
     pub(crate) functions: Vec<Function>,
     pub(crate) body: Vec<Stmt>,
     /// Slots of the module's frame.
     pub(crate) slots: usize,
+    pub(crate) handler: Option<Handler>,
 }
 
 pub(crate) struct Name {
@@ -92,12 +105,12 @@ pub(crate) struct For {
 
 pub(crate) struct Try {
     pub(crate) body: Vec<Stmt>,
-    pub(crate) handlers: Vec<Handler>,
+    pub(crate) handlers: Vec<Except>,
     pub(crate) otherwise: Vec<Stmt>,
     pub(crate) finally: Vec<Stmt>,
 }
 
-pub(crate) struct Handler {
+pub(crate) struct Except {
     pub(crate) kind: Option<Expr>,
     pub(crate) name: Option<Variable>,
     pub(crate) body: Vec<Stmt>,

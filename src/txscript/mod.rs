@@ -15,6 +15,7 @@
 
 mod code;
 mod compile;
+mod edit;
 mod exception;
 mod field;
 mod machine;

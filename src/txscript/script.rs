@@ -4,14 +4,16 @@ use bumpalo::Bump;
 
 use crate::rossum::{MessageType, NodeRef};
 
-use super::code::Program;
+use super::code::{HANDLER, Program};
 use super::compile::{Code, FieldName, compile};
+use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
 use super::machine::Machine;
 use super::machine::limits::Limits;
 use super::modules::regex::Patterns;
 use super::problem::Problem;
+use super::types::dict::Special;
 use super::value::Value;
 
 /// A rule's condition or a formula.
@@ -62,6 +64,33 @@ impl Script {
     pub fn new(name: &str, source: &str) -> Result<Self, Problem> {
         let Code { program, fields, patterns } = compile(source)?;
         Ok(Self { place: format!("<formula:{name}>"), source: source.to_owned(), program, patterns, fields })
+    }
+
+    /// Compiles the code of a function, which has `rossum_hook_request_handler(payload)`.
+    pub fn function(name: &str, source: &str) -> Result<Self, Problem> {
+        let script = Self { place: name.to_owned(), ..Self::new(name, source)? };
+        if script.program.handler.is_none() {
+            let message = format!("there is no function `{HANDLER}`");
+            let hint = Some(format!("def {HANDLER}(payload): … return t.hook_response()"));
+            return Err(Problem { line: 1, column: 1, message, hint });
+        }
+        Ok(script)
+    }
+
+    /// Whether it has the function that Rossum calls.
+    pub fn is_function(&self) -> bool {
+        self.program.handler.is_some()
+    }
+
+    /// Calls a function with a payload; what it returns, as JSON.
+    pub fn call(&self, document: &Document<'_>, event: &str, limits: Limits) -> Result<String, Failure> {
+        let bump = Bump::with_capacity(FIRST_ARENA);
+        let made = Patterns::default();
+        let view = View::new(document, None);
+        let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
+        machine.edits = Some(Box::new(Edits::new(document.tree.added_len(), event)));
+        let answer = call(&mut machine);
+        answer.map_err(|stop| self.failure(&mut machine, stop))
     }
 
     /// The schema ids that it reads as `field.x`.
@@ -151,11 +180,24 @@ impl Script {
             place: (number > 0).then(|| place.to_owned()),
             code: self.source.lines().nth((number.max(1) - 1) as usize).unwrap_or_default().trim().to_owned(),
         };
-        let outer = line(raised.line, &self.place);
+        // A function is called by nothing that has a line.
+        let outer = (raised.line > 0 || raised.frames.is_empty()).then(|| line(raised.line, &self.place));
         let inner = raised.frames.iter().rev().map(|(number, place)| line(*number, place));
-        let traceback = std::iter::once(outer).chain(inner).collect();
+        let traceback = outer.into_iter().chain(inner).collect();
         Failure { text: format!("{name}: {text}"), traceback, is_limit: false }
     }
+}
+
+fn call<'h>(machine: &mut Machine<'h>) -> Eval<'h, String> {
+    let Some(handler) = machine.program.handler else { return Ok("null".to_owned()) };
+    let payload = if handler.reads_payload {
+        let text = machine.view.document.whole();
+        machine.json_read(&text)?.unwrap_or_default()
+    } else {
+        Value::Dict(machine.new_dict(Special::No)?)
+    };
+    let answer = machine.run_function(handler.slot, payload)?;
+    machine.json_text(answer)
 }
 
 fn is_true(value: Value<'_>) -> bool {

@@ -7,6 +7,7 @@ use jiff::civil::{Date, DateTime};
 use rust_decimal::Decimal;
 
 use super::code::Function;
+use super::edit::lists::{AttrList, OptionRef};
 use super::exception::{Exception, Kind};
 use super::field::{Cells, Datapoint, JsonNode, RowRef, TableRef};
 use super::machine::builtins::Builtin;
@@ -61,6 +62,12 @@ pub(crate) enum Value<'h> {
     Row(&'h RowRef<'h>),
     /// `value.attr`.
     Attr(&'h Self),
+    /// `value.attr.options`, `value.attr.validation_sources`.
+    AttrList(&'h AttrList<'h>),
+    EnumOption(&'h OptionRef<'h>),
+    /// `t`, and `t.annotation`.
+    Session,
+    Annotation,
     /// A part of the payload: `context.queue`.
     Json(JsonNode<'h>),
     Context,
@@ -171,6 +178,10 @@ impl Value<'_> {
             Self::Table(_) => "Table",
             Self::Row(_) => "TableRow",
             Self::Attr(_) => "DotAttrProxy",
+            Self::AttrList(list) => list.type_name(),
+            Self::EnumOption(_) => "EnumOption",
+            Self::Session => "TxScriptAnnotationContent",
+            Self::Annotation => "Annotation",
             Self::Json(node) => node.type_name(),
             Self::Context => "Context",
         }

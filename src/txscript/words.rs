@@ -54,6 +54,7 @@ words! {
     attr, all_values, parent, parent_multivalue, _index, id, value, options, rir_confidence, struct_ = "struct", label,
     validation_sources, hidden, normalized_value, schema_id, default_to, is_empty, fallback, is_set, substitute, TxScript,
     field, annotation, context, queue, workspace, document, email, status, previous_status, url, metadata, raw_data, name,
+    from_payload, hook_response, show_error, show_warning, show_info, automation_blocker,
     // Exceptions and functions.
     args, msg, __name__, __class__, doc, lineno, colno,
 }

@@ -1,7 +1,7 @@
 //! TxScript: the same code over the same documents gives what the real package gives.
 
 use rossum_annex::rossum::{Journal, NodeRef, Payload};
-use rossum_annex::txscript::{Document, Limits, Schema, Script};
+use rossum_annex::txscript::{Document, Failure, Limits, Schema, Script};
 use serde_json::{Value, json};
 
 use crate::support::{ORACLE_FOLDER, Oracle};
@@ -18,6 +18,15 @@ fn evaluate(case: &Value) -> Value {
     let (annotation, journal) = (payload.annotation.as_ref().unwrap(), Journal::default());
     let document = Document::new(annotation, &journal, &schema, body.as_bytes());
     let row = case["row"].as_u64().map(|row| ("line_items", usize::try_from(row).unwrap()));
+    if case["function"] == json!(true) {
+        return match script.call(&document, "annotation_content", Limits::default()) {
+            Ok(answer) => {
+                let answer: Value = serde_json::from_str(&answer).unwrap();
+                json!({"answer": answer, "exception": null})
+            }
+            Err(failure) => json!({"answer": null, "exception": exception(&failure)}),
+        };
+    }
     let (result, output) = script.run(&document, row, Limits::default());
     let id = |node: Option<NodeRef>| node.map(|node| &annotation.node(node).id);
     let messages = output
@@ -27,18 +36,20 @@ fn evaluate(case: &Value) -> Value {
     let blockers = output.blockers.iter().map(|(on, content)| json!({"content": content, "id": id(*on)}));
     let (value, exception) = match result {
         Ok(outcome) => (json!({"repr": outcome.repr, "text": outcome.text}), Value::Null),
-        Err(failure) => {
-            let lines = failure.traceback.iter().map(|line| match &line.place {
-                Some(place) => json!({"lineno": line.number, "loc": place, "code": line.code}),
-                None => json!({"lineno": line.number, "code": line.code}),
-            });
-            (Value::Null, json!({"content": failure.text, "traceback": lines.collect::<Vec<_>>()}))
-        }
+        Err(failure) => (Value::Null, exception(&failure)),
     };
     json!({
         "value": value, "exception": exception,
         "messages": messages.collect::<Vec<_>>(), "automation_blockers": blockers.collect::<Vec<_>>(),
     })
+}
+
+fn exception(failure: &Failure) -> Value {
+    let lines = failure.traceback.iter().map(|line| match &line.place {
+        Some(place) => json!({"lineno": line.number, "loc": place, "code": line.code}),
+        None => json!({"lineno": line.number, "code": line.code}),
+    });
+    json!({"content": failure.text, "traceback": lines.collect::<Vec<_>>()})
 }
 
 /// How many cases differ; the first of them are printed.
@@ -58,38 +69,65 @@ fn differences(cases: &[Value], expected: &[Value]) -> usize {
     count
 }
 
-/// The snippets of corpus.py, over payload.json.
-fn corpus() -> Vec<Value> {
-    let text = std::fs::read_to_string(format!("{ORACLE_FOLDER}/corpus.py")).unwrap();
+/// The snippets of a file, over payload.json.
+fn corpus(file: &str, case: impl Fn(&str, &Value) -> Value) -> Vec<Value> {
+    let text = std::fs::read_to_string(format!("{ORACLE_FOLDER}/{file}")).unwrap();
     let payload = std::fs::read_to_string(format!("{ORACLE_FOLDER}/payload.json")).unwrap();
     let payload: Value = serde_json::from_str(&payload).unwrap();
-    let snippets = text.split("# ---\n").map(|snippet| {
-        let lines: Vec<&str> = snippet
-            .lines()
-            .skip_while(|line| line.starts_with("# ") && !line.starts_with("# row "))
-            .collect();
-        let row =
-            lines.first().and_then(|line| line.strip_prefix("# row ")).map(|row| row.parse::<u64>().unwrap());
-        let code = lines[usize::from(row.is_some())..].join("\n");
-        json!({"code": code, "payload": payload, "row": row})
-    });
-    snippets.collect()
+    let (_, text) = text.split_once('\n').unwrap(); // says what the file is
+    text.split("# ---\n").map(|snippet| case(snippet, &payload)).collect()
 }
 
 /// Against what the package once said: also where there is no Python that can run it.
-#[test]
-fn the_corpus_gives_what_the_package_gave() {
-    let cases = corpus();
-    assert!(cases.len() > 250, "{}", cases.len());
-    let recorded = format!("{ORACLE_FOLDER}/corpus.jsonl");
+fn compare_with_recorded(cases: &[Value], file: &str) {
+    let recorded = format!("{ORACLE_FOLDER}/{file}");
     if std::env::var_os("RECORD").is_some() {
-        let answers = Oracle::find().expect("Python 3.12 or newer").run("oracle.py", &[], &cases);
+        let answers = Oracle::find().expect("Python 3.12 or newer").run("oracle.py", &[], cases);
         let lines: Vec<String> = answers.iter().map(Value::to_string).collect();
         crate::support::write(recorded.as_ref(), &(lines.join("\n") + "\n"));
     }
     let text = std::fs::read_to_string(recorded).unwrap();
     let expected: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(differences(&cases, &expected), 0);
+    assert_eq!(differences(cases, &expected), 0);
+}
+
+#[test]
+fn the_corpus_gives_what_the_package_gave() {
+    let cases = corpus("corpus.py", |snippet, payload| {
+        let code = snippet.trim_end();
+        let row = snippet.strip_prefix("# row ").and_then(|rest| rest.split_once('\n'));
+        let (row, code) = match row {
+            Some((row, code)) => (Some(row.parse::<u64>().unwrap()), code.trim_end()),
+            None => (None, code),
+        };
+        json!({"code": code, "payload": payload, "row": row})
+    });
+    assert!(cases.len() > 250, "{}", cases.len());
+    compare_with_recorded(&cases, "corpus.jsonl");
+}
+
+/// What a function begins with.
+const FUNCTION: &str = "import json
+from datetime import date, timedelta
+from txscript import TxScript, default_to, is_empty, is_set, substitute
+
+def rossum_hook_request_handler(payload):
+    t = TxScript.from_payload(payload)
+";
+
+#[test]
+fn functions_give_what_the_package_gave() {
+    let cases = corpus("functions.py", |snippet, payload| {
+        let code = if snippet.contains("def rossum_hook_request_handler") {
+            snippet.to_owned()
+        } else {
+            let body = snippet.trim_end().replace('\n', "\n    ");
+            format!("{FUNCTION}    {body}\n    return t.hook_response()\n")
+        };
+        json!({"code": code, "payload": payload, "row": null, "function": true})
+    });
+    assert!(cases.len() > 70, "{}", cases.len());
+    compare_with_recorded(&cases, "functions.jsonl");
 }
 
 #[test]
@@ -105,8 +143,7 @@ fn the_packages_own_formulas_give_what_it_gives() {
 }
 
 /// `SEED=7 COUNT=20000` for others and more.
-#[test]
-fn random_code_gives_what_the_package_gives() {
+fn compare_random(generator: &str) {
     let Some(oracle) = Oracle::find() else {
         eprintln!("NOT RUN: it needs Python 3.12 or newer");
         return;
@@ -114,11 +151,21 @@ fn random_code_gives_what_the_package_gives() {
     let seed = std::env::var("SEED").unwrap_or_else(|_| "1".to_owned());
     let count = std::env::var("COUNT").unwrap_or_else(|_| "4000".to_owned());
     println!("SEED={seed} COUNT={count}");
-    let cases = oracle.run("generate.py", &[&seed, &count], &[]);
+    let cases = oracle.run(generator, &[&seed, &count], &[]);
     let expected = oracle.run("oracle.py", &[], &cases);
     let failed = expected.iter().filter(|answer| !answer["exception"].is_null()).count();
     println!("{failed} of {} end in an exception", cases.len());
     assert_eq!(differences(&cases, &expected), 0, "SEED={seed}");
+}
+
+#[test]
+fn random_code_gives_what_the_package_gives() {
+    compare_random("generate.py");
+}
+
+#[test]
+fn random_functions_write_what_the_packages_write() {
+    compare_random("generate_functions.py");
 }
 
 /// Runs code over the corpus' document; the failure, if there was one, and how long it took.

@@ -1,5 +1,4 @@
-# Code whose results must be the same in the package and here. Snippets stand between lines of "# ---"; "# row N" makes
-# one for a row of line_items.
+# Code whose results must be the same in the package and here; "# row N" is for a row of line_items.
 field.amount_total - sum(default_to(field.item_total.all_values, 0))
 # ---
 round(sum(default_to(field.item_total.all_values, 0)), 2) != round(field.amount_total, 2)

@@ -247,4 +247,5 @@ def main(seed, count):
         print(json.dumps({"code": code, "payload": payload, "row": row}))
 
 
-main(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

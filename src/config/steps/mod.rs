@@ -2,6 +2,7 @@
 
 mod checks;
 mod formulas;
+mod function;
 mod matching;
 mod replace;
 mod rules;
@@ -18,9 +19,10 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 5] = [
+const STEPS: [(&str, Read); 6] = [
     ("checks", checks::read),
     ("formulas", formulas::read),
+    ("function", function::read),
     ("match", matching::read),
     ("replace", replace::read),
     ("rules", rules::read),

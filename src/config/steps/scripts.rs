@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::steps::schema::Schemas;
-use crate::txscript::{FieldType, Limits, Schema, Script};
+use crate::txscript::{FieldType, Limits, Problem, Schema, Script};
 
 use super::super::document::{Place, Section};
 
@@ -71,11 +71,22 @@ pub(super) fn script(
     code: &str,
     schema: Option<&Schema>,
 ) -> Option<Script> {
-    let note = |problem: crate::txscript::Problem| {
+    compiled(section, place, title, Script::new(name, code), schema)
+}
+
+/// A script that was compiled, or else the note of what is wrong with it.
+pub(super) fn compiled(
+    section: &Section<'_>,
+    place: Place,
+    title: &str,
+    script: Result<Script, Problem>,
+    schema: Option<&Schema>,
+) -> Option<Script> {
+    let note = |problem: Problem| {
         let text = format!("{title}: line {}, column {}: {}", problem.line, problem.column, problem.message);
         section.document().note(place.clone(), text, problem.hint);
     };
-    match Script::new(name, code) {
+    match script {
         Ok(script) => {
             let unknown = schema.map(|schema| script.check(schema)).unwrap_or_default();
             let fits = unknown.is_empty();

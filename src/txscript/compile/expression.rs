@@ -8,7 +8,7 @@ use super::super::code::{
     Arguments, BinaryOp, Collect, CompareOp, Conversion, Expr, ExprKind, Item, Piece, UnaryOp,
 };
 use super::super::words::Word;
-use super::{Compiled, Compiler, Named};
+use super::{Compiled, Compiler};
 
 impl Compiler<'_> {
     pub(super) fn expression(&mut self, syntax: &Syntax) -> Compiled<Expr> {
@@ -80,9 +80,7 @@ impl Compiler<'_> {
             ))),
             Syntax::Attribute(attribute) => {
                 let name = self.attribute_name(&attribute.attr);
-                if self.is_fields(&attribute.value) {
-                    let at = attribute.attr.start();
-                    self.attributes.push(Named { name, at, all_values: false });
+                if self.note_field(attribute, name) {
                     ExprKind::Field(name)
                 } else {
                     let owner = self.boxed(&attribute.value)?;

@@ -2,11 +2,13 @@
 
 mod expression;
 mod function;
+mod handler;
 mod names;
 mod patterns;
 mod scope;
 mod statement;
 
+use ruff_python_ast as ast;
 use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
@@ -92,7 +94,9 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
         depth: 0,
         attributes: Vec::new(),
     };
-    compiler.scopes.push(Scope::module(&body));
+    let scope = Scope::module(&body);
+    let handler = handler::find(&body, &scope);
+    compiler.scopes.push(scope);
     let body = compiler.block(&body)?;
     let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
     let named = std::mem::take(&mut compiler.attributes);
@@ -102,7 +106,7 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
         FieldName { id, by_row: !all_values, unknown }
     });
     let named = named.collect();
-    let program = Program { names: compiler.names, functions: compiler.functions, body, slots };
+    let program = Program { names: compiler.names, functions: compiler.functions, body, slots, handler };
     Ok(Code { program, fields: named, patterns: compiler.patterns })
 }
 
@@ -163,6 +167,17 @@ impl Compiler<'_> {
 
     fn is_fields(&self, syntax: &Syntax) -> bool {
         matches!(syntax, Syntax::Name(name) if name.id == "field") && self.means_builtin("field")
+    }
+
+    /// Notes the name of a field: of `field`, or of a function's `t.field`.
+    fn note_field(&mut self, attribute: &ast::ExprAttribute, name: NameId) -> bool {
+        let is_fields = self.is_fields(&attribute.value);
+        let of_session = matches!(&*attribute.value, Syntax::Attribute(inner)
+            if &*inner.attr == "field" && matches!(&*inner.value, Syntax::Name(_)));
+        if is_fields || of_session {
+            self.attributes.push(Named { name, at: attribute.attr.start(), all_values: of_session });
+        }
+        is_fields
     }
 
     fn block(&mut self, body: &[Statement]) -> Compiled<Vec<super::code::Stmt>> {

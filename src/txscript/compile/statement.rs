@@ -4,7 +4,7 @@ use ruff_python_ast as ast;
 use ruff_python_ast::{ExceptHandler, Expr as Syntax, Stmt as Statement};
 use ruff_text_size::Ranged;
 
-use super::super::code::{Expr, ExprKind, For, Handler, Stmt, StmtKind, Target, Try};
+use super::super::code::{Except, Expr, ExprKind, For, Stmt, StmtKind, Target, Try};
 use super::super::machine::builtins::Builtin;
 use super::super::modules::Module;
 use super::super::words::Word;
@@ -120,7 +120,7 @@ impl Compiler<'_> {
         for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
             let kind = handler.type_.as_deref().map(|kind| self.expression(kind)).transpose()?;
             let name = handler.name.as_ref().map(|name| self.write(name));
-            handlers.push(Handler { kind, name, body: self.block(&handler.body)? });
+            handlers.push(Except { kind, name, body: self.block(&handler.body)? });
         }
         let (otherwise, finally) = (self.block(&attempt.orelse)?, self.block(&attempt.finalbody)?);
         Ok(StmtKind::Try(Box::new(Try { body, handlers, otherwise, finally })))
@@ -135,7 +135,9 @@ impl Compiler<'_> {
             Syntax::Name(name) => Ok(Target::Variable(self.write(&name.id))),
             Syntax::Attribute(attribute) => {
                 let owner = self.expression(&attribute.value)?;
-                Ok(Target::Attribute(owner, self.attribute_name(&attribute.attr)))
+                let name = self.attribute_name(&attribute.attr);
+                self.note_field(attribute, name);
+                Ok(Target::Attribute(owner, name))
             }
             Syntax::Subscript(subscript) => {
                 Ok(Target::Subscript(self.expression(&subscript.value)?, self.expression(&subscript.slice)?))

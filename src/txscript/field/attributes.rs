@@ -63,8 +63,17 @@ impl<'h> Machine<'h> {
                 _ => self.raise_text(Kind::TypeError, "Field is not in a multivalue field"),
             };
         };
-        let row = node.and_then(|node| document.tree.row(node)).filter(|_| word == Word::parent);
-        let row = row.and_then(|row| document.rows(table).iter().position(|other| *other == row));
+        let row = match (node.filter(|_| word == Word::parent), self.sheet(table)?) {
+            (None, _) => None,
+            (Some(node), Some(sheet)) => {
+                let cells = sheet.column(field).filter(|_| sheet.tuple.is_some());
+                cells.and_then(|cells| cells.borrow().iter().position(|cell| *cell == Some(node)))
+            }
+            (Some(node), None) => {
+                let row = document.tree.row(node);
+                row.and_then(|row| document.rows(table).iter().position(|other| *other == row))
+            }
+        };
         match (row, self.table(table)?) {
             (Some(row), Value::Table(table)) => self.table_item(table, row),
             (_, table) => Ok(table),
@@ -109,6 +118,11 @@ impl<'h> Machine<'h> {
     fn attr_value(&mut self, owner: Value<'h>, name: &str) -> Eval<'h, Option<Value<'h>>> {
         let document = self.view.document;
         let (node, field) = self.origin(owner);
+        if !matches!(name, "options" | "validation_sources")
+            && let Some(value) = self.edited_attribute(owner, name)?
+        {
+            return Ok(Some(value));
+        }
         if let (Some(node), "value" | "normalized_value") = (node, name)
             && let Some(changed) = document.journal.changed_value(node)
         {
@@ -119,17 +133,8 @@ impl<'h> Machine<'h> {
         let of_node = raw.and_then(|raw| raw.get(name));
         let of_schema = field.and_then(|field| field.raw.get(name));
         match name {
-            "options" => {
-                let options = of_node.or(of_schema).and_then(Json::as_array);
-                let options = options.map(Vec::as_slice).unwrap_or_default();
-                let options = options.iter().map(|option| self.json(option)).collect::<Eval<'h, Vec<_>>>()?;
-                return self.list(options).map(Some);
-            }
-            "validation_sources" => {
-                let sources = of_node.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-                let sources = sources.iter().map(|source| self.json(source)).collect::<Eval<'h, Vec<_>>>()?;
-                return self.list(sources).map(Some);
-            }
+            "options" => return self.attr_list(owner, true, of_node.or(of_schema)).map(Some),
+            "validation_sources" => return self.attr_list(owner, false, of_node).map(Some),
             _ => {}
         }
         match of_content.or(of_node).or(of_schema) {

@@ -64,6 +64,15 @@ impl<'h> Machine<'h> {
         word: Word,
         positional: &[Value<'h>],
     ) -> Eval<'h> {
+        if let Some(result) = self.sequence_change(owner, word, positional)? {
+            return Ok(result);
+        }
+        if word == Word::index
+            && !matches!(owner, Value::Values(_))
+            && let Some(at) = self.index_in_sequence(owner, positional)?
+        {
+            return Ok(at);
+        }
         match (word, positional) {
             (Word::default_to, [default]) => self.default_to(owner, *default),
             (Word::is_empty, []) => self.is_empty(owner),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Tree};
 
@@ -18,9 +18,9 @@ pub struct TypesMissing;
 
 /// What code is evaluated over. Changes of earlier steps are seen through the journal.
 pub struct Document<'d> {
-    pub(super) tree: Tree<'d>,
-    pub(super) journal: &'d Journal,
-    pub(super) schema: &'d Schema,
+    pub(crate) tree: Tree<'d>,
+    pub(crate) journal: &'d Journal,
+    pub(crate) schema: &'d Schema,
     /// The whole body, for what only few ask for: positions, sideloads, options.
     body: &'d [u8],
     columns: Vec<OnceCell<Box<[Option<NodeRef>]>>>,
@@ -54,12 +54,12 @@ impl<'d> Document<'d> {
         self.schema.find(table).map_or(0, |field| self.rows(field).len())
     }
 
-    pub(super) fn field(&self, field: usize) -> &Field {
+    pub(crate) fn field(&self, field: usize) -> &Field {
         &self.schema.fields[field]
     }
 
     /// What stands in a multivalue, in order.
-    pub(super) fn rows(&self, multivalue: usize) -> &[NodeRef] {
+    pub(crate) fn rows(&self, multivalue: usize) -> &[NodeRef] {
         self.rows[multivalue].get_or_init(|| {
             let node = self.tree.first(&self.field(multivalue).id);
             node.map(|node| self.tree.children(node).collect()).unwrap_or_default()
@@ -67,7 +67,7 @@ impl<'d> Document<'d> {
     }
 
     /// A column's cell in each row; one step through the column for all rows.
-    pub(super) fn column(&self, field: usize) -> &[Option<NodeRef>] {
+    pub(crate) fn column(&self, field: usize) -> &[Option<NodeRef>] {
         self.columns[field].get_or_init(|| {
             let Some(table) = self.schema.multivalue_of(field) else { return Box::default() };
             let of = self.field(field);
@@ -116,7 +116,7 @@ impl<'d> Document<'d> {
         }
     }
 
-    pub(super) fn payload(&self) -> &Json {
+    pub(crate) fn payload(&self) -> &Json {
         self.payload.get_or_init(|| {
             let mut payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
             if let Some(annotation) = payload.get_mut("annotation").and_then(Json::as_object_mut) {
@@ -126,8 +126,53 @@ impl<'d> Document<'d> {
         })
     }
 
+    /// The payload with all its content, as the steps so far left it.
+    pub(crate) fn whole(&self) -> Cow<'_, str> {
+        let sent = String::from_utf8_lossy(self.body);
+        if self.journal.is_empty() {
+            return sent;
+        }
+        let mut payload: Json = serde_json::from_str(&sent).unwrap_or_default();
+        if let Some(content) = payload.pointer_mut("/annotation/content").and_then(Json::as_array_mut) {
+            self.renew(content, &mut 0);
+        }
+        Cow::Owned(payload.to_string())
+    }
+
+    /// Puts what steps changed into a list of nodes; `place` counts the nodes in document order.
+    fn renew(&self, list: &mut Vec<Json>, place: &mut usize) {
+        list.retain_mut(|node| {
+            let Json::Object(map) = node else { return true };
+            let here = NodeRef::sent(*place);
+            *place += 1;
+            if let Some(Json::Array(children)) = map.get_mut("children") {
+                self.renew(children, place);
+                let added = self.tree.children(here).filter(|child| child.added_place().is_some());
+                children.extend(added.map(|child| self.added(child)));
+            }
+            if let Some(text) = self.journal.changed_value(here)
+                && let Some(Json::Object(content)) = map.get_mut("content")
+            {
+                content.insert("value".to_owned(), Json::String(text.to_string()));
+                content.insert("normalized_value".to_owned(), Json::String(text.into_owned()));
+            }
+            self.tree.is_there(here)
+        });
+    }
+
+    fn added(&self, node: NodeRef) -> Json {
+        let schema_id = &self.tree.node(node).schema_id;
+        if self.tree.node(node).category == Category::Datapoint {
+            let text = self.text(node);
+            let content = json!({"value": text, "normalized_value": text});
+            return json!({"schema_id": schema_id, "category": "datapoint", "content": content});
+        }
+        let cells: Vec<_> = self.tree.children(node).map(|cell| self.added(cell)).collect();
+        json!({"schema_id": schema_id, "category": "tuple", "children": cells})
+    }
+
     /// A node as it was sent, without its children.
-    pub(super) fn raw(&self, node: NodeRef) -> Option<&Map<String, Json>> {
+    pub(crate) fn raw(&self, node: NodeRef) -> Option<&Map<String, Json>> {
         let all = self.raw.get_or_init(|| {
             let payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
             let mut all = Vec::with_capacity(self.tree.sent().len());

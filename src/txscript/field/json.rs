@@ -46,7 +46,7 @@ impl JsonNode<'_> {
 
 impl<'h> Machine<'h> {
     /// A scalar as itself, an object or list as a part of the payload.
-    pub(super) fn json(&mut self, json: &'h Json) -> Eval<'h> {
+    pub(crate) fn json(&mut self, json: &'h Json) -> Eval<'h> {
         match json {
             Json::Object(_) | Json::Array(_) => Ok(Value::Json(JsonNode(json))),
             Json::String(text) => Ok(Value::Str(text)),

@@ -202,6 +202,12 @@ impl Schema {
         Some(&self.fields[table].id)
     }
 
+    /// What stands in a multivalue: its tuple, or its one datapoint.
+    pub fn child_of(&self, id: &str) -> Option<&str> {
+        let child = self.fields[self.find(id)?].children.first()?;
+        Some(&self.fields[*child].id)
+    }
+
     /// The formulas that fields carry: schema id and code.
     pub fn formulas(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter_map(|field| Some((&*field.id, field.raw.get("formula")?.as_str()?)))

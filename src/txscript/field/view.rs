@@ -1,10 +1,13 @@
 //! `field`: names become datapoints, tables and columns.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use crate::rossum::{Category, NodeRef};
 
 use super::super::code::NameId;
+use super::super::edit::Owner;
+use super::super::edit::sheet::{RowState, Sheet};
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
 use super::super::types::date::field_date;
@@ -71,19 +74,32 @@ impl Datapoint<'_> {
 
 /// A column: a cell for each row, `None` where the document has none.
 pub(crate) struct Cells<'h> {
-    pub(crate) nodes: &'h [Option<NodeRef>],
+    nodes: &'h [Option<NodeRef>],
     pub(crate) field: usize,
+    /// Where it is written to.
+    sheet: Option<&'h Sheet<'h>>,
+}
+
+impl Cells<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self.sheet.and_then(|sheet| sheet.column(self.field)) {
+            Some(column) => column.borrow().len(),
+            None => self.nodes.len(),
+        }
+    }
 }
 
 /// A multivalue.
 pub(crate) struct TableRef<'h> {
     pub(crate) field: usize,
-    pub(crate) rows: &'h [NodeRef],
+    rows: &'h [NodeRef],
+    /// Where it is written to.
+    sheet: Option<&'h Sheet<'h>>,
 }
 
 impl TableRef<'_> {
     pub(crate) fn rows(&self) -> usize {
-        self.rows.len()
+        self.sheet.map_or(self.rows.len(), Sheet::len)
     }
 }
 
@@ -91,11 +107,14 @@ pub(crate) struct RowRef<'h> {
     pub(crate) table: &'h TableRef<'h>,
     pub(crate) index: usize,
     pub(crate) node: NodeRef,
+    /// Where it is written to.
+    pub(crate) state: Cell<Option<&'h RowState<'h>>>,
 }
 
 impl RowRef<'_> {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.node == other.node
+        let read_only = self.state.get().is_none() && other.state.get().is_none();
+        std::ptr::eq(self, other) || read_only && self.node == other.node
     }
 }
 
@@ -107,6 +126,9 @@ impl<'h> Machine<'h> {
             return Ok(*value);
         }
         let value = self.field_named(&self.program.names[at].text)?;
+        if self.edits.is_some() {
+            return Ok(value); // it may be another one next time
+        }
         if self.view.known.is_empty() {
             self.view.known.resize(self.program.names.len(), None);
         }
@@ -138,7 +160,9 @@ impl<'h> Machine<'h> {
             },
             Category::Datapoint if document.schema.multivalue_of(field).is_some() => {
                 self.memory(size_of::<Cells<'h>>())?;
-                Ok(Value::Column(self.bump.alloc(Cells { nodes: document.column(field), field })))
+                let sheet = self.sheet(document.schema.multivalue_of(field).unwrap_or(field))?;
+                let nodes = if sheet.is_some() { &[] } else { document.column(field) };
+                Ok(Value::Column(self.bump.alloc(Cells { nodes, field, sheet })))
             }
             Category::Datapoint | Category::Section => match document.tree.first(name) {
                 Some(node) => self.datapoint(field, node),
@@ -147,14 +171,15 @@ impl<'h> Machine<'h> {
         }
     }
 
-    fn not_present<T>(&mut self, name: &str) -> Eval<'h, T> {
+    pub(crate) fn not_present<T>(&mut self, name: &str) -> Eval<'h, T> {
         self.raise(Kind::AttributeError, format_args!("Field '{name}' is not present"))
     }
 
-    pub(super) fn table(&mut self, field: usize) -> Eval<'h> {
-        let rows = self.view.document.rows(field);
+    pub(crate) fn table(&mut self, field: usize) -> Eval<'h> {
+        let sheet = self.sheet(field)?;
+        let rows = if sheet.is_some() { &[] } else { self.view.document.rows(field) };
         self.memory(size_of::<TableRef<'h>>())?;
-        Ok(Value::Table(self.bump.alloc(TableRef { field, rows })))
+        Ok(Value::Table(self.bump.alloc(TableRef { field, rows, sheet })))
     }
 
     fn cell_of(&mut self, field: usize, row: usize) -> Eval<'h> {
@@ -166,12 +191,37 @@ impl<'h> Machine<'h> {
     }
 
     pub(crate) fn cell(&mut self, cells: &Cells<'h>, row: usize) -> Eval<'h> {
-        self.cell_of(cells.field, row)
+        let Some(sheet) = cells.sheet else { return self.cell_of(cells.field, row) };
+        let cell = sheet.column(cells.field).and_then(|column| column.borrow().get(row).copied().flatten());
+        self.present(cells.field, cell)
+    }
+
+    fn present(&mut self, field: usize, cell: Option<NodeRef>) -> Eval<'h> {
+        match cell {
+            Some(node) => self.datapoint(field, node),
+            None => self.not_present(&self.view.document.field(field).id),
+        }
+    }
+
+    /// A cell of a row, by the place of its column in the schema.
+    fn row_value(&mut self, row: &RowRef<'h>, field: usize) -> Eval<'h> {
+        let Some(state) = row.state.get() else { return self.cell_of(field, row.index) };
+        let cell = self.state_cell(state, field)?;
+        self.present(field, cell)
     }
 
     /// A row, or a value where the multivalue is a simple list.
     pub(crate) fn table_item(&mut self, table: &'h TableRef<'h>, at: usize) -> Eval<'h> {
         let document = self.view.document;
+        if let Some(sheet) = table.sheet {
+            if sheet.tuple.is_some() {
+                let row = sheet.rows.borrow()[at];
+                return self.sheet_row(table, row);
+            }
+            let Some((field, cells)) = sheet.columns.first() else { return Ok(Value::None) };
+            let cell = cells.borrow()[at];
+            return self.present(*field, cell);
+        }
         let node = table.rows[at];
         let of = document.tree.node(node);
         if of.category == Category::Datapoint
@@ -180,10 +230,13 @@ impl<'h> Machine<'h> {
             return self.datapoint(field, node);
         }
         self.memory(size_of::<RowRef<'h>>())?;
-        Ok(Value::Row(self.bump.alloc(RowRef { table, index: at, node })))
+        Ok(Value::Row(self.bump.alloc(RowRef { table, index: at, node, state: Cell::new(None) })))
     }
 
-    pub(super) fn datapoint(&mut self, place: usize, node: NodeRef) -> Eval<'h> {
+    pub(crate) fn datapoint(&mut self, place: usize, node: NodeRef) -> Eval<'h> {
+        if let Some(attributes) = self.attributes(Owner::Node(node)) {
+            return self.edited_datapoint(attributes, node);
+        }
         let document = self.view.document;
         let field = document.field(place);
         let text = document.text(node);
@@ -222,7 +275,7 @@ impl<'h> Machine<'h> {
         }
         match self.view.fields[at] {
             Place::Column { field, table } if table == row.table.field => {
-                self.cell_of(field, row.index).map(Some)
+                self.row_value(row, field).map(Some)
             }
             _ => Ok(None),
         }
@@ -239,10 +292,14 @@ impl<'h> Machine<'h> {
             && schema.multivalue_of(field) == Some(row.table.field)
             && self.view.document.field(field).category == Category::Datapoint
         {
-            return self.cell_of(field, row.index);
+            return self.row_value(row, field);
         }
         match word {
-            Some(Word::_index) => Ok(Value::Int(i64::try_from(row.index).unwrap_or(i64::MAX))),
+            Some(Word::_index) => {
+                let sent = i64::try_from(row.index).ok();
+                let index = row.state.get().map_or(sent, |state| state.index.get());
+                Ok(index.map_or(Value::None, Value::Int))
+            }
             Some(word) => match self.field_attribute(Value::Row(row), word)? {
                 Some(value) => Ok(value),
                 None => self.not_in_row(row, name),
@@ -251,8 +308,10 @@ impl<'h> Machine<'h> {
         }
     }
 
-    fn not_in_row<T>(&mut self, row: &RowRef<'h>, name: &str) -> Eval<'h, T> {
-        let tuple = &self.view.document.tree.node(row.node).schema_id;
+    pub(crate) fn not_in_row<T>(&mut self, row: &RowRef<'h>, name: &str) -> Eval<'h, T> {
+        let document = self.view.document;
+        let tuple = document.field(row.table.field).children.first();
+        let tuple = tuple.map_or("", |tuple| &document.field(*tuple).id);
         self.raise(Kind::AttributeError, format_args!("Field '{name}' is not defined in tuple '{tuple}'"))
     }
 
@@ -263,7 +322,7 @@ impl<'h> Machine<'h> {
         let columns = tuple.map(|tuple| &document.field(tuple).children[..]).unwrap_or_default();
         let mut cells = Vec::with_capacity(columns.len());
         for column in columns {
-            cells.push((&*document.field(*column).id, self.cell_of(*column, row.index)?));
+            cells.push((&*document.field(*column).id, self.row_value(row, *column)?));
         }
         Ok(cells)
     }

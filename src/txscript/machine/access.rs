@@ -31,6 +31,9 @@ impl<'h> Machine<'h> {
             Value::Row(row) => return self.row_attribute(row, name, word),
             Value::Attr(value) => return self.attr(*value, name),
             Value::Context => return self.context(name),
+            Value::Session if word.is_none_or(|word| !has_method(owner, word)) => return self.session(name),
+            Value::Annotation => return self.annotation(name),
+            Value::EnumOption(option) => return self.option_attribute(option, name),
             Value::Json(node) if node.is_object() => {
                 if let Some(value) = self.json_field(node, name)? {
                     return Ok(value);
@@ -156,6 +159,8 @@ impl<'h> Machine<'h> {
                     _ => self.no_method(owner, word, positional.len()),
                 }
             }
+            Value::AttrList(list) => self.attr_list_method(list, word, positional, keywords),
+            Value::Session => self.session_method(word, positional, keywords),
             Value::AllValues(_) | Value::Values(_) | Value::Table(_) => {
                 self.column_method(owner, word, positional)
             }
@@ -186,20 +191,12 @@ impl<'h> Machine<'h> {
         self.raise(Kind::TypeError, text)
     }
 
-    pub(super) fn set_attribute(
-        &mut self,
-        owner: Value<'h>,
-        name: NameId,
-        _value: Value<'h>,
-    ) -> Eval<'h, ()> {
+    pub(super) fn set_attribute(&mut self, owner: Value<'h>, name: NameId, value: Value<'h>) -> Eval<'h, ()> {
         let name = &self.program.names[name as usize].text;
+        if self.set_field_attribute(owner, name, value)? {
+            return Ok(());
+        }
         match owner {
-            Value::Fields
-            | Value::Row(_)
-            | Value::Attr(_)
-            | Value::Datapoint(_)
-            | Value::Column(_)
-            | Value::Table(_) => self.read_only(),
             Value::Json(_) | Value::Context => self.raise_text(Kind::TypeError, "context is read-only"),
             _ => {
                 let text = format_args!("'{}' object has no attribute '{name}'", type_name(owner));
@@ -256,6 +253,7 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
                 | Word::fromordinal
         ),
         Type::Dict | Type::OrderedDict => word == Word::fromkeys,
+        Type::TxScript => word == Word::from_payload,
         Type::Str => word == Word::maketrans || (word as usize) <= Word::format_map as usize,
         _ => false,
     };
@@ -267,7 +265,13 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
     fits.then_some(Value::Builtin(Builtin::Static(kind, word)))
 }
 
+fn changes_list(word: Word) -> bool {
+    use Word as W;
+    matches!(word, W::append | W::extend | W::insert | W::remove | W::pop | W::clear | W::reverse)
+}
+
 /// Whether a value has a method of this name.
+#[expect(clippy::too_many_lines, reason = "an arm for each")]
 fn has_method(owner: Value<'_>, word: Word) -> bool {
     use Word as W;
     match owner.plain() {
@@ -356,10 +360,16 @@ fn has_method(owner: Value<'_>, word: Word) -> bool {
         Value::Match(_) => {
             matches!(word, W::group | W::groups | W::groupdict | W::start | W::end | W::span)
         }
-        Value::AllValues(_) | Value::Values(_) => {
-            matches!(word, W::default_to | W::is_empty | W::index | W::count | W::copy)
+        Value::AllValues(_) => {
+            matches!(word, W::default_to | W::is_empty | W::index | W::count | W::copy) || changes_list(word)
         }
-        Value::Table(_) => matches!(word, W::index | W::count | W::copy),
+        Value::Values(_) => matches!(word, W::default_to | W::is_empty | W::index | W::count | W::copy),
+        Value::Table(_) => matches!(word, W::index | W::count | W::copy) || changes_list(word),
+        Value::AttrList(_) => matches!(word, W::index | W::count | W::copy | W::sort) || changes_list(word),
+        Value::Session => matches!(
+            word,
+            W::hook_response | W::show_error | W::show_warning | W::show_info | W::automation_blocker
+        ),
         Value::Json(node) if node.is_object() => {
             matches!(word, W::get | W::keys | W::values | W::items)
         }

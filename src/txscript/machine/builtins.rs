@@ -56,7 +56,7 @@ named! {
         Int = "int", Float = "float", Str = "str", Bool = "bool", List = "list", Tuple = "tuple", Dict = "dict",
         Set = "set", FrozenSet = "frozenset", Range = "range", Slice = "slice", Object = "object", Date = "date",
         Delta = "timedelta", DateTime = "datetime.datetime", Decimal = "Decimal", DefaultDict = "defaultdict",
-        Counter = "Counter", OrderedDict = "OrderedDict", Nothing = "NoneType", Other = "StringValue",
+        Counter = "Counter", OrderedDict = "OrderedDict", Nothing = "NoneType", Other = "StringValue", TxScript = "TxScript",
     }
 }
 

@@ -17,8 +17,9 @@ impl Value<'_> {
             Self::Tuple(items) => items.len(),
             Self::Dict(dict) | Self::Set(dict) => dict.len(),
             Self::Range(range) => range.len(),
-            Self::AllValues(cells) => cells.nodes.len(),
+            Self::AllValues(cells) => cells.len(),
             Self::Table(table) => table.rows(),
+            Self::AttrList(list) => list.items.borrow().len(),
             Self::Json(node) => return node.length(),
             _ => return None,
         })
@@ -36,8 +37,9 @@ impl<'h> Machine<'h> {
                 Some(char) => Some(self.str(char.encode_utf8(&mut [0; 4]))?),
                 None => None,
             },
-            Value::AllValues(cells) if at < cells.nodes.len() => Some(self.cell(cells, at)?),
+            Value::AllValues(cells) if at < cells.len() => Some(self.cell(cells, at)?),
             Value::Table(table) if at < table.rows() => Some(self.table_item(table, at)?),
+            Value::AttrList(list) => self.attr_list_item(list, at)?,
             Value::Json(node) => self.json_index(node, at)?,
             _ => None,
         })
@@ -206,7 +208,9 @@ impl<'h> Machine<'h> {
                     None => self.raise_text(Kind::IndexError, "list assignment index out of range"),
                 }
             }
-            (Value::Table(_) | Value::AllValues(_), _) => self.read_only(),
+            (Value::Table(_) | Value::AllValues(_), _) => self.set_in_sequence(owner, index, value),
+            (Value::AttrList(list), _) => self.set_in_attr_list(list, index, value),
+            (Value::Column(_), _) => self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST),
             (Value::Json(_), _) => self.raise_text(Kind::TypeError, "context is read-only"),
             _ => self.raise(
                 Kind::TypeError,
@@ -248,17 +252,14 @@ impl<'h> Machine<'h> {
                     None => self.raise_text(Kind::IndexError, "list assignment index out of range"),
                 }
             }
-            Value::Table(_) | Value::AllValues(_) => self.read_only(),
+            Value::Table(_) | Value::AllValues(_) => self.delete_in_sequence(owner, index),
+            Value::AttrList(list) => self.delete_in_attr_list(list, index),
+            Value::Column(_) => self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST),
             _ => self.raise(
                 Kind::TypeError,
                 format_args!("'{}' object doesn't support item deletion", owner.type_name()),
             ),
         }
-    }
-
-    /// What a formula says to an attempt to write.
-    pub(crate) fn read_only<T>(&mut self) -> Eval<'h, T> {
-        self.raise_text(Kind::TypeError, "Field formulas must not modify values of other fields")
     }
 }
 

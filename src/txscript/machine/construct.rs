@@ -229,6 +229,7 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         use super::super::types::date::{iso_date, iso_datetime};
         match (kind, word, positional) {
+            (Type::TxScript, Word::from_payload, [_]) => self.start_session(),
             (Type::Date, Word::today, []) => Ok(Value::Date(crate::clock::now_utc().date())),
             (Type::DateTime, Word::today | Word::now | Word::utcnow, _) => self.time(crate::clock::now_utc()),
             (Type::Date | Type::DateTime, Word::fromisoformat, [text]) => {

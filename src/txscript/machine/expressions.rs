@@ -300,6 +300,11 @@ impl<'h> Machine<'h> {
                 list.borrow_mut().extend_from_slice(&more);
                 Ok(left)
             }
+            (BinaryOp::Add, Value::AttrList(list)) => self.attr_list_add(list, right),
+            (BinaryOp::Add, Value::Table(_)) => {
+                self.extend_in_place(left, right)?;
+                Ok(left)
+            }
             (BinaryOp::Or, Value::Set(set))
                 if left.type_name() == "set" && matches!(right, Value::Set(_)) =>
             {

@@ -18,7 +18,8 @@ use std::time::Instant;
 use bumpalo::Bump;
 use hashbrown::DefaultHashBuilder;
 
-use super::code::Program;
+use super::code::{HANDLER, Program};
+use super::edit::Edits;
 use super::exception::{Eval, Exception, Kind, Raised, Stop};
 use super::field::View;
 use super::modules::regex::Patterns;
@@ -37,6 +38,8 @@ pub(crate) struct Machine<'h> {
     pub(crate) made: &'h Patterns,
     pub(crate) hasher: DefaultHashBuilder,
     pub(crate) output: Output,
+    /// What a function changed; formulas and rules change nothing.
+    pub(crate) edits: Option<Box<Edits<'h>>>,
     limits: Limits,
     deadline: Instant,
     steps: u64,
@@ -73,6 +76,7 @@ impl<'h> Machine<'h> {
             made: patterns[1],
             hasher: DefaultHashBuilder::default(),
             output: Output::default(),
+            edits: None,
             limits,
             deadline: Instant::now() + limits.time,
             steps: 0,
@@ -89,6 +93,16 @@ impl<'h> Machine<'h> {
         let frame = self.frame(self.program.slots, None)?;
         on_stack(|| self.block(&self.program.body, frame))?;
         Ok(self.result)
+    }
+
+    /// Runs the whole program, and then calls the function in a slot of its frame.
+    pub(crate) fn run_function(&mut self, slot: u32, argument: Value<'h>) -> Eval<'h> {
+        let frame = self.frame(self.program.slots, None)?;
+        on_stack(|| self.block(&self.program.body, frame))?;
+        match frame.slots.get(slot as usize).and_then(Cell::get) {
+            Some(function) => self.call(function, &[argument], &[]),
+            None => self.raise(Kind::NameError, format_args!("name '{HANDLER}' is not defined")),
+        }
     }
 
     /// One level deeper; the caller comes back up.

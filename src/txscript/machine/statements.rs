@@ -1,6 +1,6 @@
 //! Statements.
 
-use super::super::code::{BinaryOp, Expr, For, Handler, Stmt, StmtKind, Target, Try, Variable};
+use super::super::code::{BinaryOp, Except, Expr, For, Stmt, StmtKind, Target, Try, Variable};
 use super::super::exception::{Eval, Exception, Kind, Stop};
 use super::super::value::{Frame, Value};
 use super::{Machine, at_line, raised};
@@ -128,10 +128,10 @@ impl<'h> Machine<'h> {
 
     fn handler(
         &mut self,
-        handlers: &'h [Handler],
+        handlers: &'h [Except],
         exception: &'h Exception<'h>,
         frame: &'h Frame<'h>,
-    ) -> Eval<'h, Option<&'h Handler>> {
+    ) -> Eval<'h, Option<&'h Except>> {
         for handler in handlers {
             let Some(kind) = &handler.kind else { return Ok(Some(handler)) };
             let kind = self.eval(kind, frame)?;
@@ -144,7 +144,7 @@ impl<'h> Machine<'h> {
 
     fn handle(
         &mut self,
-        handler: &'h Handler,
+        handler: &'h Except,
         exception: &'h Exception<'h>,
         frame: &'h Frame<'h>,
     ) -> Eval<'h, Flow<'h>> {

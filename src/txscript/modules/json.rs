@@ -35,10 +35,8 @@ impl<'h> Machine<'h> {
                     );
                     return self.raise(Kind::TypeError, text);
                 };
-                self.steps(text.len() / 8)?;
-                self.memory(text.len() * 2)?;
-                match serde_json::from_str::<serde_json::Value>(text) {
-                    Ok(value) => self.json_value(&value),
+                match self.json_read(text)? {
+                    Ok(value) => Ok(value),
                     Err(error) => {
                         let problem = problem(&error, text);
                         let (message, whole) = (self.str(&problem.0)?, self.str(&problem.1)?);
@@ -75,6 +73,14 @@ impl<'h> Machine<'h> {
             }
             _ => self.wrong_arguments(word.text(), positional.len()),
         }
+    }
+
+    /// A value as JSON, for an answer.
+    pub(crate) fn json_text(&mut self, value: Value<'h>) -> Eval<'h, String> {
+        let style = Style { indent: None, item: ", ", key: ": ", ascii: false, sorted: false };
+        let mut out = String::new();
+        self.dump(value, &style, None, 0, &mut out)?;
+        Ok(out)
     }
 
     pub(crate) fn json_value(&mut self, value: &serde_json::Value) -> Eval<'h> {
@@ -134,7 +140,7 @@ impl<'h> Machine<'h> {
                 Value::Date(date) => quote(&date.to_string(), true, out),
                 data => self.dump(data, style, default, depth, out)?,
             },
-            Value::List(_) | Value::Tuple(_) | Value::AllValues(_) | Value::Table(_) => {
+            Value::List(_) | Value::Tuple(_) | Value::AllValues(_) | Value::Table(_) | Value::AttrList(_) => {
                 let items = self.collect(value)?;
                 self.dump_list(&items, style, default, depth, out)?;
             }

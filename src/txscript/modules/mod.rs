@@ -2,6 +2,7 @@
 
 mod collections;
 mod json;
+mod json_reader;
 mod math;
 pub(super) mod regex;
 
@@ -153,6 +154,7 @@ impl Module {
             )
             .then_some(Value::Builtin(Builtin::Type(Type::Object))),
             Self::TxScript => match word {
+                W::TxScript => builtin(Builtin::Type(Type::TxScript)),
                 W::default_to => builtin(Builtin::Function(Function::DefaultTo)),
                 W::fallback => builtin(Builtin::Function(Function::Fallback)),
                 W::is_empty => builtin(Builtin::Function(Function::IsEmpty)),

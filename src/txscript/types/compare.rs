@@ -36,6 +36,8 @@ fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32, work: &mut u64) -> b
         (Value::List(x), Value::List(y)) | (Value::Values(x), Value::Values(y)) => {
             std::ptr::eq(x, y) || equal_lists(&x.borrow(), &y.borrow(), depth, work)
         }
+        (Value::AttrList(x), y) => equal_within(Value::List(x.items), y, depth, work),
+        (x, Value::AttrList(y)) => equal_within(x, Value::List(y.items), depth, work),
         (Value::Tuple(x), Value::Tuple(y)) => equal_lists(x, y, depth, work),
         (Value::Dict(x), Value::Dict(y)) => {
             x.len() == y.len()

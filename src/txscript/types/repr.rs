@@ -37,7 +37,7 @@ impl<'h> Machine<'h> {
             Value::Column(_) => {
                 return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS);
             }
-            Value::AllValues(_) => {
+            Value::AllValues(_) | Value::Table(_) => {
                 let items = self.collect(value)?;
                 let list = self.list(items)?;
                 return self.repr_of(list);
@@ -54,6 +54,7 @@ impl<'h> Machine<'h> {
         self.text(&text)
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each")]
     fn repr(&mut self, value: Value<'h>, out: &mut String, depth: u32) -> Eval<'h, ()> {
         if depth == 0 {
             return self.raise_text(
@@ -132,7 +133,9 @@ impl<'h> Machine<'h> {
             }
             Value::Table(_) => {
                 let rows = self.collect(value)?;
-                return self.repr_list(&rows, ('[', ']'), out, depth);
+                out.push_str("<Table ");
+                self.repr_list(&rows, ('[', ']'), out, depth)?;
+                write!(out, ">")
             }
             Value::Row(row) => {
                 out.push_str("TableRow(");
@@ -147,6 +150,14 @@ impl<'h> Machine<'h> {
                 write!(out, "<re.Match object; span=({start}, {end}), match=").unwrap_or_default();
                 str_repr(found.group(0).unwrap_or_default(), out);
                 write!(out, ">")
+            }
+            Value::AttrList(list) => {
+                let items = list.items.borrow().to_vec();
+                return self.repr_list(&items, ('[', ']'), out, depth);
+            }
+            Value::EnumOption(option) => {
+                let text = self.option_text(option)?;
+                write!(out, "<EnumOption {text}>")
             }
             Value::Json(node) => {
                 let value = self.json_plain(node)?;

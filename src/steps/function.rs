@@ -1,0 +1,51 @@
+//! `use = "function"`: the code of a Rossum function, run here. Its answer becomes part of ours.
+
+use crate::rossum::Annotation;
+use crate::txscript::{Document, Limits, Output, Schema, Script};
+
+use super::returned::Returned;
+use super::schema::Schemas;
+use super::{Context, Step, StepError, StepFuture, patience};
+
+/// Built by the configuration from `[[hook.step]] use = "function"`.
+pub struct Function {
+    pub script: Script,
+    pub schemas: Schemas,
+    pub limits: Limits,
+}
+
+impl Step for Function {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(std::future::ready(self.call(context)))
+    }
+}
+
+impl Function {
+    fn call(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Context { delivery, answer, deadline } = context;
+        let payload = &delivery.payload;
+        let empty = Annotation::empty();
+        let annotation = payload.annotation.as_ref().unwrap_or(&empty);
+        let schema = match self.schemas.of(delivery) {
+            Ok(schema) => schema,
+            // Without `t` no types are asked for.
+            Err(_) if !self.script.mentions("from_payload") => {
+                Schema::from_annotation(annotation, &std::collections::HashMap::new()).into()
+            }
+            Err(error) => return Err(error),
+        };
+        let result = {
+            let document = Document::new(annotation, &answer.journal, &schema, delivery.body);
+            let call =
+                |limits| (self.script.call(&document, &payload.event.event, limits), Output::default());
+            patience::evaluate(self.limits, deadline, call).0
+        };
+        match result {
+            Ok(json) => Returned::read(&json)?.apply(annotation, &schema, answer),
+            Err(failure) => {
+                answer.show_exception(None, failure.to_html(), failure.line());
+                Ok(())
+            }
+        }
+    }
+}
