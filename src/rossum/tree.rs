@@ -14,7 +14,7 @@ pub(super) struct Growth {
     pub(super) removed: BTreeSet<NodeRef>,
 }
 
-/// An annotation with the [`Growth`] of a journal: what [`super::Journal::tree`] gives.
+/// An annotation with what a journal added and removed: what [`super::Journal::tree`] gives.
 ///
 /// It holds no values: those are the journal's, which may go on changing meanwhile.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rossum::{Annotation, Change, NodeRef, Normalized, Value};
+use crate::rossum::{Annotation, Change, NodeRef, Normalized, Tree, Value};
 use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
@@ -97,13 +97,14 @@ impl Formula {
         text: &Evaluate<'_>,
         answer: &mut Answer,
     ) {
+        let tree = &answer.journal.tree(annotation);
         let Some(table) = schema.table_of(&self.field) else {
             let document = Document::new(annotation, &answer.journal, schema, body);
             let target = document.datapoint(&self.field, None);
-            if is_free(annotation, target) {
+            if is_free(tree, target) {
                 let (result, output) = text(&self.script, &document, None);
                 answer.take(output);
-                self.write(annotation, target, result, answer);
+                self.write(tree, target, result, answer);
             }
             return;
         };
@@ -113,10 +114,10 @@ impl Formula {
             for row in 0..count {
                 let document = Document::new(annotation, &answer.journal, schema, body);
                 let target = document.datapoint(&self.field, Some((table, row)));
-                if is_free(annotation, target) {
+                if is_free(tree, target) {
                     let (result, output) = text(&self.script, &document, Some((table, row)));
                     answer.take(output);
-                    self.write(annotation, target, result, answer);
+                    self.write(tree, target, result, answer);
                 }
             }
             return;
@@ -126,19 +127,19 @@ impl Formula {
             let of_row = |row| {
                 let place = Some((table, row));
                 let target = document.datapoint(&self.field, place);
-                is_free(annotation, target).then(|| (target, text(&self.script, &document, place)))
+                is_free(tree, target).then(|| (target, text(&self.script, &document, place)))
             };
             (0..document.row_count(table)).filter_map(of_row).collect()
         };
         for (target, (result, output)) in results {
             answer.take(output);
-            self.write(annotation, target, result, answer);
+            self.write(tree, target, result, answer);
         }
     }
 
     fn write(
         &self,
-        annotation: &Annotation<'_>,
+        tree: &Tree<'_>,
         target: Option<NodeRef>,
         result: Result<String, Failure>,
         answer: &mut Answer,
@@ -150,7 +151,7 @@ impl Formula {
         match result {
             Ok(text) => {
                 let known = answer.journal.changed_value(target);
-                let node = annotation.node(target);
+                let node = tree.node(target);
                 let before = match (&known, &node.normalized) {
                     (Some(changed), _) => changed,
                     (None, Normalized::Text(normalized)) => normalized,
@@ -167,8 +168,8 @@ impl Formula {
 }
 
 /// Whether the user did not set the value by hand.
-fn is_free(annotation: &Annotation<'_>, target: Option<NodeRef>) -> bool {
-    !target.is_some_and(|target| annotation.node(target).no_recalculation)
+fn is_free(tree: &Tree<'_>, target: Option<NodeRef>) -> bool {
+    !target.is_some_and(|target| tree.node(target).no_recalculation)
 }
 
 #[cfg(test)]

@@ -178,8 +178,9 @@ fn once_each(nodes: Vec<Option<NodeRef>>) -> impl Iterator<Item = Option<NodeRef
 }
 
 fn hide(answer: &mut Answer, annotation: &Annotation<'_>, ids: &[String], hidden: bool) {
+    let tree = answer.journal.tree(annotation);
     for id in ids {
-        for node in annotation.all(id) {
+        for node in tree.all(id) {
             answer.journal.record(node, Change { hidden: Some(hidden), ..Change::default() });
         }
     }

@@ -62,6 +62,8 @@ struct Detail {
 }
 
 fn id_of<'a>(tree: Option<&'a Annotation<'a>>, on: Option<NodeRef>) -> Option<&'a Id<'a>> {
+    // A row that a step added has no id yet.
+    let on = on.filter(|on| on.added_place().is_none());
     tree.zip(on).map(|(tree, on)| &tree.node(on).id).filter(|id| !id.is_missing())
 }
 

@@ -48,6 +48,8 @@ fn every_configuration_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("rossum-secret"), "a secret");
     write(&folder.path().join("rules.json"), "[]");
+    let function = "def rossum_hook_request_handler(payload):\n    return None\n";
+    write(&folder.path().join("function.py"), function);
     let mut count = 0;
     for (page, text) in pages() {
         for block in blocks(&text, "toml") {

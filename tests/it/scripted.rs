@@ -191,6 +191,122 @@ fn exported_rules_are_read_as_they_are() {
     assert_eq!(answer["messages"], json!([{"id": 114, "type": "info", "content": "large"}]));
 }
 
+const FUNCTION: &str = r#"
+from txscript import TxScript, is_empty
+
+def rossum_hook_request_handler(payload):
+    t = TxScript.from_payload(payload)
+    t.field.line_items = [row for row in t.field.line_items if not is_empty(row.item_total)]
+    t.field.line_items.append({"item_code": "FEE", "item_total": 5})
+    t.field.note.attr.hidden = True
+    t.show_info("one line more", t.field.document_id)
+    return t.hook_response()
+"#;
+
+#[test]
+fn later_steps_see_the_rows_that_a_function_left() {
+    let sum = r#"
+[[hook.step]]
+use = "formulas"
+[[hook.step.formula]]
+field = "amount_due"
+code = "sum(field.item_total.all_values)"
+[[hook.step.formula]]
+field = "item_description"
+code = "field.item_code + str(field._index)"
+[[hook.step]]
+use = "checks"
+[[hook.step.check]]
+column_sum = ["item_total"]
+equals = ["amount_total"]
+[[hook.step]]
+use = "function"
+file = "seen.py"
+"#;
+    let seen = r#"
+def rossum_hook_request_handler(payload):
+    lines = payload["annotation"]["content"][2]["children"][0]["children"]
+    codes = [row["children"][0]["content"]["value"] for row in lines]
+    return {"messages": [{"type": "info", "content": payload["event"] + " " + str(codes), "id": None}]}
+"#;
+    let steps = format!("[[hook.step]]\nuse = \"function\"\nfile = \"fee.py\"\n{sum}");
+    let answer = answer_with(&steps, &[("fee.py", FUNCTION), ("seen.py", seen)], &document());
+    let value = |text: &str| json!({"content": {"value": text}});
+    let replace = |id: u32, text: &str| json!({"op": "replace", "id": id, "value": value(text)});
+    let added =
+        [("item_code", "FEE"), ("item_description", "FEE3"), ("item_quantity", ""), ("item_amount", "")];
+    let added = added.into_iter().chain([("item_total", "5"), ("item_date", "")]);
+    let added: Vec<_> =
+        added.map(|(id, text)| json!({"content": {"value": text}, "schema_id": id})).collect();
+    let expected = json!([
+        {"op": "remove", "id": 140},
+        {"op": "add", "id": 148, "value": added},
+        {"op": "replace", "id": 103, "value": {"hidden": true}},
+        replace(116, "126.28999999999999"),
+        replace(121, "A-10"),
+        replace(128, "B-21"),
+        replace(142, "C-32"),
+    ]);
+    assert_eq!(answer["operations"], expected, "{answer:#}");
+    let messages = answer["messages"].as_array().unwrap();
+    assert_eq!(messages[0], json!({"id": 101, "type": "info", "content": "one line more"}));
+    assert!(messages[1]["content"].as_str().unwrap().contains("126.29"), "the check: {}", messages[1]);
+    assert_eq!(messages[2]["content"], "annotation_content ['A-1', 'B-2', 'C-3', 'FEE']");
+}
+
+#[test]
+fn a_function_that_fails_or_answers_nonsense_changes_nothing() {
+    let steps = "[[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\n";
+    let answer_of = |body: &str| {
+        let code = FUNCTION.replace("    return t.hook_response()\n", &format!("    {body}\n"));
+        answer_with(steps, &[("f.py", &code)], &document())
+    };
+    let failed = answer_of("return 1 / 0");
+    assert_eq!(failed["operations"], json!([]));
+    let message = &failed["messages"][0];
+    assert_eq!(message["detail"], json!({"is_exception": true, "traceback_line_number": 10}));
+    let text = message["content"].as_str().unwrap();
+    assert!(text.contains("ZeroDivisionError") && text.contains("in rossum_hook_request_handler"), "{text}");
+
+    let nonsense = answer_of(
+        "return {\"operations\": [{\"op\": \"replace\", \"id\": 5555, \"value\": {}}], \"messages\": [{\"content\": \"x\"}]}",
+    );
+    assert_eq!(nonsense["operations"], json!([]));
+    assert_eq!(nonsense["messages"].as_array().unwrap().len(), 1, "{nonsense}");
+    assert!(nonsense["messages"][0]["content"].as_str().unwrap().contains("cannot be used"));
+    assert_eq!(answer_of("return None")["messages"], json!([]));
+
+    let mut bare = document();
+    bare.as_object_mut().unwrap().remove("schemas");
+    let missing = answer_with(steps, &[("f.py", FUNCTION)], &bare)["messages"][0]["content"].to_string();
+    assert!(missing.contains("switch on the sideload `schemas`"), "{missing}");
+}
+
+#[test]
+fn check_says_what_is_wrong_with_a_function() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("schema.json"), &document()["schemas"][0].to_string());
+    let check = |code: &str| {
+        write(&folder.path().join("f.py"), code);
+        let step = "[[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\nschema = \"schema.json\"\n";
+        let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{step}");
+        write(&folder.path().join("annex.toml"), &config);
+        let mut command = annex_command();
+        command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
+        let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let text = check("def handler(payload): pass");
+    assert!(
+        text.contains("f.py: line 1, column 1: there is no function `rossum_hook_request_handler`"),
+        "{text}"
+    );
+    let text = check(&FUNCTION.replace("t.field.note", "t.field.notes"));
+    assert!(text.contains("f.py: line 8, column 13: the schema has no field `notes`"), "{text}");
+    let text = check("import requests");
+    assert!(text.contains("f.py: line 1, column 8: there is no module `requests` here"), "{text}");
+}
+
 #[test]
 fn check_says_what_is_wrong_with_rules_and_where() {
     let folder = tempfile::tempdir().unwrap();
