@@ -181,6 +181,30 @@ fn run_limited(code: &str, limits: Limits) -> Option<String> {
 }
 
 #[test]
+fn functions_that_write_for_ever_are_stopped() {
+    let body = std::fs::read_to_string(format!("{ORACLE_FOLDER}/payload.json")).unwrap();
+    let payload = Payload::read(body.as_bytes()).unwrap();
+    let schema = Schema::parse(payload.schemas.unwrap().get()).unwrap();
+    let journal = Journal::default();
+    let document = Document::new(payload.annotation.as_ref().unwrap(), &journal, &schema, body.as_bytes());
+    for forever in [
+        "t.field.line_items.append({})",
+        "t.field.order_ids.insert(0, 'x')",
+        "t.field.currency.attr.options.append({'label': 'a', 'value': 'b'})",
+        "t.field.line_items[0] = t.field.line_items[1]",
+        "t.field.note.attr.validation_sources += ['a']",
+        "t.field.note = t.field.note + 'a'",
+        "t.hook_response()",
+    ] {
+        let code = format!("{FUNCTION}    while True: {forever}\n");
+        let limits = Limits { memory: 4 << 20, steps: 1_000_000, ..Limits::default() };
+        let script = Script::function("f.py", &code).unwrap();
+        let failure = script.call(&document, "annotation_content", limits).unwrap_err();
+        assert!(failure.is_limit, "{forever}: {}", failure.text);
+    }
+}
+
+#[test]
 fn runaways_are_stopped_whatever_they_use() {
     let cases = [
         ("while True: pass", "steps"),
