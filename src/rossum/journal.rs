@@ -133,6 +133,9 @@ impl Journal {
 
     /// Removes a row, or a value of a simple multivalue.
     pub fn remove(&mut self, node: NodeRef) {
+        if self.is_removed(node) {
+            return; // else taking back the second time would take back the first
+        }
         self.growth().removed.insert(node);
         self.push(node, What::Remove);
     }
@@ -361,6 +364,10 @@ mod tests {
         assert_eq!(written(&journal, annotation), all);
         assert_eq!(journal.operations_len(), 4);
 
+        let twice = journal.len();
+        journal.remove(first);
+        journal.roll_back(twice);
+        assert_eq!(items(&journal), ["B", "C", "d"], "what was gone stays gone");
         journal.remove(row);
         assert_eq!(items(&journal), ["B", "d"]);
         assert_eq!(written(&journal, annotation), serde_json::json!([replaced, removed, add("d")]));

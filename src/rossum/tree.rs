@@ -96,7 +96,16 @@ impl<'t> Tree<'t> {
         let sent = if node.added_place().is_none() { Some(self.annotation.children(node)) } else { None };
         let growth = self.growth.as_deref();
         let gone = move |child: &NodeRef| growth.is_some_and(|growth| growth.removed.contains(child));
-        let added = growth.map(|growth| growth.added.iter().enumerate());
+        // Rows are added to multivalues, and a new row's cells stand right behind it.
+        let from = match node.added_place() {
+            Some(place) => Some((place + 1, true)),
+            None if self.annotation.node(node).category == Category::Multivalue => Some((0, false)),
+            None => None,
+        };
+        let added = growth.zip(from).map(|(growth, (from, together))| {
+            let nodes = growth.added.iter().enumerate().skip(from);
+            nodes.take_while(move |(_, child)| !together || child.parent == node)
+        });
         let added = added.into_iter().flatten().filter(move |(_, child)| child.parent == node);
         let added = added.map(|(place, _)| NodeRef::added(place));
         sent.into_iter().flatten().chain(added).filter(move |child| !gone(child))

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::rossum::{
-    Annotation, Change, EnumOption, MessageType, NewCell, NodeRef, SourcesPlace, Tree, Value,
+    Annotation, Category, Change, EnumOption, MessageType, NewCell, NodeRef, SourcesPlace, Tree, Value,
 };
-
 use crate::txscript::Schema;
 
 use super::{Answer, StepError};
@@ -77,6 +76,9 @@ impl Returned {
         schema: &Schema,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
+        if self.messages.is_empty() && self.automation_blockers.is_empty() && self.operations.is_empty() {
+            return Ok(());
+        }
         let before = answer.journal.tree(annotation);
         let nodes = Nodes::new(&before);
         for notice in self.messages {
@@ -93,10 +95,9 @@ impl Returned {
         }
         for operation in self.operations {
             let Some(node) = nodes.find(&operation.id) else {
-                return Err(wrong(format_args!(
-                    "an operation on {}, which the annotation has not",
-                    operation.id
-                )));
+                // A text may be the document's: only numbers are told.
+                let id = operation.id.as_i64().map_or_else(|| "an id".to_owned(), |id| id.to_string());
+                return Err(wrong(format_args!("an operation on {id}, which the annotation has not")));
             };
             operation.apply(node, &before, schema, answer)?;
         }
@@ -116,11 +117,13 @@ impl Operation {
             serde_json::from_value::<Datapoint>(value)
                 .map_err(|_| wrong("an operation whose value is no datapoint"))
         };
-
         let below = |node| schema.child_of(&tree.node(node).schema_id).unwrap_or_default();
         match self.op.as_str() {
             "replace" => answer.journal.record(node, datapoint(self.value)?.change()),
             "remove" => answer.journal.remove(node),
+            "add" if tree.node(node).category != Category::Multivalue => {
+                return Err(wrong("an operation that adds to something else than a multivalue"));
+            }
             "add" => match self.value {
                 Json::Array(cells) => {
                     let cells = cells.into_iter().map(|cell| datapoint(cell)?.cell());
@@ -242,6 +245,8 @@ mod tests {
         assert!(error(r#"{"operations": [{"op": "replace", "id": 99, "value": {}}]}"#).contains("on 99"));
         assert!(error(r#"{"operations": [{"op": "move", "id": 1}]}"#).contains("not replace, add or remove"));
         assert!(error(r#"{"operations": [{"op": "add", "id": 2, "value": [{}]}]}"#).contains("schema_id"));
+        assert!(error(r#"{"operations": [{"op": "add", "id": 1, "value": []}]}"#).contains("a multivalue"));
+        assert!(!error(r#"{"operations": [{"op": "replace", "id": "secret"}]}"#).contains("secret"));
         assert!(error(r#"{"messages": [{"type": "loud", "content": ""}]}"#).contains("unknown type"));
     }
 }

@@ -314,3 +314,10 @@ def rossum_hook_request_handler(payload):
     raise ValueError("told")
 # ---
 t.show_info(repr([t.annotation is None, t.context.document, t.updated_datapoint_ids]))
+# ---
+t.field.line_items.append({"item_code": "N"})
+row = t.field.line_items[-1]
+row.attr.hidden = True
+t.show_error("new", row)
+t.show_info(repr([row.attr.hidden, row.attr.id, row.item_code.attr.id]))
+row.item_code.attr.options.append({"label": "L", "value": "v"})

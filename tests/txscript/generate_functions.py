@@ -86,7 +86,7 @@ class Writer:
             lambda: f"{self.cell()} = {self.value(0)}",
             lambda: f"{self.cell()} = {self.simple()}",
             lambda: f"{rng.choice(['row', 'other'])}.{rng.choice(COLUMNS)} = {self.simple()}",
-            lambda: f"{rng.choice([self.field(), self.cell(), 'row', table])}.attr.hidden = {rng.choice(['True', 'False'])}",
+            lambda: f"{rng.choice([self.field(), self.cell(), 'row', table, f'{table}[-1]'])}.attr.hidden = {rng.choice(['True', 'False'])}",
             lambda: f"{rng.choice([self.field(), self.cell()])}.attr.{rng.choice(['page', 'position', 'value', 'struct', 'label'])} = {rng.choice(['None', '1', repr('v')])}",
             lambda: f"row = {table}[{self.index()}]",
             lambda: f"other = {table}[{self.index()}]",
@@ -122,7 +122,7 @@ class Writer:
             lambda: f"{sources}.remove('human')",
             lambda: f"for row in {table}:\n            row.{rng.choice(COLUMNS)} = {self.simple()}",
             lambda: f"for row in {table}:\n            if is_empty(row.{rng.choice(COLUMNS)}):\n                row.item_description = str(row._index)",
-            lambda: f"t.show_error(str({self.value(0)}), {rng.choice([self.field(), self.cell(), table, 'row', 't.field.item_code'])})",
+            lambda: f"t.show_error(str({self.value(0)}), {rng.choice([self.field(), self.cell(), table, 'row', f'{table}[-1]', 't.field.item_code'])})",
         ])()
 
     def look(self):
@@ -132,6 +132,8 @@ class Writer:
             f"list(t.field.{rng.choice(COLUMNS)}.all_values)",
             "list(t.field.order_ids)",
             f"row.{rng.choice(COLUMNS)}",
+            f"row.attr.{rng.choice(['hidden', 'id'])}",
+            f"t.field.line_items[-1].attr.{rng.choice(['hidden', 'id'])}",
             "other",
             self.field(),
             self.cell(),

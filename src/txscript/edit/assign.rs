@@ -43,7 +43,6 @@ impl<'h> Machine<'h> {
                     }
                 }
                 None if name.starts_with('_') => {}
-                None if self.attr_exists(owner, name)? => return self.not_in_row(row, name),
                 None => return self.not_in_row(row, name),
             },
             Value::Datapoint(_) | Value::Column(_) | Value::Table(_) => {
@@ -251,7 +250,7 @@ impl<'h> Machine<'h> {
             if !self.is_computed(*field) {
                 let changed = self.differs(before, attributes.normalized.get())?;
                 let part = if changed { Part::VALUE } else { Part::default() };
-                let (old, new) = ((Owner::Node(old), Some(before)), (Owner::Node(node), attributes));
+                let (old, new) = ((Owner::Node(old), before), (Owner::Node(node), attributes));
                 self.edit(|edits| edits.updates.exchange(old, new, part))?;
             }
             column.borrow_mut()[at] = Some(node);

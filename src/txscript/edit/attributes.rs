@@ -85,7 +85,7 @@ impl<'h> Machine<'h> {
         let (mut value, mut normalized) = (None, Value::None);
         let mut sent = None;
         if let Owner::Node(node) = owner {
-            sent = Some(node);
+            sent = Some(node); // what is new has attributes from the beginning
             if document.field(field).category == Category::Datapoint {
                 if let Some(changed) = document.journal.changed_value(node) {
                     normalized = self.str(&changed)?;
@@ -143,7 +143,7 @@ impl<'h> Machine<'h> {
         let Some(attributes) = self.attributes(owner) else { return Ok(None) };
         Ok(match name {
             "value" => attributes.value.get(),
-            "normalized_value" => Some(attributes.normalized.get()),
+            "normalized_value" => attributes.value.get().map(|_| attributes.normalized.get()),
             "id" => match attributes.sent {
                 Some(node) => Some(self.id_value(node)?),
                 None => None,

@@ -1,6 +1,6 @@
 //! `hook_response()`: messages, automation blockers and operations, as the answer to Rossum has them.
 
-use crate::rossum::{MessageType, NodeRef};
+use crate::rossum::{Category, MessageType, NodeRef};
 
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
@@ -48,11 +48,11 @@ impl<'h> Machine<'h> {
         self.dict_insert(notice, Value::Str("content"), content)?;
         if let Some(node) = on {
             let id = match self.attributes(Owner::Node(node)) {
+                // What the package takes for the id of what is new: that in the schema.
                 Some(Attributes { sent: None, field, .. }) => {
                     Value::Str(&self.view.document.field(*field).id)
                 }
                 Some(Attributes { sent: Some(sent), .. }) => self.id_value(*sent)?,
-                None if self.is_new(node) => self.new_id(node),
                 None => self.id_value(node)?,
             };
             self.dict_insert(notice, Value::Str("id"), id)?;
@@ -63,28 +63,20 @@ impl<'h> Machine<'h> {
         Ok(Value::Dict(notice))
     }
 
-    /// What the package takes for the id of a new row: that of its tuple in the schema.
-    fn new_id(&self, node: NodeRef) -> Value<'h> {
-        let sheets = self.edits.iter().flat_map(|edits| edits.sheets.values());
-        let owns = |row: &&super::sheet::RowState<'_>| row.owner == Owner::Node(node);
-        let mut tuples = sheets.filter(|sheet| sheet.rows.borrow().iter().any(owns));
-        let tuple = tuples.next().and_then(|sheet| sheet.tuple);
-        tuple.map_or(Value::None, |tuple| Value::Str(&self.view.document.field(tuple).id))
-    }
-
-    /// Whether this evaluation made the node.
-    fn is_new(&self, node: NodeRef) -> bool {
-        node.added_place().is_some_and(|place| place >= self.view.document.tree.added_len())
-    }
-
     fn operation(&mut self, update: Update<'h>) -> Eval<'h, Option<Value<'h>>> {
         let (sent, in_multivalue) = match update.subject {
             Subject::Row(row) => (row.sent, Some(row.sheet.table)),
+            // A new row that is gone again: only its attributes were set since.
+            Subject::Attributes(attributes)
+                if attributes.sent.is_none()
+                    && self.view.document.field(attributes.field).category == Category::Tuple =>
+            {
+                return Ok(None);
+            }
             Subject::Attributes(attributes) => {
                 let parent = self.view.document.field(attributes.field).parent;
-                let is_list = |parent: &usize| {
-                    self.view.document.field(*parent).category == crate::rossum::Category::Multivalue
-                };
+                let is_list =
+                    |parent: &usize| self.view.document.field(*parent).category == Category::Multivalue;
                 (attributes.sent, parent.filter(is_list))
             }
         };

@@ -7,6 +7,7 @@ use super::super::machine::{Machine, place};
 use super::super::value::{Range, Value};
 use super::super::words::Word;
 use super::Owner;
+use super::attributes::Attributes;
 use super::sheet::Sheet;
 
 /// The rows of a table, or the values of a column.
@@ -195,6 +196,8 @@ impl<'h> Machine<'h> {
         let node = self.new_node()?;
         self.memory(size_of::<super::sheet::RowState<'h>>())?;
         let row = self.row_state(sheet, Owner::Node(node), None, i64::try_from(sheet.len()).ok());
+        let tuple = sheet.tuple.unwrap_or(sheet.table);
+        self.keep(Owner::Node(node), Attributes::new(tuple, None, None, Value::None))?;
         self.edit(|edits| edits.updates.add_row(row))?;
         sheet.rows.borrow_mut().push(row);
         let cells = self.cells_for(row, value)?;

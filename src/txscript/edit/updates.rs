@@ -104,12 +104,11 @@ impl<'h> Updates<'h> {
     /// A cell whose attributes are replaced by new ones, which keep its id.
     pub(super) fn exchange(
         &mut self,
-        old: (Owner, Option<&Attributes<'h>>),
+        old: (Owner, &Attributes<'h>),
         new: (Owner, &'h Attributes<'h>),
         part: Part,
     ) {
-        let old_key = old.1.map_or(old.0, |attributes| key(old.0, attributes));
-        let before = self.forget(old_key).map_or(Part::default(), |update| update.replaced);
+        let before = self.forget(key(old.0, old.1)).map_or(Part::default(), |update| update.replaced);
         let replaced = Part(before.0 | part.0);
         if replaced != Part::default() {
             let subject = Subject::Attributes(new.1);
