@@ -1,5 +1,5 @@
 //! Code over a document: no panic, no hang, limits that hold. The input is code, or code and a payload with a line of
-//! `---` between them.
+//! `---` between them. Code that begins with `{` is a business rule, code with a handler a function, which is called.
 
 #![no_main]
 
@@ -7,13 +7,20 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use rossum_annex::rossum::{Journal, Payload};
-use rossum_annex::txscript::{Document, Limits, Schema, Script};
+use rossum_annex::txscript::{Document, Limits, Schema, Script, Variables};
 
 const PAYLOAD: &str = include_str!("../../tests/txscript/payload.json");
 
 fuzz_target!(|input: &str| {
     let (code, body) = input.split_once("\n---\n").unwrap_or((input, PAYLOAD));
-    let Ok(script) = Script::new("fuzz", code) else { return };
+    let is_rule = code.starts_with('{');
+    let script = if is_rule {
+        let variables = Variables::from([("v".to_owned(), "sum({item_total}) + len({item_code}) * w".to_owned()), ("w".to_owned(), "7".to_owned())]);
+        Script::business_rule("fuzz", code, &variables)
+    } else {
+        Script::new("fuzz", code)
+    };
+    let Ok(script) = script else { return };
     let Ok(payload) = Payload::read(body.as_bytes()) else { return };
     let Some(annotation) = &payload.annotation else { return };
     let schema = match payload.schemas {
@@ -28,7 +35,14 @@ fuzz_target!(|input: &str| {
     let limits = Limits { steps: 200_000, memory: 4 << 20, time: Duration::from_millis(200), ..Limits::default() };
     let row = script.table(&schema).map(|table| (table, 0)).filter(|(table, _)| document.row_count(table) > 0);
     let start = Instant::now();
-    let (_, output) = script.run(&document, row, limits);
+    let output = if is_rule {
+        script.holds(&document, row, limits).1
+    } else {
+        script.run(&document, row, limits).1
+    };
+    if script.is_function() {
+        let _ = script.call(&document, "annotation_content", limits);
+    }
     assert!(output.shown.len() + output.blockers.len() <= limits.messages);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 });

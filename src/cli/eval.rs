@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
 use crate::txscript::{
-    Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing,
+    Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing, Variables,
 };
 
 use super::exit::{Failure, print};
@@ -25,6 +25,9 @@ pub(super) struct Arguments {
     /// Evaluate for this row of the table whose columns the code names, from 0
     #[arg(long, value_name = "N")]
     row: Option<usize>,
+    /// The code is an expression of the store's business rules, such as `{amount_total} > 0`
+    #[arg(long)]
+    business_rule: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -39,7 +42,12 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         code => code.to_owned(),
     };
-    let script = Script::new("eval", &code).map_err(|problem| Failure::Because(problem.to_string()))?;
+    let script = if arguments.business_rule {
+        Script::business_rule("eval", &code, &Variables::new())
+    } else {
+        Script::new("eval", &code)
+    };
+    let script = script.map_err(|problem| Failure::Because(problem.to_string()))?;
     let body = read(&arguments.payload)?;
     let payload = Payload::read(body.as_bytes());
     let payload = payload
@@ -86,13 +94,28 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         (Some(row), Some(table)) => Some((table, row)),
     };
-    let (result, output) = script.run(&document, row, Limits::default());
+    let (result, output) = if arguments.business_rule {
+        let (held, output) = script.holds(&document, row, Limits::default());
+        (held.map(verdict), output)
+    } else {
+        script.run(&document, row, Limits::default())
+    };
     if arguments.json {
         print(as_json(annotation, &result, &output))?;
     } else {
         say(annotation, &result, &output)?;
     }
     if result.is_ok() { Ok(()) } else { Err(Failure::Said) }
+}
+
+/// Whether a business rule holds.
+fn verdict(held: Option<bool>) -> Outcome {
+    let (repr, text) = match held {
+        Some(true) => ("True", "True"),
+        Some(false) => ("False", "False"),
+        None => ("skipped: a value is empty", ""),
+    };
+    Outcome { text: text.to_owned(), repr: repr.to_owned() }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -44,6 +44,8 @@ pub struct Payload<'a> {
     pub event: Event<'a>,
     /// The annotation's own id, for logs.
     pub annotation_id: Id<'a>,
+    /// The number at the end of the annotation's `queue`.
+    pub queue_id: Option<u64>,
     /// The extracted data, on `annotation_content` events.
     pub annotation: Option<Annotation<'a>>,
     /// Ids of the datapoints that changed; `None` where the key was not sent.
@@ -78,12 +80,18 @@ impl<'a> Payload<'a> {
                 action: draft.action.unwrap_or_default(),
             },
             annotation_id: draft.annotation.id.unwrap_or(Id::Missing),
+            queue_id: draft.annotation.queue.as_deref().and_then(number_at_end),
             annotation: draft.annotation.has_tree.then(|| Annotation::new(draft.annotation.nodes)),
             updated_datapoints: draft.updated_datapoints,
             schemas: draft.schemas,
             files: draft.files,
         })
     }
+}
+
+/// The id in `https://elis.rossum.ai/api/v1/queues/8236`.
+fn number_at_end(url: &str) -> Option<u64> {
+    url.trim_end_matches('/').rsplit('/').next()?.parse().ok()
 }
 
 /// The error in `serde_json`'s words, without its "at line 1 column 7", which we say ourselves.
@@ -166,6 +174,8 @@ impl<'de: 'a, 'a> Entries<'de> for Draft<'a> {
 #[derive(Default)]
 struct AnnotationDraft<'a> {
     id: Option<Id<'a>>,
+    /// A URL.
+    queue: Option<Cow<'a, str>>,
     nodes: Vec<Node<'a>>,
     /// How many nodes to expect.
     nodes_hint: usize,
@@ -176,6 +186,7 @@ struct AnnotationDraft<'a> {
 #[serde(field_identifier, rename_all = "snake_case")]
 enum AnnotationKey {
     Id,
+    Queue,
     Content,
     #[serde(other)]
     Other,
@@ -187,6 +198,7 @@ impl<'de: 'a, 'a> Entries<'de> for AnnotationDraft<'a> {
     fn entry<A: MapAccess<'de>>(&mut self, key: AnnotationKey, map: &mut A) -> Result<(), A::Error> {
         match key {
             AnnotationKey::Id => self.id = Some(map.next_value()?),
+            AnnotationKey::Queue => self.queue = map.next_value::<Scalar<'a>>()?.into_text(),
             AnnotationKey::Content => {
                 self.nodes.clear();
                 self.nodes.reserve(self.nodes_hint);
@@ -244,7 +256,7 @@ mod tests {
 
     const DELIVERY: &str = r#"{
       "request_id": "6f0c", "event": "annotation_content", "action": "updated", "rossum_authorization_token": "secret",
-      "annotation": {"id": 314521, "status": "reviewing", "content": [
+      "annotation": {"id": 314521, "queue": "https://elis.rossum.ai/api/v1/queues/8236", "status": "reviewing", "content": [
         {"id": 100, "schema_id": "basic", "category": "section", "children": [
           {"id": 101, "schema_id": "document_id", "category": "datapoint", "validation_sources": ["score"],
            "content": {"value": "INV\u002d17", "normalized_value": null, "page": 1, "position": [1, 2, 3, 4]}},
@@ -269,7 +281,7 @@ mod tests {
         let payload = Payload::read(DELIVERY.as_bytes()).unwrap();
         let tree = payload.annotation.as_ref().unwrap();
         assert_eq!(payload.event.to_string(), "annotation_content.updated");
-        assert_eq!(payload.annotation_id, Id::Number(314_521));
+        assert_eq!((payload.annotation_id, payload.queue_id), (Id::Number(314_521), Some(8236)));
         assert_eq!(payload.updated_datapoints, Some(vec![Id::Number(101), Id::Text("x".into())]));
         assert_eq!(tree.len(), 11);
 

@@ -9,6 +9,7 @@
 //! or signatures.
 
 mod answer;
+pub mod business_rules;
 pub mod checks;
 mod delivery;
 pub mod formulas;

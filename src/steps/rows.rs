@@ -1,5 +1,7 @@
 //! Fields side by side: once for header fields, once a row where some of them are columns of a table.
 
+use std::collections::HashSet;
+
 use crate::rossum::{NodeRef, Tree};
 
 use super::StepError;
@@ -60,4 +62,10 @@ pub(super) fn each_place<'n>(
 pub(super) fn field_at(tree: &Tree<'_>, row: Option<NodeRef>, schema_id: &str) -> Option<NodeRef> {
     row.and_then(|row| tree.children(row).find(|cell| tree.node(*cell).schema_id == schema_id))
         .or_else(|| tree.first(schema_id))
+}
+
+/// Each of them the first time that it comes.
+pub(super) fn once_each(nodes: Vec<Option<NodeRef>>) -> impl Iterator<Item = Option<NodeRef>> {
+    let mut seen = HashSet::new();
+    nodes.into_iter().filter(move |node| seen.insert(*node))
 }

@@ -6,11 +6,12 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use crate::rossum::{Annotation, Change, MessageType, NodeRef};
+use crate::rossum::{Annotation, Change, MessageType};
 use crate::txscript::{Document, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
+use super::rows::once_each;
 use super::schema::Schemas;
 use super::{Context, Delivery, Step, StepError, StepFuture};
 
@@ -170,11 +171,6 @@ impl Rule {
             }
         }
     }
-}
-
-fn once_each(nodes: Vec<Option<NodeRef>>) -> impl Iterator<Item = Option<NodeRef>> {
-    let mut seen = HashSet::new();
-    nodes.into_iter().filter(move |node| seen.insert(*node))
 }
 
 fn hide(answer: &mut Answer, annotation: &Annotation<'_>, ids: &[String], hidden: bool) {

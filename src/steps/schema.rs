@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::rossum::Annotation;
 use crate::txscript::{FieldType, Schema, TypesMissing};
 
 use super::{Delivery, StepError};
@@ -19,6 +20,18 @@ pub struct Schemas {
 impl Schemas {
     pub fn new(file: Option<Schema>, types: Option<HashMap<String, FieldType>>) -> Self {
         Self { file: file.map(Arc::new), types, sent: Mutex::default() }
+    }
+
+    /// The schema of a delivery, or what its annotation shows of it where only the shape counts.
+    pub(super) fn of_shape(
+        &self,
+        delivery: &Delivery<'_>,
+        annotation: &Annotation<'_>,
+    ) -> Result<Arc<Schema>, StepError> {
+        if self.file.is_some() || self.types.is_some() || delivery.payload.schemas.is_some() {
+            return self.of(delivery);
+        }
+        Ok(Arc::new(Schema::from_annotation(annotation, &HashMap::new())))
     }
 
     /// The schema of a delivery.

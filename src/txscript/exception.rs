@@ -35,6 +35,7 @@ kinds! {
     StopIteration < Exception, TypeError < Exception, ValueError < Exception, UnicodeError < ValueError,
     JSONDecodeError < ValueError, PatternError < Exception, InvalidOperation < ArithmeticError, SyntaxError < Exception,
     MemoryError < Exception, OSError < Exception, PayloadError < Exception,
+    Skipped < Exception,
 }
 
 impl Kind {

@@ -26,6 +26,7 @@ mod types;
 mod value;
 mod words;
 
+pub use compile::Variables;
 pub use exception::{Failure, Line};
 pub use field::{Document, FieldType, Schema, SchemaError, TypesMissing};
 pub use machine::limits::Limits;

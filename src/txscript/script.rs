@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use crate::rossum::{MessageType, NodeRef};
 
 use super::code::{HANDLER, Program};
-use super::compile::{Code, FieldName, compile};
+use super::compile::{Code, FieldName, Variables, compile, compile_rule};
 use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
@@ -77,6 +77,12 @@ impl Script {
         Ok(script)
     }
 
+    /// Compiles an expression of the store's business rules.
+    pub fn business_rule(name: &str, source: &str, variables: &Variables) -> Result<Self, Problem> {
+        let Code { program, fields, patterns } = compile_rule(source, variables)?;
+        Ok(Self { place: format!("<rule:{name}>"), source: source.to_owned(), program, patterns, fields })
+    }
+
     /// Whether it has the function that Rossum calls.
     pub fn is_function(&self) -> bool {
         self.program.handler.is_some()
@@ -105,7 +111,12 @@ impl Script {
 
     /// The table for whose rows it is meant: one of its columns is named, and not through `.all_values`.
     pub fn table<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
-        self.fields.iter().filter(|field| field.by_row).find_map(|field| schema.table_of(&field.id))
+        self.tables(schema).next()
+    }
+
+    /// All tables of which that is so, one more often where several of its columns are named.
+    pub fn tables<'s>(&self, schema: &'s Schema) -> impl Iterator<Item = &'s str> {
+        self.fields.iter().filter(|field| field.by_row).filter_map(|field| schema.table_of(&field.id))
     }
 
     /// What a schema shows to be wrong: names of fields that it does not have.
@@ -141,7 +152,22 @@ impl Script {
         row: Row<'_>,
         limits: Limits,
     ) -> (Result<bool, Failure>, Output) {
-        self.evaluate(document, row, limits, &|_, value| Ok(is_true(value)))
+        self.evaluate(document, row, limits, &|_, value| value.map(is_true))
+    }
+
+    /// Whether a business rule holds; `None` where it met an empty value.
+    pub fn holds(
+        &self,
+        document: &Document<'_>,
+        row: Row<'_>,
+        limits: Limits,
+    ) -> (Result<Option<bool>, Failure>, Output) {
+        self.evaluate(document, row, limits, &holds)
+    }
+
+    /// What a rule is about: the first field that it names outside of aggregations.
+    pub fn subject(&self) -> Option<&str> {
+        self.fields.iter().find(|field| field.by_row).map(|field| field.id.as_str())
     }
 
     fn evaluate<T>(
@@ -149,16 +175,14 @@ impl Script {
         document: &Document<'_>,
         row: Row<'_>,
         limits: Limits,
-        finish: &dyn for<'h> Fn(&mut Machine<'h>, Value<'h>) -> Eval<'h, T>,
+        finish: &dyn for<'h> Fn(&mut Machine<'h>, Eval<'h>) -> Eval<'h, T>,
     ) -> (Result<T, Failure>, Output) {
         let bump = Bump::with_capacity(FIRST_ARENA);
         let made = Patterns::default();
         let view = View::new(document, row);
         let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
-        let result = match machine.run() {
-            Ok(value) => finish(&mut machine, value),
-            Err(stop) => Err(stop),
-        };
+        let value = machine.run();
+        let result = finish(&mut machine, value);
         let result = result.map_err(|stop| self.failure(&mut machine, stop));
         (result, std::mem::take(&mut machine.output))
     }
@@ -204,14 +228,23 @@ fn is_true(value: Value<'_>) -> bool {
     matches!(value.plain(), Value::Bool(true))
 }
 
-fn text<'h>(machine: &mut Machine<'h>, value: Value<'h>) -> Eval<'h, String> {
+fn holds<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, Option<bool>> {
+    match value {
+        Err(Stop::Raised(raised)) if raised.exception.kind == Kind::Skipped => Ok(None),
+        value => machine.truth(value?).map(Some),
+    }
+}
+
+fn text<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, String> {
+    let value = value?;
     let empty = machine.is_empty(value)?;
     Ok(if machine.truth(empty)? { String::new() } else { machine.str_of(value)?.to_owned() })
 }
 
-fn outcome<'h>(machine: &mut Machine<'h>, value: Value<'h>) -> Eval<'h, Outcome> {
+fn outcome<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, Outcome> {
+    let value = value?;
     let repr = machine.repr_of(value)?.to_owned();
-    Ok(Outcome { text: text(machine, value)?, repr })
+    Ok(Outcome { text: text(machine, Ok(value))?, repr })
 }
 
 /// An exception's text, as Rossum shows it.

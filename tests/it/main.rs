@@ -6,6 +6,8 @@ mod support;
 
 /// Under attack: floods, lies, silence, garbage.
 mod attack;
+/// The step `business_rules`.
+mod business_rules;
 /// Certificates: first order by both challenges, restarts, a CA that is down, damaged files, renewal.
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.

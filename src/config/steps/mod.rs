@@ -1,5 +1,6 @@
 //! `[[hook.step]]`: which steps there are, and the keys that all of them have. One file for each step's own keys.
 
+mod business_rules;
 mod checks;
 mod formulas;
 mod function;
@@ -19,7 +20,8 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 6] = [
+const STEPS: [(&str, Read); 7] = [
+    ("business_rules", business_rules::read),
     ("checks", checks::read),
     ("formulas", formulas::read),
     ("function", function::read),

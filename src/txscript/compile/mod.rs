@@ -1,5 +1,6 @@
 //! From the parser's syntax tree to a [`Program`]: names become places, and what the language lacks is refused.
 
+mod business_rule;
 mod expression;
 mod function;
 mod handler;
@@ -18,6 +19,8 @@ use super::modules::regex::Patterns;
 use super::problem::{Lines, Problem};
 use super::words::Word;
 
+pub use business_rule::Variables;
+pub(crate) use business_rule::compile_rule;
 use scope::Scope;
 
 /// A piece of code that is being compiled.
@@ -78,39 +81,47 @@ pub(crate) fn compile(source: &str) -> Result<Code, Problem> {
 }
 
 fn compile_here(source: &str) -> Result<Code, Problem> {
-    let lines = Lines::new(source);
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
-        lines.problem(offset, format!("invalid syntax: {}", error.error), None)
+        Lines::new(source).problem(offset, format!("invalid syntax: {}", error.error), None)
     })?;
     let body = parsed.into_suite();
-    let mut compiler = Compiler {
-        source,
-        lines,
-        names: Vec::new(),
-        functions: Vec::new(),
-        patterns: Patterns::default(),
-        scopes: Vec::new(),
-        depth: 0,
-        attributes: Vec::new(),
-    };
+    let mut compiler = Compiler::new(source);
     let scope = Scope::module(&body);
     let handler = handler::find(&body, &scope);
     compiler.scopes.push(scope);
     let body = compiler.block(&body)?;
     let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
-    let named = std::mem::take(&mut compiler.attributes);
-    let named = named.into_iter().map(|Named { name, at, all_values }| {
-        let id = compiler.names[name as usize].text.to_string();
-        let unknown = compiler.problem(at, format!("the schema has no field `{id}`"), None);
-        FieldName { id, by_row: !all_values, unknown }
-    });
-    let named = named.collect();
+    let fields = compiler.fields();
     let program = Program { names: compiler.names, functions: compiler.functions, body, slots, handler };
-    Ok(Code { program, fields: named, patterns: compiler.patterns })
+    Ok(Code { program, fields, patterns: compiler.patterns })
 }
 
-impl Compiler<'_> {
+impl<'s> Compiler<'s> {
+    fn new(source: &'s str) -> Self {
+        Self {
+            source,
+            lines: Lines::new(source),
+            names: Vec::new(),
+            functions: Vec::new(),
+            patterns: Patterns::default(),
+            scopes: Vec::new(),
+            depth: 0,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The schema ids that were named.
+    fn fields(&mut self) -> Vec<FieldName> {
+        let named = std::mem::take(&mut self.attributes);
+        let field = |Named { name, at, all_values }| {
+            let id = self.names[name as usize].text.to_string();
+            let unknown = self.problem(at, format!("the schema has no field `{id}`"), None);
+            FieldName { id, by_row: !all_values, unknown }
+        };
+        named.into_iter().map(field).collect()
+    }
+
     fn problem(&self, at: TextSize, message: impl Into<String>, hint: Option<&str>) -> Problem {
         self.lines.problem(at.to_usize(), message.into(), hint.map(str::to_owned))
     }

@@ -1,6 +1,7 @@
 //! The annotation as code sees it: `field`, its values, rows and columns.
 
 mod attributes;
+mod business_rule;
 mod column;
 mod document;
 mod functions;
@@ -8,6 +9,7 @@ mod json;
 mod schema;
 mod view;
 
+pub(super) use business_rule::{Aggregation, RuleFunction};
 pub use document::{Document, TypesMissing};
 pub(super) use json::JsonNode;
 pub use schema::{FieldType, Schema, SchemaError};

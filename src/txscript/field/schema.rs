@@ -45,6 +45,8 @@ pub(crate) struct Field {
 pub struct Schema {
     pub(crate) fields: Vec<Field>,
     index: HashMap<Box<str>, usize>,
+    /// Whether it has every field that the queue has.
+    is_whole: bool,
 }
 
 /// Why something is no schema.
@@ -82,7 +84,7 @@ impl Schema {
             },
             _ => None,
         };
-        let mut schema = Self { fields: Vec::new(), index: HashMap::new() };
+        let mut schema = Self { fields: Vec::new(), index: HashMap::new(), is_whole: true };
         for (at, node) in content.ok_or(SchemaError::NoContent)?.iter().enumerate() {
             schema.add(node, None, &format!("content[{at}]"), LEVELS)?;
         }
@@ -154,7 +156,7 @@ impl Schema {
 
     /// What the annotation itself shows, with types by schema id; a field without one is text.
     pub fn from_annotation(annotation: &Annotation<'_>, types: &HashMap<String, FieldType>) -> Self {
-        let mut schema = Self { fields: Vec::new(), index: HashMap::new() };
+        let mut schema = Self { fields: Vec::new(), index: HashMap::new(), is_whole: false };
         for node in annotation.nodes() {
             let of = annotation.node(node);
             let parent = annotation.parent(node).map(|parent| annotation.node(parent));
@@ -177,6 +179,10 @@ impl Schema {
     /// Whether there is a field with this id.
     pub fn has(&self, id: &str) -> bool {
         self.index.contains_key(id)
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// All schema ids.

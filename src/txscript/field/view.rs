@@ -41,6 +41,12 @@ impl<'h> View<'h> {
         let row = row.and_then(|(table, row)| Some((document.schema.find(table)?, row)));
         Self { document, row, known: Vec::new(), fields: Vec::new() }
     }
+
+    /// The row that it is in, where this field is a column of its table.
+    pub(crate) fn row_of(&self, field: usize) -> Option<usize> {
+        let (table, row) = self.row?;
+        (self.document.schema.multivalue_of(field) == Some(table)).then_some(row)
+    }
 }
 
 /// A datapoint's value, which remembers where it is from.

@@ -1,6 +1,7 @@
 //! The names that every program begins with.
 
 use super::super::exception::Kind;
+use super::super::field::RuleFunction;
 use super::super::modules::Module;
 use super::super::value::Value;
 use super::super::words::Word;
@@ -16,6 +17,8 @@ pub(crate) enum Builtin {
     /// `date.fromisoformat`, `dict.fromkeys`.
     Static(Type, Word),
     Exception(Kind),
+    /// What only business rules have.
+    BusinessRule(RuleFunction),
     Fields,
     Context,
 }
@@ -79,7 +82,11 @@ impl Builtin {
             kind.name() == name
                 && !matches!(
                     kind,
-                    Kind::JSONDecodeError | Kind::PatternError | Kind::InvalidOperation | Kind::PayloadError
+                    Kind::JSONDecodeError
+                        | Kind::PatternError
+                        | Kind::InvalidOperation
+                        | Kind::PayloadError
+                        | Kind::Skipped
                 )
         }) {
             return Some(Self::Exception(*kind));
@@ -117,6 +124,7 @@ impl Builtin {
             Self::Module(module) => module.name(),
             Self::Member(_, word) | Self::Static(_, word) => word.text(),
             Self::Exception(kind) => kind.name(),
+            Self::BusinessRule(_) => "function",
             Self::Fields => "field",
             Self::Context => "context",
         }
@@ -124,7 +132,9 @@ impl Builtin {
 
     pub(crate) fn type_name(self) -> &'static str {
         match self {
-            Self::Function(_) | Self::Member(..) | Self::Static(..) => "builtin_function_or_method",
+            Self::Function(_) | Self::Member(..) | Self::Static(..) | Self::BusinessRule(_) => {
+                "builtin_function_or_method"
+            }
             Self::Type(_) | Self::Exception(_) => "type",
             Self::Module(_) => "module",
             Self::Fields => "Fields",

@@ -24,6 +24,7 @@ impl<'h> Machine<'h> {
             Builtin::Type(kind) => self.construct(kind, positional, keywords),
             Builtin::Member(module, word) => self.call_member(module, word, positional, keywords),
             Builtin::Static(kind, word) => self.call_static(kind, word, positional, keywords),
+            Builtin::BusinessRule(function) => self.rule_function(function, positional),
             Builtin::Exception(kind) => {
                 let args = self.slice(positional)?;
                 Ok(Value::Exception(self.bump.alloc(Exception { kind, args })))

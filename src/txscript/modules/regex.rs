@@ -15,7 +15,7 @@ use pattern::Anchor;
 pub(crate) use pattern::{Pattern, Patterns};
 
 /// Python's numbers of the flags.
-const IGNORECASE: i64 = 2;
+pub(crate) const IGNORECASE: i64 = 2;
 const MULTILINE: i64 = 8;
 const DOTALL: i64 = 16;
 const UNICODE: i64 = 32;

@@ -1,0 +1,180 @@
+//! `use = "business_rules"`: the settings of the store's Business Rules Validation, as they are.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::steps::Step;
+use crate::steps::business_rules::{BusinessRule, BusinessRules, Check};
+use crate::txscript::{Script, Variables};
+
+use super::super::document::{Place, Section, nearest};
+use super::{MESSAGE_TYPES, scripts};
+
+#[derive(Deserialize)]
+struct Settings {
+    checks: Vec<CheckObject>,
+    #[serde(default)]
+    variables: Variables,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// The settings, or a whole hook that has them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum File {
+    Hook { settings: Settings },
+    Settings(Settings),
+}
+
+#[derive(Deserialize)]
+struct CheckObject {
+    #[serde(default)]
+    or: Option<Vec<Self>>,
+    rule: Option<String>,
+    message: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    automation_blocker: bool,
+    active: Option<bool>,
+    queue_ids: Option<Vec<u64>>,
+    condition: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+const KEYS: [&str; 8] =
+    ["rule", "message", "type", "automation_blocker", "active", "queue_ids", "condition", "or"];
+
+pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    let schemas = scripts::schemas(section);
+    let limits = scripts::limits(section);
+    let path = section.required_text("file", "\"business_rules.json\"")?;
+    let text = scripts::read_file(section, path.get_ref(), path.span())?;
+    let Ok(File::Hook { settings } | File::Settings(settings)) = serde_json::from_str(&text) else {
+        // serde's words for "none of these" say nothing.
+        let error = serde_json::from_str::<Settings>(&text).err();
+        let error = error.map_or_else(String::new, |error| format!(": {error}"));
+        let hint = "the settings of the extension: { \"checks\": […], \"variables\": {…} }";
+        let text = format!("{} holds no business rules{error}", path.get_ref());
+        section.document().note(path.span(), text, Some(hint));
+        return None;
+    };
+    let reader = Reader {
+        section,
+        file: path.get_ref(),
+        place: path.span(),
+        schemas: &schemas,
+        variables: &settings.variables,
+    };
+    reader.unknown("", &settings.others, &["checks", "variables"]);
+    for (name, source) in &settings.variables {
+        // Each by itself, so that a mistake is told once and where it is.
+        reader.script(&format!("variables.{name}"), source);
+    }
+    let checks = settings.checks.iter().enumerate();
+    let checks = checks.filter_map(|(at, check)| reader.check(&format!("checks[{at}]"), check)).collect();
+    Some(Box::new(BusinessRules { checks, schemas, limits }))
+}
+
+struct Reader<'r, 'd> {
+    section: &'r Section<'d>,
+    file: &'r str,
+    place: Place,
+    schemas: &'r crate::steps::schema::Schemas,
+    variables: &'r Variables,
+}
+
+impl Reader<'_, '_> {
+    fn wrong(&self, path: &str, what: impl std::fmt::Display, hint: Option<String>) {
+        self.section.document().note(self.place.clone(), format!("{}: {path}: {what}", self.file), hint);
+    }
+
+    /// Keys that mean nothing; one that begins with `_` is a remark.
+    fn unknown(&self, path: &str, others: &Map<String, Value>, known: &[&'static str]) {
+        for key in others.keys().filter(|key| !key.starts_with('_')) {
+            let hint = nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            let path = if path.is_empty() { "settings" } else { path };
+            self.wrong(path, format_args!("unknown key `{key}`"), hint);
+        }
+    }
+
+    fn script(&self, path: &str, source: &str) -> Option<Script> {
+        let title = format!("{}: {path}", self.file);
+        let script = Script::business_rule(path, source, self.variables);
+        let schema = self.schemas.file.as_deref();
+        let script = scripts::compiled(self.section, self.place.clone(), &title, script, schema)?;
+        if let Some(schema) = schema {
+            let mut tables = script.tables(schema);
+            let first = tables.next();
+            if let (Some(one), Some(other)) = (first, tables.find(|table| Some(*table) != first)) {
+                let what = format!("it works on the rows of two tables, `{one}` and `{other}`");
+                let hint = "put one of them into an aggregation, such as sum({x})";
+                self.wrong(path, what, Some(hint.to_owned()));
+                return None;
+            }
+        }
+        Some(script)
+    }
+
+    fn check(&self, path: &str, object: &CheckObject) -> Option<Check> {
+        self.unknown(path, &object.others, &KEYS);
+        if object.active == Some(false) {
+            return None;
+        }
+        let rules = match &object.or {
+            Some(alternatives) => {
+                if object.rule.is_some() {
+                    self.wrong(path, "it has both `rule` and `or`", Some("keep one of them".to_owned()));
+                }
+                let alternatives = alternatives.iter().enumerate();
+                let rule = |(at, object): (usize, &CheckObject)| {
+                    let path = format!("{path}.or[{at}]");
+                    self.unknown(&path, &object.others, &KEYS);
+                    if object.or.is_some() {
+                        self.wrong(&path, "an `or` in an `or`", Some("one list is enough".to_owned()));
+                    }
+                    (object.active != Some(false)).then(|| self.rule(&path, object)).flatten()
+                };
+                alternatives.filter_map(rule).collect()
+            }
+            None => vec![self.rule(path, object)?],
+        };
+        Some(Check { rules })
+    }
+
+    fn rule(&self, path: &str, object: &CheckObject) -> Option<BusinessRule> {
+        let condition = object.condition.as_deref().filter(|condition| !condition.trim().is_empty());
+        let condition = match condition {
+            Some(source) => Some(self.script(&format!("{path}.condition"), source)?),
+            None => None,
+        };
+        let word = object.kind.as_deref().unwrap_or("error");
+        let kind = MESSAGE_TYPES.iter().find(|(known, _)| *known == word);
+        let kind = kind.map(|(_, kind)| *kind);
+        if kind.is_none() {
+            let hint = "use one of \"error\", \"warning\", \"info\"".to_owned();
+            self.wrong(path, format_args!("Rossum has no message type `{word}`"), Some(hint));
+        }
+        let Some(source) = &object.rule else {
+            let hint = "\"rule\": \"has_value({document_id})\"".to_owned();
+            self.wrong(path, "there is no `rule`", Some(hint));
+            return None;
+        };
+        let rule = self.script(&format!("{path}.rule"), source)?;
+        let Some(message) = &object.message else {
+            self.wrong(path, "there is no `message` to show", None);
+            return None;
+        };
+        Some(BusinessRule {
+            name: path.to_owned(),
+            rule,
+            condition,
+            queue_ids: object.queue_ids.clone(),
+            message: message.clone(),
+            kind: kind?,
+            automation_blocker: object.automation_blocker,
+        })
+    }
+}
