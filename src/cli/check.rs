@@ -75,6 +75,13 @@ fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Res
         mistakes.0.iter().map(one).collect()
     });
     mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
-    print(serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes}))?;
+    let hooks = checked.as_ref().map_or_else(|_| Vec::new(), |config| config.hooks.iter().collect());
+    let notes: Vec<_> = hooks
+        .iter()
+        .flat_map(|hook| hook.stages.iter().map(move |stage| (hook, stage)))
+        .flat_map(|(hook, stage)| stage.step.notes().into_iter().map(move |note| (hook, stage, note)))
+        .map(|(hook, stage, note)| serde_json::json!({"hook": hook.name, "step": stage.name, "note": note}))
+        .collect();
+    print(serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes}))?;
     if mistakes.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }

@@ -145,6 +145,11 @@ fn say(
         let kind = format!("{:?}", shown.kind).to_lowercase();
         print(format_args!("{kind}{}: {}", on(shown.on), shown.content))?;
     }
+    for (what, json) in [("options", &output.options), ("struct", &output.record)] {
+        if let Some(json) = json {
+            print(format_args!("{what}: {json}"))?;
+        }
+    }
     for (node, content) in &output.blockers {
         print(format_args!("automation blocker{}: {content}", on(*node)))?;
     }
@@ -177,5 +182,11 @@ fn as_json(
             (json!(null), json!({"content": exception.text, "traceback": lines}))
         }
     };
-    json!({"value": value, "exception": exception, "messages": messages, "automation_blockers": blockers})
+    let set = |json: &Option<String>| -> serde_json::Value {
+        // What failed has set nothing.
+        let json = json.as_deref().filter(|_| result.is_ok()).unwrap_or("null");
+        serde_json::from_str(json).unwrap_or_default()
+    };
+    json!({"value": value, "exception": exception, "messages": messages, "automation_blockers": blockers,
+        "options": set(&output.options), "struct": set(&output.record)})
 }

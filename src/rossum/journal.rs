@@ -27,6 +27,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// As JSON has it.
+    pub fn read(json: Json) -> Self {
+        match json {
+            Json::String(text) => Self::Text(text),
+            other => Self::Json(other),
+        }
+    }
+
     /// As a field shows it.
     pub fn as_text(&self) -> Cow<'_, str> {
         match self {
@@ -46,6 +54,22 @@ pub struct EnumOption {
     /// Whatever else it carries.
     #[serde(flatten)]
     pub more: Map<String, Json>,
+}
+
+impl EnumOption {
+    /// As JSON has it: `value` and `label`, and whatever else.
+    pub fn read(mut json: Map<String, Json>) -> Self {
+        let text = |json: Json| match json {
+            Json::String(text) => text,
+            Json::Null => String::new(),
+            other => other.to_string(),
+        };
+        Self {
+            value: json.remove("value").map_or(Value::Json(Json::Null), Value::read),
+            label: json.remove("label").map(text).unwrap_or_default(),
+            more: json,
+        }
+    }
 }
 
 /// Where an operation's `validation_sources` stand.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::rossum::{Annotation, Change, NodeRef, Normalized, Tree, Value};
+use serde_json::{Map, Value as Json};
+
+use crate::rossum::{Annotation, Change, EnumOption, NodeRef, Normalized, Tree, Value};
 use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
@@ -103,8 +105,7 @@ impl Formula {
             let target = document.datapoint(&self.field, None);
             if is_free(tree, target) {
                 let (result, output) = text(&self.script, &document, None);
-                answer.take(output);
-                self.write(tree, target, result, answer);
+                self.write(tree, target, result, output, answer);
             }
             return;
         };
@@ -116,8 +117,7 @@ impl Formula {
                 let target = document.datapoint(&self.field, Some((table, row)));
                 if is_free(tree, target) {
                     let (result, output) = text(&self.script, &document, Some((table, row)));
-                    answer.take(output);
-                    self.write(tree, target, result, answer);
+                    self.write(tree, target, result, output, answer);
                 }
             }
             return;
@@ -132,8 +132,7 @@ impl Formula {
             (0..document.row_count(table)).filter_map(of_row).collect()
         };
         for (target, (result, output)) in results {
-            answer.take(output);
-            self.write(tree, target, result, answer);
+            self.write(tree, target, result, output, answer);
         }
     }
 
@@ -142,8 +141,11 @@ impl Formula {
         tree: &Tree<'_>,
         target: Option<NodeRef>,
         result: Result<String, Failure>,
+        mut output: Output,
         answer: &mut Answer,
     ) {
+        let (options, record) = (output.options.take(), output.record.take());
+        answer.take(output);
         let Some(target) = target else {
             answer.show_exception(None, format!("Field '{}' is not present", self.field), 1);
             return;
@@ -157,9 +159,19 @@ impl Formula {
                     (None, Normalized::Text(normalized)) => normalized,
                     (None, _) => &node.value,
                 };
+                let mut change = Change::default();
                 if **before != *text {
-                    let value = Some(Value::Text(text));
-                    answer.journal.record(target, Change { value, ..Change::default() });
+                    change.value = Some(Value::Text(text));
+                }
+                change.options = options.and_then(|json| {
+                    let list: Vec<Map<String, Json>> = serde_json::from_str(&json).ok()?;
+                    Some(list.into_iter().map(EnumOption::read).collect())
+                });
+                if let Some(record) = record.and_then(|json| serde_json::from_str(&json).ok()) {
+                    change.content.insert("struct".to_owned(), record);
+                }
+                if change != Change::default() {
+                    answer.journal.record(target, change);
                 }
             }
             Err(failure) => answer.show_exception(Some(target), failure.to_html(), failure.line()),

@@ -150,25 +150,14 @@ impl Datapoint {
     }
 
     fn change(mut self) -> Change {
-        let value = self.content.remove("value").map(|value| match value {
-            Json::String(text) => Value::Text(text),
-            other => Value::Json(other),
-        });
+        let value = self.content.remove("value").map(Value::read);
         let inside = self.content.remove("validation_sources");
         let inside = inside.and_then(|sources| serde_json::from_value::<Vec<String>>(sources).ok());
         let sources_place =
             if inside.is_some() { SourcesPlace::InsideContent } else { SourcesPlace::BesideContent };
-        let option = |mut more: Map<String, Json>| EnumOption {
-            value: more.remove("value").map_or(Value::Json(Json::Null), |value| match value {
-                Json::String(text) => Value::Text(text),
-                other => Value::Json(other),
-            }),
-            label: more.remove("label").map(text).unwrap_or_default(),
-            more,
-        };
         Change {
             value,
-            options: self.options.map(|options| options.into_iter().map(option).collect()),
+            options: self.options.map(|options| options.into_iter().map(EnumOption::read).collect()),
             validation_sources: self.validation_sources.or(inside),
             sources_place,
             hidden: self.hidden,

@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use crate::rossum::{MessageType, NodeRef};
 
 use super::code::{HANDLER, Program};
-use super::compile::{Code, FieldName, Variables, compile, compile_rule};
+use super::compile::{Code, ColumnName, FieldName, Variables, compile, compile_rule};
 use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
@@ -25,6 +25,8 @@ pub struct Script {
     patterns: Patterns,
     /// The schema ids that it names as `field.x`, with what to say where the schema lacks one.
     fields: Vec<FieldName>,
+    /// The columns that it asks rows for.
+    columns: Vec<ColumnName>,
 }
 
 /// A message that code showed.
@@ -42,6 +44,9 @@ pub struct Output {
     pub shown: Vec<Shown>,
     /// Automation blockers: what they are about, and why.
     pub blockers: Vec<(Option<NodeRef>, String)>,
+    /// The choices that a formula set for its field, and its `struct`, as JSON.
+    pub options: Option<String>,
+    pub record: Option<String>,
 }
 
 /// The result of an evaluation.
@@ -56,14 +61,25 @@ pub struct Outcome {
 /// Where a script runs: a table's schema id and the number of a row, or the header.
 pub type Row<'r> = Option<(&'r str, usize)>;
 
+/// What every row has besides its columns.
+const ROW_WORDS: [&str; 7] =
+    ["attr", "parent", "parent_multivalue", "id", "value", "options", "rir_confidence"];
+
 /// Bytes of the arena that a small evaluation makes do with.
 const FIRST_ARENA: usize = 8 << 10;
 
 impl Script {
     /// Compiles; `name` is what tracebacks call it.
     pub fn new(name: &str, source: &str) -> Result<Self, Problem> {
-        let Code { program, fields, patterns } = compile(source)?;
-        Ok(Self { place: format!("<formula:{name}>"), source: source.to_owned(), program, patterns, fields })
+        let Code { program, fields, columns, patterns } = compile(source)?;
+        Ok(Self {
+            place: format!("<formula:{name}>"),
+            source: source.to_owned(),
+            program,
+            patterns,
+            fields,
+            columns,
+        })
     }
 
     /// Compiles the code of a function, which has `rossum_hook_request_handler(payload)`.
@@ -79,8 +95,15 @@ impl Script {
 
     /// Compiles an expression of the store's business rules.
     pub fn business_rule(name: &str, source: &str, variables: &Variables) -> Result<Self, Problem> {
-        let Code { program, fields, patterns } = compile_rule(source, variables)?;
-        Ok(Self { place: format!("<rule:{name}>"), source: source.to_owned(), program, patterns, fields })
+        let Code { program, fields, columns, patterns } = compile_rule(source, variables)?;
+        Ok(Self {
+            place: format!("<rule:{name}>"),
+            source: source.to_owned(),
+            program,
+            patterns,
+            fields,
+            columns,
+        })
     }
 
     /// Whether it has the function that Rossum calls.
@@ -119,10 +142,16 @@ impl Script {
         self.fields.iter().filter(|field| field.by_row).filter_map(|field| schema.table_of(&field.id))
     }
 
-    /// What a schema shows to be wrong: names of fields that it does not have.
+    /// What a schema shows to be wrong: names of fields and columns that it does not have.
     pub fn check(&self, schema: &Schema) -> Vec<Problem> {
         let unknown = self.fields.iter().filter(|field| !schema.has(&field.id) && field.id != "_index");
-        unknown.map(|field| field.unknown.clone()).collect()
+        let columns = self.columns.iter().filter(|column| {
+            // A simple multivalue has values, and a table may have what every row has.
+            schema.has_rows(&column.table)
+                && schema.table_of(&column.id) != Some(&column.table)
+                && !(column.id.starts_with('_') || ROW_WORDS.contains(&column.id.as_str()))
+        });
+        unknown.map(|field| &field.unknown).chain(columns.map(|column| &column.unknown)).cloned().collect()
     }
 
     /// Runs it over a document, for the header or for a row of a table (its schema id and the row's number).

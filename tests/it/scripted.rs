@@ -152,6 +152,27 @@ actions = [{ type = "show_message", payload = { content = "wrong" } }]
 }
 
 #[test]
+fn a_formula_may_set_the_choices_of_its_field() {
+    let steps = r#"
+[[hook.step]]
+use = "formulas"
+[[hook.step.formula]]
+field = "currency"
+code = """
+set_options([{"value": row.item_code, "label": f"{annotation.id}: {row.item_code}"} for row in field.line_items[:2]])
+set_struct({"from": "lines"})
+field.currency
+"""
+"#;
+    let mut document = document();
+    document["annotation"]["status"] = json!("reviewing");
+    let answer = answer_with(steps, &[], &document);
+    let options = json!([{"value": "A-1", "label": "1: A-1"}, {"value": "B-2", "label": "1: B-2"}]);
+    let value = &answer["operations"][0]["value"];
+    assert_eq!((&value["options"], &value["content"]), (&options, &json!({"struct": {"from": "lines"}})));
+}
+
+#[test]
 fn a_value_that_the_user_set_is_not_computed_again() {
     let mut document = document();
     document["annotation"]["content"][1]["children"][2]["no_recalculation"] = json!(true);
@@ -317,6 +338,7 @@ fn check_says_what_is_wrong_with_rules_and_where() {
         rule("x = 1\nimport os", SHOW),
         rule("re.search('(', field.note)", r#"{ type = "send_mail" }"#),
         rule("True", r#"{ type = "show_message", payload = { type = "info" } }"#),
+        rule("sum(row.item_totl for row in field.line_items if row._index > row.attr.id) > 5", SHOW),
     ]);
     let steps = steps.replacen("use = \"rules\"", "use = \"rules\"\nschema = \"schema.json\"", 1);
     let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}");
@@ -333,7 +355,8 @@ fn check_says_what_is_wrong_with_rules_and_where() {
         "rule r: line 1, column 11: this regular expression always fails",
         "Rossum has no action `send_mail`",
         "the action show_message has no `content` in its payload",
-        "5 mistakes",
+        "rule r: line 1, column 9: the table `line_items` has no column `item_totl`",
+        "6 mistakes",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }

@@ -767,3 +767,40 @@ timedelta(days=1, hours=2), timedelta(minutes=-5), str(timedelta(seconds=3661.5)
 date(2024, 5, 1) - 5
 # ---
 date(9999, 12, 31) + timedelta(days=1)
+# ---
+annotation.id, annotation.status, f"{annotation.id}.json", annotation.metadata, annotation.automated, annotation.previous_status
+# ---
+annotation.document.id
+# ---
+annotation.nothing
+# ---
+annotation.email
+# ---
+updated_datapoint_ids
+# ---
+annotation = 5
+annotation + 1
+# ---
+set_options([{"value": 1, "label": "One"}, {"value": "b", "label": "B", "struct": {"x": [1, None]}, "more": 1}])
+"b"
+# ---
+set_options(options=[])
+# ---
+set_options([{"value": 1}])
+# ---
+set_options([o for o in field.currency.attr.options if o.value != "eur"])
+field.currency.attr.options[0].value
+# ---
+set_struct({"a": 1, "b": {"c": field.amount_total}})
+set_struct(struct={"d": "2"})
+3
+# ---
+set_struct({"a": 1})
+1 / 0
+# ---
+set_struct(5)
+# ---
+set_options(5)
+# row 1
+set_options([{"value": row.item_code, "label": str(row._index)} for row in field.line_items])
+field.item_code

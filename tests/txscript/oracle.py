@@ -33,15 +33,17 @@ def as_field(value):
 def evaluate(case):
     t = TxScript.from_payload(case["payload"])
     code = case["code"]
-    result = {"value": None, "exception": None}
+    result = {"value": None, "exception": None, "options": None, "struct": None}
     try:
         formula = Formula("eval", code)
         with t.field._readonly_context():
             if case["row"] is None:
-                value = formula._evaluate_formula(t)
+                evaluated = formula.evaluate(t)
             else:
                 with t.field.line_items[case["row"]]._row_formula_context(t) as row:
-                    value = formula._evaluate_formula(row)
+                    evaluated = formula.evaluate(row)
+        value = evaluated.value
+        result["options"], result["struct"] = evaluated.options, evaluated.struct
         result["value"] = {"repr": repr(value), "text": as_field(value)}
     except Exception as e:
         content, _, traceback = parse_formula_exception(code, e)

@@ -6,6 +6,7 @@ mod function;
 mod handler;
 mod names;
 mod patterns;
+mod rows;
 mod scope;
 mod statement;
 
@@ -42,6 +43,7 @@ struct Compiler<'s> {
 pub(crate) struct Code {
     pub(crate) program: Program,
     pub(crate) fields: Vec<FieldName>,
+    pub(crate) columns: Vec<ColumnName>,
     pub(crate) patterns: Patterns,
 }
 
@@ -51,6 +53,14 @@ pub(crate) struct FieldName {
     /// Also by something else than `.all_values`: a column then stands for a row's cell.
     pub(crate) by_row: bool,
     /// What to say where the schema lacks it.
+    pub(crate) unknown: Problem,
+}
+
+/// A column that code asks the rows of a table for.
+pub(crate) struct ColumnName {
+    pub(crate) table: String,
+    pub(crate) id: String,
+    /// What to say where the table lacks it.
     pub(crate) unknown: Problem,
 }
 
@@ -89,12 +99,18 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
     let mut compiler = Compiler::new(source);
     let scope = Scope::module(&body);
     let handler = handler::find(&body, &scope);
+    let columns = rows::columns(&body);
     compiler.scopes.push(scope);
     let body = compiler.block(&body)?;
     let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
     let fields = compiler.fields();
+    let column = |rows::Column { table, id, at }| {
+        let unknown = compiler.problem(at, format!("the table `{table}` has no column `{id}`"), None);
+        ColumnName { table, id, unknown }
+    };
+    let columns = columns.into_iter().map(column).collect();
     let program = Program { names: compiler.names, functions: compiler.functions, body, slots, handler };
-    Ok(Code { program, fields, patterns: compiler.patterns })
+    Ok(Code { program, fields, columns, patterns: compiler.patterns })
 }
 
 impl<'s> Compiler<'s> {

@@ -2,8 +2,8 @@
 
 use ruff_text_size::TextSize;
 
-use super::super::code::{ExprKind, Variable};
-use super::super::machine::builtins::Builtin;
+use super::super::code::{Expr, ExprKind, Variable};
+use super::super::machine::builtins::{Builtin, SESSION};
 use super::{Compiled, Compiler};
 
 impl Compiler<'_> {
@@ -25,6 +25,11 @@ impl Compiler<'_> {
         }
         if let Some(builtin) = Builtin::find(name) {
             return Ok(ExprKind::Builtin(builtin));
+        }
+        if SESSION.contains(&name) {
+            let line = self.lines.line(at.to_usize());
+            let session = Expr { line, kind: ExprKind::Builtin(Builtin::Session) };
+            return Ok(ExprKind::Attribute(Box::new(session), self.name(name)));
         }
         let hint = match name {
             "eval" | "exec" | "compile" | "__import__" | "open" | "input" | "globals" | "locals" | "vars" => {

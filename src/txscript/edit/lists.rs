@@ -165,7 +165,7 @@ impl<'h> Machine<'h> {
         Ok(Value::Dict(copy))
     }
 
-    pub(super) fn option_copies(&mut self, options: Value<'h>) -> Eval<'h> {
+    pub(crate) fn option_copies(&mut self, options: Value<'h>) -> Eval<'h> {
         let mut copies = Vec::new();
         for option in self.collect(options)? {
             copies.push(self.option_copy(option)?);

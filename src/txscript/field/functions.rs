@@ -4,7 +4,7 @@ use crate::rossum::{MessageType, NodeRef};
 
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
-use super::super::machine::builtins::Function;
+use super::super::machine::builtins::{Builtin, Function, Type};
 use super::super::script::Shown;
 use super::super::value::Value;
 use super::super::words::Word;
@@ -36,6 +36,23 @@ impl<'h> Machine<'h> {
             (F::ShowWarning, _) => self.show(Some(MessageType::Warning), positional, keywords),
             (F::ShowInfo, _) => self.show(Some(MessageType::Info), positional, keywords),
             (F::AutomationBlocker, _) => self.show(None, positional, keywords),
+            (F::SetOptions, _) => {
+                let Some(options) = positional.first().copied().or(named("options")) else {
+                    return self.wrong_arguments("set_options", positional.len());
+                };
+                let copies = self.option_copies(options)?;
+                self.output.options = Some(self.json_text(copies)?);
+                Ok(Value::None)
+            }
+            (F::SetStruct, _) => {
+                let Some(record) = positional.first().copied().or(named("struct")) else {
+                    return self.wrong_arguments("set_struct", positional.len());
+                };
+                let dict = Value::Builtin(Builtin::Type(Type::Dict));
+                let record = self.call(dict, &[record], &[])?;
+                self.output.record = Some(self.json_text(record)?);
+                Ok(Value::None)
+            }
             _ => self.wrong_arguments(function.name(), positional.len()),
         }
     }

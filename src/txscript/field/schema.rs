@@ -208,6 +208,13 @@ impl Schema {
         Some(&self.fields[table].id)
     }
 
+    /// Whether it is a multivalue of tuples.
+    pub(crate) fn has_rows(&self, id: &str) -> bool {
+        let child = self.find(id).filter(|field| self.fields[*field].category == Category::Multivalue);
+        let child = child.and_then(|field| self.fields[field].children.first());
+        child.is_some_and(|child| self.fields[*child].category == Category::Tuple)
+    }
+
     /// What stands in a multivalue: its tuple, or its one datapoint.
     pub fn child_of(&self, id: &str) -> Option<&str> {
         let child = self.fields[self.find(id)?].children.first()?;

@@ -21,6 +21,8 @@ pub(crate) enum Builtin {
     BusinessRule(RuleFunction),
     Fields,
     Context,
+    /// What `t` is in functions: its attributes are names in rules and formulas.
+    Session,
 }
 
 macro_rules! named {
@@ -49,7 +51,7 @@ named! {
         Repr = "repr", Reversed = "reversed", Round = "round", Sorted = "sorted", Sum = "sum", TypeOf = "type",
         Zip = "zip", DefaultTo = "default_to", Fallback = "fallback", IsEmpty = "is_empty", IsSet = "is_set",
         Substitute = "substitute", ShowError = "show_error", ShowWarning = "show_warning", ShowInfo = "show_info",
-        AutomationBlocker = "automation_blocker",
+        AutomationBlocker = "automation_blocker", SetOptions = "set_options", SetStruct = "set_struct",
     }
 }
 
@@ -62,6 +64,9 @@ named! {
         Counter = "Counter", OrderedDict = "OrderedDict", Nothing = "NoneType", Other = "StringValue", TxScript = "TxScript",
     }
 }
+
+/// The attributes of `t` that rules and formulas know by name.
+pub(crate) const SESSION: [&str; 2] = ["annotation", "updated_datapoint_ids"];
 
 impl Builtin {
     pub(crate) fn find(name: &str) -> Option<Self> {
@@ -106,12 +111,14 @@ impl Builtin {
         functions
             .chain(Type::ALL.iter().map(|kind| kind.name()))
             .chain(["re", "datetime", "field", "context"])
+            .chain(SESSION)
     }
 
     pub(crate) fn value<'h>(self) -> Value<'h> {
         match self {
             Self::Fields => Value::Fields,
             Self::Context => Value::Context,
+            Self::Session => Value::Session,
             other => Value::Builtin(other),
         }
     }
@@ -127,6 +134,7 @@ impl Builtin {
             Self::BusinessRule(_) => "function",
             Self::Fields => "field",
             Self::Context => "context",
+            Self::Session => "t",
         }
     }
 
@@ -139,6 +147,7 @@ impl Builtin {
             Self::Module(_) => "module",
             Self::Fields => "Fields",
             Self::Context => "Context",
+            Self::Session => "TxScriptAnnotationContent",
         }
     }
 

@@ -29,7 +29,7 @@ impl<'h> Machine<'h> {
                 let args = self.slice(positional)?;
                 Ok(Value::Exception(self.bump.alloc(Exception { kind, args })))
             }
-            Builtin::Module(_) | Builtin::Fields | Builtin::Context => {
+            Builtin::Module(_) | Builtin::Fields | Builtin::Context | Builtin::Session => {
                 let text = format_args!("'{}' object is not callable", builtin.type_name());
                 self.raise(Kind::TypeError, text)
             }

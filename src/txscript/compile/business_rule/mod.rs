@@ -56,7 +56,8 @@ fn compile_here(source: &str, variables: &Variables) -> Result<Code, Problem> {
     let Rule { mut compiler, .. } = rule;
     let fields = compiler.fields();
     let Compiler { names, functions, patterns, .. } = compiler;
-    Ok(Code { program: Program { names, functions, body, slots: 0, handler: None }, fields, patterns })
+    let program = Program { names, functions, body, slots: 0, handler: None };
+    Ok(Code { program, fields, columns: Vec::new(), patterns })
 }
 
 /// A rule that is being compiled.
