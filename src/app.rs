@@ -143,6 +143,11 @@ impl Annex {
         building.finish(listeners, Some(address), redirect, keeper, address)
     }
 
+    /// Whether a certificate is missing that a CA has to issue: its first order is next.
+    pub fn lacks_certificate(&self) -> bool {
+        self.house.keeper.board.all().iter().any(|status| status.not_after.is_none())
+    }
+
     /// Serves until SIGTERM or Ctrl-C, then lets deliveries finish. SIGHUP reloads.
     pub async fn run(self) -> Result<(), StartError> {
         let on = |kind| signal(kind).map_err(StartError::Signals);

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tracing::info;
+use tracing::{debug, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::app::Annex;
 use crate::config::{self, Config, Mistakes, Purpose};
+use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
 use crate::telemetry::{self, Format};
 
@@ -71,10 +72,25 @@ async fn https(path: PathBuf) -> Result<(), Failure> {
         let path = path.clone();
         move || config::load(&path, Purpose::Serve, &super::environment)
     };
+    let config = load().ok();
     let annex = Annex::https(Box::new(load), path)?;
+    if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
+        tokio::spawn(look_around(config));
+    }
     let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
     Ok(annex.run().await?)
+}
+
+/// What may keep a CA from validating the names, told beside the first order and not instead of it: a router that does
+/// not lead back to its own network looks the same from here as a closed port.
+async fn look_around(config: Config) {
+    let mut tell = |finding: Finding| match (finding.verdict, finding.remedy) {
+        (Verdict::Good, _) => debug!("{}", finding.what),
+        (_, Some(remedy)) => warn!("before the first certificate: {}; {remedy}", finding.what),
+        (_, None) => warn!("before the first certificate: {}", finding.what),
+    };
+    doctor::reachable(&config, true, &mut tell).await;
 }
 
 /// Where the secret of dev mode comes from.

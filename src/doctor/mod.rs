@@ -50,24 +50,28 @@ impl Finding {
 /// Examines a host with this configuration; `server` is the process of the running server, where there is one.
 /// Findings are told one by one, as they come: some take seconds.
 pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(Finding)) {
-    let acme: Vec<&AcmeSettings> = config
-        .server
-        .certificates
-        .iter()
-        .filter_map(|settings| match &settings.source {
-            Source::Acme(acme) => Some(&**acme),
-            Source::Files { .. } => None,
-        })
-        .collect();
     files::secrets(config, &mut tell);
-    if let Some(first) = acme.first() {
+    if let Some(first) = acme(config) {
         files::state(&first.state, &mut tell);
     }
     files::descriptors(config.server.limits.connections, server, &mut tell);
-    let caa = match acme.first() {
-        Some(first) => authority::answers(first, &mut tell).await,
+    reachable(config, server.is_some(), &mut tell).await;
+}
+
+/// What a CA's validation meets: the CA itself, the names, CAA records, the ports through the names. `running`: the
+/// ports are ours already.
+pub async fn reachable(config: &Config, running: bool, tell: &mut impl FnMut(Finding)) {
+    let caa = match acme(config) {
+        Some(first) => authority::answers(first, tell).await,
         None => Vec::new(),
     };
-    let addresses = names::resolve(&config.server.domains, &caa, &mut tell).await;
-    ports::open(config, server.is_some(), &addresses, &mut tell).await;
+    let addresses = names::resolve(&config.server.domains, &caa, tell).await;
+    ports::open(config, running, &addresses, tell).await;
+}
+
+fn acme(config: &Config) -> Option<&AcmeSettings> {
+    config.server.certificates.iter().find_map(|settings| match &settings.source {
+        Source::Acme(acme) => Some(&**acme),
+        Source::Files { .. } => None,
+    })
 }

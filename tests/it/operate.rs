@@ -212,6 +212,8 @@ fn without_a_certificate_it_is_not_ready_and_says_why() {
     write(&folder.path().join("annex.toml"), &config);
     let annex = Annex::https(folder, https);
     annex.logs("failure 1", SOON);
+    annex.logs("before the first certificate: the CA does not answer", SOON);
+    annex.logs(&format!("before the first certificate: {NAME} does not resolve; add an A record"), SOON);
     let output = annex.run(&["status"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
