@@ -22,6 +22,8 @@
 //! | [`txscript`] | rules and formulas: compiled once, evaluated over the annotation |
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
+//! | [`store`] | what must outlive the process: datasets, in SQLite |
+//! | [`data`] | files of records: CSV, JSON lines |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
@@ -30,12 +32,14 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod data;
 pub mod doctor;
 pub mod rossum;
 pub mod secret;
 pub mod server;
 pub mod signature;
 pub mod steps;
+pub mod store;
 pub mod telemetry;
 pub mod tls;
 pub mod txscript;

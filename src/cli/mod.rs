@@ -5,6 +5,7 @@ mod caller;
 mod cert;
 mod check;
 mod completions;
+mod data;
 mod doctor;
 mod eval;
 mod exit;
@@ -50,6 +51,9 @@ enum Command {
     Send(send::Arguments),
     /// Evaluate a piece of TxScript over a payload
     Eval(eval::Arguments),
+    /// Datasets: records of your own, for steps to look things up in
+    #[command(subcommand)]
+    Data(data::Command),
     /// Make secrets
     #[command(subcommand)]
     Secret(secret::Command),
@@ -98,6 +102,7 @@ pub fn run() -> ExitCode {
         Some(Command::Man) => man::run(),
         Some(Command::Send(arguments)) => send::run(arguments),
         Some(Command::Eval(arguments)) => eval::run(arguments),
+        Some(Command::Data(command)) => data::run(command),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };

@@ -95,7 +95,7 @@ fn acme_settings(
         },
         on_bad_name: OnBadName::default(),
         profile: None,
-        state: state_folder(server, environment),
+        state: state_folder(Some(server), environment),
         retry: RETRY.to_vec(),
         order_deadline: ORDER_DEADLINE,
     };
@@ -176,9 +176,10 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
     }
 }
 
-fn state_folder(server: &Section<'_>, environment: Environment<'_>) -> PathBuf {
-    match server.text("state") {
-        Some(path) => server.document().resolve(path.get_ref()),
+/// Where everything is kept that must outlive the process.
+pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> PathBuf {
+    match server.and_then(|server| Some((server, server.text("state")?))) {
+        Some((server, path)) => server.document().resolve(path.get_ref()),
         // systemd's StateDirectory= passes the folder that it made.
         None => environment("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/lib/annex"), PathBuf::from),
     }

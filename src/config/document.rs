@@ -3,15 +3,18 @@
 //! A [`Section`] remembers which keys it was asked for; [`Section::finish`] reports all others as unknown, with
 //! the nearest known name. Nothing here stops at the first mistake: each is noted, and reading goes on.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::store::Reader;
 
 use super::mistake::Mistake;
 use super::units;
@@ -24,6 +27,7 @@ pub(super) struct Document {
     folder: PathBuf,
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     secret_files: RefCell<Vec<PathBuf>>,
+    store: OnceCell<Arc<Reader>>,
 }
 
 /// A place in the file: bytes from the start.
@@ -38,7 +42,18 @@ impl Document {
             folder,
             mistakes: RefCell::default(),
             secret_files: RefCell::default(),
+            store: OnceCell::new(),
         }
+    }
+
+    /// Says where the store is, before steps ask.
+    pub(super) fn set_store(&self, state: &Path) {
+        let _ = self.store.set(Arc::new(Reader::new(state)));
+    }
+
+    /// The store that steps read; one for all of them.
+    pub(super) fn store(&self) -> Arc<Reader> {
+        Arc::clone(self.store.get_or_init(|| Arc::new(Reader::new(&self.folder))))
     }
 
     /// The file as TOML; `None` where its syntax is broken, which is noted.

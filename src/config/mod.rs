@@ -63,6 +63,14 @@ pub fn admin_of(path: &Path) -> Admin {
     })
 }
 
+/// The state folder of a configuration. Mistakes elsewhere in it do not matter here; without a file it is the default.
+pub fn state_of(path: &Path, environment: Environment<'_>) -> PathBuf {
+    let document = document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default());
+    let table = document.parse();
+    let server = table.as_ref().and_then(|table| document.root(table).section("server"));
+    certificates::state_folder(server.as_ref(), environment)
+}
+
 /// Reads the text of a configuration; relative paths in it start at `path`'s folder.
 pub fn read(
     path: &Path,
@@ -73,6 +81,7 @@ pub fn read(
     let document = document::Document::new(path, text);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
+        document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         root.finish();

@@ -14,6 +14,7 @@ pub mod checks;
 mod delivery;
 pub mod formulas;
 pub mod function;
+pub mod lookup;
 pub mod matching;
 mod patience;
 pub mod replace;

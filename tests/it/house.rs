@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
             "app",
             "clock",
             "config",
+            "data",
             "doctor",
             "rossum",
             "secret",
             "server",
             "signature",
+            "store",
             "telemetry",
             "tls",
             "txscript",
@@ -23,12 +25,14 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ),
     ("app", &["clock", "config", "server", "telemetry", "tls", "webhook"]),
     ("doctor", &["clock", "config", "server", "tls"]),
-    ("config", &["rossum", "secret", "server", "signature", "steps", "tls", "txscript", "webhook"]),
+    ("config", &["rossum", "secret", "server", "signature", "steps", "store", "tls", "txscript", "webhook"]),
     ("server", &["clock", "tls", "webhook"]),
     ("tls", &["clock", "secret"]),
     ("webhook", &["clock", "rossum", "secret", "signature", "steps"]),
-    ("steps", &["clock", "rossum", "secret", "signature", "txscript"]),
+    ("steps", &["clock", "rossum", "secret", "signature", "store", "txscript"]),
     ("txscript", &["clock", "rossum"]),
+    ("data", &["store"]),
+    ("store", &["clock"]),
     ("signature", &["secret"]),
     ("rossum", &[]),
     ("telemetry", &[]),
@@ -37,9 +41,11 @@ const ROOMS: [(&str, &[&str]); 14] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 32] = [
+const FOREIGN: [(&str, &[&str]); 34] = [
+    ("sqlx", &["store"]),
+    ("encoding_rs", &["data"]),
     ("toml", &["config"]),
-    ("csv", &["config"]),
+    ("csv", &["config", "data"]),
     ("strsim", &["config", "txscript"]),
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),

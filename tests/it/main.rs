@@ -12,12 +12,16 @@ mod business_rules;
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
 mod cli;
+/// `annex data`: importing, updating, and what can go wrong meanwhile.
+mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
 /// The map of the house: which room imports which.
 mod house;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
+/// The step `match` with `queries` of a dataset.
+mod lookup;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.

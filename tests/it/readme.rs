@@ -80,6 +80,7 @@ fn every_annex_command_runs() {
         write(&folder.path().join("rossum-secret"), "a secret");
         let delivery = format!("{}/payload.json", crate::support::ORACLE_FOLDER);
         std::fs::copy(delivery, folder.path().join("delivery.json")).unwrap();
+        std::fs::copy("config/vendors.csv", folder.path().join("vendors.csv")).unwrap();
         let annex = Annex::dev();
         for line in blocks(&text, "console")
             .into_iter()

@@ -10,13 +10,16 @@ use super::{MESSAGE_TYPES, template};
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
 const DEFAULT_IGNORE: &str = r"[,.\s]";
 /// What the enum gets when nothing fits, as in Rossum's samples.
-const DEFAULT_NONE: &str = "---";
+pub(super) const DEFAULT_NONE: &str = "---";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    if section.has("queries") {
+        return super::lookup::read(section);
+    }
     let field = section.required_text("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
     let target = section.required_text("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
-    let run = section.choice("run", &[("when_changed", Run::WhenChanged), ("always", Run::Always)]);
+    let run = run(section);
     let ignore =
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
@@ -30,10 +33,15 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         compare: compare.unwrap_or(Compare::Equal),
         normalize,
         records,
-        run: run.unwrap_or(Run::WhenChanged),
+        run,
         none,
         validation_sources: super::validation_sources(section),
     }))
+}
+
+pub(super) fn run(section: &Section<'_>) -> Run {
+    let run = section.choice("run", &[("when_changed", Run::WhenChanged), ("always", Run::Always)]);
+    run.unwrap_or(Run::WhenChanged)
 }
 
 /// The list to match against: `records` in the file, or a CSV beside it.
@@ -49,7 +57,7 @@ fn options(section: &Section<'_>) -> Vec<EnumOption> {
         (true, false) => {
             section.wrong(
                 "this step has no list to match against",
-                "write `records = [{ value = \"1\", label = \"Rossum\" }]`, or `file = \"vendors.csv\"`",
+                "write `records = [{ value = \"1\", label = \"Rossum\" }]`, `file = \"vendors.csv\"`, or `queries` of a dataset",
             );
             Vec::new()
         }
@@ -66,7 +74,7 @@ fn record(section: Section<'_>) -> Option<EnumOption> {
     Some(option(value?, label?))
 }
 
-fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
+pub(super) fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
     section.text_or_integer(key).map(|value| value.map_or_else(Value::Number, Value::Text))
 }
 

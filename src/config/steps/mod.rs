@@ -4,6 +4,7 @@ mod business_rules;
 mod checks;
 mod formulas;
 mod function;
+mod lookup;
 mod matching;
 mod replace;
 mod rules;

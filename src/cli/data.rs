@@ -1,0 +1,318 @@
+//! `annex data`: the customer's own records, for steps to look things up in.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use crate::clock;
+use crate::config;
+use crate::data::{self, Format, Layout, ReadError};
+use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
+
+use super::exit::{Failure, print};
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// Import a CSV or JSON lines file: all of it, or nothing where a line is wrong
+    Import(ImportArguments),
+    /// List the datasets
+    List(Place),
+    /// Show a dataset: columns, size, first records
+    Show(ShowArguments),
+    /// Write a dataset to standard output
+    Export(ExportArguments),
+    /// Remove a dataset
+    Drop(DropArguments),
+}
+
+/// Where the store is.
+#[derive(clap::Args)]
+pub(super) struct Place {
+    /// The configuration, which names the state folder [default: annex.toml, else /etc/annex/annex.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The state folder itself
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    state: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ImportArguments {
+    /// The dataset
+    name: String,
+    /// The file, whose first line (of a CSV) names the columns
+    file: PathBuf,
+    /// The columns that tell records apart
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    key: Vec<String>,
+    /// Update records with a known key and add others, instead of replacing the whole dataset
+    #[arg(long, requires = "key")]
+    update: bool,
+    /// What kind of file it is [default: by its name]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Kind>,
+    /// What separates the values of a CSV: one character, or `tab` [default: found in its first line]
+    #[arg(long, value_name = "CHAR")]
+    separator: Option<String>,
+    /// How its text is written, for example windows-1252 [default: utf-8]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ShowArguments {
+    /// The dataset
+    name: String,
+    /// How many records
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: u64,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub(super) struct ExportArguments {
+    /// The dataset
+    name: String,
+    /// As what
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
+    format: Kind,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub(super) struct DropArguments {
+    /// The dataset
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    Csv,
+    Jsonl,
+}
+
+/// Progress is told this often.
+const TELL: Duration = Duration::from_millis(200);
+/// Records that an export holds at a time.
+const PAGE: u64 = 1_000;
+
+pub(super) fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Import(arguments) => import(arguments).await,
+            Command::List(place) => list(place).await,
+            Command::Show(arguments) => show(arguments).await,
+            Command::Export(arguments) => export(arguments).await,
+            Command::Drop(arguments) => {
+                let store = open(&arguments.place).await?;
+                store.drop(&arguments.name).await?;
+                store.close().await;
+                print(format_args!("{} is gone", arguments.name))
+            }
+        }
+    })
+}
+
+async fn open(place: &Place) -> Result<Store, Failure> {
+    let folder = match &place.state {
+        Some(folder) => folder.clone(),
+        None => config::state_of(&super::config_path(place.config.clone()), &super::environment),
+    };
+    Ok(Store::open(&folder).await?)
+}
+
+async fn import(arguments: ImportArguments) -> Result<(), Failure> {
+    let ImportArguments { name, file, key, update, format, separator, encoding, place } = arguments;
+    let layout = Layout {
+        format: match format {
+            Some(Kind::Csv) => Format::Csv,
+            Some(Kind::Jsonl) => Format::JsonLines,
+            None => Format::of(&file).ok_or_else(|| {
+                Failure::Because(format!("{}: say what it is with --format", file.display()))
+            })?,
+        },
+        separator: separator.as_deref().map(separator_of).transpose()?,
+        encoding: encoding
+            .map(|label| {
+                data::encoding(&label)
+                    .ok_or_else(|| Failure::Because(format!("there is no encoding `{label}`")))
+            })
+            .transpose()?,
+    };
+    let read = data::read(&file, layout).map_err(|error| in_file(&file, &error))?;
+    let import = Import {
+        name: &name,
+        columns: read.columns,
+        key,
+        change: if update { Change::Update } else { Change::Replace },
+        source: &file.display().to_string(),
+    };
+    let store = open(&place).await?;
+    let mut progress = Progress::new();
+    let mut unreadable = None;
+    let records = read.records.map_while(|record| match record {
+        Ok(record) => Some(Ok(record)),
+        Err(error) => {
+            let problem = StoreError::Columns(in_file_text(&file, &error));
+            unreadable = Some(());
+            Some(Err(problem))
+        }
+    });
+    let done = store.import(&import, records, |read| progress.tell(read)).await;
+    progress.end();
+    let done: Imported = match done {
+        Ok(done) => done,
+        Err(StoreError::Record { place, problem }) => {
+            let text = format!("{}: {place}: {problem}; nothing was changed", file.display());
+            return Err(Failure::Because(text));
+        }
+        Err(error) if unreadable.is_some() => {
+            return Err(Failure::Because(format!("{error}; nothing was changed")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    store.close().await;
+    if place.json {
+        return print(json!({"dataset": name, "read": done.read, "records": done.records}));
+    }
+    let with = match read.separator {
+        Some(b'\t') => ", separated by tabs".to_owned(),
+        Some(separator) => format!(", separated by `{}`", char::from(separator)),
+        None => String::new(),
+    };
+    print(format_args!(
+        "{name}: {} records read from {} ({} columns{with}); it has {}",
+        done.read,
+        file.display(),
+        import.columns.len(),
+        done.records
+    ))
+}
+
+fn separator_of(text: &str) -> Result<u8, Failure> {
+    match text.as_bytes() {
+        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
+        [one] if one.is_ascii() => Ok(*one),
+        _ => Err(Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"))),
+    }
+}
+
+fn in_file_text(file: &Path, error: &ReadError) -> String {
+    match error {
+        ReadError::Line { .. } => format!("{}: {error}", file.display()),
+        other => other.to_string(),
+    }
+}
+
+fn in_file(file: &Path, error: &ReadError) -> Failure {
+    Failure::Because(in_file_text(file, error))
+}
+
+async fn list(place: Place) -> Result<(), Failure> {
+    let all = open(&place).await?.datasets().await?;
+    if place.json {
+        return print(json!(all));
+    }
+    if all.is_empty() {
+        return print("there are no datasets: annex data import NAME FILE");
+    }
+    for dataset in all {
+        print(line(&dataset))?;
+    }
+    Ok(())
+}
+
+fn line(dataset: &Dataset) -> String {
+    let imported = dataset.imported.map_or_else(|| "-".to_owned(), clock::display);
+    let Dataset { name, records, columns, source, .. } = dataset;
+    format!("{name}  {records} records, {} columns, imported {imported} from {source}", columns.len())
+}
+
+async fn show(arguments: ShowArguments) -> Result<(), Failure> {
+    let store = open(&arguments.place).await?;
+    let dataset = store.known(&arguments.name).await?;
+    let records = store.page(&dataset, 0, arguments.limit).await?;
+    if arguments.place.json {
+        let records: Vec<_> = records.into_iter().map(|(_, record)| object(&dataset, record)).collect();
+        return print(json!({"dataset": dataset, "records": records}));
+    }
+    print(line(&dataset))?;
+    if !dataset.key.is_empty() {
+        print(format_args!("key: {}", dataset.key.join(", ")))?;
+    }
+    for (number, record) in records {
+        print(format_args!("\n#{number}"))?;
+        for (column, value) in dataset.columns.iter().zip(record) {
+            print(format_args!("  {column}: {}", value.as_deref().unwrap_or("-")))?;
+        }
+    }
+    Ok(())
+}
+
+async fn export(arguments: ExportArguments) -> Result<(), Failure> {
+    let store = open(&arguments.place).await?;
+    let dataset = store.known(&arguments.name).await?;
+    let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));
+    if arguments.format == Kind::Csv {
+        out.write(dataset.columns.iter().map(String::as_str))?;
+    }
+    let mut after = 0;
+    loop {
+        let page = store.page(&dataset, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        for (_, record) in page {
+            if arguments.format == Kind::Csv {
+                out.write(record.iter().map(|value| value.as_deref().unwrap_or_default()))?;
+            } else {
+                print(object(&dataset, record))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn object(dataset: &Dataset, record: Record) -> Value {
+    let values = record.into_iter().map(|value| value.map_or(Value::Null, Value::String));
+    Value::Object(dataset.columns.iter().cloned().zip(values).collect::<Map<_, _>>())
+}
+
+/// How far an import is, on a terminal.
+struct Progress {
+    shown: bool,
+    next: Instant,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self { shown: false, next: Instant::now() + TELL }
+    }
+
+    fn tell(&mut self, read: u64) {
+        let now = Instant::now();
+        if now >= self.next && io::stderr().is_terminal() {
+            let _ = write!(io::stderr(), "\r{read} records");
+            self.next = now + TELL;
+            self.shown = true;
+        }
+    }
+
+    fn end(&self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `use = "match"` with `queries`: pairs fields with the records of a dataset.
+//!
+//! Queries are asked in order until one finds something. How many records it found decides what happens: all become the
+//! target's options, the first one its value where one was found, or several and the configuration says so. In a table
+//! it works row by row.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::store::{Found, Query, Reader, Record, StoreError};
+
+use super::matching::{Run, option};
+use super::rows::{each_place, field_at};
+use super::{Answer, Context, Step, StepError, StepFuture, Template};
+
+/// Built by the configuration from `[[hook.step]] use = "match"` with `queries`.
+pub struct Lookup {
+    pub store: Arc<Reader>,
+    pub queries: Vec<Query>,
+    /// The enum that is filled.
+    pub target: String,
+    /// Other fields, and the column of the chosen record that each gets.
+    pub fields: Vec<(String, String)>,
+    pub run: Run,
+    pub none: Outcome,
+    pub several: Outcome,
+    /// Whether of several records the first is chosen, or the person chooses.
+    pub takes_first: bool,
+    /// Records that become options.
+    pub most: usize,
+    /// For all queries of a delivery.
+    pub time: Duration,
+    pub validation_sources: Vec<String>,
+}
+
+/// What happens where nothing or several records were found.
+pub struct Outcome {
+    /// The choice that stands for "none of them", above the options.
+    pub option: EnumOption,
+    pub message: Option<(MessageType, Template)>,
+    /// The field that the message is shown at.
+    pub on: String,
+}
+
+/// One place where something is to be looked up.
+struct Wanted {
+    row: Option<NodeRef>,
+    target: NodeRef,
+    /// Of each field that the queries name, by its number there.
+    values: Vec<Option<String>>,
+}
+
+impl Step for Lookup {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(self.look_up(context))
+    }
+}
+
+impl Lookup {
+    /// All fields that the queries name, each once.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.queries.iter().flat_map(|query| &query.fields) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Context { delivery, answer, deadline } = context;
+        let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
+        let deadline = deadline.min(Instant::now() + self.time);
+        let tree = answer.journal.tree(annotation);
+        let names = self.names();
+        let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
+        let mut wanted = Vec::new();
+        // The target too: where the queries name header fields only, it may still be a column.
+        each_place(&tree, names.iter().copied().chain([self.target.as_str()]), |place| {
+            let (target, sources) = place.nodes.split_last().unwrap_or((&None, &[]));
+            let is_updated = |node: &NodeRef| delivery.is_updated(&tree.node(*node).id);
+            if !always && !sources.iter().flatten().any(is_updated) {
+                return Ok(());
+            }
+            let target = target
+                .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
+            let value = |node: &Option<NodeRef>| {
+                let text = answer.journal.value(&tree, (*node)?);
+                // An empty field is no value: nothing is equal to it.
+                (!text.trim().is_empty()).then(|| text.into_owned())
+            };
+            wanted.push(Wanted { row: place.row, target, values: sources.iter().map(value).collect() });
+            Ok(())
+        })?;
+        let mut known: HashMap<Vec<Option<String>>, Found> = HashMap::new();
+        for Wanted { row, target, values } in wanted {
+            let found = match known.get(&values) {
+                Some(found) => found,
+                None => {
+                    let found = self.ask(&names, &values, deadline).await?;
+                    known.entry(values).or_insert(found)
+                }
+            };
+            self.fill(&tree, row, target, found, answer)?;
+        }
+        Ok(())
+    }
+
+    /// What the first query finds that finds anything.
+    async fn ask(
+        &self,
+        names: &[&str],
+        values: &[Option<String>],
+        deadline: Instant,
+    ) -> Result<Found, StepError> {
+        for query in &self.queries {
+            let of = |field: &String| {
+                let at = names.iter().position(|name| name == field)?;
+                values.get(at).cloned().flatten()
+            };
+            let bound: Vec<_> = query.fields.iter().map(of).collect();
+            let found =
+                self.store.find(query, &bound, self.most, deadline).await.map_err(|error| failed(&error))?;
+            if !found.records.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Found::default())
+    }
+
+    fn fill(
+        &self,
+        tree: &Tree<'_>,
+        row: Option<NodeRef>,
+        target: NodeRef,
+        found: &Found,
+        answer: &mut Answer,
+    ) -> Result<(), StepError> {
+        let (outcome, chosen) = match &found.records[..] {
+            [] => (Some(&self.none), None),
+            [one] => (None, Some(one)),
+            [first, ..] => (Some(&self.several), Some(first).filter(|_| self.takes_first)),
+        };
+        let mut options: Vec<EnumOption> = found.records.iter().map(as_option).collect();
+        if let Some(outcome) = outcome.filter(|_| chosen.is_none()) {
+            options.insert(0, outcome.option.clone());
+        }
+        if let Some(Outcome { message: Some((kind, message)), on, .. }) = outcome {
+            let content = message.render(|name| {
+                let node = field_at(tree, row, name)?;
+                Some(answer.journal.value(tree, node).into_owned())
+            });
+            answer.show(*kind, field_at(tree, row, on), content);
+        }
+        let sources = || Some(self.validation_sources.clone());
+        let value = options.first().map(|option| option.value.clone());
+        let change = Change {
+            value,
+            options: Some(options),
+            validation_sources: sources(),
+            sources_place: SourcesPlace::BesideContent,
+            ..Change::default()
+        };
+        answer.journal.record(target, change);
+        for (field, column) in &self.fields {
+            let node = field_at(tree, row, field)
+                .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))?;
+            let at = found.columns.iter().position(|known| known == column);
+            if at.is_none() && !found.records.is_empty() {
+                let text = format!("its queries give no column {column} for the field {field}");
+                return Err(StepError::configuration(text));
+            }
+            let text = chosen.zip(at).and_then(|(record, at)| record.get(at)?.clone()).unwrap_or_default();
+            let change = Change {
+                value: Some(Value::Text(text)),
+                validation_sources: sources(),
+                sources_place: SourcesPlace::BesideContent,
+                ..Change::default()
+            };
+            answer.journal.record(node, change);
+        }
+        Ok(())
+    }
+}
+
+/// The first column is the value, the second the label.
+fn as_option(record: &Record) -> EnumOption {
+    let text = |at: usize| record.get(at).cloned().flatten();
+    let value = text(0).unwrap_or_default();
+    let label = text(1).unwrap_or_else(|| value.clone());
+    option(Value::Text(value), label)
+}
+
+/// The person waits for no database's words; the log has them.
+fn failed(error: &StoreError) -> StepError {
+    let message = match error {
+        StoreError::TooLong => "Looking this up took too long. Try again, or choose by hand.",
+        _ => "This could not be looked up. Tell the people who run this extension.",
+    };
+    StepError { message: message.to_owned(), cause: format!("a query of the store failed: {error}") }
+}

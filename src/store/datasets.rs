@@ -1,0 +1,340 @@
+//! Datasets: tables of the customer's own records, each by its name, all values text.
+//!
+//! A dataset is a table of the same name, so that queries can be written in SQL. `annex_datasets` says which there are.
+//! An import is one transaction.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
+
+use crate::clock::{self, rfc3339};
+
+use super::{Store, StoreError};
+
+/// A record's values in the order of the columns; `None` where it has none.
+pub type Record = Vec<Option<String>>;
+
+/// A dataset, as an operator wants to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dataset {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// The columns that tell records apart; empty where none were named.
+    pub key: Vec<String>,
+    pub records: u64,
+    /// The file that was last imported.
+    pub source: String,
+    #[serde(serialize_with = "rfc3339")]
+    pub imported: Option<SystemTime>,
+}
+
+/// What an import does with the records that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The dataset becomes what is imported.
+    Replace,
+    /// Records with a known key are updated, others added; the rest stays.
+    Update,
+}
+
+/// What to import.
+pub struct Import<'i> {
+    pub name: &'i str,
+    pub columns: Vec<String>,
+    /// Columns that tell records apart; with [`Change::Update`] at least one.
+    pub key: Vec<String>,
+    pub change: Change,
+    /// Where the records are from, for people.
+    pub source: &'i str,
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Records that were read.
+    pub read: u64,
+    /// Records that the dataset has now.
+    pub records: u64,
+}
+
+/// SQLite takes this many values in one statement.
+const MOST_VALUES: usize = 32_000;
+/// Records that are written by one statement.
+const BATCH: usize = 200;
+/// Columns of a dataset: as many as one record's values fit into a statement, and no more than anyone has.
+const MOST_COLUMNS: usize = 1_000;
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS annex_datasets (
+    name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT NOT NULL, records INTEGER NOT NULL,
+    source TEXT NOT NULL, imported INTEGER NOT NULL) STRICT";
+
+impl Store {
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        sqlx::query(SCHEMA).execute(&self.pool).await.map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// All datasets, by name.
+    pub async fn datasets(&self) -> Result<Vec<Dataset>, StoreError> {
+        let query = sqlx::query("SELECT * FROM annex_datasets ORDER BY name");
+        let rows = query.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        rows.iter().map(|row| self.dataset(row)).collect()
+    }
+
+    /// One dataset.
+    pub async fn known(&self, name: &str) -> Result<Dataset, StoreError> {
+        let query = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(name);
+        let row = query.fetch_optional(&self.pool).await.map_err(|error| self.failed(error))?;
+        let row = row.ok_or_else(|| StoreError::NoDataset(name.to_owned()))?;
+        self.dataset(&row)
+    }
+
+    fn dataset(&self, row: &SqliteRow) -> Result<Dataset, StoreError> {
+        let read = || -> Result<Dataset, sqlx::Error> {
+            let names = |column| -> Result<Vec<String>, sqlx::Error> {
+                let json: String = row.try_get(column)?;
+                serde_json::from_str(&json).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+            };
+            let seconds: i64 = row.try_get("imported")?;
+            let records: i64 = row.try_get("records")?;
+            Ok(Dataset {
+                name: row.try_get("name")?,
+                columns: names("columns")?,
+                key: names("key")?,
+                records: u64::try_from(records).unwrap_or(0),
+                source: row.try_get("source")?,
+                imported: u64::try_from(seconds).ok().map(clock::from_unix_seconds),
+            })
+        };
+        read().map_err(|error| self.failed(error))
+    }
+
+    /// Imports records, each with its line: all of them, or where one is wrong none. `progress` hears how many were read.
+    pub async fn import(
+        &self,
+        import: &Import<'_>,
+        records: impl Iterator<Item = Result<(u64, Record), StoreError>>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Imported, StoreError> {
+        check_name(import.name)?;
+        check_columns(&import.columns)?;
+        if let Some(key) = import.key.iter().find(|key| !import.columns.contains(key)) {
+            let have = import.columns.join(", ");
+            return Err(StoreError::Columns(format!(
+                "there is no column `{key}` for the key; there are: {have}"
+            )));
+        }
+        let failed = |error| self.failed(error);
+        // At once for writing: an import that waits for another one has read nothing yet.
+        let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let all = self.table(&mut work, import).await?;
+        let mut read = 0;
+        let mut batch = Vec::new();
+        let mut lines = HashMap::new();
+        let most = BATCH.min(MOST_VALUES / import.columns.len());
+        let keys: Vec<usize> = import
+            .key
+            .iter()
+            .filter_map(|key| import.columns.iter().position(|column| column == key))
+            .collect();
+        for record in records {
+            let (line, record) = record?;
+            let place = || format!("line {line}");
+            if let Some(at) = keys.iter().find(|at| record[**at].as_deref().is_none_or(str::is_empty)) {
+                let problem = format!("the key `{}` is empty", import.columns[*at]);
+                return Err(StoreError::Record { place: place(), problem });
+            }
+            if !keys.is_empty() {
+                let key: Vec<Option<String>> = keys.iter().map(|at| record[*at].clone()).collect();
+                if let Some(first) = lines.insert(key, line) {
+                    let problem = format!("the same key as line {first}");
+                    return Err(StoreError::Record { place: place(), problem });
+                }
+            }
+            batch.push(record);
+            read += 1;
+            if batch.len() == most {
+                self.write(&mut work, import, &mut batch).await?;
+                progress(read);
+            }
+        }
+        self.write(&mut work, import, &mut batch).await?;
+        let count = format!("SELECT count(*) FROM {}", quoted(import.name));
+        let records: i64 =
+            sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
+        let json = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
+        sqlx::query("INSERT OR REPLACE INTO annex_datasets VALUES (?, ?, ?, ?, ?, ?)")
+            .bind(import.name)
+            .bind(json(&all))
+            .bind(json(&import.key))
+            .bind(records)
+            .bind(import.source)
+            .bind(i64::try_from(clock::unix_seconds(clock::now())).unwrap_or(i64::MAX))
+            .execute(&mut *work)
+            .await
+            .map_err(failed)?;
+        work.commit().await.map_err(failed)?;
+        Ok(Imported { read, records: u64::try_from(records).unwrap_or(0) })
+    }
+
+    /// Makes the table ready for the records; gives all its columns.
+    async fn table(
+        &self,
+        work: &mut Transaction<'_, Sqlite>,
+        import: &Import<'_>,
+    ) -> Result<Vec<String>, StoreError> {
+        let failed = |error| self.failed(error);
+        let name = quoted(import.name);
+        let known = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(import.name);
+        let known = known.fetch_optional(&mut **work).await.map_err(failed)?;
+        let known = known.map(|row| self.dataset(&row)).transpose()?;
+        let mut all = import.columns.clone();
+        match (known, import.change) {
+            (Some(known), Change::Update) => {
+                let has =
+                    |column: &String| known.columns.iter().any(|have| have.eq_ignore_ascii_case(column));
+                for column in import.columns.iter().filter(|column| !has(column)) {
+                    let add = format!("ALTER TABLE {name} ADD COLUMN {}", quoted(column));
+                    sqlx::query(AssertSqlSafe(add)).execute(&mut **work).await.map_err(failed)?;
+                }
+                let new = import.columns.iter().filter(|column| !has(column)).cloned();
+                all = known.columns.iter().cloned().chain(new).collect();
+            }
+            _ => {
+                let columns = all.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+                for statement in
+                    [format!("DROP TABLE IF EXISTS {name}"), format!("CREATE TABLE {name} ({columns})")]
+                {
+                    sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map_err(failed)?;
+                }
+            }
+        }
+        let index = quoted(&format!("annex_key_{}", import.name));
+        let mut statements = vec![format!("DROP INDEX IF EXISTS {index}")];
+        if !import.key.is_empty() {
+            let key = import.key.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+            statements.push(format!("CREATE UNIQUE INDEX {index} ON {name} ({key})"));
+        }
+        for statement in statements {
+            let done = sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await;
+            done.map_err(|error| {
+                let database = error.as_database_error();
+                if database.is_some_and(sqlx::error::DatabaseError::is_unique_violation) {
+                    let (name, key) = (import.name, import.key.join(" and "));
+                    let text =
+                        format!("several records of `{name}` have the same {key}: it cannot be their key");
+                    return StoreError::Columns(text);
+                }
+                self.failed(error)
+            })?;
+        }
+        Ok(all)
+    }
+
+    async fn write(
+        &self,
+        work: &mut Transaction<'_, Sqlite>,
+        import: &Import<'_>,
+        batch: &mut Vec<Record>,
+    ) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let columns = import.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+        let one = format!("({})", vec!["?"; import.columns.len()].join(", "));
+        let values = vec![one.as_str(); batch.len()].join(", ");
+        let mut statement = format!("INSERT INTO {} ({columns}) VALUES {values}", quoted(import.name));
+        if import.change == Change::Update {
+            let key = import.key.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+            let others = import.columns.iter().filter(|column| !import.key.contains(column));
+            let set: Vec<_> =
+                others.map(|column| quoted(column)).map(|c| format!("{c} = excluded.{c}")).collect();
+            let action =
+                if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) };
+            statement = format!("{statement} ON CONFLICT ({key}) DO {action}");
+        }
+        // The same text for each full batch: prepared once. Names are quoted, values bound.
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for value in batch.drain(..).flatten() {
+            query = query.bind(value);
+        }
+        query.execute(&mut **work).await.map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// A page of a dataset's records in the order of their import, each with its number; `after` the last one seen.
+    pub async fn page(
+        &self,
+        dataset: &Dataset,
+        after: i64,
+        most: u64,
+    ) -> Result<Vec<(i64, Record)>, StoreError> {
+        let columns = dataset.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+        let table = quoted(&dataset.name);
+        let query = format!("SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?");
+        let query =
+            sqlx::query(AssertSqlSafe(query)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX));
+        let rows = query.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
+        let read = |row: &SqliteRow| -> Result<(i64, Record), sqlx::Error> {
+            let record = (1..=dataset.columns.len()).map(|at| row.try_get(at)).collect::<Result<_, _>>()?;
+            Ok((row.try_get(0)?, record))
+        };
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+    }
+
+    /// Removes a dataset with its records.
+    pub async fn drop(&self, name: &str) -> Result<(), StoreError> {
+        let known = self.known(name).await?;
+        let failed = |error| self.failed(error);
+        let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let table = format!("DROP TABLE IF EXISTS {}", quoted(&known.name));
+        sqlx::query(AssertSqlSafe(table)).execute(&mut *work).await.map_err(failed)?;
+        let entry = sqlx::query("DELETE FROM annex_datasets WHERE name = ?").bind(name);
+        entry.execute(&mut *work).await.map_err(failed)?;
+        work.commit().await.map_err(failed)
+    }
+}
+
+/// A name in SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn check_name(name: &str) -> Result<(), StoreError> {
+    let wrong = |why| Err(StoreError::Name { name: name.to_owned(), why });
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.chars().next().is_some_and(|c| c.is_ascii_alphabetic()) || !name.chars().all(is_word) {
+        return wrong("it has a letter first, then letters, digits and `_`");
+    }
+    if name.len() > 64 {
+        return wrong("it is longer than 64 characters");
+    }
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("sqlite_") || lower.starts_with("annex_") {
+        return wrong("names that begin with `sqlite_` and `annex_` are taken");
+    }
+    Ok(())
+}
+
+fn check_columns(columns: &[String]) -> Result<(), StoreError> {
+    let wrong = |text: String| Err(StoreError::Columns(text));
+    if columns.is_empty() {
+        return wrong("there are no columns".to_owned());
+    }
+    if columns.len() > MOST_COLUMNS {
+        return wrong(format!("there are {} columns, more than {MOST_COLUMNS}", columns.len()));
+    }
+    for (at, column) in columns.iter().enumerate() {
+        if column.is_empty() {
+            return wrong(format!("column {} has no name", at + 1));
+        }
+        if let Some(first) = columns[..at].iter().position(|other| other.eq_ignore_ascii_case(column)) {
+            let (first, second) = (first + 1, at + 1);
+            return wrong(format!("columns {first} and {second} have the same name, `{column}`"));
+        }
+    }
+    Ok(())
+}

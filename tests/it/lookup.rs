@@ -1,0 +1,242 @@
+//! The step `match` with `queries` in the running binary: a cascade over a dataset, and what happens when the store is
+//! away, slow, or changed meanwhile.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Annex, annex_command};
+
+const VENDORS: &str = "id,name,vat,city\n\
+    V-1,Acme Ltd,CZ1,Brno\nV-2,Acme Ltd,CZ2,Prague\nV-3,\"O'Hara; DROP TABLE vendors\",CZ3,Dublin\nV-4,Empty vat,,Nowhere\n";
+
+const STEP: &str = r#"
+[[hook.step]]
+use = "match"
+target = "vendor"
+queries = [
+  "SELECT id, name || ' - ' || city AS label, city FROM vendors WHERE vat = :sender_vat",
+  "SELECT id, name || ' - ' || city AS label, city FROM vendors WHERE name = :sender_name COLLATE NOCASE ORDER BY id",
+]
+fields = { vendor_city = "city" }
+none = { message = "{sender_name} is not among our vendors." }
+several = { message = "Choose one." }
+"#;
+
+fn config(steps: &str) -> String {
+    format!(
+        "[server]\nstate = \"state\"\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}"
+    )
+}
+
+fn start(steps: &str) -> Annex {
+    let annex = Annex::dev_with_files(&config(steps), &[("vendors.csv", VENDORS)]);
+    import(&annex);
+    annex
+}
+
+fn import(annex: &Annex) {
+    let output = annex_command()
+        .args(["data", "import", "vendors", "vendors.csv"])
+        .current_dir(annex.folder())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn document(vat: &str, name: &str) -> Value {
+    let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+    json!({"request_id": "r", "event": "annotation_content", "action": "initialize", "annotation": {"id": 7, "content": [
+        {"id": 100, "schema_id": "s", "category": "section", "children": [
+            datapoint(1, "sender_vat", vat), datapoint(2, "sender_name", name),
+            datapoint(3, "vendor", ""), datapoint(4, "vendor_city", "old")]}]}})
+}
+
+#[track_caller]
+fn answer(annex: &Annex, document: &Value) -> Value {
+    let answer = annex.client().deliver("/x", document.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+/// Value, labels of the options, value of the other field, messages.
+fn outcome(answer: &Value) -> (Value, Vec<Value>, Value, Vec<Value>) {
+    let [target, other] = [0, 1].map(|at| answer["operations"][at]["value"].clone());
+    let labels = target["options"].as_array().into_iter().flatten().map(|option| option["label"].clone());
+    let messages = answer["messages"].as_array().unwrap().iter().map(|message| message["content"].clone());
+    (
+        target["content"]["value"].clone(),
+        labels.collect(),
+        other["content"]["value"].clone(),
+        messages.collect(),
+    )
+}
+
+#[test]
+fn queries_are_asked_in_order_and_the_number_of_records_decides() {
+    let annex = start(STEP);
+    let of = |vat: &str, name: &str| outcome(&answer(&annex, &document(vat, name)));
+    let one = (json!("V-2"), vec![json!("Acme Ltd - Prague")], json!("Prague"), vec![]);
+    assert_eq!(of("CZ2", "whatever"), one);
+    let several = (
+        json!(""),
+        vec![json!("---"), json!("Acme Ltd - Brno"), json!("Acme Ltd - Prague")],
+        json!(""),
+        vec![json!("Choose one.")],
+    );
+    assert_eq!(of("CZ9", "ACME LTD"), several);
+    let none = (json!(""), vec![json!("---")], json!(""), vec![json!("&lt;b&gt; is not among our vendors.")]);
+    assert_eq!(of("CZ9", "<b>"), none);
+    // An empty field is equal to nothing, not even to an empty cell.
+    assert_eq!(of("", "nobody").0, json!(""));
+    // What is in a field is bound, whatever it is.
+    assert_eq!(of("", "O'Hara; DROP TABLE vendors").0, json!("V-3"));
+    assert_eq!(of("x' OR '1'='1", "x").0, json!(""));
+    let answer = answer(&annex, &document("CZ1", ""));
+    assert_eq!(answer["operations"][0]["id"], 3);
+    assert_eq!(answer["operations"][0]["value"]["validation_sources"], json!(["connector"]));
+}
+
+#[test]
+fn the_first_of_several_is_chosen_where_the_configuration_says_so() {
+    let annex = start(&format!("{STEP}choose = \"first\"\n"));
+    let (value, labels, city, messages) = outcome(&answer(&annex, &document("", "acme ltd")));
+    assert_eq!((value, city), (json!("V-1"), json!("Brno")));
+    assert_eq!(labels, ["Acme Ltd - Brno", "Acme Ltd - Prague"]);
+    assert_eq!(messages, ["Choose one."], "that several fit is still said");
+}
+
+#[test]
+fn it_runs_when_a_field_that_it_reads_changed_and_leaves_a_choice_alone_otherwise() {
+    let annex = start(STEP);
+    let mut document = document("CZ2", "x");
+    document["action"] = json!("updated");
+    for (updated, count) in [(json!([4]), 0), (json!([3]), 0), (json!([1]), 2), (json!([2]), 2)] {
+        document["updated_datapoints"] = updated;
+        assert_eq!(answer(&annex, &document)["operations"].as_array().unwrap().len(), count);
+    }
+}
+
+#[test]
+fn rows_are_looked_up_one_by_one() {
+    let steps = r#"
+[[hook.step]]
+use = "match"
+target = "item_vendor"
+queries = ["SELECT id, name, city FROM vendors WHERE vat = :item_vat"]
+fields = { item_city = "city" }
+"#;
+    let annex = start(steps);
+    let row = |id: u64, vat: &str| {
+        let cell = |at: u64, schema_id: &str, value: &str| json!({"id": id + at, "schema_id": schema_id, "category": "datapoint", "content": {"value": value}});
+        json!({"id": id, "schema_id": "line", "category": "tuple", "children": [
+            cell(1, "item_vat", vat), cell(2, "item_vendor", ""), cell(3, "item_city", "")]})
+    };
+    let document = json!({"event": "annotation_content", "action": "initialize", "annotation": {"id": 7, "content": [
+        {"id": 1, "schema_id": "lines", "category": "multivalue", "children": [row(10, "CZ1"), row(20, "x"), row(30, "CZ3")]}]}});
+    let answer = answer(&annex, &document);
+    let values: Vec<_> = answer["operations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|operation| {
+            (operation["id"].as_u64().unwrap(), operation["value"]["content"]["value"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(values, [(12, "V-1"), (13, "Brno"), (22, ""), (23, ""), (32, "V-3"), (33, "Dublin")]);
+}
+
+#[test]
+fn an_import_is_seen_by_the_next_delivery() {
+    let annex = start(STEP);
+    assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!(""));
+    crate::support::write(&annex.folder().join("vendors.csv"), "id,name,vat,city\nV-5,New,CZ5,Oslo\n");
+    import(&annex);
+    assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!("V-5"));
+    assert_eq!(outcome(&answer(&annex, &document("CZ1", "x"))).0, json!(""));
+}
+
+/// A step after it, which must answer whatever happens to the one before.
+const AFTER: &str = r#"
+[[hook.step]]
+use = "rules"
+types = {}
+[[hook.step.rule]]
+trigger_condition = "True"
+actions = [{ type = "show_message", payload = { type = "info", content = "after" } }]
+"#;
+
+#[test]
+fn without_a_store_the_person_is_told_and_the_other_steps_answer() {
+    let annex = Annex::dev_with_files(&config(&format!("{STEP}{AFTER}")), &[("vendors.csv", VENDORS)]);
+    let messages = |annex: &Annex| outcome(&answer(annex, &document("CZ1", ""))).3;
+    let failed = json!("This could not be looked up. Tell the people who run this extension.");
+    assert_eq!(messages(&annex), [failed.clone(), json!("after")]);
+    annex.logs("there are no datasets: ", Duration::from_secs(5));
+    // As soon as it is there, it is used.
+    import(&annex);
+    assert_eq!(messages(&annex), ["after"]);
+    let output =
+        annex_command().args(["data", "drop", "vendors"]).current_dir(annex.folder()).output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(messages(&annex), [failed, json!("after")]);
+    annex.logs("no such table: vendors", Duration::from_secs(5));
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_stopped_and_costs_nobody_else_anything() {
+    let endless = r#"
+[[hook.step]]
+use = "match"
+target = "vendor"
+time = "300ms"
+queries = ["WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x, x FROM n WHERE x = -1 AND :sender_vat <> ''"]
+"#;
+    let other = format!("[[hook]]\npath = \"/other\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{STEP}");
+    let annex = start(&format!("{endless}{AFTER}{other}"));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let slow: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| outcome(&answer(&annex, &document("CZ1", ""))).3)).collect();
+        for one in slow {
+            let messages = one.join().unwrap();
+            assert!(
+                messages[0].as_str().unwrap().starts_with("Looking this up took too long"),
+                "{messages:?}"
+            );
+            assert_eq!(messages[1], "after");
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let answer = annex.client().deliver("/other", document("CZ1", "").to_string()).json();
+    assert_eq!(outcome(&answer).0, json!("V-1"));
+}
+
+#[test]
+fn mistakes_in_queries_are_told_at_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |step: &str| {
+        let step = format!("[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\n{step}\n");
+        crate::support::write(&folder.path().join("annex.toml"), &config(&step));
+        let mut command = annex_command();
+        command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
+        let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    for (step, part) in [
+        ("queries = [\"DELETE FROM vendors\"]", "this is no query: a query begins with SELECT or WITH"),
+        ("queries = [\"SELECT 1; SELECT :x\"]", "this is no query: it has more than one statement"),
+        ("queries = [\"SELECT id FROM v WHERE x = ?\"]", "write the schema id of a field, `:sender_name`"),
+        ("queries = [\"SELECT id FROM v\"]", "no query names a field"),
+        ("queries = [\"SELECT id FROM v WHERE a = :a\"]\nfields = { x = 1 }", "this is no column"),
+        ("queries = [\"SELECT id FROM v WHERE a = :a\"]\ncompare = \"equal\"", "unknown key `compare`"),
+        (
+            "queries = [\"SELECT id FROM v WHERE a = :a\"]\nseveral = { mesage = \"x\" }",
+            "did you mean `message`?",
+        ),
+    ] {
+        let text = check(step);
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(check("queries = [\"SELECT id FROM v WHERE a = :a\"]").contains("annex.toml: ok"));
+}
