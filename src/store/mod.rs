@@ -62,7 +62,8 @@ fn words(error: &sqlx::Error) -> String {
 
 /// Only its owner reads the file; that is the folder's, also where root imports for a service.
 fn own(folder: &Path, file: &Path) -> io::Result<()> {
-    let (folder, known) = (fs::metadata(folder)?, fs::metadata(file)?);
+    let Ok(known) = fs::metadata(file) else { return Ok(()) };
+    let folder = fs::metadata(folder)?;
     if known.mode() & 0o777 != 0o600 {
         fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
     }
@@ -93,7 +94,10 @@ impl Store {
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed)?;
         let store = Self { pool, file: file.clone() };
         store.prepare().await?;
-        own(folder, &file).map_err(unusable)?;
+        // Its write-ahead log and the log's index too.
+        for end in ["", "-wal", "-shm"] {
+            own(folder, &folder.join(format!("{FILE}{end}"))).map_err(unusable)?;
+        }
         Ok(store)
     }
 

@@ -259,3 +259,25 @@ fn a_damaged_or_unusable_store_is_told_with_what_to_do() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("the state folder folder/below cannot be used"), "{text}");
 }
+
+#[test]
+fn what_root_imports_belongs_to_the_folders_owner() {
+    let data = Data::new();
+    let state = data.0.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    if std::os::unix::fs::chown(&state, Some(65_534), Some(65_534)).is_err() {
+        eprintln!("NOT RUN: it needs to be root");
+        return;
+    }
+    data.file("a.csv", "id\n1\n");
+    data.ok(&["import", "v", "a.csv"]);
+    for file in std::fs::read_dir(&state).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(
+            std::os::unix::fs::MetadataExt::uid(&file.metadata().unwrap()),
+            65_534,
+            "{:?}",
+            file.path()
+        );
+    }
+}
