@@ -149,7 +149,7 @@ impl Reader {
             .await
             .map_err(failed)?
             .set_progress_handler(LOOK, move || Instant::now() < deadline);
-        // One more than asked for, so that nothing large is read for nothing.
+        // Nothing large is read for nothing.
         let limited = format!("SELECT * FROM ({}) LIMIT {most}", query.sql);
         let mut asked = sqlx::query(AssertSqlSafe(limited));
         for value in values {

@@ -114,6 +114,7 @@ fn rules_that_hold_say_nothing() {
         "int({amount_total}) == 121 and float('2.50') == 2.5 and str({document_id}) == '0017'",
         "round({amount_total} / 3, 2) == 40.43 and abs(0 - {amount_total}) == {amount_total}",
         "{label} != {sender_name}",
+        "1 == 2 xor 1 == 1 or 1 == 2 xor 1 == 2",
     ];
     assert_eq!(broken(&hold, &invoice()), BTreeSet::new());
 }
@@ -292,6 +293,33 @@ fn a_rule_that_takes_too_long_is_stopped() {
     let texts: Vec<_> = messages(&answer).into_iter().map(|(_, text)| text.to_owned()).collect();
     assert!(texts[0].starts_with("Business rule checks[0]: Stopped: "), "{texts:?}");
     assert_eq!(texts[1], "after");
+}
+
+#[test]
+fn a_rule_of_thousands_of_parts_is_no_danger() {
+    let chain = |word: &str, count: usize| vec!["{amount_total} > 1"; count].join(word);
+    let checks: Vec<_> =
+        [chain(" and ", 2_500), chain(" or ", 2_500), format!("{} == 1", vec!["1"; 400].join(" - "))]
+            .into_iter()
+            .map(|rule| json!({"rule": rule, "message": "shown"}))
+            .collect();
+    let answer = answer(&json!({"checks": checks}));
+    assert_eq!(messages(&answer), [(Value::Null, "shown")], "the differences are not 1");
+    for (rule, part) in [
+        (vec!["1"; 5_000].join(" + "), "nested too deeply"),
+        (chain(" and ", 6_000), "the rule is too large"),
+        (vec!["True xor False"; 300].join(" or "), "`or` and `xor` change too often"),
+        (format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000)), "annex.toml"),
+    ] {
+        let text = mistakes(&json!({"checks": [{"rule": rule, "message": "m"}]}).to_string(), "");
+        assert!(text.contains(part), "{part}\n{}", &text[text.len().saturating_sub(300)..]);
+    }
+    let doubled: serde_json::Map<String, Value> =
+        (1..30).map(|at| (format!("v{at}"), json!(format!("v{} + v{}", at - 1, at - 1)))).collect();
+    let mut variables = doubled;
+    variables.insert("v0".to_owned(), json!("1"));
+    let settings = json!({"checks": [{"rule": "v29 > 1", "message": "m"}], "variables": variables});
+    assert!(mistakes(&settings.to_string(), "").contains("the rule is too large with its variables"));
 }
 
 #[test]

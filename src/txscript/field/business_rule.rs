@@ -115,13 +115,17 @@ impl<'h> Machine<'h> {
                 self.steps(a.len().saturating_mul(b.len()) / 16)?;
                 Ok(size(strsim::levenshtein(a, b)))
             }
-            (F::And | F::Or | F::Xor, [a, b]) => {
-                let (a, b) = (self.truth(*a)?, self.truth(*b)?);
-                Ok(Value::Bool(match function {
-                    F::And => a && b,
-                    F::Or => a || b,
-                    _ => a != b,
-                }))
+            (F::And | F::Or | F::Xor, [first, others @ ..]) => {
+                let mut all = self.truth(*first)?;
+                for other in others {
+                    let other = self.truth(*other)?;
+                    all = match function {
+                        F::And => all && other,
+                        F::Or => all || other,
+                        _ => all != other,
+                    };
+                }
+                Ok(Value::Bool(all))
             }
             (F::FloorDivide | F::Modulo, [a, b]) => self.floored(function, *a, *b),
             _ => self.wrong_arguments("this function", arguments.len()),

@@ -27,6 +27,9 @@ use placeholders::plain;
 /// A configuration's variables: name and expression.
 pub type Variables = HashMap<String, String>;
 
+/// How often `or` and `xor` may change in one row of them.
+const MOST_CHANGES: usize = 100;
+
 /// Expressions that a rule may come to, with its variables put in.
 const LARGEST: usize = 10_000;
 
@@ -283,22 +286,36 @@ impl Rule<'_> {
         Err(self.problem(call.start(), "`timedelta` has other arguments", &format!("timedelta({list})")))
     }
 
-    /// `and`, `or`, `xor`: an empty value on either side ends the rule.
+    /// `and`, `or`, `xor`: an empty value on either side ends the rule. However many there are, they nest only where
+    /// `or` and `xor` change.
     fn logic(&mut self, logic: &ast::ExprBoolOp) -> Compiled<ExprKind> {
-        let mut values = logic.values.iter();
-        let Some(first) = values.next() else { return Ok(ExprKind::Bool(true)) };
-        let (mut end, mut result) = (first.end(), self.value(first)?);
-        for next in values {
-            let between = end.to_usize()..next.start().to_usize();
+        let mut operands: Vec<Expr> = Vec::new();
+        let mut joined: Option<RuleFunction> = None;
+        let (mut end, mut changes) = (TextSize::default(), 0);
+        for operand in &logic.values {
+            let value = self.value(operand)?;
+            let between = end.to_usize()..operand.start().to_usize();
+            end = operand.end();
             let function = match logic.op {
                 ast::BoolOp::And => RuleFunction::And,
                 ast::BoolOp::Or if self.xors.iter().any(|at| between.contains(at)) => RuleFunction::Xor,
                 ast::BoolOp::Or => RuleFunction::Or,
             };
-            end = next.end();
-            result = expr(call(function, vec![result, self.value(next)?]));
+            match joined {
+                Some(known) if known != function => {
+                    changes += 1;
+                    if changes > MOST_CHANGES {
+                        return Err(self.problem(operand.start(), "`or` and `xor` change too often", ""));
+                    }
+                    operands = vec![expr(call(known, std::mem::take(&mut operands)))];
+                    joined = Some(function);
+                }
+                None if !operands.is_empty() => joined = Some(function),
+                _ => {}
+            }
+            operands.push(value);
         }
-        Ok(result.kind)
+        Ok(call(joined.unwrap_or(RuleFunction::And), operands))
     }
 
     fn compare(&mut self, compare: &ast::ExprCompare) -> Compiled<ExprKind> {
