@@ -31,7 +31,7 @@ pub(super) const TIME: &str = "it takes longer than allowed (`time`)";
 pub(super) const MESSAGES: &str = "it shows more messages than allowed (`messages`)";
 
 /// The clock is looked at once in so many steps.
-const LOOK: u64 = 4096;
+pub(super) const LOOK: u64 = 4096;
 
 impl<'h> Machine<'h> {
     /// Counts one step.
@@ -56,10 +56,11 @@ impl<'h> Machine<'h> {
         if self.steps > self.limits.steps {
             return Err(Stop::Limit(STEPS));
         }
-        if Instant::now() >= self.deadline {
+        let now = Instant::now();
+        if now >= *self.deadline.get_or_insert(now + self.limits.time) {
             return Err(Stop::Limit(TIME));
         }
-        self.next_look = (self.steps + LOOK).min(self.limits.steps + 1);
+        self.next_look = (self.steps + LOOK).min(self.limits.steps.saturating_add(1));
         Ok(())
     }
 

@@ -27,7 +27,7 @@ use super::script::Output;
 use super::value::{Frame, Items, Value};
 
 pub(super) use collections::place;
-use limits::Limits;
+use limits::{LOOK, Limits};
 
 pub(crate) struct Machine<'h> {
     pub(crate) bump: &'h Bump,
@@ -41,7 +41,8 @@ pub(crate) struct Machine<'h> {
     /// What a function changed; formulas and rules change nothing.
     pub(crate) edits: Option<Box<Edits<'h>>>,
     limits: Limits,
-    deadline: Instant,
+    /// Known from the first look at the clock on: most evaluations end before it.
+    deadline: Option<Instant>,
     steps: u64,
     next_look: u64,
     pub(crate) used: usize,
@@ -78,9 +79,9 @@ impl<'h> Machine<'h> {
             output: Output::default(),
             edits: None,
             limits,
-            deadline: Instant::now() + limits.time,
+            deadline: None,
             steps: 0,
-            next_look: 1,
+            next_look: if limits.time.is_zero() { 1 } else { LOOK.min(limits.steps.saturating_add(1)) },
             used: 0,
             depth: 0,
             result: Value::None,
