@@ -53,7 +53,9 @@ fn words(error: &sqlx::Error) -> String {
         Some("5" | "6" | "261" | "517") => "another import runs: try again when it is done",
         Some("13") => "the disk is full: nothing was changed",
         Some("8" | "1032" | "520") => "the file or its folder is read-only for this user",
-        Some("11" | "26") => "the file is damaged: move it away and import the datasets again",
+        Some("11" | "26") => {
+            "the file is damaged: move it away and import the datasets again, then reload the server"
+        }
         Some("14") => "the file cannot be opened: look at the folder's owner and mode",
         _ => return error.to_string(),
     };

@@ -149,8 +149,8 @@ impl Reader {
             .await
             .map_err(failed)?
             .set_progress_handler(LOOK, move || Instant::now() < deadline);
-        // Nothing large is read for nothing.
-        let limited = format!("SELECT * FROM ({}) LIMIT {most}", query.sql);
+        // Nothing large is read for nothing. The query may end with a remark.
+        let limited = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
         let mut asked = sqlx::query(AssertSqlSafe(limited));
         for value in values {
             asked = asked.bind(value);

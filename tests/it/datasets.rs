@@ -249,7 +249,10 @@ fn a_damaged_or_unusable_store_is_told_with_what_to_do() {
     data.file("a.csv", "id\n1\n");
     data.ok(&["import", "v", "a.csv"]);
     write(&data.0.path().join("state/datasets.sqlite"), &"no database at all ".repeat(1_000));
-    data.refused(&["list"], "the file is damaged: move it away and import the datasets again");
+    data.refused(
+        &["list"],
+        "the file is damaged: move it away and import the datasets again, then reload the server",
+    );
     write(&data.0.path().join("folder"), "a file");
     let output = annex_command()
         .args(["data", "list", "--state", "folder/below"])

@@ -15,7 +15,7 @@ const STEP: &str = r#"
 use = "match"
 target = "vendor"
 queries = [
-  "SELECT id, name || ' - ' || city AS label, city FROM vendors WHERE vat = :sender_vat",
+  "SELECT id, name || ' - ' || city AS label, city FROM vendors WHERE vat = :sender_vat -- the sure one",
   "SELECT id, name || ' - ' || city AS label, city FROM vendors WHERE name = :sender_name COLLATE NOCASE ORDER BY id",
 ]
 fields = { vendor_city = "city" }
