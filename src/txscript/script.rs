@@ -1,5 +1,7 @@
 //! A script: compiled once, run over many documents.
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 
 use crate::rossum::{MessageType, NodeRef};
@@ -67,6 +69,23 @@ const ROW_WORDS: [&str; 7] =
 
 /// Bytes of the arena that a small evaluation makes do with.
 const FIRST_ARENA: usize = 8 << 10;
+/// The largest arena that a thread keeps for its next evaluation.
+const KEPT_ARENA: usize = 256 << 10;
+
+thread_local! {
+    static ARENA: Cell<Option<Bump>> = const { Cell::new(None) };
+}
+
+/// Lends this thread's arena for one evaluation; one within another gets a new one.
+fn in_arena<T>(work: impl FnOnce(&Bump) -> T) -> T {
+    let mut arena = ARENA.take().unwrap_or_else(|| Bump::with_capacity(FIRST_ARENA));
+    let result = work(&arena);
+    arena.reset();
+    if arena.allocated_bytes() <= KEPT_ARENA {
+        ARENA.set(Some(arena));
+    }
+    result
+}
 
 impl Script {
     /// Compiles; `name` is what tracebacks call it.
@@ -113,13 +132,14 @@ impl Script {
 
     /// Calls a function with a payload; what it returns, as JSON.
     pub fn call(&self, document: &Document<'_>, event: &str, limits: Limits) -> Result<String, Failure> {
-        let bump = Bump::with_capacity(FIRST_ARENA);
-        let made = Patterns::default();
-        let view = View::new(document, None);
-        let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
-        machine.edits = Some(Box::new(Edits::new(document.tree.added_len(), event)));
-        let answer = call(&mut machine);
-        answer.map_err(|stop| self.failure(&mut machine, stop))
+        in_arena(|bump| {
+            let made = Patterns::default();
+            let view = View::new(document, None);
+            let mut machine = Machine::new(bump, &self.program, view, [&self.patterns, &made], limits);
+            machine.edits = Some(Box::new(Edits::new(document.tree.added_len(), event)));
+            let answer = call(&mut machine);
+            answer.map_err(|stop| self.failure(&mut machine, stop))
+        })
     }
 
     /// The schema ids that it reads as `field.x`.
@@ -206,14 +226,15 @@ impl Script {
         limits: Limits,
         finish: &dyn for<'h> Fn(&mut Machine<'h>, Eval<'h>) -> Eval<'h, T>,
     ) -> (Result<T, Failure>, Output) {
-        let bump = Bump::with_capacity(FIRST_ARENA);
-        let made = Patterns::default();
-        let view = View::new(document, row);
-        let mut machine = Machine::new(&bump, &self.program, view, [&self.patterns, &made], limits);
-        let value = machine.run();
-        let result = finish(&mut machine, value);
-        let result = result.map_err(|stop| self.failure(&mut machine, stop));
-        (result, std::mem::take(&mut machine.output))
+        in_arena(|bump| {
+            let made = Patterns::default();
+            let view = View::new(document, row);
+            let mut machine = Machine::new(bump, &self.program, view, [&self.patterns, &made], limits);
+            let value = machine.run();
+            let result = finish(&mut machine, value);
+            let result = result.map_err(|stop| self.failure(&mut machine, stop));
+            (result, std::mem::take(&mut machine.output))
+        })
     }
 
     fn failure<'h>(&self, machine: &mut Machine<'h>, stop: Stop<'h>) -> Failure {

@@ -44,7 +44,7 @@ pub(crate) struct Field {
 /// All fields of a schema.
 pub struct Schema {
     pub(crate) fields: Vec<Field>,
-    index: HashMap<Box<str>, usize>,
+    index: hashbrown::HashMap<Box<str>, usize>,
     /// Whether it has every field that the queue has.
     is_whole: bool,
 }
@@ -84,7 +84,7 @@ impl Schema {
             },
             _ => None,
         };
-        let mut schema = Self { fields: Vec::new(), index: HashMap::new(), is_whole: true };
+        let mut schema = Self { fields: Vec::new(), index: hashbrown::HashMap::new(), is_whole: true };
         for (at, node) in content.ok_or(SchemaError::NoContent)?.iter().enumerate() {
             schema.add(node, None, &format!("content[{at}]"), LEVELS)?;
         }
@@ -156,7 +156,7 @@ impl Schema {
 
     /// What the annotation itself shows, with types by schema id; a field without one is text.
     pub fn from_annotation(annotation: &Annotation<'_>, types: &HashMap<String, FieldType>) -> Self {
-        let mut schema = Self { fields: Vec::new(), index: HashMap::new(), is_whole: false };
+        let mut schema = Self { fields: Vec::new(), index: hashbrown::HashMap::new(), is_whole: false };
         for node in annotation.nodes() {
             let of = annotation.node(node);
             let parent = annotation.parent(node).map(|parent| annotation.node(parent));

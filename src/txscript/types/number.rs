@@ -31,9 +31,8 @@ pub(crate) fn float_repr(float: f64) -> String {
 
 /// `float(text)`.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
-    // What Rossum normalizes is nothing but this.
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-') {
-        return text.parse().ok();
+    if let Some(value) = short_decimal(text) {
+        return Some(value);
     }
     let text = text.trim();
     let bare = text.trim_start_matches(['+', '-']);
@@ -53,6 +52,38 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         }
     };
     Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// What Rossum normalizes is nothing but this: up to 15 digits with at most one point. Both the digits as a whole number and
+/// the power of ten are exact, so their quotient is rounded once, as it must be.
+#[expect(clippy::cast_precision_loss, reason = "15 digits are exact")]
+fn short_decimal(text: &str) -> Option<f64> {
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let bytes = text.as_bytes();
+    let (negative, bytes) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        bytes => (false, bytes),
+    };
+    if bytes.len() > 16 {
+        return None;
+    }
+    let (mut whole, mut digits, mut behind) = (0_u64, 0, None);
+    for byte in bytes {
+        match byte {
+            b'0'..=b'9' => {
+                whole = whole * 10 + u64::from(byte - b'0');
+                digits += 1;
+            }
+            b'.' if behind.is_none() => behind = Some(digits),
+            _ => return None,
+        }
+    }
+    if digits == 0 || digits > 15 {
+        return None;
+    }
+    let value = whole as f64 / POWERS[digits - behind.unwrap_or(digits)];
+    Some(if negative { -value } else { value })
 }
 
 /// `int(text, base)`: `None` where it is no number, an error where it is too large.
@@ -192,6 +223,24 @@ impl Value<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_decimals_are_read_as_any_others() {
+        let mut digits = 1_u64;
+        for round in 0..20_000_u64 {
+            digits =
+                digits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round) % 1_000_000_000_000_000;
+            let text = (digits >> (round % 50)).to_string();
+            let at = usize::try_from(round).unwrap() % (text.len() + 1);
+            let text = format!("{}.{}", &text[..at], &text[at..]);
+            assert_eq!(short_decimal(&text), text.parse().ok(), "{text}");
+        }
+        assert_eq!(parse_float("-0").map(f64::is_sign_negative), Some(true));
+        assert_eq!(
+            ["5.", ".5", ".", "-", "", "1.2.3"].map(parse_float),
+            [Some(5.0), Some(0.5), None, None, None, None]
+        );
+    }
 
     #[test]
     fn floats_show_as_in_python() {
