@@ -16,12 +16,14 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::config::{Admin, Config, Mistakes};
+use crate::outbox::{Courier, Couriers, Outbox, Workers};
 use crate::server::admin::{self, Pages};
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::steps::export::Export;
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, Keeper, KeeperError};
-use crate::webhook::Door;
+use crate::webhook::{Door, HookSettings};
 
 /// How often tasks are looked after and systemd's status line is brought up to date.
 const LOOK: Duration = Duration::from_secs(5);
@@ -78,6 +80,7 @@ struct House {
     pulse: Pulse,
     metrics: Arc<Metrics>,
     pages: Arc<Pages>,
+    workers: Arc<Workers>,
     fixed: Fixed,
 }
 
@@ -88,6 +91,7 @@ struct Fixed {
     http: Option<SocketAddr>,
     admin: Admin,
     client_ca: Option<PathBuf>,
+    state: PathBuf,
 }
 
 impl Fixed {
@@ -98,6 +102,7 @@ impl Fixed {
             http: server.http,
             admin: server.admin.clone(),
             client_ca: server.client_ca.clone(),
+            state: config.state.clone(),
         }
     }
 }
@@ -168,6 +173,7 @@ impl Annex {
             drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
         }
         let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
+        let workers = tokio::spawn(Arc::clone(&house.workers).run());
         systemd::ready(&house.pages.line());
         let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
         let deadline = house.shared.limits.load().drain;
@@ -179,6 +185,7 @@ impl Annex {
             warn!("stopped with connections still open");
         }
         watchdog.abort();
+        workers.abort();
         Ok(())
     }
 }
@@ -199,6 +206,7 @@ impl House {
                 }
                 _ = looks.tick() => {
                     self.keeper.mend();
+                    self.count_jobs().await;
                     let line = self.pages.line();
                     if line != said {
                         systemd::status(&line);
@@ -206,6 +214,15 @@ impl House {
                     }
                 }
             }
+        }
+    }
+
+    /// What waits in the outbox, for the metrics.
+    async fn count_jobs(&self) {
+        if self.workers.outbox.exists()
+            && let Ok([waiting, dead]) = self.workers.outbox.counts().await
+        {
+            self.metrics.outbox(waiting, dead);
         }
     }
 
@@ -227,12 +244,16 @@ impl House {
     fn exchange(&mut self) -> Result<(), String> {
         let config = (self.load)().map_err(|mistakes| mistakes.to_string())?;
         if Fixed::of(&config) != self.fixed {
-            return Err("`https`, `http`, `admin` or `client_ca` changed: they need a restart".to_owned());
+            return Err(
+                "`https`, `http`, `admin`, `client_ca` or `state` changed: they need a restart".to_owned()
+            );
         }
-        let Config { server, hooks, .. } = config;
+        let Config { server, mut hooks, exports, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);
+        let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
+        self.workers.couriers.store(Arc::new(couriers));
         self.door.replace(hooks, server.door);
         self.shared.limits.store(Arc::new(server.limits));
         self.shared.connections.set_limit(server.limits.connections);
@@ -257,6 +278,22 @@ impl House {
     }
 }
 
+/// Gives exports the outbox, and the hooks that have some a memory that outlives the process; gives who carries what.
+fn connect(outbox: &Arc<Outbox>, hooks: &mut [HookSettings], exports: &[Arc<Export>]) -> Couriers {
+    for export in exports {
+        let _ = export.outbox.set(Arc::clone(outbox)); // each is connected once
+    }
+    for hook in hooks {
+        let own = format!("{}/", hook.name);
+        if exports.iter().any(|export| export.courier().starts_with(&own)) {
+            hook.memory = Some(Arc::clone(outbox));
+        }
+    }
+    let courier =
+        |export: &Arc<Export>| (export.courier().to_owned(), Arc::clone(export) as Arc<dyn Courier>);
+    exports.iter().map(courier).collect()
+}
+
 fn listen(address: SocketAddr, sockets: &mut Sockets) -> Result<TcpListener, StartError> {
     let failed = |error| StartError::Bind { address, error };
     match sockets.take(address) {
@@ -275,13 +312,17 @@ struct Building {
     shared: Shared,
     pulse: Pulse,
     metrics: Arc<Metrics>,
+    workers: Arc<Workers>,
 }
 
 impl Building {
     fn new(load: Load, path: PathBuf) -> Result<Self, Mistakes> {
         let mut config = load()?;
         let metrics = Arc::new(Metrics::new(clock::now()));
-        let hooks = std::mem::take(&mut config.hooks);
+        let mut hooks = std::mem::take(&mut config.hooks);
+        let outbox = Arc::new(Outbox::new(&config.state));
+        let couriers = connect(&outbox, &mut hooks, &config.exports);
+        let workers = Arc::new(Workers { outbox, couriers: ArcSwap::from_pointee(couriers) });
         let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let door = Arc::new(Door::new(hooks, config.server.door, Arc::clone(&metrics)));
         let limits: Limits = config.server.limits;
@@ -292,7 +333,7 @@ impl Building {
             drain: Drain::default(),
             metrics: Arc::clone(&metrics),
         };
-        Ok(Self { config, load, path, door, hooks: names, shared, pulse: Pulse::default(), metrics })
+        Ok(Self { config, load, path, door, hooks: names, shared, pulse: Pulse::default(), metrics, workers })
     }
 
     fn listener(&self, name: &'static str, socket: TcpListener, service: Service) -> Listener {
@@ -340,6 +381,7 @@ impl Building {
             pulse: self.pulse,
             metrics: self.metrics,
             pages,
+            workers: self.workers,
             fixed,
         };
         Ok(Annex { listeners, admin, house, address, hooks: self.hooks })

@@ -22,6 +22,8 @@
 //! | [`txscript`] | rules and formulas: compiled once, evaluated over the annotation |
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
+//! | [`export`] | documents for other systems, and the calls that carry them there |
+//! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
 //! | [`data`] | files of records: CSV, JSON lines |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
@@ -34,6 +36,8 @@ pub mod clock;
 pub mod config;
 pub mod data;
 pub mod doctor;
+pub mod export;
+pub mod outbox;
 pub mod rossum;
 pub mod secret;
 pub mod server;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::clock;
-use crate::config;
 use crate::data::{self, Format, Layout, ReadError};
 use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
 
 use super::exit::{Failure, print};
+use super::place::Place;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -25,20 +25,6 @@ pub(super) enum Command {
     Export(ExportArguments),
     /// Remove a dataset
     Drop(DropArguments),
-}
-
-/// Where the store is.
-#[derive(clap::Args)]
-pub(super) struct Place {
-    /// The configuration, which names the state folder [default: annex.toml, else /etc/annex/annex.toml]
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The state folder itself
-    #[arg(long, value_name = "DIR", conflicts_with = "config")]
-    state: Option<PathBuf>,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -116,7 +102,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::Show(arguments) => show(arguments).await,
             Command::Export(arguments) => export(arguments).await,
             Command::Drop(arguments) => {
-                let store = open(&arguments.place).await?;
+                let store = existing(&arguments.place, &arguments.name).await?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
                 print(format_args!("{} is gone", arguments.name))
@@ -126,11 +112,13 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn open(place: &Place) -> Result<Store, Failure> {
-    let folder = match &place.state {
-        Some(folder) => folder.clone(),
-        None => config::state_of(&super::config_path(place.config.clone()), &super::environment),
-    };
-    Ok(Store::open(&folder).await?)
+    Ok(Store::open(&place.folder()).await?)
+}
+
+/// To read only: what is not there is not made.
+async fn existing(place: &Place, name: &str) -> Result<Store, Failure> {
+    let store = Store::existing(&place.folder()).await?;
+    Ok(store.ok_or_else(|| StoreError::NoDataset(name.to_owned()))?)
 }
 
 async fn import(arguments: ImportArguments) -> Result<(), Failure> {
@@ -161,15 +149,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     };
     let store = open(&place).await?;
     let mut progress = Progress::new();
-    let mut unreadable = None;
-    let records = read.records.map_while(|record| match record {
-        Ok(record) => Some(Ok(record)),
-        Err(error) => {
-            let problem = StoreError::Columns(in_file_text(&file, &error));
-            unreadable = Some(());
-            Some(Err(problem))
-        }
-    });
+    let records =
+        read.records.map(|record| record.map_err(|error| StoreError::Source(in_file_text(&file, &error))));
     let done = store.import(&import, records, |read| progress.tell(read)).await;
     progress.end();
     let done: Imported = match done {
@@ -178,8 +159,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
             let text = format!("{}: {place}: {problem}; nothing was changed", file.display());
             return Err(Failure::Because(text));
         }
-        Err(error) if unreadable.is_some() => {
-            return Err(Failure::Because(format!("{error}; nothing was changed")));
+        Err(StoreError::Source(problem)) => {
+            return Err(Failure::Because(format!("{problem}; nothing was changed")));
         }
         Err(error) => return Err(error.into()),
     };
@@ -221,7 +202,10 @@ fn in_file(file: &Path, error: &ReadError) -> Failure {
 }
 
 async fn list(place: Place) -> Result<(), Failure> {
-    let all = open(&place).await?.datasets().await?;
+    let all = match Store::existing(&place.folder()).await? {
+        Some(store) => store.datasets().await?,
+        None => Vec::new(),
+    };
     if place.json {
         return print(json!(all));
     }
@@ -241,7 +225,7 @@ fn line(dataset: &Dataset) -> String {
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
-    let store = open(&arguments.place).await?;
+    let store = existing(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let records = store.page(&dataset, 0, arguments.limit).await?;
     if arguments.place.json {
@@ -262,7 +246,7 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
 }
 
 async fn export(arguments: ExportArguments) -> Result<(), Failure> {
-    let store = open(&arguments.place).await?;
+    let store = existing(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));
     if arguments.format == Kind::Csv {

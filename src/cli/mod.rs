@@ -10,6 +10,8 @@ mod doctor;
 mod eval;
 mod exit;
 mod man;
+mod outbox;
+mod place;
 mod secret;
 mod send;
 mod serve;
@@ -54,6 +56,9 @@ enum Command {
     /// Datasets: records of your own, for steps to look things up in
     #[command(subcommand)]
     Data(data::Command),
+    /// Exports that wait, and those that were given up
+    #[command(subcommand)]
+    Outbox(outbox::Command),
     /// Make secrets
     #[command(subcommand)]
     Secret(secret::Command),
@@ -103,6 +108,7 @@ pub fn run() -> ExitCode {
         Some(Command::Send(arguments)) => send::run(arguments),
         Some(Command::Eval(arguments)) => eval::run(arguments),
         Some(Command::Data(command)) => data::run(command),
+        Some(Command::Outbox(command)) => outbox::run(command),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };

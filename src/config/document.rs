@@ -4,6 +4,7 @@
 //! the nearest known name. Nothing here stops at the first mistake: each is noted, and reading goes on.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::export::Target;
+use crate::steps::export::Export;
 use crate::store::Reader;
 
 use super::mistake::Mistake;
@@ -28,6 +31,9 @@ pub(super) struct Document {
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     secret_files: RefCell<Vec<PathBuf>>,
     store: OnceCell<Arc<Reader>>,
+    /// Where exports may go, by name; `None` where the configuration of one is wrong.
+    targets: OnceCell<HashMap<String, Option<Arc<Target>>>>,
+    exports: RefCell<Vec<Arc<Export>>>,
 }
 
 /// A place in the file: bytes from the start.
@@ -43,6 +49,8 @@ impl Document {
             mistakes: RefCell::default(),
             secret_files: RefCell::default(),
             store: OnceCell::new(),
+            targets: OnceCell::new(),
+            exports: RefCell::default(),
         }
     }
 
@@ -85,6 +93,30 @@ impl Document {
     /// A path in the file: relative ones start at the file's own folder.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.folder.join(path)
+    }
+
+    pub(super) fn set_targets(&self, targets: HashMap<String, Option<Arc<Target>>>) {
+        let _ = self.targets.set(targets); // once for each file
+    }
+
+    pub(super) fn targets(&self) -> Option<&HashMap<String, Option<Arc<Target>>>> {
+        self.targets.get()
+    }
+
+    /// Remembers an export, which the server connects with its outbox.
+    pub(super) fn add_export(&self, export: &Arc<Export>) {
+        self.exports.borrow_mut().push(Arc::clone(export));
+    }
+
+    /// The exports of a hook get their name; those of hooks before it have theirs.
+    pub(super) fn name_exports(&self, hook: &str) {
+        for export in self.exports.borrow().iter() {
+            let _ = export.courier.set(format!("{hook}/{}", export.name)); // refused where it has one
+        }
+    }
+
+    pub(super) fn exports(&self) -> Vec<Arc<Export>> {
+        self.exports.borrow().clone()
     }
 
     /// Remembers a file that a secret was read from.
@@ -177,6 +209,16 @@ impl<'d> Section<'d> {
         };
         if list.is_none() {
             self.mismatch(key, value, "a text in quotes, or a list of them");
+        }
+        list
+    }
+
+    /// A list of whatever.
+    pub(super) fn list(&self, key: &'static str) -> Option<&'d [Spanned<DeValue<'d>>]> {
+        let value = self.value(key)?;
+        let list = value.get_ref().as_array().map(|array| &**array);
+        if list.is_none() {
+            self.mismatch(key, value, "a list");
         }
         list
     }

@@ -80,6 +80,7 @@ fn read(
     let limits = HookLimits {
         timeout: section.duration("timeout").unwrap_or(defaults.timeout),
         in_flight: section.count("max_in_flight").unwrap_or(defaults.in_flight),
+        repeat_window: section.duration("repeat_window").unwrap_or(defaults.repeat_window),
         body: section.bytes("max_body").unwrap_or(defaults.body),
     };
     let stages = steps::read_all(&section);
@@ -87,6 +88,7 @@ fn read(
     let path = path?.get_ref();
     let name =
         name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
+    document.name_exports(&name);
     Some(HookSettings {
         name,
         domain,
@@ -96,6 +98,7 @@ fn read(
         legacy,
         limits,
         stages,
+        memory: None,
     })
 }
 

@@ -10,10 +10,13 @@ mod mistake;
 mod secrets;
 mod server;
 mod steps;
+mod targets;
 mod units;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::steps::export::Export;
 use crate::webhook::HookSettings;
 
 pub use mistake::{Mistake, Mistakes};
@@ -37,6 +40,10 @@ pub enum Purpose {
 pub struct Config {
     pub server: ServerSettings,
     pub hooks: Vec<HookSettings>,
+    /// The state folder.
+    pub state: PathBuf,
+    /// Steps that send something elsewhere, which the server connects with its outbox.
+    pub exports: Vec<Arc<Export>>,
     /// Files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
 }
@@ -82,10 +89,12 @@ pub fn read(
     let config = document.parse().map(|table| {
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
+        document.set_targets(targets::read_all(&root, environment));
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
+        let state = certificates::state_folder(root.section("server").as_ref(), environment);
         root.finish();
-        Config { server, hooks, secret_files: document.secret_files() }
+        Config { server, hooks, state, exports: document.exports(), secret_files: document.secret_files() }
     });
     match (config, document.into_mistakes()) {
         (Some(config), mistakes) if mistakes.is_empty() => Ok(config),

@@ -32,6 +32,11 @@ impl Event<'_> {
         KNOWN.into_iter().find(|pair| self.matches(pair))
     }
 
+    /// Whether a person waits at the screen for the answer: Rossum never sends such an event again.
+    pub fn is_interactive(&self) -> bool {
+        (self.event == "annotation_content" && self.action != "export") || self.is("invocation", "manual")
+    }
+
     /// Whether `pattern`, a whole event (`annotation_content`) or a pair (`annotation_content.export`), covers it.
     pub fn matches(&self, pattern: &str) -> bool {
         match pattern.split_once('.') {

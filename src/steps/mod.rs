@@ -12,6 +12,7 @@ mod answer;
 pub mod business_rules;
 pub mod checks;
 mod delivery;
+pub mod export;
 pub mod formulas;
 pub mod function;
 pub mod lookup;

@@ -1,6 +1,7 @@
 //! The seam where a step plugs in.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::rossum::Event;
@@ -22,6 +23,21 @@ pub trait Step: Send + Sync {
 
     /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
+}
+
+/// A step that something else holds too: the server, for what it does between deliveries.
+impl<S: Step> Step for Arc<S> {
+    fn events(&self) -> &'static [&'static str] {
+        (**self).events()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        (**self).notes()
+    }
+
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        (**self).run(context)
+    }
 }
 
 /// What a step works with.

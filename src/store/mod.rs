@@ -4,17 +4,14 @@
 //! the state before a change or after it, never between.
 
 mod datasets;
+pub(crate) mod file;
 mod query;
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::SqlitePool;
 
 pub use datasets::{Change, Dataset, Import, Imported, Record};
 pub use query::{Found, Query, QueryError, Reader};
@@ -41,6 +38,9 @@ pub enum StoreError {
     Name { name: String, why: &'static str },
     #[error("{0}")]
     Columns(String),
+    /// The file of an import cannot be read to its end; nothing of the import is kept.
+    #[error("{0}")]
+    Source(String),
     /// A record that cannot be taken; nothing of the import is kept.
     #[error("{place}: {problem}")]
     Record { place: String, problem: String },
@@ -62,19 +62,6 @@ fn words(error: &sqlx::Error) -> String {
     format!("{error}; {hint}")
 }
 
-/// Only its owner reads the file; that is the folder's, also where root imports for a service.
-fn own(folder: &Path, file: &Path) -> io::Result<()> {
-    let Ok(known) = fs::metadata(file) else { return Ok(()) };
-    let folder = fs::metadata(folder)?;
-    if known.mode() & 0o777 != 0o600 {
-        fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
-    }
-    if known.uid() != folder.uid() {
-        let _ = chown(file, Some(folder.uid()), Some(folder.gid())); // who is not root need not
-    }
-    Ok(())
-}
-
 pub struct Store {
     pool: SqlitePool,
     file: PathBuf,
@@ -83,24 +70,16 @@ pub struct Store {
 impl Store {
     /// Opens the store of a state folder; makes both where they are not there yet.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let unusable = |error| StoreError::Folder { folder: folder.to_owned(), error };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
-        let file = folder.join(FILE);
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let failed = |error| StoreError::Sqlite { file: file.clone(), error };
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(failed)?;
-        let store = Self { pool, file: file.clone() };
+        let pool = file::open(folder, FILE, 4).await?;
+        let store = Self { pool, file: folder.join(FILE) };
         store.prepare().await?;
-        // Its write-ahead log and the log's index too.
-        for end in ["", "-wal", "-shm"] {
-            own(folder, &folder.join(format!("{FILE}{end}"))).map_err(unusable)?;
-        }
+        file::own_all(folder, FILE)?;
         Ok(store)
+    }
+
+    /// Opens the store of a state folder where there is one.
+    pub async fn existing(folder: &Path) -> Result<Option<Self>, StoreError> {
+        if folder.join(FILE).exists() { Self::open(folder).await.map(Some) } else { Ok(None) }
     }
 
     /// Lets go of the database: what is in the write-ahead log goes into the file.

@@ -51,6 +51,11 @@ struct ListenerLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct JobLabel {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CertificateLabel {
     certificate: String,
 }
@@ -70,6 +75,7 @@ pub struct Metrics {
     certificate_not_after: Family<CertificateLabel, Seconds>,
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
+    jobs: Family<JobLabel, Gauge>,
     reload_succeeded: Gauge,
     reload_time: Seconds,
     resident_memory: Gauge,
@@ -122,6 +128,7 @@ impl Metrics {
             certificate_not_after: Family::default(),
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
+            jobs: Family::default(),
             reload_succeeded: Gauge::default(),
             reload_time: Seconds::default(),
             resident_memory: Gauge::default(),
@@ -159,6 +166,11 @@ impl Metrics {
             "certificate_last_attempt_seconds",
             "When a certificate was last ordered, in seconds since 1970",
             self.certificate_last_attempt.clone(),
+        );
+        annex.register(
+            "outbox_jobs",
+            "Exports in the outbox that wait, and that were given up",
+            self.jobs.clone(),
         );
         annex.register(
             "configuration_last_reload_successful",
@@ -226,6 +238,13 @@ impl Metrics {
 
     pub fn closed_when_full(&self) {
         self.closed_when_full.inc();
+    }
+
+    /// Jobs in the outbox: waiting, and given up.
+    pub fn outbox(&self, waiting: u64, dead: u64) {
+        for (state, count) in [("waiting", waiting), ("dead", dead)] {
+            self.jobs.get_or_create(&JobLabel { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     pub fn reload(&self, at: SystemTime, taken: bool) {

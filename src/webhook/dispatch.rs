@@ -17,6 +17,7 @@ use crate::steps::{Answer, Context, Delivery, OnError};
 
 use super::hook::Hook;
 use super::refusal::Refusal;
+use super::repeats::Arrival;
 use super::reply;
 
 /// Bodies from this size are read and evaluated off the reactor: some 200 µs of work that no small delivery
@@ -113,12 +114,82 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
         ..Facts::default()
     };
     let deadline = started + hook.limits.timeout;
+    let id = payload.request_id.as_deref().filter(|id| !id.is_empty() && !payload.event.is_interactive());
+    let Some(id) = id else {
+        let result = run(&hook, &delivery, deadline, &mut facts).await;
+        return Outcome { result, facts };
+    };
+    let first = loop {
+        match hook.repeats.arrive(id) {
+            Arrival::First(first) => break first,
+            Arrival::Answered(answer) => {
+                facts.note = Some("repeated: answered again");
+                return Outcome { result: Ok(answer), facts };
+            }
+            Arrival::Running(mut running) => {
+                // It ends in an error: nothing is ever sent.
+                if timeout_at(deadline, running.changed()).await.is_err() {
+                    return Outcome { result: Err(Refusal::OutOfTime), facts };
+                }
+            }
+        }
+    };
+    if let Some(answer) = recall(&hook, id, deadline).await {
+        facts.note = Some("repeated: answered again");
+        first.answered(answer.clone());
+        return Outcome { result: Ok(answer), facts };
+    }
+    let result = run(&hook, &delivery, deadline, &mut facts).await;
+    if let Ok(answer) = &result {
+        remember(&hook, id, answer, deadline).await;
+        first.answered(answer.clone());
+    }
+    Outcome { result, facts }
+}
+
+/// The answer that this delivery got from an earlier process.
+async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
+    let memory = hook.memory.as_ref()?;
+    match timeout_at(deadline, memory.recall(&hook.name, id, hook.repeats.window())).await {
+        Ok(Ok(answer)) => answer.map(Bytes::from),
+        Ok(Err(problem)) => {
+            warn!(
+                hook = hook.name,
+                request_id = id,
+                "whether it was answered before is not known: {problem}"
+            );
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Keeps an answer over a restart; where that fails, the delivery is answered all the same.
+async fn remember(hook: &Hook, id: &str, answer: &Bytes, deadline: Instant) {
+    let Some(memory) = &hook.memory else { return };
+    match timeout_at(deadline, memory.remember(&hook.name, id, answer)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => {
+            warn!(hook = hook.name, request_id = id, "the answer cannot be kept over a restart: {problem}");
+        }
+        Err(_) => warn!(hook = hook.name, request_id = id, "keeping the answer takes too long"),
+    }
+}
+
+/// The steps that want the event, one after another.
+async fn run(
+    hook: &Hook,
+    delivery: &Delivery<'_>,
+    deadline: Instant,
+    facts: &mut Facts,
+) -> Result<Bytes, Refusal> {
+    let payload = &delivery.payload;
     let mut answer = Answer::default();
     let mut asked = false;
     for (stage, metrics) in hook.stages.iter().filter(|(stage, _)| stage.wants(&payload.event)) {
         asked = true;
         let before = answer.checkpoint();
-        let context = Context { delivery: &delivery, answer: &mut answer, deadline: deadline.into_std() };
+        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std() };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         metrics.ran(began.elapsed());
@@ -137,7 +208,7 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
             Err(_) => {
                 metrics.failed();
                 error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
-                return Outcome { result: Err(Refusal::OutOfTime), facts };
+                return Err(Refusal::OutOfTime);
             }
         }
     }
@@ -147,7 +218,7 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
-    Outcome { result: Ok(reply::write(payload, &answer)), facts }
+    Ok(reply::write(payload, &answer))
 }
 
 #[cfg(test)]
@@ -196,6 +267,7 @@ mod tests {
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             stages: steps.into_iter().map(stage).collect(),
+            memory: None,
         };
         Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))
     }

@@ -1,11 +1,13 @@
 //! A hook at run time: its keys, its steps, its share of work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use tracing::warn;
 
+use crate::outbox::Outbox;
 use crate::secret::Secret;
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
@@ -13,6 +15,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
 use super::door::ClientCertificate;
+use super::repeats::Repeats;
 
 /// A hook as configured.
 pub struct HookSettings {
@@ -26,6 +29,8 @@ pub struct HookSettings {
     pub legacy: LegacySha1,
     pub limits: HookLimits,
     pub stages: Vec<Stage>,
+    /// Where answers are kept over a restart, because its steps send something elsewhere.
+    pub memory: Option<Arc<Outbox>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,13 +39,20 @@ pub struct HookLimits {
     pub timeout: Duration,
     /// Verified deliveries that may be worked on at a time; more wait a little, then get 503.
     pub in_flight: usize,
+    /// How long a delivery that comes again is answered again and not run again.
+    pub repeat_window: Duration,
     /// The largest body, in bytes. A document of 1000 rows × 20 columns has about 8.5 MB.
     pub body: usize,
 }
 
 impl Default for HookLimits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(25), in_flight: 64, body: 20_000_000 }
+        Self {
+            timeout: Duration::from_secs(25),
+            in_flight: 64,
+            repeat_window: Duration::from_secs(3_600),
+            body: 20_000_000,
+        }
     }
 }
 
@@ -52,13 +64,24 @@ pub(super) struct Hook {
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
     pub(super) stages: Vec<(Stage, StepMetrics)>,
+    pub(super) repeats: Repeats,
+    pub(super) memory: Option<Arc<Outbox>>,
     pub(super) metrics: HookMetrics,
 }
 
 impl Hook {
     pub(super) fn new(settings: HookSettings, metrics: &Metrics) -> Self {
-        let HookSettings { name, path: _, domain, demands_certificate, secrets, legacy, limits, stages } =
-            settings;
+        let HookSettings {
+            name,
+            path: _,
+            domain,
+            demands_certificate,
+            secrets,
+            legacy,
+            limits,
+            stages,
+            memory,
+        } = settings;
         let counted = |stage: Stage| {
             let metrics = metrics.step(&name, &stage.name);
             (stage, metrics)
@@ -70,6 +93,8 @@ impl Hook {
             limits,
             permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
             stages: stages.into_iter().inspect(|stage| say_notes(&name, stage)).map(counted).collect(),
+            repeats: Repeats::new(limits.repeat_window),
+            memory,
             metrics: metrics.hook(&name),
             name,
         }

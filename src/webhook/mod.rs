@@ -14,6 +14,7 @@ mod front_page;
 mod hook;
 mod log_line;
 mod refusal;
+mod repeats;
 mod reply;
 
 pub use body::DoorLimits;

@@ -255,12 +255,21 @@ fn a_damaged_or_unusable_store_is_told_with_what_to_do() {
     );
     write(&data.0.path().join("folder"), "a file");
     let output = annex_command()
-        .args(["data", "list", "--state", "folder/below"])
+        .args(["data", "import", "v", "a.csv", "--state", "folder/below"])
         .current_dir(data.0.path())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("the state folder folder/below cannot be used"), "{text}");
+}
+
+#[test]
+fn reading_makes_no_store() {
+    let data = Data::new();
+    data.ok(&["list"]);
+    data.refused(&["show", "v"], "there is no dataset `v`");
+    data.refused(&["drop", "v"], "there is no dataset `v`");
+    assert!(!data.0.path().join("state").exists());
 }
 
 #[test]

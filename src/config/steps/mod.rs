@@ -2,6 +2,7 @@
 
 mod business_rules;
 mod checks;
+mod export;
 mod formulas;
 mod function;
 mod lookup;
@@ -21,9 +22,10 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 7] = [
+const STEPS: [(&str, Read); 8] = [
     ("business_rules", business_rules::read),
     ("checks", checks::read),
+    ("export", export::read),
     ("formulas", formulas::read),
     ("function", function::read),
     ("match", matching::read),

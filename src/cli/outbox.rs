@@ -1,0 +1,193 @@
+//! `annex outbox`: exports that wait, and those that were given up.
+
+use std::io::{self, Write as _};
+
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::outbox::{Job, Outbox, State};
+
+use super::exit::{Failure, print};
+use super::place::Place;
+
+#[derive(clap::Subcommand)]
+pub(super) enum Command {
+    /// List exports: those that wait and those that were given up
+    List(ListArguments),
+    /// Show an export: what is sent, how often it was tried, what the other system said
+    Show(ShowArguments),
+    /// Try again from where it failed
+    Retry(KeyArguments),
+    /// Give an export up for good; its data is removed
+    Drop(KeyArguments),
+}
+
+#[derive(clap::Args)]
+pub(super) struct ListArguments {
+    /// Only those in one state
+    #[arg(long, value_name = "STATE", value_enum)]
+    only: Option<Only>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u32,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Only {
+    /// Will be tried, or tried again
+    Waiting,
+    /// Given up
+    Dead,
+    /// Taken by the other system
+    Sent,
+    /// Given up for good
+    Dropped,
+}
+
+impl From<Only> for State {
+    fn from(only: Only) -> Self {
+        match only {
+            Only::Waiting => Self::Waiting,
+            Only::Dead => Self::Dead,
+            Only::Sent => Self::Sent,
+            Only::Dropped => Self::Dropped,
+        }
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct ShowArguments {
+    /// The export's key, or the beginning of it
+    key: String,
+    /// Print what is sent, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    body: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub(super) struct KeyArguments {
+    /// The export's key, or the beginning of it
+    key: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(super) fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::List(arguments) => list(arguments).await,
+            Command::Show(arguments) => show(arguments).await,
+            Command::Retry(arguments) => {
+                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                if !outbox.retry(&job.key).await? {
+                    return Err(Failure::Because(format!(
+                        "{} is {}: there is nothing to retry",
+                        job.key,
+                        job.state.word()
+                    )));
+                }
+                done(&arguments.place, &job, "is tried again")
+            }
+            Command::Drop(arguments) => {
+                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                if !outbox.drop_job(&job.key).await? {
+                    return Err(Failure::Because(format!(
+                        "{} is {}: there is nothing to drop",
+                        job.key,
+                        job.state.word()
+                    )));
+                }
+                done(&arguments.place, &job, "is given up for good")
+            }
+        }
+    })
+}
+
+fn done(place: &Place, job: &Job, what: &str) -> Result<(), Failure> {
+    if place.json { print(json!({"key": job.key})) } else { print(format_args!("{} {what}", job.key)) }
+}
+
+/// The outbox of a state folder; where there is none, it is not made.
+fn open(place: &Place) -> Option<Outbox> {
+    Some(Outbox::new(&place.folder())).filter(Outbox::exists)
+}
+
+async fn find(place: &Place, key: &str) -> Result<(Outbox, Job), Failure> {
+    let none = || Failure::Because(format!("there is no export {key}; annex outbox list shows them"));
+    let outbox = open(place).ok_or_else(none)?;
+    let mut found = outbox.find(key).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(job), true) if !key.is_empty() => Ok((outbox, job)),
+        (Some(_), false) => {
+            Err(Failure::Because(format!("several exports begin with {key}: write more of the key")))
+        }
+        _ => Err(none()),
+    }
+}
+
+async fn list(arguments: ListArguments) -> Result<(), Failure> {
+    let ListArguments { only, limit, place } = arguments;
+    let mut jobs = Vec::new();
+    if let Some(outbox) = open(&place) {
+        match only {
+            Some(only) => jobs = outbox.list(Some(only.into()), limit).await?,
+            None => {
+                for state in [State::Dead, State::Waiting] {
+                    jobs.extend(outbox.list(Some(state), limit).await?);
+                }
+            }
+        }
+    }
+    if place.json {
+        return print(json!(jobs));
+    }
+    if jobs.is_empty() {
+        return print("no exports wait, and none was given up");
+    }
+    for job in jobs {
+        let accepted = job.accepted.map_or_else(|| "-".to_owned(), clock::display);
+        let (key, state, annotation) = (&job.key, job.state.word(), &job.annotation);
+        print(format_args!("{key}  {state}  annotation {annotation}  {}  accepted {accepted}", job.courier))?;
+        if !job.problem.is_empty() {
+            print(format_args!("  tried {} times: {}", job.attempts, job.problem))?;
+        }
+    }
+    Ok(())
+}
+
+async fn show(arguments: ShowArguments) -> Result<(), Failure> {
+    let (_, job) = find(&arguments.place, &arguments.key).await?;
+    if arguments.body {
+        return Ok(io::stdout().lock().write_all(&job.body)?);
+    }
+    let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
+    let request = &progress["request"];
+    if arguments.place.json {
+        return print(json!({"export": job, "request": request, "bytes": job.body.len()}));
+    }
+    let time = |time: Option<std::time::SystemTime>| time.map_or_else(|| "-".to_owned(), clock::display);
+    print(format_args!("{}  {}", job.key, job.state.word()))?;
+    print(format_args!("  step        {}", job.courier))?;
+    print(format_args!("  annotation  {}", job.annotation))?;
+    print(format_args!("  request id  {}", job.request_id))?;
+    print(format_args!("  accepted    {}", time(job.accepted)))?;
+    if job.state == State::Waiting {
+        print(format_args!("  next try    {}", time(job.due)))?;
+    }
+    if let (Some(method), Some(path)) = (request["method"].as_str(), request["path"].as_str()) {
+        let kind = request["content_type"].as_str().unwrap_or_default();
+        print(format_args!(
+            "  sends       {method} {path} ({} bytes {kind}); --body prints them",
+            job.body.len()
+        ))?;
+    }
+    if !job.problem.is_empty() {
+        print(format_args!("  tried       {} times: {}", job.attempts, job.problem))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,351 @@
+//! `use = "export"`.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, OnceLock};
+
+use reqwest::Method;
+use toml::Spanned;
+
+use crate::export::shape::{Csv, FIELDS, Json, Shape, Ubl, Xml};
+use crate::export::{Call, Document, Escape, Template, Verdicts};
+use crate::steps::Step;
+use crate::steps::export::{Deliver, Export};
+
+use super::super::document::{Place, Section, nearest};
+use super::scripts;
+
+const SHAPES: [(&str, Kind); 4] =
+    [("json", Kind::Json), ("csv", Kind::Csv), ("xml", Kind::Xml), ("ubl", Kind::Ubl)];
+const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+    Csv,
+    Xml,
+    Ubl,
+}
+
+pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    let document = section.document();
+    let target = section.required_text("target", "\"erp\", the name of a `[[target]]`").and_then(|name| {
+        let targets = document.targets();
+        let found = targets.and_then(|targets| targets.get(*name.get_ref()));
+        if found.is_none() {
+            let names = targets.into_iter().flat_map(HashMap::keys).map(String::as_str);
+            let hint = nearest(name.get_ref(), names).map_or_else(
+                || "add `[[target]]` with this `name`".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            document.note(name.span(), format!("there is no target `{}`", name.get_ref()), Some(hint));
+        }
+        found?.clone()
+    });
+    let deliver = section.choice("deliver", &[("now", Deliver::Now), ("queued", Deliver::Queued)]);
+    let deliver = deliver.unwrap_or(Deliver::Now);
+    let name = section.text("name").map(|name| (*name.get_ref()).to_owned());
+    if deliver == Deliver::Queued && name.is_none() {
+        section.wrong(
+            "a queued export needs a `name`, by which its jobs find it again",
+            "write `name = \"erp\"`",
+        );
+    }
+    let problem = section.text("problem").and_then(|pointer| pointer_in(section, &pointer));
+    let validation_sources = super::validation_sources(section);
+    let calls = if section.has("call") {
+        section
+            .sections("call")
+            .into_iter()
+            .enumerate()
+            .filter_map(|(at, own)| {
+                let call = call(&own, at + 1);
+                own.finish();
+                call
+            })
+            .collect()
+    } else {
+        call(section, 1).into_iter().collect::<Vec<_>>()
+    };
+    for (at, call) in calls.iter().enumerate() {
+        if calls[..at].iter().any(|other| other.name == call.name) {
+            section.wrong(format!("two calls have the name `{}`", call.name), "give each its own `name`");
+        }
+    }
+    let export = Arc::new(Export {
+        name: name.unwrap_or_else(|| "export".to_owned()),
+        courier: OnceLock::new(),
+        target: target?,
+        calls,
+        deliver,
+        problem,
+        validation_sources,
+        outbox: OnceLock::new(),
+    });
+    if deliver == Deliver::Queued {
+        if export.reads("secrets") {
+            let hint = "keep the secret here: `auth` of the target";
+            section.wrong(
+                "a queued export cannot read the hook's `secrets`: they would have to be stored",
+                hint,
+            );
+        }
+        if export.calls.iter().any(|call| !call.write.is_empty()) {
+            let hint = "write `deliver = \"now\"`";
+            section.wrong(
+                "a queued export is answered before the target answers: it can `write` nothing back",
+                hint,
+            );
+        }
+    }
+    document.add_export(&export);
+    Some(Box::new(export))
+}
+
+fn call(section: &Section<'_>, number: usize) -> Option<Call> {
+    let name =
+        section.text("name").map_or_else(|| format!("call {number}"), |name| (*name.get_ref()).to_owned());
+    let method = section.text("method").map_or(Some(Method::POST), |method| {
+        let known = METHODS.contains(method.get_ref());
+        if !known {
+            let hint = format!("write one of {}", METHODS.join(", "));
+            section.document().note(
+                method.span(),
+                format!("`{}` is no method", method.get_ref()),
+                Some(hint),
+            );
+        }
+        Method::from_bytes(method.get_ref().as_bytes()).ok()
+    });
+    let path = section.text("path");
+    let path = match path {
+        Some(path) => template(section, "path", path.span(), path.get_ref(), Escape::None),
+        None => Template::new("", Escape::None).ok(),
+    };
+    let headers = texts(section, "headers");
+    let document = document(section);
+    let multipart = section.text("multipart").map(|part| (*part.get_ref()).to_owned());
+    let parts = texts(section, "parts");
+    if multipart.is_none() && section.has("parts") {
+        section
+            .wrong("`parts` belong to a form", "add `multipart = \"file\"`, the name of the document's part");
+    }
+    let condition =
+        section.text("when").map(|when| template(section, "when", when.span(), when.get_ref(), Escape::None));
+    let verdicts = Verdicts {
+        ok: statuses(section, "ok"),
+        warning: statuses(section, "warning"),
+        error: statuses(section, "error"),
+    };
+    let mut write = Vec::new();
+    for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
+        match from.get_ref().as_str() {
+            Some(pointer) if pointer == "status" || pointer.starts_with('/') => {
+                write.push(((*field.get_ref()).to_owned(), pointer.to_owned()));
+            }
+            _ => {
+                let hint = "write `write = { erp_id = \"/invoice/id\", erp_status = \"status\" }`";
+                section.document().note(from.span(), "this is no JSON pointer, nor `status`", Some(hint));
+            }
+        }
+    }
+    let condition = match condition {
+        Some(condition) => Some(condition?),
+        None => None,
+    };
+    Some(Call {
+        name,
+        method: method?,
+        path: path?,
+        headers: headers?,
+        document: document?,
+        multipart: match multipart {
+            Some(name) => Some((name, parts?)),
+            None => None,
+        },
+        condition,
+        verdicts,
+        write,
+    })
+}
+
+fn document(section: &Section<'_>) -> Option<Document> {
+    let shape = section.choice("shape", &SHAPES);
+    let content_type = section.text("content_type");
+    let own = section.text("template").map(|text| (text.span(), (*text.get_ref()).to_owned()));
+    let file = section.text("template_file").and_then(|path| {
+        let text = scripts::read_file(section, path.get_ref(), path.span())?;
+        Some((path.span(), text, (*path.get_ref()).to_owned()))
+    });
+    let shape = section.has("shape").then(|| shape.map(|shape| shaped(section, shape)));
+    let escape = escape(section);
+    let several = [section.has("template"), section.has("template_file"), section.has("shape")];
+    if several.iter().filter(|has| **has).count() > 1 {
+        section.wrong("a document is made in one way", "keep one of `shape`, `template`, `template_file`");
+    }
+    let guess = |name: &str| match name.trim_end_matches(".j2").rsplit_once('.').map(|(_, end)| end) {
+        Some("xml") => "application/xml",
+        Some("json") => "application/json",
+        Some("csv") => "text/csv; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    };
+    let (place, source, kind) = match (own, file, shape) {
+        (_, _, Some(shape)) => return shape.map(Document::Shape),
+        (Some((place, text)), _, _) => (place, text, "text/plain; charset=utf-8".to_owned()),
+        (_, Some((place, text, name)), _) => (place, text, guess(&name).to_owned()),
+        _ if several.contains(&true) => return None,
+        _ => return Some(Document::None),
+    };
+    let content_type = content_type.map_or(kind, |kind| (*kind.get_ref()).to_owned());
+    let escape = escape.unwrap_or_else(|| Document::escape_for(&content_type));
+    let title = if section.has("template_file") { "template_file" } else { "template" };
+    let template = template(section, title, place, &source, escape)?;
+    Some(Document::Template { template: Box::new(template), content_type })
+}
+
+/// `escape`, with the separator where it is CSV.
+fn escape(section: &Section<'_>) -> Option<Escape> {
+    let separator = separator(section);
+    let words = [
+        ("xml", Escape::Xml),
+        ("json", Escape::Json),
+        ("csv", Escape::Csv { separator }),
+        ("none", Escape::None),
+    ];
+    section.choice("escape", &words)
+}
+
+fn separator(section: &Section<'_>) -> char {
+    let Some(text) = section.text("separator") else { return ',' };
+    let mut all = text.get_ref().chars();
+    match (all.next(), all.next()) {
+        (Some(one), None) if !"\"\r\n".contains(one) => one,
+        _ => {
+            let hint = "write `separator = \";\"`";
+            section.document().note(text.span(), "`separator` is one character", Some(hint));
+            ','
+        }
+    }
+}
+
+fn shaped(section: &Section<'_>, kind: Kind) -> Shape {
+    match kind {
+        Kind::Json => Shape::Json(Json {
+            numbers: if section.has("numbers") {
+                section.fields("numbers").unwrap_or_default()
+            } else {
+                Vec::new()
+            },
+        }),
+        Kind::Csv => Shape::Csv(Csv {
+            columns: if section.has("columns") {
+                section.fields("columns").unwrap_or_default()
+            } else {
+                Vec::new()
+            },
+            table: section.text("table").map(|table| (*table.get_ref()).to_owned()),
+            separator: separator(section),
+            guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
+        }),
+        Kind::Xml => Shape::Xml(Xml {
+            root: section
+                .text("root")
+                .map_or_else(|| "document".to_owned(), |root| (*root.get_ref()).to_owned()),
+        }),
+        Kind::Ubl => Shape::Ubl(Ubl { fields: ubl_fields(section) }),
+    }
+}
+
+/// `fields = { supplier_name = "vendor_name" }`.
+fn ubl_fields(section: &Section<'_>) -> HashMap<String, String> {
+    let mut fields = HashMap::new();
+    for (word, field) in section.section("fields").map(|own| own.entries()).unwrap_or_default() {
+        let known = FIELDS.iter().any(|(known, _)| known == word.get_ref());
+        match field.get_ref().as_str() {
+            Some(field) if known => {
+                fields.insert((*word.get_ref()).to_owned(), field.to_owned());
+            }
+            _ => {
+                let words = FIELDS.iter().map(|(word, _)| *word);
+                let hint = nearest(word.get_ref(), words).map_or_else(
+                    || "the words are in docs/export.md".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let what = format!("an invoice has no `{}`", word.get_ref());
+                section.document().note(word.span(), what, Some(hint));
+            }
+        }
+    }
+    fields
+}
+
+fn template(
+    section: &Section<'_>,
+    title: &str,
+    place: Place,
+    source: &str,
+    escape: Escape,
+) -> Option<Template> {
+    match Template::new(source, escape) {
+        Ok(template) => Some(template),
+        Err(error) => {
+            section.document().note(place, format!("`{title}` is no template: {error}"), None::<&str>);
+            None
+        }
+    }
+}
+
+/// A table of templates: headers, parts of a form.
+fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Template)>> {
+    let mut all = Vec::new();
+    for (name, value) in section.section(key).map(|own| own.entries()).unwrap_or_default() {
+        let Some(text) = value.get_ref().as_str() else {
+            let what = format!("`{}` is no text", name.get_ref());
+            section.document().note(value.span(), what, None::<&str>);
+            return None;
+        };
+        let template = template(section, name.get_ref(), value.span(), text, Escape::None)?;
+        all.push(((*name.get_ref()).to_owned(), template));
+    }
+    Some(all)
+}
+
+/// `[200, 202]`, or texts for many: `["2xx", "400-409"]`.
+fn statuses(section: &Section<'_>, key: &'static str) -> Vec<RangeInclusive<u16>> {
+    let list = section.list(key).unwrap_or_default();
+    let read = |value: &Spanned<toml::de::DeValue<'_>>| {
+        let value = value.get_ref();
+        let text = match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => value.as_integer()?.as_str().to_owned(),
+        };
+        if let Some(hundred) = text.strip_suffix("xx") {
+            let from = hundred.parse::<u16>().ok().filter(|from| (1..=5).contains(from))? * 100;
+            return Some(from..=from + 99);
+        }
+        let (from, to) = text.split_once('-').unwrap_or((&text, &text));
+        let status =
+            |text: &str| text.trim().parse::<u16>().ok().filter(|status| (100..600).contains(status));
+        Some(status(from)?..=status(to)?)
+    };
+    let mut all = Vec::new();
+    for value in list {
+        match read(value) {
+            Some(range) => all.push(range),
+            None => {
+                let hint = format!("write `{key} = [200, \"4xx\", \"500-503\"]`");
+                section.document().note(value.span(), "this is no status", Some(hint));
+            }
+        }
+    }
+    all
+}
+
+fn pointer_in(section: &Section<'_>, pointer: &Spanned<&str>) -> Option<String> {
+    let fits = pointer.get_ref().starts_with('/');
+    if !fits {
+        let hint = "write `problem = \"/error/message\"`";
+        section.document().note(pointer.span(), "this is no JSON pointer: it begins with `/`", Some(hint));
+    }
+    fits.then(|| (*pointer.get_ref()).to_owned())
+}

@@ -1,0 +1,210 @@
+//! `[[target]]`: other systems that exports go to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+use reqwest::header::{HeaderName, HeaderValue};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Mutex;
+
+use crate::export::target::{Auth, FolderTarget, HttpTarget, OAuth2};
+use crate::export::{Target, TargetKind};
+use crate::tls;
+
+use super::document::Section;
+use super::secrets::{self, Environment};
+
+/// One call to a target; Rossum waits 30 s for all of a delivery.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+type Targets = HashMap<String, Option<Arc<Target>>>;
+
+pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Targets {
+    let mut targets = Targets::new();
+    for section in root.sections("target") {
+        let name = section.required_text("name", "\"erp\"");
+        let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), environment));
+        if let Some(name) = name {
+            let text = (*name.get_ref()).to_owned();
+            if targets.insert(text.clone(), target).is_some() {
+                let what = format!("two targets have the name `{text}`");
+                section.document().note(name.span(), what, Some("give each its own"));
+            }
+        }
+        section.finish();
+    }
+    targets
+}
+
+fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Arc<Target>> {
+    let folder = section.text("folder").map(|path| section.document().resolve(path.get_ref()));
+    let url = section.text("url");
+    let http = url.as_ref().map(|url| http(section, url, environment));
+    let kind = match (folder, http) {
+        (Some(folder), None) => TargetKind::Folder(FolderTarget { folder }),
+        (None, Some(http)) => TargetKind::Http(Box::new(http?)),
+        (Some(_), Some(_)) => {
+            section.wrong("this target has both `url` and `folder`", "make two targets of it");
+            return None;
+        }
+        (None, None) => {
+            section.wrong(
+                "this target leads nowhere",
+                "give it `url = \"https://erp.example.com/api/\"` or `folder = \"exports\"`",
+            );
+            return None;
+        }
+    };
+    Some(Arc::new(Target { name: name.to_owned(), kind }))
+}
+
+fn http(
+    section: &Section<'_>,
+    url: &toml::Spanned<&str>,
+    environment: Environment<'_>,
+) -> Option<HttpTarget> {
+    let headers = headers(section);
+    let auth = auth(section, environment);
+    let tls = tls(section);
+    let timeout = section.duration("timeout").unwrap_or(TIMEOUT);
+    let base = address(section, url)?;
+    match HttpTarget::new(base, tls?, headers, auth?, timeout) {
+        Ok(target) => Some(target),
+        Err(error) => {
+            section.wrong(error.to_string(), "look at `ca` and `client_certificate`");
+            None
+        }
+    }
+}
+
+fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Option<Url> {
+    let wrong = |what: String, hint: &str| {
+        section.document().note(text.span(), what, Some(hint.to_owned()));
+        None
+    };
+    let hint = "write `https://erp.example.com/api/`";
+    let url = match Url::parse(text.get_ref()) {
+        Ok(url) => url,
+        Err(error) => return wrong(format!("`{}` is no URL: {error}", text.get_ref()), hint),
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return wrong(format!("`{}` is no address of an HTTP interface", text.get_ref()), hint);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let hint = "write `auth = { user = \"…\", password = \"credential:erp\" }`";
+        return wrong("a password must not stand in the configuration".to_owned(), hint);
+    }
+    Some(url)
+}
+
+fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for (name, value) in section.section("headers").map(|own| own.entries()).unwrap_or_default() {
+        let known = HeaderName::from_bytes(name.get_ref().as_bytes()).ok();
+        let text = value.get_ref().as_str().and_then(|text| HeaderValue::from_str(text).ok());
+        match known.zip(text) {
+            Some((known, _)) if known == "authorization" => {
+                let hint = "write `auth = { bearer = \"credential:erp\" }`";
+                section.document().note(
+                    value.span(),
+                    "a secret must not stand in the configuration",
+                    Some(hint),
+                );
+            }
+            Some(header) => headers.push(header),
+            None => {
+                let what = format!("`{}` is no header", name.get_ref());
+                section.document().note(
+                    value.span(),
+                    what,
+                    Some("write `headers = { \"X-Company\" = \"42\" }`"),
+                );
+            }
+        }
+    }
+    headers
+}
+
+fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
+    let Some(own) = section.section("auth") else { return Some(Auth::None) };
+    let secret = |key| secrets::read(&own, key, environment).into_iter().next();
+    let auth = if own.has("bearer") {
+        secret("bearer").map(Auth::Bearer)
+    } else if own.has("token_url") {
+        let url = own.required_text("token_url", "\"https://login.example.com/token\"");
+        let client_id = own.required_text("client_id", "\"annex\"").map(|id| (*id.get_ref()).to_owned());
+        own.required_text("client_secret", "\"credential:erp\"");
+        let client_secret = secret("client_secret");
+        let scope = own.text("scope").map(|scope| (*scope.get_ref()).to_owned());
+        let url = url.and_then(|url| address(&own, &url));
+        (|| {
+            let (token_url, client_id, client_secret) = (url?, client_id?, client_secret?);
+            Some(Auth::OAuth2(OAuth2 { token_url, client_id, client_secret, scope, token: Mutex::new(None) }))
+        })()
+    } else if own.has("user") {
+        let user = own.required_text("user", "\"annex\"").map(|user| (*user.get_ref()).to_owned());
+        own.required_text("password", "\"credential:erp\"");
+        user.zip(secret("password")).map(|(user, password)| Auth::Basic { user, password })
+    } else {
+        own.wrong(
+            "this `auth` says nothing",
+            "write `bearer`, or `user` and `password`, or `token_url`, `client_id` and `client_secret`",
+        );
+        None
+    };
+    own.finish();
+    auth
+}
+
+fn tls(section: &Section<'_>) -> Option<ClientConfig> {
+    let document = section.document();
+    let mut fits = true;
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = section.text("ca") {
+        match tls::load_roots(&document.resolve(path.get_ref())) {
+            Ok(own) => roots = own,
+            Err(error) => {
+                document.note(path.span(), error.to_string(), None::<&str>);
+                fits = false;
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+    let builder = builder.with_root_certificates(roots);
+    let certificate = section.text("client_certificate");
+    let key = section.text("client_key");
+    let config = match (&certificate, &key) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(certificate), Some(key)) => {
+            let [chain, key_path] = [certificate, key].map(|path| document.resolve(path.get_ref()));
+            document.add_secret_file(&key_path);
+            let read = || -> Result<_, String> {
+                let text = |error: &dyn std::fmt::Display| error.to_string();
+                let chain = CertificateDer::pem_file_iter(&chain)
+                    .map_err(|error| text(&error))?
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|error| text(&error))?;
+                let key = PrivateKeyDer::from_pem_file(&key_path).map_err(|error| text(&error))?;
+                builder.with_client_auth_cert(chain, key).map_err(|error| text(&error))
+            };
+            match read() {
+                Ok(config) => config,
+                Err(problem) => {
+                    let what = format!("the client certificate cannot be used: {problem}");
+                    document.note(certificate.span(), what, Some("both files are PEM, and belong together"));
+                    return None;
+                }
+            }
+        }
+        _ => {
+            section.wrong("a client certificate and its key go together", "give both, or none");
+            return None;
+        }
+    };
+    fits.then_some(config)
+}

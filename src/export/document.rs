@@ -1,0 +1,41 @@
+//! What the body of an export is made by: a template, a ready-made shape, or nothing.
+
+use super::escape::Escape;
+use super::render::{RenderError, Template};
+use super::shape::Shape;
+use super::view::View;
+
+pub enum Document {
+    /// No body.
+    None,
+    Template {
+        template: Box<Template>,
+        content_type: String,
+    },
+    Shape(Shape),
+}
+
+impl Document {
+    /// The escaping that a content type asks for.
+    pub fn escape_for(content_type: &str) -> Escape {
+        let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match &*kind {
+            "application/json" => Escape::Json,
+            "text/csv" => Escape::Csv { separator: ',' },
+            kind if kind.ends_with("+json") => Escape::Json,
+            kind if kind.ends_with("/xml") || kind.ends_with("+xml") || kind == "text/html" => Escape::Xml,
+            _ => Escape::None,
+        }
+    }
+
+    /// Its bytes and their type.
+    pub fn make(&self, view: &View, context: &minijinja::Value) -> Result<(Vec<u8>, String), RenderError> {
+        match self {
+            Self::None => Ok((Vec::new(), String::new())),
+            Self::Template { template, content_type } => {
+                Ok((template.render(context)?.into_bytes(), content_type.clone()))
+            }
+            Self::Shape(shape) => Ok((shape.make(view).into_bytes(), shape.content_type().to_owned())),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Exports: documents for other systems, and the calls that carry them there.
+//!
+//! ```text
+//! delivery → view → template or shape → Request → target → Received → verdict
+//! ```
+//!
+//! Knows nothing of hooks, answers or queues: the step `export` and its courier put the parts together.
+
+mod breaker;
+mod call;
+mod document;
+mod escape;
+mod render;
+pub mod shape;
+pub mod target;
+mod verdict;
+mod view;
+
+pub use breaker::Breaker;
+pub use call::{Call, Part, Request};
+pub use document::Document;
+pub use escape::Escape;
+pub use render::{RenderError, Template};
+pub use target::{Received, SendError, Target, TargetKind};
+pub use verdict::{Verdict, Verdicts, may_pass};
+pub use view::{Uses, View};

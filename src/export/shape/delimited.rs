@@ -1,0 +1,84 @@
+//! `shape = "csv"`: a line for each row of a table, header fields repeated in each.
+
+use serde_json::Value;
+
+use super::super::escape::Escape;
+use super::super::view::View;
+
+#[derive(Debug)]
+pub struct Csv {
+    /// Schema ids in their order; where there are none, all header fields and then the table's columns.
+    pub columns: Vec<String>,
+    /// The table; without one the rows of `line_items`, or of the first table.
+    pub table: Option<String>,
+    pub separator: char,
+    /// Whether a value that a spreadsheet takes for a formula gets a `'` in front. It does not parse back to itself then.
+    pub guards_formulas: bool,
+}
+
+impl Csv {
+    pub(super) fn make(&self, view: &View) -> String {
+        let rows = match &self.table {
+            Some(table) => view.field.get(table).and_then(Value::as_array).map_or(&[][..], Vec::as_slice),
+            None => &view.line_items,
+        };
+        let all;
+        let columns = if self.columns.is_empty() {
+            all = columns(view, rows);
+            &all
+        } else {
+            &self.columns
+        };
+        let mut out = String::new();
+        self.line(&mut out, columns.iter().map(String::as_str));
+        let nothing = [Value::Null];
+        // A document without rows is a line of its header.
+        for row in if rows.is_empty() { &nothing[..] } else { rows } {
+            let text = |column: &String| {
+                row.get(column).and_then(Value::as_str).unwrap_or_else(|| match &**column {
+                    "annotation_id" => &view.annotation_id,
+                    column => view.text(column),
+                })
+            };
+            self.line(&mut out, columns.iter().map(text));
+        }
+        out
+    }
+
+    fn line<'v>(&self, out: &mut String, values: impl Iterator<Item = &'v str>) {
+        let escape = Escape::Csv { separator: self.separator };
+        let start = out.len();
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                out.push(self.separator);
+            }
+            if self.guards_formulas
+                && value.starts_with(['=', '+', '-', '@', '\t', '\r'])
+                && !is_number(value)
+            {
+                out.push_str(&escape.text(&format!("'{value}")));
+            } else {
+                out.push_str(&escape.text(value));
+            }
+        }
+        if out.len() == start {
+            out.push_str("\"\""); // an empty line would be no line
+        }
+        out.push_str("\r\n");
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
+}
+
+fn columns(view: &View, rows: &[Value]) -> Vec<String> {
+    let header = view.field.iter().filter(|(_, value)| value.is_string()).map(|(name, _)| name.clone());
+    let mut all: Vec<String> = header.collect();
+    for name in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
+        if !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all
+}

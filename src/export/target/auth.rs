@@ -1,0 +1,105 @@
+//! How a target knows us.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, RequestBuilder};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::secret::Secret;
+
+use super::SendError;
+
+pub enum Auth {
+    None,
+    Bearer(Secret),
+    Basic { user: String, password: Secret },
+    OAuth2(OAuth2),
+}
+
+/// OAuth 2.0, client credentials grant (RFC 6749, section 4.4).
+pub struct OAuth2 {
+    pub token_url: reqwest::Url,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+    pub token: Mutex<Option<Token>>,
+}
+
+/// An access token while it lives.
+pub struct Token {
+    secret: Secret,
+    until: Instant,
+}
+
+/// A token is replaced this long before it ends.
+const EARLY: Duration = Duration::from_secs(30);
+/// The life of a token whose issuer names none.
+const USUAL_LIFE: u64 = 300;
+
+#[derive(Deserialize)]
+struct Issued {
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<u64>,
+}
+
+impl Auth {
+    /// Adds what proves who we are.
+    pub(super) async fn sign(
+        &self,
+        client: &Client,
+        request: RequestBuilder,
+    ) -> Result<RequestBuilder, SendError> {
+        Ok(match self {
+            Self::None => request,
+            Self::Bearer(token) => request.bearer_auth(text(token)),
+            Self::Basic { user, password } => request.basic_auth(user, Some(text(password))),
+            Self::OAuth2(oauth) => {
+                let mut known = oauth.token.lock().await;
+                let now = Instant::now();
+                if known.as_ref().is_none_or(|token| token.until <= now) {
+                    *known = Some(oauth.fetch(client, now).await?);
+                }
+                let token = known.as_ref().map(|token| text(&token.secret)).unwrap_or_default();
+                request.bearer_auth(token)
+            }
+        })
+    }
+
+    /// The target refused the token: it is fetched anew. Whether that can help.
+    pub(super) async fn forget(&self) -> bool {
+        match self {
+            Self::OAuth2(oauth) => oauth.token.lock().await.take().is_some(),
+            _ => false,
+        }
+    }
+}
+
+fn text(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
+}
+
+impl OAuth2 {
+    async fn fetch(&self, client: &Client, now: Instant) -> Result<Token, SendError> {
+        let mut form = vec![("grant_type", "client_credentials")];
+        if let Some(scope) = &self.scope {
+            form.push(("scope", scope));
+        }
+        let request = client
+            .post(self.token_url.clone())
+            .basic_auth(&self.client_id, Some(text(&self.client_secret)))
+            .form(&form);
+        let answer = request.send().await.map_err(|error| SendError::Token(super::http::words(&error)))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(SendError::Token(format!("{} answered {status}", self.token_url)));
+        }
+        let body = answer.bytes().await.map_err(|error| SendError::Token(super::http::words(&error)))?;
+        let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
+            SendError::Token(format!("{} answered without an `access_token`", self.token_url))
+        })?;
+        let life = Duration::from_secs(issued.expires_in.unwrap_or(USUAL_LIFE)).saturating_sub(EARLY);
+        Ok(Token { secret: Secret::new(issued.access_token.into_bytes()), until: now + life })
+    }
+}

@@ -1,0 +1,191 @@
+//! An HTTP interface as a target.
+
+use std::error::Error as _;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Method, Response, Url, redirect};
+
+use super::super::breaker::Breaker;
+use super::super::call::Request;
+use super::super::verdict::may_pass;
+use super::auth::Auth;
+use super::{LONGEST_ANSWER, Received, SendError};
+
+/// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+pub struct HttpTarget {
+    base: Url,
+    client: Client,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    auth: Auth,
+    /// For one call, from connecting to the end of the answer.
+    timeout: Duration,
+    breaker: Breaker,
+}
+
+/// A target that cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ClientError(String);
+
+impl HttpTarget {
+    pub fn new(
+        base: Url,
+        tls: rustls::ClientConfig,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        auth: Auth,
+        timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none()) // a redirected POST would lose its body or reach a stranger
+            .no_proxy()
+            .connect_timeout(timeout)
+            .timeout(timeout)
+            .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ClientError(words(&error)))?;
+        Ok(Self { base, client, headers, auth, timeout, breaker: Breaker::default() })
+    }
+
+    /// Where it is, without what may be secret in it.
+    pub fn url(&self) -> &Url {
+        &self.base
+    }
+
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Received, SendError> {
+        let url = self.place(&request.path)?;
+        self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let mut again = true;
+        let result = loop {
+            let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
+            let result = match tokio::time::timeout(left, self.once(&url, request, key)).await {
+                Ok(result) => result,
+                Err(_) => Err(SendError::TimedOut),
+            };
+            match result {
+                Ok(received) if received.status == 401 && again && self.auth.forget().await => again = false,
+                result => break result,
+            }
+        };
+        let reached = match &result {
+            Ok(received) => !may_pass(received.status) || received.status == 429,
+            Err(SendError::Refused(_)) => true,
+            Err(_) => false,
+        };
+        self.breaker.report(reached, Instant::now());
+        result
+    }
+
+    /// The target's URL with a call's path behind it: what stands in a field cannot lead anywhere else.
+    fn place(&self, path: &str) -> Result<Url, SendError> {
+        if path.is_empty() {
+            return Ok(self.base.clone());
+        }
+        let mut base = self.base.clone();
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let relative = format!("./{}", path.trim_start_matches('/'));
+        let url = base
+            .join(&relative)
+            .ok()
+            .filter(|url| url.origin() == base.origin() && url.path().starts_with(base.path()));
+        url.ok_or_else(|| SendError::Refused(format!("`{path}` leads out of {}", self.base)))
+    }
+
+    async fn once(&self, url: &Url, request: &Request, key: &str) -> Result<Received, SendError> {
+        let method = Method::from_bytes(request.method.as_bytes())
+            .map_err(|_| SendError::Refused(format!("`{}` is no method", request.method)))?;
+        let mut call = self.client.request(method, url.clone());
+        for (name, value) in &self.headers {
+            call = call.header(name, value);
+        }
+        call = call.header(IDEMPOTENCY_KEY, key);
+        for (name, value) in &request.headers {
+            call = call.header(name.as_str(), value.as_str());
+        }
+        call = match &request.file_part {
+            Some(name) => {
+                let file = Part::bytes(request.body.clone()).file_name(file_name(&request.content_type));
+                let file = file.mime_str(&request.content_type).map_err(|_| {
+                    SendError::Refused(format!("`{}` is no content type", request.content_type))
+                })?;
+                let form = request
+                    .parts
+                    .iter()
+                    .fold(Form::new(), |form, part| form.text(part.name.clone(), part.text.clone()));
+                call.multipart(form.part(name.clone(), file))
+            }
+            None if request.body.is_empty() && request.content_type.is_empty() => call,
+            None => call.header(CONTENT_TYPE, request.content_type.as_str()).body(request.body.clone()),
+        };
+        let call = self.auth.sign(&self.client, call).await?;
+        let answer = call.send().await.map_err(|error| failure(&error))?;
+        read(answer).await
+    }
+}
+
+fn file_name(content_type: &str) -> &'static str {
+    match content_type.split(';').next().unwrap_or_default() {
+        "application/json" => "document.json",
+        "text/csv" => "document.csv",
+        "application/xml" | "text/xml" => "document.xml",
+        _ => "document",
+    }
+}
+
+async fn read(mut answer: Response) -> Result<Received, SendError> {
+    let status = answer.status().as_u16();
+    let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+    let mut whole = BytesMut::new();
+    while let Some(data) = answer.chunk().await.map_err(|error| SendError::Broken(words(&error)))? {
+        let room = LONGEST_ANSWER.saturating_sub(whole.len());
+        whole.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() >= room {
+            break;
+        }
+    }
+    Ok(Received { status, retry_after, body: whole.to_vec() })
+}
+
+/// Seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    date.duration_since(crate::clock::now()).ok()
+}
+
+fn failure(error: &reqwest::Error) -> SendError {
+    let text = words(error);
+    match () {
+        () if error.is_timeout() => SendError::TimedOut,
+        () if error.is_connect() => SendError::Unreachable(text),
+        () if error.is_builder() => SendError::Refused(text),
+        () => SendError::Broken(text),
+    }
+}
+
+/// The innermost cause, which is the one that helps; without the URL, which may hold a document's data.
+pub(super) fn words(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if error.source().is_none() {
+        error.to_string().split(" for url").next().unwrap_or_default().to_owned()
+    } else {
+        cause.to_string()
+    }
+}

@@ -1,0 +1,62 @@
+//! Where exports go: an HTTP interface, or a folder.
+
+mod auth;
+mod folder;
+mod http;
+
+use std::time::{Duration, Instant};
+
+use super::call::Request;
+
+pub use auth::{Auth, OAuth2, Token};
+pub use folder::FolderTarget;
+pub use http::{ClientError, HttpTarget};
+
+/// The longest answer of a target that is read; what follows is left.
+pub const LONGEST_ANSWER: usize = 1_000_000;
+
+pub struct Target {
+    pub name: String,
+    pub kind: TargetKind,
+}
+
+pub enum TargetKind {
+    Http(Box<HttpTarget>),
+    Folder(FolderTarget),
+}
+
+/// What a target answered. A file that was written counts as 201.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer. It says nothing of what the request held.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    #[error("it failed several times in a row and is left alone for {} more s", .0.as_secs().max(1))]
+    Down(Duration),
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("it did not answer in time")]
+    TimedOut,
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("its token cannot be had: {0}")]
+    Token(String),
+    /// Nothing that waiting mends.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Target {
+    /// Sends a request, once. `key` stays the same over all tries.
+    pub async fn send(&self, request: &Request, key: &str, deadline: Instant) -> Result<Received, SendError> {
+        match &self.kind {
+            TargetKind::Http(target) => target.send(request, key, deadline).await,
+            TargetKind::Folder(target) => target.write(request).await,
+        }
+    }
+}

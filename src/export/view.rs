@@ -1,0 +1,111 @@
+//! A document as templates and shapes see it: `field`, `line_items`, `payload`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Payload, Tree};
+
+/// What templates read beside the fields; the rest is not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Uses {
+    pub payload: bool,
+}
+
+/// The extracted data, as earlier steps left it. It holds no token and none of the hook's secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// By schema id: a text, a list of texts (simple multivalue), or a list of rows.
+    pub field: Map<String, Value>,
+    /// The rows of `line_items`, or else of the first table.
+    pub line_items: Vec<Value>,
+    pub annotation_id: String,
+    /// The delivery as it was sent, without its token and secrets.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub payload: Value,
+}
+
+/// Keys of a delivery that open doors.
+const SECRET: [&str; 2] = ["rossum_authorization_token", "secrets"];
+
+impl View {
+    pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: Uses) -> Self {
+        let mut field = Map::new();
+        let mut first_table = None;
+        if let Some(annotation) = &payload.annotation {
+            let reader = Reader { tree: journal.tree(annotation), journal };
+            for section in roots(annotation) {
+                reader.add(section, &mut field, &mut first_table);
+            }
+        }
+        let name = if field.contains_key("line_items") { Some("line_items".to_owned()) } else { first_table };
+        let line_items = name.and_then(|name| field.get(&name)?.as_array().cloned()).unwrap_or_default();
+        let mut sent = Value::Null;
+        if uses.payload {
+            sent = serde_json::from_slice(body).unwrap_or_default();
+            if let Value::Object(sent) = &mut sent {
+                sent.retain(|key, _| !SECRET.contains(&key.as_str()));
+            }
+        }
+        Self { field, line_items, annotation_id: payload.annotation_id.to_string(), payload: sent }
+    }
+
+    /// The text of a header field; empty where there is none.
+    pub fn text(&self, schema_id: &str) -> &str {
+        self.field.get(schema_id).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+fn roots(annotation: &Annotation<'_>) -> Vec<NodeRef> {
+    annotation.nodes().filter(|node| annotation.parent(*node).is_none()).collect()
+}
+
+struct Reader<'r> {
+    tree: Tree<'r>,
+    journal: &'r Journal,
+}
+
+impl Reader<'_> {
+    fn add(&self, node: NodeRef, into: &mut Map<String, Value>, first_table: &mut Option<String>) {
+        let (category, name) = {
+            let node = self.tree.node(node);
+            (node.category, node.schema_id.to_string())
+        };
+        match category {
+            Category::Section | Category::Tuple => {
+                for child in self.tree.children(node) {
+                    self.add(child, into, first_table);
+                }
+            }
+            Category::Datapoint => {
+                into.insert(name, Value::String(self.text(node)));
+            }
+            Category::Multivalue => {
+                let list = self.tree.children(node).map(|child| match self.tree.node(child).category {
+                    Category::Datapoint => Value::String(self.text(child)),
+                    _ => {
+                        let mut row = Map::new();
+                        self.add(child, &mut row, &mut None);
+                        Value::Object(row)
+                    }
+                });
+                let list: Vec<Value> = list.collect();
+                if first_table.is_none() && list.iter().all(Value::is_object) {
+                    *first_table = Some(name.clone());
+                }
+                into.insert(name, Value::Array(list));
+            }
+        }
+    }
+
+    /// The normalized value, or else the text that the user sees, as Rossum's own export templates read it.
+    fn text(&self, node: NodeRef) -> String {
+        if let Some(changed) = self.journal.changed_value(node) {
+            return changed.into_owned();
+        }
+        let node = self.tree.node(node);
+        match &node.normalized {
+            Normalized::Text(text) if !text.is_empty() => text.to_string(),
+            _ => node.value.to_string(),
+        }
+    }
+}
