@@ -16,6 +16,8 @@ mod cli;
 mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
+/// The step `export`, the outbox, deliveries that come again.
+mod exports;
 /// The map of the house: which room imports which.
 mod house;
 /// Time-outs, the drain, overload, large bodies beside small ones.

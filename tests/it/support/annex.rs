@@ -55,9 +55,20 @@ impl Annex {
         for (name, text) in files.iter().chain(&[("annex.toml", config)]) {
             write(&folder.path().join(name), text);
         }
-        Self::start(folder, free_port(), |command, port| {
+        Self::dev_in(folder, free_port())
+    }
+
+    /// Dev mode with the configuration in this folder.
+    pub(crate) fn dev_in(folder: TempDir, port: u16) -> Self {
+        Self::start(folder, port, |command, port| {
             command.args(["--config", "annex.toml"]).arg(format!("--dev-http=127.0.0.1:{port}"));
         })
+    }
+
+    /// Ends it, and starts it in dev mode in the same folder.
+    pub(crate) fn again(self, signal: &str) -> Self {
+        let port = self.address.port();
+        Self::dev_in(self.stop(signal), port)
     }
 
     /// HTTPS with the configuration in this folder, which must say that it listens on `port`.

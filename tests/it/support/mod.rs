@@ -3,6 +3,7 @@
 mod annex;
 mod client;
 mod deliveries;
+mod erp;
 mod oracle;
 mod pebble;
 mod proxy;
@@ -11,6 +12,7 @@ mod relay;
 pub(crate) use annex::{Annex, annex_command, libfaketime, write};
 pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
+pub(crate) use erp::{Call, Erp, Reply};
 pub(crate) use oracle::{FOLDER as ORACLE_FOLDER, Oracle};
 pub(crate) use pebble::Pebble;
 pub(crate) use proxy::{Faults, Proxy};
