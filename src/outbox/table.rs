@@ -15,10 +15,11 @@ use super::open::Open;
 pub(super) const SCHEMA: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS job (
         id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, courier TEXT NOT NULL, line TEXT NOT NULL,
-        annotation TEXT NOT NULL, request_id TEXT NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL,
+        annotation TEXT NOT NULL, request_id TEXT NOT NULL, state INTEGER NOT NULL, turn INTEGER NOT NULL, attempts INTEGER NOT NULL,
         accepted INTEGER NOT NULL, changed INTEGER NOT NULL, due INTEGER NOT NULL,
         problem TEXT NOT NULL, progress TEXT NOT NULL, body BLOB NOT NULL) STRICT",
-    "CREATE INDEX IF NOT EXISTS job_due ON job (state, due)",
+    // Of those that wait: who is first in its line, by when it is due.
+    "CREATE INDEX IF NOT EXISTS job_due ON job (due) WHERE state = 0 AND turn = 1",
     "CREATE INDEX IF NOT EXISTS job_line ON job (line, id) WHERE state = 0",
     "CREATE TABLE IF NOT EXISTS answer (
         hook TEXT NOT NULL, request_id TEXT NOT NULL, answered INTEGER NOT NULL, answer BLOB NOT NULL,
@@ -27,9 +28,8 @@ pub(super) const SCHEMA: [&str; 4] = [
 
 /// Jobs that can be carried now: due, and first in their line. A clock that was set back keeps nothing for longer
 /// than the longest wait.
-const READY: &str = "SELECT * FROM job WHERE state = 0 AND (due <= ?1 OR due > ?2) AND NOT EXISTS
-    (SELECT 1 FROM job earlier WHERE earlier.line = job.line AND earlier.state = 0 AND earlier.id < job.id)
-    ORDER BY due LIMIT ?3";
+const READY: &str =
+    "SELECT id FROM job WHERE state = 0 AND turn = 1 AND (due <= ?1 OR due > ?2) ORDER BY due LIMIT ?3";
 
 /// A job in a list.
 #[derive(Debug, Clone, Serialize)]
@@ -74,21 +74,27 @@ fn job(row: &SqliteRow) -> Result<Job, sqlx::Error> {
 
 impl Open {
     /// Jobs that can be carried now.
-    pub(super) async fn ready(&self, longest: Duration, most: u32) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn ready(&self, longest: Duration, most: usize) -> Result<Vec<i64>, StoreError> {
         let now = clock::now();
-        let rows = sqlx::query(READY)
+        let ids = sqlx::query_scalar(READY)
             .bind(milliseconds(now))
             .bind(milliseconds(now + longest))
-            .bind(most)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(&self.reads)
             .await;
-        let rows = rows.map_err(|error| self.failed(error))?;
-        rows.iter().map(job).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+        ids.map_err(|error| self.failed(error))
+    }
+
+    /// A job that waits.
+    pub(super) async fn job(&self, id: i64) -> Result<Option<Job>, StoreError> {
+        let query = sqlx::query("SELECT * FROM job WHERE id = ? AND state = 0").bind(id);
+        let row = query.fetch_optional(&self.reads).await.map_err(|error| self.failed(error))?;
+        row.as_ref().map(job).transpose().map_err(|error| self.failed(error))
     }
 
     /// When the next job is due that is not yet.
     pub(super) async fn next_due(&self) -> Result<Option<SystemTime>, StoreError> {
-        let due = sqlx::query_scalar("SELECT min(due) FROM job WHERE state = 0 AND due > ?")
+        let due = sqlx::query_scalar("SELECT min(due) FROM job WHERE state = 0 AND turn = 1 AND due > ?")
             .bind(milliseconds(clock::now()))
             .fetch_one(&self.reads)
             .await;

@@ -102,14 +102,18 @@ impl Workers {
             return Ok(LOOK);
         }
         let open = self.outbox.open().await.map_err(|problem| text(&problem))?;
-        let most = u32::try_from(AT_A_TIME + under_way.len()).unwrap_or(u32::MAX);
-        let jobs = open.ready(LONGEST_WAIT * 2, most).await.map_err(|problem| text(&problem))?;
-        for job in jobs {
+        if under_way.len() >= AT_A_TIME {
+            return Ok(LOOK);
+        }
+        let ready = open.ready(LONGEST_WAIT * 2, AT_A_TIME + under_way.len()).await;
+        for id in ready.map_err(|problem| text(&problem))? {
             if under_way.len() >= AT_A_TIME {
                 return Ok(LOOK);
             }
-            if !under_way.contains(&job.id) {
-                under_way.push(job.id);
+            if !under_way.contains(&id)
+                && let Some(job) = open.job(id).await.map_err(|problem| text(&problem))?
+            {
+                under_way.push(id);
                 carried.spawn(Arc::clone(self).carry(Arc::clone(&open), job));
             }
         }

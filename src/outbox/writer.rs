@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
@@ -101,8 +101,9 @@ async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<
     let now = milliseconds(clock::now());
     let query = match order {
         Order::Accept(job) => sqlx::query(
-            "INSERT INTO job (key, courier, line, annotation, request_id, state, attempts, accepted, changed, due,
-                problem, progress, body) VALUES (?, ?, ?, ?, ?, 0, 0, ?6, ?6, ?6, '', ?7, ?8)
+            "INSERT INTO job (key, courier, line, annotation, request_id, state, turn, attempts, accepted, changed,
+                due, problem, progress, body) VALUES (?, ?, ?3, ?, ?, 0,
+                NOT EXISTS (SELECT 1 FROM job WHERE line = ?3 AND state = 0), 0, ?6, ?6, ?6, '', ?7, ?8)
                 ON CONFLICT (key) DO NOTHING",
         )
         .bind(&job.key)
@@ -157,7 +158,30 @@ async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<
         .bind(now)
         .bind(key),
     };
-    Ok(query.execute(&mut **work).await?.rows_affected())
+    let changed = query.execute(&mut **work).await?.rows_affected();
+    if changed > 0 {
+        match order {
+            Order::End { id, .. } => pass_on(work, "id", *id).await?,
+            Order::Drop { key } | Order::Retry { key } => pass_on(work, "key", key).await?,
+            _ => {}
+        }
+    }
+    Ok(changed)
+}
+
+/// The first that waits in a job's line has its turn, and no other.
+async fn pass_on<'q, V>(work: &mut Transaction<'_, Sqlite>, column: &str, value: V) -> Result<(), sqlx::Error>
+where
+    V: sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite> + Send + 'q,
+{
+    // `column` is one of ours.
+    let statement = format!(
+        "UPDATE job SET turn = (id = (SELECT min(first.id) FROM job first WHERE first.line = job.line AND first.state = 0))
+            WHERE state = 0 AND line = (SELECT line FROM job WHERE {column} = ?)
+            AND (turn = 1 OR id = (SELECT min(first.id) FROM job first WHERE first.line = job.line AND first.state = 0))"
+    );
+    sqlx::query(AssertSqlSafe(statement)).bind(value).execute(&mut **work).await?;
+    Ok(())
 }
 
 /// What nobody will ask for again.

@@ -432,6 +432,36 @@ fn what_is_kept_holds_no_token_and_no_secret_and_nothing_once_it_is_sent() {
     assert_eq!(shown.stdout, b"");
 }
 
+#[test]
+fn the_page_about_exports_is_true() {
+    let page = std::fs::read_to_string("docs/export.md").unwrap();
+    let block = page.split("```toml\n").nth(1).unwrap().split("\n```").next().unwrap();
+    let erp = Erp::kind();
+    let annex =
+        Annex::dev_with(&block.replace("https://erp.example.com", &format!("http://{}", erp.address)));
+    let answer = annex.client().deliver("/export", document("r-1", 7, "INV/1").to_string());
+    assert_eq!((answer.status, messages(&answer.json())), (200, vec![("error".to_owned(),
+        "The export could not be made (call 1): line 1: undefined value: `line.item_code` is undefined. Tell the people who run this extension.".to_owned())]));
+    let mut complete = document("r-2", 7, "INV/2");
+    for (id, schema_id, value) in [(205, "item_code", "A,1"), (206, "item_total", "7")] {
+        let cell = json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+        complete["annotation"]["content"][1]["children"][0]["children"][0]["children"]
+            .as_array_mut()
+            .unwrap()
+            .push(cell);
+    }
+    let answer = annex.client().deliver("/export", complete.to_string());
+    assert_eq!((answer.status, messages(&answer.json())), (200, vec![]));
+    let call = &erp.called(2)[1];
+    assert_eq!(
+        (call.line.as_str(), call.header("authorization")),
+        ("POST /api/invoices", Some("Bearer a secret of the tests"))
+    );
+    assert!(call.text().contains("\"amount_total\":12.50"));
+    let lines = std::fs::read_to_string(annex.folder().join("exported/INV%2F2.csv")).unwrap();
+    assert_eq!(lines, "INV/2,\"A,1\",7.00\n");
+}
+
 /// What the other system saw, by key.
 type Seen = HashMap<String, HashSet<Vec<u8>>>;
 

@@ -24,12 +24,12 @@ fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
 
 /// A part of a configuration, put into its place.
 fn whole(block: &str) -> String {
-    if block.contains("[[hook]]") {
-        block.to_owned()
-    } else {
-        format!(
-            "[server]\ndomains = [\"hooks.example.com\"]\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{block}\n"
-        )
+    let server = "[server]\ndomains = [\"hooks.example.com\"]\n";
+    let hook = "[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
+    match (block.contains("[server]"), block.contains("[[hook]]")) {
+        (true, _) => block.to_owned(),
+        (false, true) => format!("{server}{block}"),
+        (false, false) => format!("{server}{hook}{block}\n"),
     }
 }
 
@@ -187,6 +187,7 @@ fn the_limits_in_the_pages_are_the_programs_own() {
         ),
         format!("`body_memory` | {} MiB |", door.body_memory >> 20),
         format!("`timeout` | {} s |", hook.timeout.as_secs()),
+        format!("`repeat_window` | {} h |", hook.repeat_window.as_secs() / 3_600),
         format!("`max_in_flight` | {} |", hook.in_flight),
         format!("`max_body` | {} MB |", hook.body / 1_000_000),
     ];
