@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::escape::Escape;
@@ -37,6 +38,9 @@ pub struct Template {
     names: HashSet<String>,
 }
 
+/// What cannot stand in one part of a path as it is: all but RFC 3986's unreserved characters.
+const NOT_IN_SEGMENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// Its own name in its environment.
 const NAME: &str = "template";
 
@@ -56,6 +60,10 @@ impl Template {
         environment.add_filter("csv", |text: Value, separator: Option<String>| {
             let separator = separator.and_then(|text| text.chars().next()).unwrap_or(',');
             escaped(&text, Escape::Csv { separator })
+        });
+        environment.add_filter("segment", |text: Value| {
+            let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+            percent_encode(text.as_bytes(), NOT_IN_SEGMENTS).to_string()
         });
         environment.add_filter("money", money);
         environment.add_filter("date", date);

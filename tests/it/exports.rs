@@ -468,10 +468,12 @@ type Seen = HashMap<String, HashSet<Vec<u8>>>;
 #[test]
 fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() {
     let kills: usize = std::env::var("EXPORT_KILLS").map_or(15, |text| text.parse().unwrap());
-    // It fails now and then, and is slow.
-    let erp = Erp::start(|_, number| match number % 7 {
-        3 => Reply::status(500, ""),
-        5 => Reply::Cut,
+    // It fails now and then, and is slow; later it is well.
+    let failing = Arc::new(AtomicBool::new(true));
+    let fails = Arc::clone(&failing);
+    let erp = Erp::start(move |_, number| match number % 23 {
+        3 if fails.load(Ordering::Relaxed) => Reply::status(500, ""),
+        14 if fails.load(Ordering::Relaxed) => Reply::Cut,
         _ => {
             std::thread::sleep(Duration::from_millis(u64::try_from(number % 3).unwrap()));
             Reply::ok("{}")
@@ -505,6 +507,7 @@ fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() 
                         }
                         std::thread::sleep(Duration::from_millis(10));
                     }
+                    std::thread::sleep(Duration::from_millis(8));
                 }
             })
         })
@@ -515,6 +518,7 @@ fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() 
         annex = start(annex.stop("KILL"));
     }
     stop.store(true, Ordering::Relaxed);
+    failing.store(false, Ordering::Relaxed);
     senders.into_iter().for_each(|sender| sender.join().unwrap());
     let accepted = accepted.lock().unwrap().clone();
     let seen = || {
@@ -526,7 +530,8 @@ fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() 
         }
         (seen, documents)
     };
-    eventually("all exports are sent", Duration::from_secs(120), || listed(&annex, "waiting").is_empty());
+    let limit = Duration::from_secs(60) + Duration::from_millis(500) * u32::try_from(kills).unwrap();
+    eventually("all exports are sent", limit, || listed(&annex, "waiting").is_empty());
     assert_eq!(listed(&annex, "dead").len(), 0);
     let (seen, documents) = seen();
     let calls = erp.calls().len();
