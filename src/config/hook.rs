@@ -1,16 +1,20 @@
 //! `[[hook]]`: a path, its secrets, its steps.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use toml::Spanned;
 
 use crate::signature::LegacySha1;
-use crate::webhook::{HookLimits, HookSettings};
+use crate::webhook::{Answers, HookLimits, HookSettings};
 
 use super::certificates;
 use super::document::{Document, Place, Section};
 use super::secrets::{self, Environment};
 use super::steps;
+
+/// Rossum polls for 300 s where a hook does not say how long (`max_polling_time_s`).
+const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
 /// All hooks; two that share a path or a name are noted.
 pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
@@ -76,9 +80,13 @@ fn read(
         Some(true) => LegacySha1::Allowed,
         _ => LegacySha1::Refused,
     };
+    let answers = section.choice("answer", &[("direct", Answers::Direct), ("async", Answers::Async)]);
     let defaults = HookLimits::default();
     let limits = HookLimits {
-        timeout: section.duration("timeout").unwrap_or(defaults.timeout),
+        timeout: section.duration("timeout").unwrap_or(match answers {
+            Some(Answers::Async) => ASYNC_TIMEOUT,
+            _ => defaults.timeout,
+        }),
         in_flight: section.count("max_in_flight").unwrap_or(defaults.in_flight),
         repeat_window: section.duration("repeat_window").unwrap_or(defaults.repeat_window),
         body: section.bytes("max_body").unwrap_or(defaults.body),
@@ -98,6 +106,7 @@ fn read(
         legacy,
         limits,
         stages,
+        answers: answers.unwrap_or_default(),
         memory: None,
     })
 }
@@ -110,6 +119,12 @@ fn check_path(document: &Document, path: &Spanned<&str>) {
             path.span(),
             format!("`{text}` is no path"),
             Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice-checks\"`"),
+        );
+    } else if text.starts_with("/.annex/") {
+        document.note(
+            path.span(),
+            "this path belongs to Annex: results are found there",
+            Some("choose another"),
         );
     } else if text.starts_with("/.well-known/acme-challenge/") {
         document.note(path.span(), "this path belongs to the certificate authority", Some("choose another"));

@@ -79,7 +79,7 @@ fn json(out: &mut dyn Write, text: &str) -> fmt::Result {
 /// As in RFC 4180: quoted where it must be.
 fn csv(out: &mut dyn Write, text: &str, separator: char) -> fmt::Result {
     let spaced = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
-    if !spaced && !text.contains(['"', '\n', '\r', separator]) {
+    if !spaced && !text.contains(['"', '\n', '\r', '\u{feff}', separator]) {
         return out.write_str(text);
     }
     out.write_char('"')?;

@@ -140,7 +140,7 @@ async fn serve(
     let balancers = shared.balancers.load_full();
     let source = timeout(limits.handshake, proxy_protocol::source(&mut stream, peer.ip(), &balancers));
     let caller = match source.await {
-        Ok(Ok(address)) => Caller { address, certificate: ClientCertificate::None },
+        Ok(Ok(address)) => Caller { address, certificate: ClientCertificate::None, secure: false },
         Ok(Err(error)) => return debug!("{}: {error}", peer.ip()),
         Err(_) => return debug!("{}: no PROXY header in time", peer.ip()),
     };
@@ -160,11 +160,12 @@ async fn serve(
             }
             Ok(Ok(Handshake::Stream(stream, agreed))) => {
                 metrics.handshake(agreed.version, if agreed.resumed { "resumed" } else { "full" });
-                let caller = if agreed.shows_certificate {
-                    Caller { certificate: ClientCertificate::Verified, ..caller }
+                let certificate = if agreed.shows_certificate {
+                    ClientCertificate::Verified
                 } else {
-                    caller
+                    ClientCertificate::None
                 };
+                let caller = Caller { certificate, secure: true, ..caller };
                 connection::serve(
                     *stream,
                     agreed.protocol,

@@ -97,6 +97,11 @@ impl Outcome {
     }
 }
 
+/// Whether somebody waits at the screen for this delivery; so it is taken where it cannot be read.
+pub(super) fn is_interactive(body: &VerifiedBody) -> bool {
+    Delivery::read(body).map_or(true, |delivery| delivery.payload.event.is_interactive())
+}
+
 async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outcome {
     let delivery = match Delivery::read(&body) {
         Ok(delivery) => delivery,
@@ -267,6 +272,7 @@ mod tests {
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             stages: steps.into_iter().map(stage).collect(),
+            answers: crate::webhook::Answers::Direct,
             memory: None,
         };
         Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::{info, warn};
@@ -18,10 +18,11 @@ use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
-use super::dispatch::{Dispatch, Facts, Outcome};
+use super::dispatch::{self, Dispatch, Facts, Outcome};
 use super::front_page;
-use super::hook::{Hook, HookSettings};
+use super::hook::{Answers, Hook, HookSettings};
 use super::log_line::{LogLine, Target, Verdict};
+use super::promises::{Found, PLACE, Promises};
 use super::refusal::Refusal;
 
 /// What a caller showed of itself, beside its signature.
@@ -37,13 +38,16 @@ pub enum ClientCertificate {
 pub struct Caller {
     pub address: IpAddr,
     pub certificate: ClientCertificate,
+    /// Whether it came over TLS.
+    pub secure: bool,
 }
 
 /// Everything behind the public address. What is configured can be exchanged at any time: a request keeps what it
 /// began with.
 pub struct Door {
     routes: ArcSwap<Routes>,
-    dispatch: Dispatch,
+    dispatch: Arc<Dispatch>,
+    promises: Arc<Promises>,
     metrics: Arc<Metrics>,
 }
 
@@ -80,7 +84,12 @@ impl Routes {
 impl Door {
     pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits, metrics: Arc<Metrics>) -> Self {
         let routes = Routes::new(hooks, limits, &metrics);
-        Self { routes: ArcSwap::from_pointee(routes), dispatch: Dispatch::new(), metrics }
+        Self {
+            routes: ArcSwap::from_pointee(routes),
+            dispatch: Arc::new(Dispatch::new()),
+            promises: Arc::default(),
+            metrics,
+        }
     }
 
     /// From the next request on, these hooks.
@@ -95,10 +104,10 @@ impl Door {
         caller: Caller,
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
-        let arrival = Arrival { at: Instant::now(), from: caller.address };
+        let arrival = Arrival { at: Instant::now(), caller };
         let routes = self.routes.load_full();
         let (head, mut body) = request.into_parts();
-        let response = self.pass(&routes, &head, &mut body, arrival, caller.certificate, verified).await;
+        let response = self.pass(&routes, &head, &mut body, arrival, verified).await;
         if !response.status().is_success() {
             body::discard(body);
         }
@@ -111,9 +120,9 @@ impl Door {
         head: &Parts,
         body: &mut Incoming,
         arrival: Arrival,
-        certificate: ClientCertificate,
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
+        let certificate = arrival.caller.certificate;
         let path = head.uri.path();
         let refusal = match (routes.find(head), &head.method) {
             (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
@@ -124,6 +133,7 @@ impl Door {
                 arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
                 return front_page::response();
             }
+            (None, &Method::GET) if path.starts_with(PLACE) => return self.promised(path, arrival),
             (Some(_), _) if path == "/" => Refusal::Method { allow: "GET, HEAD, POST" },
             (None, _) if path == "/" => Refusal::Method { allow: "GET, HEAD" },
             (Some(_), _) => Refusal::Method { allow: "POST" },
@@ -144,7 +154,7 @@ impl Door {
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
-        let (body, _share) = match routes.verify(hook, head, body).await {
+        let (body, share) = match routes.verify(hook, head, body).await {
             Ok(whole) => {
                 verified();
                 whole
@@ -155,19 +165,92 @@ impl Door {
                 return refusal.response(None);
             }
         };
-        let (algorithm, secret) = (body.algorithm(), body.secret());
-        let Outcome { result, facts } = self.dispatch.run(hook, body).await;
-        let (response, problem) = match result {
-            Ok(answer) => (ok(answer), None),
-            Err(refusal) => (refusal.response(facts.request_id.as_deref()), Some(refusal)),
+        let work = Work {
+            hook: Arc::clone(hook),
+            dispatch: Arc::clone(&self.dispatch),
+            metrics: Arc::clone(&self.metrics),
+            arrival,
         };
-        let event = facts.known_event.unwrap_or("other");
-        self.metrics.delivery(&hook.name, event, problem.as_ref().map_or("verified", Refusal::label));
-        hook.metrics.answered(arrival.at.elapsed());
-        let verdict = Verdict::Verified { algorithm, secret, problem: problem.as_ref() };
-        arrival.log(target, verdict, facts, response.status());
+        if hook.answers == Answers::Direct || dispatch::is_interactive(&body) {
+            return match work.run(body).await {
+                Ok(answer) => json(StatusCode::OK, answer),
+                Err((refusal, request_id)) => refusal.response(request_id.as_deref()),
+            };
+        }
+        let name = match self.promises.make() {
+            Ok(name) => name,
+            Err(refusal) => {
+                self.metrics.delivery(&hook.name, "-", refusal.label());
+                arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
+                return refusal.response(None);
+            }
+        };
+        let place = format!("{}{PLACE}{name}", origin(head, arrival.caller));
+        let promises = Arc::clone(&self.promises);
+        tokio::spawn(async move {
+            let result = work.run(body).await;
+            drop(share);
+            promises.keep(&name, result.as_ref().map_err(|(refusal, _)| refusal));
+        });
+        let mut response = json(StatusCode::ACCEPTED, Bytes::from_static(b"{}"));
+        if let Ok(place) = HeaderValue::from_str(&place) {
+            response.headers_mut().insert(LOCATION, place);
+        }
         response
     }
+
+    /// What was promised, as Rossum polls for it: 202 until it is there, then 201.
+    fn promised(&self, path: &str, arrival: Arrival) -> Response<Full<Bytes>> {
+        let found = self.promises.find(path.trim_start_matches(PLACE));
+        let (status, answer) = match found {
+            Found::NotYet => (StatusCode::ACCEPTED, Bytes::from_static(b"{}")),
+            Found::Result(answer) => (StatusCode::CREATED, answer),
+            Found::Broken | Found::Nothing => {
+                let refusal = if found == Found::Broken { Refusal::Broken } else { Refusal::NoResult };
+                let verdict = Verdict::Refused(&refusal);
+                arrival.log(Target::Result, verdict, Facts::default(), refusal.status());
+                return refusal.response(None);
+            }
+        };
+        arrival.log(Target::Result, Verdict::NotNeeded, Facts::default(), status);
+        json(status, answer)
+    }
+}
+
+/// A verified delivery with all that it needs, now or later.
+struct Work {
+    hook: Arc<Hook>,
+    dispatch: Arc<Dispatch>,
+    metrics: Arc<Metrics>,
+    arrival: Arrival,
+}
+
+impl Work {
+    /// Runs the steps; counts and logs what came of them. A refusal is given with the `request_id`.
+    async fn run(self, body: VerifiedBody) -> Result<Bytes, (Refusal, Option<String>)> {
+        let Self { hook, dispatch, metrics, arrival } = self;
+        let (algorithm, secret) = (body.algorithm(), body.secret());
+        let Outcome { result, facts } = dispatch.run(&hook, body).await;
+        let event = facts.known_event.unwrap_or("other");
+        let problem = result.as_ref().err();
+        metrics.delivery(&hook.name, event, problem.map_or("verified", Refusal::label));
+        hook.metrics.answered(arrival.at.elapsed());
+        let status = problem.map_or(StatusCode::OK, Refusal::status);
+        let verdict = Verdict::Verified { algorithm, secret, problem };
+        let request_id = problem.and_then(|_| facts.request_id.clone());
+        arrival.log(Target::Hook(&hook.name), verdict, facts, status);
+        result.map_err(|refusal| (refusal, request_id))
+    }
+}
+
+/// Where the caller reached us. A tunnel for developing ends TLS and says so.
+fn origin(head: &Parts, caller: Caller) -> String {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let authority = head.uri.authority().map(ToString::to_string);
+    let host = authority.or_else(|| head.headers.get(HOST).and_then(text)).unwrap_or_default();
+    let forwarded = head.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let scheme = if caller.secure || forwarded { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 impl Routes {
@@ -189,8 +272,9 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
     headers.get(name).map(HeaderValue::as_bytes)
 }
 
-fn ok(answer: Bytes) -> Response<Full<Bytes>> {
+fn json(status: StatusCode, answer: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer));
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
@@ -199,12 +283,13 @@ fn ok(answer: Bytes) -> Response<Full<Bytes>> {
 #[derive(Clone, Copy)]
 struct Arrival {
     at: Instant,
-    from: IpAddr,
+    caller: Caller,
 }
 
 impl Arrival {
     fn log(self, target: Target<'_>, verdict: Verdict<'_>, facts: Facts, status: StatusCode) {
-        let line = LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.from };
+        let line =
+            LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.caller.address };
         // The fields are for logs in JSON; the line says the same to people.
         macro_rules! line {
             ($level:ident) => {

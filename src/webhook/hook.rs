@@ -29,8 +29,19 @@ pub struct HookSettings {
     pub legacy: LegacySha1,
     pub limits: HookLimits,
     pub stages: Vec<Stage>,
+    pub answers: Answers,
     /// Where answers are kept over a restart, because its steps send something elsewhere.
     pub memory: Option<Arc<Outbox>>,
+}
+
+/// When a delivery is answered for which nobody waits at the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answers {
+    /// Once its steps are done.
+    #[default]
+    Direct,
+    /// At once, with the place where the result will be.
+    Async,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +75,7 @@ pub(super) struct Hook {
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
     pub(super) stages: Vec<(Stage, StepMetrics)>,
+    pub(super) answers: Answers,
     pub(super) repeats: Repeats,
     pub(super) memory: Option<Arc<Outbox>>,
     pub(super) metrics: HookMetrics,
@@ -80,6 +92,7 @@ impl Hook {
             legacy,
             limits,
             stages,
+            answers,
             memory,
         } = settings;
         let counted = |stage: Stage| {
@@ -94,6 +107,7 @@ impl Hook {
             permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
             stages: stages.into_iter().inspect(|stage| say_notes(&name, stage)).map(counted).collect(),
             repeats: Repeats::new(limits.repeat_window),
+            answers,
             memory,
             metrics: metrics.hook(&name),
             name,

@@ -29,6 +29,8 @@ pub(super) struct LogLine<'l> {
 #[derive(Clone, Copy)]
 pub(super) enum Target<'l> {
     Hook(&'l str),
+    /// Where a result was promised: the path is for nobody else.
+    Result,
     /// No hook there: method and path as they came.
     Other {
         method: &'l str,
@@ -58,7 +60,7 @@ impl LogLine<'_> {
     pub(super) fn hook(&self) -> &str {
         match self.target {
             Target::Hook(name) => name,
-            Target::Other { .. } => "",
+            Target::Result | Target::Other { .. } => "",
         }
     }
 }
@@ -67,6 +69,7 @@ impl fmt::Display for LogLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {
             Target::Hook(name) => f.write_str(name)?,
+            Target::Result => f.write_str("a promised result")?,
             Target::Other { method, path } => write!(f, "{} {}", quoted(method), quoted(path))?,
         }
         if !self.facts.event.is_empty() {

@@ -13,10 +13,11 @@ mod door;
 mod front_page;
 mod hook;
 mod log_line;
+mod promises;
 mod refusal;
 mod repeats;
 mod reply;
 
 pub use body::DoorLimits;
 pub use door::{Caller, ClientCertificate, Door};
-pub use hook::{HookLimits, HookSettings};
+pub use hook::{Answers, HookLimits, HookSettings};

@@ -19,6 +19,10 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub(super) enum Refusal {
     #[error("no hook at this path")]
     NoHook,
+    #[error("nothing was promised here, or it is over")]
+    NoResult,
+    #[error("the work that was promised failed")]
+    Broken,
     #[error("method not allowed")]
     Method { allow: &'static str },
     #[error("no client certificate, which this hook demands (client_certificate)")]
@@ -44,7 +48,8 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::NoHook => StatusCode::NOT_FOUND,
+            Self::NoHook | Self::NoResult => StatusCode::NOT_FOUND,
+            Self::Broken => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forged(_) | Self::NoClientCertificate => StatusCode::UNAUTHORIZED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -60,6 +65,8 @@ impl Refusal {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::NoHook => "no_hook",
+            Self::NoResult => "no_result",
+            Self::Broken => "broken",
             Self::Method { .. } => "method",
             Self::NoClientCertificate => "no_client_certificate",
             Self::Forged(_) => "forged",
@@ -77,6 +84,8 @@ impl Refusal {
     fn for_people(&self, request_id: Option<&str>) -> String {
         let text = match self {
             Self::NoHook => "There is no extension at this address. Please ask your administrator to check the hook's URL.".to_owned(),
+            Self::NoResult => "There is no result here, or not any more.".to_owned(),
+            Self::Broken => "The extension failed. Its log says why.".to_owned(),
             Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),
             Self::Forged(_) | Self::NoClientCertificate => "The extension could not verify that this call comes from Rossum. Please ask your administrator to compare the hook's secret, and its client certificate if it has one, on both sides.".to_owned(),
             Self::TooLarge { limit } => format!("This document's data is larger than the {} MB that the extension takes.", limit / 1_000_000),

@@ -298,6 +298,45 @@ fn an_answer_is_known_after_a_kill_and_forgotten_after_its_window() {
 }
 
 #[test]
+fn what_takes_long_is_promised_and_found_at_its_place_and_a_person_never_waits_twice() {
+    let erp = Erp::start(|call, _| {
+        if call.text().contains("INV-BAD") {
+            return Reply::Hang;
+        }
+        std::thread::sleep(Duration::from_millis(600));
+        Reply::ok(r#"{"invoice": {"id": "E-1"}}"#)
+    });
+    let step = format!("answer = \"async\"\n{NOW}events = [\"annotation_content\"]\n");
+    let annex = Annex::dev_with(&config(&erp, &step));
+    let poll = |place: &str| {
+        let path = place.split_once("hooks.example.test").unwrap().1.to_owned();
+        annex.client().request("GET", &path, &[], b"")
+    };
+    let start = Instant::now();
+    let promised = annex.client().deliver("/x", document("r-1", 7, "INV-1").to_string());
+    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+    let place = promised.header("location").unwrap().to_owned();
+    assert_eq!(promised.status, 202);
+    assert!(place.starts_with("http://hooks.example.test/.annex/results/"), "{place}");
+    assert_eq!(poll(&place).status, 202);
+    eventually("the result is there", Duration::from_secs(5), || poll(&place).status == 201);
+    assert_eq!(poll(&place).json()["operations"][0]["value"]["content"]["value"], "E-1");
+    // The same one again is promised again, and answered with the same.
+    let again = annex.client().deliver("/x", document("r-1", 7, "INV-1").to_string());
+    let other = again.header("location").unwrap().to_owned();
+    assert_ne!(other, place);
+    eventually("the result is there", Duration::from_secs(5), || poll(&other).status == 201);
+    assert_eq!((poll(&other).body, erp.calls().len()), (poll(&place).body, 1));
+    // Where a person waits, the answer is direct.
+    let mut interactive = document("r-2", 7, "INV-1");
+    interactive["action"] = json!("updated");
+    let answer = annex.client().deliver("/x", interactive.to_string());
+    assert_eq!((answer.status, answer.header("location")), (200, None));
+    assert_eq!(poll("hooks.example.test/.annex/results/0123").status, 404);
+    assert!(!annex.log().contains(place.rsplit('/').next().unwrap()), "the place is for Rossum only");
+}
+
+#[test]
 fn nothing_is_accepted_that_cannot_be_kept_and_other_hooks_go_on() {
     let erp = Erp::kind();
     let other = "[[hook]]\npath = \"/y\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = [\"document_id\"]\n";
@@ -519,7 +558,9 @@ fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() 
     }
     stop.store(true, Ordering::Relaxed);
     failing.store(false, Ordering::Relaxed);
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    for sender in senders {
+        sender.join().unwrap();
+    }
     let accepted = accepted.lock().unwrap().clone();
     let seen = || {
         let mut seen = Seen::new();

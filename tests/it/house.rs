@@ -93,7 +93,7 @@ const FOREIGN: [(&str, &[&str]); 36] = [
     ("ipnet", &["server", "config"]),
     ("sd_notify", &["server"]),
     ("prometheus_client", &["telemetry"]),
-    ("getrandom", &["outbox", "secret", "tls"]),
+    ("getrandom", &["outbox", "secret", "tls", "webhook"]),
     ("jiff", &["clock", "export", "rossum", "telemetry", "txscript"]),
 ];
 

@@ -38,3 +38,161 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::super::escape::Escape;
+    use super::super::render::Template;
+    use super::*;
+
+    /// What breaks formats: their own signs, white space, controls, marks of direction, ends of blocks.
+    const PIECES: [&str; 40] = [
+        "a",
+        "1",
+        "-1.50",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\r",
+        "\r\n",
+        "\"",
+        "'",
+        ",",
+        ";",
+        "|",
+        "<",
+        ">",
+        "&",
+        "&amp;",
+        "]]>",
+        "<![CDATA[",
+        "<!--",
+        "=1+1",
+        "@cmd",
+        "+1",
+        "\\",
+        "\\u0041",
+        "/",
+        "{{ x }}",
+        "{% raw %}",
+        "\0",
+        "\u{1}",
+        "\u{1f}",
+        "\u{7f}",
+        "\u{85}",
+        "\u{200f}",
+        "\u{202e}",
+        "\u{2028}",
+        "\u{feff}",
+        "\u{fffe}",
+        "žluťoučký 🦀",
+    ];
+
+    /// Texts that are the same in each run, and another for each number.
+    fn nasty(number: u64) -> String {
+        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+        let mut next = |bound: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % u64::try_from(bound).unwrap()).unwrap()
+        };
+        let length = next(7);
+        (0..length).map(|_| PIECES[next(PIECES.len())]).collect()
+    }
+
+    fn view(number: u64) -> View {
+        let text = |at: u64| Value::String(nasty(number * 10 + at));
+        let row = |at: u64| {
+            Value::Object(Map::from_iter([("x".to_owned(), text(at)), ("y".to_owned(), text(at + 1))]))
+        };
+        let rows = vec![row(2), row(4)];
+        let field = Map::from_iter([
+            ("document_id".to_owned(), text(0)),
+            ("sender_name".to_owned(), text(1)),
+            ("line_items".to_owned(), Value::Array(rows.clone())),
+        ]);
+        View { field, line_items: rows, annotation_id: "7".to_owned(), payload: Value::Null }
+    }
+
+    /// XML cannot hold some characters at all.
+    fn in_xml(text: &str) -> String {
+        let held = |c: char| !matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+        text.chars().map(|c| if held(c) { c } else { '\u{fffd}' }).collect()
+    }
+
+    fn rows(text: &str, separator: u8) -> Vec<Vec<String>> {
+        let mut reader = csv::ReaderBuilder::new();
+        let mut reader =
+            reader.delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
+        reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+    }
+
+    #[test]
+    fn whatever_is_in_a_field_parses_back_to_it() {
+        for number in 0..3_000 {
+            let view = view(number);
+            let cells =
+                |row: &Value| [row["x"].as_str().unwrap().to_owned(), row["y"].as_str().unwrap().to_owned()];
+
+            let json: Value = serde_json::from_str(&Json::default().make(&view)).unwrap();
+            assert_eq!(json["document_id"], view.field["document_id"], "{number}");
+            assert_eq!(json["line_items"], view.field["line_items"], "{number}");
+
+            let columns = ["document_id", "x", "y"].map(str::to_owned).to_vec();
+            let shape = Csv { columns, table: None, separator: ';', guards_formulas: false };
+            let read = rows(&shape.make(&view), b';');
+            assert_eq!(read[0], ["document_id", "x", "y"]);
+            for (row, read) in view.line_items.iter().zip(&read[1..]) {
+                let [x, y] = cells(row);
+                assert_eq!(*read, [view.text("document_id").to_owned(), x, y], "{number}");
+            }
+            assert_eq!(read.len(), 3, "{number}");
+
+            let xml = Xml { root: "document".to_owned() }.make(&view);
+            let read =
+                roxmltree::Document::parse(&xml).unwrap_or_else(|error| panic!("{number}: {error}\n{xml}"));
+            let texts = |name: &str| -> Vec<String> {
+                let found = read.descendants().filter(|node| node.has_tag_name(name));
+                found.map(|node| node.text().unwrap_or_default().to_owned()).collect()
+            };
+            assert_eq!(texts("sender_name"), [in_xml(view.text("sender_name"))], "{number}");
+            let expected: Vec<_> = view.line_items.iter().map(|row| in_xml(&cells(row)[0])).collect();
+            assert_eq!(texts("x"), expected, "{number}");
+
+            let ubl = Ubl { fields: [("line_name".to_owned(), "x".to_owned())].into() }.make(&view);
+            let read =
+                roxmltree::Document::parse(&ubl).unwrap_or_else(|error| panic!("{number}: {error}\n{ubl}"));
+            let id = view.text("document_id");
+            let found = read.root_element().children().find(|node| node.tag_name().name() == "ID");
+            assert_eq!(found.and_then(|node| node.text()).unwrap_or_default(), in_xml(id), "{number}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_in_a_field_parses_back_from_templates() {
+        let template = |source: &str, escape| Template::new(source, escape).unwrap();
+        let xml = template("<a b=\"{{ field.document_id }}\">{{ field.document_id }}</a>", Escape::Xml);
+        let json = template("{\"a\": \"{{ field.document_id }}\"}", Escape::Json);
+        let csv =
+            template("{{ field.document_id }};{{ field.sender_name }};\n", Escape::Csv { separator: ';' });
+        for number in 0..3_000 {
+            let view = view(number);
+            let context =
+                minijinja::context! { field => minijinja::Value::from(minijinja::value::Serde(&view.field)) };
+            let [id, name] = ["document_id", "sender_name"].map(|field| view.text(field));
+            let text = xml.render(&context).unwrap();
+            let read =
+                roxmltree::Document::parse(&text).unwrap_or_else(|error| panic!("{number}: {error}\n{text}"));
+            let root = read.root_element();
+            assert_eq!(root.attribute("b").unwrap(), in_xml(id), "{number}");
+            assert_eq!(root.text().unwrap_or_default(), in_xml(id), "{number}");
+            let read: Value = serde_json::from_str(&json.render(&context).unwrap()).unwrap();
+            assert_eq!(read["a"], id, "{number}");
+            assert_eq!(rows(&csv.render(&context).unwrap(), b';')[0], [id, name, ""], "{number}");
+        }
+    }
+}
