@@ -36,6 +36,12 @@ pub(super) struct ImportArguments {
     /// The columns that tell records apart
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     key: Vec<String>,
+    /// Columns that are to be found fast by their value
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    index: Vec<String>,
+    /// Columns that are to be found by similar texts: case, accents, punctuation and legal forms do not count
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    near: Vec<String>,
     /// Update records with a known key and add others, instead of replacing the whole dataset
     #[arg(long, requires = "key")]
     update: bool,
@@ -122,7 +128,8 @@ async fn existing(place: &Place, name: &str) -> Result<Store, Failure> {
 }
 
 async fn import(arguments: ImportArguments) -> Result<(), Failure> {
-    let ImportArguments { name, file, key, update, format, separator, encoding, place } = arguments;
+    let ImportArguments { name, file, key, index, near, update, format, separator, encoding, place } =
+        arguments;
     let layout = Layout {
         format: match format {
             Some(Kind::Csv) => Format::Csv,
@@ -144,6 +151,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         name: &name,
         columns: read.columns,
         key,
+        indexed: index,
+        near,
         change: if update { Change::Update } else { Change::Replace },
         source: &file.display().to_string(),
     };
@@ -235,6 +244,11 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     print(line(&dataset))?;
     if !dataset.key.is_empty() {
         print(format_args!("key: {}", dataset.key.join(", ")))?;
+    }
+    for (what, columns) in [("index", &dataset.indexed), ("similar texts", &dataset.near)] {
+        if !columns.is_empty() {
+            print(format_args!("{what}: {}", columns.join(", ")))?;
+        }
     }
     for (number, record) in records {
         print(format_args!("\n#{number}"))?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
-use crate::store::{Found, Query, Reader, Record, StoreError};
+use crate::store::{Found, Query, Reader, Record, Search, StoreError};
 
 use super::matching::{Run, option};
 use super::rows::{each_place, field_at};
@@ -18,7 +18,10 @@ use super::{Answer, Context, Step, StepError, StepFuture, Template};
 /// Built by the configuration from `[[hook.step]] use = "match"` with `queries`.
 pub struct Lookup {
     pub store: Arc<Reader>,
-    pub queries: Vec<Query>,
+    pub queries: Vec<Asked>,
+    /// The column whose value a choice has, and the text that it is shown by; without them the first and second column.
+    pub value: Option<String>,
+    pub label: Option<Template>,
     /// The enum that is filled.
     pub target: String,
     /// Other fields, and the column of the chosen record that each gets.
@@ -33,6 +36,22 @@ pub struct Lookup {
     /// For all queries of a delivery.
     pub time: Duration,
     pub validation_sources: Vec<String>,
+}
+
+/// A query: in SQL, or ready-made.
+pub enum Asked {
+    Sql(Query),
+    Search(Search),
+}
+
+impl Asked {
+    /// The fields that it names, in the order in which it takes their values.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::Sql(query) => query.fields.iter().map(String::as_str).collect(),
+            Self::Search(search) => search.compared.iter().map(|compared| compared.field.as_str()).collect(),
+        }
+    }
 }
 
 /// What happens where nothing or several records were found.
@@ -62,8 +81,8 @@ impl Lookup {
     /// All fields that the queries name, each once.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for name in self.queries.iter().flat_map(|query| &query.fields) {
-            if !names.contains(&name.as_str()) {
+        for name in self.queries.iter().flat_map(Asked::fields) {
+            if !names.contains(&name) {
                 names.push(name);
             }
         }
@@ -117,18 +136,45 @@ impl Lookup {
         deadline: Instant,
     ) -> Result<Found, StepError> {
         for query in &self.queries {
-            let of = |field: &String| {
-                let at = names.iter().position(|name| name == field)?;
+            let of = |field: &str| {
+                let at = names.iter().position(|name| *name == field)?;
                 values.get(at).cloned().flatten()
             };
-            let bound: Vec<_> = query.fields.iter().map(of).collect();
-            let found =
-                self.store.find(query, &bound, self.most, deadline).await.map_err(|error| failed(&error))?;
+            let bound: Vec<_> = query.fields().into_iter().map(of).collect();
+            let found = match query {
+                Asked::Sql(query) => self.store.find(query, &bound, self.most, deadline).await,
+                Asked::Search(search) => self.store.search(search, &bound, self.most, deadline).await,
+            };
+            let found = found.map_err(|error| failed(&error))?;
             if !found.records.is_empty() {
                 return Ok(found);
             }
         }
         Ok(Found::default())
+    }
+
+    /// The first column is the value, the second the label, where the configuration names no others.
+    fn as_option(&self, found: &Found, record: &Record) -> Result<EnumOption, StepError> {
+        let text = |at: usize| record.get(at).cloned().flatten();
+        let place = |name: &str| {
+            let missing = || StepError::configuration(format!("its queries give no column {name}"));
+            found.columns.iter().position(|column| column == name).ok_or_else(missing)
+        };
+        let value = match &self.value {
+            Some(name) => text(place(name)?),
+            None => text(0),
+        };
+        let value = value.unwrap_or_default();
+        let label = match &self.label {
+            Some(template) => {
+                for name in template.names() {
+                    place(name)?;
+                }
+                template.render_plain(|name| text(place(name).ok()?))
+            }
+            None => text(1).unwrap_or_else(|| value.clone()),
+        };
+        Ok(option(Value::Text(value), label))
     }
 
     fn fill(
@@ -144,7 +190,11 @@ impl Lookup {
             [one] => (None, Some(one)),
             [first, ..] => (Some(&self.several), Some(first).filter(|_| self.takes_first)),
         };
-        let mut options: Vec<EnumOption> = found.records.iter().map(as_option).collect();
+        let mut options = found
+            .records
+            .iter()
+            .map(|record| self.as_option(found, record))
+            .collect::<Result<Vec<_>, _>>()?;
         if let Some(outcome) = outcome.filter(|_| chosen.is_none()) {
             options.insert(0, outcome.option.clone());
         }
@@ -184,14 +234,6 @@ impl Lookup {
         }
         Ok(())
     }
-}
-
-/// The first column is the value, the second the label.
-fn as_option(record: &Record) -> EnumOption {
-    let text = |at: usize| record.get(at).cloned().flatten();
-    let value = text(0).unwrap_or_default();
-    let label = text(1).unwrap_or_else(|| value.clone());
-    option(Value::Text(value), label)
 }
 
 /// The person waits for no database's words; the log has them.

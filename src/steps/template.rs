@@ -64,14 +64,31 @@ impl Template {
 
     /// The text with each placeholder's value; one that has none is put in as nothing.
     pub fn render(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
+        self.fill(|name| escape_html(&value(name).unwrap_or_default()).into_owned())
+    }
+
+    /// The same where no HTML is read: nothing is escaped.
+    pub fn render_plain(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
+        self.fill(|name| value(name).unwrap_or_default())
+    }
+
+    fn fill(&self, mut value: impl FnMut(&str) -> String) -> String {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
-                Part::Placeholder(name) => text.push_str(&escape_html(&value(name).unwrap_or_default())),
+                Part::Placeholder(name) => text.push_str(&value(name)),
             }
         }
         text
+    }
+
+    /// The names of its placeholders.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Placeholder(name) => Some(name.as_str()),
+            Part::Literal(_) => None,
+        })
     }
 }
 

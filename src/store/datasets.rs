@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 
 use crate::clock::{self, rfc3339};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, near};
 
 /// A record's values in the order of the columns; `None` where it has none.
 pub type Record = Vec<Option<String>>;
@@ -25,6 +25,9 @@ pub struct Dataset {
     /// The columns that tell records apart; empty where none were named.
     pub key: Vec<String>,
     pub records: u64,
+    /// Columns that are found fast by their value, and by similar texts.
+    pub indexed: Vec<String>,
+    pub near: Vec<String>,
     /// The file that was last imported.
     pub source: String,
     #[serde(serialize_with = "rfc3339")]
@@ -46,6 +49,9 @@ pub struct Import<'i> {
     pub columns: Vec<String>,
     /// Columns that tell records apart; with [`Change::Update`] at least one.
     pub key: Vec<String>,
+    /// Columns to be found fast by their value, and by similar texts; those of the import before where there are none.
+    pub indexed: Vec<String>,
+    pub near: Vec<String>,
     pub change: Change,
     /// Where the records are from, for people.
     pub source: &'i str,
@@ -69,7 +75,7 @@ const MOST_COLUMNS: usize = 1_000;
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS annex_datasets (
     name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT NOT NULL, records INTEGER NOT NULL,
-    source TEXT NOT NULL, imported INTEGER NOT NULL) STRICT";
+    source TEXT NOT NULL, imported INTEGER NOT NULL, indexed TEXT NOT NULL, near TEXT NOT NULL) STRICT";
 
 impl Store {
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
@@ -104,6 +110,8 @@ impl Store {
                 name: row.try_get("name")?,
                 columns: names("columns")?,
                 key: names("key")?,
+                indexed: names("indexed")?,
+                near: names("near")?,
                 records: u64::try_from(records).unwrap_or(0),
                 source: row.try_get("source")?,
                 imported: u64::try_from(seconds).ok().map(clock::from_unix_seconds),
@@ -121,6 +129,14 @@ impl Store {
     ) -> Result<Imported, StoreError> {
         check_name(import.name)?;
         check_columns(&import.columns)?;
+        let have = || import.columns.join(", ");
+        if let Some(column) = import.indexed.iter().chain(&import.near).find(|c| !import.columns.contains(c))
+        {
+            return Err(StoreError::Columns(format!(
+                "there is no column `{column}` to index; there are: {}",
+                have()
+            )));
+        }
         if let Some(key) = import.key.iter().find(|key| !import.columns.contains(key)) {
             let have = import.columns.join(", ");
             return Err(StoreError::Columns(format!(
@@ -162,17 +178,20 @@ impl Store {
             }
         }
         self.write(&mut work, import, &mut batch).await?;
+        let [indexed, near] = self.indexes(&mut work, import, &all).await?;
         let count = format!("SELECT count(*) FROM {}", quoted(import.name));
         let records: i64 =
             sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
         let json = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
-        sqlx::query("INSERT OR REPLACE INTO annex_datasets VALUES (?, ?, ?, ?, ?, ?)")
+        sqlx::query("INSERT OR REPLACE INTO annex_datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(import.name)
             .bind(json(&all))
             .bind(json(&import.key))
             .bind(records)
             .bind(import.source)
             .bind(i64::try_from(clock::unix_seconds(clock::now())).unwrap_or(i64::MAX))
+            .bind(json(&indexed))
+            .bind(json(&near))
             .execute(&mut *work)
             .await
             .map_err(failed)?;
@@ -234,6 +253,38 @@ impl Store {
         Ok(all)
     }
 
+    /// Makes the indexes of a dataset whose records are there; gives the columns that have them.
+    async fn indexes(
+        &self,
+        work: &mut Transaction<'_, Sqlite>,
+        import: &Import<'_>,
+        columns: &[String],
+    ) -> Result<[Vec<String>; 2], StoreError> {
+        let failed = |error| self.failed(error);
+        let query = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(import.name);
+        let known = query.fetch_optional(&mut **work).await.map_err(failed)?;
+        let known = known.map(|row| self.dataset(&row)).transpose()?;
+        let (old_indexed, old_near) = known.map(|known| (known.indexed, known.near)).unwrap_or_default();
+        let keep = |new: &[String], old: Vec<String>| {
+            let wanted = if new.is_empty() { old } else { new.to_vec() };
+            wanted.into_iter().filter(|column| columns.contains(column)).collect::<Vec<_>>()
+        };
+        let [indexed, near] = [keep(&import.indexed, old_indexed), keep(&import.near, old_near.clone())];
+        for column in &indexed {
+            let index = quoted(&format!("annex_index_{}_{column}", import.name));
+            let (table, column) = (quoted(import.name), quoted(column));
+            let statement = format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({column})");
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map_err(failed)?;
+        }
+        for column in old_near.iter().filter(|column| !near.contains(column)) {
+            near::remove(work, import.name, column).await.map_err(failed)?;
+        }
+        for column in &near {
+            near::build(work, import.name, column).await.map_err(failed)?;
+        }
+        Ok([indexed, near])
+    }
+
     async fn write(
         &self,
         work: &mut Transaction<'_, Sqlite>,
@@ -290,6 +341,9 @@ impl Store {
         let known = self.known(name).await?;
         let failed = |error| self.failed(error);
         let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        for column in &known.near {
+            near::remove(&mut work, &known.name, column).await.map_err(failed)?;
+        }
         let table = format!("DROP TABLE IF EXISTS {}", quoted(&known.name));
         sqlx::query(AssertSqlSafe(table)).execute(&mut *work).await.map_err(failed)?;
         let entry = sqlx::query("DELETE FROM annex_datasets WHERE name = ?").bind(name);
@@ -299,7 +353,7 @@ impl Store {
 }
 
 /// A name in SQL.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

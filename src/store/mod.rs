@@ -5,7 +5,10 @@
 
 mod datasets;
 pub(crate) mod file;
+mod near;
+mod normal;
 mod query;
+mod search;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +17,10 @@ use std::time::Duration;
 use sqlx::sqlite::SqlitePool;
 
 pub use datasets::{Change, Dataset, Import, Imported, Record};
+pub use near::Near;
+pub use normal::normalize;
 pub use query::{Found, Query, QueryError, Reader};
+pub use search::{Compared, Search, SearchKind};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";
@@ -32,6 +38,10 @@ pub enum StoreError {
     NoDatasets(PathBuf),
     #[error("it took too long")]
     TooLong,
+    #[error(
+        "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
+    )]
+    NoIndex { dataset: String, column: String },
     #[error("there is no dataset `{0}`")]
     NoDataset(String),
     #[error("`{name}` is no name of a dataset: {why}")]

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
@@ -142,13 +143,7 @@ impl Reader {
         deadline: Instant,
     ) -> Result<Found, StoreError> {
         let failed = |error| self.failed(error);
-        let mut connection = self.pool().await?.acquire().await.map_err(failed)?;
-        // SQLite itself stops: dropping the future would leave it at work.
-        connection
-            .lock_handle()
-            .await
-            .map_err(failed)?
-            .set_progress_handler(LOOK, move || Instant::now() < deadline);
+        let mut connection = self.guarded(deadline).await?;
         // Nothing large is read for nothing. The query may end with a remark.
         let limited = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
         let mut asked = sqlx::query(AssertSqlSafe(limited));
@@ -156,7 +151,7 @@ impl Reader {
             asked = asked.bind(value);
         }
         let rows = asked.fetch_all(&mut *connection).await;
-        connection.lock_handle().await.map_err(failed)?.remove_progress_handler();
+        self.release(&mut connection).await?;
         let rows =
             rows.map_err(
                 |error| {
@@ -174,13 +169,28 @@ impl Reader {
         Ok(found)
     }
 
-    fn failed(&self, error: sqlx::Error) -> StoreError {
+    /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.
+    pub(super) async fn guarded(&self, deadline: Instant) -> Result<PoolConnection<Sqlite>, StoreError> {
+        let failed = |error| self.failed(error);
+        let mut connection = self.pool().await?.acquire().await.map_err(failed)?;
+        let mut handle = connection.lock_handle().await.map_err(failed)?;
+        handle.set_progress_handler(LOOK, move || Instant::now() < deadline);
+        drop(handle);
+        Ok(connection)
+    }
+
+    pub(super) async fn release(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        connection.lock_handle().await.map_err(|error| self.failed(error))?.remove_progress_handler();
+        Ok(())
+    }
+
+    pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
         StoreError::Sqlite { file: self.file.clone(), error }
     }
 }
 
 /// A value as text, whatever an expression made of it.
-fn text(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+pub(super) fn text(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(None);

@@ -240,3 +240,104 @@ fn mistakes_in_queries_are_told_at_load() {
     }
     assert!(check("queries = [\"SELECT id FROM v WHERE a = :a\"]").contains("annex.toml: ok"));
 }
+
+const COMPANIES: &str = "id;name;city;vat\n\
+    1;Žluťoučký Kůň, s.r.o.;Brno;CZ1\n2;Zlatý Kůň a.s.;Praha;CZ2\n3;Müller & Söhne GmbH;Köln;DE3\n\
+    4;Acme Holdings Ltd;London;GB4\n5;Acme Holding Limited;Leeds;GB5\n6;Acme Trading;London;GB6\n7;;Nowhere;XX7\n";
+
+/// A server with companies, where the step has these queries.
+fn companies(queries: &str) -> Annex {
+    let step = format!(
+        "[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\ndataset = \"companies\"\nvalue = \"id\"\n\
+         label = \"{{name}} ({{score}})\"\nfields = {{ vendor_city = \"city\" }}\nnone = {{ message = \"nobody\" }}\n{queries}"
+    );
+    let annex = Annex::dev_with_files(&config(&step), &[("companies.csv", COMPANIES)]);
+    let import = ["data", "import", "companies", "companies.csv", "--index", "vat", "--near", "name,city"];
+    let output = annex.run(&import);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    annex
+}
+
+/// Labels of what is found.
+fn labels(annex: &Annex, vat: &str, name: &str) -> Vec<String> {
+    let (_, labels, _, _) = outcome(&answer(annex, &document(vat, name)));
+    let all = labels.into_iter().map(|label| label.as_str().unwrap().to_owned());
+    all.filter(|label| label != "---").collect()
+}
+
+#[test]
+fn texts_are_found_whatever_their_case_accents_punctuation_and_legal_form() {
+    let annex = companies("[[hook.step.query]]\nnormalized = { name = \"sender_name\" }\n");
+    let of = |name: &str| labels(&annex, "", name);
+    for name in ["ZLUTOUCKY KUN SRO", "žluťoučký kůň s. r. o.", "Žluťoučký-Kůň"] {
+        assert_eq!(of(name), ["Žluťoučký Kůň, s.r.o. (1.00)"], "{name}");
+    }
+    assert_eq!(of("muller sohne"), ["Müller & Söhne GmbH (1.00)"]);
+    assert_eq!(of("Acme"), Vec::<String>::new());
+    assert_eq!(of("Kůň Žluťoučký"), Vec::<String>::new(), "the order counts");
+    assert_eq!(of(""), Vec::<String>::new());
+    let annex = companies("[[hook.step.query]]\nprefix = { name = \"sender_name\" }\n");
+    assert_eq!(labels(&annex, "", "ACME h"), ["Acme Holdings Ltd (1.00)", "Acme Holding Limited (1.00)"]);
+    assert_eq!(labels(&annex, "", "cme"), Vec::<String>::new());
+}
+
+#[test]
+fn similar_texts_are_found_with_their_score_and_columns_are_weighed() {
+    let annex = companies("[[hook.step.query]]\nfuzzy = { name = \"sender_name\" }\nthreshold = 0.5\n");
+    let found = labels(&annex, "", "Acme Holdngs");
+    assert_eq!(found[0], "Acme Holdings Ltd (0.69)", "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(labels(&annex, "", "Zlutoucky Kun"), ["Žluťoučký Kůň, s.r.o. (1.00)"]);
+    assert_eq!(labels(&annex, "", "something else"), Vec::<String>::new());
+    // The field sender_vat holds the city here.
+    let weighed =
+        "[[hook.step.query]]\nfuzzy = { name = \"sender_name\", city = \"sender_vat\" }\nthreshold = 0.6\n";
+    let annex = companies(&format!("{weighed}weights = {{ city = 3 }}\n"));
+    assert_eq!(labels(&annex, "Leeds", "Acme Holdings")[0], "Acme Holding Limited (0.95)");
+    let annex = companies(weighed);
+    assert_eq!(labels(&annex, "London", "Acme Holding")[0], "Acme Holdings Ltd (0.90)");
+    assert_eq!(labels(&annex, "", "Acme Trading")[0], "Acme Trading (1.00)", "an empty field does not count");
+}
+
+#[test]
+fn a_cascade_goes_from_the_sure_to_the_generous_and_tells_what_an_index_lacks() {
+    let cascade = "[[hook.step.query]]\nexact = { vat = \"sender_vat\" }\n[[hook.step.query]]\nregex = { name = '(?i)\\b{sender_name}$' }\n\
+        [[hook.step.query]]\nsql = \"SELECT id, name, city, 'sql' AS score FROM companies WHERE name LIKE '%' || :sender_name || '%'\"\n";
+    let annex = companies(cascade);
+    assert_eq!(labels(&annex, "DE3", "Acme"), ["Müller & Söhne GmbH (1.00)"]);
+    assert_eq!(labels(&annex, "", "trading"), ["Acme Trading (1.00)"]);
+    assert_eq!(labels(&annex, "", "Kůň,"), ["Žluťoučký Kůň, s.r.o. (sql)"]);
+    assert_eq!(labels(&annex, "", "T.ading"), Vec::<String>::new(), "a field is no pattern");
+    assert_eq!(outcome(&answer(&annex, &document("GB6", ""))).2, "London");
+    let annex = companies("[[hook.step.query]]\nfuzzy = { vat = \"sender_vat\" }\n");
+    let (_, _, _, messages) = outcome(&answer(&annex, &document("DE3", "")));
+    assert!(messages[0].as_str().unwrap().contains("could not be looked up"), "{messages:?}");
+    annex.logs(
+        "`companies` has no index of similar texts for vat: annex data import companies FILE --near vat",
+        Duration::from_secs(1),
+    );
+}
+
+#[test]
+fn an_index_follows_its_records() {
+    let annex = companies("[[hook.step.query]]\nfuzzy = { name = \"sender_name\" }\nthreshold = 0.8\n");
+    let import = |text: &str, more: &[&str]| {
+        crate::support::write(&annex.folder().join("new.csv"), text);
+        let output = annex.run(&[&["data", "import", "companies", "new.csv"], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    assert_eq!(labels(&annex, "", "Acme Trading"), ["Acme Trading (1.00)"]);
+    // Without saying which: those of the import before.
+    import("id,name,city,vat\n9,Wayne Enterprises,Gotham,US9\n", &["--key", "id"]);
+    assert_eq!(labels(&annex, "", "Acme Trading"), Vec::<String>::new());
+    assert_eq!(labels(&annex, "", "wayne enterprises inc"), ["Wayne Enterprises (1.00)"]);
+    import(
+        "id,name,city,vat\n9,Stark Industries,Gotham,US9\n10,Oscorp,New York,US10\n",
+        &["--key", "id", "--update"],
+    );
+    assert_eq!(labels(&annex, "", "Wayne Enterprises"), Vec::<String>::new());
+    assert_eq!(labels(&annex, "", "STARK industries"), ["Stark Industries (1.00)"]);
+    assert_eq!(labels(&annex, "", "Oscorp"), ["Oscorp (1.00)"]);
+    let shown = String::from_utf8(annex.run(&["data", "show", "companies"]).stdout).unwrap();
+    assert!(shown.contains("index: vat\nsimilar texts: name, city"), "{shown}");
+}

@@ -1,12 +1,16 @@
 //! `use = "match"` with `queries`: a dataset instead of a list.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use rust_decimal::Decimal;
+use toml::Spanned;
 
 use crate::rossum::{MessageType, Value};
 use crate::steps::Step;
-use crate::steps::lookup::{Lookup, Outcome};
+use crate::steps::lookup::{Asked, Lookup, Outcome};
 use crate::steps::matching::option;
-use crate::store::Query;
+use crate::store::{Compared, Query, Search, SearchKind};
 
 use super::super::document::Section;
 use super::matching::{DEFAULT_NONE, run, value};
@@ -18,22 +22,16 @@ const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let target = section.required_text("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
-    let queries: Vec<Query> = section
-        .texts("queries")
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|text| match Query::parse(text.get_ref()) {
-            Ok(query) => Some(query),
-            Err(error) => {
-                let hint = "SELECT id, name FROM vendors WHERE vat_id = :sender_vat_id";
-                section.document().note(text.span(), format!("this is no query: {error}"), Some(hint));
-                None
-            }
-        })
-        .collect();
-    if queries.iter().all(|query| query.fields.is_empty()) && !queries.is_empty() {
+    let queries = queries(section);
+    if queries.iter().all(|query| query.fields().is_empty()) && !queries.is_empty() {
         let hint = "write the schema id of a field after a colon: `WHERE vat_id = :sender_vat_id`";
         section.document().note(section.place_of("queries"), "no query names a field", Some(hint));
+    }
+    let value = section.text("value").map(|column| (*column.get_ref()).to_owned());
+    let label = template(section, "label");
+    if label.as_ref().is_some_and(|label| label.names().next().is_none()) {
+        let hint = "write columns in braces: `label = \"{name} - {city}\"`";
+        section.document().note(section.place_of("label"), "`label` shows no column", Some(hint));
     }
     let mut fields = Vec::new();
     if let Some(own) = section.section("fields") {
@@ -58,6 +56,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     Some(Box::new(Lookup {
         store: section.document().store(),
         queries,
+        value,
+        label,
         target: target?,
         fields,
         run,
@@ -68,6 +68,156 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         time,
         validation_sources,
     }))
+}
+
+/// `queries`, a list of SQL, or `[[hook.step.query]]`, one for each.
+fn queries(section: &Section<'_>) -> Vec<Asked> {
+    if section.has("queries") && section.has("query") {
+        section.wrong(
+            "this step has both `queries` and `query`",
+            "write `[[hook.step.query]]` for each, with `sql`",
+        );
+    }
+    let listed = section.texts("queries").unwrap_or_default();
+    let mut all: Vec<Asked> = listed.into_iter().filter_map(|text| sql(section, &text)).collect();
+    let dataset = section.text("dataset").map(|name| (*name.get_ref()).to_owned());
+    for own in section.sections("query") {
+        all.extend(query(&own, dataset.as_deref()));
+        own.finish();
+    }
+    all
+}
+
+fn sql(section: &Section<'_>, text: &Spanned<&str>) -> Option<Asked> {
+    match Query::parse(text.get_ref()) {
+        Ok(query) => Some(Asked::Sql(query)),
+        Err(error) => {
+            let hint = "SELECT id, name FROM vendors WHERE vat_id = :sender_vat_id";
+            section.document().note(text.span(), format!("this is no query: {error}"), Some(hint));
+            None
+        }
+    }
+}
+
+/// The key that says what kind of query it is.
+const KINDS: [&str; 6] = ["sql", "exact", "normalized", "prefix", "regex", "fuzzy"];
+/// How similar texts must be where a query does not say: as PostgreSQL's `pg_trgm` has it.
+const THRESHOLD: f64 = 0.3;
+
+fn query(section: &Section<'_>, dataset: Option<&str>) -> Option<Asked> {
+    let kinds: Vec<&'static str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
+    let [kind] = kinds[..] else {
+        section.wrong(
+            if kinds.is_empty() {
+                "this query asks nothing".to_owned()
+            } else {
+                format!("this query is {}", kinds.join(" and "))
+            },
+            format!("give it one of: {}", KINDS.join(", ")),
+        );
+        return None;
+    };
+    if kind == "sql" {
+        return sql(section, &section.text("sql")?);
+    }
+    let dataset =
+        section.text("dataset").map_or(dataset.map(str::to_owned), |own| Some((*own.get_ref()).to_owned()));
+    if dataset.is_none() {
+        section.wrong("no dataset is named", "write `dataset = \"vendors\"` in the step");
+    }
+    let threshold = section.decimal("threshold");
+    if threshold.is_some_and(|threshold| threshold > Decimal::ONE || threshold.is_zero())
+        || (threshold.is_some() && kind != "fuzzy")
+    {
+        let what = "`threshold` is for `fuzzy`, above 0 and at most 1";
+        section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.5`"));
+    }
+    let weights: HashMap<String, f64> =
+        section.section("weights").map(|own| weights(&own)).unwrap_or_default();
+    let compared: Vec<Compared> = section
+        .section(kind)
+        .map(|own| own.entries())
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(column, field)| compared(section, kind, column.get_ref(), field, &weights))
+        .collect();
+    if let Some(stray) = weights.keys().find(|column| !compared.iter().any(|known| known.column == **column))
+    {
+        let what = format!("`weights` names `{stray}`, which `{kind}` does not compare");
+        section.document().note(section.place_of("weights"), what, None::<&str>);
+    }
+    if compared.is_empty() {
+        section.wrong(
+            "this query compares nothing",
+            format!("write `{kind} = {{ name = \"sender_name\" }}`: a column, and a field"),
+        );
+    }
+    let kind = match kind {
+        "exact" => SearchKind::Exact,
+        "normalized" => SearchKind::Normalized,
+        "prefix" => SearchKind::Prefix,
+        "regex" => SearchKind::Regex,
+        _ => SearchKind::Fuzzy(
+            threshold.and_then(|threshold| threshold.to_string().parse().ok()).unwrap_or(THRESHOLD),
+        ),
+    };
+    Some(Asked::Search(Search { dataset: dataset?, kind, compared }))
+}
+
+fn weights(section: &Section<'_>) -> HashMap<String, f64> {
+    let read = |(column, value): (Spanned<&str>, &Spanned<toml::de::DeValue<'_>>)| {
+        let text = match value.get_ref() {
+            toml::de::DeValue::Integer(number) => number.as_str(),
+            toml::de::DeValue::Float(number) => number.as_str(),
+            _ => "",
+        };
+        let weight = text.parse::<f64>().ok().filter(|weight| *weight > 0.0 && weight.is_finite());
+        if weight.is_none() {
+            section.document().note(value.span(), "this is no weight", Some("write a number above 0"));
+        }
+        Some(((*column.get_ref()).to_owned(), weight?))
+    };
+    section.entries().into_iter().filter_map(read).collect()
+}
+
+/// A column and a field; of a pattern, the field in braces with what stands around it.
+fn compared(
+    section: &Section<'_>,
+    kind: &str,
+    column: &str,
+    field: &Spanned<toml::de::DeValue<'_>>,
+    weights: &HashMap<String, f64>,
+) -> Option<Compared> {
+    let note = |what: &str, hint: &str| section.document().note(field.span(), what, Some(hint.to_owned()));
+    let Some(text) = field.get_ref().as_str().filter(|text| !text.trim().is_empty()) else {
+        note("this is no field", "write a schema id in quotes");
+        return None;
+    };
+    let (field, around) = if kind == "regex" {
+        let parts = text.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+        let Some((before, (name, after))) = parts else {
+            note("this pattern names no field", "write `'^{sender_name}\\b'`");
+            return None;
+        };
+        if let Err(error) = regex::Regex::new(&format!("{before}x{after}")) {
+            let cause = error.to_string();
+            let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            note(
+                &format!("this is no regular expression: {last}"),
+                "what the field holds is put in as it is, escaped",
+            );
+            return None;
+        }
+        (name.trim().to_owned(), (before.to_owned(), after.to_owned()))
+    } else {
+        (text.to_owned(), <(String, String)>::default())
+    };
+    Some(Compared {
+        column: column.to_owned(),
+        field,
+        weight: weights.get(column).copied().unwrap_or(1.0),
+        around,
+    })
 }
 
 /// `none` and `several`: `{ value, label, message, type, on }`.

@@ -13,7 +13,7 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 pub(super) const DEFAULT_NONE: &str = "---";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    if section.has("queries") {
+    if section.has("queries") || section.has("query") {
         return super::lookup::read(section);
     }
     let field = section.required_text("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());

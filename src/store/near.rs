@@ -1,0 +1,224 @@
+//! The index of similar texts: for each trigram of a column the records that have it.
+//!
+//! A table for each column: a trigram, and the numbers of its records as differences, 7 bits a byte. Under `SIZES` stands
+//! how many trigrams each record has. It is built in the import's own transaction.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
+
+use super::datasets::quoted;
+use super::normal::{Gram, grams, grams_of_beginning, normalize};
+
+/// Records that are read at a time.
+const PAGE: u32 = 10_000;
+/// No trigram: how many of them each record has.
+const SIZES: Gram = -1;
+
+fn table(dataset: &str, column: &str) -> String {
+    quoted(&format!("annex_near_{dataset}_{column}"))
+}
+
+/// How a text is to be found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Near {
+    /// The same, once normalized.
+    Same,
+    /// It begins so, once normalized.
+    Beginning,
+    /// At least so similar: the share of common trigrams, from 0 to 1.
+    Similar(f64),
+}
+
+/// Builds the index of a column anew.
+pub(super) async fn build(
+    work: &mut Transaction<'_, Sqlite>,
+    dataset: &str,
+    column: &str,
+) -> Result<(), sqlx::Error> {
+    let table = table(dataset, column);
+    for statement in [
+        format!("DROP TABLE IF EXISTS {table}"),
+        format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)"),
+    ] {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
+    }
+    let mut lists: HashMap<Gram, List> = HashMap::new();
+    let mut sizes: Vec<u8> = Vec::new();
+    let page = format!(
+        "SELECT rowid, {} FROM {} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}",
+        quoted(column),
+        quoted(dataset)
+    );
+    let mut after = 0_i64;
+    loop {
+        let rows = sqlx::query(AssertSqlSafe(page.as_str())).bind(after).fetch_all(&mut **work).await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            after = row.try_get(0)?;
+            let Ok(number) = u32::try_from(after) else { continue };
+            let text: Option<String> = row.try_get(1)?;
+            let grams = grams(&normalize(text.as_deref().unwrap_or_default()));
+            sizes.resize(number as usize, 0);
+            sizes.push(u8::try_from(grams.len()).unwrap_or(u8::MAX));
+            for gram in grams {
+                lists.entry(gram).or_default().push(number);
+            }
+        }
+    }
+    let insert = format!("INSERT INTO {table} VALUES (?, ?)");
+    let lists = lists.into_iter().map(|(gram, list)| (gram, list.bytes)).chain([(SIZES, sizes)]);
+    for (gram, bytes) in lists {
+        let query = sqlx::query(AssertSqlSafe(insert.as_str())).bind(gram).bind(bytes);
+        query.execute(&mut **work).await?;
+    }
+    Ok(())
+}
+
+/// Removes the index of a column.
+pub(super) async fn remove(
+    work: &mut Transaction<'_, Sqlite>,
+    dataset: &str,
+    column: &str,
+) -> Result<(), sqlx::Error> {
+    let statement = format!("DROP TABLE IF EXISTS {}", table(dataset, column));
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map(drop)
+}
+
+/// Records whose text in a column is near to another, by number, with their similarity; the nearest first.
+pub(super) async fn find(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    column: &str,
+    text: &str,
+    near: Near,
+) -> Result<Vec<(u32, f64)>, sqlx::Error> {
+    let wanted = normalize(text);
+    let grams = match near {
+        Near::Beginning => grams_of_beginning(&wanted),
+        Near::Same | Near::Similar(_) => grams(&wanted),
+    };
+    if grams.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = table(dataset, column);
+    let places = vec!["?"; grams.len()].join(", ");
+    let statement = format!("SELECT gram, rows FROM {table} WHERE gram IN ({places}, {SIZES})");
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for gram in &grams {
+        query = query.bind(gram);
+    }
+    let rows = query.fetch_all(connection).await?;
+    let mut sizes: &[u8] = &[];
+    let mut lists = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let bytes: &[u8] = row.try_get(1)?;
+        if row.try_get::<Gram, _>(0)? == SIZES { sizes = bytes } else { lists.push(bytes) }
+    }
+    let mut common = vec![0_u8; sizes.len()];
+    for list in lists {
+        for number in numbers(list) {
+            if let Some(count) = common.get_mut(number as usize) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+    let least = match near {
+        Near::Similar(least) => least,
+        Near::Same | Near::Beginning => 0.0,
+    };
+    let of = grams.len();
+    // Fewer common trigrams cannot be enough, whatever else the record has.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 255")]
+    let fewest = match near {
+        Near::Similar(least) => {
+            ((least * f64::from(u8::try_from(of).unwrap_or(u8::MAX))).ceil() as u8).max(1)
+        }
+        Near::Same | Near::Beginning => u8::try_from(of).unwrap_or(u8::MAX),
+    };
+    let mut found = Vec::new();
+    for (number, common) in common.iter().enumerate().filter(|(_, common)| **common >= fewest) {
+        let all = of + usize::from(sizes[number]) - usize::from(*common);
+        if near == Near::Same && all != of {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most 510")]
+        let similarity = f64::from(*common) / all as f64;
+        if similarity >= least {
+            found.push((u32::try_from(number).unwrap_or(u32::MAX), similarity));
+        }
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    Ok(found)
+}
+
+/// How similar two texts are: the share of common trigrams.
+pub(super) fn similarity(a: &str, b: &str) -> f64 {
+    let [a, b] = [a, b].map(|text| grams(&normalize(text)));
+    let common = a.iter().filter(|gram| b.binary_search(gram).is_ok()).count();
+    let all = a.len() + b.len() - common;
+    #[expect(clippy::cast_precision_loss, reason = "at most 510")]
+    if all == 0 { 0.0 } else { common as f64 / all as f64 }
+}
+
+/// Numbers of records, growing: each as the difference to the one before.
+#[derive(Default)]
+struct List {
+    bytes: Vec<u8>,
+    last: u32,
+}
+
+impl List {
+    fn push(&mut self, number: u32) {
+        let mut rest = number - self.last;
+        self.last = number;
+        while rest >= 0x80 {
+            self.bytes.push(rest.to_le_bytes()[0] | 0x80);
+            rest >>= 7;
+        }
+        self.bytes.push(rest.to_le_bytes()[0]);
+    }
+}
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    let mut last = 0_u32;
+    let mut bytes = bytes.iter();
+    std::iter::from_fn(move || {
+        let (mut difference, mut shift) = (0_u32, 0);
+        loop {
+            let byte = bytes.next()?;
+            difference |= u32::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+            shift = (shift + 7).min(28);
+        }
+        last = last.wrapping_add(difference);
+        Some(last)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_come_back_as_they_were() {
+        let all = [0, 1, 2, 130, 131, 20_000, 2_000_000, u32::MAX];
+        let mut list = List::default();
+        for number in all {
+            list.push(number);
+        }
+        assert_eq!(numbers(&list.bytes).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn similarity_is_that_of_pg_trgm() {
+        // SELECT similarity('word', 'two words') = 0.36363637
+        assert!((similarity("word", "two words") - 4.0 / 11.0).abs() < 1e-9);
+        assert!((similarity("Acme, s.r.o.", "ACME") - 1.0).abs() < 1e-9);
+    }
+}

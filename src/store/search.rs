@@ -1,0 +1,341 @@
+//! Ready-made searches: by value, by text made comparable, by beginning, by pattern, by similarity, with several columns
+//! weighed.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use regex::Regex;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+use tokio::time::timeout_at;
+
+use super::datasets::quoted;
+use super::near::{self, Near, similarity};
+use super::query::{Found, Reader, text};
+use super::{Record, StoreError, normalize};
+
+/// A search as configured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    pub dataset: String,
+    pub kind: SearchKind,
+    pub compared: Vec<Compared>,
+}
+
+/// A column and what it is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    pub column: String,
+    /// The field whose value is looked for.
+    pub field: String,
+    /// How much the column counts beside others.
+    pub weight: f64,
+    /// Of a pattern: what stands before and after the value.
+    pub around: (String, String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SearchKind {
+    Exact,
+    Normalized,
+    Prefix,
+    Regex,
+    /// At least so similar.
+    Fuzzy(f64),
+}
+
+/// Of all that may be similar in one column, so many are compared in all.
+const CANDIDATES: usize = 1_000;
+/// Records that a pattern looks at between two looks at the clock.
+const PAGE: u32 = 5_000;
+/// The column that says how similar a record is.
+const SCORE: &str = "score";
+
+impl Reader {
+    /// Searches until `deadline`; at most `most` records, the best first. A field that is empty finds nothing, and counts
+    /// for nothing where several are weighed.
+    pub async fn search(
+        &self,
+        search: &Search,
+        values: &[Option<String>],
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Found, StoreError> {
+        match timeout_at(deadline.into(), self.run_search(search, values, most, deadline)).await {
+            Ok(found) => found,
+            Err(_) => Err(StoreError::TooLong),
+        }
+    }
+
+    async fn run_search(
+        &self,
+        search: &Search,
+        values: &[Option<String>],
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Found, StoreError> {
+        let given: Vec<(&Compared, &str)> = search
+            .compared
+            .iter()
+            .zip(values)
+            .filter_map(|(compared, value)| Some((compared, value.as_deref()?)))
+            .collect();
+        let weighs = matches!(search.kind, SearchKind::Fuzzy(_));
+        if given.is_empty() || (!weighs && given.len() < search.compared.len()) {
+            return Ok(Found::default());
+        }
+        let mut connection = self.guarded(deadline).await?;
+        let found = match search.kind {
+            SearchKind::Exact => exact(&mut connection, &search.dataset, &given, most).await,
+            SearchKind::Regex => pattern(&mut connection, &search.dataset, &given, most, deadline).await,
+            SearchKind::Normalized => near(&mut connection, search, &given, Near::Same, most).await,
+            SearchKind::Prefix => near(&mut connection, search, &given, Near::Beginning, most).await,
+            SearchKind::Fuzzy(least) => {
+                near(&mut connection, search, &given, Near::Similar(least), most).await
+            }
+        };
+        self.release(&mut connection).await?;
+        found.map_err(|error| self.why(error, search, deadline))
+    }
+
+    /// What an error of the database means for a search.
+    fn why(&self, error: sqlx::Error, search: &Search, deadline: Instant) -> StoreError {
+        let text = error.to_string();
+        let missing = text.split_once("no such table: ").map(|(_, name)| name.trim());
+        match missing {
+            _ if Instant::now() >= deadline => StoreError::TooLong,
+            Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
+            Some(name) => {
+                let prefix = format!("annex_near_{}_", search.dataset);
+                let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
+                StoreError::NoIndex { dataset: search.dataset.clone(), column }
+            }
+            None => self.failed(error),
+        }
+    }
+}
+
+type Given<'g> = [(&'g Compared, &'g str)];
+
+async fn exact(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    given: &Given<'_>,
+    most: usize,
+) -> Result<Found, sqlx::Error> {
+    let conditions: Vec<_> =
+        given.iter().map(|(compared, _)| format!("{} = ?", quoted(&compared.column))).collect();
+    let statement = format!(
+        "SELECT * FROM {} WHERE {} ORDER BY rowid LIMIT {most}",
+        quoted(dataset),
+        conditions.join(" AND ")
+    );
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for (_, value) in given {
+        query = query.bind(*value);
+    }
+    let mut found = Found::default();
+    for row in query.fetch_all(connection).await? {
+        found.add(&row, 0)?;
+    }
+    Ok(scored(found, |_| 1.0))
+}
+
+async fn pattern(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    given: &Given<'_>,
+    most: usize,
+    deadline: Instant,
+) -> Result<Found, sqlx::Error> {
+    let mut patterns = Vec::new();
+    for (compared, value) in given {
+        let (before, after) = &compared.around;
+        let source = format!("{before}{}{after}", regex::escape(value));
+        let pattern = Regex::new(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+        patterns.push((compared.column.as_str(), pattern));
+    }
+    let statement =
+        format!("SELECT rowid, * FROM {} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}", quoted(dataset));
+    let (mut found, mut after) = (Found::default(), 0_i64);
+    while found.records.len() < most && Instant::now() < deadline {
+        let rows =
+            sqlx::query(AssertSqlSafe(statement.as_str())).bind(after).fetch_all(&mut *connection).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.try_get(0)?;
+        for row in &rows {
+            let mut fits = true;
+            for (column, pattern) in &patterns {
+                let value: Option<String> = row.try_get(*column)?;
+                fits &= pattern.is_match(value.as_deref().unwrap_or_default());
+            }
+            if fits && found.records.len() < most {
+                found.add(row, 1)?;
+            }
+        }
+    }
+    Ok(scored(found, |_| 1.0))
+}
+
+async fn near(
+    connection: &mut SqliteConnection,
+    search: &Search,
+    given: &Given<'_>,
+    near: Near,
+    most: usize,
+) -> Result<Found, sqlx::Error> {
+    // Who is near on the whole is near in one column at least: the mean is not above the largest.
+    let mut candidates: HashMap<u32, f64> = HashMap::new();
+    let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
+    for (compared, value) in columns {
+        for (number, similarity) in
+            near::find(connection, &search.dataset, &compared.column, value, near).await?
+        {
+            let best = candidates.entry(number).or_default();
+            *best = best.max(similarity);
+        }
+    }
+    let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
+    candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    // With one column the order is known already.
+    let enough = if given.len() == 1 && matches!(near, Near::Similar(_)) { most } else { CANDIDATES };
+    candidates.truncate(enough);
+    if candidates.is_empty() {
+        return Ok(Found::default());
+    }
+    let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
+    let statement =
+        format!("SELECT rowid, * FROM {} WHERE rowid IN ({})", quoted(&search.dataset), numbers.join(", "));
+    let mut all = Found::default();
+    for row in sqlx::query(AssertSqlSafe(statement)).fetch_all(connection).await? {
+        all.add(&row, 1)?;
+    }
+    let places: Vec<Option<usize>> = given
+        .iter()
+        .map(|(compared, _)| all.columns.iter().position(|column| *column == compared.column))
+        .collect();
+    let cell =
+        |record: &Record, at: usize| places[at].and_then(|place| record[place].clone()).unwrap_or_default();
+    let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
+    let score = |record: &Record| -> f64 {
+        match near {
+            Near::Similar(_) => {
+                let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
+                let of = |at: usize| given[at].0.weight * similarity(given[at].1, &cell(record, at));
+                (0..given.len()).map(of).sum::<f64>() / weights
+            }
+            Near::Same => f64::from((0..given.len()).all(|at| normalize(&cell(record, at)) == wanted[at])),
+            Near::Beginning => {
+                f64::from((0..given.len()).all(|at| normalize(&cell(record, at)).starts_with(&wanted[at])))
+            }
+        }
+    };
+    let least = match near {
+        Near::Similar(least) => least,
+        Near::Same | Near::Beginning => 1.0,
+    };
+    let mut scores: Vec<(f64, Record)> =
+        all.records.drain(..).map(|record| (score(&record), record)).collect();
+    scores.retain(|(score, _)| *score >= least);
+    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scores.truncate(most);
+    let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
+    all.records = records;
+    Ok(scored(all, |at| scores[at]))
+}
+
+/// With a column that says how similar each record is, with two digits.
+fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
+    if !found.columns.is_empty() {
+        found.columns.push(SCORE.to_owned());
+        for (at, record) in found.records.iter_mut().enumerate() {
+            record.push(Some(format!("{:.2}", score(at))));
+        }
+    }
+    found
+}
+
+impl Found {
+    /// Adds a row without its first `skip` columns.
+    fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize) -> Result<(), sqlx::Error> {
+        use sqlx::Column as _;
+        if self.columns.is_empty() {
+            self.columns = row.columns().iter().skip(skip).map(|column| column.name().to_owned()).collect();
+        }
+        let record = (skip..skip + self.columns.len()).map(|at| text(row, at)).collect::<Result<_, _>>()?;
+        self.records.push(record);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Change, Import, Store};
+    use super::*;
+
+    /// Names that are the same in each run, and another for each number.
+    fn name(number: u64) -> String {
+        let words = [
+            "Acme", "Nord", "Süd", "Holding", "Trade", "s.r.o.", "GmbH", "Steel", "Steal", "Bau", "Kůň",
+            "Kun", "X",
+        ];
+        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = |bound: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % u64::try_from(bound).unwrap()).unwrap()
+        };
+        let count = 1 + next(4);
+        (0..count).map(|_| words[next(words.len())]).collect::<Vec<_>>().join(" ")
+    }
+
+    #[tokio::test]
+    async fn the_index_finds_what_looking_at_each_record_finds() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let names: Vec<String> = (0..1_000).map(name).collect();
+        let import = Import {
+            name: "v",
+            columns: vec!["name".to_owned()],
+            key: Vec::new(),
+            indexed: Vec::new(),
+            near: vec!["name".to_owned()],
+            change: Change::Replace,
+            source: "test",
+        };
+        let records = (1..).zip(&names).map(|(line, name)| Ok((line, vec![Some(name.clone())])));
+        store.import(&import, records, |_| {}).await.unwrap();
+        let reader = Reader::new(folder.path());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut count = 0;
+        for number in 5_000..5_040 {
+            let wanted = name(number);
+            for least in [0.3, 0.55, 1.0] {
+                let compared = Compared {
+                    column: "name".to_owned(),
+                    field: "x".to_owned(),
+                    weight: 1.0,
+                    around: <(String, String)>::default(),
+                };
+                let search = Search {
+                    dataset: "v".to_owned(),
+                    kind: SearchKind::Fuzzy(least),
+                    compared: vec![compared],
+                };
+                let found = reader.search(&search, &[Some(wanted.clone())], 10_000, deadline).await.unwrap();
+                let mut found: Vec<_> =
+                    found.records.into_iter().map(|record| record[0].clone().unwrap()).collect();
+                let mut expected: Vec<_> =
+                    names.iter().filter(|name| similarity(name, &wanted) >= least).cloned().collect();
+                found.sort();
+                expected.sort();
+                count += found.len();
+                assert_eq!(found, expected, "{wanted:?} at {least}");
+            }
+        }
+        assert!(count > 500, "{count}");
+    }
+}
