@@ -6,8 +6,10 @@
 //! | ports, here and through the names | `ports` |
 //! | the certificate authority and the clock | `authority` |
 //! | state folder, secrets, descriptors | `files` |
+//! | other systems, exports that were given up | `exports` |
 
 mod authority;
+mod exports;
 mod files;
 mod names;
 mod ports;
@@ -55,6 +57,8 @@ pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(
         files::state(&first.state, &mut tell);
     }
     files::descriptors(config.server.limits.connections, server, &mut tell);
+    exports::outbox(config, &mut tell).await;
+    exports::targets(config, &mut tell).await;
     reachable(config, server.is_some(), &mut tell).await;
 }
 

@@ -354,6 +354,63 @@ fn nothing_is_accepted_that_cannot_be_kept_and_other_hooks_go_on() {
 }
 
 #[test]
+fn a_full_disk_accepts_nothing_and_loses_nothing() {
+    let erp = Erp::start(|_, _| Reply::status(503, ""));
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(&state)
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("NOT RUN: it needs the right to mount a file system");
+        return;
+    }
+    write(&folder.path().join("annex.toml"), &config(&erp, QUEUED));
+    let annex = Annex::dev_in(folder, free_port());
+    let (mut accepted, mut refused) = (0, 0);
+    for number in 0..60 {
+        let mut document = document(&format!("r-{number}"), number, "INV-1");
+        document["annotation"]["content"][0]["children"][0]["content"]["normalized_value"] =
+            json!("x".repeat(30_000));
+        match &messages(&deliver(&annex, &document))[..] {
+            [] => accepted += 1,
+            [(kind, text)] => {
+                assert!(kind == "error" && text.contains("it was not accepted"), "{text}");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let kept = listed(&annex, "waiting").len();
+    annex.logs("the disk is full", Duration::from_secs(1));
+    let folder = annex.stop("TERM");
+    let unmounted = std::process::Command::new("umount").arg(folder.path().join("state")).status().unwrap();
+    assert!(unmounted.success());
+    assert!(accepted > 3 && refused > 3, "{accepted} accepted, {refused} refused");
+    assert_eq!(kept, accepted);
+}
+
+#[test]
+fn the_doctor_asks_the_targets_and_sends_nothing() {
+    let erp = Erp::start(|call, _| {
+        if call.line.starts_with("HEAD") { Reply::status(404, "") } else { Reply::status(422, "") }
+    });
+    let annex = Annex::dev_with(&config(&erp, QUEUED));
+    deliver(&annex, &document("r-1", 7, "INV-1"));
+    eventually_listed(&annex, "dead", 1);
+    let text = config(&erp, QUEUED)
+        .replace("state = \"state\"", "state = \"state\"\ndomains = [\"x.invalid\"]\nadmin = \"off\"");
+    write(&annex.folder().join("annex.toml"), &text);
+    let said = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
+    assert!(said.contains("api/, answers (status 404)"), "{said}");
+    assert!(said.contains("1 exports were given up"), "{said}");
+    assert_eq!(erp.calls().iter().filter(|call| call.line.starts_with("POST")).count(), 1);
+}
+
+#[test]
 fn files_are_whole_and_stay_in_their_folder() {
     let erp = Erp::kind();
     let step = "[[hook.step]]\nuse = \"export\"\ntarget = \"files\"\npath = \"{{ field.document_id }}.xml\"\nshape = \"ubl\"\n";

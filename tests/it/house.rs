@@ -25,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("app", &["clock", "config", "outbox", "server", "steps", "telemetry", "tls", "webhook"]),
-    ("doctor", &["clock", "config", "server", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "server", "tls"]),
     (
         "config",
         &[

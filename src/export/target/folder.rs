@@ -12,6 +12,14 @@ pub struct FolderTarget {
 }
 
 impl FolderTarget {
+    pub(super) fn look(&self) -> Result<(), SendError> {
+        let failed = |error: io::Error| SendError::Unreachable(error.to_string());
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        let draft = self.folder.join(format!(".annex.{}", std::process::id()));
+        File::create(&draft).map_err(failed)?;
+        fs::remove_file(&draft).map_err(failed)
+    }
+
     pub(super) async fn write(&self, request: &Request) -> Result<Received, SendError> {
         let name = Path::new(&request.path);
         let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));

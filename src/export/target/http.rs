@@ -86,6 +86,16 @@ impl HttpTarget {
         result
     }
 
+    pub(super) async fn look(&self) -> Result<u16, SendError> {
+        let mut call = self.client.head(self.base.clone());
+        for (name, value) in &self.headers {
+            call = call.header(name, value);
+        }
+        let call = self.auth.sign(&self.client, call).await?;
+        let answer = call.send().await.map_err(|error| failure(&error))?;
+        Ok(answer.status().as_u16())
+    }
+
     /// The target's URL with a call's path behind it: what stands in a field cannot lead anywhere else.
     fn place(&self, path: &str) -> Result<Url, SendError> {
         if path.is_empty() {

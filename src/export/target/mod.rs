@@ -59,4 +59,21 @@ impl Target {
             TargetKind::Folder(target) => target.write(request).await,
         }
     }
+
+    /// Whether it answers at all, without sending anything: the status of its URL, or `None` for a folder that can be
+    /// written.
+    pub async fn look(&self) -> Result<Option<u16>, SendError> {
+        match &self.kind {
+            TargetKind::Http(target) => target.look().await.map(Some),
+            TargetKind::Folder(target) => target.look().map(|()| None),
+        }
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        match &self.kind {
+            TargetKind::Http(target) => target.url().to_string(),
+            TargetKind::Folder(target) => target.folder.display().to_string(),
+        }
+    }
 }

@@ -1,0 +1,49 @@
+//! Other systems that exports go to, and exports that were given up.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::outbox::Outbox;
+
+use super::Finding;
+
+/// Whether each target answers and takes our credentials. Nothing is sent.
+pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
+    let mut seen = BTreeSet::new();
+    for target in config.exports.iter().map(|export| &export.target) {
+        if !seen.insert(&target.name) {
+            continue;
+        }
+        let (name, place) = (&target.name, target.place());
+        tell(match target.look().await {
+            Ok(None) => Finding::good(format!("files can be written to the target {name}, {place}")),
+            Ok(Some(status @ (401 | 403))) => Finding::warning(
+                format!("the target {name}, {place}, answers with {status}"),
+                "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
+            ),
+            Ok(Some(status)) => {
+                Finding::good(format!("the target {name}, {place}, answers (status {status})"))
+            }
+            Err(error) => Finding::bad(
+                format!("the target {name}, {place}: {error}"),
+                "exports to it fail or wait until it answers: look at its URL, at name and firewall, at `ca` and `auth`",
+            ),
+        });
+    }
+}
+
+/// What the outbox holds.
+pub(super) async fn outbox(config: &Config, tell: &mut impl FnMut(Finding)) {
+    let outbox = Outbox::new(&config.state);
+    if !outbox.exists() {
+        return;
+    }
+    tell(match outbox.counts().await {
+        Ok([waiting, 0]) => Finding::good(format!("no export was given up; {waiting} wait")),
+        Ok([_, dead]) => Finding::warning(
+            format!("{dead} exports were given up"),
+            "annex outbox list says why; annex outbox retry KEY, or drop KEY",
+        ),
+        Err(error) => Finding::bad(error.to_string(), "exports are not accepted until this is mended"),
+    });
+}
