@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::config::{Admin, Config, Mistakes};
+use crate::data::Watch;
 use crate::outbox::{Courier, Couriers, Outbox, Workers};
 use crate::server::admin::{self, Pages};
 use crate::server::systemd::{self, Sockets};
@@ -81,6 +82,7 @@ struct House {
     metrics: Arc<Metrics>,
     pages: Arc<Pages>,
     workers: Arc<Workers>,
+    watch: Arc<Watch>,
     fixed: Fixed,
 }
 
@@ -174,6 +176,7 @@ impl Annex {
         }
         let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
         let workers = tokio::spawn(Arc::clone(&house.workers).run());
+        let watch = tokio::spawn(Arc::clone(&house.watch).run());
         systemd::ready(&house.pages.line());
         let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
         let deadline = house.shared.limits.load().drain;
@@ -186,6 +189,7 @@ impl Annex {
         }
         watchdog.abort();
         workers.abort();
+        watch.abort();
         Ok(())
     }
 }
@@ -248,12 +252,13 @@ impl House {
                 "`https`, `http`, `admin`, `client_ca` or `state` changed: they need a restart".to_owned()
             );
         }
-        let Config { server, mut hooks, exports, .. } = config;
+        let Config { server, mut hooks, exports, datasets, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);
         let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
         self.workers.couriers.store(Arc::new(couriers));
+        self.watch.datasets.store(Arc::new(datasets));
         self.door.replace(hooks, server.door);
         self.shared.limits.store(Arc::new(server.limits));
         self.shared.connections.set_limit(server.limits.connections);
@@ -313,6 +318,7 @@ struct Building {
     pulse: Pulse,
     metrics: Arc<Metrics>,
     workers: Arc<Workers>,
+    watch: Arc<Watch>,
 }
 
 impl Building {
@@ -323,6 +329,8 @@ impl Building {
         let outbox = Arc::new(Outbox::new(&config.state));
         let couriers = connect(&outbox, &mut hooks, &config.exports);
         let workers = Arc::new(Workers { outbox, couriers: ArcSwap::from_pointee(couriers) });
+        let datasets = ArcSwap::from_pointee(std::mem::take(&mut config.datasets));
+        let watch = Arc::new(Watch { state: config.state.clone(), datasets });
         let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let door = Arc::new(Door::new(hooks, config.server.door, Arc::clone(&metrics)));
         let limits: Limits = config.server.limits;
@@ -333,7 +341,18 @@ impl Building {
             drain: Drain::default(),
             metrics: Arc::clone(&metrics),
         };
-        Ok(Self { config, load, path, door, hooks: names, shared, pulse: Pulse::default(), metrics, workers })
+        Ok(Self {
+            config,
+            load,
+            path,
+            door,
+            hooks: names,
+            shared,
+            pulse: Pulse::default(),
+            metrics,
+            workers,
+            watch,
+        })
     }
 
     fn listener(&self, name: &'static str, socket: TcpListener, service: Service) -> Listener {
@@ -382,6 +401,7 @@ impl Building {
             metrics: self.metrics,
             pages,
             workers: self.workers,
+            watch: self.watch,
             fixed,
         };
         Ok(Annex { listeners, admin, house, address, hooks: self.hooks })

@@ -15,7 +15,7 @@ use super::place::Place;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Import a CSV or JSON lines file: all of it, or nothing where a line is wrong
+    /// Import a CSV, JSON lines or XLSX file: all of it, or nothing where a line is wrong
     Import(ImportArguments),
     /// List the datasets
     List(Place),
@@ -92,6 +92,8 @@ pub(super) struct DropArguments {
 enum Kind {
     Csv,
     Jsonl,
+    /// To import only
+    Xlsx,
 }
 
 /// Progress is told this often.
@@ -134,6 +136,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         format: match format {
             Some(Kind::Csv) => Format::Csv,
             Some(Kind::Jsonl) => Format::JsonLines,
+            Some(Kind::Xlsx) => Format::Workbook,
             None => Format::of(&file).ok_or_else(|| {
                 Failure::Because(format!("{}: say what it is with --format", file.display()))
             })?,
@@ -230,6 +233,7 @@ async fn list(place: Place) -> Result<(), Failure> {
 fn line(dataset: &Dataset) -> String {
     let imported = dataset.imported.map_or_else(|| "-".to_owned(), clock::display);
     let Dataset { name, records, columns, source, .. } = dataset;
+    let source = data::source(source);
     format!("{name}  {records} records, {} columns, imported {imported} from {source}", columns.len())
 }
 
@@ -260,6 +264,9 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
 }
 
 async fn export(arguments: ExportArguments) -> Result<(), Failure> {
+    if arguments.format == Kind::Xlsx {
+        return Err(Failure::Because("a dataset is written as csv or jsonl".to_owned()));
+    }
     let store = existing(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));

@@ -4,6 +4,7 @@
 //! instead. `annex check` is this and nothing else, so what it accepts starts.
 
 mod certificates;
+mod datasets;
 mod document;
 mod hook;
 mod mistake;
@@ -16,6 +17,7 @@ mod units;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::data::Watched;
 use crate::steps::export::Export;
 use crate::webhook::HookSettings;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub hooks: Vec<HookSettings>,
     /// The state folder.
     pub state: PathBuf,
+    /// Files that are kept as datasets.
+    pub datasets: Vec<Watched>,
     /// Steps that send something elsewhere, which the server connects with its outbox.
     pub exports: Vec<Arc<Export>>,
     /// Files that secrets were read from.
@@ -89,12 +93,20 @@ pub fn read(
     let config = document.parse().map(|table| {
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
+        let datasets = datasets::read_all(&root);
         document.set_targets(targets::read_all(&root, environment));
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         let state = certificates::state_folder(root.section("server").as_ref(), environment);
         root.finish();
-        Config { server, hooks, state, exports: document.exports(), secret_files: document.secret_files() }
+        Config {
+            server,
+            hooks,
+            state,
+            datasets,
+            exports: document.exports(),
+            secret_files: document.secret_files(),
+        }
     });
     match (config, document.into_mistakes()) {
         (Some(config), mistakes) if mistakes.is_empty() => Ok(config),

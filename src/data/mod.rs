@@ -1,7 +1,9 @@
-//! Files of records: CSV with any separator and encoding, JSON lines. Read one record at a time.
+//! Files of records: CSV with any separator and encoding, JSON lines, XLSX.
 
 mod delimited;
 mod json_lines;
+mod watch;
+mod workbook;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::store::Record;
 pub enum Format {
     Csv,
     JsonLines,
+    /// XLSX.
+    Workbook,
 }
 
 impl Format {
@@ -23,15 +27,17 @@ impl Format {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" | "tsv" | "txt" => Some(Self::Csv),
             "jsonl" | "ndjson" => Some(Self::JsonLines),
+            "xlsx" => Some(Self::Workbook),
             _ => None,
         }
     }
 }
 
 pub use delimited::Writer;
+pub use watch::{Watch, Watched, source};
 
 /// How a file is written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     pub format: Format,
     /// Of a CSV; found in its first line where it is not given.
@@ -64,6 +70,7 @@ pub fn read(path: &Path, layout: Layout) -> Result<Records, ReadError> {
     match layout.format {
         Format::Csv => delimited::read(path, layout),
         Format::JsonLines => json_lines::read(path, layout),
+        Format::Workbook => workbook::read(path),
     }
 }
 

@@ -293,3 +293,53 @@ fn what_root_imports_belongs_to_the_folders_owner() {
         );
     }
 }
+
+#[test]
+fn a_workbook_comes_out_as_text() {
+    let data = Data::new();
+    std::fs::copy("tests/data/vendors.xlsx", data.0.path().join("vendors.xlsx")).unwrap();
+    data.ok(&["import", "vendors", "vendors.xlsx"]);
+    let expected = [
+        json!({"id": "1", "name": "Žluťoučký Kůň, s.r.o.", "since": "2026-11-05", "limit": "1250.5", "active": "true"}),
+        json!({"id": "V-2", "name": "Acme", "since": "2026-01-02T03:04:05", "limit": "1000", "active": null}),
+    ];
+    assert_eq!(data.records("vendors"), expected);
+    data.file("broken.xlsx", "no workbook at all");
+    data.refused(&["import", "vendors", "broken.xlsx"], "broken.xlsx: ");
+    assert_eq!(data.records("vendors").len(), 2);
+}
+
+#[test]
+fn a_file_that_is_declared_is_imported_and_again_when_it_changes() {
+    let config = "[server]\nstate = \"state\"\n[[dataset]]\nname = \"v\"\nfile = \"v.csv\"\nkey = \"id\"\nnear = \"name\"\n\
+        [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
+    let annex = crate::support::Annex::dev_with_files(config, &[("v.csv", "id,name\n1,Acme\n")]);
+    let records = || {
+        let output = annex.run(&["data", "export", "v", "--format", "jsonl"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let has = |text: &'static str| {
+        crate::support::eventually(text, Duration::from_secs(10), || records() == text);
+    };
+    has("{\"id\":\"1\",\"name\":\"Acme\"}\n");
+    let show = || String::from_utf8(annex.run(&["data", "show", "v"]).stdout).unwrap();
+    assert!(show().contains("similar texts: name") && show().contains("v.csv of 2"), "{}", show());
+    // A file that is wrong changes nothing, and is said; the next one is taken.
+    write(&annex.folder().join("v.csv"), "id,name\n1,Acme\n1,Twice\n");
+    annex.logs("not imported, its records stay", Duration::from_secs(10));
+    has("{\"id\":\"1\",\"name\":\"Acme\"}\n");
+    write(&annex.folder().join("v.csv"), "id,name\n2,Other\n");
+    has("{\"id\":\"2\",\"name\":\"Other\"}\n");
+    std::fs::remove_file(annex.folder().join("v.csv")).unwrap();
+    annex.logs("its records stay", Duration::from_secs(10));
+    has("{\"id\":\"2\",\"name\":\"Other\"}\n");
+    // A reload takes another list, and a restart imports nothing that is there.
+    write(&annex.folder().join("w.csv"), "id\n7\n");
+    let more = format!("{config}[[dataset]]\nname = \"w\"\nfile = \"w.csv\"\n");
+    write(&annex.folder().join("annex.toml"), &more);
+    annex.signal("HUP");
+    annex.logs("1 records imported dataset=w", Duration::from_secs(10));
+    let annex = annex.again("TERM");
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(annex.log().matches("records imported dataset=w").count(), 1);
+}

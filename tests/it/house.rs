@@ -24,11 +24,12 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "txscript",
         ],
     ),
-    ("app", &["clock", "config", "outbox", "server", "steps", "telemetry", "tls", "webhook"]),
+    ("app", &["clock", "config", "data", "outbox", "server", "steps", "telemetry", "tls", "webhook"]),
     ("doctor", &["clock", "config", "outbox", "server", "tls"]),
     (
         "config",
         &[
+            "data",
             "export",
             "rossum",
             "secret",
@@ -48,7 +49,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("txscript", &["clock", "rossum"]),
     ("export", &["clock", "rossum", "secret"]),
     ("outbox", &["clock", "store"]),
-    ("data", &["store"]),
+    ("data", &["clock", "store"]),
     ("store", &["clock"]),
     ("signature", &["secret"]),
     ("rossum", &[]),
@@ -58,11 +59,12 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 36] = [
+const FOREIGN: [(&str, &[&str]); 37] = [
     ("sqlx", &["outbox", "store"]),
     ("minijinja", &["export", "steps"]),
     ("reqwest", &["config", "export"]), // config: URLs and headers of targets,
     ("encoding_rs", &["data"]),
+    ("calamine", &["data"]),
     ("toml", &["config"]),
     ("csv", &["config", "data"]),
     ("strsim", &["config", "txscript"]),
