@@ -79,7 +79,19 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS annex_datasets (
 
 impl Store {
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
-        sqlx::query(SCHEMA).execute(&self.pool).await.map_err(|error| self.failed(error))?;
+        let failed = |error| self.failed(error);
+        sqlx::query(SCHEMA).execute(&self.pool).await.map_err(failed)?;
+        // A store of an earlier version.
+        for column in ["indexed", "near"] {
+            let known =
+                sqlx::query_scalar("SELECT count(*) FROM pragma_table_info('annex_datasets') WHERE name = ?");
+            let known: i64 = known.bind(column).fetch_one(&self.pool).await.map_err(failed)?;
+            if known == 0 {
+                let add =
+                    format!("ALTER TABLE annex_datasets ADD COLUMN {column} TEXT NOT NULL DEFAULT '[]'");
+                sqlx::query(AssertSqlSafe(add)).execute(&self.pool).await.map_err(failed)?;
+            }
+        }
         Ok(())
     }
 
