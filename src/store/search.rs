@@ -20,6 +20,8 @@ pub struct Search {
     pub dataset: String,
     pub kind: SearchKind,
     pub compared: Vec<Compared>,
+    /// Columns and the value that each must have, whatever the document.
+    pub only: Vec<(String, String)>,
 }
 
 /// A column and what it is compared with.
@@ -86,8 +88,8 @@ impl Reader {
         }
         let mut connection = self.guarded(deadline).await?;
         let found = match search.kind {
-            SearchKind::Exact => exact(&mut connection, &search.dataset, &given, most).await,
-            SearchKind::Regex => pattern(&mut connection, &search.dataset, &given, most, deadline).await,
+            SearchKind::Exact => exact(&mut connection, search, &given, most).await,
+            SearchKind::Regex => pattern(&mut connection, search, &given, most, deadline).await,
             SearchKind::Normalized => near(&mut connection, search, &given, Near::Same, most).await,
             SearchKind::Prefix => near(&mut connection, search, &given, Near::Beginning, most).await,
             SearchKind::Fuzzy(least) => {
@@ -119,20 +121,22 @@ type Given<'g> = [(&'g Compared, &'g str)];
 
 async fn exact(
     connection: &mut SqliteConnection,
-    dataset: &str,
+    search: &Search,
     given: &Given<'_>,
     most: usize,
 ) -> Result<Found, sqlx::Error> {
-    let conditions: Vec<_> =
-        given.iter().map(|(compared, _)| format!("{} = ?", quoted(&compared.column))).collect();
+    let given = given.iter().map(|(compared, value)| (&compared.column, *value));
+    let only = search.only.iter().map(|(column, value)| (column, value.as_str()));
+    let wanted: Vec<(&String, &str)> = given.chain(only).collect();
+    let conditions: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
     let statement = format!(
         "SELECT * FROM {} WHERE {} ORDER BY rowid LIMIT {most}",
-        quoted(dataset),
+        quoted(&search.dataset),
         conditions.join(" AND ")
     );
     let mut query = sqlx::query(AssertSqlSafe(statement));
-    for (_, value) in given {
-        query = query.bind(*value);
+    for (_, value) in wanted {
+        query = query.bind(value);
     }
     let mut found = Found::default();
     for row in query.fetch_all(connection).await? {
@@ -143,7 +147,7 @@ async fn exact(
 
 async fn pattern(
     connection: &mut SqliteConnection,
-    dataset: &str,
+    search: &Search,
     given: &Given<'_>,
     most: usize,
     deadline: Instant,
@@ -155,8 +159,8 @@ async fn pattern(
         let pattern = Regex::new(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
         patterns.push((compared.column.as_str(), pattern));
     }
-    let statement =
-        format!("SELECT rowid, * FROM {} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}", quoted(dataset));
+    let table = quoted(&search.dataset);
+    let statement = format!("SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}");
     let (mut found, mut after) = (Found::default(), 0_i64);
     while found.records.len() < most && Instant::now() < deadline {
         let rows =
@@ -164,10 +168,15 @@ async fn pattern(
         let Some(last) = rows.last() else { break };
         after = last.try_get(0)?;
         for row in &rows {
+            let cell = |column: &str| -> Result<String, sqlx::Error> {
+                Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+            };
             let mut fits = true;
             for (column, pattern) in &patterns {
-                let value: Option<String> = row.try_get(*column)?;
-                fits &= pattern.is_match(value.as_deref().unwrap_or_default());
+                fits &= pattern.is_match(&cell(column)?);
+            }
+            for (column, value) in &search.only {
+                fits &= cell(column)? == *value;
             }
             if fits && found.records.len() < most {
                 found.add(row, 1)?;
@@ -198,7 +207,8 @@ async fn near(
     let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
     candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     // With one column the order is known already.
-    let enough = if given.len() == 1 && matches!(near, Near::Similar(_)) { most } else { CANDIDATES };
+    let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
+    let enough = if is_known { most } else { CANDIDATES };
     candidates.truncate(enough);
     if candidates.is_empty() {
         return Ok(Found::default());
@@ -216,6 +226,11 @@ async fn near(
         .collect();
     let cell =
         |record: &Record, at: usize| places[at].and_then(|place| record[place].clone()).unwrap_or_default();
+    for (column, value) in &search.only {
+        let place = all.columns.iter().position(|known| known == column);
+        let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
+        all.records.retain(|record| record[place].as_deref() == Some(value));
+    }
     let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
     let score = |record: &Record| -> f64 {
         match near {
@@ -324,6 +339,7 @@ mod tests {
                     dataset: "v".to_owned(),
                     kind: SearchKind::Fuzzy(least),
                     compared: vec![compared],
+                    only: Vec::new(),
                 };
                 let found = reader.search(&search, &[Some(wanted.clone())], 10_000, deadline).await.unwrap();
                 let mut found: Vec<_> =

@@ -341,3 +341,39 @@ fn an_index_follows_its_records() {
     let shown = String::from_utf8(annex.run(&["data", "show", "companies"]).stdout).unwrap();
     assert!(shown.contains("index: vat\nsimilar texts: name, city"), "{shown}");
 }
+
+#[test]
+fn the_configuration_for_rossums_fuzzy_sample_does_what_the_sample_does() {
+    let read = |name: &str| std::fs::read_to_string(format!("config/{name}")).unwrap();
+    let text = read("vendor-matching.toml").replace("/tmp/annex-vendor-matching", "state");
+    let annex = Annex::dev_with_files(&text, &[("vendor-matching.csv", &read("vendor-matching.csv"))]);
+    annex.logs("4 records imported dataset=vendors", Duration::from_secs(10));
+    let of = |vat: &str, name: &str, address: &str| {
+        let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value}});
+        let document = json!({"request_id": "r", "event": "annotation_content", "action": "initialize", "annotation": {"id": 7, "content": [
+            {"id": 100, "schema_id": "s", "category": "section", "children": [
+                datapoint(1, "vendor_vat_id", vat), datapoint(2, "sender_name", name), datapoint(3, "sender_address", address),
+                datapoint(4, "vendor_match", "")]}]}});
+        let answer = annex.client().deliver("/vendor_matching", document.to_string());
+        let answer = answer.json();
+        let target = &answer["operations"][0]["value"];
+        let labels = target["options"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|option| option["label"].as_str().unwrap().to_owned());
+        (target["content"]["value"].clone(), labels.collect::<Vec<_>>(), answer["messages"].clone())
+    };
+    let horse = "Žluťoučký Kůň, s.r.o., Náměstí Svobody 3, Brno (1003)";
+    assert_eq!(of("CZ 333 33333", "", ""), (json!("CZ33333333"), vec![horse.to_owned()], json!([])));
+    let (value, labels, _) = of("", "ZLUTOUCKY KUN", "");
+    assert_eq!((value, labels), (json!("CZ33333333"), vec![horse.to_owned()]));
+    let (value, labels, messages) = of("", "Acme Steel", "Foundry Rd 12");
+    assert_eq!((value, messages), (json!("GB111111111"), json!([])));
+    assert_eq!(labels[0], "Acme Steel Ltd., 12 Foundry Road, Sheffield (1001)");
+    assert!(labels.iter().all(|label| !label.contains("1004")), "it is not active: {labels:?}");
+    let (value, labels, messages) = of("", "Nobody We Know", "");
+    assert_eq!((value, labels), (json!("---"), vec!["---".to_owned()]));
+    assert_eq!(messages, json!([{"id": 4, "type": "error", "content": "Vendor not found."}]));
+    assert_eq!(of("", "", "").0, json!("---"));
+}

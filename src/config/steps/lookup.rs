@@ -152,6 +152,7 @@ fn query(section: &Section<'_>, dataset: Option<&str>) -> Option<Asked> {
             format!("write `{kind} = {{ name = \"sender_name\" }}`: a column, and a field"),
         );
     }
+    let only = section.section("only").map(|own| only(&own)).unwrap_or_default();
     let kind = match kind {
         "exact" => SearchKind::Exact,
         "normalized" => SearchKind::Normalized,
@@ -161,7 +162,23 @@ fn query(section: &Section<'_>, dataset: Option<&str>) -> Option<Asked> {
             threshold.and_then(|threshold| threshold.to_string().parse().ok()).unwrap_or(THRESHOLD),
         ),
     };
-    Some(Asked::Search(Search { dataset: dataset?, kind, compared }))
+    Some(Asked::Search(Search { dataset: dataset?, kind, compared, only }))
+}
+
+/// `only = { active = "1" }`.
+fn only(section: &Section<'_>) -> Vec<(String, String)> {
+    let read = |(column, value): (Spanned<&str>, &Spanned<toml::de::DeValue<'_>>)| {
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            section.document().note(
+                value.span(),
+                "this is no text",
+                Some("all values of a dataset are texts"),
+            );
+        }
+        Some(((*column.get_ref()).to_owned(), text?.to_owned()))
+    };
+    section.entries().into_iter().filter_map(read).collect()
 }
 
 fn weights(section: &Section<'_>) -> HashMap<String, f64> {
