@@ -134,6 +134,7 @@ impl Metrics {
             resident_memory: Gauge::default(),
         };
         metrics.register(started);
+        metrics.outbox(0, 0);
         metrics
     }
 
