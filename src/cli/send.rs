@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::outbox;
 use crate::secret::Secret;
 use crate::signature::{Algorithm, sign};
 
@@ -40,6 +41,9 @@ pub(super) struct Arguments {
         help = "Send it as another event: annotation_content.initialize"
     )]
     event: Option<String>,
+    /// Give it a request id of its own: a delivery that was answered before is not run again
+    #[arg(long)]
+    new_id: bool,
     /// Send it so many times on one connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
@@ -52,7 +56,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let body = payload(arguments.file.as_deref(), arguments.event.as_deref())?;
+    let body = payload(arguments.file.as_deref(), arguments.event.as_deref(), arguments.new_id)?;
     let algorithm = if arguments.sha1 { Algorithm::Sha1 } else { Algorithm::Sha256 };
     let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -73,7 +77,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
 }
 
-fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes, Failure> {
+fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) -> Result<Bytes, Failure> {
     let bytes = match file {
         None => SAMPLE.as_bytes().to_vec(),
         Some(path) if path.as_os_str() == "-" => {
@@ -84,16 +88,21 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>) -> Result<Bytes,
         Some(path) => std::fs::read(path)
             .map_err(|error| format!("cannot read the payload {}: {error}", path.display()))?,
     };
-    let Some(event) = event else {
+    if event.is_none() && !new_id {
         return Ok(bytes.into());
-    };
+    }
     let mut json: Value =
-        serde_json::from_slice(&bytes).map_err(|error| format!("--event needs a JSON payload: {error}"))?;
-    let object = json.as_object_mut().ok_or("--event needs a payload that is a JSON object")?;
-    let (event, action) =
-        event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
-    object.insert("event".to_owned(), event.into());
-    object.insert("action".to_owned(), action.into());
+        serde_json::from_slice(&bytes).map_err(|error| format!("the payload is not JSON: {error}"))?;
+    let object = json.as_object_mut().ok_or("the payload is not a JSON object")?;
+    if let Some(event) = event {
+        let (event, action) =
+            event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
+        object.insert("event".to_owned(), event.into());
+        object.insert("action".to_owned(), action.into());
+    }
+    if new_id {
+        object.insert("request_id".to_owned(), outbox::random_key()?.into());
+    }
     Ok(json.to_string().into())
 }
 

@@ -4,7 +4,6 @@
 //! the nearest known name. Nothing here stops at the first mistake: each is noted, and reading goes on.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,10 +14,9 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::export::Target;
-use crate::steps::export::Export;
 use crate::store::Reader;
 
+use super::exports::Exports;
 use super::mistake::Mistake;
 use super::units;
 
@@ -31,9 +29,7 @@ pub(super) struct Document {
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     secret_files: RefCell<Vec<PathBuf>>,
     store: OnceCell<Arc<Reader>>,
-    /// Where exports may go, by name; `None` where the configuration of one is wrong.
-    targets: OnceCell<HashMap<String, Option<Arc<Target>>>>,
-    exports: RefCell<Vec<Arc<Export>>>,
+    exports: Exports,
 }
 
 /// A place in the file: bytes from the start.
@@ -49,8 +45,7 @@ impl Document {
             mistakes: RefCell::default(),
             secret_files: RefCell::default(),
             store: OnceCell::new(),
-            targets: OnceCell::new(),
-            exports: RefCell::default(),
+            exports: Exports::default(),
         }
     }
 
@@ -95,28 +90,8 @@ impl Document {
         self.folder.join(path)
     }
 
-    pub(super) fn set_targets(&self, targets: HashMap<String, Option<Arc<Target>>>) {
-        let _ = self.targets.set(targets); // once for each file
-    }
-
-    pub(super) fn targets(&self) -> Option<&HashMap<String, Option<Arc<Target>>>> {
-        self.targets.get()
-    }
-
-    /// Remembers an export, which the server connects with its outbox.
-    pub(super) fn add_export(&self, export: &Arc<Export>) {
-        self.exports.borrow_mut().push(Arc::clone(export));
-    }
-
-    /// The exports of a hook get their name; those of hooks before it have theirs.
-    pub(super) fn name_exports(&self, hook: &str) {
-        for export in self.exports.borrow().iter() {
-            let _ = export.courier.set(format!("{hook}/{}", export.name)); // refused where it has one
-        }
-    }
-
-    pub(super) fn exports(&self) -> Vec<Arc<Export>> {
-        self.exports.borrow().clone()
+    pub(super) fn exports(&self) -> &Exports {
+        &self.exports
     }
 
     /// Remembers a file that a secret was read from.

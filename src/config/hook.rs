@@ -13,6 +13,8 @@ use super::document::{Document, Place, Section};
 use super::secrets::{self, Environment};
 use super::steps;
 
+/// Answers are kept on disk for so long.
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 /// Rossum polls for 300 s where a hook does not say how long (`max_polling_time_s`).
 const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
@@ -88,7 +90,7 @@ fn read(
             _ => defaults.timeout,
         }),
         in_flight: section.count("max_in_flight").unwrap_or(defaults.in_flight),
-        repeat_window: section.duration("repeat_window").unwrap_or(defaults.repeat_window),
+        repeat_window: repeat_window(&section).unwrap_or(defaults.repeat_window),
         body: section.bytes("max_body").unwrap_or(defaults.body),
     };
     let stages = steps::read_all(&section);
@@ -96,7 +98,7 @@ fn read(
     let path = path?.get_ref();
     let name =
         name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
-    document.name_exports(&name);
+    document.exports().name_hook(document, &name);
     Some(HookSettings {
         name,
         domain,
@@ -109,6 +111,15 @@ fn read(
         answers: answers.unwrap_or_default(),
         memory: None,
     })
+}
+
+fn repeat_window(section: &Section<'_>) -> Option<Duration> {
+    let window = section.duration("repeat_window")?;
+    if window > LONGEST_WINDOW {
+        let what = "`repeat_window` is longer than answers are kept";
+        section.document().note(section.place_of("repeat_window"), what, Some("write at most `24h`"));
+    }
+    Some(window)
 }
 
 fn check_path(document: &Document, path: &Spanned<&str>) {

@@ -6,6 +6,7 @@
 mod certificates;
 mod datasets;
 mod document;
+mod exports;
 mod hook;
 mod mistake;
 mod secrets;
@@ -94,7 +95,7 @@ pub fn read(
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
         let datasets = datasets::read_all(&root);
-        document.set_targets(targets::read_all(&root, environment));
+        document.exports().set_targets(targets::read_all(&root, environment));
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         let state = certificates::state_folder(root.section("server").as_ref(), environment);
@@ -104,7 +105,7 @@ pub fn read(
             hooks,
             state,
             datasets,
-            exports: document.exports(),
+            exports: document.exports().all(),
             secret_files: document.secret_files(),
         }
     });

@@ -1,6 +1,5 @@
 //! `[[target]]`: other systems that exports go to.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +15,11 @@ use crate::export::{Target, TargetKind};
 use crate::tls;
 
 use super::document::Section;
+use super::exports::Targets;
 use super::secrets::{self, Environment};
 
 /// One call to a target; Rossum waits 30 s for all of a delivery.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-type Targets = HashMap<String, Option<Arc<Target>>>;
 
 pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Targets {
     let mut targets = Targets::new();
@@ -134,6 +132,17 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
     let secret = |key| secrets::read(&own, key, environment).into_iter().next();
     let auth = if own.has("bearer") {
         secret("bearer").map(Auth::Bearer)
+    } else if own.has("header") {
+        let name = own.text("header").and_then(|name| {
+            let known = HeaderName::from_bytes(name.get_ref().as_bytes()).ok();
+            if known.is_none() {
+                let what = format!("`{}` is no header", name.get_ref());
+                own.document().note(name.span(), what, Some("write `header = \"X-API-Key\"`"));
+            }
+            known
+        });
+        own.required_text("value", "\"credential:erp\"");
+        name.zip(secret("value")).map(|(name, secret)| Auth::Header(name, secret))
     } else if own.has("token_url") {
         let url = own.required_text("token_url", "\"https://login.example.com/token\"");
         let client_id = own.required_text("client_id", "\"annex\"").map(|id| (*id.get_ref()).to_owned());
@@ -152,7 +161,7 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
     } else {
         own.wrong(
             "this `auth` says nothing",
-            "write `bearer`, or `user` and `password`, or `token_url`, `client_id` and `client_secret`",
+            "write `bearer`, or `header` and `value`, or `user` and `password`, or `token_url`, `client_id` and `client_secret`",
         );
         None
     };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
@@ -30,6 +30,11 @@ pub struct Watched {
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// A file is complete when nobody has written to it for so long.
+const SETTLED: Duration = Duration::from_secs(2);
+/// After a failure the same file is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// A file as it was seen.
 type Stamp = (u64, i64, i64, u64);
 
@@ -43,28 +48,29 @@ pub struct Watch {
 impl Watch {
     /// Looks for ever.
     pub async fn run(self: Arc<Self>) {
-        let mut seen: HashMap<String, (Watched, Stamp)> = HashMap::new();
-        let mut missing: HashMap<String, String> = HashMap::new();
+        let mut taken: HashMap<String, (Watched, Stamp)> = HashMap::new();
+        let mut told: HashMap<String, (Instant, String)> = HashMap::new();
         loop {
             for watched in &**self.datasets.load() {
-                let stamp = match stamp(watched) {
-                    Ok(stamp) => stamp,
-                    Err(problem) => {
-                        // Told once; the records stay as they are.
-                        if missing.insert(watched.name.clone(), problem.clone()).as_ref() != Some(&problem) {
-                            error!(
-                                dataset = watched.name,
-                                "{}: {problem}; its records stay",
-                                watched.file.display()
-                            );
+                let name = &watched.name;
+                let problem = match stamp(watched) {
+                    Ok(stamp) if taken.get(name) == Some(&(watched.clone(), stamp)) => continue,
+                    Ok(stamp) if is_fresh(stamp) => continue, // perhaps it is still being written
+                    Ok(_) if told.get(name).is_some_and(|(at, _)| at.elapsed() < AGAIN) => continue,
+                    Ok(stamp) => match self.import(watched.clone(), stamp).await {
+                        Ok(()) => {
+                            taken.insert(name.clone(), (watched.clone(), stamp));
+                            told.remove(name);
+                            continue;
                         }
-                        continue;
-                    }
+                        Err(problem) => problem,
+                    },
+                    Err(problem) => format!("{}: {problem}", watched.file.display()),
                 };
-                missing.remove(&watched.name);
-                if seen.get(&watched.name).is_none_or(|(known, at)| known != watched || *at != stamp) {
-                    seen.insert(watched.name.clone(), (watched.clone(), stamp));
-                    self.import(watched.clone(), stamp).await;
+                // Told once; tried again, since another import or a full disk passes.
+                let before = told.insert(name.clone(), (Instant::now(), problem.clone()));
+                if before.is_none_or(|(_, before)| before != problem) {
+                    error!(dataset = name, "not imported, its records stay: {problem}");
                 }
             }
             sleep(LOOK).await;
@@ -72,16 +78,21 @@ impl Watch {
     }
 
     /// All of the file, or nothing; on a thread of its own.
-    async fn import(&self, watched: Watched, stamp: Stamp) {
+    async fn import(&self, watched: Watched, stamp: Stamp) -> Result<(), String> {
         let (state, runtime, name) = (self.state.clone(), Handle::current(), watched.name.clone());
         let work = move || runtime.block_on(import(&state, &watched, stamp));
-        match tokio::task::spawn_blocking(work).await {
-            Ok(Ok(Some(records))) => info!(dataset = name, "{records} records imported"),
-            Ok(Ok(None)) => {}
-            Ok(Err(problem)) => error!(dataset = name, "not imported, its records stay: {problem}"),
-            Err(_) => error!(dataset = name, "its import stopped"),
+        let done = tokio::task::spawn_blocking(work).await.map_err(|_| "the import stopped".to_owned())?;
+        if let Some(records) = done? {
+            info!(dataset = name, "{records} records imported");
         }
+        Ok(())
     }
+}
+
+/// Whether the file was written to just now.
+fn is_fresh((_, seconds, ..): Stamp) -> bool {
+    let written = clock::from_unix_seconds(u64::try_from(seconds).unwrap_or(0));
+    clock::now().duration_since(written).is_ok_and(|age| age < SETTLED)
 }
 
 fn stamp(watched: &Watched) -> Result<Stamp, String> {

@@ -16,7 +16,7 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
         }
         let (name, place) = (&target.name, target.place());
         tell(match target.look().await {
-            Ok(None) => Finding::good(format!("files can be written to the target {name}, {place}")),
+            Ok(None) => Finding::good(format!("the target {name} is the folder {place}")),
             Ok(Some(status @ (401 | 403))) => Finding::warning(
                 format!("the target {name}, {place}, answers with {status}"),
                 "look at `auth` of the target; its URL alone may be refused while its interfaces are not",

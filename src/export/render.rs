@@ -20,15 +20,28 @@ const LARGEST: usize = 50_000_000;
 
 /// Why a template gives no text.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RenderError(String);
+#[error("{text}")]
+pub struct RenderError {
+    /// For the person at the screen; it may quote what stands in a field.
+    text: String,
+    cause: String,
+}
+
+impl RenderError {
+    /// For the log: it quotes nothing.
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+}
 
 impl From<Error> for RenderError {
     fn from(error: Error) -> Self {
         let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
-        let detail = error.detail().map(str::to_owned);
-        let kind = error.kind().to_string();
-        Self(format!("{line}{}", detail.map_or(kind.clone(), |detail| format!("{kind}: {detail}"))))
+        let cause = format!("{line}{}", error.kind());
+        let text = error.detail().map_or_else(|| cause.clone(), |detail| format!("{cause}: {detail}"));
+        // Names of the template itself are no data.
+        let cause = if error.kind() == ErrorKind::UndefinedError { text.clone() } else { cause };
+        Self { text, cause }
     }
 }
 
@@ -81,7 +94,7 @@ impl Template {
         let mut bounded = Bounded(Vec::new());
         let template = self.environment.get_template(NAME)?;
         template.render_captured_to(context.clone(), &mut bounded)?;
-        String::from_utf8(bounded.0).map_err(|_| RenderError("it gives no text".to_owned()))
+        String::from_utf8(bounded.0).map_err(|_| Error::new(ErrorKind::BadEscape, "it gives no text").into())
     }
 }
 

@@ -95,10 +95,11 @@ pub enum Carried {
     Done,
     /// A part is done or prepared: what the courier changed is kept, then it goes on.
     Further,
-    /// It failed, and may succeed later: not before the given time, where there is one.
-    Later { problem: String, not_before: Option<Duration> },
+    /// It failed, and may succeed later: not before the given time, where there is one. `problem` is kept with the job;
+    /// `cause` is for the log, and holds no data.
+    Later { problem: String, cause: String, not_before: Option<Duration> },
     /// It will never succeed as it is.
-    Dead { problem: String },
+    Dead { problem: String, cause: String },
 }
 
 pub type CourierFuture<'c> = Pin<Box<dyn Future<Output = Carried> + Send + 'c>>;

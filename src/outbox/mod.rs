@@ -24,7 +24,6 @@ use crate::store::StoreError;
 
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
 use open::Open;
-pub use table::Listed;
 pub use worker::{Couriers, Workers};
 use writer::Order;
 
@@ -110,8 +109,8 @@ impl Outbox {
         self.open().await?.recall(hook, request_id, window).await.map_err(Arc::new)
     }
 
-    /// Jobs, oldest first; all of them, or those of one state.
-    pub async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Listed>, Arc<StoreError>> {
+    /// Jobs without what they hold, oldest first; all of them, or those of one state.
+    pub async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Job>, Arc<StoreError>> {
         self.open().await?.list(state, most).await.map_err(Arc::new)
     }
 

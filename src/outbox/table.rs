@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use crate::clock::{self, rfc3339};
+use crate::clock;
 use crate::store::StoreError;
 
 use super::job::{Job, State};
@@ -30,19 +29,6 @@ pub(super) const SCHEMA: [&str; 4] = [
 /// than the longest wait.
 const READY: &str =
     "SELECT id FROM job WHERE state = 0 AND turn = 1 AND (due <= ?1 OR due > ?2) ORDER BY due LIMIT ?3";
-
-/// A job in a list.
-#[derive(Debug, Clone, Serialize)]
-pub struct Listed {
-    pub key: String,
-    pub courier: String,
-    pub annotation: String,
-    pub state: State,
-    pub attempts: u32,
-    #[serde(serialize_with = "rfc3339")]
-    pub accepted: Option<SystemTime>,
-    pub problem: String,
-}
 
 /// Milliseconds since 1970, for columns.
 pub(super) fn milliseconds(time: SystemTime) -> i64 {
@@ -115,27 +101,14 @@ impl Open {
         query.fetch_optional(&self.reads).await.map_err(|error| self.failed(error))
     }
 
-    pub(super) async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Listed>, StoreError> {
-        let query = "SELECT key, courier, annotation, state, attempts, accepted, problem FROM job
-            WHERE ?1 IS NULL OR state = ?1 ORDER BY id LIMIT ?2";
-        let rows = sqlx::query(query)
-            .bind(state.map(State::number))
-            .bind(most)
-            .fetch_all(&self.reads)
-            .await
-            .map_err(|error| self.failed(error))?;
-        let listed = |row: &SqliteRow| -> Result<Listed, sqlx::Error> {
-            Ok(Listed {
-                key: row.try_get("key")?,
-                courier: row.try_get("courier")?,
-                annotation: row.try_get("annotation")?,
-                state: State::of(row.try_get("state")?),
-                attempts: row.try_get("attempts")?,
-                accepted: time(row.try_get("accepted")?),
-                problem: row.try_get("problem")?,
-            })
-        };
-        rows.iter().map(listed).collect::<Result<_, _>>().map_err(|error| self.failed(error))
+    /// Jobs without what they hold.
+    pub(super) async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Job>, StoreError> {
+        let query =
+            "SELECT id, key, courier, line, annotation, request_id, state, attempts, accepted, due, problem,
+            '' AS progress, x'' AS body FROM job WHERE ?1 IS NULL OR state = ?1 ORDER BY id LIMIT ?2";
+        let query = sqlx::query(query).bind(state.map(State::number)).bind(most);
+        let rows = query.fetch_all(&self.reads).await.map_err(|error| self.failed(error))?;
+        rows.iter().map(job).collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }
 
     pub(super) async fn find(&self, key: &str) -> Result<Vec<Job>, StoreError> {

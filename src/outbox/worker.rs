@@ -131,6 +131,7 @@ impl Workers {
                 Some(courier) => courier.carry(&mut job).await,
                 None => Carried::Later {
                     problem: format!("the configuration has no step {}", job.courier),
+                    cause: "the configuration has no such step".to_owned(),
                     not_before: Some(Duration::from_secs(60)),
                 },
             };
@@ -138,7 +139,8 @@ impl Workers {
             let order = note(&job, carried);
             // What cannot be noted is done again: the target knows it by its key.
             match timeout(Duration::from_secs(60), open.order(order)).await {
-                Ok(Ok(_)) if goes_on => job.attempts = 0,
+                // One that was dropped meanwhile goes no further.
+                Ok(Ok(changed)) if goes_on && changed > 0 => job.attempts = 0,
                 Ok(Ok(_)) | Err(_) => return id,
                 Ok(Err(problem)) => {
                     error!(job = job.key, "what became of an export cannot be noted: {problem}");
@@ -160,18 +162,18 @@ fn note(job: &Job, carried: Carried) -> Order {
             Order::End { id, state: State::Sent, problem: String::new() }
         }
         Carried::Further => Order::Further { id, progress: job.progress.clone(), body: job.body.clone() },
-        Carried::Dead { problem } => {
-            error!(job = key, courier, annotation, "export given up: {problem}; annex outbox show {key}");
+        Carried::Dead { problem, cause } => {
+            error!(job = key, courier, annotation, "export given up: {cause}; annex outbox show {key}");
             Order::End { id, state: State::Dead, problem }
         }
-        Carried::Later { problem, not_before } => {
+        Carried::Later { problem, cause, not_before } => {
             let age = job.accepted.and_then(|accepted| clock::now().duration_since(accepted).ok());
             if age.is_some_and(|age| age > GIVE_UP) && job.attempts > 0 {
                 error!(
                     job = key,
                     courier,
                     annotation,
-                    "export given up after {}: {problem}",
+                    "export given up after {}: {cause}",
                     clock::display_span(GIVE_UP)
                 );
                 return Order::End { id, state: State::Dead, problem };
@@ -182,7 +184,7 @@ fn note(job: &Job, carried: Carried) -> Order {
                 courier,
                 annotation,
                 attempt = job.attempts + 1,
-                "export failed, again in {}: {problem}",
+                "export failed, again in {}: {cause}",
                 clock::display_span(wait)
             );
             Order::Later { id, problem, wait }

@@ -18,9 +18,7 @@ use super::{Answer, Context as StepContext, Delivery, Step, StepError, StepFutur
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
 pub struct Export {
-    /// The step's name, by which its jobs find it again.
-    pub name: String,
-    /// The hook and the step: who carries its jobs.
+    /// The hook and the step: who carries its jobs. No two exports have the same.
     pub courier: OnceLock<String>,
     pub target: Arc<Target>,
     pub calls: Vec<Call>,
@@ -49,6 +47,8 @@ const QUOTED: usize = 500;
 /// How far an export is, as the outbox keeps it.
 #[derive(Serialize, Deserialize)]
 struct Progress {
+    /// The names of all calls when it was accepted: a changed configuration must not skip one, nor send another.
+    calls: Vec<String>,
     /// The number of the call that is next.
     call: usize,
     /// What that call sends, once it is rendered; its body is kept beside.
@@ -76,7 +76,7 @@ impl Step for Export {
 
 impl Export {
     pub fn courier(&self) -> &str {
-        self.courier.get().unwrap_or(&self.name)
+        self.courier.get().map_or("export", String::as_str)
     }
 
     fn uses(&self) -> Uses {
@@ -86,6 +86,10 @@ impl Export {
     /// Whether one of its templates reads this name.
     pub fn reads(&self, name: &str) -> bool {
         self.calls.iter().flat_map(Call::templates).any(|template| template.reads(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.calls.iter().map(|call| call.name.clone()).collect()
     }
 
     fn view(&self, delivery: &Delivery<'_>, answer: &Answer) -> View {
@@ -120,7 +124,13 @@ impl Export {
         };
         let body = std::mem::take(&mut request.body);
         let view = (call + 1 < self.calls.len()).then_some(view);
-        let progress = Progress { call, request: Some(request), view, answers: std::mem::take(&mut answers) };
+        let progress = Progress {
+            calls: self.names(),
+            call,
+            request: Some(request),
+            view,
+            answers: std::mem::take(&mut answers),
+        };
         let annotation = delivery.payload.annotation_id.to_string();
         let job = NewJob {
             key: self.key(delivery)?,
@@ -174,10 +184,7 @@ impl Export {
                     answer.show(MessageType::Warning, None, escape_html(&text));
                 }
                 Verdict::Error => {
-                    let cause = format!(
-                        "{} answered the call {} with {}",
-                        self.target.name, call.name, received.status
-                    );
+                    let cause = format!("call {}: {}", call.name, self.answered(&received));
                     return Err(StepError { message: self.said(&received), cause });
                 }
             }
@@ -208,15 +215,16 @@ impl Export {
         StepError { message, cause: format!("{name}, call {}: {error}", call.name) }
     }
 
+    /// That the target answered, without its words.
+    fn answered(&self, received: &Received) -> String {
+        format!("{} answered with status {}", self.target.name, received.status)
+    }
+
     /// What the target says, for a person.
     fn said(&self, received: &Received) -> String {
         let text = self.problem_in(&received.body);
-        let (name, status) = (&self.target.name, received.status);
-        if text.is_empty() {
-            format!("{name} answered with status {status}.")
-        } else {
-            format!("{name} answered with status {status}: {text}")
-        }
+        let answered = self.answered(received);
+        if text.is_empty() { format!("{answered}.") } else { format!("{answered}: {text}") }
     }
 
     fn problem_in(&self, body: &[u8]) -> String {
@@ -281,32 +289,40 @@ impl Export {
             }
             Ok(None) => Carried::Done,
             Err((call, error)) => {
-                Carried::Dead { problem: format!("the call {call} cannot be made: {error}") }
+                let of = |what: &str| format!("the call {call} cannot be made: {what}");
+                Carried::Dead { problem: of(&error.to_string()), cause: of(error.cause()) }
             }
         }
     }
 
     async fn carry_part(&self, job: &mut Job) -> Carried {
         let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
-            return Carried::Dead { problem: "what was kept of it cannot be read".to_owned() };
+            let cause = "what was kept of it cannot be read".to_owned();
+            return Carried::Dead { problem: cause.clone(), cause };
         };
+        if progress.calls != self.names() {
+            let cause = format!(
+                "its calls were {} when it was accepted, and are others now",
+                progress.calls.join(", ")
+            );
+            return Carried::Dead { problem: cause.clone(), cause };
+        }
         let Some(mut request) = progress.request.take() else { return self.prepare(job, progress) };
         let Some(call) = self.calls.get(progress.call) else {
-            let problem = "the configuration no longer has the call that is next".to_owned();
-            return Carried::Dead { problem };
+            return Carried::Done; // all were sent, and only that was not noted
         };
         request.body = std::mem::take(&mut job.body);
         let key = call_key(&job.key, progress.call);
         let result = self.target.send(&request, &key, Instant::now() + TRY).await;
         job.body = std::mem::take(&mut request.body);
-        let at = |error: &dyn std::fmt::Display| format!("call {}: {error}", call.name);
+        let at = |what: &dyn std::fmt::Display| format!("call {}: {what}", call.name);
         match result {
             Ok(received) if call.verdicts.of(received.status) == Verdict::Error => {
-                let problem = at(&self.said(&received));
+                let (problem, cause) = (at(&self.said(&received)), at(&self.answered(&received)));
                 if may_pass(received.status) {
-                    Carried::Later { problem, not_before: received.retry_after }
+                    Carried::Later { problem, cause, not_before: received.retry_after }
                 } else {
-                    Carried::Dead { problem }
+                    Carried::Dead { problem, cause }
                 }
             }
             Ok(received) => {
@@ -314,11 +330,15 @@ impl Export {
                 progress.call += 1;
                 self.prepare(job, progress)
             }
-            Err(SendError::Refused(problem)) => Carried::Dead { problem: at(&problem) },
-            Err(SendError::Down(wait)) => {
-                Carried::Later { problem: at(&SendError::Down(wait)), not_before: Some(wait) }
+            Err(error) => {
+                let cause = at(&error);
+                let problem = cause.clone();
+                match error {
+                    SendError::Refused(_) => Carried::Dead { problem, cause },
+                    SendError::Down(wait) => Carried::Later { problem, cause, not_before: Some(wait) },
+                    _ => Carried::Later { problem, cause, not_before: None },
+                }
             }
-            Err(error) => Carried::Later { problem: at(&error), not_before: None },
         }
     }
 }
@@ -366,6 +386,6 @@ fn unrendered((call, error): (String, RenderError)) -> StepError {
         message: format!(
             "The export could not be made ({call}): {error}. Tell the people who run this extension."
         ),
-        cause: format!("call {call}: {error}"),
+        cause: format!("call {call}: {}", error.cause()),
     }
 }

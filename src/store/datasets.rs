@@ -219,9 +219,15 @@ impl Store {
     ) -> Result<Vec<String>, StoreError> {
         let failed = |error| self.failed(error);
         let name = quoted(import.name);
-        let known = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(import.name);
+        let known =
+            sqlx::query("SELECT * FROM annex_datasets WHERE name = ? COLLATE NOCASE").bind(import.name);
         let known = known.fetch_optional(&mut **work).await.map_err(failed)?;
         let known = known.map(|row| self.dataset(&row)).transpose()?;
+        if known.as_ref().is_some_and(|known| known.name != import.name) {
+            // To SQLite both are the same table.
+            let why = "one that differs only in capitals is there";
+            return Err(StoreError::Name { name: import.name.to_owned(), why });
+        }
         let mut all = import.columns.clone();
         match (known, import.change) {
             (Some(known), Change::Update) => {
@@ -283,7 +289,7 @@ impl Store {
         };
         let [indexed, near] = [keep(&import.indexed, old_indexed), keep(&import.near, old_near.clone())];
         for column in &indexed {
-            let index = quoted(&format!("annex_index_{}_{column}", import.name));
+            let index = quoted(&format!("annex_index_{}.{column}", import.name));
             let (table, column) = (quoted(import.name), quoted(column));
             let statement = format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({column})");
             sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map_err(failed)?;

@@ -16,8 +16,9 @@ const PAGE: u32 = 10_000;
 /// No trigram: how many of them each record has.
 const SIZES: Gram = -1;
 
+/// A point is in no name of a dataset, so no two have the same.
 fn table(dataset: &str, column: &str) -> String {
-    quoted(&format!("annex_near_{dataset}_{column}"))
+    quoted(&format!("annex_near_{dataset}.{column}"))
 }
 
 /// How a text is to be found.

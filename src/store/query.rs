@@ -129,10 +129,7 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        match timeout_at(deadline.into(), self.run(query, values, most, deadline)).await {
-            Ok(found) => found,
-            Err(_) => Err(StoreError::TooLong),
-        }
+        until(deadline, self.run(query, values, most, deadline)).await
     }
 
     async fn run(
@@ -187,6 +184,14 @@ impl Reader {
     pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
         StoreError::Sqlite { file: self.file.clone(), error }
     }
+}
+
+/// Work that ends at a deadline.
+pub(super) async fn until<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout_at(deadline.into(), work).await.unwrap_or(Err(StoreError::TooLong))
 }
 
 /// A value as text, whatever an expression made of it.

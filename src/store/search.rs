@@ -7,11 +7,10 @@ use std::time::Instant;
 use regex::Regex;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
-use tokio::time::timeout_at;
 
 use super::datasets::quoted;
 use super::near::{self, Near, similarity};
-use super::query::{Found, Reader, text};
+use super::query::{Found, Reader, text, until};
 use super::{Record, StoreError, normalize};
 
 /// A search as configured.
@@ -63,10 +62,7 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        match timeout_at(deadline.into(), self.run_search(search, values, most, deadline)).await {
-            Ok(found) => found,
-            Err(_) => Err(StoreError::TooLong),
-        }
+        until(deadline, self.run_search(search, values, most, deadline)).await
     }
 
     async fn run_search(
@@ -87,14 +83,13 @@ impl Reader {
             return Ok(Found::default());
         }
         let mut connection = self.guarded(deadline).await?;
+        let asked = Asked { search, given, most, deadline };
         let found = match search.kind {
-            SearchKind::Exact => exact(&mut connection, search, &given, most).await,
-            SearchKind::Regex => pattern(&mut connection, search, &given, most, deadline).await,
-            SearchKind::Normalized => near(&mut connection, search, &given, Near::Same, most).await,
-            SearchKind::Prefix => near(&mut connection, search, &given, Near::Beginning, most).await,
-            SearchKind::Fuzzy(least) => {
-                near(&mut connection, search, &given, Near::Similar(least), most).await
-            }
+            SearchKind::Exact => asked.exact(&mut connection).await,
+            SearchKind::Regex => asked.pattern(&mut connection).await,
+            SearchKind::Normalized => asked.near(&mut connection, Near::Same).await,
+            SearchKind::Prefix => asked.near(&mut connection, Near::Beginning).await,
+            SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
         };
         self.release(&mut connection).await?;
         found.map_err(|error| self.why(error, search, deadline))
@@ -108,7 +103,7 @@ impl Reader {
             _ if Instant::now() >= deadline => StoreError::TooLong,
             Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
             Some(name) => {
-                let prefix = format!("annex_near_{}_", search.dataset);
+                let prefix = format!("annex_near_{}.", search.dataset);
                 let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
                 StoreError::NoIndex { dataset: search.dataset.clone(), column }
             }
@@ -117,146 +112,151 @@ impl Reader {
     }
 }
 
-type Given<'g> = [(&'g Compared, &'g str)];
-
-async fn exact(
-    connection: &mut SqliteConnection,
-    search: &Search,
-    given: &Given<'_>,
-    most: usize,
-) -> Result<Found, sqlx::Error> {
-    let given = given.iter().map(|(compared, value)| (&compared.column, *value));
-    let only = search.only.iter().map(|(column, value)| (column, value.as_str()));
-    let wanted: Vec<(&String, &str)> = given.chain(only).collect();
-    let conditions: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
-    let statement = format!(
-        "SELECT * FROM {} WHERE {} ORDER BY rowid LIMIT {most}",
-        quoted(&search.dataset),
-        conditions.join(" AND ")
-    );
-    let mut query = sqlx::query(AssertSqlSafe(statement));
-    for (_, value) in wanted {
-        query = query.bind(value);
-    }
-    let mut found = Found::default();
-    for row in query.fetch_all(connection).await? {
-        found.add(&row, 0)?;
-    }
-    Ok(scored(found, |_| 1.0))
-}
-
-async fn pattern(
-    connection: &mut SqliteConnection,
-    search: &Search,
-    given: &Given<'_>,
+/// A search with what it is asked for.
+struct Asked<'a> {
+    search: &'a Search,
+    given: Vec<(&'a Compared, &'a str)>,
     most: usize,
     deadline: Instant,
-) -> Result<Found, sqlx::Error> {
-    let mut patterns = Vec::new();
-    for (compared, value) in given {
-        let (before, after) = &compared.around;
-        let source = format!("{before}{}{after}", regex::escape(value));
-        let pattern = Regex::new(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
-        patterns.push((compared.column.as_str(), pattern));
-    }
-    let table = quoted(&search.dataset);
-    let statement = format!("SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}");
-    let (mut found, mut after) = (Found::default(), 0_i64);
-    while found.records.len() < most && Instant::now() < deadline {
-        let rows =
-            sqlx::query(AssertSqlSafe(statement.as_str())).bind(after).fetch_all(&mut *connection).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.try_get(0)?;
-        for row in &rows {
-            let cell = |column: &str| -> Result<String, sqlx::Error> {
-                Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
-            };
-            let mut fits = true;
-            for (column, pattern) in &patterns {
-                fits &= pattern.is_match(&cell(column)?);
-            }
-            for (column, value) in &search.only {
-                fits &= cell(column)? == *value;
-            }
-            if fits && found.records.len() < most {
-                found.add(row, 1)?;
-            }
-        }
-    }
-    Ok(scored(found, |_| 1.0))
 }
 
-async fn near(
-    connection: &mut SqliteConnection,
-    search: &Search,
-    given: &Given<'_>,
-    near: Near,
-    most: usize,
-) -> Result<Found, sqlx::Error> {
-    // Who is near on the whole is near in one column at least: the mean is not above the largest.
-    let mut candidates: HashMap<u32, f64> = HashMap::new();
-    let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
-    for (compared, value) in columns {
-        for (number, similarity) in
-            near::find(connection, &search.dataset, &compared.column, value, near).await?
-        {
-            let best = candidates.entry(number).or_default();
-            *best = best.max(similarity);
+impl Asked<'_> {
+    async fn exact(&self, connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
+        let Self { search, given, most, .. } = self;
+        let given = given.iter().map(|(compared, value)| (&compared.column, *value));
+        let only = search.only.iter().map(|(column, value)| (column, value.as_str()));
+        let wanted: Vec<(&String, &str)> = given.chain(only).collect();
+        let conditions: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
+        let statement = format!(
+            "SELECT * FROM {} WHERE {} ORDER BY rowid LIMIT {most}",
+            quoted(&search.dataset),
+            conditions.join(" AND ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for (_, value) in wanted {
+            query = query.bind(value);
         }
+        let mut found = Found::default();
+        for row in query.fetch_all(connection).await? {
+            found.add(&row, 0)?;
+        }
+        Ok(scored(found, |_| 1.0))
     }
-    let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
-    candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    // With one column the order is known already.
-    let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
-    let enough = if is_known { most } else { CANDIDATES };
-    candidates.truncate(enough);
-    if candidates.is_empty() {
-        return Ok(Found::default());
-    }
-    let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
-    let statement =
-        format!("SELECT rowid, * FROM {} WHERE rowid IN ({})", quoted(&search.dataset), numbers.join(", "));
-    let mut all = Found::default();
-    for row in sqlx::query(AssertSqlSafe(statement)).fetch_all(connection).await? {
-        all.add(&row, 1)?;
-    }
-    let places: Vec<Option<usize>> = given
-        .iter()
-        .map(|(compared, _)| all.columns.iter().position(|column| *column == compared.column))
-        .collect();
-    let cell =
-        |record: &Record, at: usize| places[at].and_then(|place| record[place].clone()).unwrap_or_default();
-    for (column, value) in &search.only {
-        let place = all.columns.iter().position(|known| known == column);
-        let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
-        all.records.retain(|record| record[place].as_deref() == Some(value));
-    }
-    let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
-    let score = |record: &Record| -> f64 {
-        match near {
-            Near::Similar(_) => {
-                let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                let of = |at: usize| given[at].0.weight * similarity(given[at].1, &cell(record, at));
-                (0..given.len()).map(of).sum::<f64>() / weights
+
+    async fn pattern(&self, connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
+        let Self { search, given, most, deadline } = self;
+        let mut patterns = Vec::new();
+        for (compared, value) in given {
+            let (before, after) = &compared.around;
+            let source = format!("{before}{}{after}", regex::escape(value));
+            let pattern = Regex::new(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+            patterns.push((compared.column.as_str(), pattern));
+        }
+        let table = quoted(&search.dataset);
+        let statement = format!("SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}");
+        let (mut found, mut after) = (Found::default(), 0_i64);
+        while found.records.len() < *most {
+            if Instant::now() >= *deadline {
+                return Err(sqlx::Error::PoolTimedOut); // what was not looked at might fit
             }
-            Near::Same => f64::from((0..given.len()).all(|at| normalize(&cell(record, at)) == wanted[at])),
-            Near::Beginning => {
-                f64::from((0..given.len()).all(|at| normalize(&cell(record, at)).starts_with(&wanted[at])))
+            let rows = sqlx::query(AssertSqlSafe(statement.as_str()))
+                .bind(after)
+                .fetch_all(&mut *connection)
+                .await?;
+            let Some(last) = rows.last() else { break };
+            after = last.try_get(0)?;
+            for row in &rows {
+                let cell = |column: &str| -> Result<String, sqlx::Error> {
+                    Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+                };
+                let mut fits = true;
+                for (column, pattern) in &patterns {
+                    fits &= pattern.is_match(&cell(column)?);
+                }
+                for (column, value) in &search.only {
+                    fits &= cell(column)? == *value;
+                }
+                if fits && found.records.len() < *most {
+                    found.add(row, 1)?;
+                }
             }
         }
-    };
-    let least = match near {
-        Near::Similar(least) => least,
-        Near::Same | Near::Beginning => 1.0,
-    };
-    let mut scores: Vec<(f64, Record)> =
-        all.records.drain(..).map(|record| (score(&record), record)).collect();
-    scores.retain(|(score, _)| *score >= least);
-    scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scores.truncate(most);
-    let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
-    all.records = records;
-    Ok(scored(all, |at| scores[at]))
+        Ok(scored(found, |_| 1.0))
+    }
+
+    async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, sqlx::Error> {
+        let (search, given, most) = (self.search, &self.given[..], self.most);
+        // Who is near on the whole is near in one column at least: the mean is not above the largest.
+        let mut candidates: HashMap<u32, f64> = HashMap::new();
+        let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
+        for (compared, value) in columns {
+            for (number, similarity) in
+                near::find(connection, &search.dataset, &compared.column, value, near).await?
+            {
+                let best = candidates.entry(number).or_default();
+                *best = best.max(similarity);
+            }
+        }
+        let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
+        candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        // With one column the order is known already.
+        let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
+        let enough = if is_known { most } else { CANDIDATES };
+        candidates.truncate(enough);
+        if candidates.is_empty() {
+            return Ok(Found::default());
+        }
+        let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
+        let statement = format!(
+            "SELECT rowid, * FROM {} WHERE rowid IN ({})",
+            quoted(&search.dataset),
+            numbers.join(", ")
+        );
+        let mut all = Found::default();
+        for row in sqlx::query(AssertSqlSafe(statement)).fetch_all(connection).await? {
+            all.add(&row, 1)?;
+        }
+        let places: Vec<Option<usize>> = given
+            .iter()
+            .map(|(compared, _)| all.columns.iter().position(|column| *column == compared.column))
+            .collect();
+        let cell = |record: &Record, at: usize| {
+            places[at].and_then(|place| record[place].clone()).unwrap_or_default()
+        };
+        for (column, value) in &search.only {
+            let place = all.columns.iter().position(|known| known == column);
+            let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
+            all.records.retain(|record| record[place].as_deref() == Some(value));
+        }
+        let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
+        let score = |record: &Record| -> f64 {
+            match near {
+                Near::Similar(_) => {
+                    let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
+                    let of = |at: usize| given[at].0.weight * similarity(given[at].1, &cell(record, at));
+                    (0..given.len()).map(of).sum::<f64>() / weights
+                }
+                Near::Same => {
+                    f64::from((0..given.len()).all(|at| normalize(&cell(record, at)) == wanted[at]))
+                }
+                Near::Beginning => f64::from(
+                    (0..given.len()).all(|at| normalize(&cell(record, at)).starts_with(&wanted[at])),
+                ),
+            }
+        };
+        let least = match near {
+            Near::Similar(least) => least,
+            Near::Same | Near::Beginning => 1.0,
+        };
+        let mut scores: Vec<(f64, Record)> =
+            all.records.drain(..).map(|record| (score(&record), record)).collect();
+        scores.retain(|(score, _)| *score >= least);
+        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+        scores.truncate(most);
+        let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
+        all.records = records;
+        Ok(scored(all, |at| scores[at]))
+    }
 }
 
 /// With a column that says how similar each record is, with two digits.
@@ -305,6 +305,45 @@ mod tests {
         };
         let count = 1 + next(4);
         (0..count).map(|_| words[next(words.len())]).collect::<Vec<_>>().join(" ")
+    }
+
+    #[tokio::test]
+    async fn a_pattern_that_is_not_done_in_time_says_so_and_alike_names_have_indexes_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        for (name, column, text) in [("a", "b_c", "Acme"), ("a_b", "c", "Wayne")] {
+            let import = Import {
+                name,
+                columns: vec![column.to_owned()],
+                key: Vec::new(),
+                indexed: vec![column.to_owned()],
+                near: vec![column.to_owned()],
+                change: Change::Replace,
+                source: "test",
+            };
+            let records = std::iter::once(Ok((1, vec![Some(text.to_owned())])));
+            store.import(&import, records, |_| {}).await.unwrap();
+        }
+        let reader = Reader::new(folder.path());
+        let search = |kind| Search {
+            dataset: "a".to_owned(),
+            kind,
+            compared: vec![Compared {
+                column: "b_c".to_owned(),
+                field: "x".to_owned(),
+                weight: 1.0,
+                around: <(String, String)>::default(),
+            }],
+            only: Vec::new(),
+        };
+        let value = [Some("Acme".to_owned())];
+        let later = Instant::now() + Duration::from_secs(60);
+        let found = reader.search(&search(SearchKind::Normalized), &value, 5, later).await.unwrap();
+        assert_eq!(found.records.len(), 1);
+        let late = reader
+            .run_search(&search(SearchKind::Regex), &[Some("Nobody".to_owned())], 5, Instant::now())
+            .await;
+        assert!(matches!(late, Err(StoreError::TooLong)), "{late:?}");
     }
 
     #[tokio::test]

@@ -264,6 +264,22 @@ fn a_damaged_or_unusable_store_is_told_with_what_to_do() {
 }
 
 #[test]
+fn names_that_look_alike_do_not_share_records() {
+    let data = Data::new();
+    data.file("one.csv", "b_c\nAcme\n");
+    data.file("other.csv", "c\nWayne\n");
+    data.ok(&["import", "a", "one.csv", "--near", "b_c", "--index", "b_c"]);
+    data.ok(&["import", "a_b", "other.csv", "--near", "c", "--index", "c"]);
+    data.ok(&["drop", "a_b"]);
+    data.ok(&["import", "a", "one.csv"]);
+    data.refused(
+        &["import", "A", "other.csv"],
+        "`A` is no name of a dataset: one that differs only in capitals is there",
+    );
+    assert_eq!(data.records("a"), [json!({"b_c": "Acme"})]);
+}
+
+#[test]
 fn reading_makes_no_store() {
     let data = Data::new();
     data.ok(&["list"]);

@@ -247,7 +247,7 @@ fn while_rossum_waits_the_status_decides_and_the_answer_is_written_back() {
     let garbage = messages(&of(5));
     assert!(garbage[0].1.contains("The connection to erp broke"), "{garbage:?}");
     let log = annex.log();
-    assert!(log.contains("step failed: erp answered the call call 1 with 422"), "{log}");
+    assert!(log.contains("step failed: call call 1: erp answered with status 422"), "{log}");
 }
 
 #[test]
@@ -408,6 +408,76 @@ fn the_doctor_asks_the_targets_and_sends_nothing() {
     assert!(said.contains("api/, answers (status 404)"), "{said}");
     assert!(said.contains("1 exports were given up"), "{said}");
     assert_eq!(erp.calls().iter().filter(|call| call.line.starts_with("POST")).count(), 1);
+}
+
+#[test]
+fn exports_of_one_delivery_have_keys_of_their_own() {
+    let erp = Erp::kind();
+    // Without names, and with the same target.
+    let now = "[[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"a\"\nshape = \"json\"\n";
+    let annex = Annex::dev_with(&config(&erp, &format!("{now}{}", now.replace("\"a\"", "\"b\""))));
+    deliver(&annex, &document("r-1", 7, "INV-1"));
+    let calls = erp.called(2);
+    assert_ne!(calls[0].key(), calls[1].key());
+    // Two that would take each other's jobs are refused.
+    let annex = Annex::dev();
+    write(&annex.folder().join("annex.toml"), &config(&erp, &format!("{QUEUED}{QUEUED}")));
+    let said = String::from_utf8(annex.run(&["check", "--dev-http"]).stderr).unwrap();
+    assert!(said.contains("two exports have the name `x/erp`"), "{said}");
+}
+
+#[test]
+fn no_value_of_a_document_and_no_word_of_the_target_is_in_the_log() {
+    let erp =
+        Erp::start(|call, _| Reply::status(422, &format!("{{\"message\": \"what is {}?\"}}", call.text())));
+    let step =
+        |name: &str, rest: &str| format!("[[hook.step]]\nuse = \"export\"\nname = \"{name}\"\n{rest}\n");
+    let steps = [
+        step("a", "target = \"erp\"\nshape = \"json\""),
+        step("b", "target = \"erp\"\nshape = \"json\"\ndeliver = \"queued\""),
+        step("c", "target = \"erp\"\ntemplate = \"{{ field.document_id | money }}\""),
+        step("d", "target = \"erp\"\ntemplate = \"{{ field.document_id | float }}\""),
+        step("e", "target = \"erp\"\npath = \"../../{{ field.document_id }}\"\nshape = \"json\""),
+        step("f", "target = \"files\"\npath = \"../{{ field.document_id }}\"\nshape = \"json\""),
+    ];
+    let annex = Annex::dev_with(&config(&erp, &steps.concat()));
+    let answer = messages(&deliver(&annex, &document("r-1", 7, "VALUE-OF-A-DOCUMENT")));
+    assert_eq!(answer.len(), 5, "{answer:?}");
+    assert!(answer[0].1.contains("what is"), "the person reads it: {answer:?}");
+    let dead = eventually_listed(&annex, "dead", 1);
+    assert!(dead[0]["problem"].as_str().unwrap().contains("VALUE-OF-A-DOCUMENT"), "so does the operator");
+    let log = annex.log();
+    assert!(!log.contains("VALUE-OF-A-DOCUMENT") && !log.contains("what is"), "{log}");
+    assert!(log.contains("export given up: call b: erp answered with status 422"), "{log}");
+}
+
+#[test]
+fn changed_calls_send_nothing_that_was_not_accepted() {
+    let erp = Erp::start(
+        |_, number| if number == 1 { Reply::status(503, "") } else { Reply::ok(r#"{"id": "E-1"}"#) },
+    );
+    let annex = Annex::dev_with(&config(&erp, CALLS));
+    deliver(&annex, &document("r-1", 7, "INV-1"));
+    erp.called(2);
+    // The first call is gone: what was the third is the second now.
+    let (before, after) = CALLS.split_once("[[hook.step.call]]\nname = \"skipped\"").unwrap();
+    let head = before.split("[[hook.step.call]]").next().unwrap();
+    let less = format!("{head}[[hook.step.call]]\nname = \"skipped\"{after}")
+        .replace("answers.create.body.id", "field.document_id");
+    write(&annex.folder().join("annex.toml"), &config(&erp, &less));
+    annex.signal("HUP");
+    let dead = eventually_listed(&annex, "dead", 1);
+    let problem = dead[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("its calls were create, skipped, attach"), "{problem}");
+    write(&annex.folder().join("annex.toml"), &config(&erp, CALLS));
+    annex.signal("HUP");
+    eventually("reloaded", Duration::from_secs(5), || {
+        annex.log().matches("configuration reloaded").count() == 2
+    });
+    assert!(annex.run(&["outbox", "retry", dead[0]["key"].as_str().unwrap()]).status.success());
+    let calls = erp.called(3);
+    assert_eq!((calls[1].key(), &calls[1].line), (calls[2].key(), &calls[2].line));
+    eventually_listed(&annex, "sent", 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
 use reqwest::Method;
+use reqwest::header::HeaderName;
 use toml::Spanned;
 
 use crate::export::shape::{Csv, FIELDS, Json, Shape, Ubl, Xml};
@@ -30,7 +31,7 @@ enum Kind {
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let document = section.document();
     let target = section.required_text("target", "\"erp\", the name of a `[[target]]`").and_then(|name| {
-        let targets = document.targets();
+        let targets = document.exports().targets();
         let found = targets.and_then(|targets| targets.get(*name.get_ref()));
         if found.is_none() {
             let names = targets.into_iter().flat_map(HashMap::keys).map(String::as_str);
@@ -44,8 +45,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     });
     let deliver = section.choice("deliver", &[("now", Deliver::Now), ("queued", Deliver::Queued)]);
     let deliver = deliver.unwrap_or(Deliver::Now);
-    let name = section.text("name").map(|name| (*name.get_ref()).to_owned());
-    if deliver == Deliver::Queued && name.is_none() {
+    if deliver == Deliver::Queued && !section.has("name") {
         section.wrong(
             "a queued export needs a `name`, by which its jobs find it again",
             "write `name = \"erp\"`",
@@ -73,7 +73,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         }
     }
     let export = Arc::new(Export {
-        name: name.unwrap_or_else(|| "export".to_owned()),
         courier: OnceLock::new(),
         target: target?,
         calls,
@@ -98,7 +97,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             );
         }
     }
-    document.add_export(&export);
+    document.exports().add(section.place(), &export);
     Some(Box::new(export))
 }
 
@@ -304,6 +303,11 @@ fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Templa
             section.document().note(value.span(), what, None::<&str>);
             return None;
         };
+        if key == "headers" && HeaderName::from_bytes(name.get_ref().as_bytes()).is_err() {
+            let what = format!("`{}` is no header", name.get_ref());
+            section.document().note(name.span(), what, None::<&str>);
+            return None;
+        }
         let template = template(section, name.get_ref(), value.span(), text, Escape::None)?;
         all.push(((*name.get_ref()).to_owned(), template));
     }

@@ -50,6 +50,7 @@ fn read(section: Section<'_>, number: usize) -> Option<Stage> {
         .texts("events")
         .map(|events| events.iter().map(|event| known_event(&section, event)).collect());
     let step = step(&section);
+    section.document().exports().name_step(&name);
     section.finish();
     Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default() })
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -13,7 +14,12 @@ use super::SendError;
 pub enum Auth {
     None,
     Bearer(Secret),
-    Basic { user: String, password: Secret },
+    /// An API key in a header of its own.
+    Header(HeaderName, Secret),
+    Basic {
+        user: String,
+        password: Secret,
+    },
     OAuth2(OAuth2),
 }
 
@@ -54,6 +60,12 @@ impl Auth {
         Ok(match self {
             Self::None => request,
             Self::Bearer(token) => request.bearer_auth(text(token)),
+            Self::Header(name, secret) => {
+                let mut value = HeaderValue::from_bytes(secret.expose())
+                    .map_err(|_| SendError::Refused("the secret cannot stand in a header".to_owned()))?;
+                value.set_sensitive(true);
+                request.header(name, value)
+            }
             Self::Basic { user, password } => request.basic_auth(user, Some(text(password))),
             Self::OAuth2(oauth) => {
                 let mut known = oauth.token.lock().await;

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::call::Request;
 use super::{Received, SendError};
@@ -13,18 +14,19 @@ pub struct FolderTarget {
 
 impl FolderTarget {
     pub(super) fn look(&self) -> Result<(), SendError> {
-        let failed = |error: io::Error| SendError::Unreachable(error.to_string());
-        fs::create_dir_all(&self.folder).map_err(failed)?;
-        let draft = self.folder.join(format!(".annex.{}", std::process::id()));
-        File::create(&draft).map_err(failed)?;
-        fs::remove_file(&draft).map_err(failed)
+        // Nothing is made: who looks may be root, and the folder would be root's.
+        match self.folder.ancestors().find_map(|folder| fs::metadata(folder).ok()) {
+            Some(known) if known.is_dir() => Ok(()),
+            _ => Err(SendError::Unreachable("it is no folder, and none can be made there".to_owned())),
+        }
     }
 
     pub(super) async fn write(&self, request: &Request) -> Result<Received, SendError> {
         let name = Path::new(&request.path);
         let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
         if request.path.is_empty() || request.path.contains('\0') || !name.components().all(is_name) {
-            return Err(SendError::Refused(format!("`{}` is no name of a file in a folder", request.path)));
+            let problem = "the path that was made is no name of a file in the folder";
+            return Err(SendError::Refused(problem.to_owned()));
         }
         let path = self.folder.join(name);
         let body = request.body.clone();
@@ -37,12 +39,16 @@ impl FolderTarget {
     }
 }
 
+/// Two that write the same file at a time write drafts of their own.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
+
 /// Readers see no file or a whole one; after a power cut too.
 fn write(path: &Path, body: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}", std::process::id()));
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = folder.join(format!(".{name}.{}.{number}", std::process::id()));
     let result = (|| {
         let mut file = File::create(&draft)?;
         file.write_all(body)?;

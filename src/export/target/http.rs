@@ -10,7 +10,6 @@ use reqwest::{Client, Method, Response, Url, redirect};
 
 use super::super::breaker::Breaker;
 use super::super::call::Request;
-use super::super::verdict::may_pass;
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 
@@ -78,7 +77,8 @@ impl HttpTarget {
             }
         };
         let reached = match &result {
-            Ok(received) => !may_pass(received.status) || received.status == 429,
+            // A proxy in front of it says so, where there is one. A 500 is an answer: another document may pass.
+            Ok(received) => !matches!(received.status, 502..=504),
             Err(SendError::Refused(_)) => true,
             Err(_) => false,
         };
@@ -110,7 +110,7 @@ impl HttpTarget {
             .join(&relative)
             .ok()
             .filter(|url| url.origin() == base.origin() && url.path().starts_with(base.path()));
-        url.ok_or_else(|| SendError::Refused(format!("`{path}` leads out of {}", self.base)))
+        url.ok_or_else(|| SendError::Refused(format!("the path that was made leads out of {}", self.base)))
     }
 
     async fn once(&self, url: &Url, request: &Request, key: &str) -> Result<Received, SendError> {

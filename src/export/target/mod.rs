@@ -60,8 +60,7 @@ impl Target {
         }
     }
 
-    /// Whether it answers at all, without sending anything: the status of its URL, or `None` for a folder that can be
-    /// written.
+    /// Whether it answers at all, without sending anything: the status of its URL, or `None` for a folder.
     pub async fn look(&self) -> Result<Option<u16>, SendError> {
         match &self.kind {
             TargetKind::Http(target) => target.look().await.map(Some),

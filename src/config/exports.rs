@@ -1,0 +1,61 @@
+//! The exports of a file while it is read: where they may go, and by which name their jobs find them again.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::export::Target;
+use crate::steps::export::Export;
+
+use super::document::{Document, Place};
+
+/// Targets by name; `None` where the configuration of one is wrong.
+pub(super) type Targets = HashMap<String, Option<Arc<Target>>>;
+
+#[derive(Default)]
+pub(super) struct Exports {
+    targets: OnceCell<Targets>,
+    /// Each with its place and its step's name.
+    steps: RefCell<Vec<(Place, String, Arc<Export>)>>,
+}
+
+impl Exports {
+    pub(super) fn set_targets(&self, targets: Targets) {
+        let _ = self.targets.set(targets); // once for each file
+    }
+
+    pub(super) fn targets(&self) -> Option<&Targets> {
+        self.targets.get()
+    }
+
+    pub(super) fn add(&self, place: Place, export: &Arc<Export>) {
+        self.steps.borrow_mut().push((place, String::new(), Arc::clone(export)));
+    }
+
+    /// The step that was read last gets its name, where it is an export.
+    pub(super) fn name_step(&self, name: &str) {
+        if let Some((_, step, _)) = self.steps.borrow_mut().last_mut().filter(|(_, step, _)| step.is_empty())
+        {
+            name.clone_into(step);
+        }
+    }
+
+    /// The exports of a hook get their names; those of hooks before it have theirs. Two of one name would take each
+    /// other's jobs.
+    pub(super) fn name_hook(&self, document: &Document, hook: &str) {
+        let steps = self.steps.borrow();
+        for (at, (place, step, export)) in steps.iter().enumerate() {
+            if export.courier.set(format!("{hook}/{step}")).is_ok()
+                && steps[..at].iter().any(|(_, _, other)| other.courier() == export.courier())
+            {
+                let what = format!("two exports have the name `{}`", export.courier());
+                document.note(place.clone(), what, Some("give each its own `name`"));
+            }
+        }
+    }
+
+    /// All of them, for the server.
+    pub(super) fn all(&self) -> Vec<Arc<Export>> {
+        self.steps.borrow().iter().map(|(_, _, export)| Arc::clone(export)).collect()
+    }
+}
