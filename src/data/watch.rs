@@ -38,6 +38,21 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// A file as it was seen.
 type Stamp = (u64, i64, i64, u64);
 
+/// Why a file was not imported.
+struct Failure {
+    at: Instant,
+    /// `None` where the file could not even be looked at.
+    stamp: Option<Stamp>,
+    problem: String,
+}
+
+impl Failure {
+    /// The same file need not be read yet; one that was changed, perhaps mended, is read at once.
+    fn rests(&self, stamp: Stamp) -> bool {
+        self.stamp == Some(stamp) && self.at.elapsed() < AGAIN
+    }
+}
+
 /// Keeps datasets as their files are.
 pub struct Watch {
     pub state: PathBuf,
@@ -49,14 +64,15 @@ impl Watch {
     /// Looks for ever.
     pub async fn run(self: Arc<Self>) {
         let mut taken: HashMap<String, (Watched, Stamp)> = HashMap::new();
-        let mut told: HashMap<String, (Instant, String)> = HashMap::new();
+        let mut told: HashMap<String, Failure> = HashMap::new();
         loop {
             for watched in &**self.datasets.load() {
                 let name = &watched.name;
-                let problem = match stamp(watched) {
+                let seen = stamp(watched);
+                let problem = match seen.clone() {
                     Ok(stamp) if taken.get(name) == Some(&(watched.clone(), stamp)) => continue,
                     Ok(stamp) if is_fresh(stamp) => continue, // perhaps it is still being written
-                    Ok(_) if told.get(name).is_some_and(|(at, _)| at.elapsed() < AGAIN) => continue,
+                    Ok(stamp) if told.get(name).is_some_and(|failure| failure.rests(stamp)) => continue,
                     Ok(stamp) => match self.import(watched.clone(), stamp).await {
                         Ok(()) => {
                             taken.insert(name.clone(), (watched.clone(), stamp));
@@ -68,8 +84,9 @@ impl Watch {
                     Err(problem) => format!("{}: {problem}", watched.file.display()),
                 };
                 // Told once; tried again, since another import or a full disk passes.
-                let before = told.insert(name.clone(), (Instant::now(), problem.clone()));
-                if before.is_none_or(|(_, before)| before != problem) {
+                let failure = Failure { at: Instant::now(), stamp: seen.ok(), problem: problem.clone() };
+                let before = told.insert(name.clone(), failure);
+                if before.is_none_or(|before| before.problem != problem) {
                     error!(dataset = name, "not imported, its records stay: {problem}");
                 }
             }
@@ -145,5 +162,19 @@ pub fn source(text: &str) -> String {
             format!("{file} of {}", clock::display(clock::from_unix_seconds(seconds)))
         }
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mended_file_does_not_wait_for_the_next_try_of_the_wrong_one() {
+        let failure = |at| Failure { at, stamp: Some((1, 2, 3, 4)), problem: String::new() };
+        let now = Instant::now();
+        assert!(failure(now).rests((1, 2, 3, 4)));
+        assert!(!failure(now).rests((1, 9, 3, 4)), "it was written to");
+        assert!(!failure(now.checked_sub(AGAIN).unwrap()).rests((1, 2, 3, 4)), "it is time");
     }
 }

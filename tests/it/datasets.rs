@@ -335,7 +335,7 @@ fn a_file_that_is_declared_is_imported_and_again_when_it_changes() {
         String::from_utf8(output.stdout).unwrap()
     };
     let has = |text: &'static str| {
-        crate::support::eventually(text, Duration::from_secs(10), || records() == text);
+        crate::support::eventually(text, Duration::from_secs(30), || records() == text);
     };
     has("{\"id\":\"1\",\"name\":\"Acme\"}\n");
     let show = || String::from_utf8(annex.run(&["data", "show", "v"]).stdout).unwrap();
