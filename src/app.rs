@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use crate::clock;
 use crate::config::{Admin, Config, Mistakes};
 use crate::data::Watch;
+use crate::database;
 use crate::outbox::{Courier, Couriers, Outbox, Workers};
 use crate::server::admin::{self, Pages};
 use crate::server::systemd::{self, Sockets};
@@ -252,10 +253,11 @@ impl House {
                 "`https`, `http`, `admin`, `client_ca` or `state` changed: they need a restart".to_owned()
             );
         }
-        let Config { server, mut hooks, exports, datasets, .. } = config;
+        let Config { server, mut hooks, exports, datasets, queries, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);
+        tokio::spawn(database::look_at_all(queries));
         let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
         self.workers.couriers.store(Arc::new(couriers));
         self.watch.datasets.store(Arc::new(datasets));
@@ -325,6 +327,7 @@ impl Building {
     fn new(load: Load, path: PathBuf) -> Result<Self, Mistakes> {
         let mut config = load()?;
         let metrics = Arc::new(Metrics::new(clock::now()));
+        tokio::spawn(database::look_at_all(std::mem::take(&mut config.queries)));
         let mut hooks = std::mem::take(&mut config.hooks);
         let outbox = Arc::new(Outbox::new(&config.state));
         let couriers = connect(&outbox, &mut hooks, &config.exports);

@@ -25,16 +25,20 @@
 //! | [`export`] | documents for other systems, and the calls that carry them there |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
-//! | [`data`] | files of records: CSV, JSON lines |
+//! | [`data`] | files of records: CSV, JSON lines, workbooks |
+//! | [`database`] | databases of the customer's: PostgreSQL |
+//! | [`breaker`] | what is down is left in peace |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
 
 pub mod app;
+pub mod breaker;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data;
+pub mod database;
 pub mod doctor;
 pub mod export;
 pub mod outbox;

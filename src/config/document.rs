@@ -14,8 +14,10 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::store::Reader;
+use crate::database::Database;
+use crate::store::{Asked, Reader};
 
+use super::databases::Databases;
 use super::exports::Exports;
 use super::mistake::Mistake;
 use super::units;
@@ -30,6 +32,7 @@ pub(super) struct Document {
     secret_files: RefCell<Vec<PathBuf>>,
     store: OnceCell<Arc<Reader>>,
     exports: Exports,
+    databases: Databases,
 }
 
 /// A place in the file: bytes from the start.
@@ -46,6 +49,7 @@ impl Document {
             secret_files: RefCell::default(),
             store: OnceCell::new(),
             exports: Exports::default(),
+            databases: Databases::default(),
         }
     }
 
@@ -73,16 +77,22 @@ impl Document {
     }
 
     pub(super) fn note(&self, place: Place, what: impl Into<String>, hint: Option<impl Into<String>>) {
+        let (line, column) = self.line_and_column(&place);
+        let mistake =
+            Mistake { file: self.name.clone(), line, column, what: what.into(), hint: hint.map(Into::into) };
+        self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
+    fn line_and_column(&self, place: &Place) -> (usize, usize) {
         let before = self.text.get(..place.start).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let mistake = Mistake {
-            file: self.name.clone(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-            what: what.into(),
-            hint: hint.map(Into::into),
-        };
-        self.mistakes.borrow_mut().push((place.start, mistake));
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// A query that is looked at as soon as its database answers; messages then name its file and line.
+    pub(super) fn check_later(&self, database: &Arc<Database>, place: &Place, asked: &Asked) {
+        let named = format!("{}:{}", self.name, self.line_and_column(place).0);
+        self.databases.add(database, named, asked);
     }
 
     /// A path in the file: relative ones start at the file's own folder.
@@ -92,6 +102,10 @@ impl Document {
 
     pub(super) fn exports(&self) -> &Exports {
         &self.exports
+    }
+
+    pub(super) fn databases(&self) -> &Databases {
+        &self.databases
     }
 
     /// Remembers a file that a secret was read from.

@@ -4,6 +4,7 @@
 //! instead. `annex check` is this and nothing else, so what it accepts starts.
 
 mod certificates;
+mod databases;
 mod datasets;
 mod document;
 mod exports;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::data::Watched;
+use crate::database::{Checked, Database};
 use crate::steps::export::Export;
 use crate::webhook::HookSettings;
 
@@ -47,6 +49,9 @@ pub struct Config {
     pub state: PathBuf,
     /// Files that are kept as datasets.
     pub datasets: Vec<Watched>,
+    /// Databases of the customer's, and the queries of the steps on them.
+    pub databases: Vec<Arc<Database>>,
+    pub queries: Vec<Checked>,
     /// Steps that send something elsewhere, which the server connects with its outbox.
     pub exports: Vec<Arc<Export>>,
     /// Files that secrets were read from.
@@ -96,15 +101,19 @@ pub fn read(
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
         let datasets = datasets::read_all(&root);
         document.exports().set_targets(targets::read_all(&root, environment));
+        document.databases().read_all(&root, environment);
         let hooks = hook::read_all(&root, environment);
         let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
         let state = certificates::state_folder(root.section("server").as_ref(), environment);
         root.finish();
+        let (databases, queries) = document.databases().take();
         Config {
             server,
             hooks,
             state,
             datasets,
+            databases,
+            queries,
             exports: document.exports().all(),
             secret_files: document.secret_files(),
         }

@@ -6,9 +6,11 @@
 //! | ports, here and through the names | `ports` |
 //! | the certificate authority and the clock | `authority` |
 //! | state folder, secrets, descriptors | `files` |
+//! | databases, and the queries on them | `databases` |
 //! | other systems, exports that were given up | `exports` |
 
 mod authority;
+mod databases;
 mod exports;
 mod files;
 mod names;
@@ -57,6 +59,7 @@ pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(
         files::state(&first.state, &mut tell);
     }
     files::descriptors(config.server.limits.connections, server, &mut tell);
+    databases::databases(config, &mut tell).await;
     exports::outbox(config, &mut tell).await;
     exports::targets(config, &mut tell).await;
     reachable(config, server.is_some(), &mut tell).await;

@@ -6,7 +6,6 @@
 //!
 //! Knows nothing of hooks, answers or queues: the step `export` and its courier put the parts together.
 
-mod breaker;
 mod call;
 mod document;
 mod escape;
@@ -16,7 +15,6 @@ pub mod target;
 mod verdict;
 mod view;
 
-pub use breaker::Breaker;
 pub use call::{Call, Part, Request};
 pub use document::Document;
 pub use escape::Escape;

@@ -5,19 +5,19 @@
 //! it works row by row.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
-use crate::store::{Found, Query, Reader, Record, Search, StoreError};
+use crate::store::{Asked, Found, Record};
 
 use super::matching::{Run, option};
 use super::rows::{each_place, field_at};
+use super::source::Source;
 use super::{Answer, Context, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"` with `queries`.
 pub struct Lookup {
-    pub store: Arc<Reader>,
+    pub source: Source,
     pub queries: Vec<Asked>,
     /// The column whose value a choice has, and the text that it is shown by; without them the first and second column.
     pub value: Option<String>,
@@ -36,22 +36,6 @@ pub struct Lookup {
     /// For all queries of a delivery.
     pub time: Duration,
     pub validation_sources: Vec<String>,
-}
-
-/// A query: in SQL, or ready-made.
-pub enum Asked {
-    Sql(Query),
-    Search(Search),
-}
-
-impl Asked {
-    /// The fields that it names, in the order in which it takes their values.
-    pub fn fields(&self) -> Vec<&str> {
-        match self {
-            Self::Sql(query) => query.fields.iter().map(String::as_str).collect(),
-            Self::Search(search) => search.compared.iter().map(|compared| compared.field.as_str()).collect(),
-        }
-    }
 }
 
 /// What happens where nothing or several records were found.
@@ -141,11 +125,7 @@ impl Lookup {
                 values.get(at).cloned().flatten()
             };
             let bound: Vec<_> = query.fields().into_iter().map(of).collect();
-            let found = match query {
-                Asked::Sql(query) => self.store.find(query, &bound, self.most, deadline).await,
-                Asked::Search(search) => self.store.search(search, &bound, self.most, deadline).await,
-            };
-            let found = found.map_err(|error| failed(&error))?;
+            let found = self.source.ask(query, &bound, self.most, deadline).await?;
             if !found.records.is_empty() {
                 return Ok(found);
             }
@@ -234,13 +214,4 @@ impl Lookup {
         }
         Ok(())
     }
-}
-
-/// The person waits for no database's words; the log has them.
-fn failed(error: &StoreError) -> StepError {
-    let message = match error {
-        StoreError::TooLong => "Looking this up took too long. Try again, or choose by hand.",
-        _ => "This could not be looked up. Tell the people who run this extension.",
-    };
-    StepError { message: message.to_owned(), cause: format!("a query of the store failed: {error}") }
 }

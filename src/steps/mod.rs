@@ -23,6 +23,7 @@ mod returned;
 mod rows;
 pub mod rules;
 pub mod schema;
+pub mod source;
 mod step;
 mod template;
 

@@ -3,12 +3,14 @@
 //! Written with WAL and full syncs: what was committed is there after `kill -9` and after a power cut, and readers see
 //! the state before a change or after it, never between.
 
+mod asked;
 mod datasets;
 pub(crate) mod file;
 mod near;
 mod normal;
 mod query;
 mod search;
+mod sql;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,13 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
 
+pub use asked::Asked;
 pub use datasets::{Change, Dataset, Import, Imported, Record};
-pub use near::Near;
+pub use near::{Near, similarity};
 pub use normal::normalize;
-pub use query::{Found, Query, QueryError, Reader};
-pub use search::{Compared, Search, SearchKind};
+pub use query::{Found, Reader};
+pub use search::{Compared, SCORE, Search, SearchKind};
+pub use sql::{Dialect, Query, QueryError};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";

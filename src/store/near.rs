@@ -157,7 +157,7 @@ pub(super) async fn find(
 }
 
 /// How similar two texts are: the share of common trigrams.
-pub(super) fn similarity(a: &str, b: &str) -> f64 {
+pub fn similarity(a: &str, b: &str) -> f64 {
     let [a, b] = [a, b].map(|text| grams(&normalize(text)));
     let common = a.iter().filter(|gram| b.binary_search(gram).is_ok()).count();
     let all = a.len() + b.len() - common;

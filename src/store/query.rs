@@ -1,7 +1,5 @@
-//! Queries of the configuration: SQL with the document's fields as `:name`, which are bound, never pasted in. They read
-//! only.
+//! Queries of the configuration on the store: read-only, each until its deadline.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,81 +9,7 @@ use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
-use super::{BUSY, FILE, Record, StoreError};
-
-/// A query as the database takes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    sql: String,
-    /// The fields that it names, in the order of their numbers.
-    pub fields: Vec<String>,
-}
-
-/// Why a text is no query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum QueryError {
-    #[error("a query begins with SELECT or WITH")]
-    NoQuery,
-    #[error("a text, name or remark in it has no end")]
-    Open,
-    #[error("it has more than one statement")]
-    SeveralStatements,
-    #[error("`?` has no name: write the schema id of a field, `:sender_name`")]
-    Nameless,
-}
-
-impl Query {
-    pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let word = text.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        if !["select", "with"].contains(&word.to_ascii_lowercase().as_str()) {
-            return Err(QueryError::NoQuery);
-        }
-        let mut query = Self { sql: String::with_capacity(text.len()), fields: Vec::new() };
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let taken = match first {
-                '\'' | '"' | '`' => quoted(rest, first)?,
-                '[' => rest.find(']').ok_or(QueryError::Open)? + 1,
-                '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
-                '/' if rest.starts_with("/*") => rest.find("*/").ok_or(QueryError::Open)? + 2,
-                ';' if rest[1..].trim().is_empty() => break,
-                ';' => return Err(QueryError::SeveralStatements),
-                '?' => return Err(QueryError::Nameless),
-                ':' => {
-                    let name = rest[1..].split(|c: char| !c.is_alphanumeric() && c != '_').next();
-                    let name = name.filter(|name| !name.is_empty()).ok_or(QueryError::Nameless)?;
-                    query.bind(name);
-                    rest = &rest[1 + name.len()..];
-                    continue;
-                }
-                other => other.len_utf8(),
-            };
-            query.sql.push_str(&rest[..taken]);
-            rest = &rest[taken..];
-        }
-        Ok(query)
-    }
-
-    fn bind(&mut self, name: &str) {
-        let known = self.fields.iter().position(|field| field == name);
-        let at = known.unwrap_or_else(|| {
-            self.fields.push(name.to_owned());
-            self.fields.len() - 1
-        });
-        let _ = write!(self.sql, "?{}", at + 1); // to a text: never fails
-    }
-}
-
-/// How long a quoted text is, with its quotes; a quote in it is written twice.
-fn quoted(text: &str, quote: char) -> Result<usize, QueryError> {
-    let mut inside = text[1..].char_indices().peekable();
-    while let Some((at, c)) = inside.next() {
-        if c == quote && inside.next_if(|(_, next)| *next == quote).is_none() {
-            return Ok(at + 2);
-        }
-    }
-    Err(QueryError::Open)
-}
+use super::{Asked, BUSY, FILE, Query, Record, StoreError};
 
 /// What a query found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,6 +43,20 @@ impl Reader {
             SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options)
         };
         self.pool.get_or_try_init(open).await.map_err(|error| self.failed(error))
+    }
+
+    /// Asks with the values of the fields, of an empty one `None`, until `deadline`; at most `most` records.
+    pub async fn ask(
+        &self,
+        asked: &Asked,
+        values: &[Option<String>],
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Found, StoreError> {
+        match asked {
+            Asked::Sql(query) => self.find(query, values, most, deadline).await,
+            Asked::Search(search) => self.search(search, values, most, deadline).await,
+        }
     }
 
     /// Runs a query with the values of its fields, of an empty one `None`, until `deadline`; at most `most` records.
@@ -205,29 +143,4 @@ pub(super) fn text(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<St
         "REAL" => row.try_get_unchecked::<f64, _>(at)?.to_string(),
         _ => row.try_get_unchecked::<String, _>(at)?,
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_numbered_and_texts_left_alone() {
-        let query = Query::parse(
-            "SELECT id, ':no', \"a:b\" -- :no\n FROM v /* :no */ WHERE a = :x AND (b = :y OR c=:x);",
-        )
-        .unwrap();
-        assert_eq!(query.fields, ["x", "y"]);
-        assert_eq!(
-            query.sql,
-            "SELECT id, ':no', \"a:b\" -- :no\n FROM v /* :no */ WHERE a = ?1 AND (b = ?2 OR c=?1)"
-        );
-        assert_eq!(Query::parse("select 'it''s :no' || :č").unwrap().fields, ["č"]);
-        let error = |text| Query::parse(text).unwrap_err();
-        assert_eq!(error("DELETE FROM v"), QueryError::NoQuery);
-        assert_eq!(error("SELECT 1; DROP TABLE v"), QueryError::SeveralStatements);
-        assert_eq!(error("SELECT 'a"), QueryError::Open);
-        assert_eq!(error("SELECT ?"), QueryError::Nameless);
-        assert_eq!(error("SELECT :"), QueryError::Nameless);
-    }
 }

@@ -50,7 +50,7 @@ const CANDIDATES: usize = 1_000;
 /// Records that a pattern looks at between two looks at the clock.
 const PAGE: u32 = 5_000;
 /// The column that says how similar a record is.
-const SCORE: &str = "score";
+pub const SCORE: &str = "score";
 
 impl Reader {
     /// Searches until `deadline`; at most `most` records, the best first. A field that is empty finds nothing, and counts

@@ -7,10 +7,13 @@ use std::io::{self, IsTerminal};
 use jiff::{Timestamp, tz::TimeZone};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +36,10 @@ pub fn start(level: LevelFilter, format: Format) {
         journal: std::env::var_os("JOURNAL_STREAM").is_some(),
         colours: io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let _ = tracing_subscriber::fmt()
-        .event_format(lines)
-        .with_max_level(level)
-        .with_writer(io::stdout)
-        .try_init();
+    // A database's notices may hold what a document does; its errors reach us as such.
+    let filter = Targets::new().with_default(level).with_target("sqlx", LevelFilter::OFF);
+    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_writer(io::stdout);
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
 }
 
 struct Lines {

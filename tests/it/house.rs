@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
@@ -24,12 +24,16 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "txscript",
         ],
     ),
-    ("app", &["clock", "config", "data", "outbox", "server", "steps", "telemetry", "tls", "webhook"]),
+    (
+        "app",
+        &["clock", "config", "data", "database", "outbox", "server", "steps", "telemetry", "tls", "webhook"],
+    ),
     ("doctor", &["clock", "config", "outbox", "server", "tls"]),
     (
         "config",
         &[
             "data",
+            "database",
             "export",
             "rossum",
             "secret",
@@ -45,9 +49,14 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("server", &["clock", "tls", "webhook"]),
     ("tls", &["clock", "secret"]),
     ("webhook", &["clock", "outbox", "rossum", "secret", "signature", "steps"]),
-    ("steps", &["clock", "export", "outbox", "rossum", "secret", "signature", "store", "txscript"]),
+    (
+        "steps",
+        &["clock", "database", "export", "outbox", "rossum", "secret", "signature", "store", "txscript"],
+    ),
     ("txscript", &["clock", "rossum"]),
-    ("export", &["clock", "rossum", "secret"]),
+    ("export", &["breaker", "clock", "rossum", "secret"]),
+    ("database", &["breaker", "secret", "store"]),
+    ("breaker", &[]),
     ("outbox", &["clock", "store"]),
     ("data", &["clock", "store"]),
     ("store", &["clock"]),
@@ -59,10 +68,11 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 37] = [
-    ("sqlx", &["outbox", "store"]),
+const FOREIGN: [(&str, &[&str]); 38] = [
+    ("sqlx", &["database", "outbox", "store"]),
+    ("futures_util", &["database"]),
     ("minijinja", &["export", "steps"]),
-    ("reqwest", &["config", "export"]), // config: URLs and headers of targets,
+    ("reqwest", &["config", "export"]), // config: URLs and headers of targets, URLs of databases
     ("encoding_rs", &["data"]),
     ("calamine", &["data"]),
     ("toml", &["config"]),

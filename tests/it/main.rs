@@ -13,6 +13,7 @@ mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
 mod cli;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.
+mod databases;
 mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;

@@ -8,11 +8,12 @@ use toml::Spanned;
 
 use crate::rossum::{MessageType, Value};
 use crate::steps::Step;
-use crate::steps::lookup::{Asked, Lookup, Outcome};
+use crate::steps::lookup::{Lookup, Outcome};
 use crate::steps::matching::option;
-use crate::store::{Compared, Query, Search, SearchKind};
+use crate::steps::source::Source;
+use crate::store::{Asked, Compared, Dialect, Query, Search, SearchKind};
 
-use super::super::document::Section;
+use super::super::document::{Place, Section};
 use super::matching::{DEFAULT_NONE, run, value};
 use super::{MESSAGE_TYPES, template};
 
@@ -22,7 +23,15 @@ const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let target = section.required_text("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
-    let queries = queries(section);
+    let database = section.document().databases().of(section);
+    let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
+    let queries = queries(section, dialect);
+    if let Some(database) = &database {
+        for (place, asked) in &queries {
+            section.document().check_later(database, place, asked);
+        }
+    }
+    let queries: Vec<Asked> = queries.into_iter().map(|(_, asked)| asked).collect();
     if queries.iter().all(|query| query.fields().is_empty()) && !queries.is_empty() {
         let hint = "write the schema id of a field after a colon: `WHERE vat_id = :sender_vat_id`";
         section.document().note(section.place_of("queries"), "no query names a field", Some(hint));
@@ -54,7 +63,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let time = section.duration("time").unwrap_or(TIME);
     let validation_sources = super::validation_sources(section);
     Some(Box::new(Lookup {
-        store: section.document().store(),
+        source: match database {
+            Some(database) => Source::Database(database),
+            None if section.has("database") => return None, // it is wrong, and noted
+            None => Source::Store(section.document().store()),
+        },
         queries,
         value,
         label,
@@ -71,25 +84,26 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
 }
 
 /// `queries`, a list of SQL, or `[[hook.step.query]]`, one for each.
-fn queries(section: &Section<'_>) -> Vec<Asked> {
+fn queries(section: &Section<'_>, dialect: Dialect) -> Vec<(Place, Asked)> {
     if section.has("queries") && section.has("query") {
         section.wrong(
             "this step has both `queries` and `query`",
             "write `[[hook.step.query]]` for each, with `sql`",
         );
     }
-    let listed = section.texts("queries").unwrap_or_default();
-    let mut all: Vec<Asked> = listed.into_iter().filter_map(|text| sql(section, &text)).collect();
+    let texts = section.texts("queries").unwrap_or_default();
+    let listed = |text: Spanned<&str>| Some((text.span(), sql(section, &text, dialect)?));
+    let mut all: Vec<(Place, Asked)> = texts.into_iter().filter_map(listed).collect();
     let dataset = section.text("dataset").map(|name| (*name.get_ref()).to_owned());
     for own in section.sections("query") {
-        all.extend(query(&own, dataset.as_deref()));
+        all.extend(query(&own, dataset.as_deref(), dialect).map(|asked| (own.place(), asked)));
         own.finish();
     }
     all
 }
 
-fn sql(section: &Section<'_>, text: &Spanned<&str>) -> Option<Asked> {
-    match Query::parse(text.get_ref()) {
+fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect) -> Option<Asked> {
+    match Query::parse(text.get_ref(), dialect) {
         Ok(query) => Some(Asked::Sql(query)),
         Err(error) => {
             let hint = "SELECT id, name FROM vendors WHERE vat_id = :sender_vat_id";
@@ -104,7 +118,7 @@ const KINDS: [&str; 6] = ["sql", "exact", "normalized", "prefix", "regex", "fuzz
 /// How similar texts must be where a query does not say: as PostgreSQL's `pg_trgm` has it.
 const THRESHOLD: f64 = 0.3;
 
-fn query(section: &Section<'_>, dataset: Option<&str>) -> Option<Asked> {
+fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Option<Asked> {
     let kinds: Vec<&'static str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
     let [kind] = kinds[..] else {
         section.wrong(
@@ -118,7 +132,7 @@ fn query(section: &Section<'_>, dataset: Option<&str>) -> Option<Asked> {
         return None;
     };
     if kind == "sql" {
-        return sql(section, &section.text("sql")?);
+        return sql(section, &section.text("sql")?, dialect);
     }
     let dataset =
         section.text("dataset").map_or(dataset.map(str::to_owned), |own| Some((*own.get_ref()).to_owned()));

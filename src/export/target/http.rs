@@ -8,10 +8,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Method, Response, Url, redirect};
 
-use super::super::breaker::Breaker;
 use super::super::call::Request;
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
+use crate::breaker::Breaker;
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -6,6 +6,7 @@ mod deliveries;
 mod erp;
 mod oracle;
 mod pebble;
+mod postgres;
 mod proxy;
 mod relay;
 
@@ -15,6 +16,7 @@ pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use erp::{Call, Erp, Reply};
 pub(crate) use oracle::{FOLDER as ORACLE_FOLDER, Oracle};
 pub(crate) use pebble::Pebble;
+pub(crate) use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub(crate) use proxy::{Faults, Proxy};
 pub(crate) use relay::Relay;
 

@@ -1,0 +1,143 @@
+//! `[[database]]`: PostgreSQL databases that steps look records up in.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use crate::database::{Checked, Database, Settings};
+use crate::store::Asked;
+
+use super::document::Section;
+use super::secrets::{self, Environment};
+
+const CONNECTIONS: usize = 4;
+/// The server itself stops a query after it.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The databases of a file while it is read.
+#[derive(Default)]
+pub(super) struct Databases {
+    /// `None` where the configuration of one is wrong.
+    known: OnceCell<HashMap<String, Option<Arc<Database>>>>,
+    queries: RefCell<Vec<Checked>>,
+}
+
+impl Databases {
+    /// Reads all of a file, before steps ask for them.
+    pub(super) fn read_all(&self, root: &Section<'_>, environment: Environment<'_>) {
+        let mut known = HashMap::new();
+        for section in root.sections("database") {
+            let name = section.required_text("name", "\"erp\"");
+            let database =
+                name.as_ref().and_then(|name| read(&section, name.get_ref(), environment)).map(Arc::new);
+            if let Some(name) = name {
+                let text = (*name.get_ref()).to_owned();
+                if known.insert(text.clone(), database).is_some() {
+                    let what = format!("two databases have the name `{text}`");
+                    section.document().note(name.span(), what, Some("give each its own"));
+                }
+            }
+            section.finish();
+        }
+        let _ = self.known.set(known); // once for each file
+    }
+
+    /// The database that a step names, where it does.
+    pub(super) fn of(&self, section: &Section<'_>) -> Option<Arc<Database>> {
+        let name = section.text("database")?;
+        let known = self.known.get()?;
+        let Some(database) = known.get(*name.get_ref()) else {
+            let what = format!("there is no database `{}`", name.get_ref());
+            let mut names: Vec<&str> = known.keys().map(String::as_str).collect();
+            names.sort_unstable();
+            let hint = if names.is_empty() {
+                "declare it: `[[database]]` with `name` and `url`".to_owned()
+            } else {
+                format!("declared are: {}", names.join(", "))
+            };
+            section.document().note(name.span(), what, Some(hint));
+            return None;
+        };
+        database.clone()
+    }
+
+    /// Remembers a query, and where it stands.
+    pub(super) fn add(&self, database: &Arc<Database>, place: String, asked: &Asked) {
+        let checked = Checked { database: Arc::clone(database), place, asked: asked.clone() };
+        self.queries.borrow_mut().push(checked);
+    }
+
+    /// All databases by name, and all queries on them.
+    pub(super) fn take(&self) -> (Vec<Arc<Database>>, Vec<Checked>) {
+        let mut known: Vec<Arc<Database>> =
+            self.known.get().into_iter().flat_map(HashMap::values).flatten().cloned().collect();
+        known.sort_by(|a, b| a.name.cmp(&b.name));
+        (known, self.queries.take())
+    }
+}
+
+fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Database> {
+    let url = section.required_text("url", "\"postgres://annex@db.example.com/erp\"");
+    let password = secrets::read(section, "password", environment);
+    let is_missing = section.has("password") && password.is_empty();
+    let ca = section.text("ca").map(|file| section.document().resolve(file.get_ref()));
+    if let Some(file) = ca.as_ref().filter(|file| !file.is_file()) {
+        let what = format!("there is no file {}", file.display());
+        section.document().note(section.place_of("ca"), what, Some("name the CA's certificate, as PEM"));
+    }
+    let tls = section.boolean("tls");
+    let connections = section.count("connections").unwrap_or(CONNECTIONS);
+    let statement_timeout = section.duration("statement_timeout").unwrap_or(STATEMENT_TIMEOUT);
+    let url = url?;
+    let wrong = |what: &str, hint: &str| {
+        section.document().note(url.span(), what, Some(hint.to_owned()));
+        None
+    };
+    let address = match Url::parse(url.get_ref()) {
+        Ok(address) if matches!(address.scheme(), "postgres" | "postgresql") => address,
+        _ => {
+            let hint = "write `postgres://user@db.example.com:5432/database`";
+            return wrong("this is no address of a PostgreSQL database", hint);
+        }
+    };
+    if address.password().is_some() || address.query_pairs().any(|(key, _)| key == "password") {
+        let hint = "write `password = \"credential:erp-database\"`";
+        return wrong("a password must not stand in the configuration", hint);
+    }
+    if let Some((key, _)) = address.query_pairs().find(|(key, _)| key.starts_with("ssl")) {
+        let hint = "TLS is on where the database is on another host, and checks its name; `ca` names a CA of your own";
+        return wrong(&format!("`{key}` does not belong into the address"), hint);
+    }
+    if is_missing {
+        return None;
+    }
+    let settings = Settings {
+        name: name.to_owned(),
+        url: (*url.get_ref()).to_owned(),
+        password: password.into_iter().next(),
+        tls: tls.unwrap_or_else(|| ca.is_some() || !is_here(&address)),
+        ca,
+        connections: u32::try_from(connections).unwrap_or(u32::MAX),
+        statement_timeout,
+    };
+    match Database::new(&settings) {
+        Ok(database) => Some(database),
+        Err(error) => wrong(&error.to_string(), "write `postgres://user@db.example.com:5432/database`"),
+    }
+}
+
+/// Whether the database is on this host.
+fn is_here(address: &Url) -> bool {
+    let host = address.host_str().unwrap_or_default();
+    let socket = address.query_pairs().any(|(key, value)| key == "host" && value.starts_with('/'));
+    socket
+        || host.is_empty()
+        || host.starts_with("%2F")
+        || host.starts_with("%2f")
+        || host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

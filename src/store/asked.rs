@@ -1,0 +1,20 @@
+//! A question of the configuration: the same for the store and for a database of the customer's.
+
+use super::{Query, Search};
+
+/// A query: in SQL, or ready-made.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    Sql(Query),
+    Search(Search),
+}
+
+impl Asked {
+    /// The fields that it names, in the order in which it takes their values.
+    pub fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::Sql(query) => query.fields.iter().map(String::as_str).collect(),
+            Self::Search(search) => search.compared.iter().map(|compared| compared.field.as_str()).collect(),
+        }
+    }
+}
