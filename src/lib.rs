@@ -24,6 +24,7 @@
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`export`] | documents for other systems, and the calls that carry them there |
 //! | [`outbox`] | durable jobs: what was accepted is done |
+//! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
@@ -42,6 +43,7 @@ pub mod database;
 pub mod doctor;
 pub mod export;
 pub mod outbox;
+pub mod pipeline;
 pub mod rossum;
 pub mod secret;
 pub mod server;

@@ -118,6 +118,7 @@ impl Database {
         match asked {
             Asked::Sql(query) => self.find(query, values, most, deadline).await,
             Asked::Search(search) => self.search(search, values, most, deadline).await,
+            Asked::Documents(_) => Err(DatabaseError::Other(NO_DOCUMENTS.to_owned())),
         }
     }
 
@@ -138,6 +139,7 @@ impl Database {
     pub async fn check(&self, asked: &Asked, deadline: Instant) -> Result<(), DatabaseError> {
         let (sql, values) = match asked {
             Asked::Sql(query) => (rows_of(&query.sql, 1), query.fields.len()),
+            Asked::Documents(_) => return Err(DatabaseError::Other(NO_DOCUMENTS.to_owned())),
             Asked::Search(search) => {
                 self.table(search, deadline).await?;
                 (format!("SELECT * FROM {}", search::quoted(&search.dataset)), 0)
@@ -206,6 +208,9 @@ impl Database {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
     }
 }
+
+/// The configuration does not let it come so far.
+const NO_DOCUMENTS: &str = "MongoDB's language is for datasets";
 
 /// A column of a table.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
 use crate::store::{Asked, Found, Record};
 
+use super::condition::Condition;
 use super::matching::{Run, option};
 use super::rows::{each_place, field_at};
 use super::source::Source;
@@ -28,9 +29,12 @@ pub struct Lookup {
     pub fields: Vec<(String, String)>,
     pub run: Run,
     pub none: Outcome,
+    pub one: Outcome,
     pub several: Outcome,
-    /// Whether of several records the first is chosen, or the person chooses.
-    pub takes_first: bool,
+    /// Where it is to look at all; elsewhere the target is emptied.
+    pub condition: Option<Condition>,
+    /// The only queues that it is for.
+    pub queue_ids: Option<Vec<u64>>,
     /// Records that become options.
     pub most: usize,
     /// For all queries of a delivery.
@@ -38,8 +42,13 @@ pub struct Lookup {
     pub validation_sources: Vec<String>,
 }
 
-/// What happens where nothing or several records were found.
+/// Not a field: the annotation's own id.
+const ANNOTATION_ID: &str = "annotation_id";
+
+/// What happens where so many records were found.
 pub struct Outcome {
+    /// Whether the first record is chosen, or nothing, so that the person chooses.
+    pub takes_first: bool,
     /// The choice that stands for "none of them", above the options.
     pub option: EnumOption,
     pub message: Option<(MessageType, Template)>,
@@ -65,7 +74,8 @@ impl Lookup {
     /// All fields that the queries name, each once.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for name in self.queries.iter().flat_map(Asked::fields) {
+        let condition = self.condition.iter().flat_map(Condition::names);
+        for name in self.queries.iter().flat_map(Asked::fields).chain(condition) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -73,9 +83,13 @@ impl Lookup {
         names
     }
 
-    async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
+    pub(super) async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
         let Context { delivery, answer, deadline } = context;
         let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
+        let queue = delivery.payload.queue_id;
+        if self.queue_ids.as_ref().is_some_and(|ids| !queue.is_some_and(|queue| ids.contains(&queue))) {
+            return Ok(());
+        }
         let deadline = deadline.min(Instant::now() + self.time);
         let tree = answer.journal.tree(annotation);
         let names = self.names();
@@ -90,16 +104,33 @@ impl Lookup {
             }
             let target = target
                 .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
-            let value = |node: &Option<NodeRef>| {
-                let text = answer.journal.value(&tree, (*node)?);
+            let value = |(at, node): (usize, &Option<NodeRef>)| {
+                let Some(node) = *node else {
+                    return (names[at] == ANNOTATION_ID).then(|| delivery.payload.annotation_id.to_string());
+                };
+                let text = answer.journal.value(&tree, node);
                 // An empty field is no value: nothing is equal to it.
                 (!text.trim().is_empty()).then(|| text.into_owned())
             };
-            wanted.push(Wanted { row: place.row, target, values: sources.iter().map(value).collect() });
+            wanted.push(Wanted {
+                row: place.row,
+                target,
+                values: sources.iter().enumerate().map(value).collect(),
+            });
             Ok(())
         })?;
         let mut known: HashMap<Vec<Option<String>>, Found> = HashMap::new();
         for Wanted { row, target, values } in wanted {
+            if let Some(condition) = &self.condition {
+                let value = |name: &str| {
+                    let at = names.iter().position(|known| *known == name);
+                    at.and_then(|at| values.get(at)?.clone()).unwrap_or_default()
+                };
+                if !condition.holds(delivery, annotation, &answer.journal, deadline, value)? {
+                    self.empty(&tree, row, target, answer)?;
+                    continue;
+                }
+            }
             let found = match known.get(&values) {
                 Some(found) => found,
                 None => {
@@ -165,53 +196,73 @@ impl Lookup {
         found: &Found,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
-        let (outcome, chosen) = match &found.records[..] {
-            [] => (Some(&self.none), None),
-            [one] => (None, Some(one)),
-            [first, ..] => (Some(&self.several), Some(first).filter(|_| self.takes_first)),
+        let outcome = match &found.records[..] {
+            [] => &self.none,
+            [_] => &self.one,
+            [_, _, ..] => &self.several,
         };
+        let chosen = found.records.first().filter(|_| outcome.takes_first);
         let mut options = found
             .records
             .iter()
             .map(|record| self.as_option(found, record))
             .collect::<Result<Vec<_>, _>>()?;
-        if let Some(outcome) = outcome.filter(|_| chosen.is_none()) {
+        if chosen.is_none() {
             options.insert(0, outcome.option.clone());
         }
-        if let Some(Outcome { message: Some((kind, message)), on, .. }) = outcome {
+        if let Outcome { message: Some((kind, message)), on, .. } = outcome {
             let content = message.render(|name| {
                 let node = field_at(tree, row, name)?;
                 Some(answer.journal.value(tree, node).into_owned())
             });
             answer.show(*kind, field_at(tree, row, on), content);
         }
-        let sources = || Some(self.validation_sources.clone());
         let value = options.first().map(|option| option.value.clone());
-        let change = Change {
-            value,
-            options: Some(options),
-            validation_sources: sources(),
-            sources_place: SourcesPlace::BesideContent,
-            ..Change::default()
-        };
-        answer.journal.record(target, change);
+        answer.journal.record(target, self.change(value, Some(options)));
         for (field, column) in &self.fields {
-            let node = field_at(tree, row, field)
-                .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))?;
             let at = found.columns.iter().position(|known| known == column);
             if at.is_none() && !found.records.is_empty() {
                 let text = format!("its queries give no column {column} for the field {field}");
                 return Err(StepError::configuration(text));
             }
             let text = chosen.zip(at).and_then(|(record, at)| record.get(at)?.clone()).unwrap_or_default();
-            let change = Change {
-                value: Some(Value::Text(text)),
-                validation_sources: sources(),
-                sources_place: SourcesPlace::BesideContent,
-                ..Change::default()
-            };
-            answer.journal.record(node, change);
+            let node = Self::other(tree, row, field)?;
+            answer.journal.record(node, self.change(Some(Value::Text(text)), None));
         }
         Ok(())
+    }
+
+    /// Where it is not to look: nothing is chosen, and nothing offered.
+    fn empty(
+        &self,
+        tree: &Tree<'_>,
+        row: Option<NodeRef>,
+        target: NodeRef,
+        answer: &mut Answer,
+    ) -> Result<(), StepError> {
+        let option = self.none.option.clone();
+        let change = self.change(Some(option.value.clone()), Some(vec![option]));
+        answer.journal.record(target, change);
+        for (field, _) in &self.fields {
+            let node = Self::other(tree, row, field)?;
+            answer.journal.record(node, self.change(Some(Value::Text(String::new())), None));
+        }
+        Ok(())
+    }
+
+    /// Another field that gets something of the record.
+    fn other(tree: &Tree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
+        field_at(tree, row, field)
+            .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))
+    }
+
+    fn change(&self, value: Option<Value>, options: Option<Vec<EnumOption>>) -> Change {
+        Change {
+            value,
+            options,
+            validation_sources: Some(self.validation_sources.clone()),
+            sources_place: SourcesPlace::BesideContent,
+            ..Change::default()
+        }
     }
 }

@@ -11,11 +11,13 @@
 mod answer;
 pub mod business_rules;
 pub mod checks;
+pub mod condition;
 mod delivery;
 pub mod export;
 pub mod formulas;
 pub mod function;
 pub mod lookup;
+pub mod master_data;
 pub mod matching;
 mod patience;
 pub mod replace;

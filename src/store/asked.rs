@@ -1,5 +1,7 @@
 //! A question of the configuration: the same for the store and for a database of the customer's.
 
+use crate::pipeline;
+
 use super::{Query, Search};
 
 /// A query: in SQL, or ready-made.
@@ -7,6 +9,8 @@ use super::{Query, Search};
 pub enum Asked {
     Sql(Query),
     Search(Search),
+    /// In MongoDB's language.
+    Documents(pipeline::Query),
 }
 
 impl Asked {
@@ -14,6 +18,7 @@ impl Asked {
     pub fn fields(&self) -> Vec<&str> {
         match self {
             Self::Sql(query) => query.fields.iter().map(String::as_str).collect(),
+            Self::Documents(query) => query.fields.iter().map(String::as_str).collect(),
             Self::Search(search) => search.compared.iter().map(|compared| compared.field.as_str()).collect(),
         }
     }

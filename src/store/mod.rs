@@ -5,6 +5,7 @@
 
 mod asked;
 mod datasets;
+mod documents;
 pub(crate) mod file;
 mod near;
 mod normal;
@@ -46,6 +47,9 @@ pub enum StoreError {
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
     )]
     NoIndex { dataset: String, column: String },
+    /// A query of a Master Data Hub configuration fails; no value of a document is in it.
+    #[error("the query cannot be run: {0}")]
+    Query(String),
     #[error("there is no dataset `{0}`")]
     NoDataset(String),
     #[error("`{name}` is no name of a dataset: {why}")]

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
+use super::documents::Words;
 use super::{Asked, BUSY, FILE, Query, Record, StoreError};
 
 /// What a query found.
@@ -22,6 +23,8 @@ pub struct Found {
 pub struct Reader {
     file: PathBuf,
     pool: OnceCell<SqlitePool>,
+    /// For `$search`.
+    pub(super) words: Words,
 }
 
 /// Queries at a time.
@@ -31,10 +34,10 @@ const LOOK: i32 = 2_000;
 
 impl Reader {
     pub fn new(folder: &Path) -> Self {
-        Self { file: folder.join(FILE), pool: OnceCell::new() }
+        Self { file: folder.join(FILE), pool: OnceCell::new(), words: Words::default() }
     }
 
-    async fn pool(&self) -> Result<&SqlitePool, StoreError> {
+    pub(super) async fn pool(&self) -> Result<&SqlitePool, StoreError> {
         if !self.file.exists() {
             return Err(StoreError::NoDatasets(self.file.clone()));
         }
@@ -56,6 +59,7 @@ impl Reader {
         match asked {
             Asked::Sql(query) => self.find(query, values, most, deadline).await,
             Asked::Search(search) => self.search(search, values, most, deadline).await,
+            Asked::Documents(query) => self.documents(query, values, most, deadline).await,
         }
     }
 

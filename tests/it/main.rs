@@ -26,6 +26,7 @@ mod limits;
 /// The step `match` with `queries` of a dataset.
 mod lookup;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
+mod master_data;
 mod operate;
 /// The commands of the README and of the pages in docs/.
 mod readme;

@@ -18,8 +18,8 @@ use super::matching::{DEFAULT_NONE, run, value};
 use super::{MESSAGE_TYPES, template};
 
 /// Options that a person can still look through.
-const MOST: usize = 50;
-const TIME: Duration = Duration::from_secs(2);
+pub(super) const MOST: usize = 50;
+pub(super) const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let target = section.required_text("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
@@ -56,8 +56,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     }
     let on = target.as_deref().unwrap_or_default();
     let none = outcome(section, "none", MessageType::Error, on);
-    let several = outcome(section, "several", MessageType::Warning, on);
-    let takes_first = section.choice("choose", &[("first", true), ("person", false)]);
+    let takes_first = section.choice("choose", &[("first", true), ("person", false)]).unwrap_or(false);
+    let several = Outcome { takes_first, ..outcome(section, "several", MessageType::Warning, on) };
+    let one = Outcome { takes_first: true, option: none.option.clone(), message: None, on: on.to_owned() };
     let run = run(section);
     let most = section.count("options").unwrap_or(MOST).max(2);
     let time = section.duration("time").unwrap_or(TIME);
@@ -75,8 +76,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         fields,
         run,
         none,
+        one,
         several,
-        takes_first: takes_first.unwrap_or(false),
+        condition: None,
+        queue_ids: None,
         most,
         time,
         validation_sources,
@@ -255,7 +258,7 @@ fn compared(
 fn outcome(step: &Section<'_>, key: &'static str, kind: MessageType, target: &str) -> Outcome {
     let fallback = option(Value::Text(String::new()), DEFAULT_NONE);
     let Some(section) = step.section(key) else {
-        return Outcome { option: fallback, message: None, on: target.to_owned() };
+        return Outcome { takes_first: false, option: fallback, message: None, on: target.to_owned() };
     };
     let value = value(&section, "value").unwrap_or(fallback.value);
     let label =
@@ -264,5 +267,5 @@ fn outcome(step: &Section<'_>, key: &'static str, kind: MessageType, target: &st
     let message = template(&section, "message").map(|message| (kind, message));
     let on = section.text("on").map_or_else(|| target.to_owned(), |on| on.into_inner().to_owned());
     section.finish();
-    Outcome { option: option(value, label), message, on }
+    Outcome { takes_first: false, option: option(value, label), message, on }
 }

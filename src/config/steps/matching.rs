@@ -13,6 +13,9 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 pub(super) const DEFAULT_NONE: &str = "---";
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+    if section.has("configuration") {
+        return super::master_data::read(section);
+    }
     if section.has("queries") || section.has("query") {
         return super::lookup::read(section);
     }

@@ -6,6 +6,7 @@ mod export;
 mod formulas;
 mod function;
 mod lookup;
+mod master_data;
 mod matching;
 mod replace;
 mod rules;

@@ -1,0 +1,326 @@
+//! JSON → filters and expressions, with the document's values in them. What is not known is refused with its path.
+
+use serde_json::{Map, Value as Json};
+
+use super::expression::Expression;
+use super::filter::{Condition, Test, pattern};
+use super::given::{Fields, Template};
+use super::operators::FUNCTIONS;
+use super::stages::{Stage, stages};
+use super::value::Value;
+use super::{Mistake, Query};
+
+pub(super) type Result<T> = std::result::Result<T, Mistake>;
+
+/// A query ready to run: the dataset and the stages.
+pub(super) fn query(query: &Query, path: &str, fields: Fields<'_>) -> Result<(String, Vec<Stage>)> {
+    let compiler = Compiler { fields };
+    let dataset = compiler.text(&query.dataset, &format!("{path}.dataset"))?;
+    let object = object(&query.json, path)?;
+    let allowed = ["find", "aggregate", "projection", "sort", "limit", "skip"];
+    known(object, path, &allowed)?;
+    let mut all = match (object.get("find"), object.get("aggregate")) {
+        (Some(filter), None) => vec![Stage::Match(compiler.condition(filter, &format!("{path}.find"))?)],
+        (None, Some(pipeline)) => stages(&compiler, pipeline, &format!("{path}.aggregate"))?,
+        _ => return Err(Mistake::new(path, "a query has `find` or `aggregate`")),
+    };
+    for (key, stage) in
+        [("sort", "$sort"), ("skip", "$skip"), ("limit", "$limit"), ("projection", "$project")]
+    {
+        if let Some(value) = object.get(key) {
+            let pipeline =
+                Json::Array(vec![Json::Object([(stage.to_owned(), value.clone())].into_iter().collect())]);
+            all.extend(stages(&compiler, &pipeline, &format!("{path}.{key}"))?);
+        }
+    }
+    Ok((dataset, all))
+}
+
+pub(super) fn object<'j>(json: &'j Json, path: &str) -> Result<&'j Map<String, Json>> {
+    json.as_object().ok_or_else(|| Mistake::new(path, "this must be an object"))
+}
+
+pub(super) fn array<'j>(json: &'j Json, path: &str) -> Result<&'j [Json]> {
+    json.as_array().map(Vec::as_slice).ok_or_else(|| Mistake::new(path, "this must be a list"))
+}
+
+pub(super) fn text<'j>(json: &'j Json, path: &str) -> Result<&'j str> {
+    json.as_str().ok_or_else(|| Mistake::new(path, "this must be a text"))
+}
+
+pub(super) fn whole(json: &Json, path: &str) -> Result<usize> {
+    let number = json.as_u64().or_else(|| {
+        json.as_f64().filter(|n| n.fract() == 0.0 && *n >= 0.0).map(|n| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "checked just before"
+            )]
+            {
+                n as u64
+            }
+        })
+    });
+    let number = number.and_then(|number| usize::try_from(number).ok());
+    number.ok_or_else(|| Mistake::new(path, "this must be a whole number"))
+}
+
+/// Refuses keys that mean nothing here.
+pub(super) fn known(object: &Map<String, Json>, path: &str, names: &[&str]) -> Result<()> {
+    match object.keys().find(|key| !names.contains(&key.as_str())) {
+        Some(key) => {
+            Err(Mistake::new(path, format!("`{key}` is not known; there are: {}", names.join(", "))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The parts of `a.b.c`.
+pub(super) fn path_of(text: &str) -> Vec<String> {
+    text.split('.').map(str::to_owned).collect()
+}
+
+pub(super) struct Compiler<'c> {
+    pub(super) fields: Fields<'c>,
+}
+
+impl Compiler<'_> {
+    /// A text with its placeholders filled in.
+    pub(super) fn text(&self, source: &str, path: &str) -> Result<String> {
+        let template = Self::template(source, path)?;
+        Ok(template.map_or_else(|| source.to_owned(), |template| template.text(self.fields)))
+    }
+
+    fn template(source: &str, path: &str) -> Result<Option<Template>> {
+        let template = Template::parse(source, path)?;
+        if template.is_some() && source.starts_with('$') {
+            let what = "a path must not hold a placeholder: what stands in a document would choose the field";
+            return Err(Mistake::new(path, what));
+        }
+        Ok(template)
+    }
+
+    /// A value as it stands; texts may have placeholders.
+    fn literal(&self, json: &Json, path: &str) -> Result<Value> {
+        Ok(match json {
+            Json::String(source) => match Self::template(source, path)? {
+                Some(template) => template.value(self.fields),
+                None => Value::Text(source.clone()),
+            },
+            Json::Array(items) => {
+                let each = items.iter().enumerate();
+                let each = each.map(|(at, item)| self.literal(item, &format!("{path}[{at}]")));
+                Value::Array(each.collect::<Result<_>>()?)
+            }
+            other => Value::of_json(other),
+        })
+    }
+
+    pub(super) fn condition(&self, json: &Json, path: &str) -> Result<Condition> {
+        let mut all = Vec::new();
+        for (key, value) in object(json, path)? {
+            let path = format!("{path}.{key}");
+            let list = || -> Result<Vec<Condition>> {
+                let each = array(value, &path)?.iter().enumerate();
+                each.map(|(at, one)| self.condition(one, &format!("{path}[{at}]"))).collect()
+            };
+            all.push(match key.as_str() {
+                "$and" => Condition::And(list()?),
+                "$or" => Condition::Or(list()?),
+                "$nor" => Condition::Nor(list()?),
+                "$expr" => Condition::Expression(self.expression(value, &path)?),
+                "$comment" => continue,
+                key if key.starts_with('$') => {
+                    let what =
+                        format!("the operator `{key}` is not known here; there are: $and, $or, $nor, $expr");
+                    return Err(Mistake::new(&path, what));
+                }
+                key => Condition::Field(path_of(key), self.test(value, &path)?),
+            });
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Condition::And(all) })
+    }
+
+    fn test(&self, json: &Json, path: &str) -> Result<Test> {
+        let operators = json.as_object().filter(|object| object.keys().any(|key| key.starts_with('$')));
+        let Some(operators) = operators else { return self.equal(json, path) };
+        let mut all = Vec::new();
+        for (key, value) in operators {
+            let path = format!("{path}.{key}");
+            let list = || -> Result<Vec<Value>> {
+                match self.literal(value, &path)? {
+                    Value::Array(items) => Ok(items),
+                    _ => Err(Mistake::new(&path, "this must be a list")),
+                }
+            };
+            all.push(match key.as_str() {
+                "$eq" => self.equal(value, &path)?,
+                "$ne" => Test::Not(Box::new(self.equal(value, &path)?)),
+                "$gt" => Test::Compare(std::cmp::Ordering::is_gt, self.literal(value, &path)?),
+                "$gte" => Test::Compare(std::cmp::Ordering::is_ge, self.literal(value, &path)?),
+                "$lt" => Test::Compare(std::cmp::Ordering::is_lt, self.literal(value, &path)?),
+                "$lte" => Test::Compare(std::cmp::Ordering::is_le, self.literal(value, &path)?),
+                "$in" => Test::In(list()?),
+                "$nin" => Test::Not(Box::new(Test::In(list()?))),
+                "$all" => Test::And(list()?.into_iter().map(Test::Equal).collect()),
+                "$exists" => Test::Exists(Value::of_json(value).is_true()),
+                "$size" => Test::Size(whole(value, &path)?),
+                "$type" => {
+                    let names = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+                    Test::Type(
+                        names
+                            .iter()
+                            .map(|name| text(name, &path).map(str::to_owned))
+                            .collect::<Result<_>>()?,
+                    )
+                }
+                "$regex" => {
+                    let source = self.text(text(value, &path)?, &path)?;
+                    let options = operators.get("$options").and_then(Json::as_str).unwrap_or_default();
+                    Test::Matches(pattern(&source, options).map_err(|what| Mistake::new(&path, what))?)
+                }
+                "$options" => continue,
+                "$not" => Test::Not(Box::new(self.test(value, &path)?)),
+                "$elemMatch" => Test::ElemMatch(Box::new(self.condition(value, &path)?)),
+                other => {
+                    let what = format!("the operator `{other}` is not known here");
+                    return Err(Mistake::new(&path, what));
+                }
+            });
+        }
+        Ok(if all.len() == 1 { all.remove(0) } else { Test::And(all) })
+    }
+
+    fn equal(&self, json: &Json, path: &str) -> Result<Test> {
+        if let Json::String(source) = json
+            && let Some(template) = Self::template(source, path)?
+            && template.is_empty_field(self.fields)
+        {
+            return Ok(Test::Never);
+        }
+        Ok(Test::Equal(self.literal(json, path)?))
+    }
+
+    pub(super) fn expression(&self, json: &Json, path: &str) -> Result<Expression> {
+        Ok(match json {
+            Json::String(source) => match Self::template(source, path)? {
+                Some(template) => Expression::Literal(template.value(self.fields)),
+                None => match (source.strip_prefix("$$"), source.strip_prefix('$')) {
+                    (Some(variable), _) => {
+                        let mut path = path_of(variable);
+                        let name = path.remove(0);
+                        Expression::Variable(name, path)
+                    }
+                    (None, Some(field)) => Expression::Path(path_of(field)),
+                    (None, None) => Expression::Literal(Value::Text(source.clone())),
+                },
+            },
+            Json::Array(_) => Expression::Array(self.list(json, path)?),
+            Json::Object(object) => match object.iter().next() {
+                Some((name, value)) if name.starts_with('$') => {
+                    if object.len() > 1 {
+                        return Err(Mistake::new(path, format!("`{name}` must stand alone")));
+                    }
+                    self.call(name, value, &format!("{path}.{name}"))?
+                }
+                _ => {
+                    let each = object.iter().map(|(name, value)| {
+                        Ok((name.clone(), self.expression(value, &format!("{path}.{name}"))?))
+                    });
+                    Expression::Document(each.collect::<Result<_>>()?)
+                }
+            },
+            other => Expression::Literal(Value::of_json(other)),
+        })
+    }
+
+    fn list(&self, json: &Json, path: &str) -> Result<Vec<Expression>> {
+        let one = std::slice::from_ref(json);
+        let items = json.as_array().map_or(one, Vec::as_slice);
+        items.iter().enumerate().map(|(at, item)| self.expression(item, &format!("{path}[{at}]"))).collect()
+    }
+
+    fn boxed(&self, json: Option<&Json>, path: &str) -> Result<Box<Expression>> {
+        let json = json.ok_or_else(|| Mistake::new(path, "this is missing"))?;
+        Ok(Box::new(self.expression(json, path)?))
+    }
+
+    fn call(&self, name: &str, json: &Json, path: &str) -> Result<Expression> {
+        let part = |key: &str| self.boxed(json.get(key), &format!("{path}.{key}"));
+        let variable = || {
+            let name = json.get("as").map_or(Ok("this"), |name| text(name, path));
+            name.map(str::to_owned)
+        };
+        Ok(match name {
+            "$literal" => Expression::Literal(self.literal(json, path)?),
+            "$meta" => match json.as_str() {
+                Some("searchScore" | "textScore") => Expression::Score,
+                _ => return Err(Mistake::new(path, "only `searchScore` is known here")),
+            },
+            "$and" => Expression::And(self.list(json, path)?),
+            "$or" => Expression::Or(self.list(json, path)?),
+            "$ifNull" => Expression::IfNull(self.list(json, path)?),
+            "$cond" => {
+                let parts = match json {
+                    Json::Object(object) => {
+                        known(object, path, &["if", "then", "else"])?;
+                        vec![*part("if")?, *part("then")?, *part("else")?]
+                    }
+                    other => self.list(other, path)?,
+                };
+                let parts = <[Expression; 3]>::try_from(parts);
+                Expression::Cond(Box::new(parts.map_err(|_| Mistake::new(path, "it takes three parts"))?))
+            }
+            "$switch" => {
+                let branches =
+                    json.get("branches").ok_or_else(|| Mistake::new(path, "`branches` is missing"))?;
+                let branches = array(branches, path)?.iter().enumerate().map(|(at, branch)| {
+                    let path = format!("{path}.branches[{at}]");
+                    Ok((*self.boxed(branch.get("case"), &path)?, *self.boxed(branch.get("then"), &path)?))
+                });
+                let default = json.get("default").map(|_| part("default")).transpose()?;
+                Expression::Switch { branches: branches.collect::<Result<_>>()?, default }
+            }
+            "$let" => {
+                let vars = json.get("vars").ok_or_else(|| Mistake::new(path, "`vars` is missing"))?;
+                Expression::Let { variables: self.variables(vars, path)?, body: part("in")? }
+            }
+            "$filter" => {
+                Expression::Filter { input: part("input")?, name: variable()?, condition: part("cond")? }
+            }
+            "$map" => Expression::Map { input: part("input")?, name: variable()?, body: part("in")? },
+            "$reduce" => {
+                Expression::Reduce { input: part("input")?, start: part("initialValue")?, body: part("in")? }
+            }
+            name => {
+                let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) else {
+                    let what = if name == "$function" {
+                        "JavaScript is not run here".to_owned()
+                    } else {
+                        format!("the operator `{name}` is not known here")
+                    };
+                    return Err(Mistake::new(path, what));
+                };
+                let arguments = match json {
+                    Json::Object(object) if !function.named.is_empty() => {
+                        known(object, path, function.named)?;
+                        let given = function.named.iter().filter(|key| object.contains_key(**key));
+                        given.map(|key| part(key).map(|part| *part)).collect::<Result<Vec<_>>>()?
+                    }
+                    other => self.list(other, path)?,
+                };
+                if arguments.len() < function.least || arguments.len() > function.most {
+                    let what = format!("`{name}` does not take {} arguments", arguments.len());
+                    return Err(Mistake::new(path, what));
+                }
+                Expression::Call(function, arguments)
+            }
+        })
+    }
+
+    pub(super) fn variables(&self, json: &Json, path: &str) -> Result<Vec<(String, Expression)>> {
+        let each = object(json, path)?.iter();
+        each.map(|(name, value)| Ok((name.clone(), self.expression(value, &format!("{path}.{name}"))?)))
+            .collect()
+    }
+}

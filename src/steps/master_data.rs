@@ -1,0 +1,38 @@
+//! `use = "match"` with `file`: a configuration of Rossum's Master Data Hub. Its lookups run one after another; each sees
+//! what those before it chose.
+
+use tracing::warn;
+
+use crate::rossum::MessageType;
+
+use super::lookup::Lookup;
+use super::{Context, Step, StepError, StepFuture};
+
+/// Built by the configuration from the entries of `configurations`.
+pub struct MasterData {
+    /// Each with its name.
+    pub lookups: Vec<(String, Lookup)>,
+}
+
+impl Step for MasterData {
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(self.look_up(context))
+    }
+}
+
+impl MasterData {
+    /// One that fails says so, and does not keep the others from their work.
+    async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Context { delivery, answer, deadline } = context;
+        for (name, lookup) in &self.lookups {
+            let before = answer.checkpoint();
+            let own = Context { delivery, answer: &mut *answer, deadline };
+            if let Err(error) = lookup.look_up(own).await {
+                answer.roll_back(before);
+                warn!(configuration = name, "lookup failed: {}", error.cause);
+                answer.show(MessageType::Error, None, error.message);
+            }
+        }
+        Ok(())
+    }
+}
