@@ -25,6 +25,7 @@
 //! | [`export`] | documents for other systems, and the calls that carry them there |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
+//! | [`api`] | Rossum's REST API, as far as steps need it |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
@@ -33,6 +34,7 @@
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
 
+pub mod api;
 pub mod app;
 pub mod breaker;
 pub mod cli;

@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::export::Target;
 use crate::steps::export::Export;
 
@@ -15,6 +16,8 @@ pub(super) type Targets = HashMap<String, Option<Arc<Target>>>;
 #[derive(Default)]
 pub(super) struct Exports {
     targets: OnceCell<Targets>,
+    /// Rossum's API, and whether the file has a section for it, right or wrong.
+    api: OnceCell<(Option<Arc<Api>>, bool)>,
     /// Each with its place and its step's name.
     steps: RefCell<Vec<(Place, String, Arc<Export>)>>,
 }
@@ -22,6 +25,19 @@ pub(super) struct Exports {
 impl Exports {
     pub(super) fn set_targets(&self, targets: Targets) {
         let _ = self.targets.set(targets); // once for each file
+    }
+
+    pub(super) fn set_api(&self, api: Option<Arc<Api>>, is_named: bool) {
+        let _ = self.api.set((api, is_named)); // once for each file
+    }
+
+    pub(super) fn api(&self) -> Option<Arc<Api>> {
+        self.api.get().and_then(|(api, _)| api.clone())
+    }
+
+    /// Whether there is a section for the API: what is wrong in it is noted there.
+    pub(super) fn names_api(&self) -> bool {
+        self.api.get().is_some_and(|(_, is_named)| *is_named)
     }
 
     pub(super) fn targets(&self) -> Option<&Targets> {

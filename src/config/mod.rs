@@ -3,6 +3,7 @@
 //! Reading never stops at the first mistake: [`load`] returns all of them, each with its line and what to write
 //! instead. `annex check` is this and nothing else, so what it accepts starts.
 
+mod api;
 mod certificates;
 mod databases;
 mod datasets;
@@ -19,6 +20,7 @@ mod units;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::data::Watched;
 use crate::database::{Checked, Database};
 use crate::steps::export::Export;
@@ -52,6 +54,8 @@ pub struct Config {
     /// Databases of the customer's, and the queries of the steps on them.
     pub databases: Vec<Arc<Database>>,
     pub queries: Vec<Checked>,
+    /// Rossum's API, where steps may ask it.
+    pub api: Option<Arc<Api>>,
     /// Steps that send something elsewhere, which the server connects with its outbox.
     pub exports: Vec<Arc<Export>>,
     /// Files that secrets were read from.
@@ -100,6 +104,8 @@ pub fn read(
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
         let datasets = datasets::read_all(&root);
+        let api = api::read(&root, environment);
+        document.exports().set_api(api.clone(), root.has("rossum"));
         document.exports().set_targets(targets::read_all(&root, environment));
         document.databases().read_all(&root, environment);
         let hooks = hook::read_all(&root, environment);
@@ -114,6 +120,7 @@ pub fn read(
             datasets,
             databases,
             queries,
+            api,
             exports: document.exports().all(),
             secret_files: document.secret_files(),
         }

@@ -79,7 +79,7 @@ fn http(
     }
 }
 
-fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Option<Url> {
+pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Option<Url> {
     let wrong = |what: String, hint: &str| {
         section.document().note(text.span(), what, Some(hint.to_owned()));
         None
@@ -169,7 +169,7 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
     auth
 }
 
-fn tls(section: &Section<'_>) -> Option<ClientConfig> {
+pub(super) fn tls(section: &Section<'_>) -> Option<ClientConfig> {
     let document = section.document();
     let mut fits = true;
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

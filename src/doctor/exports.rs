@@ -1,11 +1,15 @@
 //! Other systems that exports go to, and exports that were given up.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::outbox::Outbox;
 
 use super::Finding;
+
+/// For one question.
+const TIME: Duration = Duration::from_secs(10);
 
 /// Whether each target answers and takes our credentials. Nothing is sent.
 pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
@@ -30,6 +34,18 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
             ),
         });
     }
+}
+
+/// Whether Rossum's API answers and takes the token.
+pub(super) async fn rossum(config: &Config, tell: &mut impl FnMut(Finding)) {
+    let Some(api) = &config.api else { return };
+    tell(match api.look(Instant::now() + TIME).await {
+        Ok(()) => Finding::good(format!("Rossum's API at {} takes the token", api.base())),
+        Err(error) => Finding::bad(
+            format!("{error}: {}", api.base()),
+            "exports cannot fetch the original document nor write anything back: look at `url` and `token` of [rossum]",
+        ),
+    });
 }
 
 /// What the outbox holds.

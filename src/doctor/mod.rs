@@ -60,6 +60,7 @@ pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(
     }
     files::descriptors(config.server.limits.connections, server, &mut tell);
     databases::databases(config, &mut tell).await;
+    exports::rossum(config, &mut tell).await;
     exports::outbox(config, &mut tell).await;
     exports::targets(config, &mut tell).await;
     reachable(config, server.is_some(), &mut tell).await;

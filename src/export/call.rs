@@ -3,7 +3,7 @@
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
-use super::document::Document;
+use super::document::{Document, ORIGINAL_FILE};
 use super::render::{RenderError, Template};
 use super::verdict::Verdicts;
 use super::view::View;
@@ -36,6 +36,9 @@ pub struct Request {
     /// The name of the body's part, where it is sent as a form.
     pub file_part: Option<String>,
     pub content_type: String,
+    /// The file's name in a form, where it has one of its own.
+    #[serde(default)]
+    pub file_name: Option<String>,
     /// Apart from the rest, so that it is stored as it is.
     #[serde(skip)]
     pub body: Vec<u8>,
@@ -58,6 +61,12 @@ impl Call {
         };
         let headers = self.headers.iter().map(|(_, template)| template);
         [&self.path].into_iter().chain(headers).chain(parts).chain(document).chain(&self.condition)
+    }
+
+    /// Whether it sends the file that the document was made of.
+    pub fn needs_original(&self) -> bool {
+        matches!(self.document, Document::Original)
+            || self.templates().any(|template| template.reads(ORIGINAL_FILE))
     }
 
     /// What to send; `None` where its condition says that it is to be left out.
@@ -90,6 +99,10 @@ impl Call {
             parts,
             file_part,
             content_type,
+            file_name: match &self.document {
+                Document::Original => view.original.as_ref().map(|original| original.name.clone()),
+                _ => None,
+            },
             body,
         }))
     }

@@ -5,6 +5,9 @@ use super::render::{RenderError, Template};
 use super::shape::Shape;
 use super::view::View;
 
+/// What templates call the file that the document was made of.
+pub const ORIGINAL_FILE: &str = "original_file";
+
 pub enum Document {
     /// No body.
     None,
@@ -13,6 +16,8 @@ pub enum Document {
         content_type: String,
     },
     Shape(Shape),
+    /// The file that the document was made of.
+    Original,
 }
 
 impl Document {
@@ -34,6 +39,12 @@ impl Document {
             Self::None => Ok((Vec::new(), String::new())),
             Self::Template { template, content_type } => {
                 Ok((template.render(context)?.into_bytes(), content_type.clone()))
+            }
+            Self::Original => {
+                let file = context.get_attr(ORIGINAL_FILE)?;
+                let bytes = file.as_bytes().unwrap_or_default().to_vec();
+                let kind = view.original.as_ref().map(|original| original.content_type.clone());
+                Ok((bytes, kind.unwrap_or_default()))
             }
             Self::Shape(shape) => Ok((shape.make(view).into_bytes(), shape.content_type().to_owned())),
         }

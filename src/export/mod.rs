@@ -16,9 +16,9 @@ mod verdict;
 mod view;
 
 pub use call::{Call, Part, Request};
-pub use document::Document;
+pub use document::{Document, ORIGINAL_FILE};
 pub use escape::Escape;
 pub use render::{RenderError, Template};
 pub use target::{Received, SendError, Target, TargetKind};
 pub use verdict::{Verdict, Verdicts, may_pass};
-pub use view::{Uses, View};
+pub use view::{Original, Uses, View};

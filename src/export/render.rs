@@ -67,7 +67,10 @@ impl Template {
             escape => AutoEscape::Custom(escape.name().into()),
         });
         environment.set_formatter(format);
-        environment.add_filter("b64encode", |text: String| STANDARD.encode(text));
+        environment.add_filter("b64encode", |value: Value| match value.as_bytes() {
+            Some(bytes) => STANDARD.encode(bytes),
+            None => STANDARD.encode(value.to_string()),
+        });
         environment.add_filter("xml", |text: Value| escaped(&text, Escape::Xml));
         environment.add_filter("json", |text: Value| escaped(&text, Escape::Json));
         environment.add_filter("csv", |text: Value, separator: Option<String>| {

@@ -9,6 +9,16 @@ use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Payload,
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Uses {
     pub payload: bool,
+    pub original: bool,
+}
+
+/// The file that the document was made of, which Rossum keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Original {
+    /// The document's id.
+    pub id: u64,
+    pub name: String,
+    pub content_type: String,
 }
 
 /// The extracted data, as earlier steps left it. It holds no token and none of the hook's secrets.
@@ -22,6 +32,9 @@ pub struct View {
     /// The delivery as it was sent, without its token and secrets.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub payload: Value,
+    /// Where a call sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Original>,
 }
 
 /// Keys of a delivery that open doors.
@@ -46,13 +59,44 @@ impl View {
                 sent.retain(|key, _| !SECRET.contains(&key.as_str()));
             }
         }
-        Self { field, line_items, annotation_id: payload.annotation_id.to_string(), payload: sent }
+        let original = uses.original.then(|| original(body)).flatten();
+        Self { field, line_items, annotation_id: payload.annotation_id.to_string(), payload: sent, original }
     }
 
     /// The text of a header field; empty where there is none.
     pub fn text(&self, schema_id: &str) -> &str {
         self.field.get(schema_id).and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+/// The document of a delivery; `None` where it names none.
+fn original(body: &[u8]) -> Option<Original> {
+    #[derive(Deserialize)]
+    struct Sent {
+        document: Option<Document>,
+        annotation: Option<Annotated>,
+    }
+    #[derive(Deserialize)]
+    struct Document {
+        id: Option<u64>,
+        mime_type: Option<String>,
+        original_file_name: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Annotated {
+        document: Option<String>,
+    }
+    let sent: Sent = serde_json::from_slice(body).ok()?;
+    let url = sent.annotation.and_then(|annotation| annotation.document);
+    let at_end = url.and_then(|url| url.trim_end_matches('/').rsplit('/').next()?.parse().ok());
+    let document = sent.document;
+    let of = |get: fn(&Document) -> Option<&String>| document.as_ref().and_then(get).cloned();
+    Some(Original {
+        id: document.as_ref().and_then(|document| document.id).or(at_end)?,
+        name: of(|document| document.original_file_name.as_ref()).unwrap_or_else(|| "document".to_owned()),
+        content_type: of(|document| document.mime_type.as_ref())
+            .unwrap_or_else(|| "application/octet-stream".to_owned()),
+    })
 }
 
 fn roots(annotation: &Annotation<'_>) -> Vec<NodeRef> {

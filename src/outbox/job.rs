@@ -102,12 +102,15 @@ pub enum Carried {
     Dead { problem: String, cause: String },
 }
 
-pub type CourierFuture<'c> = Pin<Box<dyn Future<Output = Carried> + Send + 'c>>;
+pub type CourierFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
 /// Does the work of jobs, one part after another.
 pub trait Courier: Send + Sync {
     /// Carries the next part of a job. It may have been carried before, and the process killed before that was noted.
-    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c>;
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried>;
+
+    /// Hears that a job was given up, once that is noted; it is not told again.
+    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()>;
 }
 
 /// A key for work that nothing identifies.

@@ -127,7 +127,7 @@ impl Workers {
         let id = job.id;
         loop {
             let courier = self.couriers.load().get(&job.courier).cloned();
-            let carried = match courier {
+            let carried = match &courier {
                 Some(courier) => courier.carry(&mut job).await,
                 None => Carried::Later {
                     problem: format!("the configuration has no step {}", job.courier),
@@ -137,11 +137,21 @@ impl Workers {
             };
             let goes_on = carried == Carried::Further;
             let order = note(&job, carried);
+            let given_up = match &order {
+                Order::End { state: State::Dead, problem, .. } => Some(problem.clone()),
+                _ => None,
+            };
             // What cannot be noted is done again: the target knows it by its key.
             match timeout(Duration::from_secs(60), open.order(order)).await {
                 // One that was dropped meanwhile goes no further.
                 Ok(Ok(changed)) if goes_on && changed > 0 => job.attempts = 0,
-                Ok(Ok(_)) | Err(_) => return id,
+                Ok(Ok(changed)) => {
+                    if let (Some(courier), Some(problem)) = (courier, given_up.filter(|_| changed > 0)) {
+                        courier.given_up(&job, &problem).await;
+                    }
+                    return id;
+                }
+                Err(_) => return id,
                 Ok(Err(problem)) => {
                     error!(job = job.key, "what became of an export cannot be noted: {problem}");
                     sleep(AGAIN).await;

@@ -102,7 +102,7 @@ async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<
     let query = match order {
         Order::Accept(job) => sqlx::query(
             "INSERT INTO job (key, courier, line, annotation, request_id, state, turn, attempts, accepted, changed,
-                due, problem, progress, body) VALUES (?, ?, ?3, ?, ?, 0,
+                due, problem, progress, body) VALUES (?1, ?2, ?3, ?4, ?5, 0,
                 NOT EXISTS (SELECT 1 FROM job WHERE line = ?3 AND state = 0), 0, ?6, ?6, ?6, '', ?7, ?8)
                 ON CONFLICT (key) DO NOTHING",
         )
@@ -122,7 +122,7 @@ async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<
                 .bind(answer)
         }
         Order::Further { id, progress, body } => sqlx::query(
-            "UPDATE job SET progress = ?, body = ?, attempts = 0, problem = '', changed = ?3, due = ?3 WHERE id = ?4 AND state = 0",
+            "UPDATE job SET progress = ?1, body = ?2, attempts = 0, problem = '', changed = ?3, due = ?3 WHERE id = ?4 AND state = 0",
         )
         .bind(progress)
         .bind(body)

@@ -84,7 +84,10 @@ fn a_retried_export_is_sent_once_and_a_new_one_again() {
     assert!(calls[0].text().contains("\"amount_total\":12.50"), "{}", calls[0].text());
     assert_eq!(calls[0].json()["line_items"][0]["item_description"], "bolts; \"M8\"");
     assert_ne!(calls[0].key(), calls[1].key());
-    eventually_listed(&annex, "sent", 2);
+    let sent = eventually_listed(&annex, "sent", 2);
+    assert_eq!((&sent[0]["annotation"], &sent[0]["courier"]), (&json!("7"), &json!("x/erp")));
+    let requests: HashSet<_> = sent.iter().map(|job| job["request_id"].as_str().unwrap()).collect();
+    assert_eq!(requests, HashSet::from(["r-1", "r-2"]));
     annex.logs("(repeated: answered again)", Duration::from_secs(1));
 }
 

@@ -12,8 +12,9 @@ mod business_rules;
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
 mod cli;
-/// `annex data`: importing, updating, and what can go wrong meanwhile.
+/// The step `match` on a customer's PostgreSQL.
 mod databases;
+/// `annex data`: importing, updating, and what can go wrong meanwhile.
 mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
@@ -25,11 +26,14 @@ mod house;
 mod limits;
 /// The step `match` with `queries` of a dataset.
 mod lookup;
-/// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
+/// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;
+/// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
 mod readme;
+/// What exports ask of Rossum's REST API.
+mod rossum_api;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
 /// The steps `rules` and `formulas`.

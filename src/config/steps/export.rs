@@ -16,8 +16,13 @@ use crate::steps::export::{Deliver, Export};
 use super::super::document::{Place, Section, nearest};
 use super::scripts;
 
-const SHAPES: [(&str, Kind); 4] =
-    [("json", Kind::Json), ("csv", Kind::Csv), ("xml", Kind::Xml), ("ubl", Kind::Ubl)];
+const SHAPES: [(&str, Kind); 5] = [
+    ("json", Kind::Json),
+    ("csv", Kind::Csv),
+    ("xml", Kind::Xml),
+    ("ubl", Kind::Ubl),
+    ("original", Kind::Original),
+];
 const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
 
 #[derive(Clone, Copy)]
@@ -26,6 +31,7 @@ enum Kind {
     Csv,
     Xml,
     Ubl,
+    Original,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
@@ -51,6 +57,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             "write `name = \"erp\"`",
         );
     }
+    let problem_field = section.text("problem_field").map(|field| (*field.get_ref()).to_owned());
     let problem = section.text("problem").and_then(|pointer| pointer_in(section, &pointer));
     let validation_sources = super::validation_sources(section);
     let calls = if section.has("call") {
@@ -79,6 +86,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         deliver,
         problem,
         validation_sources,
+        problem_field,
+        api: document.exports().api(),
         outbox: OnceLock::new(),
     });
     if deliver == Deliver::Queued {
@@ -89,13 +98,23 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
                 hint,
             );
         }
-        if export.calls.iter().any(|call| !call.write.is_empty()) {
-            let hint = "write `deliver = \"now\"`";
-            section.wrong(
-                "a queued export is answered before the target answers: it can `write` nothing back",
-                hint,
-            );
-        }
+    } else if section.has("problem_field") {
+        section.wrong(
+            "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
+            "leave it out, or write `deliver = \"queued\"`",
+        );
+    }
+    let writes = export.calls.iter().any(|call| !call.write.is_empty()) || export.problem_field.is_some();
+    let needs = if export.calls.iter().any(Call::needs_original) {
+        Some("the original document is fetched from Rossum's API")
+    } else if deliver == Deliver::Queued && writes {
+        Some("what a queued export writes back goes through Rossum's API")
+    } else {
+        None
+    };
+    if let Some(what) = needs.filter(|_| !document.exports().names_api()) {
+        let hint = "add `[rossum]` with `url = \"https://acme.rossum.app\"` and `token = \"credential:rossum-token\"`";
+        section.wrong(what, hint);
     }
     document.exports().add(section.place(), &export);
     Some(Box::new(export))
@@ -189,7 +208,7 @@ fn document(section: &Section<'_>) -> Option<Document> {
         _ => "text/plain; charset=utf-8",
     };
     let (place, source, kind) = match (own, file, shape) {
-        (_, _, Some(shape)) => return shape.map(Document::Shape),
+        (_, _, Some(shape)) => return shape,
         (Some((place, text)), _, _) => (place, text, "text/plain; charset=utf-8".to_owned()),
         (_, Some((place, text, name)), _) => (place, text, guess(&name).to_owned()),
         _ if several.contains(&true) => return None,
@@ -227,8 +246,9 @@ fn separator(section: &Section<'_>) -> char {
     }
 }
 
-fn shaped(section: &Section<'_>, kind: Kind) -> Shape {
-    match kind {
+fn shaped(section: &Section<'_>, kind: Kind) -> Document {
+    Document::Shape(match kind {
+        Kind::Original => return Document::Original,
         Kind::Json => Shape::Json(Json {
             numbers: if section.has("numbers") {
                 section.fields("numbers").unwrap_or_default()
@@ -252,7 +272,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Shape {
                 .map_or_else(|| "document".to_owned(), |root| (*root.get_ref()).to_owned()),
         }),
         Kind::Ubl => Shape::Ubl(Ubl { fields: ubl_fields(section) }),
-    }
+    })
 }
 
 /// `fields = { supplier_name = "vendor_name" }`.

@@ -126,7 +126,9 @@ impl HttpTarget {
         }
         call = match &request.file_part {
             Some(name) => {
-                let file = Part::bytes(request.body.clone()).file_name(file_name(&request.content_type));
+                let file = Part::bytes(request.body.clone()).file_name(
+                    request.file_name.clone().unwrap_or_else(|| file_name(&request.content_type).to_owned()),
+                );
                 let file = file.mime_str(&request.content_type).map_err(|_| {
                     SendError::Refused(format!("`{}` is no content type", request.content_type))
                 })?;

@@ -1,0 +1,191 @@
+//! Carries queued exports: one call after another, then what is written back to Rossum.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use crate::api::ApiError;
+use crate::export::{Request, SendError, Verdict, View, may_pass};
+use crate::outbox::{Carried, Courier, CourierFuture, Job};
+use crate::rossum::shorten;
+
+use super::taken::NoRequest;
+use super::{Export, answer_of, call_key};
+
+/// For one try from the outbox, where the target's own time-out does not end it.
+const TRY: Duration = Duration::from_secs(300);
+/// For telling Rossum that an export was given up.
+const TELL: Duration = Duration::from_secs(20);
+
+/// How far an export is, as the outbox keeps it.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The names of all calls when it was accepted: a changed configuration must not skip one, nor send another.
+    pub(super) calls: Vec<String>,
+    /// The number of the call that is next.
+    pub(super) call: usize,
+    /// What that call sends, once it is rendered; its body is kept beside.
+    pub(super) request: Option<Request>,
+    /// What later calls read; not kept where there are none.
+    pub(super) view: Option<View>,
+    /// Answers of earlier calls, by name.
+    pub(super) answers: Map<String, Value>,
+    /// The datapoints that are written back, by the names of their fields.
+    #[serde(default)]
+    pub(super) datapoints: Map<String, Value>,
+    /// Whether all is sent, and only the values are to be written back.
+    #[serde(default)]
+    pub(super) is_sent: bool,
+    /// What is written back at the end: datapoints and values.
+    #[serde(default)]
+    pub(super) values: Vec<(String, String)>,
+}
+
+impl Export {
+    /// Renders the call that is next; what becomes of the job.
+    async fn prepare(&self, job: &mut Job, mut progress: Progress) -> Carried {
+        let next = match &progress.view {
+            Some(view) => {
+                let deadline = Instant::now() + TRY;
+                self.next(progress.call, view, &progress.answers, None, deadline).await
+            }
+            None => Ok(None),
+        };
+        match next {
+            Ok(Some((call, mut request))) => {
+                job.body = std::mem::take(&mut request.body);
+                progress.call = call;
+                progress.request = Some(request);
+            }
+            Ok(None) => {
+                let field = self.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
+                if let Some(id) = field.and_then(Value::as_str) {
+                    progress.values.push((id.to_owned(), String::new()));
+                }
+                if progress.values.is_empty() {
+                    return Carried::Done;
+                }
+                progress.is_sent = true;
+                progress.view = None;
+                job.body = Vec::new();
+            }
+            Err(NoRequest::Render(call, error)) => {
+                let of = |what: &str| format!("the call {call} cannot be made: {what}");
+                return Carried::Dead { problem: of(&error.to_string()), cause: of(error.cause()) };
+            }
+            Err(NoRequest::Api(error)) => return of_api("the original document", &error),
+            Err(NoRequest::NoOriginal(cause)) => {
+                return Carried::Dead { problem: cause.to_owned(), cause: cause.to_owned() };
+            }
+        }
+        job.progress = json!(progress).to_string();
+        Carried::Further
+    }
+
+    /// Writes back what the calls gave.
+    async fn report(&self, job: &Job, progress: &Progress) -> Carried {
+        let Some(api) = self.api.as_ref().filter(|_| !progress.values.is_empty()) else {
+            return Carried::Done;
+        };
+        let deadline = Instant::now() + TRY;
+        match api.replace(&job.annotation, &progress.values, &self.validation_sources, deadline).await {
+            Ok(()) => Carried::Done,
+            Err(error) => of_api("sent, and its values are not written back yet", &error),
+        }
+    }
+
+    async fn carry_part(&self, job: &mut Job) -> Carried {
+        let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
+            let cause = "what was kept of it cannot be read".to_owned();
+            return Carried::Dead { problem: cause.clone(), cause };
+        };
+        if progress.calls != self.names() {
+            let cause = format!(
+                "its calls were {} when it was accepted, and are others now",
+                progress.calls.join(", ")
+            );
+            return Carried::Dead { problem: cause.clone(), cause };
+        }
+        if progress.is_sent {
+            return self.report(job, &progress).await;
+        }
+        let Some(mut request) = progress.request.take() else { return self.prepare(job, progress).await };
+        let Some(call) = self.calls.get(progress.call) else {
+            return Carried::Done; // all were sent, and only that was not noted
+        };
+        request.body = std::mem::take(&mut job.body);
+        let key = call_key(&job.key, progress.call);
+        let result = self.target.send(&request, &key, Instant::now() + TRY).await;
+        job.body = std::mem::take(&mut request.body);
+        let at = |what: &dyn std::fmt::Display| format!("call {}: {what}", call.name);
+        match result {
+            Ok(received) if call.verdicts.of(received.status) == Verdict::Error => {
+                let (problem, cause) = (at(&self.said(&received)), at(&self.answered(&received)));
+                if may_pass(received.status) {
+                    Carried::Later { problem, cause, not_before: received.retry_after }
+                } else {
+                    Carried::Dead { problem, cause }
+                }
+            }
+            Ok(received) => {
+                let said = answer_of(&received);
+                let values = self.values(call, &said, &progress.datapoints);
+                progress.values.extend(values);
+                progress.answers.insert(call.name.clone(), said);
+                progress.call += 1;
+                let is_all =
+                    progress.view.is_none() && progress.values.is_empty() && self.problem_field.is_none();
+                if is_all {
+                    return Carried::Done;
+                }
+                // The call is noted as sent before anything else can fail.
+                job.body = Vec::new();
+                job.progress = json!(progress).to_string();
+                Carried::Further
+            }
+            Err(error) => {
+                let cause = at(&error);
+                let problem = cause.clone();
+                match error {
+                    SendError::Refused(_) => Carried::Dead { problem, cause },
+                    SendError::Down(wait) => Carried::Later { problem, cause, not_before: Some(wait) },
+                    _ => Carried::Later { problem, cause, not_before: None },
+                }
+            }
+        }
+    }
+}
+
+/// What becomes of a job that Rossum's API failed.
+fn of_api(what: &str, error: &ApiError) -> Carried {
+    let cause = format!("{what}: {error}");
+    let words = error.words();
+    let problem = if words.is_empty() { cause.clone() } else { format!("{cause}: {words}") };
+    if error.may_pass() {
+        Carried::Later { problem, cause, not_before: error.retry_after() }
+    } else {
+        Carried::Dead { problem, cause }
+    }
+}
+
+impl Courier for Export {
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried> {
+        Box::pin(self.carry_part(job))
+    }
+
+    /// Tells Rossum, once: the outbox keeps it anyway.
+    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
+        Box::pin(async move {
+            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
+            let field = self.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
+            let (Some(api), Some(id)) = (&self.api, field.and_then(Value::as_str)) else { return };
+            let values = [(id.to_owned(), shorten(problem.to_owned()))];
+            let told = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TELL);
+            if let Err(error) = told.await {
+                warn!(job = job.key, "Rossum was not told that the export was given up: {error}");
+            }
+        })
+    }
+}

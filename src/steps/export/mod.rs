@@ -1,0 +1,285 @@
+//! `use = "export"`: makes documents of what was extracted and sends them to another system, while Rossum waits or from
+//! the outbox.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+mod courier;
+mod taken;
+mod words;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tracing::warn;
+
+use crate::api::Api;
+use crate::export::{Call, Received, Request, Target, Uses, Verdict, View};
+use crate::outbox::{self, NewJob, Outbox};
+use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
+
+use courier::Progress;
+use taken::{NoRequest, Taken};
+
+use super::{Answer, Context as StepContext, Delivery, Step, StepError, StepFuture};
+
+/// Built by the configuration from `[[hook.step]] use = "export"`.
+pub struct Export {
+    /// The hook and the step: who carries its jobs. No two exports have the same.
+    pub courier: OnceLock<String>,
+    pub target: Arc<Target>,
+    pub calls: Vec<Call>,
+    pub deliver: Deliver,
+    /// Where in a JSON answer the target says what is wrong: a JSON pointer.
+    pub problem: Option<String>,
+    pub validation_sources: Vec<String>,
+    /// The field that gets why a queued export was given up; emptied once it is sent.
+    pub problem_field: Option<String>,
+    /// For the original document, for what is written back later, and for events that bring no data.
+    pub api: Option<Arc<Api>>,
+    pub outbox: OnceLock<Arc<Outbox>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// Rossum waits for the target's answer.
+    Now,
+    /// Rossum waits until the export is on disk.
+    Queued,
+}
+
+/// Kept free at the end of a delivery's time, for the answer.
+const SPARE: Duration = Duration::from_millis(500);
+
+impl Step for Export {
+    fn events(&self) -> &'static [&'static str] {
+        &["annotation_content.export"]
+    }
+
+    fn run<'c>(&'c self, context: StepContext<'c>) -> StepFuture<'c> {
+        Box::pin(async move {
+            match self.deliver {
+                Deliver::Now => self.send_now(context).await,
+                Deliver::Queued => self.queue(context).await,
+            }
+        })
+    }
+}
+
+impl Export {
+    pub fn courier(&self) -> &str {
+        self.courier.get().map_or("export", String::as_str)
+    }
+
+    fn uses(&self) -> Uses {
+        Uses { payload: self.reads("payload"), original: self.calls.iter().any(Call::needs_original) }
+    }
+
+    /// Whether one of its templates reads this name.
+    pub fn reads(&self, name: &str) -> bool {
+        self.calls.iter().flat_map(Call::templates).any(|template| template.reads(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.calls.iter().map(|call| call.name.clone()).collect()
+    }
+
+    /// The next call from `from` on that is not left out, with what it sends.
+    async fn next(
+        &self,
+        from: usize,
+        view: &View,
+        answers: &Map<String, Value>,
+        secrets: Option<&Value>,
+        deadline: Instant,
+    ) -> Result<Option<(usize, Request)>, NoRequest> {
+        let mut original = None;
+        for (at, call) in self.calls.iter().enumerate().skip(from) {
+            if call.needs_original() && original.is_none() {
+                original = Some(self.original(view, deadline).await?);
+            }
+            let context = taken::context(view, answers, secrets, original.as_ref());
+            match call.request(view, &context) {
+                Ok(Some(request)) => return Ok(Some((at, request))),
+                Ok(None) => {}
+                Err(error) => return Err(NoRequest::Render(call.name.clone(), error)),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn queue(&self, context: StepContext<'_>) -> Result<(), StepError> {
+        let StepContext { delivery, answer, deadline } = context;
+        let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
+            return Ok(());
+        };
+        let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
+        let mut body = Vec::new();
+        if self.calls.iter().any(Call::needs_original) {
+            // Rossum need not wait for its own file.
+            progress.view = Some(view);
+        } else {
+            let first = self.next(0, &view, &progress.answers, None, deadline).await;
+            let Some((call, mut request)) = first.map_err(NoRequest::told)? else { return Ok(()) };
+            body = std::mem::take(&mut request.body);
+            progress.call = call;
+            progress.request = Some(request);
+            progress.view = (call + 1 < self.calls.len()).then_some(view);
+        }
+        let annotation = delivery.payload.annotation_id.to_string();
+        let job = NewJob {
+            key: self.key(delivery)?,
+            courier: self.courier().to_owned(),
+            line: format!("{}#{annotation}", self.courier()),
+            annotation,
+            request_id: delivery.payload.request_id.as_deref().unwrap_or_default().to_owned(),
+            progress: json!(progress).to_string(),
+            body,
+        };
+        let outbox = self.outbox.get().ok_or_else(|| StepError {
+            message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
+            cause: "there is no outbox here: queued exports need the server".to_owned(),
+        })?;
+        outbox.accept(job).await.map_err(|error| StepError {
+            message: "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.".to_owned(),
+            cause: format!("an export could not be kept: {error}"),
+        })
+    }
+
+    /// The same for a repeated delivery, another for a new one.
+    fn key(&self, delivery: &Delivery<'_>) -> Result<String, StepError> {
+        if let Some(request_id) = delivery.payload.request_id.as_deref().filter(|id| !id.is_empty()) {
+            return Ok(outbox::key(&[self.courier(), request_id]));
+        }
+        outbox::random_key().map_err(|error| StepError {
+            message: "The export could not be sent. Tell the people who run this extension.".to_owned(),
+            cause: format!("the system gives no random numbers: {error}"),
+        })
+    }
+
+    async fn send_now(&self, context: StepContext<'_>) -> Result<(), StepError> {
+        let StepContext { delivery, answer, deadline } = context;
+        let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
+        let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
+            return Ok(());
+        };
+        let secrets = self.reads("secrets").then(|| secrets(delivery.body));
+        let key = self.key(delivery)?;
+        let mut answers = Map::new();
+        let mut values = Vec::new();
+        let mut from = 0;
+        loop {
+            let next = self.next(from, &view, &answers, secrets.as_ref(), deadline).await;
+            let Some((at, request)) = next.map_err(NoRequest::told)? else { break };
+            let call = &self.calls[at];
+            let received = self.target.send(&request, &call_key(&key, at), deadline).await;
+            let received = received.map_err(|error| self.unsent(call, &error))?;
+            let said = answer_of(&received);
+            match call.verdicts.of(received.status) {
+                Verdict::Ok => {}
+                Verdict::Warning => {
+                    let text = self.said(&received);
+                    answer.show(MessageType::Warning, None, escape_html(&text));
+                }
+                Verdict::Error => {
+                    let cause = format!("call {}: {}", call.name, self.answered(&received));
+                    return Err(StepError { message: self.said(&received), cause });
+                }
+            }
+            match &delivery.payload.annotation {
+                Some(annotation) => {
+                    let tree = answer.journal.tree(annotation);
+                    self.write_back(call, &said, &tree, answer)?;
+                }
+                None => values.extend(self.values(call, &said, &datapoints)),
+            }
+            answers.insert(call.name.clone(), said);
+            from = at + 1;
+        }
+        if let Some(api) = self.api.as_ref().filter(|_| !values.is_empty()) {
+            let annotation = delivery.payload.annotation_id.to_string();
+            let written = api.replace(&annotation, &values, &self.validation_sources, deadline).await;
+            // It was sent: Rossum must not be told to send it again.
+            if let Err(error) = written {
+                warn!(annotation, "the export was sent, and its values were not written back: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    /// What an answer gives to each field that is written.
+    fn found<'f>(&self, call: &'f Call, said: &Value) -> Vec<(&'f str, String)> {
+        let mut all = Vec::new();
+        for (field, from) in &call.write {
+            let found = if from == "status" { said.get("status") } else { said["body"].pointer(from) };
+            let value = match found {
+                Some(Value::String(text)) => text.clone(),
+                Some(Value::Null) => String::new(),
+                Some(other) => other.to_string(),
+                None => {
+                    warn!(
+                        target_system = self.target.name,
+                        "the answer to {} has nothing at {from}", call.name
+                    );
+                    continue;
+                }
+            };
+            all.push((field.as_str(), value));
+        }
+        all
+    }
+
+    /// The same by the ids of the datapoints, for Rossum's API.
+    fn values(&self, call: &Call, said: &Value, datapoints: &Map<String, Value>) -> Vec<(String, String)> {
+        let of = |(field, value): (&str, String)| match datapoints.get(field).and_then(Value::as_str) {
+            Some(id) => Some((id.to_owned(), shorten(value))),
+            None => {
+                warn!("the document has no field {field}, which the answer to {} is written to", call.name);
+                None
+            }
+        };
+        self.found(call, said).into_iter().filter_map(of).collect()
+    }
+
+    fn write_back(
+        &self,
+        call: &Call,
+        said: &Value,
+        tree: &Tree<'_>,
+        answer: &mut Answer,
+    ) -> Result<(), StepError> {
+        for (field, value) in self.found(call, said) {
+            let node = tree
+                .first(field)
+                .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))?;
+            let change = Change {
+                value: Some(FieldValue::Text(shorten(value))),
+                validation_sources: Some(self.validation_sources.clone()),
+                sources_place: SourcesPlace::BesideContent,
+                ..Change::default()
+            };
+            answer.journal.record(node, change);
+        }
+        Ok(())
+    }
+}
+
+fn call_key(key: &str, call: usize) -> String {
+    format!("{key}-{}", call + 1)
+}
+
+/// An answer as later templates read it: `answers.create.body.id`.
+fn answer_of(received: &Received) -> Value {
+    let body = serde_json::from_slice(&received.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&received.body).into_owned()));
+    json!({"status": received.status, "body": body})
+}
+
+/// The hook's secrets, which Rossum sends along where the hook has any.
+fn secrets(body: &[u8]) -> Value {
+    #[derive(Deserialize)]
+    struct Sent {
+        #[serde(default)]
+        secrets: Value,
+    }
+    serde_json::from_slice::<Sent>(body).map(|sent| sent.secrets).unwrap_or_default()
+}

@@ -1,0 +1,164 @@
+//! What an export takes from a delivery, and from Rossum's API where the delivery does not bring it.
+
+use std::time::Instant;
+
+use minijinja::Value as Context;
+use minijinja::value::Serde;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::api::{ApiError, Original};
+use crate::export::{RenderError, View};
+use crate::rossum::{Annotation, Journal, Payload};
+
+use super::super::{Answer, Delivery, StepError};
+use super::Export;
+
+/// The data of a document, and the datapoints that are written back, by the names of their fields.
+pub(super) struct Taken {
+    pub(super) view: View,
+    pub(super) datapoints: Map<String, Value>,
+}
+
+/// Why a call cannot be made.
+pub(super) enum NoRequest {
+    /// Of the call with this name.
+    Render(String, RenderError),
+    Api(ApiError),
+    NoOriginal(&'static str),
+}
+
+impl NoRequest {
+    /// As a person and the log read it.
+    pub(super) fn told(self) -> StepError {
+        match self {
+            Self::Render(call, error) => StepError {
+                message: format!(
+                    "The export could not be made ({call}): {error}. Tell the people who run this extension."
+                ),
+                cause: format!("call {call}: {}", error.cause()),
+            },
+            Self::Api(error) => unfetched("The original document", &error),
+            Self::NoOriginal(cause) => StepError::configuration(cause),
+        }
+    }
+}
+
+fn unfetched(what: &str, error: &ApiError) -> StepError {
+    let todo = if error.may_pass() {
+        "Nothing was sent: export again later."
+    } else {
+        "Nothing was sent. Tell the people who run this extension."
+    };
+    StepError {
+        message: format!("{what} could not be fetched from Rossum. {todo}"),
+        cause: format!("{what}: {error}"),
+    }
+}
+
+/// The status of an annotation, on events that say it.
+const EXPORTED: &str = "exported";
+
+impl Export {
+    /// The document's data; `None` where there is nothing to export.
+    pub(super) async fn take(
+        &self,
+        delivery: &Delivery<'_>,
+        answer: &Answer,
+        deadline: Instant,
+    ) -> Result<Option<Taken>, StepError> {
+        let payload = &delivery.payload;
+        if let Some(annotation) = &payload.annotation {
+            return Ok(Some(self.taken(payload, annotation, delivery.body, &answer.journal)));
+        }
+        if payload.event.event != "annotation_status" {
+            let view = View::new(payload, delivery.body, &answer.journal, self.uses());
+            return Ok(Some(Taken { view, datapoints: Map::new() }));
+        }
+        if status(delivery.body).as_deref() != Some(EXPORTED) {
+            return Ok(None);
+        }
+        let api = self.api.as_ref().ok_or_else(|| {
+            StepError::configuration("annotation_status brings no data; with [rossum] it is fetched")
+        })?;
+        let id = payload.annotation_id.to_string();
+        let content = api.content(&id, deadline).await.map_err(|error| unfetched("The document", &error))?;
+        let content: Content<'_> = serde_json::from_slice(&content)
+            .map_err(|_| StepError::configuration("Rossum's API gave no annotation data"))?;
+        let body = format!("{{\"annotation\":{{\"id\":0,\"content\":{}}}}}", content.content.get());
+        let fetched = Payload::read(body.as_bytes())
+            .map_err(|_| StepError::configuration("the annotation data of Rossum's API cannot be read"))?;
+        let Some(annotation) = &fetched.annotation else { return Ok(None) };
+        let mut taken = self.taken(&fetched, annotation, delivery.body, &Journal::default());
+        taken.view.annotation_id = id;
+        Ok(Some(taken))
+    }
+
+    fn taken(
+        &self,
+        payload: &Payload<'_>,
+        annotation: &Annotation<'_>,
+        body: &[u8],
+        journal: &Journal,
+    ) -> Taken {
+        let tree = journal.tree(annotation);
+        let written = self.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
+        let mut datapoints = Map::new();
+        for field in written.chain(&self.problem_field) {
+            if let Some(node) = tree.first(field) {
+                datapoints.insert(field.clone(), tree.node(node).id.to_string().into());
+            }
+        }
+        Taken { view: View::new(payload, body, journal, self.uses()), datapoints }
+    }
+
+    /// The file that the document was made of.
+    pub(super) async fn original(&self, view: &View, deadline: Instant) -> Result<Original, NoRequest> {
+        let api = self
+            .api
+            .as_ref()
+            .ok_or(NoRequest::NoOriginal("there is no [rossum] to fetch the document with"))?;
+        let original = view.original.as_ref();
+        let original = original.ok_or(NoRequest::NoOriginal("the delivery names no document"))?;
+        api.original(original.id, deadline).await.map_err(NoRequest::Api)
+    }
+}
+
+/// `{"content": […]}`.
+#[derive(Deserialize)]
+struct Content<'c> {
+    #[serde(borrow)]
+    content: &'c RawValue,
+}
+
+fn status(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Sent {
+        annotation: Option<Annotated>,
+    }
+    #[derive(Deserialize)]
+    struct Annotated {
+        status: Option<String>,
+    }
+    serde_json::from_slice::<Sent>(body).ok()?.annotation?.status
+}
+
+/// What templates read.
+pub(super) fn context(
+    view: &View,
+    answers: &Map<String, Value>,
+    secrets: Option<&Value>,
+    original: Option<&Original>,
+) -> Context {
+    minijinja::context! {
+        field => Context::from(Serde(&view.field)),
+        line_items => Context::from(Serde(&view.line_items)),
+        annotation_id => view.annotation_id.clone(),
+        payload => Context::from(Serde(&view.payload)),
+        answers => Context::from(Serde(answers)),
+        secrets => secrets.map(|secrets| Context::from(Serde(secrets))),
+        original_file => original.map(|original| Context::from_bytes(original.bytes.clone())),
+        original_file_name => view.original.as_ref().map(|original| original.name.clone()),
+    }
+}

@@ -1,0 +1,56 @@
+//! What people and the log read of a call.
+
+use serde_json::Value;
+
+use crate::export::{Call, Received, SendError};
+
+use super::super::StepError;
+use super::Export;
+
+/// Characters of an answer that a person reads.
+const QUOTED: usize = 500;
+
+impl Export {
+    pub(super) fn unsent(&self, call: &Call, error: &SendError) -> StepError {
+        let name = &self.target.name;
+        let message = match error {
+            SendError::TimedOut => format!(
+                "{name} did not answer in time. It may have taken the export or not: look there before you export again."
+            ),
+            SendError::Broken(_) => format!(
+                "The connection to {name} broke. It may have taken the export or not: look there before you export again."
+            ),
+            SendError::Refused(_) => {
+                format!("The export could not be sent to {name}. Tell the people who run this extension.")
+            }
+            _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
+        };
+        StepError { message, cause: format!("{name}, call {}: {error}", call.name) }
+    }
+
+    /// That the target answered, without its words.
+    pub(super) fn answered(&self, received: &Received) -> String {
+        format!("{} answered with status {}", self.target.name, received.status)
+    }
+
+    /// What the target says, for a person.
+    pub(super) fn said(&self, received: &Received) -> String {
+        let text = self.problem_in(&received.body);
+        let answered = self.answered(received);
+        if text.is_empty() { format!("{answered}.") } else { format!("{answered}: {text}") }
+    }
+
+    fn problem_in(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body);
+        let pointed = self.problem.as_ref().and_then(|pointer| {
+            let json: Value = serde_json::from_str(&text).ok()?;
+            Some(match json.pointer(pointer)? {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+        });
+        let text = pointed.unwrap_or_else(|| text.trim().to_owned());
+        let short: String = text.chars().filter(|c| !c.is_control() || *c == '\n').take(QUOTED).collect();
+        if short.len() < text.len() { format!("{short}…") } else { short }
+    }
+}
