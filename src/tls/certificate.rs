@@ -66,7 +66,7 @@ impl Certificate {
             return Err(CertificateError::NoCertificate);
         };
         for (at, pair) in parsed.windows(2).enumerate() {
-            if pair[0].issuer().as_raw() != pair[1].subject().as_raw() {
+            if !is_signed_by(&pair[0], &pair[1], provider) {
                 return Err(CertificateError::BrokenChain(at + 1));
             }
         }
@@ -100,6 +100,20 @@ impl Certificate {
         };
         X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.issuer() != leaf.subject())
     }
+}
+
+/// By its name and by its signature: two authorities may have the same name.
+fn is_signed_by(
+    certificate: &X509Certificate<'_>,
+    issuer: &X509Certificate<'_>,
+    provider: &CryptoProvider,
+) -> bool {
+    let key = &issuer.public_key().subject_public_key.data;
+    let (signed, signature) = (certificate.tbs_certificate.as_ref(), &certificate.signature_value.data);
+    // An algorithm that is not the signature's says no.
+    let mut algorithms = provider.signature_verification_algorithms.all.iter();
+    certificate.issuer().as_raw() == issuer.subject().as_raw()
+        && algorithms.any(|algorithm| algorithm.verify_signature(key, signed, signature).is_ok())
 }
 
 fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
@@ -163,7 +177,13 @@ mod tests {
         let (other, ..) = issued(&[8]);
         let broken = Certificate::from_pem(format!("{leaf}{other}").as_bytes(), key.as_bytes(), &provider());
         assert!(matches!(broken, Err(CertificateError::BrokenChain(1))));
-        let (_, _, other_key) = issued(&[9]);
+        let (_, namesake, other_key) = issued(&[9]);
+        let forged =
+            Certificate::from_pem(format!("{leaf}{namesake}").as_bytes(), key.as_bytes(), &provider());
+        assert!(
+            matches!(forged, Err(CertificateError::BrokenChain(1))),
+            "of the same name, with another key"
+        );
         let misfit = Certificate::from_pem(leaf.as_bytes(), other_key.as_bytes(), &provider());
         assert!(matches!(misfit, Err(CertificateError::Key(_))));
     }
