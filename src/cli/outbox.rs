@@ -17,7 +17,7 @@ pub(super) enum Command {
     /// Show an export: what is sent, how often it was tried, what the other system said
     Show(ShowArguments),
     /// Try again from where it failed
-    Retry(KeyArguments),
+    Retry(RetryArguments),
     /// Give an export up for good; its data is removed
     Drop(KeyArguments),
 }
@@ -76,6 +76,15 @@ pub(super) struct KeyArguments {
     place: Place,
 }
 
+#[derive(clap::Args)]
+pub(super) struct RetryArguments {
+    #[command(flatten)]
+    key: KeyArguments,
+    /// Also where a later export of the same annotation was sent
+    #[arg(long)]
+    force: bool,
+}
+
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -83,7 +92,14 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::List(arguments) => list(arguments).await,
             Command::Show(arguments) => show(arguments).await,
             Command::Retry(arguments) => {
+                let RetryArguments { key: arguments, force } = arguments;
                 let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                if !force && job.state == State::Dead && outbox.overtaken(&job).await? > 0 {
+                    return Err(Failure::Because(format!(
+                        "a later export of annotation {} was sent: this one would put the older data in its place\n\nhint: annex outbox drop {}; or send it nevertheless with --force",
+                        job.annotation, job.key
+                    )));
+                }
                 if !outbox.retry(&job.key).await? {
                     return Err(Failure::Because(format!(
                         "{} is {}: there is nothing to retry",

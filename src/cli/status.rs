@@ -52,6 +52,10 @@ fn for_people(status: &Value) -> String {
     {
         let _ = writeln!(out, "{mark} {}", problem.as_str().unwrap_or_default());
     }
+    let exports = &status["exports"];
+    if exports["waiting"].as_u64().is_some_and(|waiting| waiting > 0) {
+        let _ = writeln!(out, "  exports {} wait", exports["waiting"]);
+    }
     for certificate in list("certificates") {
         out.push_str(&certificate_for_people(&certificate));
     }

@@ -119,6 +119,11 @@ impl Outbox {
         self.open().await?.find(key).await.map_err(Arc::new)
     }
 
+    /// How many later jobs of its line were sent: sending it now would undo what they did.
+    pub async fn overtaken(&self, job: &Job) -> Result<u64, Arc<StoreError>> {
+        self.open().await?.overtaken(job).await.map_err(Arc::new)
+    }
+
     /// Has a job tried again from where it failed; whether it was there to be.
     pub async fn retry(&self, key: &str) -> Result<bool, Arc<StoreError>> {
         let changed = self.open().await?.order(Order::Retry { key: key.to_owned() }).await?;

@@ -118,6 +118,14 @@ impl Open {
         rows.iter().map(job).collect::<Result<_, _>>().map_err(|error| self.failed(error))
     }
 
+    /// How many jobs of its line were accepted after a job, and are done.
+    pub(super) async fn overtaken(&self, job: &Job) -> Result<u64, StoreError> {
+        let query = "SELECT count(*) FROM job WHERE line = ? AND id > ? AND state = ?";
+        let query = sqlx::query_scalar(query).bind(&job.line).bind(job.id).bind(State::Sent.number());
+        let count: i64 = query.fetch_one(&self.reads).await.map_err(|error| self.failed(error))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     pub(super) async fn counts(&self) -> Result<[u64; 2], StoreError> {
         let mut counts = [0; 2];
         for (count, state) in counts.iter_mut().zip([State::Waiting, State::Dead]) {

@@ -91,6 +91,14 @@ struct Overview<'p> {
     /// What an operator should look at, although it is ready.
     warnings: Vec<String>,
     certificates: Vec<Status>,
+    exports: Exports,
+}
+
+/// Exports in the outbox.
+#[derive(Debug, Serialize)]
+struct Exports {
+    waiting: u64,
+    given_up: u64,
 }
 
 impl Pages {
@@ -106,6 +114,10 @@ impl Pages {
         if !self.pulse.is_alive(BEAT * 5) {
             reasons.push("an accept loop stands still".to_owned());
         }
+        let (waiting, given_up) = self.metrics.outbox_jobs();
+        if given_up > 0 {
+            warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
+        }
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -116,6 +128,7 @@ impl Pages {
             reasons,
             warnings,
             certificates,
+            exports: Exports { waiting, given_up },
         }
     }
 

@@ -248,6 +248,12 @@ impl Metrics {
         }
     }
 
+    /// The same, as they were counted last.
+    pub fn outbox_jobs(&self) -> (u64, u64) {
+        let of = |state| u64::try_from(self.jobs.get_or_create(&JobLabel { state }).get()).unwrap_or(0);
+        (of("waiting"), of("dead"))
+    }
+
     pub fn reload(&self, at: SystemTime, taken: bool) {
         self.reload_succeeded.set(taken.into());
         if taken {

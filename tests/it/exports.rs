@@ -713,3 +713,20 @@ fn every_accepted_export_arrives_whatever_is_killed_and_no_key_has_two_bodies() 
     assert_eq!(seen.len(), documents.len(), "a document under two keys");
     assert!(accepted.len() > kills, "{} accepted", accepted.len());
 }
+
+#[test]
+fn an_older_export_is_not_sent_over_a_newer_one_by_mistake() {
+    let erp = Erp::start(|_, number| if number == 0 { Reply::status(422, "no") } else { Reply::ok("{}") });
+    let annex = Annex::dev_with(&config(&erp, QUEUED));
+    deliver(&annex, &document("r-1", 7, "INV-old"));
+    let dead = eventually_listed(&annex, "dead", 1);
+    deliver(&annex, &document("r-2", 7, "INV-new"));
+    eventually_listed(&annex, "sent", 1);
+    let key = dead[0]["key"].as_str().unwrap();
+    let refused = annex.run(&["outbox", "retry", key]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("a later export of annotation 7 was sent"), "{text}");
+    assert_eq!(erp.calls().len(), 2);
+    assert!(annex.run(&["outbox", "retry", key, "--force"]).status.success());
+    eventually_listed(&annex, "sent", 2);
+}
