@@ -304,6 +304,11 @@ impl Compiler<'_> {
                 let arguments = match json {
                     Json::Object(object) if !function.named.is_empty() => {
                         known(object, path, function.named)?;
+                        let missing =
+                            function.named[..function.least].iter().find(|key| !object.contains_key(**key));
+                        if let Some(missing) = missing {
+                            return Err(Mistake::new(path, format!("`{missing}` is missing")));
+                        }
                         let given = function.named.iter().filter(|key| object.contains_key(**key));
                         given.map(|key| part(key).map(|part| *part)).collect::<Result<Vec<_>>>()?
                     }

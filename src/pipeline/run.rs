@@ -29,7 +29,7 @@ pub enum RunError {
 }
 
 /// Documents that a stage works on.
-pub(super) const MOST: usize = 100_000;
+pub(super) const MOST: usize = 50_000;
 
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, RunError>> + Send + 'a>>;
 
@@ -155,8 +155,8 @@ fn join<'a>(
             };
             let mut values: Vec<Value> =
                 rows.iter().flat_map(of).filter(|value| !value.is_nothing()).collect();
-            values.sort_by(Value::compare);
-            values.dedup_by(|a, b| a.equals(b));
+            values.sort_by(Value::order);
+            values.dedup_by(|a, b| a.order(b) == Ordering::Equal);
             Condition::Field(compile::path_of(there), Test::In(values))
         });
         let (there, stages): (Vec<Row>, &[Stage]) = match &condition {
@@ -346,7 +346,7 @@ fn sorted(
     }
     all.sort_by(|a, b| {
         let each = keys.iter().enumerate().map(|(at, key)| {
-            let order = a.0[at].compare(&b.0[at]);
+            let order = a.0[at].order(&b.0[at]);
             if key.descending { order.reverse() } else { order }
         });
         each.fold(Ordering::Equal, Ordering::then)

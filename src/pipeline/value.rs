@@ -150,23 +150,31 @@ impl Value {
         }
     }
 
-    /// MongoDB's order of all values.
+    /// Which is larger: a text that is a number is compared with numbers as one. That is no order of all values: see
+    /// [`Value::order`].
     pub(super) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Text(_)) if let Some(b) = other.number() => a.total_cmp(&b),
+            (Self::Text(_), Self::Number(b)) if let Some(a) = self.number() => a.total_cmp(b),
+            _ => self.order(other),
+        }
+    }
+
+    /// MongoDB's order of all values, by type and then by value: what is sorted is sorted by it.
+    pub(super) fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Date(a), Self::Date(b)) => a.cmp(b),
             (Self::Array(a), Self::Array(b)) => {
-                let parts = a.iter().zip(b).map(|(a, b)| a.compare(b));
+                let parts = a.iter().zip(b).map(|(a, b)| a.order(b));
                 parts.fold(Ordering::Equal, Ordering::then).then(a.len().cmp(&b.len()))
             }
             (Self::Document(a), Self::Document(b)) => {
-                let parts = a.0.iter().zip(&b.0).map(|(a, b)| a.0.cmp(&b.0).then_with(|| a.1.compare(&b.1)));
+                let parts = a.0.iter().zip(&b.0).map(|(a, b)| a.0.cmp(&b.0).then_with(|| a.1.order(&b.1)));
                 parts.fold(Ordering::Equal, Ordering::then).then(a.0.len().cmp(&b.0.len()))
             }
-            (Self::Number(a), Self::Text(_)) if let Some(b) = other.number() => a.total_cmp(&b),
-            (Self::Text(_), Self::Number(b)) if let Some(a) = self.number() => a.total_cmp(b),
             _ => self.rank().cmp(&other.rank()),
         }
     }
@@ -202,4 +210,22 @@ impl Value {
 /// `3`, `2.5`.
 fn display(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e15 { format!("{number:.0}") } else { number.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_are_numbers_compare_as_numbers_and_the_order_has_no_circle() {
+        let (nine, between, ten) = (Value::Text("9".into()), Value::Number(9.5), Value::Text("10".into()));
+        assert_eq!((nine.compare(&between), between.compare(&ten)), (Ordering::Less, Ordering::Less));
+        // By `compare` alone these three would go round in a circle, and sorting would panic.
+        let mut all: Vec<Value> =
+            (0..100).flat_map(|_| [ten.clone(), between.clone(), nine.clone()]).collect();
+        all.sort_by(Value::order);
+        assert_eq!((&all[0], &all[100], &all[299]), (&between, &ten, &nine));
+        assert!(Value::Text("1.50".into()).equals(&Value::Number(1.5)));
+        assert!(!Value::Text("x".into()).is_comparable(&Value::Number(1.0)));
+    }
 }

@@ -100,12 +100,16 @@ impl Condition {
         Script::new("action_condition", &self.code(value))
     }
 
+    /// Its fields are put in, so it needs no more of a schema.
+    pub(super) fn schema(annotation: &Annotation<'_>) -> Schema {
+        Schema::from_annotation(annotation, &HashMap::new())
+    }
+
     /// Whether it holds with the values of its fields.
     pub(super) fn holds(
         &self,
         delivery: &Delivery<'_>,
-        annotation: &Annotation<'_>,
-        journal: &Journal,
+        (annotation, journal, schema): (&Annotation<'_>, &Journal, &Schema),
         deadline: Instant,
         value: impl Fn(&str) -> String,
     ) -> Result<bool, StepError> {
@@ -116,8 +120,7 @@ impl Condition {
         // The text of the problem may quote the document.
         let script =
             self.script(value).map_err(|_| failed("with the document's values it is no expression"))?;
-        let schema = Schema::from_annotation(annotation, &HashMap::new());
-        let document = Document::new(annotation, journal, &schema, delivery.body);
+        let document = Document::new(annotation, journal, schema, delivery.body);
         let run = |limits| script.is_true(&document, None, limits);
         let (held, _) = patience::evaluate(Limits::default(), deadline, run);
         held.map_err(|_| failed("it raised an exception"))

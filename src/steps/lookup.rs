@@ -120,13 +120,15 @@ impl Lookup {
             Ok(())
         })?;
         let mut known: HashMap<Vec<Option<String>>, Found> = HashMap::new();
+        let mut schema = None;
         for Wanted { row, target, values } in wanted {
             if let Some(condition) = &self.condition {
                 let value = |name: &str| {
                     let at = names.iter().position(|known| *known == name);
                     at.and_then(|at| values.get(at)?.clone()).unwrap_or_default()
                 };
-                if !condition.holds(delivery, annotation, &answer.journal, deadline, value)? {
+                let schema = schema.get_or_insert_with(|| Condition::schema(annotation));
+                if !condition.holds(delivery, (annotation, &answer.journal, schema), deadline, value)? {
                     self.empty(&tree, row, target, answer)?;
                     continue;
                 }

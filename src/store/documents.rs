@@ -195,7 +195,7 @@ impl Records for Documents<'_> {
 }
 
 /// Documents of one dataset at a time.
-const MOST_DOCUMENTS: usize = 100_000;
+const MOST_DOCUMENTS: usize = 50_000;
 
 impl Documents<'_> {
     /// Only a dataset can be read, whatever a placeholder made of its name.

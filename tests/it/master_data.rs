@@ -273,6 +273,10 @@ fn what_is_not_known_is_refused_at_load_with_its_path() {
         ),
         (json!({"aggregate": [{"$addFields": {"x": {"$sin": 1}}}]}), "the operator `$sin` is not known here"),
         (
+            json!({"aggregate": [{"$addFields": {"x": {"$trim": {"chars": "x"}}}}]}),
+            ".$trim: `input` is missing",
+        ),
+        (
             json!({"aggregate": [{"$limit": 3}, {"$search": {"text": {"query": "x", "path": "name"}}}]}),
             "`$search` must be the first stage",
         ),

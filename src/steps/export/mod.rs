@@ -114,16 +114,25 @@ impl Export {
         };
         let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
         let mut body = Vec::new();
-        if self.calls.iter().any(Call::needs_original) {
-            // Rossum need not wait for its own file.
-            progress.view = Some(view);
+        // Rossum need not wait for its own file.
+        let first = if self.calls.first().is_some_and(Call::needs_original) {
+            None
         } else {
-            let first = self.next(0, &view, &progress.answers, None, deadline).await;
-            let Some((call, mut request)) = first.map_err(NoRequest::told)? else { return Ok(()) };
-            body = std::mem::take(&mut request.body);
-            progress.call = call;
-            progress.request = Some(request);
-            progress.view = (call + 1 < self.calls.len()).then_some(view);
+            match self.next(0, &view, &progress.answers, None, deadline).await {
+                Ok(Some(first)) => Some(first),
+                Ok(None) => return Ok(()),
+                Err(NoRequest::Api(error)) if error.may_pass() => None,
+                Err(other) => return Err(other.told()),
+            }
+        };
+        match first {
+            None => progress.view = Some(view), // the courier makes it
+            Some((call, mut request)) => {
+                body = std::mem::take(&mut request.body);
+                progress.call = call;
+                progress.request = Some(request);
+                progress.view = (call + 1 < self.calls.len()).then_some(view);
+            }
         }
         let annotation = delivery.payload.annotation_id.to_string();
         let job = NewJob {
