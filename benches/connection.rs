@@ -22,7 +22,7 @@ mod deliveries;
 
 const ROUNDS: usize = 7;
 const CONNECTIONS: u32 = 400;
-const IDLE: usize = 2_000;
+const IDLE: usize = 5_000;
 
 fn main() {
     let folder = tempfile::tempdir().unwrap();

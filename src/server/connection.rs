@@ -27,6 +27,7 @@ use super::Drain;
 use super::connections::{Activity, UnderWay};
 use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limits};
 use super::nudge::Nudge;
+use super::parting::Parting;
 
 type Answer = Response<Full<Bytes>>;
 type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
@@ -66,7 +67,7 @@ pub(super) async fn serve<IO, F, A>(
                 .timer(TokioTimer::new())
                 .header_read_timeout(limits.idle)
                 .max_buf_size(HTTP1_BUFFER)
-                .serve_connection(TokioIo::new(io), service);
+                .serve_connection(TokioIo::new(Parting::new(io)), service);
             pin!(connection);
             drive(&mut Http1(connection), activity, limits, drain).await;
         }
@@ -76,7 +77,7 @@ pub(super) async fn serve<IO, F, A>(
                 .max_concurrent_streams(HTTP2_STREAMS)
                 .keep_alive_interval(HTTP2_PING)
                 .keep_alive_timeout(HTTP2_PING)
-                .serve_connection(TokioIo::new(io), service);
+                .serve_connection(TokioIo::new(Parting::new(io)), service);
             pin!(connection);
             drive(&mut Http2(connection), activity, limits, drain).await;
         }
@@ -93,7 +94,7 @@ trait Connection {
 }
 
 struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(
-    Pin<&'c mut http1::Connection<TokioIo<IO>, S>>,
+    Pin<&'c mut http1::Connection<TokioIo<Parting<IO>>, S>>,
 );
 
 impl<IO, S> Connection for Http1<'_, IO, S>
@@ -117,7 +118,7 @@ where
 }
 
 struct Http2<'c, IO, S: hyper::service::HttpService<Incoming>>(
-    Pin<&'c mut http2::Connection<TokioIo<IO>, S, TokioExecutor>>,
+    Pin<&'c mut http2::Connection<TokioIo<Parting<IO>>, S, TokioExecutor>>,
 )
 where
     IO: AsyncRead + AsyncWrite + Unpin;

@@ -7,6 +7,7 @@ mod drain;
 mod limits;
 mod listener;
 mod nudge;
+mod parting;
 mod proxy_protocol;
 mod pulse;
 mod redirect;
