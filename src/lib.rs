@@ -29,7 +29,7 @@
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
-//! | [`breaker`] | what is down is left in peace |
+//! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
@@ -55,4 +55,5 @@ pub mod store;
 pub mod telemetry;
 pub mod tls;
 pub mod txscript;
+pub mod unreached;
 pub mod webhook;

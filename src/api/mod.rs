@@ -3,7 +3,6 @@
 //! It is called with a token of the configuration's own. The token of a delivery ends with our answer and is never kept.
 //! Source: Rossum's API reference, "Document", "Annotation data".
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
 use crate::secret::Secret;
+use crate::unreached::words;
 
 /// The largest original document: Rossum takes files of 40 MB.
 const LARGEST: usize = 64_000_000;
@@ -198,18 +198,5 @@ async fn whole(mut answer: Response, deadline: Instant) -> Result<Vec<u8>, ApiEr
             Ok(Err(error)) => return Err(ApiError::Unreachable(words(&error))),
             Err(_) => return Err(ApiError::TimedOut),
         }
-    }
-}
-
-/// The innermost cause, which is the one that helps; without the URL.
-fn words(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if error.source().is_none() {
-        error.to_string().split(" for url").next().unwrap_or_default().to_owned()
-    } else {
-        cause.to_string()
     }
 }

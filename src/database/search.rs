@@ -24,16 +24,7 @@ impl Database {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, DatabaseError> {
-        let given: Vec<Given<'_>> = search
-            .compared
-            .iter()
-            .zip(values)
-            .filter_map(|(compared, value)| Some((compared, value.as_deref()?)))
-            .collect();
-        let weighs = matches!(search.kind, SearchKind::Fuzzy(_));
-        if given.is_empty() || (!weighs && given.len() < search.compared.len()) {
-            return Ok(Found::default());
-        }
+        let Some(given) = search.given(values) else { return Ok(Found::default()) };
         let table = self.table(search, deadline).await?;
         let found = match search.kind {
             SearchKind::Exact => self.exact(search, &table, &given, most, deadline).await,

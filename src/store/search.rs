@@ -52,6 +52,18 @@ const PAGE: u32 = 5_000;
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
+impl Search {
+    /// What is compared, with the values that there are; `None` where too few are there to find anything: all are needed,
+    /// but where several are weighed.
+    pub fn given<'s>(&'s self, values: &'s [Option<String>]) -> Option<Vec<(&'s Compared, &'s str)>> {
+        let pairs = self.compared.iter().zip(values);
+        let given: Vec<_> =
+            pairs.filter_map(|(compared, value)| Some((compared, value.as_deref()?))).collect();
+        let weighs = matches!(self.kind, SearchKind::Fuzzy(_));
+        (!given.is_empty() && (weighs || given.len() == self.compared.len())).then_some(given)
+    }
+}
+
 impl Reader {
     /// Searches until `deadline`; at most `most` records, the best first. A field that is empty finds nothing, and counts
     /// for nothing where several are weighed.
@@ -72,16 +84,7 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let given: Vec<(&Compared, &str)> = search
-            .compared
-            .iter()
-            .zip(values)
-            .filter_map(|(compared, value)| Some((compared, value.as_deref()?)))
-            .collect();
-        let weighs = matches!(search.kind, SearchKind::Fuzzy(_));
-        if given.is_empty() || (!weighs && given.len() < search.compared.len()) {
-            return Ok(Found::default());
-        }
+        let Some(given) = search.given(values) else { return Ok(Found::default()) };
         let mut connection = self.guarded(deadline).await?;
         let asked = Asked { search, given, most, deadline };
         let found = match search.kind {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::secret::Secret;
+use crate::unreached::words;
 
 use super::SendError;
 
@@ -102,12 +103,12 @@ impl OAuth2 {
             .post(self.token_url.clone())
             .basic_auth(&self.client_id, Some(text(&self.client_secret)))
             .form(&form);
-        let answer = request.send().await.map_err(|error| SendError::Token(super::http::words(&error)))?;
+        let answer = request.send().await.map_err(|error| SendError::Token(words(&error)))?;
         let status = answer.status();
         if !status.is_success() {
             return Err(SendError::Token(format!("{} answered {status}", self.token_url)));
         }
-        let body = answer.bytes().await.map_err(|error| SendError::Token(super::http::words(&error)))?;
+        let body = answer.bytes().await.map_err(|error| SendError::Token(words(&error)))?;
         let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
             SendError::Token(format!("{} answered without an `access_token`", self.token_url))
         })?;

@@ -1,6 +1,5 @@
 //! An HTTP interface as a target.
 
-use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -12,6 +11,7 @@ use super::super::call::Request;
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
+use crate::unreached::words;
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -186,18 +186,5 @@ fn failure(error: &reqwest::Error) -> SendError {
         () if error.is_connect() => SendError::Unreachable(text),
         () if error.is_builder() => SendError::Refused(text),
         () => SendError::Broken(text),
-    }
-}
-
-/// The innermost cause, which is the one that helps; without the URL, which may hold a document's data.
-pub(super) fn words(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if error.source().is_none() {
-        error.to_string().split(" for url").next().unwrap_or_default().to_owned()
-    } else {
-        cause.to_string()
     }
 }
