@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::interval;
+use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
 use crate::clock;
@@ -176,17 +176,23 @@ impl Annex {
             drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
         }
         let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
-        let workers = tokio::spawn(Arc::clone(&house.workers).run());
+        let mut workers = tokio::spawn(Arc::clone(&house.workers).run());
         let watch = tokio::spawn(Arc::clone(&house.watch).run());
         systemd::ready(&house.pages.line());
         let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
         let deadline = house.shared.limits.load().drain;
         systemd::stopping();
         info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
+        let until = Instant::now() + deadline;
+        house.workers.stop();
         if drain.finish(deadline).await {
             info!("stopped");
         } else {
             warn!("stopped with connections still open");
+        }
+        // An export whose call is under way need not be sent again.
+        if timeout_at(until, &mut workers).await.is_err() {
+            warn!("stopped with an export under way: it is sent again, with the same key");
         }
         watchdog.abort();
         workers.abort();
@@ -331,7 +337,7 @@ impl Building {
         let mut hooks = std::mem::take(&mut config.hooks);
         let outbox = Arc::new(Outbox::new(&config.state));
         let couriers = connect(&outbox, &mut hooks, &config.exports);
-        let workers = Arc::new(Workers { outbox, couriers: ArcSwap::from_pointee(couriers) });
+        let workers = Arc::new(Workers::new(outbox, couriers));
         let datasets = ArcSwap::from_pointee(std::mem::take(&mut config.datasets));
         let watch = Arc::new(Watch { state: config.state.clone(), datasets });
         let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();

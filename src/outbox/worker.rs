@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -35,22 +36,44 @@ pub type Couriers = HashMap<String, Arc<dyn Courier>>;
 pub struct Workers {
     pub outbox: Arc<Outbox>,
     pub couriers: ArcSwap<Couriers>,
+    stopping: AtomicBool,
 }
 
 impl Workers {
-    /// Carries jobs for ever. What it is carrying when it is dropped is carried again by the next process.
+    pub fn new(outbox: Arc<Outbox>, couriers: Couriers) -> Self {
+        Self { outbox, couriers: ArcSwap::from_pointee(couriers), stopping: AtomicBool::new(false) }
+    }
+
+    /// Begins nothing new; [`Workers::run`] ends when the calls that are under way are done and noted.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.outbox.wake.notify_one();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Carries jobs until it is stopped. What it is carrying when it is dropped is carried again by the next process.
     pub async fn run(self: Arc<Self>) {
         while self.couriers.load().is_empty() && !self.outbox.exists() {
-            sleep(LOOK).await;
+            self.rest(LOOK).await;
+            if self.is_stopping() {
+                return;
+            }
         }
         // A folder that cannot be used shall be known before the first export comes.
         if let Err(problem) = self.outbox.prepare().await {
             error!("exports cannot be kept: {problem}");
         }
-        let _lock = self.lock().await;
+        let Some(_lock) = self.lock().await else { return };
         let mut carried = JoinSet::new();
         let mut under_way: Vec<i64> = Vec::new();
         loop {
+            if self.is_stopping() {
+                while carried.join_next().await.is_some() {}
+                return;
+            }
             let wait = match self.begin(&mut carried, &mut under_way).await {
                 Ok(wait) => wait,
                 Err(problem) => {
@@ -71,15 +94,20 @@ impl Workers {
         }
     }
 
-    /// One process at a time carries the jobs of a folder.
-    async fn lock(&self) -> File {
+    /// Until somebody wakes it, or for this long.
+    async fn rest(&self, time: Duration) {
+        let _ = timeout(time, self.outbox.wake.notified()).await;
+    }
+
+    /// One process at a time carries the jobs of a folder; `None` once it is to stop.
+    async fn lock(&self) -> Option<File> {
         let path = self.outbox.folder().join(LOCK);
         let mut told = false;
         loop {
             let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
             match file {
                 Ok(file) => match file.try_lock() {
-                    Ok(()) => return file,
+                    Ok(()) => return Some(file),
                     Err(_) if !told => info!("another process carries the jobs of this outbox: waiting"),
                     Err(_) => {}
                 },
@@ -87,7 +115,10 @@ impl Workers {
                 Err(_) => {}
             }
             told = true;
-            sleep(AGAIN).await;
+            self.rest(AGAIN).await;
+            if self.is_stopping() {
+                return None;
+            }
         }
     }
 
@@ -144,7 +175,7 @@ impl Workers {
             // What cannot be noted is done again: the target knows it by its key.
             match timeout(Duration::from_secs(60), open.order(order)).await {
                 // One that was dropped meanwhile goes no further.
-                Ok(Ok(changed)) if goes_on && changed > 0 => job.attempts = 0,
+                Ok(Ok(changed)) if goes_on && changed > 0 && !self.is_stopping() => job.attempts = 0,
                 Ok(Ok(changed)) => {
                     if let (Some(courier), Some(problem)) = (courier, given_up.filter(|_| changed > 0)) {
                         courier.given_up(&job, &problem).await;

@@ -730,3 +730,19 @@ fn an_older_export_is_not_sent_over_a_newer_one_by_mistake() {
     assert!(annex.run(&["outbox", "retry", key, "--force"]).status.success());
     eventually_listed(&annex, "sent", 2);
 }
+
+#[test]
+fn a_call_that_is_under_way_is_finished_before_the_server_ends() {
+    let erp = Erp::start(|_, _| {
+        std::thread::sleep(Duration::from_millis(1_500));
+        Reply::ok("{}")
+    });
+    let annex = Annex::dev_with(&config(&erp, QUEUED));
+    deliver(&annex, &document("r-1", 7, "INV-1"));
+    erp.called(1);
+    let annex = annex.again("TERM");
+    eventually_listed(&annex, "sent", 1);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(erp.calls().len(), 1, "it was sent again: {:?}", erp.calls().len());
+    annex.logs("export sent", Duration::from_secs(1));
+}
