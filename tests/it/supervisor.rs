@@ -310,6 +310,38 @@ fn two_processes_with_one_state_folder_make_one_order() {
 }
 
 #[test]
+fn the_ca_may_ask_another_node_than_the_one_that_orders() {
+    for challenge in ["tls-alpn-01", "http-01"] {
+        let pebble = Pebble::start();
+        let state = tempfile::tempdir().unwrap();
+        let shared = format!("state = \"{}\"", state.path().display());
+        let config =
+            pebble.config(&format!("\"{NAME}\""), &format!("challenge = \"{challenge}\"\nretry = [\"1s\"]"));
+        let config = config.replace("state = \"state\"", &shared);
+        // The one that the CA asks cannot order: its own CA is not there.
+        let asked = tempfile::tempdir().unwrap();
+        let dead = free_port();
+        let elsewhere_ca = config.replacen(
+            "directory = \"https://127.0.0.1:",
+            &format!("directory = \"https://127.0.0.1:{dead}/"),
+            1,
+        );
+        write(&asked.path().join("annex.toml"), &elsewhere_ca);
+        let asked = Annex::https(asked, pebble.https);
+        asked.logs("cannot reach", Duration::from_secs(20));
+        // The one that orders is where the CA does not look.
+        let http = free_port();
+        let (orders, port) =
+            elsewhere(&config.replace(&format!(":{}\"", pebble.http), &format!(":{http}\"")), &pebble);
+        let orders = Annex::https(orders, port);
+        orders.logs("it will be renewed from", Duration::from_secs(60));
+        assert_eq!(pebble.orders(), 1, "{}", orders.log());
+        let left = std::fs::read_dir(state.path().join("acme/.challenges")).unwrap().count();
+        assert_eq!(left, 0, "answers of orders that are over");
+    }
+}
+
+#[test]
 fn a_hook_under_its_own_domain_has_its_own_certificate_and_is_found_there_only() {
     let scene = Scene::new(Faults::default());
     let own = "\n[[hook]]\nname = \"erp\"\npath = \"/erp\"\ndomain = \"erp.example.test\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";

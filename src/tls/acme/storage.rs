@@ -6,6 +6,7 @@
 //! acme/account-HOST-….key         one for each CA
 //! acme/NAME/certificate.pem       checksum, directory, key, leaf, rest of the chain
 //! acme/NAME/pace.json, advice.json
+//! acme/.challenges/               answers to the CA, while an order runs: see `challenges`
 //! ```
 //!
 //! A file is written beside, synced, renamed, and its folder synced: after a power cut there is the old one or the

@@ -101,6 +101,7 @@ impl Supervisor {
         };
         let storage =
             Storage::open(&settings.state, &name).map_err(|error| StartError::Storage(error.to_string()))?;
+        challenges.share(&settings.state);
         let (sender, words) = mpsc::channel(4);
         let advice = storage.load_advice();
         let keep = Keep::new(name, settings.domains.clone(), storage, (served, board), provider);
