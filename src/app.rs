@@ -18,11 +18,11 @@ use crate::clock;
 use crate::config::{Admin, Config, Mistakes};
 use crate::data::Watch;
 use crate::database;
-use crate::outbox::{Courier, Couriers, Outbox, Workers};
+use crate::outbox::{Couriers, Outbox, Workers};
 use crate::server::admin::{self, Pages};
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
-use crate::steps::export::Export;
+use crate::steps::post::Exporter;
 use crate::telemetry::Metrics;
 use crate::tls::{self, Acceptor, Keeper, KeeperError};
 use crate::webhook::{Door, HookSettings};
@@ -292,18 +292,17 @@ impl House {
 }
 
 /// Gives exports the outbox, and the hooks that have some a memory that outlives the process; gives who carries what.
-fn connect(outbox: &Arc<Outbox>, hooks: &mut [HookSettings], exports: &[Arc<Export>]) -> Couriers {
+fn connect(outbox: &Arc<Outbox>, hooks: &mut [HookSettings], exports: &[Exporter]) -> Couriers {
     for export in exports {
-        let _ = export.outbox.set(Arc::clone(outbox)); // each is connected once
+        export.post.connect(outbox);
     }
     for hook in hooks {
         let own = format!("{}/", hook.name);
-        if exports.iter().any(|export| export.courier().starts_with(&own)) {
+        if exports.iter().any(|export| export.post.courier().starts_with(&own)) {
             hook.memory = Some(Arc::clone(outbox));
         }
     }
-    let courier =
-        |export: &Arc<Export>| (export.courier().to_owned(), Arc::clone(export) as Arc<dyn Courier>);
+    let courier = |export: &Exporter| (export.post.courier().to_owned(), Arc::clone(&export.courier));
     exports.iter().map(courier).collect()
 }
 

@@ -3,6 +3,8 @@
 //! It is called with a token of the configuration's own. The token of a delivery ends with our answer and is never kept.
 //! Source: Rossum's API reference, "Document", "Annotation data".
 
+mod documents;
+
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -13,6 +15,8 @@ use tokio::time::timeout_at;
 
 use crate::secret::Secret;
 use crate::unreached::words;
+
+pub use documents::Fetched;
 
 /// The largest original document: Rossum takes files of 40 MB.
 const LARGEST: usize = 64_000_000;
@@ -77,6 +81,13 @@ impl ApiError {
     }
 }
 
+/// The body of a request.
+enum Sent<'s> {
+    Json(&'s Value),
+    /// A form with files, and its content type.
+    Form(Vec<u8>, String),
+}
+
 /// A client that cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -135,7 +146,7 @@ impl Api {
         };
         let body = json!({"operations": values.iter().map(operation).collect::<Vec<_>>()});
         let path = format!("annotations/{annotation}/content/operations");
-        self.call(Method::POST, &path, Some(&body), deadline).await.map(|_| ())
+        self.call(Method::POST, &path, Some(Sent::Json(&body)), deadline).await.map(|_| ())
     }
 
     /// Whether the token is taken: `GET /auth/user`.
@@ -147,7 +158,7 @@ impl Api {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<Sent<'_>>,
         deadline: Instant,
     ) -> Result<Response, ApiError> {
         // An id comes from a delivery: it must lead nowhere else.
@@ -155,9 +166,11 @@ impl Api {
         let url = url.ok_or_else(|| ApiError::Unreachable("the path leads out of the API".to_owned()))?;
         let token = String::from_utf8_lossy(self.token.expose());
         let mut call: RequestBuilder = self.client.request(method, url).bearer_auth(token);
-        if let Some(body) = body {
-            call = call.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        }
+        call = match body {
+            None => call,
+            Some(Sent::Json(json)) => call.header(CONTENT_TYPE, "application/json").body(json.to_string()),
+            Some(Sent::Form(bytes, kind)) => call.header(CONTENT_TYPE, kind).body(bytes),
+        };
         let answer = match timeout_at(deadline.into(), call.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if error.is_timeout() => return Err(ApiError::TimedOut),

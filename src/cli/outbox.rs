@@ -195,7 +195,8 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     if job.state == State::Waiting {
         print(format_args!("  next try    {}", time(job.due)))?;
     }
-    if let (Some(method), Some(path)) = (request["method"].as_str(), request["path"].as_str()) {
+    let path = request["path"].as_str().or_else(|| request["url"].as_str());
+    if let (Some(method), Some(path)) = (request["method"].as_str(), path) {
         let kind = request["content_type"].as_str().unwrap_or_default();
         print(format_args!(
             "  sends       {method} {path} ({} bytes {kind}); --body prints them",

@@ -20,10 +20,12 @@ use crate::store::{Asked, Reader};
 use super::databases::Databases;
 use super::exports::Exports;
 use super::mistake::Mistake;
+use super::secrets::Environment;
 use super::units;
 
 /// One file, its text and the mistakes found so far.
-pub(super) struct Document {
+pub(super) struct Document<'e> {
+    environment: Environment<'e>,
     name: String,
     text: String,
     /// Where relative paths in the file start.
@@ -38,10 +40,11 @@ pub(super) struct Document {
 /// A place in the file: bytes from the start.
 pub(super) type Place = Range<usize>;
 
-impl Document {
-    pub(super) fn new(path: &Path, text: String) -> Self {
+impl<'e> Document<'e> {
+    pub(super) fn new(path: &Path, text: String, environment: Environment<'e>) -> Self {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Self {
+            environment,
             name: path.display().to_string(),
             text,
             folder,
@@ -108,6 +111,11 @@ impl Document {
         &self.databases
     }
 
+    /// Where secrets of the environment come from.
+    pub(super) fn environment(&self) -> Environment<'e> {
+        self.environment
+    }
+
     /// Remembers a file that a secret was read from.
     pub(super) fn add_secret_file(&self, path: &Path) {
         self.secret_files.borrow_mut().push(path.to_path_buf());
@@ -126,7 +134,7 @@ impl Document {
 
 /// A table of the file.
 pub(super) struct Section<'d> {
-    document: &'d Document,
+    document: &'d Document<'d>,
     table: &'d DeTable<'d>,
     place: Place,
     title: String,
@@ -134,11 +142,16 @@ pub(super) struct Section<'d> {
 }
 
 impl<'d> Section<'d> {
-    fn new(document: &'d Document, table: &'d DeTable<'d>, place: Place, title: impl Into<String>) -> Self {
+    fn new(
+        document: &'d Document<'d>,
+        table: &'d DeTable<'d>,
+        place: Place,
+        title: impl Into<String>,
+    ) -> Self {
         Self { document, table, place, title: title.into(), known: RefCell::default() }
     }
 
-    pub(super) fn document(&self) -> &'d Document {
+    pub(super) fn document(&self) -> &'d Document<'d> {
         self.document
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::api::Api;
 use crate::export::Target;
-use crate::steps::export::Export;
+use crate::steps::post::Exporter;
 
 use super::document::{Document, Place};
 
@@ -19,7 +19,7 @@ pub(super) struct Exports {
     /// Rossum's API, and whether the file has a section for it, right or wrong.
     api: OnceCell<(Option<Arc<Api>>, bool)>,
     /// Each with its place and its step's name.
-    steps: RefCell<Vec<(Place, String, Arc<Export>)>>,
+    steps: RefCell<Vec<(Place, String, Exporter)>>,
 }
 
 impl Exports {
@@ -44,8 +44,8 @@ impl Exports {
         self.targets.get()
     }
 
-    pub(super) fn add(&self, place: Place, export: &Arc<Export>) {
-        self.steps.borrow_mut().push((place, String::new(), Arc::clone(export)));
+    pub(super) fn add(&self, place: Place, export: Exporter) {
+        self.steps.borrow_mut().push((place, String::new(), export));
     }
 
     /// The step that was read last gets its name, where it is an export.
@@ -58,20 +58,21 @@ impl Exports {
 
     /// The exports of a hook get their names; those of hooks before it have theirs. Two of one name would take each
     /// other's jobs.
-    pub(super) fn name_hook(&self, document: &Document, hook: &str) {
+    pub(super) fn name_hook(&self, document: &Document<'_>, hook: &str) {
         let steps = self.steps.borrow();
         for (at, (place, step, export)) in steps.iter().enumerate() {
-            if export.courier.set(format!("{hook}/{step}")).is_ok()
-                && steps[..at].iter().any(|(_, _, other)| other.courier() == export.courier())
+            let post = &export.post;
+            if post.name_it(format!("{hook}/{step}"))
+                && steps[..at].iter().any(|(_, _, other)| other.post.courier() == post.courier())
             {
-                let what = format!("two exports have the name `{}`", export.courier());
+                let what = format!("two exports have the name `{}`", post.courier());
                 document.note(place.clone(), what, Some("give each its own `name`"));
             }
         }
     }
 
     /// All of them, for the server.
-    pub(super) fn all(&self) -> Vec<Arc<Export>> {
-        self.steps.borrow().iter().map(|(_, _, export)| Arc::clone(export)).collect()
+    pub(super) fn take(&self) -> Vec<Exporter> {
+        self.steps.take().into_iter().map(|(_, _, export)| export).collect()
     }
 }

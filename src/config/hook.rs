@@ -45,7 +45,7 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
 }
 
 fn note_second<'t>(
-    document: &Document,
+    document: &Document<'_>,
     key: &str,
     text: &Spanned<&'t str>,
     seen: &mut HashMap<&'t str, Place>,
@@ -122,7 +122,7 @@ fn repeat_window(section: &Section<'_>) -> Option<Duration> {
     Some(window)
 }
 
-fn check_path(document: &Document, path: &Spanned<&str>) {
+fn check_path(document: &Document<'_>, path: &Spanned<&str>) {
     let text = path.get_ref();
     let clean = |c: char| c.is_ascii_graphic() && !"?#\"<>\\^`{|}".contains(c);
     if !text.starts_with('/') || !text.chars().all(clean) {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::api::Api;
 use crate::data::Watched;
 use crate::database::{Checked, Database};
-use crate::steps::export::Export;
+use crate::steps::post::Exporter;
 use crate::webhook::HookSettings;
 
 pub use mistake::{Mistake, Mistakes};
@@ -57,7 +57,7 @@ pub struct Config {
     /// Rossum's API, where steps may ask it.
     pub api: Option<Arc<Api>>,
     /// Steps that send something elsewhere, which the server connects with its outbox.
-    pub exports: Vec<Arc<Export>>,
+    pub exports: Vec<Exporter>,
     /// Files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
 }
@@ -77,7 +77,8 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
 /// Where a running server with this configuration is asked. Mistakes elsewhere in it do not matter here, nor does a file
 /// that cannot be read: the default is as good as any.
 pub fn admin_of(path: &Path) -> Admin {
-    let document = document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default());
+    let document =
+        document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default(), &|_| None);
     document.parse().map_or(Admin::Default, |table| {
         let root = document.root(&table);
         server::admin(root.section("server").as_ref())
@@ -86,7 +87,8 @@ pub fn admin_of(path: &Path) -> Admin {
 
 /// The state folder of a configuration. Mistakes elsewhere in it do not matter here; without a file it is the default.
 pub fn state_of(path: &Path, environment: Environment<'_>) -> PathBuf {
-    let document = document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default());
+    let document =
+        document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default(), environment);
     let table = document.parse();
     let server = table.as_ref().and_then(|table| document.root(table).section("server"));
     certificates::state_folder(server.as_ref(), environment)
@@ -99,7 +101,7 @@ pub fn read(
     purpose: Purpose,
     environment: Environment<'_>,
 ) -> Result<Config, Mistakes> {
-    let document = document::Document::new(path, text);
+    let document = document::Document::new(path, text, environment);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
@@ -121,7 +123,7 @@ pub fn read(
             databases,
             queries,
             api,
-            exports: document.exports().all(),
+            exports: document.exports().take(),
             secret_files: document.secret_files(),
         }
     });

@@ -18,7 +18,12 @@ pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Enviro
     sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
 }
 
-fn read_one(section: &Section<'_>, source: &Spanned<&str>, environment: Environment<'_>) -> Option<Secret> {
+/// One secret, by its source.
+pub(super) fn read_one(
+    section: &Section<'_>,
+    source: &Spanned<&str>,
+    environment: Environment<'_>,
+) -> Option<Secret> {
     let document = section.document();
     let (kind, name) = source.get_ref().split_once(':').unwrap_or(("", ""));
     let read = match kind {

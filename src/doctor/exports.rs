@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::outbox::Outbox;
+use crate::steps::post::Reaches;
+use crate::steps::request_processor::RequestProcessor;
 
 use super::Finding;
 
@@ -13,8 +15,15 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// Whether each target answers and takes our credentials. Nothing is sent.
 pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
-    let mut seen = BTreeSet::new();
-    for target in config.exports.iter().map(|export| &export.target) {
+    let (mut seen, mut hosts_seen) = (BTreeSet::new(), BTreeSet::new());
+    for export in &config.exports {
+        let target = match &export.reaches {
+            Reaches::Target(target) => target,
+            Reaches::Hosts(step) => {
+                hosts(step, &mut hosts_seen, tell).await;
+                continue;
+            }
+        };
         if !seen.insert(&target.name) {
             continue;
         }
@@ -31,6 +40,22 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
             Err(error) => Finding::bad(
                 format!("the target {name}, {place}: {error}"),
                 "exports to it fail or wait until it answers: look at its URL, at name and firewall, at `ca` and `auth`",
+            ),
+        });
+    }
+}
+
+/// Whether the hosts answer that stand in the settings of a Request Processor.
+async fn hosts(step: &RequestProcessor, seen: &mut BTreeSet<String>, tell: &mut impl FnMut(Finding)) {
+    for host in step.processor.settings.hosts() {
+        if !seen.insert(host.clone()) {
+            continue;
+        }
+        tell(match step.processor.look(&host, Instant::now() + TIME).await {
+            Ok(status) => Finding::good(format!("{host} answers (status {status})")),
+            Err(error) => Finding::bad(
+                format!("{host}: {error}"),
+                "exports to it fail or wait until it answers: look at the settings, at name and firewall, at `ca`",
             ),
         });
     }

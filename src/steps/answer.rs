@@ -8,6 +8,8 @@ pub struct Answer {
     messages: Vec<Message>,
     automation_blockers: Vec<AutomationBlocker>,
     pub journal: Journal,
+    /// Changes up to here stay, whatever becomes of the step that made them.
+    kept: usize,
 }
 
 /// Where an answer stood, to return to when a step fails.
@@ -75,10 +77,15 @@ impl Answer {
         }
     }
 
-    /// Takes back everything since the checkpoint.
+    /// What has been changed so far stays even if the step fails: another system has done its part already.
+    pub fn keep_changes(&mut self) {
+        self.kept = self.journal.len();
+    }
+
+    /// Takes back everything since the checkpoint, but for changes that are to be kept.
     pub fn roll_back(&mut self, to: Checkpoint) {
         self.messages.truncate(to.messages);
         self.automation_blockers.truncate(to.automation_blockers);
-        self.journal.roll_back(to.journal);
+        self.journal.roll_back(to.journal.max(self.kept));
     }
 }

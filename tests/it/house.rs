@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 23] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     (
         "cli",
         &[
@@ -28,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
         "app",
         &["clock", "config", "data", "database", "outbox", "server", "steps", "telemetry", "tls", "webhook"],
     ),
-    ("doctor", &["clock", "config", "outbox", "server", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "server", "steps", "tls"]),
     (
         "config",
         &[
@@ -36,7 +36,9 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "data",
             "database",
             "export",
+            "outbox",
             "pipeline",
+            "requests",
             "rossum",
             "secret",
             "server",
@@ -59,6 +61,7 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "database",
             "export",
             "outbox",
+            "requests",
             "rossum",
             "secret",
             "signature",
@@ -66,10 +69,12 @@ const ROOMS: [(&str, &[&str]); 23] = [
             "txscript",
         ],
     ),
+    ("requests", &["api", "breaker", "clock", "export", "multipart", "secret", "unreached"]),
     ("txscript", &["clock", "rossum"]),
-    ("export", &["breaker", "clock", "rossum", "secret", "unreached"]),
+    ("export", &["breaker", "clock", "multipart", "rossum", "secret", "unreached"]),
     ("database", &["breaker", "secret", "store"]),
-    ("api", &["secret", "unreached"]),
+    ("api", &["multipart", "secret", "unreached"]),
+    ("multipart", &[]),
     ("unreached", &[]),
     ("breaker", &[]),
     ("outbox", &["clock", "store"]),
@@ -84,11 +89,11 @@ const ROOMS: [(&str, &[&str]); 23] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 38] = [
+const FOREIGN: [(&str, &[&str]); 41] = [
     ("sqlx", &["database", "outbox", "store"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
-    ("reqwest", &["api", "config", "export", "unreached"]), // config: URLs and headers of targets, URLs of databases
+    ("reqwest", &["api", "config", "export", "requests", "unreached"]), // config: URLs and headers of targets, URLs of databases
     ("encoding_rs", &["data"]),
     ("calamine", &["data"]),
     ("toml", &["config"]),
@@ -97,15 +102,15 @@ const FOREIGN: [(&str, &[&str]); 38] = [
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),
     ("ruff_text_size", &["txscript"]),
-    ("fancy_regex", &["pipeline", "txscript"]),
+    ("fancy_regex", &["pipeline", "requests", "txscript"]),
     ("bumpalo", &["txscript"]),
     ("stacker", &["txscript"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("hickory_resolver", &["doctor"]),
-    ("hmac", &["signature"]),
-    ("sha1", &["signature"]),
+    ("hmac", &["requests", "signature"]),
+    ("sha1", &["requests", "signature"]),
     ("rustls_acme", &["tls", "config"]), // config: the URLs of Let's Encrypt
     ("rcgen", &["tls"]),
     ("x509_parser", &["tls"]),
@@ -114,14 +119,17 @@ const FOREIGN: [(&str, &[&str]); 38] = [
     ("hyper_util", &["server", "cli", "tls"]),
     ("hyper_rustls", &["tls"]),
     ("aws_lc_rs", &["tls"]),
-    ("base64", &["export", "tls"]),
+    ("base64", &["export", "requests", "tls"]),
     ("httpdate", &["export", "tls"]),
     ("listenfd", &["server"]),
     ("ppp", &["server"]),
     ("ipnet", &["server", "config"]),
     ("sd_notify", &["server"]),
     ("prometheus_client", &["telemetry"]),
-    ("getrandom", &["outbox", "secret", "tls", "webhook"]),
+    ("getrandom", &["outbox", "requests", "secret", "tls", "webhook"]),
+    ("jmespath", &["requests"]),
+    ("roxmltree", &["requests"]),
+    ("jsonwebtoken", &["requests"]),
     ("jiff", &["clock", "export", "pipeline", "rossum", "telemetry", "txscript"]),
 ];
 

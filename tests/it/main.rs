@@ -32,6 +32,8 @@ mod master_data;
 mod operate;
 /// The commands of the README and of the pages in docs/.
 mod readme;
+/// The step `request_processor`: settings as they stand in Rossum.
+mod request_processor;
 /// What exports ask of Rossum's REST API.
 mod rossum_api;
 /// Rossum's samples: what the built-in hooks answer.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::Method;
 use reqwest::header::HeaderName;
@@ -10,8 +10,10 @@ use toml::Spanned;
 
 use crate::export::shape::{Csv, FIELDS, Json, Shape, Ubl, Xml};
 use crate::export::{Call, Document, Escape, Template, Verdicts};
+use crate::outbox::Courier;
 use crate::steps::Step;
 use crate::steps::export::{Deliver, Export};
+use crate::steps::post::{Exporter, Reaches};
 
 use super::super::document::{Place, Section, nearest};
 use super::scripts;
@@ -49,16 +51,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         }
         found?.clone()
     });
-    let deliver = section.choice("deliver", &[("now", Deliver::Now), ("queued", Deliver::Queued)]);
-    let deliver = deliver.unwrap_or(Deliver::Now);
-    if deliver == Deliver::Queued && !section.has("name") {
-        section.wrong(
-            "a queued export needs a `name`, by which its jobs find it again",
-            "write `name = \"erp\"`",
-        );
-    }
-    let problem_field = section.text("problem_field").map(|field| (*field.get_ref()).to_owned());
-    let problem = section.text("problem").and_then(|pointer| pointer_in(section, &pointer));
+    let deliver = deliver(section);
+    let problem_field = problem_field(section, deliver);
+    let problem = problem(section);
     let validation_sources = super::validation_sources(section);
     let calls = if section.has("call") {
         section
@@ -80,7 +75,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         }
     }
     let export = Arc::new(Export {
-        courier: OnceLock::new(),
+        post: Arc::default(),
         target: target?,
         calls,
         deliver,
@@ -88,7 +83,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         validation_sources,
         problem_field,
         api: document.exports().api(),
-        outbox: OnceLock::new(),
     });
     if deliver == Deliver::Queued {
         if export.reads("secrets") {
@@ -98,11 +92,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
                 hint,
             );
         }
-    } else if section.has("problem_field") {
-        section.wrong(
-            "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
-            "leave it out, or write `deliver = \"queued\"`",
-        );
     }
     let writes = export.calls.iter().any(|call| !call.write.is_empty()) || export.problem_field.is_some();
     let needs = if export.calls.iter().any(Call::needs_original) {
@@ -113,11 +102,43 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         None
     };
     if let Some(what) = needs.filter(|_| !document.exports().names_api()) {
-        let hint = "add `[rossum]` with `url = \"https://acme.rossum.app\"` and `token = \"credential:rossum-token\"`";
-        section.wrong(what, hint);
+        section.wrong(what, ADD_API);
     }
-    document.exports().add(section.place(), &export);
+    let reaches = Reaches::Target(Arc::clone(&export.target));
+    let courier: Arc<dyn Courier> = Arc::<Export>::clone(&export);
+    document.exports().add(section.place(), Exporter { post: Arc::clone(&export.post), courier, reaches });
     Some(Box::new(export))
+}
+
+/// What to do where Rossum's API is needed.
+pub(super) const ADD_API: &str =
+    "add `[rossum]` with `url = \"https://acme.rossum.app\"` and `token = \"credential:rossum-token\"`";
+
+pub(super) fn deliver(section: &Section<'_>) -> Deliver {
+    let deliver = section.choice("deliver", &[("now", Deliver::Now), ("queued", Deliver::Queued)]);
+    let deliver = deliver.unwrap_or(Deliver::Now);
+    if deliver == Deliver::Queued && !section.has("name") {
+        section.wrong(
+            "a queued export needs a `name`, by which its jobs find it again",
+            "write `name = \"erp\"`",
+        );
+    }
+    deliver
+}
+
+pub(super) fn problem_field(section: &Section<'_>, deliver: Deliver) -> Option<String> {
+    let field = section.text("problem_field").map(|field| (*field.get_ref()).to_owned());
+    if field.is_some() && deliver == Deliver::Now {
+        section.wrong(
+            "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
+            "leave it out, or write `deliver = \"queued\"`",
+        );
+    }
+    field
+}
+
+pub(super) fn problem(section: &Section<'_>) -> Option<String> {
+    section.text("problem").and_then(|pointer| pointer_in(section, &pointer))
 }
 
 fn call(section: &Section<'_>, number: usize) -> Option<Call> {
@@ -336,7 +357,15 @@ fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Templa
 
 /// `[200, 202]`, or texts for many: `["2xx", "400-409"]`.
 fn statuses(section: &Section<'_>, key: &'static str) -> Vec<RangeInclusive<u16>> {
-    let list = section.list(key).unwrap_or_default();
+    let hint = format!("write `{key} = [200, \"4xx\", \"500-503\"]`");
+    status_list(section, section.list(key).unwrap_or_default(), &hint)
+}
+
+pub(super) fn status_list(
+    section: &Section<'_>,
+    list: &[Spanned<toml::de::DeValue<'_>>],
+    hint: &str,
+) -> Vec<RangeInclusive<u16>> {
     let read = |value: &Spanned<toml::de::DeValue<'_>>| {
         let value = value.get_ref();
         let text = match value.as_str() {
@@ -356,10 +385,7 @@ fn statuses(section: &Section<'_>, key: &'static str) -> Vec<RangeInclusive<u16>
     for value in list {
         match read(value) {
             Some(range) => all.push(range),
-            None => {
-                let hint = format!("write `{key} = [200, \"4xx\", \"500-503\"]`");
-                section.document().note(value.span(), "this is no status", Some(hint));
-            }
+            None => section.document().note(value.span(), "this is no status", Some(hint)),
         }
     }
     all

@@ -9,6 +9,7 @@ mod lookup;
 mod master_data;
 mod matching;
 mod replace;
+mod request_processor;
 mod rules;
 mod scripts;
 
@@ -23,7 +24,7 @@ use super::document::{Section, nearest};
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 8] = [
+const STEPS: [(&str, Read); 9] = [
     ("business_rules", business_rules::read),
     ("checks", checks::read),
     ("export", export::read),
@@ -31,6 +32,7 @@ const STEPS: [(&str, Read); 8] = [
     ("function", function::read),
     ("match", matching::read),
     ("replace", replace::read),
+    ("request_processor", request_processor::read),
     ("rules", rules::read),
 ];
 

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url, redirect};
 
-use super::super::call::Request;
+use super::super::call::{self, Request};
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
+use crate::multipart::{self, Part};
 use crate::unreached::words;
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
@@ -126,17 +126,20 @@ impl HttpTarget {
         }
         call = match &request.file_part {
             Some(name) => {
-                let file = Part::bytes(request.body.clone()).file_name(
-                    request.file_name.clone().unwrap_or_else(|| file_name(&request.content_type).to_owned()),
-                );
-                let file = file.mime_str(&request.content_type).map_err(|_| {
-                    SendError::Refused(format!("`{}` is no content type", request.content_type))
-                })?;
-                let form = request
-                    .parts
-                    .iter()
-                    .fold(Form::new(), |form, part| form.text(part.name.clone(), part.text.clone()));
-                call.multipart(form.part(name.clone(), file))
+                let mut parts: Vec<_> = request.parts.iter().map(text_part).collect();
+                parts.push(Part {
+                    name: name.clone(),
+                    file_name: Some(
+                        request
+                            .file_name
+                            .clone()
+                            .unwrap_or_else(|| file_name(&request.content_type).to_owned()),
+                    ),
+                    content_type: Some(request.content_type.clone()),
+                    bytes: request.body.clone(),
+                });
+                let (form, kind) = multipart::form(&parts);
+                call.header(CONTENT_TYPE, kind).body(form)
             }
             None if request.body.is_empty() && request.content_type.is_empty() => call,
             None => call.header(CONTENT_TYPE, request.content_type.as_str()).body(request.body.clone()),
@@ -145,6 +148,11 @@ impl HttpTarget {
         let answer = call.send().await.map_err(|error| failure(&error))?;
         read(answer).await
     }
+}
+
+fn text_part(part: &call::Part) -> Part {
+    let bytes = part.text.clone().into_bytes();
+    Part { name: part.name.clone(), file_name: None, content_type: None, bytes }
 }
 
 fn file_name(content_type: &str) -> &'static str {
@@ -158,7 +166,7 @@ fn file_name(content_type: &str) -> &'static str {
 
 async fn read(mut answer: Response) -> Result<Received, SendError> {
     let status = answer.status().as_u16();
-    let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
+    let retry_after = retry_after(answer.headers());
     let mut whole = BytesMut::new();
     while let Some(data) = answer.chunk().await.map_err(|error| SendError::Broken(words(&error)))? {
         let room = LONGEST_ANSWER.saturating_sub(whole.len());
@@ -171,7 +179,8 @@ async fn read(mut answer: Response) -> Result<Received, SendError> {
 }
 
 /// Seconds, or a date (RFC 9110, section 10.2.3).
-fn retry_after(value: &str) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -179,7 +188,8 @@ fn retry_after(value: &str) -> Option<Duration> {
     date.duration_since(crate::clock::now()).ok()
 }
 
-fn failure(error: &reqwest::Error) -> SendError {
+/// Why a call failed, without what it held.
+pub fn failure(error: &reqwest::Error) -> SendError {
     let text = words(error);
     match () {
         () if error.is_timeout() => SendError::TimedOut,

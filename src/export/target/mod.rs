@@ -10,7 +10,7 @@ use super::call::Request;
 
 pub use auth::{Auth, OAuth2, Token};
 pub use folder::FolderTarget;
-pub use http::{ClientError, HttpTarget};
+pub use http::{ClientError, HttpTarget, failure, retry_after};
 
 /// The longest answer of a target that is read; what follows is left.
 pub const LONGEST_ANSWER: usize = 1_000_000;

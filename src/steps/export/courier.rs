@@ -11,8 +11,9 @@ use crate::export::{Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
 
+use super::super::post::call_key;
 use super::taken::NoRequest;
-use super::{Export, answer_of, call_key};
+use super::{Export, answer_of};
 
 /// For one try from the outbox, where the target's own time-out does not end it.
 const TRY: Duration = Duration::from_secs(300);

@@ -1,7 +1,7 @@
 //! `use = "export"`: makes documents of what was extracted and sends them to another system, while Rossum waits or from
 //! the outbox.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 mod courier;
@@ -14,18 +14,17 @@ use tracing::warn;
 
 use crate::api::Api;
 use crate::export::{Call, Received, Request, Target, Uses, Verdict, View};
-use crate::outbox::{self, NewJob, Outbox};
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
 
 use courier::Progress;
 use taken::{NoRequest, Taken};
 
-use super::{Answer, Context as StepContext, Delivery, Step, StepError, StepFuture};
+use super::post::{Post, call_key};
+use super::{Answer, Context as StepContext, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
 pub struct Export {
-    /// The hook and the step: who carries its jobs. No two exports have the same.
-    pub courier: OnceLock<String>,
+    pub post: Arc<Post>,
     pub target: Arc<Target>,
     pub calls: Vec<Call>,
     pub deliver: Deliver,
@@ -36,7 +35,6 @@ pub struct Export {
     pub problem_field: Option<String>,
     /// For the original document, for what is written back later, and for events that bring no data.
     pub api: Option<Arc<Api>>,
-    pub outbox: OnceLock<Arc<Outbox>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +64,6 @@ impl Step for Export {
 }
 
 impl Export {
-    pub fn courier(&self) -> &str {
-        self.courier.get().map_or("export", String::as_str)
-    }
-
     fn uses(&self) -> Uses {
         Uses { payload: self.reads("payload"), original: self.calls.iter().any(Call::needs_original) }
     }
@@ -134,35 +128,7 @@ impl Export {
                 progress.view = (call + 1 < self.calls.len()).then_some(view);
             }
         }
-        let annotation = delivery.payload.annotation_id.to_string();
-        let job = NewJob {
-            key: self.key(delivery)?,
-            courier: self.courier().to_owned(),
-            line: format!("{}#{annotation}", self.courier()),
-            annotation,
-            request_id: delivery.payload.request_id.as_deref().unwrap_or_default().to_owned(),
-            progress: json!(progress).to_string(),
-            body,
-        };
-        let outbox = self.outbox.get().ok_or_else(|| StepError {
-            message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
-            cause: "there is no outbox here: queued exports need the server".to_owned(),
-        })?;
-        outbox.accept(job).await.map_err(|error| StepError {
-            message: "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.".to_owned(),
-            cause: format!("an export could not be kept: {error}"),
-        })
-    }
-
-    /// The same for a repeated delivery, another for a new one.
-    fn key(&self, delivery: &Delivery<'_>) -> Result<String, StepError> {
-        if let Some(request_id) = delivery.payload.request_id.as_deref().filter(|id| !id.is_empty()) {
-            return Ok(outbox::key(&[self.courier(), request_id]));
-        }
-        outbox::random_key().map_err(|error| StepError {
-            message: "The export could not be sent. Tell the people who run this extension.".to_owned(),
-            cause: format!("the system gives no random numbers: {error}"),
-        })
+        self.post.accept(delivery, json!(progress).to_string(), body).await
     }
 
     async fn send_now(&self, context: StepContext<'_>) -> Result<(), StepError> {
@@ -172,7 +138,7 @@ impl Export {
             return Ok(());
         };
         let secrets = self.reads("secrets").then(|| secrets(delivery.body));
-        let key = self.key(delivery)?;
+        let key = self.post.key(delivery)?;
         let mut answers = Map::new();
         let mut values = Vec::new();
         let mut from = 0;
@@ -198,6 +164,7 @@ impl Export {
                 Some(annotation) => {
                     let tree = answer.journal.tree(annotation);
                     self.write_back(call, &said, &tree, answer)?;
+                    answer.keep_changes();
                 }
                 None => values.extend(self.values(call, &said, &datapoints)),
             }
@@ -270,10 +237,6 @@ impl Export {
         }
         Ok(())
     }
-}
-
-fn call_key(key: &str, call: usize) -> String {
-    format!("{key}-{}", call + 1)
 }
 
 /// An answer as later templates read it: `answers.create.body.id`.

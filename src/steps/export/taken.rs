@@ -4,14 +4,13 @@ use std::time::Instant;
 
 use minijinja::Value as Context;
 use minijinja::value::Serde;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::api::{ApiError, Original};
 use crate::export::{RenderError, View};
 use crate::rossum::{Annotation, Journal, Payload};
 
+use super::super::exported::{Exported, unfetched};
 use super::super::{Answer, Delivery, StepError};
 use super::Export;
 
@@ -45,21 +44,6 @@ impl NoRequest {
     }
 }
 
-fn unfetched(what: &str, error: &ApiError) -> StepError {
-    let todo = if error.may_pass() {
-        "Nothing was sent: export again later."
-    } else {
-        "Nothing was sent. Tell the people who run this extension."
-    };
-    StepError {
-        message: format!("{what} could not be fetched from Rossum. {todo}"),
-        cause: format!("{what}: {error}"),
-    }
-}
-
-/// The status of an annotation, on events that say it.
-const EXPORTED: &str = "exported";
-
 impl Export {
     /// The document's data; `None` where there is nothing to export.
     pub(super) async fn take(
@@ -69,29 +53,24 @@ impl Export {
         deadline: Instant,
     ) -> Result<Option<Taken>, StepError> {
         let payload = &delivery.payload;
-        if let Some(annotation) = &payload.annotation {
-            return Ok(Some(self.taken(payload, annotation, delivery.body, &answer.journal)));
-        }
-        if payload.event.event != "annotation_status" {
-            let view = View::new(payload, delivery.body, &answer.journal, self.uses());
-            return Ok(Some(Taken { view, datapoints: Map::new() }));
-        }
-        if status(delivery.body).as_deref() != Some(EXPORTED) {
-            return Ok(None);
-        }
-        let api = self.api.as_ref().ok_or_else(|| {
-            StepError::configuration("annotation_status brings no data; with [rossum] it is fetched")
-        })?;
-        let id = payload.annotation_id.to_string();
-        let content = api.content(&id, deadline).await.map_err(|error| unfetched("The document", &error))?;
-        let content: Content<'_> = serde_json::from_slice(&content)
-            .map_err(|_| StepError::configuration("Rossum's API gave no annotation data"))?;
-        let body = format!("{{\"annotation\":{{\"id\":0,\"content\":{}}}}}", content.content.get());
+        let body = match Exported::of(delivery, self.api.as_deref(), deadline).await? {
+            Exported::Not => return Ok(None),
+            Exported::Fetched(body) => body,
+            Exported::Here => {
+                return Ok(Some(match &payload.annotation {
+                    Some(annotation) => self.taken(payload, annotation, delivery.body, &answer.journal),
+                    None => {
+                        let view = View::new(payload, delivery.body, &answer.journal, self.uses());
+                        Taken { view, datapoints: Map::new() }
+                    }
+                }));
+            }
+        };
         let fetched = Payload::read(body.as_bytes())
             .map_err(|_| StepError::configuration("the annotation data of Rossum's API cannot be read"))?;
         let Some(annotation) = &fetched.annotation else { return Ok(None) };
         let mut taken = self.taken(&fetched, annotation, delivery.body, &Journal::default());
-        taken.view.annotation_id = id;
+        taken.view.annotation_id = payload.annotation_id.to_string();
         Ok(Some(taken))
     }
 
@@ -123,25 +102,6 @@ impl Export {
         let original = original.ok_or(NoRequest::NoOriginal("the delivery names no document"))?;
         api.original(original.id, deadline).await.map_err(NoRequest::Api)
     }
-}
-
-/// `{"content": […]}`.
-#[derive(Deserialize)]
-struct Content<'c> {
-    #[serde(borrow)]
-    content: &'c RawValue,
-}
-
-fn status(body: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Sent {
-        annotation: Option<Annotated>,
-    }
-    #[derive(Deserialize)]
-    struct Annotated {
-        status: Option<String>,
-    }
-    serde_json::from_slice::<Sent>(body).ok()?.annotation?.status
 }
 
 /// What templates read.

@@ -200,6 +200,11 @@ impl Schema {
         }
     }
 
+    /// What a field's value is; `None` where there is no such field.
+    pub fn kind_of(&self, id: &str) -> Option<FieldType> {
+        self.find(id).map(|field| self.fields[field].kind)
+    }
+
     /// The multivalue whose column this schema id is.
     pub fn table_of(&self, id: &str) -> Option<&str> {
         let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;

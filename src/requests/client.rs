@@ -1,0 +1,226 @@
+//! The calls themselves: which hosts they may go to, and what comes back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Url, redirect};
+use serde_json::{Map, Value as Json, json};
+
+use crate::breaker::Breaker;
+use crate::export::SendError;
+use crate::export::target::{LONGEST_ANSWER, failure, retry_after};
+use crate::unreached::words;
+
+/// Redirections that a GET follows, on the same host.
+const REDIRECTS: usize = 5;
+
+pub(super) struct Clients {
+    client: Client,
+    /// Follows redirections.
+    reader: Client,
+    /// Hosts with their ports; `*.example.com` is every host under it.
+    hosts: Vec<String>,
+    /// One for each host, so that one that is down does not cost every delivery its time-out.
+    breakers: Mutex<HashMap<String, Arc<Breaker>>>,
+}
+
+/// What is sent.
+pub(super) struct Sent<'s> {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: &'s [u8],
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) url: String,
+    pub(super) elapsed: Duration,
+}
+
+impl Clients {
+    pub(super) fn new(tls: rustls::ClientConfig, hosts: Vec<String>) -> Result<Self, String> {
+        let builder = |policy: redirect::Policy| {
+            Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .redirect(policy)
+                .no_proxy()
+                .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|error| words(&error))
+        };
+        let same_host = redirect::Policy::custom(|attempt| {
+            let first = attempt.previous().first().map(Url::origin);
+            if attempt.previous().len() <= REDIRECTS && first == Some(attempt.url().origin()) {
+                attempt.follow()
+            } else {
+                attempt.stop()
+            }
+        });
+        Ok(Self {
+            client: builder(redirect::Policy::none())?, // a redirected POST would lose its body or reach a stranger
+            reader: builder(same_host)?,
+            hosts,
+            breakers: Mutex::default(),
+        })
+    }
+
+    /// A URL that may be called.
+    pub(super) fn admit(&self, url: &str) -> Result<Url, String> {
+        let url = Url::parse(url).map_err(|error| format!("the `url` that was made is none: {error}"))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err("the `url` that was made is neither https nor http".to_owned());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let fits = |known: &String| match known.strip_prefix("*.") {
+            Some(end) => host.strip_suffix(end).is_some_and(|rest| rest.ends_with('.')),
+            None => *known == authority || known == host,
+        };
+        if self.hosts.iter().any(fits) {
+            Ok(url)
+        } else {
+            Err(format!("the host {authority} is none that it may call: add it to `hosts` of the step"))
+        }
+    }
+
+    fn breaker(&self, url: &Url) -> Arc<Breaker> {
+        let host =
+            format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0));
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(breakers.entry(host).or_default())
+    }
+
+    /// Sends it, once.
+    pub(super) async fn send(
+        &self,
+        sent: Sent<'_>,
+        timeout: Duration,
+        deadline: Instant,
+    ) -> Result<Answer, SendError> {
+        let breaker = self.breaker(&sent.url);
+        breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let left = deadline.saturating_duration_since(Instant::now()).min(timeout);
+        let result = match tokio::time::timeout(left, self.once(sent)).await {
+            Ok(result) => result,
+            Err(_) => Err(SendError::TimedOut),
+        };
+        let reached = match &result {
+            Ok(answer) => !matches!(answer.status, 502..=504),
+            Err(error) => matches!(error, SendError::Refused(_)),
+        };
+        breaker.report(reached, Instant::now());
+        result
+    }
+
+    async fn once(&self, sent: Sent<'_>) -> Result<Answer, SendError> {
+        let start = Instant::now();
+        let client = if sent.method == Method::GET { &self.reader } else { &self.client };
+        let mut call = client.request(sent.method, sent.url).headers(sent.headers);
+        if !sent.body.is_empty() {
+            call = call.body(sent.body.to_vec());
+        }
+        let mut answer = call.send().await.map_err(|error| failure(&error))?;
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut known = Answer {
+            status: answer.status().as_u16(),
+            retry_after: retry_after(answer.headers()),
+            body: Vec::new(),
+            headers: answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            url: answer.url().to_string(),
+            elapsed: start.elapsed(),
+        };
+        let mut whole = BytesMut::new();
+        while let Some(data) = answer.chunk().await.map_err(|error| SendError::Broken(words(&error)))? {
+            let room = LONGEST_ANSWER.saturating_sub(whole.len());
+            whole.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() >= room {
+                break;
+            }
+        }
+        known.body = whole.to_vec();
+        known.elapsed = start.elapsed();
+        Ok(known)
+    }
+}
+
+/// A header that the settings make; what cannot stand in one becomes a space.
+pub(super) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut value = HeaderValue::from_bytes(value.trim().as_bytes()).ok()?;
+    value.set_sensitive(true);
+    Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
+}
+
+impl Answer {
+    /// Whether the other side did what it was asked.
+    pub fn is_ok(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// As handlers see it, under `response`.
+    pub(super) fn to_json(&self) -> Map<String, Json> {
+        let text = self.text();
+        let mut headers = Map::new();
+        for (name, value) in &self.headers {
+            headers.insert(name.replace('-', "_"), value.clone().into());
+        }
+        let raw: Vec<_> = self.headers.iter().map(|(name, value)| json!([name, value])).collect();
+        let kind = self.header("content-type").unwrap_or_default().to_ascii_lowercase();
+        let encoding =
+            kind.split("charset=").nth(1).map(|rest| rest.split(';').next().unwrap_or(rest).trim());
+        let body = match &*kind {
+            "" => None,
+            kind if kind.contains("unknown") => None,
+            kind if kind.contains("application/json") || kind.contains("+json") => {
+                Some(serde_json::from_slice(&self.body).unwrap_or_else(|_| text.clone().into()))
+            }
+            _ => Some(Json::String(text.clone())),
+        };
+        let cookies: Map<String, Json> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| name == "set-cookie")
+            .filter_map(|(_, value)| value.split(';').next()?.split_once('='))
+            .map(|(name, value)| (name.trim().to_owned(), value.trim().into()))
+            .collect();
+        let reason =
+            reqwest::StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        let mut whole = Map::new();
+        for (key, value) in [
+            ("status_code", Json::from(self.status)),
+            ("headers", headers.into()),
+            ("headers_raw", raw.into()),
+            ("text", text.clone().into()),
+            ("content", text.into()),
+            ("url", self.url.clone().into()),
+            ("ok", (self.status < 400).into()),
+            ("reason", reason.unwrap_or_default().into()),
+            ("elapsed", self.elapsed.as_secs_f64().into()),
+            ("encoding", encoding.map_or(Json::Null, Into::into)),
+            ("cookies", cookies.into()),
+        ] {
+            whole.insert(key.to_owned(), value);
+        }
+        if let Some(body) = body {
+            whole.insert("body".to_owned(), super::scope::unmarked(body));
+        }
+        whole
+    }
+}

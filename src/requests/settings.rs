@@ -1,0 +1,251 @@
+//! The settings of a Request Processor, read and checked.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::auth::Auth;
+use super::extract::Extract;
+use super::filter::Filter;
+use super::template::{Hole, Path, Template, Text};
+
+pub struct Settings {
+    pub(super) stages: Vec<Stage>,
+    /// What it says of things that have no effect here.
+    pub notes: Vec<String>,
+}
+
+/// Left out where one of its conditions does not hold; then content is gathered, then calls are made.
+#[derive(Default)]
+pub(super) struct Stage {
+    pub(super) evaluate: Vec<Filter>,
+    pub(super) get_content: Vec<Content>,
+    pub(super) call_api: Vec<Call>,
+}
+
+/// What `{property.NAME}` is to be.
+pub(super) struct Content {
+    pub(super) name: String,
+    pub(super) source: Source,
+}
+
+pub(super) enum Source {
+    Explicit(Vec<Text>),
+    Relations {
+        of: Relations,
+        /// Whether the documents themselves are fetched.
+        with_content: bool,
+        query: Filter,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relations {
+    /// Documents that belong to the annotation.
+    Document,
+    /// Annotations that it has to do with.
+    Annotation,
+    /// Annotations that are its attachments.
+    Parent,
+}
+
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) auth: Option<Auth>,
+    pub(super) request: Request,
+    /// The first that applies.
+    pub(super) priority_handlers: Vec<Handler>,
+    pub(super) handlers: Vec<Handler>,
+}
+
+pub(super) struct Request {
+    pub(super) url: Text,
+    pub(super) method: Method,
+    pub(super) headers: Vec<(String, Text)>,
+    pub(super) params: Option<Template>,
+    pub(super) content: Option<Template>,
+    pub(super) content_type: ContentType,
+    pub(super) timeout: Duration,
+    pub(super) ignore_timeout: bool,
+    pub(super) iterate_over: Option<Path>,
+    pub(super) item: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContentType {
+    Json,
+    Form,
+    Files,
+    Multipart,
+    /// As it is, under the header that the settings give.
+    None,
+}
+
+pub(super) struct Handler {
+    pub(super) condition: Option<Filter>,
+    pub(super) target: Target,
+    /// `{sequence}` in it is the number of the item.
+    pub(super) key: String,
+    pub(super) value: Option<Extract>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    Field,
+    Property,
+    DocumentRelation,
+}
+
+impl Settings {
+    /// The names of all calls, in order: `stage 1: create_draft`.
+    pub fn names(&self) -> Vec<String> {
+        let stages = self.stages.iter().enumerate();
+        stages.flat_map(|(at, stage)| stage.call_api.iter().map(move |call| called(at, &call.name))).collect()
+    }
+
+    /// The names of the calls alone.
+    pub fn calls(&self) -> impl Iterator<Item = &str> {
+        self.all_calls().map(|call| call.name.as_str())
+    }
+
+    fn all_calls(&self) -> impl Iterator<Item = &Call> {
+        self.stages.iter().flat_map(|stage| &stage.call_api)
+    }
+
+    /// Fields that answers are written to; those with a number in their name are not among them.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let handlers = self.all_calls().flat_map(|call| call.priority_handlers.iter().chain(&call.handlers));
+        let fields = handlers.filter(|handler| handler.target == Target::Field && !handler.key.contains('{'));
+        fields.map(|handler| handler.key.as_str())
+    }
+
+    /// Hosts that stand in the settings themselves.
+    pub fn hosts(&self) -> Vec<String> {
+        let tokens = self.all_calls().filter_map(|call| call.auth.as_ref()?.url());
+        let mut hosts: Vec<_> =
+            self.all_calls().map(|call| &call.request.url).chain(tokens).filter_map(Text::host).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    /// A URL of a host that stands in the settings.
+    pub(super) fn url_of(&self, host: &str) -> Option<String> {
+        let tokens = self.all_calls().filter_map(|call| call.auth.as_ref()?.url());
+        let mut urls = self.all_calls().map(|call| &call.request.url).chain(tokens);
+        let found = urls.find(|url| url.host().as_deref() == Some(host))?;
+        let scheme = if found.is_plain() { "http" } else { "https" };
+        Some(format!("{scheme}://{host}/"))
+    }
+
+    /// URLs whose host only a document or a delivery shows.
+    pub fn open_urls(&self) -> Vec<String> {
+        let named = |call: &Call| {
+            let mut open = Vec::new();
+            if call.request.url.host().is_none() {
+                open.push(format!("the `url` of the call {}", call.name));
+            }
+            if call.auth.as_ref().and_then(Auth::url).is_some_and(|url| url.host().is_none()) {
+                open.push(format!("the `auth.url` of the call {}", call.name));
+            }
+            open
+        };
+        self.all_calls().flat_map(named).collect()
+    }
+
+    /// Whether something is asked of Rossum's API.
+    pub fn needs_api(&self) -> bool {
+        let relations = |content: &Content| matches!(content.source, Source::Relations { .. });
+        let handlers = |call: &Call| {
+            let mut all = call.priority_handlers.iter().chain(&call.handlers);
+            all.any(|handler| handler.target == Target::DocumentRelation)
+        };
+        self.stages.iter().flat_map(|stage| &stage.get_content).any(relations)
+            || self.all_calls().any(handlers)
+            || self.holes().iter().any(|hole| hole.path.fetches())
+    }
+
+    /// Calls whose URL, parameters or content have a token or a secret in them: a queued one would store it.
+    pub fn stored_secrets(&self) -> Vec<&str> {
+        let tells = |call: &&Call| {
+            let mut holes = Vec::new();
+            let request = &call.request;
+            holes.extend(request.url.holes());
+            request.params.iter().chain(&request.content).for_each(|one| one.holes(&mut holes));
+            holes.iter().any(|hole| hole.path.is_secret())
+        };
+        self.all_calls().filter(tells).map(|call| call.name.as_str()).collect()
+    }
+
+    /// Whether the delivery's own token is used, which ends with the answer.
+    pub fn uses_delivery_token(&self) -> bool {
+        self.holes().iter().any(|hole| hole.path.key(1) == Some("rossum_authorization_token"))
+    }
+
+    /// Secrets of the hook that are used, by their names.
+    pub fn secrets(&self) -> Vec<&str> {
+        let holes = self.holes().into_iter();
+        let mut names: Vec<_> = holes
+            .filter(|hole| hole.path.root() == "payload" && hole.path.key(1) == Some("secrets"))
+            .filter_map(|hole| hole.path.key(2))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Whether the delivery itself is read, and whether the annotation's whole data within it.
+    pub(super) fn reads_payload(&self) -> Reads {
+        let mut paths: Vec<&Path> = self.holes().into_iter().map(|hole| &hole.path).collect();
+        for filter in self.filters() {
+            filter.paths(&mut paths);
+        }
+        paths.extend(self.all_calls().filter_map(|call| call.request.iterate_over.as_ref()));
+        let mut reads = Reads::default();
+        for path in paths.into_iter().filter(|path| path.root() == "payload") {
+            reads.payload = true;
+            reads.content |= match (path.key(1), path.key(2)) {
+                (None, _) | (Some("annotation"), None | Some("content")) | (Some("schemas"), _) => true,
+                (Some(_), _) => false,
+            };
+        }
+        reads
+    }
+
+    fn filters(&self) -> impl Iterator<Item = &Filter> {
+        let conditions = self.stages.iter().flat_map(|stage| &stage.evaluate);
+        let handlers = self.all_calls().flat_map(|call| call.priority_handlers.iter().chain(&call.handlers));
+        conditions.chain(handlers.filter_map(|handler| handler.condition.as_ref()))
+    }
+
+    fn holes(&self) -> Vec<&Hole> {
+        let mut holes = Vec::new();
+        for stage in &self.stages {
+            for content in &stage.get_content {
+                if let Source::Explicit(texts) = &content.source {
+                    holes.extend(texts.iter().flat_map(Text::holes));
+                }
+            }
+            for call in &stage.call_api {
+                holes.extend(call.request.url.holes());
+                holes.extend(call.request.headers.iter().flat_map(|(_, text)| text.holes()));
+                call.request.params.iter().chain(&call.request.content).for_each(|one| one.holes(&mut holes));
+                if let Some(auth) = &call.auth {
+                    auth.holes(&mut holes);
+                }
+            }
+        }
+        holes
+    }
+}
+
+/// A call as people read it.
+pub(super) fn called(stage: usize, name: &str) -> String {
+    format!("stage {}, call {name}", stage + 1)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reads {
+    pub(super) payload: bool,
+    pub(super) content: bool,
+}

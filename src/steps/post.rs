@@ -1,0 +1,88 @@
+//! The way of a step's exports into the outbox, and by which name its jobs find it again.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::export::Target;
+use crate::outbox::{self, Courier, NewJob, Outbox};
+
+use super::request_processor::RequestProcessor;
+use super::{Delivery, StepError};
+
+/// Connected by the server, once the configuration is read.
+#[derive(Default)]
+pub struct Post {
+    /// The hook and the step: who carries its jobs. No two have the same.
+    courier: OnceLock<String>,
+    outbox: OnceLock<Arc<Outbox>>,
+}
+
+/// A step that sends documents to other systems, as the server and the operator see it.
+pub struct Exporter {
+    pub post: Arc<Post>,
+    pub courier: Arc<dyn Courier>,
+    pub reaches: Reaches,
+}
+
+/// Whom it sends to.
+pub enum Reaches {
+    Target(Arc<Target>),
+    Hosts(Arc<RequestProcessor>),
+}
+
+impl Post {
+    /// Names the step; whether it had no name yet.
+    pub fn name_it(&self, name: String) -> bool {
+        self.courier.set(name).is_ok()
+    }
+
+    pub fn connect(&self, outbox: &Arc<Outbox>) {
+        let _ = self.outbox.set(Arc::clone(outbox)); // each is connected once
+    }
+
+    pub fn courier(&self) -> &str {
+        self.courier.get().map_or("export", String::as_str)
+    }
+
+    /// The same for a repeated delivery, another for a new one.
+    pub(super) fn key(&self, delivery: &Delivery<'_>) -> Result<String, StepError> {
+        if let Some(request_id) = delivery.payload.request_id.as_deref().filter(|id| !id.is_empty()) {
+            return Ok(outbox::key(&[self.courier(), request_id]));
+        }
+        outbox::random_key().map_err(|error| StepError {
+            message: "The export could not be sent. Tell the people who run this extension.".to_owned(),
+            cause: format!("the system gives no random numbers: {error}"),
+        })
+    }
+
+    /// Keeps an export: it is on disk when this returns.
+    pub(super) async fn accept(
+        &self,
+        delivery: &Delivery<'_>,
+        progress: String,
+        body: Vec<u8>,
+    ) -> Result<(), StepError> {
+        let annotation = delivery.payload.annotation_id.to_string();
+        let job = NewJob {
+            key: self.key(delivery)?,
+            courier: self.courier().to_owned(),
+            line: format!("{}#{annotation}", self.courier()),
+            annotation,
+            request_id: delivery.payload.request_id.as_deref().unwrap_or_default().to_owned(),
+            progress,
+            body,
+        };
+        let outbox = self.outbox.get().ok_or_else(|| StepError {
+            message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
+            cause: "there is no outbox here: queued exports need the server".to_owned(),
+        })?;
+        outbox.accept(job).await.map_err(|error| StepError {
+            message: "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.".to_owned(),
+            cause: format!("an export could not be kept: {error}"),
+        })
+    }
+}
+
+/// The key of one call of an export: the same over all tries.
+pub(super) fn call_key(key: &str, call: usize) -> String {
+    format!("{key}-{}", call + 1)
+}

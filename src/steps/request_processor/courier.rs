@@ -1,0 +1,220 @@
+//! Carries queued runs: each call is prepared, kept, sent and noted on its own, and resumed where it failed.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::export::may_pass;
+use crate::outbox::{Carried, Courier, CourierFuture, Job};
+use crate::requests::{Credentials, Failure, FailureKind, Next, Prepared, State};
+use crate::rossum::shorten;
+
+use super::super::post::call_key;
+use super::{Came, Errors, RequestProcessor, values};
+
+/// For one try from the outbox, where the call's own time-out does not end it.
+const TRY: Duration = Duration::from_secs(300);
+/// For telling Rossum that a run was given up.
+const TELL: Duration = Duration::from_secs(20);
+
+/// How far a run is, as the outbox keeps it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The names of all calls when it was accepted: changed settings must not skip one, nor send another.
+    calls: Vec<String>,
+    state: State,
+    /// The call that is next, once it is prepared; its body is kept beside.
+    #[serde(default)]
+    request: Option<Prepared>,
+    /// Whether all is sent, and only the values are to be written back.
+    #[serde(default)]
+    is_sent: bool,
+}
+
+impl Progress {
+    pub(super) fn new(step: &RequestProcessor, state: State) -> Self {
+        Self { calls: step.processor.settings.names(), state, request: None, is_sent: false }
+    }
+
+    fn keep(&self, job: &mut Job) -> Carried {
+        match serde_json::to_string(self) {
+            Ok(progress) => {
+                job.progress = progress;
+                Carried::Further
+            }
+            Err(_) => dead("what is to be kept of it is no JSON"),
+        }
+    }
+}
+
+fn dead(cause: &str) -> Carried {
+    Carried::Dead { problem: cause.to_owned(), cause: cause.to_owned() }
+}
+
+impl RequestProcessor {
+    async fn carry_part(&self, job: &mut Job) -> Carried {
+        let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
+            return dead("what was kept of it cannot be read");
+        };
+        if progress.calls != self.processor.settings.names() {
+            return dead(&format!(
+                "its calls were {} when it was accepted, and are others now",
+                progress.calls.join(", ")
+            ));
+        }
+        if progress.is_sent {
+            return self.report(job, &progress).await;
+        }
+        match progress.request.take() {
+            Some(request) => self.send_part(job, progress, request).await,
+            None => self.prepare_part(job, progress).await,
+        }
+    }
+
+    /// Prepares the call that is next, so that it stays the same over all tries.
+    async fn prepare_part(&self, job: &mut Job, mut progress: Progress) -> Carried {
+        let deadline = Instant::now() + TRY;
+        let next = self.processor.next(&mut progress.state, &Credentials::default(), deadline).await;
+        match next {
+            Ok(Next::Call(mut prepared)) => {
+                job.body = std::mem::take(&mut prepared.body);
+                progress.request = Some(*prepared);
+            }
+            Ok(Next::Further) => {}
+            Ok(Next::Finished) => {
+                job.body = Vec::new();
+                progress.is_sent = true;
+                if let Some(field) =
+                    self.problem_field.as_ref().filter(|_| progress.state.problems.is_empty())
+                {
+                    progress.state.clear(field);
+                }
+            }
+            Err(failure) => return self.failed(job, progress, failure, false),
+        }
+        progress.keep(job)
+    }
+
+    async fn send_part(&self, job: &mut Job, mut progress: Progress, mut request: Prepared) -> Carried {
+        request.body = std::mem::take(&mut job.body);
+        let deadline = Instant::now() + TRY;
+        let key = call_key(&job.key, progress.state.number());
+        let none = Credentials::default();
+        let answered = self.processor.send(&progress.state, &none, &request, &key, deadline).await;
+        job.body = std::mem::take(&mut request.body);
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(failure)
+                if failure.told.kind == FailureKind::TimedOut
+                    && self.processor.ignores_timeout(&progress.state) =>
+            {
+                warn!(job = job.key, "{}: passed over", failure.cause());
+                self.processor.pass_over(&mut progress.state);
+                job.body = Vec::new();
+                return progress.keep(job);
+            }
+            Err(failure) => return self.failed(job, progress, failure, true),
+        };
+        let passes = self.errors == Errors::Stop && may_pass(answered.status);
+        if passes && self.is_error(&progress.state, answered.status) {
+            let (problem, cause) = self.refused(&request, &answered);
+            return Carried::Later { problem, cause, not_before: answered.retry_after };
+        }
+        let came = self.came(&mut progress.state, &none, &request, &answered, deadline).await;
+        match came {
+            Ok(Came::Refused { problem, cause }) if self.errors == Errors::Stop => {
+                // What its answer gave to fields is told with the problem; a retry begins at this call again.
+                let _ = progress.keep(job);
+                Carried::Dead { problem, cause }
+            }
+            Ok(Came::Refused { problem, .. }) => {
+                progress.state.problems.push(problem);
+                job.body = Vec::new();
+                progress.keep(job)
+            }
+            Ok(Came::Through) => {
+                // The call is noted as sent before anything else can fail.
+                job.body = Vec::new();
+                progress.keep(job)
+            }
+            Err(failure) => self.failed(job, progress, failure, true),
+        }
+    }
+
+    /// What becomes of a job that could not be carried further.
+    fn failed(&self, job: &mut Job, mut progress: Progress, failure: Failure, is_call: bool) -> Carried {
+        let (problem, cause) = (failure.text(), failure.cause());
+        match failure.told.kind {
+            FailureKind::Passing(not_before) => Carried::Later { problem, cause, not_before },
+            FailureKind::TimedOut => Carried::Later { problem, cause, not_before: None },
+            FailureKind::Final if self.errors == Errors::Stop => Carried::Dead { problem, cause },
+            FailureKind::Final => {
+                warn!(job = job.key, "{cause}");
+                progress.state.problems.push(problem);
+                if is_call {
+                    self.processor.pass_over(&mut progress.state);
+                } else {
+                    self.processor.abandon(&mut progress.state);
+                }
+                job.body = Vec::new();
+                progress.keep(job)
+            }
+        }
+    }
+
+    /// Writes back what the answers gave.
+    async fn report(&self, job: &Job, progress: &Progress) -> Carried {
+        let state = &progress.state;
+        for field in &state.unknown_fields {
+            warn!(job = job.key, "the document has no field {field}, which an answer is written to");
+        }
+        let mut values = values(state);
+        let problems = state.problems.join("\n");
+        if let Some(id) = self.problem_field.as_deref().and_then(|field| state.datapoint(field))
+            && !problems.is_empty()
+        {
+            values.push((id.to_owned(), shorten(problems)));
+        }
+        let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) else {
+            return Carried::Done;
+        };
+        let written = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TRY);
+        match written.await {
+            Ok(()) => Carried::Done,
+            Err(error) => {
+                let cause = format!("sent, and its values are not written back yet: {error}");
+                let words = error.words();
+                let problem = if words.is_empty() { cause.clone() } else { format!("{cause}: {words}") };
+                if error.may_pass() {
+                    Carried::Later { problem, cause, not_before: error.retry_after() }
+                } else {
+                    Carried::Dead { problem, cause }
+                }
+            }
+        }
+    }
+}
+
+impl Courier for RequestProcessor {
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried> {
+        Box::pin(self.carry_part(job))
+    }
+
+    /// Tells Rossum, once: the outbox keeps it anyway.
+    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
+        Box::pin(async move {
+            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
+            let mut values = values(&progress.state);
+            if let Some(id) = self.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))
+            {
+                values.push((id.to_owned(), shorten(problem.to_owned())));
+            }
+            let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) else { return };
+            let told = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TELL);
+            if let Err(error) = told.await {
+                warn!(job = job.key, "Rossum was not told that the export was given up: {error}");
+            }
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! `use = "request_processor"`: the settings of Rossum's Request Processor, run as they are, while Rossum waits or from the
+//! outbox.
+
+mod courier;
+mod fields;
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use tracing::warn;
+
+use crate::requests::{
+    Answer as Answered, Credentials, Failure, FailureKind, Next, Prepared, Processor, State,
+};
+use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten};
+
+use super::export::Deliver;
+use super::exported::Exported;
+use super::post::{Post, call_key};
+use super::schema::Schemas;
+use super::{Answer, Context, Delivery, Step, StepError, StepFuture};
+
+/// Built by the configuration from `[[hook.step]] use = "request_processor"`.
+pub struct RequestProcessor {
+    pub post: Arc<Post>,
+    pub processor: Processor,
+    pub deliver: Deliver,
+    pub errors: Errors,
+    /// Statuses that are answers and no errors, by the names of calls.
+    pub expected: HashMap<String, Vec<RangeInclusive<u16>>>,
+    /// Where in a JSON answer the other side says what is wrong: a JSON pointer.
+    pub problem: Option<String>,
+    pub schemas: Schemas,
+    pub validation_sources: Vec<String>,
+    /// The field that gets why a queued run was given up; emptied once it is through.
+    pub problem_field: Option<String>,
+}
+
+/// What an error does to the calls after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Errors {
+    /// None of them is made.
+    #[default]
+    Stop,
+    /// They are made, as Rossum's own engine does; what went wrong is said at the end.
+    Continue,
+}
+
+/// Kept free at the end of a delivery's time, for the answer.
+const SPARE: Duration = Duration::from_millis(500);
+/// Characters of an answer that a person reads.
+const QUOTED: usize = 500;
+
+impl Step for RequestProcessor {
+    fn events(&self) -> &'static [&'static str] {
+        &["annotation_content.export"]
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.processor.settings.notes.clone()
+    }
+
+    fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+        Box::pin(async move {
+            let Context { delivery, answer, deadline } = context;
+            let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
+            let Some(state) = self.begin(delivery, answer, deadline).await? else { return Ok(()) };
+            match self.deliver {
+                Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
+                Deliver::Queued => {
+                    let progress = json!(courier::Progress::new(self, state)).to_string();
+                    self.post.accept(delivery, progress, Vec::new()).await
+                }
+            }
+        })
+    }
+}
+
+/// What one call came to.
+enum Came {
+    /// Its answer is taken in.
+    Through,
+    /// As `Through`, and the status is an error.
+    Refused { problem: String, cause: String },
+}
+
+impl RequestProcessor {
+    /// Where a run begins; `None` where there is nothing to export.
+    async fn begin(
+        &self,
+        delivery: &Delivery<'_>,
+        answer: &Answer,
+        deadline: Instant,
+    ) -> Result<Option<State>, StepError> {
+        let payload = &delivery.payload;
+        let sent = self.processor.settings.payload(delivery.body);
+        let schema = self.schemas.of(delivery).ok();
+        let schema = schema.as_deref();
+        let id = payload.annotation_id.to_string();
+        let fields = match Exported::of(delivery, self.processor.api.as_deref(), deadline).await? {
+            Exported::Not => return Ok(None),
+            Exported::Here => {
+                let annotation = payload.annotation.as_ref();
+                annotation.map(|annotation| fields::fields(annotation, &answer.journal, schema))
+            }
+            Exported::Fetched(body) => {
+                let fetched = Payload::read(body.as_bytes()).map_err(|_| {
+                    StepError::configuration("the annotation data of Rossum's API cannot be read")
+                })?;
+                let annotation = fetched.annotation.as_ref();
+                annotation.map(|annotation| fields::fields(annotation, &Journal::default(), schema))
+            }
+        };
+        Ok(Some(State::new(id, sent, fields.unwrap_or_default())))
+    }
+
+    /// All calls, while Rossum waits.
+    async fn run_now(
+        &self,
+        delivery: &Delivery<'_>,
+        answer: &mut Answer,
+        mut state: State,
+        deadline: Instant,
+    ) -> Result<(), StepError> {
+        let credentials = credentials(delivery.body);
+        let key = self.post.key(delivery)?;
+        let ended = self.run_all(&mut state, &credentials, &key, deadline).await;
+        self.write_back(delivery, answer, &state, deadline).await;
+        let told = |text: &str| format!("The export is not through: {text}");
+        for problem in &state.problems {
+            answer.show(MessageType::Error, None, escape_html(&told(problem)));
+        }
+        ended.map_err(|(message, cause)| StepError { message: told(&message), cause })
+    }
+
+    /// As far as it goes. An error has what a person reads, and what the log says.
+    async fn run_all(
+        &self,
+        state: &mut State,
+        credentials: &Credentials,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<(), (String, String)> {
+        loop {
+            let prepared = match self.processor.next(state, credentials, deadline).await {
+                Ok(Next::Finished) => return Ok(()),
+                Ok(Next::Further) => continue,
+                Ok(Next::Call(prepared)) => prepared,
+                Err(failure) => {
+                    self.fail(state, &failure)?;
+                    self.processor.abandon(state);
+                    continue;
+                }
+            };
+            match self.call(state, credentials, &prepared, key, deadline).await {
+                Ok(Came::Through) => {}
+                Ok(Came::Refused { problem, cause }) => match self.errors {
+                    Errors::Stop => return Err((problem, cause)),
+                    Errors::Continue => state.problems.push(problem),
+                },
+                Err(failure) => {
+                    self.fail(state, &failure)?;
+                    self.processor.pass_over(state);
+                }
+            }
+        }
+    }
+
+    /// Ends a run, or notes what went wrong.
+    fn fail(&self, state: &mut State, failure: &Failure) -> Result<(), (String, String)> {
+        let mut text = failure.text();
+        if failure.told.kind == FailureKind::TimedOut {
+            text.push_str(". It may have been taken or not: look there before you export again.");
+        }
+        match self.errors {
+            Errors::Stop => Err((text, failure.cause())),
+            Errors::Continue => {
+                warn!(annotation = state.annotation, "{}", failure.cause());
+                state.problems.push(text);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes one call, and takes its answer in. A time-out that is to be passed over counts as through.
+    async fn call(
+        &self,
+        state: &mut State,
+        credentials: &Credentials,
+        prepared: &Prepared,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Came, Failure> {
+        let key = call_key(key, state.number());
+        let answered = match self.processor.send(state, credentials, prepared, &key, deadline).await {
+            Err(failure)
+                if failure.told.kind == FailureKind::TimedOut && self.processor.ignores_timeout(state) =>
+            {
+                warn!(annotation = state.annotation, "{}: passed over", failure.cause());
+                self.processor.pass_over(state);
+                return Ok(Came::Through);
+            }
+            answered => answered?,
+        };
+        self.came(state, credentials, prepared, &answered, deadline).await
+    }
+
+    /// Takes an answer in; what it comes to.
+    async fn came(
+        &self,
+        state: &mut State,
+        credentials: &Credentials,
+        prepared: &Prepared,
+        answered: &Answered,
+        deadline: Instant,
+    ) -> Result<Came, Failure> {
+        let is_error = self.is_error(state, answered.status);
+        self.processor.take(state, credentials, answered, deadline).await?;
+        if !is_error {
+            return Ok(Came::Through);
+        }
+        let (problem, cause) = self.refused(prepared, answered);
+        if self.errors == Errors::Continue {
+            warn!(annotation = state.annotation, "{cause}");
+        }
+        Ok(Came::Refused { problem, cause })
+    }
+
+    /// What a person and the log read of an answer that is an error.
+    fn refused(&self, prepared: &Prepared, answered: &Answered) -> (String, String) {
+        let cause = format!("{}: the answer has status {}", prepared.name, answered.status);
+        let said = self.said(answered);
+        let problem = if said.is_empty() { cause.clone() } else { format!("{cause}: {said}") };
+        (problem, cause)
+    }
+
+    /// Whether this status of the call that is next is an error.
+    fn is_error(&self, state: &State, status: u16) -> bool {
+        let expected = self.expected.get(self.processor.call_name(state));
+        !(200..300).contains(&status)
+            && !expected.is_some_and(|ranges| ranges.iter().any(|range| range.contains(&status)))
+    }
+
+    /// What the other side says.
+    fn said(&self, answered: &Answered) -> String {
+        let text = String::from_utf8_lossy(&answered.body);
+        let pointed = self.problem.as_ref().and_then(|pointer| {
+            let json: Json = serde_json::from_str(&text).ok()?;
+            Some(match json.pointer(pointer)? {
+                Json::String(text) => text.clone(),
+                other => other.to_string(),
+            })
+        });
+        let text = pointed.unwrap_or_else(|| text.trim().to_owned());
+        let short: String = text.chars().filter(|c| !c.is_control() || *c == '\n').take(QUOTED).collect();
+        if short.len() < text.len() { format!("{short}…") } else { short }
+    }
+
+    /// What the answers gave to fields; it stays, whatever became of the run.
+    async fn write_back(
+        &self,
+        delivery: &Delivery<'_>,
+        answer: &mut Answer,
+        state: &State,
+        deadline: Instant,
+    ) {
+        for field in &state.unknown_fields {
+            warn!("the document has no field {field}, which an answer is written to");
+            let text = format!("The document has no field {field}, which an answer is to be written to.");
+            answer.show(MessageType::Warning, None, escape_html(&text));
+        }
+        let Some(annotation) = &delivery.payload.annotation else {
+            let values = values(state);
+            if let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) {
+                let id = &state.annotation;
+                let written = api.replace(id, &values, &self.validation_sources, deadline).await;
+                // It was sent: Rossum must not be told to send it again.
+                if let Err(error) = written {
+                    warn!(annotation = id, "values of answers were not written back: {error}");
+                }
+            }
+            return;
+        };
+        let tree = answer.journal.tree(annotation);
+        for (field, value) in state.written() {
+            let Some(node) = tree.first(&field) else { continue };
+            let change = Change {
+                value: Some(Value::Text(shorten(value))),
+                validation_sources: Some(self.validation_sources.clone()),
+                sources_place: SourcesPlace::BesideContent,
+                ..Change::default()
+            };
+            answer.journal.record(node, change);
+        }
+        answer.keep_changes();
+    }
+}
+
+/// Datapoints and their values, for Rossum's API.
+fn values(state: &State) -> Vec<(String, String)> {
+    let written = state.written().into_iter();
+    written.filter_map(|(field, value)| Some((state.datapoint(&field)?.to_owned(), shorten(value)))).collect()
+}
+
+/// What the delivery brings and nobody keeps.
+fn credentials(body: &[u8]) -> Credentials {
+    #[derive(Deserialize)]
+    struct Sent {
+        #[serde(default)]
+        secrets: Option<Map<String, Json>>,
+        #[serde(default)]
+        rossum_authorization_token: Option<String>,
+    }
+    let Ok(sent) = serde_json::from_slice::<Sent>(body) else { return Credentials::default() };
+    Credentials { secrets: sent.secrets.unwrap_or_default(), token: sent.rossum_authorization_token }
+}
