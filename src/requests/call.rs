@@ -41,7 +41,7 @@ impl Values for Scope<'_> {
 
 impl Run<'_> {
     /// Names that only a call has.
-    pub(super) fn names(&self, state: &State, call: &Call) -> Map<String, Json> {
+    pub(super) fn names(state: &State, call: &Call) -> Map<String, Json> {
         let mut names = Map::new();
         if let Some(item) = state.items.as_ref().and_then(|items| items.get(state.item)) {
             names.insert(call.request.item.clone(), item.clone());
@@ -123,7 +123,7 @@ impl Run<'_> {
 
     pub(super) async fn prepare(&self, state: &State, call: &Call, name: String) -> Result<Prepared, Told> {
         let request = &call.request;
-        let names = self.names(state, call);
+        let names = Self::names(state, call);
         let made = self.filled(state, Absent::Fails, &names, |scope| {
             let address = url(scope, &request.url)?;
             let params = request.params.as_ref().map(|params| scope.fill(params)).transpose()?;
@@ -205,13 +205,9 @@ impl Run<'_> {
         response: &Map<String, Json>,
         found: &Json,
     ) -> Result<bool, Told> {
-        let mut names = self.names(state, call);
+        let mut names = Self::names(state, call);
         names.insert("response".to_owned(), Json::Object(response.clone()));
         names.insert("found_value".to_owned(), found.clone());
         self.filled(state, Absent::IsNullUnfetched, &names, |scope| condition.holds(scope)).await
-    }
-
-    pub(super) fn form<'p>(prepared: &'p Prepared) -> &'p [(String, String)] {
-        &prepared.form
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Operator {
     Nin(Template),
     Exists(bool),
     Regex(Regex),
-    Size(Vec<Operator>),
+    Size(Vec<Self>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,9 @@ impl Filter {
                 Clause::And(list) | Clause::Or(list) => list.iter().for_each(|one| one.paths(into)),
                 Clause::Path(path, operators) => {
                     into.push(path);
-                    operators.iter().for_each(|one| one.paths(into));
+                    for one in operators {
+                        one.paths(into);
+                    }
                 }
             }
         }

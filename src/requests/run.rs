@@ -186,7 +186,7 @@ impl Processor {
         };
         let mut is_second = false;
         loop {
-            let mut names = run.names(state, call);
+            let mut names = Run::names(state, call);
             let token = run.sign(state, call, prepared).await.map_err(at)?;
             if let Some(token) = &token.placeholder {
                 names.insert("token".to_owned(), token.clone().into());

@@ -98,8 +98,9 @@ impl<'s> Scope<'s> {
                 Segment::Key(key) => step(value, |value| value.get(key)),
                 Segment::Index(index) => step(value, |value| {
                     let list = value.as_array()?;
-                    let place = if *index < 0 { list.len() as i64 + index } else { *index };
-                    list.get(usize::try_from(place).ok()?)
+                    let from_end = usize::try_from(index.unsigned_abs()).ok()?;
+                    let place = if *index < 0 { list.len().checked_sub(from_end)? } else { from_end };
+                    list.get(place)
                 }),
             };
             match next {
@@ -204,7 +205,7 @@ impl<'s> Scope<'s> {
     }
 }
 
-fn step<'v>(value: Cow<'v, Json>, get: impl Fn(&Json) -> Option<&Json>) -> Option<Cow<'v, Json>> {
+fn step(value: Cow<'_, Json>, get: impl Fn(&Json) -> Option<&Json>) -> Option<Cow<'_, Json>> {
     match value {
         Cow::Borrowed(value) => get(value).map(Cow::Borrowed),
         Cow::Owned(value) => get(&value).cloned().map(Cow::Owned),

@@ -205,7 +205,7 @@ impl Settings {
         for path in paths.into_iter().filter(|path| path.root() == "payload") {
             reads.payload = true;
             reads.content |= match (path.key(1), path.key(2)) {
-                (None, _) | (Some("annotation"), None | Some("content")) | (Some("schemas"), _) => true,
+                (None | Some("schemas"), _) | (Some("annotation"), None | Some("content")) => true,
                 (Some(_), _) => false,
             };
         }

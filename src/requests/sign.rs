@@ -88,7 +88,7 @@ impl Run<'_> {
             timestamp: clock::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             nonce: &hex::encode(random),
         };
-        let header = signed.header(&prepared.method, &url, Self::form(prepared));
+        let header = signed.header(&prepared.method, &url, &prepared.form);
         Ok(Token { header: Some(header), ..Token::default() })
     }
 

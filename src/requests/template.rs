@@ -10,8 +10,8 @@ const ROOTS: [&str; 5] = ["payload", "field", "property", "sequence", "token"];
 pub(super) enum Template {
     Fixed(Json),
     Text(Text),
-    List(Vec<Template>),
-    Map(Vec<(String, Template)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 /// A text with placeholders.

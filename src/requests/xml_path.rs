@@ -1,4 +1,4 @@
-//! XPath as Python's ElementTree has it: `.//order/status`, `item[@kind='a']/id`, `line[2]`.
+//! `XPath` as Python's `ElementTree` has it: `.//order/status`, `item[@kind='a']/id`, `line[2]`.
 
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::Value as Json;
@@ -106,12 +106,11 @@ fn part(text: &str) -> Result<(&str, Option<&str>), String> {
     for (at, c) in text.char_indices() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            (_, Some(_)) => {}
             ('\'' | '"', None) => quote = Some(c),
             ('[' | '{', None) => depth += 1,
             (']' | '}', None) => depth -= 1,
             ('/', None) if depth == 0 => return Ok((&text[..at], Some(&text[at + 1..]))),
-            _ => {}
+            _ => {} // and whatever is quoted
         }
     }
     if depth != 0 || quote.is_some() {

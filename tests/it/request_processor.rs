@@ -132,7 +132,7 @@ fn settings(erp: &Erp) -> Value {
 
 /// The customer's system: it takes what is sent with its token.
 fn erp() -> Erp {
-    Erp::start(|call, number| system(call, number))
+    Erp::start(system)
 }
 
 fn system(call: &Call, number: usize) -> Reply {

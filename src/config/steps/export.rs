@@ -84,14 +84,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         problem_field,
         api: document.exports().api(),
     });
-    if deliver == Deliver::Queued {
-        if export.reads("secrets") {
-            let hint = "keep the secret here: `auth` of the target";
-            section.wrong(
-                "a queued export cannot read the hook's `secrets`: they would have to be stored",
-                hint,
-            );
-        }
+    if deliver == Deliver::Queued && export.reads("secrets") {
+        let hint = "keep the secret here: `auth` of the target";
+        section.wrong("a queued export cannot read the hook's `secrets`: they would have to be stored", hint);
     }
     let writes = export.calls.iter().any(|call| !call.write.is_empty()) || export.problem_field.is_some();
     let needs = if export.calls.iter().any(Call::needs_original) {

@@ -1,4 +1,4 @@
-//! A token by a signed assertion instead of a client's secret (RFC 7523; NetSuite, "OAuth 2.0 client credentials").
+//! A token by a signed assertion instead of a client's secret (RFC 7523; `NetSuite`, "OAuth 2.0 client credentials").
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
@@ -11,8 +11,8 @@ use super::{TokenRequest, key};
 pub(in super::super) struct Certificate {
     pub(in super::super) url: Text,
     pub(in super::super) client_id: Text,
-    pub(in super::super) certificate_id: Text,
-    pub(in super::super) private_certificate: Text,
+    pub(in super::super) key_id: Text,
+    pub(in super::super) private_key: Text,
     pub(in super::super) audience: Option<Text>,
     pub(in super::super) scope: Template,
     pub(in super::super) additional_claims: Template,
@@ -37,7 +37,7 @@ pub(in super::super) const ALGORITHMS: [(&str, Algorithm); 6] = [
 
 impl Certificate {
     pub(in super::super) fn texts(&self) -> impl Iterator<Item = &Text> {
-        [&self.url, &self.client_id, &self.certificate_id, &self.private_certificate]
+        [&self.url, &self.client_id, &self.key_id, &self.private_key]
             .into_iter()
             .chain(&self.audience)
     }

@@ -109,8 +109,8 @@ impl Reader {
         Some(Auth::Certificate(Box::new(Certificate {
             url: self.required_text(own, "url", path, &[]),
             client_id: self.required_text(own, "client_id", path, &[]),
-            certificate_id: self.required_text(own, "certificate_id", path, &[]),
-            private_certificate: self.required_text(own, "private_certificate", path, &[]),
+            key_id: self.required_text(own, "certificate_id", path, &[]),
+            private_key: self.required_text(own, "private_certificate", path, &[]),
             audience: audience.map(|text| self.text(text, &format!("{path}.audience"), &[])),
             scope: template(self, "scope", Json::from(vec!["rest_webservices"])),
             additional_claims: template(self, "additional_claims", Json::Object(Map::new())),

@@ -37,12 +37,11 @@ impl Reader {
     pub(super) fn method(&mut self, own: &Object, path: &str) -> Method {
         let word = self.word(own, "method", path).to_ascii_uppercase();
         match &*word {
-            "GET" => Method::GET,
+            "GET" | "" => Method::GET, // that there is none is noted
             "POST" => Method::POST,
             "PUT" => Method::PUT,
             "PATCH" => Method::PATCH,
             "DELETE" => Method::DELETE,
-            "" => Method::GET, // noted
             _ => {
                 self.wrong(
                     path,
@@ -95,12 +94,11 @@ impl Reader {
             }
         }
         let content_type = match own.get("content_type").and_then(Json::as_str) {
-            None => ContentType::None,
+            None | Some("none" | "") => ContentType::None,
             Some("json") => ContentType::Json,
             Some("form") => ContentType::Form,
             Some("files") => ContentType::Files,
             Some("multipart") => ContentType::Multipart,
-            Some("none" | "") => ContentType::None,
             Some(other) => {
                 self.wrong(
                     path,
@@ -111,7 +109,7 @@ impl Reader {
             }
         };
         let seconds =
-            own.get("timeout").and_then(Json::as_f64).map_or(TIMEOUT, |seconds| seconds.ceil() as u64);
+            own.get("timeout").map_or(Some(TIMEOUT), Json::as_u64).unwrap_or_default();
         if !SECONDS.contains(&seconds) {
             self.wrong(path, "`timeout` is a number of seconds, 1 to 300", None);
         }
