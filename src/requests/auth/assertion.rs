@@ -37,9 +37,7 @@ pub(in super::super) const ALGORITHMS: [(&str, Algorithm); 6] = [
 
 impl Certificate {
     pub(in super::super) fn texts(&self) -> impl Iterator<Item = &Text> {
-        [&self.url, &self.client_id, &self.key_id, &self.private_key]
-            .into_iter()
-            .chain(&self.audience)
+        [&self.url, &self.client_id, &self.key_id, &self.private_key].into_iter().chain(&self.audience)
     }
 
     pub(in super::super) fn templates(&self) -> impl Iterator<Item = &Template> {

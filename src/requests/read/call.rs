@@ -108,8 +108,7 @@ impl Reader {
                 ContentType::None
             }
         };
-        let seconds =
-            own.get("timeout").map_or(Some(TIMEOUT), Json::as_u64).unwrap_or_default();
+        let seconds = own.get("timeout").map_or(Some(TIMEOUT), Json::as_u64).unwrap_or_default();
         if !SECONDS.contains(&seconds) {
             self.wrong(path, "`timeout` is a number of seconds, 1 to 300", None);
         }
