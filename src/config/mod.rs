@@ -13,6 +13,7 @@ mod hook;
 mod mistake;
 mod secrets;
 mod server;
+mod sftp;
 mod steps;
 mod targets;
 mod units;

@@ -17,9 +17,10 @@ use crate::tls;
 use super::document::Section;
 use super::exports::Targets;
 use super::secrets::{self, Environment};
+use super::sftp;
 
 /// One call to a target; Rossum waits 30 s for all of a delivery.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Targets {
     let mut targets = Targets::new();
@@ -41,10 +42,16 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Targ
 fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Arc<Target>> {
     let folder = section.text("folder").map(|path| section.document().resolve(path.get_ref()));
     let url = section.text("url");
-    let http = url.as_ref().map(|url| http(section, url, environment));
-    let kind = match (folder, http) {
+    let called = url.as_ref().map(|url| {
+        if url.get_ref().starts_with("sftp:") {
+            sftp::read(section, url, environment).map(|target| TargetKind::Sftp(Box::new(target)))
+        } else {
+            http(section, url, environment).map(|target| TargetKind::Http(Box::new(target)))
+        }
+    });
+    let kind = match (folder, called) {
         (Some(folder), None) => TargetKind::Folder(FolderTarget { folder }),
-        (None, Some(http)) => TargetKind::Http(Box::new(http?)),
+        (None, Some(called)) => called?,
         (Some(_), Some(_)) => {
             section.wrong("this target has both `url` and `folder`", "make two targets of it");
             return None;
@@ -52,7 +59,7 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
         (None, None) => {
             section.wrong(
                 "this target leads nowhere",
-                "give it `url = \"https://erp.example.com/api/\"` or `folder = \"exports\"`",
+                "give it `url = \"https://erp.example.com/api/\"`, `url = \"sftp://user@host/folder\"` or `folder = \"exports\"`",
             );
             return None;
         }

@@ -89,7 +89,7 @@ const ROOMS: [(&str, &[&str]); 25] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 41] = [
+const FOREIGN: [(&str, &[&str]); 43] = [
     ("sqlx", &["database", "outbox", "store"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
@@ -128,6 +128,8 @@ const FOREIGN: [(&str, &[&str]); 41] = [
     ("prometheus_client", &["telemetry"]),
     ("getrandom", &["outbox", "requests", "secret", "tls", "webhook"]),
     ("jmespath", &["requests"]),
+    ("russh", &["export"]),
+    ("russh_sftp", &["export"]),
     ("roxmltree", &["requests"]),
     ("jsonwebtoken", &["requests"]),
     ("jiff", &["clock", "export", "pipeline", "rossum", "telemetry", "txscript"]),

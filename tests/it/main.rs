@@ -42,6 +42,8 @@ mod samples;
 mod scripted;
 /// Nothing secret gets out, anywhere.
 mod secrets;
+/// Exports to a folder of another host.
+mod sftp;
 /// A long run with each fault in turn; not part of every run.
 mod soak;
 /// Steps as configured: rows, empty fields, changes seen by later steps.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::call::Request;
@@ -22,13 +22,11 @@ impl FolderTarget {
     }
 
     pub(super) async fn write(&self, request: &Request) -> Result<Received, SendError> {
-        let name = Path::new(&request.path);
-        let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
-        if request.path.is_empty() || request.path.contains('\0') || !name.components().all(is_name) {
+        if !super::is_file_name(&request.path) {
             let problem = "the path that was made is no name of a file in the folder";
             return Err(SendError::Refused(problem.to_owned()));
         }
-        let path = self.folder.join(name);
+        let path = self.folder.join(&request.path);
         let body = request.body.clone();
         let written = tokio::task::spawn_blocking(move || write(&path, &body)).await;
         match written {

@@ -1,16 +1,20 @@
-//! Where exports go: an HTTP interface, or a folder.
+//! Where exports go: an HTTP interface, or a folder here or on another host.
 
 mod auth;
 mod folder;
 mod http;
+mod sftp;
 
 use std::time::{Duration, Instant};
+
+use std::path::{Component, Path};
 
 use super::call::Request;
 
 pub use auth::{Auth, OAuth2, Token};
 pub use folder::FolderTarget;
 pub use http::{ClientError, HttpTarget, failure, retry_after};
+pub use sftp::{Login, SftpTarget};
 
 /// The longest answer of a target that is read; what follows is left.
 pub const LONGEST_ANSWER: usize = 1_000_000;
@@ -23,6 +27,7 @@ pub struct Target {
 pub enum TargetKind {
     Http(Box<HttpTarget>),
     Folder(FolderTarget),
+    Sftp(Box<SftpTarget>),
 }
 
 /// What a target answered. A file that was written counts as 201.
@@ -57,6 +62,7 @@ impl Target {
         match &self.kind {
             TargetKind::Http(target) => target.send(request, key, deadline).await,
             TargetKind::Folder(target) => target.write(request).await,
+            TargetKind::Sftp(target) => target.write(request, deadline).await,
         }
     }
 
@@ -65,6 +71,7 @@ impl Target {
         match &self.kind {
             TargetKind::Http(target) => target.look().await.map(Some),
             TargetKind::Folder(target) => target.look().map(|()| None),
+            TargetKind::Sftp(target) => target.look().await.map(|()| None),
         }
     }
 
@@ -73,6 +80,13 @@ impl Target {
         match &self.kind {
             TargetKind::Http(target) => target.url().to_string(),
             TargetKind::Folder(target) => target.folder.display().to_string(),
+            TargetKind::Sftp(target) => target.place(),
         }
     }
+}
+
+/// Whether a path that was made of fields names a file below a folder: nothing above it, and nothing hidden.
+fn is_file_name(path: &str) -> bool {
+    let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
+    !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(is_name)
 }

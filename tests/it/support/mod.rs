@@ -9,6 +9,7 @@ mod pebble;
 mod postgres;
 mod proxy;
 mod relay;
+mod sshd;
 
 pub(crate) use annex::{Annex, annex_command, libfaketime, write};
 pub(crate) use client::{Client, SECRET, sign};
@@ -19,6 +20,7 @@ pub(crate) use pebble::Pebble;
 pub(crate) use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub(crate) use proxy::{Faults, Proxy};
 pub(crate) use relay::Relay;
+pub(crate) use sshd::Sshd;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -1,0 +1,122 @@
+//! Exports into a folder of another host, by a real OpenSSH server.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Annex, Sshd, eventually};
+
+fn config(sshd: &Sshd, deliver: &str, host_key: &str) -> String {
+    format!(
+        "[server]\nstate = \"state\"\n\
+         [[target]]\nname = \"bank\"\nurl = \"{}\"\nhost_key = \"{host_key}\"\nauth = {{ key = \"file:key\" }}\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+         [[hook.step]]\nuse = \"export\"\nname = \"files\"\ntarget = \"bank\"\ndeliver = \"{deliver}\"\npath = \"{{{{ field.document_id }}}}.json\"\nshape = \"json\"\n",
+        sshd.url()
+    )
+}
+
+fn start(sshd: &Sshd, deliver: &str) -> Annex {
+    let key = sshd.key("user");
+    Annex::dev_with_files(&config(sshd, deliver, &sshd.fingerprint()), &[("key", key.as_str())])
+}
+
+fn document(request_id: &str, name: &str, value: &str) -> Value {
+    let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+    json!({"request_id": request_id, "event": "annotation_content", "action": "export",
+        "annotation": {"id": 7, "content": [{"id": 100, "schema_id": "header", "category": "section", "children": [
+            datapoint(1, "document_id", name), datapoint(2, "notes", value)]}]}})
+}
+
+#[track_caller]
+fn messages(annex: &Annex, document: &Value) -> Vec<String> {
+    let answer = annex.client().deliver("/x", document.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let messages = answer.json()["messages"].as_array().unwrap().clone();
+    messages.iter().map(|one| one["content"].as_str().unwrap().to_owned()).collect()
+}
+
+fn files(sshd: &Sshd) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(sshd.folder().join("incoming"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn read(sshd: &Sshd, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(sshd.folder().join("incoming").join(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn files_are_whole_replaced_and_stay_in_their_folder() {
+    let sshd = Sshd::start();
+    let annex = start(&sshd, "now");
+    let large = "x".repeat(3_000_000);
+    assert_eq!(messages(&annex, &document("r-1", "a", &large)), [""; 0]);
+    assert_eq!(messages(&annex, &document("r-2", "2026/11/b", "second")), [""; 0]);
+    assert_eq!(messages(&annex, &document("r-3", "a", "newer")), [""; 0]);
+    assert_eq!(files(&sshd), ["2026", "a.json"], "no draft is left");
+    assert_eq!(
+        (read(&sshd, "a.json")["notes"].as_str(), read(&sshd, "2026/11/b.json")["notes"].as_str()),
+        (Some("newer"), Some("second"))
+    );
+    for name in ["../out", "/etc/x", ".hidden", "a/../../b"] {
+        let told = messages(&annex, &document(name, name, "x"));
+        assert!(told[0].starts_with("The export could not be sent to bank."), "{name}: {told:?}");
+    }
+    assert_eq!(files(&sshd), ["2026", "a.json"]);
+    let text = config(&sshd, "now", &sshd.fingerprint());
+    let text =
+        text.replace("state = \"state\"", "state = \"state\"\ndomains = [\"x.invalid\"]\nadmin = \"off\"");
+    crate::support::write(&annex.folder().join("annex.toml"), &text);
+    let doctor = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
+    assert!(doctor.contains(&format!("the target bank is the folder {}", sshd.url())), "{doctor}");
+}
+
+#[test]
+fn a_server_that_is_away_gets_the_file_later() {
+    let mut sshd = Sshd::start();
+    let annex = start(&sshd, "queued");
+    sshd.down();
+    let before = Instant::now();
+    assert_eq!(messages(&annex, &document("r-1", "a", "x")), [""; 0]);
+    assert!(before.elapsed() < Duration::from_secs(1));
+    annex.logs("call files: it cannot be reached: ", Duration::from_secs(10));
+    sshd.up();
+    eventually("the file is there", Duration::from_secs(20), || files(&sshd) == ["a.json"]);
+}
+
+#[test]
+fn nobody_takes_the_servers_place_and_strangers_are_not_let_in() {
+    let sshd = Sshd::start();
+    let other = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let key = sshd.key("user");
+    let annex = Annex::dev_with_files(&config(&sshd, "now", other), &[("key", key.as_str())]);
+    let told = messages(&annex, &document("r-1", "a", "x"));
+    assert_eq!(told, ["bank cannot be reached at the moment. Nothing was sent: export again later."]);
+    let problem = format!("its host key is {}, which `host_key` does not have", sshd.fingerprint());
+    annex.logs(&problem, Duration::from_secs(1));
+    let stranger = sshd.key("stranger");
+    let annex =
+        Annex::dev_with_files(&config(&sshd, "now", &sshd.fingerprint()), &[("key", stranger.as_str())]);
+    messages(&annex, &document("r-1", "a", "x"));
+    annex.logs("it does not let the user ", Duration::from_secs(1));
+    assert!(files(&sshd).is_empty());
+    let secret = stranger.lines().nth(1).unwrap();
+    assert!(!annex.log().contains(secret));
+    for (from, to, part) in [
+        ("host_key = ", "x_key = ", "it needs the server's `host_key`"),
+        ("SHA256:", "MD5:", "this is no fingerprint"),
+    ] {
+        let wrong = config(&sshd, "now", &sshd.fingerprint()).replacen(from, to, 1);
+        crate::support::write(&annex.folder().join("wrong.toml"), &wrong);
+        let mut command = crate::support::annex_command();
+        command.args(["check", "--dev-http", "--config", "wrong.toml"]).current_dir(annex.folder());
+        let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
+        let text =
+            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
