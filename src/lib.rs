@@ -37,6 +37,7 @@
 pub mod api;
 pub mod app;
 pub mod breaker;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -16,6 +16,7 @@ mod secret;
 mod send;
 mod serve;
 mod status;
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,6 +52,8 @@ enum Command {
     Cert(cert::Command),
     /// Sign a payload and send it to a hook, as Rossum does
     Send(send::Arguments),
+    /// Answer recorded deliveries again, and say what differs
+    Test(test::Arguments),
     /// Evaluate a piece of TxScript over a payload
     Eval(eval::Arguments),
     /// Datasets: records of your own, for steps to look things up in
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
         Some(Command::Cert(command)) => cert::run(command),
         Some(Command::Man) => man::run(),
         Some(Command::Send(arguments)) => send::run(arguments),
+        Some(Command::Test(arguments)) => test::run(arguments),
         Some(Command::Eval(arguments)) => eval::run(arguments),
         Some(Command::Data(command)) => data::run(command),
         Some(Command::Outbox(command)) => outbox::run(command),

@@ -12,6 +12,7 @@ use crate::config::{self, Config, Mistakes, Purpose};
 use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
 use crate::telemetry::{self, Format};
+use crate::webhook::{RECORD_MAX, Record};
 
 use super::exit::{Failure, print};
 
@@ -28,6 +29,12 @@ pub(super) struct Arguments {
     /// Serve plain HTTP while developing, behind a tunnel such as ngrok
     #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = DEV_ADDRESS)]
     dev_http: Option<SocketAddr>,
+    /// Keep each delivery with its answer in this folder, without tokens and secrets: cases for `annex test`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// So many bytes of them at most; then the oldest go
+    #[arg(long, value_name = "BYTES", default_value_t = RECORD_MAX, requires = "record")]
+    record_max: u64,
     /// What to log: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: LevelFilter,
@@ -57,9 +64,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     telemetry::start(arguments.log, arguments.log_format.into());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
+        let record = arguments.record.map(|folder| Record { folder, most: arguments.record_max });
         match arguments.dev_http {
-            Some(address) => dev_http(arguments.config, address).await,
-            None => https(super::config_path(arguments.config)).await,
+            Some(address) => dev_http(arguments.config, address, record).await,
+            None => https(super::config_path(arguments.config), record).await,
         }
     });
     // Steps that still run have had their time: the process does not wait for them.
@@ -67,10 +75,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     served
 }
 
-async fn https(path: PathBuf) -> Result<(), Failure> {
+async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     let load = {
         let path = path.clone();
-        move || config::load(&path, Purpose::Serve, &super::environment)
+        move || {
+            config::load(&path, Purpose::Serve, &super::environment)
+                .map(|config| recorded(config, record.as_ref()))
+        }
     };
     let config = load().ok();
     let annex = Annex::https(Box::new(load), path)?;
@@ -93,6 +104,16 @@ async fn look_around(config: Config) {
     doctor::reachable(&config, true, &mut tell).await;
 }
 
+/// Every hook is recorded where the command says so.
+fn recorded(mut config: Config, record: Option<&Record>) -> Config {
+    if let Some(record) = record {
+        for hook in &mut config.hooks {
+            hook.record = Some(record.clone());
+        }
+    }
+    config
+}
+
 /// Where the secret of dev mode comes from.
 #[derive(Clone)]
 enum DevSecret {
@@ -100,7 +121,7 @@ enum DevSecret {
     MadeForThisRun(Secret),
 }
 
-async fn dev_http(path: Option<PathBuf>, address: SocketAddr) -> Result<(), Failure> {
+async fn dev_http(path: Option<PathBuf>, address: SocketAddr, record: Option<Record>) -> Result<(), Failure> {
     let secret = match super::environment(DEV_SECRET).filter(|secret| !secret.is_empty()) {
         Some(_) => DevSecret::Environment,
         None => DevSecret::MadeForThisRun(Secret::generate()?),
@@ -108,7 +129,7 @@ async fn dev_http(path: Option<PathBuf>, address: SocketAddr) -> Result<(), Fail
     let name = path.clone().unwrap_or_else(|| PathBuf::from(config::SAMPLE_NAME));
     let load = {
         let secret = secret.clone();
-        move || dev_config(path.as_deref(), &secret)
+        move || dev_config(path.as_deref(), &secret).map(|config| recorded(config, record.as_ref()))
     };
     let annex = Annex::dev_http(Box::new(load), name.clone(), address)?;
     print(banner(annex.address, &name, &annex.hooks, &secret))?;

@@ -17,6 +17,7 @@ use toml::de::{DeTable, DeValue};
 use crate::database::Database;
 use crate::store::{Asked, Reader};
 
+use super::Purpose;
 use super::databases::Databases;
 use super::exports::Exports;
 use super::mistake::Mistake;
@@ -26,6 +27,7 @@ use super::units;
 /// One file, its text and the mistakes found so far.
 pub(super) struct Document<'e> {
     environment: Environment<'e>,
+    pub(super) purpose: Purpose,
     name: String,
     text: String,
     /// Where relative paths in the file start.
@@ -41,10 +43,11 @@ pub(super) struct Document<'e> {
 pub(super) type Place = Range<usize>;
 
 impl<'e> Document<'e> {
-    pub(super) fn new(path: &Path, text: String, environment: Environment<'e>) -> Self {
+    pub(super) fn new(path: &Path, text: String, purpose: Purpose, environment: Environment<'e>) -> Self {
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         Self {
             environment,
+            purpose,
             name: path.display().to_string(),
             text,
             folder,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::signature::LegacySha1;
-use crate::webhook::{Answers, HookLimits, HookSettings};
+use crate::webhook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
 
 use super::certificates;
 use super::document::{Document, Place, Section};
@@ -93,6 +93,7 @@ fn read(
         repeat_window: repeat_window(&section).unwrap_or(defaults.repeat_window),
         body: section.bytes("max_body").unwrap_or(defaults.body),
     };
+    let record = record(&section);
     let stages = steps::read_all(&section);
     section.finish();
     let path = path?.get_ref();
@@ -110,7 +111,22 @@ fn read(
         stages,
         answers: answers.unwrap_or_default(),
         memory: None,
+        record,
     })
+}
+
+/// `record = "deliveries"`, `record_max = "500MB"`.
+fn record(section: &Section<'_>) -> Option<Record> {
+    let most =
+        section.bytes("record_max").map_or(RECORD_MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+    let folder = section.text("record");
+    if folder.is_none() && section.has("record_max") {
+        section.wrong(
+            "`record_max` is for recorded deliveries",
+            "add `record = \"deliveries\"`, or leave it out",
+        );
+    }
+    Some(Record { folder: section.document().resolve(folder?.get_ref()), most })
 }
 
 fn repeat_window(section: &Section<'_>) -> Option<Duration> {

@@ -43,6 +43,8 @@ pub enum Purpose {
     Serve,
     /// Plain HTTP: certificate and listeners are not needed.
     DevHttp,
+    /// To be tried out: nobody is let in and nothing is sent, so that no secret is read.
+    Trial,
 }
 
 pub struct Config {
@@ -78,8 +80,8 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
 /// Where a running server with this configuration is asked. Mistakes elsewhere in it do not matter here, nor does a file
 /// that cannot be read: the default is as good as any.
 pub fn admin_of(path: &Path) -> Admin {
-    let document =
-        document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default(), &|_| None);
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let document = document::Document::new(path, text, Purpose::Serve, &|_| None);
     document.parse().map_or(Admin::Default, |table| {
         let root = document.root(&table);
         server::admin(root.section("server").as_ref())
@@ -88,8 +90,8 @@ pub fn admin_of(path: &Path) -> Admin {
 
 /// The state folder of a configuration. Mistakes elsewhere in it do not matter here; without a file it is the default.
 pub fn state_of(path: &Path, environment: Environment<'_>) -> PathBuf {
-    let document =
-        document::Document::new(path, std::fs::read_to_string(path).unwrap_or_default(), environment);
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let document = document::Document::new(path, text, Purpose::Serve, environment);
     let table = document.parse();
     let server = table.as_ref().and_then(|table| document.root(table).section("server"));
     certificates::state_folder(server.as_ref(), environment)
@@ -102,7 +104,7 @@ pub fn read(
     purpose: Purpose,
     environment: Environment<'_>,
 ) -> Result<Config, Mistakes> {
-    let document = document::Document::new(path, text, environment);
+    let document = document::Document::new(path, text, purpose, environment);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
         document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));

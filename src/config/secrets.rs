@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::secret::Secret;
 
+use super::Purpose;
 use super::document::Section;
 
 /// The process's environment, or a test's.
@@ -25,6 +26,9 @@ pub(super) fn read_one(
     environment: Environment<'_>,
 ) -> Option<Secret> {
     let document = section.document();
+    if document.purpose == Purpose::Trial {
+        return Some(Secret::new(*b"of a trial"));
+    }
     let (kind, name) = source.get_ref().split_once(':').unwrap_or(("", ""));
     let read = match kind {
         "env" => environment(name).map(|value| Secret::new(value.into_bytes())).ok_or_else(|| {

@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use crate::export::target::{Login, SftpTarget};
 
+use super::Purpose;
 use super::document::Section;
 use super::secrets::{self, Environment};
 use super::targets::TIMEOUT;
@@ -74,6 +75,7 @@ fn login(section: &Section<'_>, environment: Environment<'_>) -> Option<Login> {
     };
     let secret = |key| secrets::read(&own, key, environment).into_iter().next();
     let login = match (own.has("key"), own.has("password")) {
+        (true, false) if section.document().purpose == Purpose::Trial => secret("key").map(Login::Password),
         (true, false) => secret("key").and_then(|secret| match Login::key(&secret) {
             Ok(login) => Some(login),
             Err(problem) => {

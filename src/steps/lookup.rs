@@ -65,6 +65,10 @@ struct Wanted {
 }
 
 impl Step for Lookup {
+    fn reaches_out(&self) -> bool {
+        matches!(self.source, Source::Database(_))
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
     }

@@ -21,6 +21,11 @@ pub trait Step: Send + Sync {
         Vec::new()
     }
 
+    /// Whether it calls other systems: it is left out where hooks are only tried out.
+    fn reaches_out(&self) -> bool {
+        false
+    }
+
     /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
 }
@@ -33,6 +38,10 @@ impl<S: Step> Step for Arc<S> {
 
     fn notes(&self) -> Vec<String> {
         (**self).notes()
+    }
+
+    fn reaches_out(&self) -> bool {
+        (**self).reaches_out()
     }
 
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {

@@ -152,6 +152,12 @@ async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outco
     Outcome { result, facts }
 }
 
+/// The answer to a delivery that Rossum did not send: nothing is kept of it.
+pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Result<Bytes, Refusal> {
+    let delivery = Delivery::read(&body).map_err(|unreadable| Refusal::Payload(unreadable.problem))?;
+    run(hook, &delivery, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
+}
+
 /// The answer that this delivery got from an earlier process.
 async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
     let memory = hook.memory.as_ref()?;
@@ -274,6 +280,7 @@ mod tests {
             stages: steps.into_iter().map(stage).collect(),
             answers: crate::webhook::Answers::Direct,
             memory: None,
+            record: None,
         };
         Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,15 +13,16 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use crate::cases::Recorder;
 use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
 use super::dispatch::{self, Dispatch, Facts, Outcome};
 use super::front_page;
-use super::hook::{Answers, Hook, HookSettings};
+use super::hook::{Answers, Hook, HookSettings, Record};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, PLACE, Promises};
 use super::refusal::Refusal;
@@ -61,8 +63,16 @@ struct Routes {
 impl Routes {
     fn new(settings: Vec<HookSettings>, limits: DoorLimits, metrics: &Metrics) -> Self {
         let mut hooks = HashMap::<_, Vec<_>>::new();
-        for hook in settings {
-            hooks.entry(hook.path.clone()).or_default().push(Arc::new(Hook::new(hook, metrics)));
+        // Hooks that are recorded in one folder share what counts its bytes.
+        let mut recorders = HashMap::<PathBuf, Option<Arc<Recorder>>>::new();
+        for settings in settings {
+            let (path, record) = (settings.path.clone(), settings.record.clone());
+            let mut hook = Hook::new(settings, metrics);
+            if let Some(Record { folder, most }) = record {
+                let made = recorders.entry(folder).or_insert_with_key(|folder| recorder(folder, most));
+                hook.record.clone_from(made);
+            }
+            hooks.entry(path).or_default().push(Arc::new(hook));
         }
         // A hook with a domain comes before one that takes any.
         for list in hooks.values_mut() {
@@ -79,6 +89,12 @@ impl Routes {
         );
         list.iter().find(|hook| hook.is_at(host))
     }
+}
+
+/// A folder that cannot be written to is said, and does not keep the server from serving.
+fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
+    let made = Recorder::new(folder, most);
+    made.inspect_err(|problem| error!("deliveries are not recorded in {}: {problem}", folder.display())).ok()
 }
 
 impl Door {
@@ -230,7 +246,11 @@ impl Work {
     async fn run(self, body: VerifiedBody) -> Result<Bytes, (Refusal, Option<String>)> {
         let Self { hook, dispatch, metrics, arrival } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
+        let kept = hook.record.as_ref().map(|_| Bytes::copy_from_slice(body.bytes()));
         let Outcome { result, facts } = dispatch.run(&hook, body).await;
+        if let (Some(recorder), Some(kept), Ok(answer)) = (&hook.record, kept, &result) {
+            recorder.record(&hook.name, &facts.event, &facts.annotation, &kept, answer);
+        }
         let event = facts.known_event.unwrap_or("other");
         let problem = result.as_ref().err();
         metrics.delivery(&hook.name, event, problem.map_or("verified", Refusal::label));

@@ -1,5 +1,6 @@
 //! A hook at run time: its keys, its steps, its share of work.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use tracing::warn;
 
+use crate::cases::Recorder;
 use crate::outbox::Outbox;
 use crate::secret::Secret;
 use crate::signature::{Keys, LegacySha1};
@@ -32,6 +34,18 @@ pub struct HookSettings {
     pub answers: Answers,
     /// Where answers are kept over a restart, because its steps send something elsewhere.
     pub memory: Option<Arc<Outbox>>,
+    /// Where its deliveries are recorded.
+    pub record: Option<Record>,
+}
+
+/// Recorded deliveries take so many bytes where nothing else is said.
+pub const RECORD_MAX: u64 = 500_000_000;
+
+/// A folder for recorded deliveries, and how many bytes of them it has at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub folder: PathBuf,
+    pub most: u64,
 }
 
 /// When a delivery is answered for which nobody waits at the screen.
@@ -77,6 +91,7 @@ pub(super) struct Hook {
     pub(super) stages: Vec<(Stage, StepMetrics)>,
     pub(super) answers: Answers,
     pub(super) repeats: Repeats,
+    pub(super) record: Option<Arc<Recorder>>,
     pub(super) memory: Option<Arc<Outbox>>,
     pub(super) metrics: HookMetrics,
 }
@@ -94,6 +109,7 @@ impl Hook {
             stages,
             answers,
             memory,
+            record: _,
         } = settings;
         let counted = |stage: Stage| {
             let metrics = metrics.step(&name, &stage.name);
@@ -109,6 +125,7 @@ impl Hook {
             repeats: Repeats::new(limits.repeat_window),
             answers,
             memory,
+            record: None,
             metrics: metrics.hook(&name),
             name,
         }

@@ -17,7 +17,9 @@ mod promises;
 mod refusal;
 mod repeats;
 mod reply;
+mod trial;
 
 pub use body::DoorLimits;
 pub use door::{Caller, ClientCertificate, Door};
-pub use hook::{Answers, HookLimits, HookSettings};
+pub use hook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
+pub use trial::{NoAnswer, Trial};

@@ -8,6 +8,8 @@ mod support;
 mod attack;
 /// The step `business_rules`.
 mod business_rules;
+/// Recorded deliveries and `annex test`.
+mod cases;
 /// Certificates: first order by both challenges, restarts, a CA that is down, damaged files, renewal.
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.

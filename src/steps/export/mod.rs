@@ -53,6 +53,10 @@ impl Step for Export {
         &["annotation_content.export"]
     }
 
+    fn reaches_out(&self) -> bool {
+        true
+    }
+
     fn run<'c>(&'c self, context: StepContext<'c>) -> StepFuture<'c> {
         Box::pin(async move {
             match self.deliver {

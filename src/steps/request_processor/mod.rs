@@ -60,6 +60,10 @@ impl Step for RequestProcessor {
         &["annotation_content.export"]
     }
 
+    fn reaches_out(&self) -> bool {
+        true
+    }
+
     fn notes(&self) -> Vec<String> {
         self.processor.settings.notes.clone()
     }

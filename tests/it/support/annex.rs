@@ -65,6 +65,14 @@ impl Annex {
         })
     }
 
+    /// The same, with each delivery recorded.
+    pub(crate) fn dev_recording(folder: TempDir, into: &str) -> Self {
+        Self::start(folder, free_port(), |command, port| {
+            command.args(["--config", "annex.toml", "--record", into]);
+            command.arg(format!("--dev-http=127.0.0.1:{port}"));
+        })
+    }
+
     /// Ends it, and starts it in dev mode in the same folder.
     pub(crate) fn again(self, signal: &str) -> Self {
         let port = self.address.port();
