@@ -34,6 +34,7 @@
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
 
+pub mod account;
 pub mod api;
 pub mod app;
 pub mod breaker;

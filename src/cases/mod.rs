@@ -65,6 +65,11 @@ impl Case {
         })
     }
 
+    /// A delivery that nobody answered yet.
+    pub fn unanswered(hook: &str, payload: &[u8]) -> Option<Self> {
+        Some(Self { hook: hook.to_owned(), recorded: None, payload: cleaned(payload)?, answer: None })
+    }
+
     /// Writes it whole, or not at all. Only its owner reads it: it holds what documents hold.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

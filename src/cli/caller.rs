@@ -117,7 +117,7 @@ async fn handshake(
     Ok(sender)
 }
 
-fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
+pub(super) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
     let roots = match ca {
         Some(path) => tls::load_roots(path)?,
         None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },

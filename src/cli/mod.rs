@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand. Prints, and chooses exit codes; does no work of its own.
 
+mod account;
 mod ask;
 mod caller;
 mod cert;
@@ -62,6 +63,22 @@ enum Command {
     /// Exports that wait, and those that were given up
     #[command(subcommand)]
     Outbox(outbox::Command),
+    /// Log in to Rossum, and keep a token for the commands below
+    Login(account::login::Arguments),
+    /// Forget the token of `annex login`
+    Logout(account::login::LogoutArguments),
+    /// Hooks in Rossum: register, change, try out
+    #[command(subcommand)]
+    Hook(account::hook::Command),
+    /// Queues in Rossum
+    #[command(subcommand)]
+    Queue(account::queue::Command),
+    /// Schemas in Rossum
+    #[command(subcommand)]
+    Schema(account::schema::Command),
+    /// Rules in Rossum, as files for the step `rules`
+    #[command(subcommand)]
+    Rule(account::rule::Command),
     /// Make secrets
     #[command(subcommand)]
     Secret(secret::Command),
@@ -113,6 +130,12 @@ pub fn run() -> ExitCode {
         Some(Command::Eval(arguments)) => eval::run(arguments),
         Some(Command::Data(command)) => data::run(command),
         Some(Command::Outbox(command)) => outbox::run(command),
+        Some(Command::Login(arguments)) => account::login::run(arguments),
+        Some(Command::Logout(arguments)) => account::login::log_out(&arguments),
+        Some(Command::Hook(command)) => account::hook::run(command),
+        Some(Command::Queue(command)) => account::queue::run(command),
+        Some(Command::Schema(command)) => account::schema::run(command),
+        Some(Command::Rule(command)) => account::rule::run(command),
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };

@@ -108,18 +108,23 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) ->
 
 fn secret(argument: Option<&str>) -> Result<Option<Secret>, Failure> {
     let from_environment = |name: &str| super::environment(name).map(|value| Secret::new(value.into_bytes()));
-    let Some(argument) = argument else {
-        return Ok(from_environment("ROSSUM_SECRET"));
-    };
+    match argument {
+        None => Ok(from_environment("ROSSUM_SECRET")),
+        Some(argument) => secret_of(argument).map(Some),
+    }
+}
+
+/// A secret as a command takes it: itself, `env:NAME` or `file:PATH`.
+pub(super) fn secret_of(argument: &str) -> Result<Secret, Failure> {
     if let Some(name) = argument.strip_prefix("env:") {
-        let secret = from_environment(name).ok_or_else(|| format!("the environment has no {name}"))?;
-        return Ok(Some(secret));
+        let value = super::environment(name).ok_or_else(|| format!("the environment has no {name}"))?;
+        return Ok(Secret::new(value.into_bytes()));
     }
     if let Some(path) = argument.strip_prefix("file:") {
         let bytes = std::fs::read(path).map_err(|error| format!("cannot read the secret {path}: {error}"))?;
-        return Ok(Some(Secret::new(bytes.trim_ascii_end())));
+        return Ok(Secret::new(bytes.trim_ascii_end()));
     }
-    Ok(Some(Secret::new(argument.as_bytes())))
+    Ok(Secret::new(argument.as_bytes()))
 }
 
 fn as_json(answer: &Answered) -> Value {

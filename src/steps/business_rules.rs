@@ -39,6 +39,10 @@ pub struct BusinessRule {
 }
 
 impl Step for BusinessRules {
+    fn needs_schema(&self) -> bool {
+        self.schemas.is_sent()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.apply(context)))
     }

@@ -66,6 +66,10 @@ fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
 }
 
 impl Step for Formulas {
+    fn needs_schema(&self) -> bool {
+        self.schemas.is_sent()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.compute(context)))
     }

@@ -15,6 +15,10 @@ pub struct Function {
 }
 
 impl Step for Function {
+    fn needs_schema(&self) -> bool {
+        self.schemas.is_sent()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.call(context)))
     }

@@ -57,6 +57,10 @@ impl Step for Rules {
         self.notes.clone()
     }
 
+    fn needs_schema(&self) -> bool {
+        self.schemas.is_sent()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.apply(context)))
     }

@@ -22,6 +22,11 @@ impl Schemas {
         Self { file: file.map(Arc::new), types, sent: Mutex::default() }
     }
 
+    /// Whether only what Rossum sends along has the types.
+    pub(super) fn is_sent(&self) -> bool {
+        self.file.is_none() && self.types.is_none()
+    }
+
     /// The schema of a delivery, or what its annotation shows of it where only the shape counts.
     pub(super) fn of_shape(
         &self,

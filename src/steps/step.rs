@@ -26,6 +26,11 @@ pub trait Step: Send + Sync {
         false
     }
 
+    /// Whether Rossum must send the queue's schema along (`sideload`).
+    fn needs_schema(&self) -> bool {
+        false
+    }
+
     /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
 }
@@ -42,6 +47,10 @@ impl<S: Step> Step for Arc<S> {
 
     fn reaches_out(&self) -> bool {
         (**self).reaches_out()
+    }
+
+    fn needs_schema(&self) -> bool {
+        (**self).needs_schema()
     }
 
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {

@@ -4,6 +4,8 @@
 
 mod support;
 
+/// The commands that administer an account of Rossum's.
+mod account;
 /// Under attack: floods, lies, silence, garbage.
 mod attack;
 /// The step `business_rules`.

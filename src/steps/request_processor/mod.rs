@@ -68,6 +68,10 @@ impl Step for RequestProcessor {
         self.processor.settings.notes.clone()
     }
 
+    fn needs_schema(&self) -> bool {
+        self.schemas.is_sent()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(async move {
             let Context { delivery, answer, deadline } = context;

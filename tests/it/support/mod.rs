@@ -9,6 +9,7 @@ mod pebble;
 mod postgres;
 mod proxy;
 mod relay;
+mod rossum_tool;
 mod sshd;
 
 pub(crate) use annex::{Annex, annex_command, libfaketime, write};
@@ -20,6 +21,7 @@ pub(crate) use pebble::Pebble;
 pub(crate) use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub(crate) use proxy::{Faults, Proxy};
 pub(crate) use relay::Relay;
+pub(crate) use rossum_tool::RossumTool;
 pub(crate) use sshd::Sshd;
 
 use std::collections::hash_map::RandomState;

@@ -1,0 +1,232 @@
+//! The calls of one command: log in where a password is all there is, ask, log out.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Method, StatusCode, Url, redirect};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::time::sleep;
+
+use crate::secret::Secret;
+use crate::unreached::words;
+
+use super::{Credentials, Login, Problem};
+
+/// For one request.
+const TIME: Duration = Duration::from_secs(60);
+/// Tries of a request that was not answered, or answered "later".
+const TRIES: u32 = 4;
+/// The longest wait that is asked for and kept.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Objects of a list at most.
+const MOST: usize = 100_000;
+
+pub struct Session {
+    base: Url,
+    login: Login,
+    client: Client,
+    token: OnceCell<Secret>,
+    /// Changes are said and not made.
+    dry_run: bool,
+    say: fn(&str),
+}
+
+impl Session {
+    /// `say` tells the person what takes long, and with `dry_run` what would be sent.
+    pub fn new(
+        credentials: Credentials,
+        tls: rustls::ClientConfig,
+        dry_run: bool,
+        say: fn(&str),
+    ) -> Result<Self, Problem> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .timeout(TIME)
+            .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Problem::Credentials(words(&error)))?;
+        let Credentials { url, login } = credentials;
+        Ok(Self { base: url, login, client, token: OnceCell::new(), dry_run, say })
+    }
+
+    /// Where the API is; it ends in `/v1/`.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The URL of an object.
+    pub fn url(&self, kind: &str, id: u64) -> String {
+        format!("{}{kind}/{id}", self.base)
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value, Problem> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// All objects of a list, page after page.
+    pub async fn list(&self, path: &str) -> Result<Vec<Value>, Problem> {
+        let mut all = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let mut page = self.get(&path).await?;
+            match page["results"].as_array_mut() {
+                Some(results) => all.append(results),
+                None => return Err(Problem::Unreadable(path)),
+            }
+            next = page["pagination"]["next"].as_str().map(str::to_owned);
+            if all.len() > MOST {
+                return Err(Problem::Unreadable(format!("{path} has no end")));
+            }
+        }
+        Ok(all)
+    }
+
+    /// A change: said and not made in a dry run, which gives `null`.
+    pub async fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
+        if self.dry_run {
+            let shown = body.map(|body| format!("\n{body:#}")).unwrap_or_default();
+            (self.say)(&format!("would send: {method} {}{path}{}", self.base.path(), masked(&shown)));
+            return Ok(Value::Null);
+        }
+        self.ask(method, path, body).await
+    }
+
+    /// A call that changes nothing, though it is a POST.
+    pub async fn try_out(&self, path: &str, body: &Value) -> Result<Value, Problem> {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    /// Ends what a password began.
+    pub async fn end(&self) -> Result<(), Problem> {
+        if matches!(self.login, Login::Password { .. }) && self.token.initialized() {
+            self.ask(Method::POST, "auth/logout", Some(&json!({}))).await?;
+        }
+        Ok(())
+    }
+
+    /// A token for these credentials, which lives so long.
+    pub async fn token(&self, life: Duration) -> Result<Secret, Problem> {
+        self.log_in(Some(life)).await
+    }
+
+    async fn log_in(&self, life: Option<Duration>) -> Result<Secret, Problem> {
+        let Login::Password { username, password } = &self.login else {
+            return Err(Problem::Credentials("there is no password to log in with".to_owned()));
+        };
+        let mut body = json!({"username": username, "password": String::from_utf8_lossy(password.expose())});
+        if let Some(life) = life {
+            body["max_token_lifetime_s"] = life.as_secs().into();
+        }
+        let answer = self.once(Method::POST, "auth/login", Some(&body), None).await;
+        let answer = answer.map_err(|problem| match problem {
+            Problem::Token | Problem::Refused { status: 400 | 403, .. } => Problem::Login,
+            other => other,
+        })?;
+        let key = answer["key"].as_str().ok_or_else(|| Problem::Unreadable("auth/login".to_owned()))?;
+        Ok(Secret::new(key.as_bytes().to_vec()))
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
+        let token = match &self.login {
+            Login::Token(token) => token,
+            Login::Password { .. } => self.token.get_or_try_init(|| self.log_in(None)).await?,
+        };
+        self.once(method, path, body, Some(token)).await
+    }
+
+    /// A path below the API, or a whole URL of it, as pages name the next one.
+    fn place(&self, path: &str) -> Result<Url, Problem> {
+        let url = self.base.join(path).map_err(|_| Problem::Unreadable(path.to_owned()))?;
+        if url.origin() == self.base.origin() { Ok(url) } else { Err(Problem::Unreadable(path.to_owned())) }
+    }
+
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        token: Option<&Secret>,
+    ) -> Result<Value, Problem> {
+        let url = self.place(path)?;
+        let what = format!("{method} {}", url.path());
+        for tried in 1.. {
+            let mut call = self.client.request(method.clone(), url.clone());
+            if let Some(token) = token {
+                call = call.bearer_auth(String::from_utf8_lossy(token.expose()));
+            }
+            if let Some(body) = body {
+                call = call.header(CONTENT_TYPE, "application/json").body(body.to_string());
+            }
+            let answer = match call.send().await {
+                Ok(answer) => answer,
+                // Nothing was sent yet: it may be tried again, whatever it is.
+                Err(error) if error.is_connect() && tried < TRIES => {
+                    (self.say)("Rossum cannot be reached, trying again");
+                    sleep(Duration::from_secs(u64::from(tried))).await;
+                    continue;
+                }
+                Err(error) => return Err(self.unreachable(&error)),
+            };
+            let status = answer.status();
+            let wait =
+                answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let is_later = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+            if is_later && tried < TRIES {
+                let wait = Duration::from_secs(wait.unwrap_or(u64::from(tried) * 2)).min(LONGEST_WAIT);
+                (self.say)(&format!(
+                    "Rossum is busy (status {}), again in {} s",
+                    status.as_u16(),
+                    wait.as_secs()
+                ));
+                sleep(wait).await;
+                continue;
+            }
+            let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+            if !status.is_success() {
+                return Err(Problem::of(&what, status, &bytes));
+            }
+            if bytes.is_empty() {
+                return Ok(Value::Null);
+            }
+            return serde_json::from_slice(&bytes).map_err(|_| Problem::Unreadable(what));
+        }
+        Err(Problem::Busy(0))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Problem {
+        Problem::Unreachable { url: self.base.to_string(), cause: words(error) }
+    }
+}
+
+/// Text to be shown, without what stands under `secret`.
+fn masked(text: &str) -> String {
+    let line = |line: &str| match line.split_once("\"secret\": ") {
+        Some((before, after)) if after.trim_end_matches(',') != "null" => {
+            format!("{before}\"secret\": \"…\"{}", if after.ends_with(',') { "," } else { "" })
+        }
+        _ => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_secret() {
+        let body = json!({"config": {"secret": "s3", "url": "https://x"}, "name": "n"});
+        let shown = masked(&format!("{body:#}"));
+        assert!(
+            !shown.contains("s3") && shown.contains("\"secret\": \"…\",") && shown.contains("https://x"),
+            "{shown}"
+        );
+    }
+}

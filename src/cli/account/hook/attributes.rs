@@ -1,0 +1,129 @@
+//! What a hook is like, as flags say it.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::{Map, Value};
+
+use crate::rossum::Event;
+
+use super::super::super::exit::Failure;
+use super::super::super::send;
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum HookType {
+    Webhook,
+    Function,
+}
+
+impl HookType {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Function => "function",
+        }
+    }
+}
+
+/// What a hook is like, for `create` and `change`.
+#[derive(clap::Args)]
+pub(super) struct Attributes {
+    /// A webhook, or a function that Rossum runs
+    #[arg(long, short = 't', value_enum, value_name = "TYPE")]
+    pub(super) hook_type: Option<HookType>,
+    /// A queue that it is for; may be given again
+    #[arg(long, short, value_name = "ID")]
+    pub(super) queue_id: Vec<u64>,
+    /// Whether Rossum calls it
+    #[arg(long, value_name = "BOOL")]
+    pub(super) active: Option<bool>,
+    /// An event, as `annotation_content.updated`; a whole one, as `annotation_content`, stands for all its pairs
+    #[arg(long, short, value_name = "EVENT")]
+    pub(super) events: Vec<String>,
+    /// Where Rossum calls
+    #[arg(long, value_name = "URL")]
+    pub(super) config_url: Option<String>,
+    /// The secret that Rossum signs with
+    #[arg(
+        long,
+        value_name = "SECRET",
+        help = "The secret that Rossum signs with: itself, env:NAME or file:PATH"
+    )]
+    pub(super) config_secret: Option<String>,
+    /// Whether Rossum calls a server whose certificate it cannot verify
+    #[arg(long, value_name = "BOOL")]
+    pub(super) config_insecure_ssl: Option<bool>,
+    /// The code of a function
+    #[arg(long, value_name = "FILE")]
+    pub(super) config_code: Option<PathBuf>,
+    /// What runs a function: python3.12, nodejs22.x
+    #[arg(long, value_name = "RUNTIME")]
+    pub(super) config_runtime: Option<String>,
+    /// What Rossum sends along: schemas, queues, …; may be given again
+    #[arg(long, short, value_name = "WHAT")]
+    pub(super) sideload: Vec<String>,
+    /// The user whose token the hook gets
+    #[arg(long, value_name = "USER_ID")]
+    pub(super) token_owner: Option<u64>,
+    /// A hook that runs before it; may be given again
+    #[arg(long, value_name = "HOOK_ID")]
+    pub(super) run_after: Vec<u64>,
+    /// What Rossum keeps for trying it out, as JSON
+    #[arg(long, value_name = "JSON")]
+    pub(super) test: Option<String>,
+}
+
+/// Pairs; a whole event stands for all that Rossum documents.
+pub(super) fn pairs(events: &[String]) -> Result<Vec<String>, Failure> {
+    let mut all: Vec<String> = Vec::new();
+    for event in events {
+        let known: Vec<&str> = if event.contains('.') {
+            Event::known_patterns().filter(|pattern| pattern == event).collect()
+        } else {
+            let pair = |pattern: &&str| pattern.split_once('.').is_some_and(|(whole, _)| whole == event);
+            Event::known_patterns().filter(pair).collect()
+        };
+        if known.is_empty() {
+            let list = Event::known_patterns()
+                .filter(|pattern| pattern.contains('.'))
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(Failure::Because(format!("Rossum has no event {event}; it has {list}")));
+        }
+        for pair in known {
+            if !all.iter().any(|one| one == pair) {
+                all.push(pair.to_owned());
+            }
+        }
+    }
+    Ok(all)
+}
+
+impl Attributes {
+    /// The parts of `config` that are asked for.
+    pub(super) fn config(&self) -> Result<Map<String, Value>, Failure> {
+        let mut config = Map::new();
+        let mut add = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                config.insert(key.to_owned(), value);
+            }
+        };
+        add("url", self.config_url.clone().map(Value::from));
+        add("insecure_ssl", self.config_insecure_ssl.map(Value::from));
+        let secret = self.config_secret.as_deref().map(send::secret_of).transpose()?;
+        add("secret", secret.map(|secret| String::from_utf8_lossy(secret.expose()).into()));
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path)
+                .map_err(|error| Failure::Because(format!("{}: {error}", path.display())))
+        };
+        add("code", self.config_code.as_ref().map(read).transpose()?.map(Value::from));
+        add("runtime", self.config_runtime.clone().map(Value::from));
+        Ok(config)
+    }
+
+    pub(super) fn test(&self) -> Result<Option<Value>, Failure> {
+        let Some(text) = &self.test else { return Ok(None) };
+        let json = serde_json::from_str(text);
+        json.map(Some).map_err(|error| Failure::Because(format!("--test is not JSON: {error}")))
+    }
+}

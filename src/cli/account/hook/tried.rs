@@ -1,0 +1,160 @@
+//! Trying a hook out through Rossum: `test`, `invoke`, `logs`, `payload`.
+
+use std::path::PathBuf;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::account::Session;
+use crate::cases::Case;
+
+use super::super::super::exit::{Failure, print};
+use super::super::{Access, put, read_json, table, text_of};
+
+/// A call that Rossum would make.
+#[derive(clap::Args)]
+pub(super) struct Called {
+    /// The event
+    #[arg(long, short, value_name = "EVENT.ACTION", default_value = "annotation_content.initialize")]
+    event: String,
+    /// The annotation
+    #[arg(long, short, value_name = "ID")]
+    annotation: Option<u64>,
+    /// Its status
+    #[arg(long, value_name = "STATUS", default_value = "to_review")]
+    status: String,
+    /// The status before
+    #[arg(long, value_name = "STATUS", default_value = "importing")]
+    previous_status: String,
+}
+
+#[derive(clap::Args)]
+pub(in super::super::super) struct TestArguments {
+    /// The hook
+    id: u64,
+    /// The payload [default: what Rossum makes of --annotation and --event]
+    #[arg(long, value_name = "FILE", conflicts_with = "annotation")]
+    payload: Option<PathBuf>,
+    #[command(flatten)]
+    called: Called,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+#[derive(clap::Args)]
+pub(in super::super::super) struct InvokeArguments {
+    /// The hook
+    id: u64,
+    /// What it gets, as JSON
+    #[arg(long, value_name = "FILE")]
+    payload: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+#[derive(clap::Args)]
+pub(in super::super::super) struct LogsArguments {
+    /// The hook [default: all]
+    id: Option<u64>,
+    /// Only those that failed
+    #[arg(long)]
+    errors: bool,
+    /// So many at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+#[derive(clap::Args)]
+pub(in super::super::super) struct PayloadArguments {
+    /// The hook
+    id: u64,
+    #[command(flatten)]
+    called: Called,
+    /// Make a case of it for `annex test`, for this hook of the configuration
+    #[arg(long, value_name = "HOOK")]
+    case: Option<String>,
+    /// Write it to a file
+    #[arg(long, short = 'O', value_name = "FILE")]
+    output_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+/// What Rossum would send.
+pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Result<Value, Failure> {
+    let (event, action) = called.event.split_once('.').ok_or_else(|| {
+        Failure::Because(format!("`{}` is no pair: write annotation_content.initialize", called.event))
+    })?;
+    let mut body = json!({"event": event, "action": action});
+    if let Some(annotation) = called.annotation {
+        body["annotation"] = session.url("annotations", annotation).into();
+        body["status"] = called.status.clone().into();
+        body["previous_status"] = called.previous_status.clone().into();
+    } else if event.starts_with("annotation") {
+        return Err(Failure::Because("it needs --annotation ID".to_owned()));
+    }
+    Ok(session.try_out(&format!("hooks/{id}/generate_payload"), &body).await?)
+}
+
+pub(super) async fn test(session: &Session, arguments: &TestArguments) -> Result<(), Failure> {
+    let payload = match &arguments.payload {
+        Some(path) => read_json(path)?,
+        None => generated(session, arguments.id, &arguments.called).await?,
+    };
+    let answer =
+        session.try_out(&format!("hooks/{}/test", arguments.id), &json!({"payload": payload})).await?;
+    print(format_args!("{:#}", answer.get("response").unwrap_or(&answer)))
+}
+
+pub(super) async fn invoke(session: &Session, arguments: &InvokeArguments) -> Result<(), Failure> {
+    let payload = arguments.payload.as_deref().map_or(Ok(json!({})), read_json)?;
+    let path = format!("hooks/{}/invoke", arguments.id);
+    let answer = session.change(Method::POST, &path, Some(&payload)).await?;
+    if session.is_dry_run() { Ok(()) } else { print(format_args!("{answer:#}")) }
+}
+
+pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result<(), Failure> {
+    let mut path = format!("hooks/logs?page_size={}", arguments.limit);
+    if let Some(id) = arguments.id {
+        path = format!("{path}&hook={id}");
+    }
+    if arguments.errors {
+        path.push_str("&log_level=ERROR");
+    }
+    let answer = session.get(&path).await?;
+    let entries = answer["results"].as_array().cloned().unwrap_or_default();
+    if arguments.access.json {
+        return print(json!(entries));
+    }
+    let row = |entry: &Value| {
+        let event = format!("{}.{}", text_of(&entry["event"]), text_of(&entry["action"]));
+        vec![
+            text_of(&entry["timestamp"]),
+            text_of(&entry["hook_id"]),
+            event,
+            text_of(&entry["annotation_id"]),
+            text_of(&entry["status_code"]),
+            text_of(&entry["log_level"]),
+            text_of(&entry["message"]).lines().next().unwrap_or_default().to_owned(),
+        ]
+    };
+    let rows: Vec<_> = entries.iter().map(row).collect();
+    table(&["time", "hook", "event", "annotation", "status", "level", "message"], &rows)
+}
+
+pub(super) async fn payload(session: &Session, arguments: &PayloadArguments) -> Result<(), Failure> {
+    let payload = generated(session, arguments.id, &arguments.called).await?;
+    let text = match &arguments.case {
+        None => serde_json::to_string_pretty(&payload)?,
+        Some(hook) => {
+            let body = serde_json::to_vec(&payload)?;
+            let case = Case::unanswered(hook, &body);
+            serde_json::to_string(
+                &case.ok_or_else(|| Failure::Because("what Rossum made is no payload".to_owned()))?,
+            )?
+        }
+    };
+    put(&text, arguments.output_file.as_deref())
+}

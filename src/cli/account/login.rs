@@ -1,0 +1,109 @@
+//! `annex login` and `annex logout`: a token with a life is kept, a password never.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use crate::account::{Credentials, KeptToken, Login, Session};
+use crate::clock;
+
+use super::super::caller::client_config;
+use super::super::exit::{Failure, print};
+
+/// Log in, and keep a token with a life for the commands that need one.
+///
+/// The password is asked for, or taken from `ROSSUM_PASSWORD`; it is sent once and never kept.
+#[derive(clap::Args)]
+pub(in super::super) struct Arguments {
+    /// The account
+    #[arg(
+        long,
+        help = "The account: https://acme.rossum.app",
+        env = "ROSSUM_URL",
+        value_name = "URL",
+        hide_env = true
+    )]
+    url: String,
+    /// The user's name
+    #[arg(long, short, env = "ROSSUM_USERNAME", value_name = "NAME", hide_env = true)]
+    username: Option<String>,
+    /// How long the token lives, in hours; Rossum allows 162
+    #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=162))]
+    life: u64,
+    /// Keep it under this name
+    #[arg(long, short, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+/// Forget the token that `annex login` kept, here and at Rossum.
+#[derive(clap::Args)]
+pub(in super::super) struct LogoutArguments {
+    /// The profile
+    #[arg(long, short, value_name = "NAME")]
+    profile: Option<String>,
+}
+
+pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let environment = |name: &str| match name {
+        "ROSSUM_URL" => Some(arguments.url.clone()),
+        "ROSSUM_TOKEN" => None,
+        name => super::super::environment(name),
+    };
+    let username = match arguments.username {
+        Some(username) => username,
+        None => asked("Username: ")?,
+    };
+    let password = match super::super::environment("ROSSUM_PASSWORD") {
+        Some(password) => password,
+        None => rpassword::prompt_password("Password: ")?,
+    };
+    let both = |name: &str| match name {
+        "ROSSUM_USERNAME" => Some(username.clone()),
+        "ROSSUM_PASSWORD" => Some(password.clone()),
+        name => environment(name),
+    };
+    let credentials = Credentials::find(arguments.profile.as_deref(), &both)?;
+    let url = credentials.url.clone();
+    let life = Duration::from_secs(arguments.life * 3_600);
+    let session = Session::new(credentials, client_config(None)?, false, |text| eprintln!("{text}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let token = runtime.block_on(session.token(life))?;
+    let until = clock::now() + life;
+    let profile = Credentials::profile(arguments.profile.as_deref(), &super::super::environment);
+    let kept = KeptToken { profile, url, token, until };
+    let path = kept.keep(&super::super::environment)?;
+    print(format_args!(
+        "logged in at {} until {}",
+        kept.url.host_str().unwrap_or_default(),
+        clock::display(until)
+    ))?;
+    print(format_args!("the token is in {}", path.display()))
+}
+
+pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failure> {
+    let profile = Credentials::profile(arguments.profile.as_deref(), &super::super::environment);
+    // The one that is kept, and no other.
+    let environment = |name: &str| match name {
+        "HOME" | "XDG_CONFIG_HOME" => super::super::environment(name),
+        _ => None,
+    };
+    let found = Credentials::find(Some(&profile), &environment);
+    if let Ok(credentials) = found
+        && let Login::Token(_) = credentials.login
+    {
+        let session = Session::new(credentials, client_config(None)?, false, |text| eprintln!("{text}"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        if let Err(problem) = runtime.block_on(session.try_out("auth/logout", &serde_json::json!({}))) {
+            eprintln!("Rossum was not told: {problem}");
+        }
+    }
+    KeptToken::forget(&profile, &environment)?;
+    print(format_args!("logged out ({profile})"))
+}
+
+fn asked(question: &str) -> Result<String, Failure> {
+    print!("{question}");
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

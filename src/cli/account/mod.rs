@@ -1,0 +1,131 @@
+//! The commands that administer an account: `login`, `hook`, `queue`, `schema`, `rule`.
+
+mod configured;
+pub(super) mod hook;
+pub(super) mod login;
+pub(super) mod queue;
+pub(super) mod rule;
+pub(super) mod schema;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::account::{Credentials, Session};
+
+use super::caller::client_config;
+use super::exit::{Failure, print};
+
+/// What all of them take.
+#[derive(clap::Args)]
+pub(super) struct Access {
+    /// The profile
+    #[arg(
+        long,
+        short,
+        value_name = "NAME",
+        help = "The profile, as the `rossum` tool has them [env: ROSSUM_PROFILE]"
+    )]
+    profile: Option<String>,
+    /// Say what would be sent, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Access {
+    fn open(&self) -> Result<Session, Failure> {
+        let credentials = Credentials::find(self.profile.as_deref(), &super::environment)?;
+        let tls = client_config(None)?;
+        Ok(Session::new(credentials, tls, self.dry_run, |text| eprintln!("{text}"))?)
+    }
+
+    /// Does a command's work within a session.
+    fn run<F>(&self, work: impl FnOnce(Session) -> F) -> Result<(), Failure>
+    where
+        F: Future<Output = (Session, Result<(), Failure>)>,
+    {
+        let session = self.open()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let (session, done) = work(session).await;
+            let ended = session.end().await;
+            done.and_then(|()| Ok(ended?))
+        })
+    }
+}
+
+/// The number at the end of an object's URL.
+fn id_of(url: &Value) -> String {
+    let id = url.as_str().unwrap_or_default().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    id.to_owned()
+}
+
+fn ids_of(urls: &Value) -> String {
+    let urls = urls.as_array().into_iter().flatten();
+    urls.map(id_of).collect::<Vec<_>>().join(", ")
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Array(list) => list.iter().map(text_of).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Columns under their names.
+fn table(names: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.max().unwrap_or(0).max(names[column].len())
+    };
+    let widths: Vec<_> = (0..names.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| {
+            let room = width - cell.chars().count().min(*width);
+            format!("{cell}{}", " ".repeat(room))
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    print(line(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()))?;
+    rows.iter().try_for_each(|row| print(line(row)))
+}
+
+/// Asks for a yes; without a terminal there must be `--yes`.
+fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Because(format!("{question} Nobody can be asked here: add --yes")));
+    }
+    print!("{question} [y/N] ");
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// A file with JSON.
+fn read_json(path: &Path) -> Result<Value, Failure> {
+    let because = |error: &dyn std::fmt::Display| Failure::Because(format!("{}: {error}", path.display()));
+    let text = std::fs::read(path).map_err(|error| because(&error))?;
+    serde_json::from_slice(&text).map_err(|error| because(&format_args!("it is not JSON: {error}")))
+}
+
+/// Into a file, or to standard output.
+fn put(text: &str, into: Option<&Path>) -> Result<(), Failure> {
+    match into {
+        None => print(text),
+        Some(path) => {
+            let because = |error| Failure::Because(format!("{}: {error}", path.display()));
+            let mut file = std::fs::File::create(path).map_err(because)?;
+            file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(because)
+        }
+    }
+}
