@@ -387,6 +387,83 @@ fn a_login_keeps_a_token_with_a_life_and_never_the_password() {
 }
 
 #[test]
+fn what_rossum_knows_is_compared_with_the_configuration_and_changed_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, here) = (account(), folder.path());
+    let config = |path: &str| {
+        format!(
+            "[server]\ndomains = [\"hooks.example.com\"]\n[[hook]]\nname = \"x\"\npath = \"{path}\"\nsecrets = [\"file:new\", \"file:old\"]\n\
+            [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = [\"a\"]\n"
+        )
+    };
+    write(&here.join("annex.toml"), &config("/x"));
+    write(&here.join("new"), "the new secret");
+    write(&here.join("old"), SECRET);
+    let output = annex(&server, here, &["hook", "sync"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for part in [
+        "! x: hook 12 (Hook 12)",
+        "Rossum does not send annotation_content.initialize, annotation_content.started",
+        "it is paused",
+        "--apply",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("secret"), "a secret that is still taken is no difference: {text}");
+    write(&here.join("old"), "another");
+    assert!(
+        said(&annex(&server, here, &["hook", "sync"])).contains("its secret is none of the configuration's")
+    );
+    let output = annex(&server, here, &["hook", "sync", "--apply"]);
+    assert!(
+        said(&output).contains("Change 3 hooks in Rossum? Nobody can be asked here: add --yes"),
+        "{}",
+        said(&output)
+    );
+    assert!(requests(&server).iter().all(|(line, _)| line.starts_with("GET") || line.contains("/auth/")));
+    write(&here.join("annex.toml"), &config("/other"));
+    let text = said(&annex(&server, here, &["hook", "sync"]));
+    assert!(
+        text.contains("✗ x: no hook in Rossum calls https://hooks.example.com/other")
+            && text.contains("--from-config x"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_hook_is_changed_to_what_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let server = Erp::start(|call, _| match call.line.as_str() {
+        "GET /v1/hooks" => Reply::ok(
+            &json!({"pagination": {"next": null}, "results": [hook("http://x/v1", 12)]}).to_string(),
+        ),
+        _ => answer(call, "http://x/v1"),
+    });
+    write(
+        &here.join("annex.toml"),
+        "[server]\ndomains = [\"hooks.example.com\"]\n[[hook]]\npath = \"/x\"\nsecrets = [\"file:new\"]\n\
+        [[hook.step]]\nuse = \"export\"\ntarget = \"files\"\npath = \"x\"\nshape = \"json\"\n[[target]]\nname = \"files\"\nfolder = \"out\"\n",
+    );
+    write(&here.join("new"), "the new secret");
+    let text = good(&server, here, &["hook", "sync", "--apply", "--yes"]);
+    assert!(
+        text.contains("nothing here listens to annotation_content.updated")
+            && text.contains("hook 12 is changed"),
+        "{text}"
+    );
+    let all = requests(&server);
+    let (_, body) = all.iter().find(|(line, _)| line == "PATCH /v1/hooks/12").unwrap();
+    assert_eq!(body["events"], json!(["annotation_content.export"]));
+    assert_eq!(
+        (&body["config"]["secret"], &body["config"]["timeout_s"]),
+        (&json!("the new secret"), &json!(30))
+    );
+    assert!(body.get("active").is_none() && !text.contains("the new secret"), "{body}");
+}
+
+#[test]
 fn hooks_are_registered_from_the_configuration_and_tried_out() {
     let folder = tempfile::tempdir().unwrap();
     let (server, here) = (account(), folder.path());

@@ -1,17 +1,23 @@
 //! What `annex.toml` says of a hook, as Rossum is to know it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::{self, Purpose};
 use crate::rossum::Event;
 use crate::secret::Secret;
+use crate::webhook::HookSettings;
 
 use super::super::exit::Failure;
 
 pub(super) struct Configured {
+    pub(super) name: String,
     pub(super) url: String,
-    pub(super) secret: Secret,
+    /// The first is the one that Rossum is to have; all of them are taken.
+    pub(super) secrets: Vec<Secret>,
+    /// Pairs that Rossum must send.
     pub(super) events: Vec<String>,
+    /// What its steps listen to, whole events among it.
+    patterns: Vec<String>,
     /// Whether Rossum must send the schema along.
     pub(super) needs_schema: bool,
 }
@@ -20,32 +26,39 @@ pub(super) struct Configured {
 const USUAL: [&str; 3] =
     ["annotation_content.initialize", "annotation_content.started", "annotation_content.updated"];
 
-/// A hook of the configuration, by its name or path.
-pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Failure> {
+/// All hooks of the configuration.
+pub(super) fn hooks(path: Option<PathBuf>) -> Result<Vec<Configured>, Failure> {
     let path = super::super::config_path(path);
     let environment = super::super::service_environment(&path);
     let config = config::load(&path, Purpose::Serve, &environment)?;
-    let names = || config.hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>().join(", ");
-    let found = config.hooks.iter().find(|hook| hook.name == wanted || hook.path == wanted);
-    let Some(hook) = found else {
-        return Err(Failure::Because(format!("{} has no hook {wanted}; it has {}", path.display(), names())));
-    };
-    let domain = hook.domain.as_ref().or_else(|| config.server.domains.first()).ok_or_else(|| {
+    let domain = config.server.domains.first();
+    config.hooks.iter().map(|hook| read(hook, domain, &path)).collect()
+}
+
+/// A hook of the configuration, by its name.
+pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Failure> {
+    let hooks = hooks(path)?;
+    let names = hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>().join(", ");
+    let found = hooks.into_iter().find(|hook| hook.name == wanted);
+    found.ok_or_else(|| Failure::Because(format!("the configuration has no hook {wanted}; it has {names}")))
+}
+
+fn read(hook: &HookSettings, domain: Option<&String>, path: &Path) -> Result<Configured, Failure> {
+    let domain = hook.domain.as_ref().or(domain).ok_or_else(|| {
         Failure::Because(format!("{} names no domain: write `domains` in [server]", path.display()))
     })?;
-    let secret = hook.secrets.first().cloned();
-    let secret = secret.ok_or_else(|| Failure::Because(format!("the hook {} has no secret", hook.name)))?;
+    let mut patterns: Vec<String> = Vec::new();
     let mut events: Vec<String> = Vec::new();
     for stage in &hook.stages {
-        let patterns: Vec<String> = match &stage.events {
+        let own: Vec<String> = match &stage.events {
             Some(own) => own.clone(),
             None => stage.step.events().iter().map(|event| (*event).to_owned()).collect(),
         };
-        for pattern in patterns {
-            let pairs: Vec<&str> = match (pattern.contains('.'), pattern.as_str()) {
-                (false, "annotation_content") => USUAL.to_vec(),
-                _ => Event::known_patterns()
-                    .filter(|known| known.contains('.') && covers(&pattern, known))
+        for pattern in own {
+            let pairs: Vec<&str> = match pattern.as_str() {
+                "annotation_content" => USUAL.to_vec(),
+                pattern => Event::known_patterns()
+                    .filter(|pair| pair.contains('.') && covers(pattern, pair))
                     .collect(),
             };
             for pair in pairs {
@@ -53,10 +66,32 @@ pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Fa
                     events.push(pair.to_owned());
                 }
             }
+            patterns.push(pattern);
         }
     }
-    let needs_schema = hook.stages.iter().any(|stage| stage.step.needs_schema());
-    Ok(Configured { url: format!("https://{domain}{}", hook.path), secret, events, needs_schema })
+    Ok(Configured {
+        name: hook.name.clone(),
+        url: format!("https://{domain}{}", hook.path),
+        secrets: hook.secrets.clone(),
+        events,
+        patterns,
+        needs_schema: hook.stages.iter().any(|stage| stage.step.needs_schema()),
+    })
+}
+
+impl Configured {
+    /// The secret that Rossum is to have.
+    pub(super) fn secret(&self) -> String {
+        self.secrets
+            .first()
+            .map(|secret| String::from_utf8_lossy(secret.expose()).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Whether one of its steps listens to this event.
+    pub(super) fn listens_to(&self, event: &str) -> bool {
+        self.patterns.iter().any(|pattern| covers(pattern, event) || covers(event, pattern))
+    }
 }
 
 fn covers(pattern: &str, pair: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod register;
+mod sync;
 mod tried;
 
 use reqwest::Method;
@@ -12,6 +13,7 @@ use crate::account::Session;
 use super::super::exit::{Failure, print};
 use super::{Access, confirmed, id_of, table, text_of};
 use register::{ChangeArguments, CreateArguments, change, create};
+use sync::{SyncArguments, sync};
 use tried::{InvokeArguments, LogsArguments, PayloadArguments, TestArguments, invoke, logs, payload, test};
 
 #[derive(clap::Subcommand)]
@@ -22,6 +24,8 @@ pub(in super::super::super) enum Command {
     List(ListArguments),
     /// Change a hook: what is not named stays as it is
     Change(Box<ChangeArguments>),
+    /// Compare Rossum's hooks with the configuration, and change them to what it says
+    Sync(SyncArguments),
     /// Delete a hook
     Delete(DeleteArguments),
     /// Have Rossum call the hook with a payload, and show its answer, which is not applied
@@ -67,6 +71,7 @@ pub(in super::super::super) fn run(command: Command) -> Result<(), Failure> {
         Command::Create(arguments) => within!(create, arguments),
         Command::List(arguments) => within!(list, arguments),
         Command::Change(arguments) => within!(change, arguments),
+        Command::Sync(arguments) => within!(sync, arguments),
         Command::Delete(arguments) => within!(delete, arguments),
         Command::Test(arguments) => within!(test, arguments),
         Command::Invoke(arguments) => within!(invoke, arguments),

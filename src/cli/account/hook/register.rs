@@ -51,6 +51,7 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
     let mut sideload = attributes.sideload.clone();
     let mut own = attributes.config()?;
     if let Some(known) = configured {
+        let secret = known.secret();
         if events.is_empty() {
             events = known.events;
         }
@@ -58,7 +59,7 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
             sideload = vec!["schemas".to_owned()];
         }
         own.entry("url").or_insert_with(|| known.url.into());
-        own.entry("secret").or_insert_with(|| String::from_utf8_lossy(known.secret.expose()).into());
+        own.entry("secret").or_insert_with(|| secret.into());
     }
     if events.is_empty() {
         return Err(Failure::Because(
