@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::{Instant, interval, timeout_at};
 use tracing::{error, info, warn};
 
@@ -85,6 +86,8 @@ struct House {
     workers: Arc<Workers>,
     watch: Arc<Watch>,
     fixed: Fixed,
+    /// Somebody wants a reload.
+    asked: Arc<Notify>,
 }
 
 /// What only a restart can change. Client CAs are among it: sessions resumed with old tickets would keep the old proof.
@@ -151,6 +154,11 @@ impl Annex {
         building.finish(listeners, Some(address), redirect, keeper, address)
     }
 
+    /// Who notifies this has the configuration read again, as SIGHUP does.
+    pub fn reloader(&self) -> Arc<Notify> {
+        Arc::clone(&self.house.asked)
+    }
+
     /// Whether a certificate is missing that a CA has to issue: its first order is next.
     pub fn lacks_certificate(&self) -> bool {
         self.house.keeper.board.all().iter().any(|status| status.not_after.is_none())
@@ -215,6 +223,7 @@ impl House {
                     self.reload();
                     systemd::ready(&self.pages.line());
                 }
+                () = self.asked.notified() => self.reload(),
                 _ = looks.tick() => {
                     self.keeper.mend();
                     self.count_jobs().await;
@@ -411,6 +420,7 @@ impl Building {
             workers: self.workers,
             watch: self.watch,
             fixed,
+            asked: Arc::default(),
         };
         Ok(Annex { listeners, admin, house, address, hooks: self.hooks })
     }

@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::time::interval;
 use tracing::{debug, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::app::Annex;
-use crate::config::{self, Config, Mistakes, Purpose};
+use crate::config::{self, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
 use crate::telemetry::{self, Format};
@@ -18,6 +22,8 @@ use super::exit::{Failure, print};
 
 /// Where dev mode listens: the port of Rossum's guide.
 const DEV_ADDRESS: &str = "127.0.0.1:5042";
+/// How often dev mode looks whether something was saved.
+const LOOK: Duration = Duration::from_millis(300);
 /// The secret of the built-in hooks.
 const DEV_SECRET: &str = "ROSSUM_SECRET";
 
@@ -127,13 +133,36 @@ async fn dev_http(path: Option<PathBuf>, address: SocketAddr, record: Option<Rec
         None => DevSecret::MadeForThisRun(Secret::generate()?),
     };
     let name = path.clone().unwrap_or_else(|| PathBuf::from(config::SAMPLE_NAME));
+    let saved = Arc::new(Mutex::new(Saved::default()));
     let load = {
-        let secret = secret.clone();
-        move || dev_config(path.as_deref(), &secret).map(|config| recorded(config, record.as_ref()))
+        let (secret, saved) = (secret.clone(), Arc::clone(&saved));
+        move || {
+            let config = dev_config(path.as_deref(), &secret).map(|config| recorded(config, record.as_ref()));
+            if let (Ok(config), Some(path)) = (&config, &path) {
+                lock(&saved).watch([path.clone()].into_iter().chain(config.files.clone()));
+            }
+            config
+        }
     };
     let annex = Annex::dev_http(Box::new(load), name.clone(), address)?;
+    tokio::spawn(reload_when_saved(saved, annex.reloader()));
     print(banner(annex.address, &name, &annex.hooks, &secret))?;
     Ok(annex.run().await?)
+}
+
+/// While developing, what is saved counts at once.
+async fn reload_when_saved(saved: Arc<Mutex<Saved>>, reloader: Arc<Notify>) {
+    let mut looks = interval(LOOK);
+    loop {
+        looks.tick().await;
+        if lock(&saved).has_changed() {
+            reloader.notify_one();
+        }
+    }
+}
+
+fn lock(saved: &Mutex<Saved>) -> MutexGuard<'_, Saved> {
+    saved.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn dev_config(path: Option<&Path>, secret: &DevSecret) -> Result<Config, Mistakes> {

@@ -21,6 +21,7 @@ use super::Purpose;
 use super::databases::Databases;
 use super::exports::Exports;
 use super::mistake::Mistake;
+pub(super) use super::nearest::nearest;
 use super::secrets::Environment;
 use super::units;
 
@@ -34,6 +35,8 @@ pub(super) struct Document<'e> {
     folder: PathBuf,
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     secret_files: RefCell<Vec<PathBuf>>,
+    /// Other files that were read beside it.
+    pub(super) files: RefCell<Vec<PathBuf>>,
     store: OnceCell<Arc<Reader>>,
     exports: Exports,
     databases: Databases,
@@ -53,6 +56,7 @@ impl<'e> Document<'e> {
             folder,
             mistakes: RefCell::default(),
             secret_files: RefCell::default(),
+            files: RefCell::default(),
             store: OnceCell::new(),
             exports: Exports::default(),
             databases: Databases::default(),
@@ -122,6 +126,14 @@ impl<'e> Document<'e> {
     /// Remembers a file that a secret was read from.
     pub(super) fn add_secret_file(&self, path: &Path) {
         self.secret_files.borrow_mut().push(path.to_path_buf());
+    }
+
+    /// Reads a file that is named beside the configuration, and remembers it.
+    pub(super) fn read_file(&self, path: &str) -> std::io::Result<String> {
+        let path = self.resolve(path);
+        let text = std::fs::read_to_string(&path);
+        self.files.borrow_mut().push(path);
+        text
     }
 
     pub(super) fn secret_files(&self) -> Vec<PathBuf> {
@@ -434,13 +446,4 @@ impl<'d> Section<'d> {
             );
         }
     }
-}
-
-/// The known name that a misspelt one is nearest to, if it is near at all.
-pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.len().max(3) / 3))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }

@@ -11,6 +11,8 @@ mod document;
 mod exports;
 mod hook;
 mod mistake;
+mod nearest;
+mod saved;
 mod secrets;
 mod server;
 mod sftp;
@@ -28,6 +30,7 @@ use crate::steps::post::Exporter;
 use crate::webhook::HookSettings;
 
 pub use mistake::{Mistake, Mistakes};
+pub use saved::Saved;
 pub use secrets::Environment;
 pub use server::{Admin, ServerSettings};
 
@@ -61,6 +64,8 @@ pub struct Config {
     pub api: Option<Arc<Api>>,
     /// Steps that send something elsewhere, which the server connects with its outbox.
     pub exports: Vec<Exporter>,
+    /// Files that are part of it: rules, templates, schemas, settings.
+    pub files: Vec<PathBuf>,
     /// Files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
 }
@@ -127,6 +132,7 @@ pub fn read(
             queries,
             api,
             exports: document.exports().take(),
+            files: document.files.borrow().clone(),
             secret_files: document.secret_files(),
         }
     });

@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{Annex, Client, SECRET, annex_command, eventually, free_port, write};
@@ -467,4 +467,30 @@ fn the_service_is_as_tight_as_promised() {
         .expect("systemd-analyze: apt-get install systemd");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && said.contains("Overall exposure level"), "{said}{output:?}");
+}
+
+#[test]
+fn in_dev_mode_what_is_saved_counts_at_once_and_mistakes_are_told() {
+    let rules = |text: &str| {
+        json!([{"name": "r", "enabled": true, "trigger_condition": "True",
+        "actions": [{"id": "a", "enabled": true, "type": "show_message", "event": "validation", "payload": {"type": "info", "content": text}}]}]).to_string()
+    };
+    let config = "[server]\nstate = \"state\"\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"\ntypes = {}\n";
+    let annex = Annex::dev_with_files(config, &[("rules.json", &rules("first"))]);
+    let document =
+        json!({"event": "annotation_content", "action": "updated", "annotation": {"id": 1, "content": []}})
+            .to_string();
+    let says = |text: &str| annex.client().deliver("/x", document.clone()).json().to_string().contains(text);
+    assert!(says("first"));
+    write(&annex.folder().join("rules.json"), &rules("second, longer"));
+    eventually("the saved rule counts", Duration::from_secs(5), || says("second, longer"));
+    write(&annex.folder().join("rules.json"), "[{");
+    annex.logs("the new configuration is refused; the one before stays", Duration::from_secs(5));
+    assert!(annex.log().contains("rules.json") && says("second, longer"), "{}", annex.log());
+    write(&annex.folder().join("rules.json"), &rules("third"));
+    eventually("it is mended", Duration::from_secs(5), || says("third"));
+    write(&annex.folder().join("annex.toml"), &config.replace("/x", "/y"));
+    eventually("the configuration too", Duration::from_secs(5), || {
+        annex.client().deliver("/y", document.clone()).json().to_string().contains("third")
+    });
 }

@@ -102,7 +102,7 @@ pub(super) fn compiled(
 
 /// The text of a file that is named beside the configuration.
 pub(super) fn read_file(section: &Section<'_>, path: &str, place: Place) -> Option<String> {
-    match std::fs::read_to_string(section.document().resolve(path)) {
+    match section.document().read_file(path) {
         Ok(text) => Some(text),
         Err(error) => {
             section.document().note(place, format!("cannot read {path}: {error}"), None::<&str>);
