@@ -18,6 +18,7 @@ mod send;
 mod serve;
 mod status;
 mod test;
+mod tunnel;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

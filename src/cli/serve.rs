@@ -19,6 +19,7 @@ use crate::telemetry::{self, Format};
 use crate::webhook::{RECORD_MAX, Record};
 
 use super::exit::{Failure, print};
+use super::tunnel::{Pointed, Tunnel};
 
 /// Where dev mode listens: the port of Rossum's guide.
 const DEV_ADDRESS: &str = "127.0.0.1:5042";
@@ -35,6 +36,13 @@ pub(super) struct Arguments {
     /// Serve plain HTTP while developing, behind a tunnel such as ngrok
     #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = DEV_ADDRESS)]
     dev_http: Option<SocketAddr>,
+    /// Open a public URL for dev mode by ngrok
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "", requires = "dev_http",
+        help = "Open a public URL for dev mode by ngrok; with =URL, use another tunnel's")]
+    tunnel: Option<String>,
+    /// Have this hook of Rossum's call the tunnel, until the end
+    #[arg(long, value_name = "ID", requires = "tunnel")]
+    hook: Option<u64>,
     /// Keep each delivery with its answer in this folder, without tokens and secrets: cases for `annex test`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
@@ -72,7 +80,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let served = runtime.block_on(async {
         let record = arguments.record.map(|folder| Record { folder, most: arguments.record_max });
         match arguments.dev_http {
-            Some(address) => dev_http(arguments.config, address, record).await,
+            Some(address) => {
+                dev_http(arguments.config, address, record, arguments.tunnel.as_deref(), arguments.hook).await
+            }
             None => https(super::config_path(arguments.config), record).await,
         }
     });
@@ -127,7 +137,13 @@ enum DevSecret {
     MadeForThisRun(Secret),
 }
 
-async fn dev_http(path: Option<PathBuf>, address: SocketAddr, record: Option<Record>) -> Result<(), Failure> {
+async fn dev_http(
+    path: Option<PathBuf>,
+    address: SocketAddr,
+    record: Option<Record>,
+    tunnel: Option<&str>,
+    hook: Option<u64>,
+) -> Result<(), Failure> {
     let secret = match super::environment(DEV_SECRET).filter(|secret| !secret.is_empty()) {
         Some(_) => DevSecret::Environment,
         None => DevSecret::MadeForThisRun(Secret::generate()?),
@@ -146,8 +162,22 @@ async fn dev_http(path: Option<PathBuf>, address: SocketAddr, record: Option<Rec
     };
     let annex = Annex::dev_http(Box::new(load), name.clone(), address)?;
     tokio::spawn(reload_when_saved(saved, annex.reloader()));
-    print(banner(annex.address, &name, &annex.hooks, &secret))?;
-    Ok(annex.run().await?)
+    let tunnel = match tunnel {
+        None => None,
+        Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),
+        Some(url) => Some(Tunnel::given(url)?),
+    };
+    print(banner(annex.address, &name, &annex.hooks, &secret, tunnel.as_ref()))?;
+    let paths: Vec<&str> = annex.hooks.iter().map(|(path, _)| path.as_str()).collect();
+    let pointed = match (hook, &tunnel) {
+        (Some(hook), Some(tunnel)) => Some(Pointed::new(hook, tunnel, &paths).await?),
+        _ => None,
+    };
+    let served = annex.run().await;
+    if let Some(pointed) = pointed {
+        pointed.put_back().await?;
+    }
+    Ok(served?)
 }
 
 /// While developing, what is saved counts at once.
@@ -183,7 +213,13 @@ fn dev_config(path: Option<&Path>, secret: &DevSecret) -> Result<Config, Mistake
     }
 }
 
-fn banner(address: SocketAddr, source: &Path, hooks: &[(String, String)], secret: &DevSecret) -> String {
+fn banner(
+    address: SocketAddr,
+    source: &Path,
+    hooks: &[(String, String)],
+    secret: &DevSecret,
+    tunnel: Option<&Tunnel>,
+) -> String {
     let annex = std::env::args().next().unwrap_or_else(|| "annex".to_owned());
     let mut text = String::new();
     let _ =
@@ -202,7 +238,23 @@ fn banner(address: SocketAddr, source: &Path, hooks: &[(String, String)], secret
         }
     };
     let _ = writeln!(text, "  secret  {shown}");
-    let _ = writeln!(text, "  next    ngrok http {}", address.port());
+    match tunnel {
+        None => {
+            let _ = writeln!(text, "  next    ngrok http {0}, or annex --dev-http --tunnel", address.port());
+        }
+        Some(Tunnel { url, .. }) => {
+            for (path, name) in hooks {
+                let _ = writeln!(text, "  public  {url}{path}  ({name})");
+            }
+            if let Some((path, name)) = hooks.last() {
+                let _ = writeln!(
+                    text,
+                    "  next    annex hook create \"{name}\" -q QUEUE_ID -e annotation_content.updated --config-url {url}{path} --config-secret env:{DEV_SECRET}"
+                );
+                let _ = writeln!(text, "          annex hook change ID --config-url {url}{path}");
+            }
+        }
+    }
     if let Some((path, _)) = hooks.last() {
         let _ = writeln!(text, "  try     {annex} send --to http://{address}{path}{argument}");
     }

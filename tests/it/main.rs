@@ -54,5 +54,7 @@ mod soak;
 mod steps;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
+/// `annex --dev-http --tunnel`.
+mod tunnel;
 /// TxScript: the real package says what is right.
 mod txscript;
