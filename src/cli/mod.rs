@@ -10,6 +10,7 @@ mod data;
 mod doctor;
 mod eval;
 mod exit;
+mod init;
 mod man;
 mod outbox;
 mod place;
@@ -43,6 +44,8 @@ const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure (said on standard err
 enum Command {
     /// Serve hooks (what annex does without a subcommand)
     Serve(serve::Arguments),
+    /// Write a configuration to begin with, a schema and a first test case
+    Init(init::Arguments),
     /// Check a configuration: every mistake, with its line and what to write instead
     Check(check::Arguments),
     /// Say how the running server is: ready or not, certificates, what to look at
@@ -121,6 +124,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         None => serve::run(cli.serve),
         Some(Command::Serve(arguments)) => serve::run(arguments),
+        Some(Command::Init(arguments)) => init::run(arguments),
         Some(Command::Check(arguments)) => check::run(arguments),
         Some(Command::Status(arguments)) => status::run(arguments),
         Some(Command::Doctor(arguments)) => doctor::run(arguments),

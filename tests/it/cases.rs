@@ -162,3 +162,43 @@ fn the_command_records_every_hook() {
     let case: Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
     assert_eq!((&case["hook"], &case["payload"]["request_id"]), (&json!("checks"), &json!("r-1")));
 }
+
+#[test]
+fn init_writes_a_configuration_a_schema_and_a_case_that_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let init = |arguments: &[&str]| {
+        let mut command = annex_command();
+        let output = command.arg("init").args(arguments).current_dir(here).env_clear().output().unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    for step in ["checks", "rules", "match"] {
+        let (good, said) = init(&[step, "--step", step, "--hook", "mine"]);
+        assert!(good && said.contains(&format!("next: cd {step} && annex check && annex test")), "{said}");
+        let (code, said) = test(&here.join(step), &[]);
+        assert_eq!((code, said.as_str()), (0, "✓ first.json\n1 cases, 0 differ or failed\n"));
+        let mut command = annex_command();
+        let output =
+            command.arg("check").current_dir(here.join(step)).env("ROSSUM_SECRET", SECRET).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let (good, said) = init(&["checks"]);
+    assert!(!good && said.contains("is there already: nothing is written over"), "{said}");
+    // A schema of one's own: the first case has its tables, and the rule speaks of its first field.
+    write(&here.join("own.json"), &json!({"content": [{"id": "s", "category": "section", "label": "S", "children": [
+        {"id": "number", "category": "datapoint", "type": "string", "label": "Number"},
+        {"id": "lines", "category": "multivalue", "label": "L", "children": {"id": "line", "category": "tuple", "label": "l", "children": [
+            {"id": "sku", "category": "datapoint", "type": "string", "label": "SKU"}, {"id": "price", "category": "datapoint", "type": "number", "label": "P"}]}}]}]}).to_string());
+    let (good, said) = init(&["own", "--schema", "own.json", "--step", "rules"]);
+    assert!(good, "{said}");
+    let case: Value =
+        serde_json::from_slice(&std::fs::read(here.join("own/cases/first.json")).unwrap()).unwrap();
+    let lines = &case["payload"]["annotation"]["content"][0]["children"][1]["children"];
+    assert_eq!(
+        (lines.as_array().unwrap().len(), &lines[1]["children"][1]["content"]["value"]),
+        (2, &json!("20"))
+    );
+    assert!(std::fs::read_to_string(here.join("own/rules.json")).unwrap().contains("is_empty(field.number)"));
+    assert_eq!(test(&here.join("own"), &[]).0, 0);
+    assert!(!init(&["bad", "--schema", "nowhere.json"]).0);
+}
