@@ -6,6 +6,7 @@ mod caller;
 mod cert;
 mod check;
 mod completions;
+mod config;
 mod data;
 mod doctor;
 mod eval;
@@ -48,6 +49,9 @@ enum Command {
     Init(init::Arguments),
     /// Check a configuration: every mistake, with its line and what to write instead
     Check(check::Arguments),
+    /// The configuration's keys, for editors
+    #[command(subcommand)]
+    Config(config::Command),
     /// Say how the running server is: ready or not, certificates, what to look at
     Status(status::Arguments),
     /// Find what is wrong before users do: names, ports, certificates, clock, files, configuration
@@ -126,6 +130,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(arguments)) => serve::run(arguments),
         Some(Command::Init(arguments)) => init::run(arguments),
         Some(Command::Check(arguments)) => check::run(arguments),
+        Some(Command::Config(command)) => config::run(&command),
         Some(Command::Status(arguments)) => status::run(arguments),
         Some(Command::Doctor(arguments)) => doctor::run(arguments),
         Some(Command::Cert(command)) => cert::run(command),

@@ -19,6 +19,9 @@ const NGROK_API: &str = "127.0.0.1:4040";
 /// For ngrok to have its tunnel.
 const TIME: Duration = Duration::from_secs(20);
 
+/// For its last words, once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// A way from outside to the server. ngrok ends with it.
 pub(super) struct Tunnel {
     /// Without a slash at its end.
@@ -84,6 +87,12 @@ impl Tunnel {
             if let Some(ngrok) = &mut tunnel.ngrok
                 && let Ok(Some(_)) = ngrok.try_wait()
             {
+                // What it said last may still be on its way.
+                while let Some(Ok(line)) = errors.as_ref().map(|errors| errors.recv_timeout(LAST_WORDS)) {
+                    if !line.trim().is_empty() {
+                        last = line;
+                    }
+                }
                 break;
             }
             sleep(Duration::from_millis(150)).await;

@@ -42,6 +42,8 @@ mod request_processor;
 mod rossum_api;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
+/// The JSON schema of the configuration.
+mod schema;
 /// The steps `rules` and `formulas`.
 mod scripted;
 /// Nothing secret gets out, anywhere.

@@ -9,7 +9,7 @@ use std::process::Output;
 
 use crate::support::{Annex, SECRET, annex_command, write};
 
-fn pages() -> Vec<(PathBuf, String)> {
+pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let docs = std::fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let pages: Vec<_> = docs.chain([PathBuf::from("README.md")]).collect();
     assert!(pages.len() > 6);
@@ -17,13 +17,13 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 /// The blocks of one kind.
-fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
+pub(crate) fn blocks<'t>(text: &'t str, kind: &str) -> Vec<&'t str> {
     let fence = format!("```{kind}\n");
     text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
 }
 
 /// A part of a configuration, put into its place.
-fn whole(block: &str) -> String {
+pub(crate) fn whole(block: &str) -> String {
     let server = "[server]\ndomains = [\"hooks.example.com\"]\n";
     let hook = "[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
     match (block.contains("[server]"), block.contains("[[hook]]")) {
