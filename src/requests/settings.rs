@@ -165,16 +165,38 @@ impl Settings {
             || self.holes().iter().any(|hole| hole.path.fetches())
     }
 
-    /// Calls whose URL, parameters or content have a token or a secret in them: a queued one would store it.
-    pub fn stored_secrets(&self) -> Vec<&str> {
-        let tells = |call: &&Call| {
-            let mut holes = Vec::new();
-            let request = &call.request;
-            holes.extend(request.url.holes());
-            request.params.iter().chain(&request.content).for_each(|one| one.holes(&mut holes));
-            holes.iter().any(|hole| hole.path.is_secret())
-        };
-        self.all_calls().filter(tells).map(|call| call.name.as_str()).collect()
+    /// Where a token or a secret would become a part of what a queued run keeps: `` `content` of the call create_draft ``.
+    pub fn stored_secrets(&self) -> Vec<String> {
+        let tells = |holes: Vec<&Hole>| holes.iter().any(|hole| hole.path.is_secret());
+        let mut places = Vec::new();
+        for stage in &self.stages {
+            for content in &stage.get_content {
+                if let Source::Explicit(texts) = &content.source
+                    && tells(texts.iter().flat_map(Text::holes).collect())
+                {
+                    places.push(format!("the content `{}`", content.name));
+                }
+            }
+            for call in &stage.call_api {
+                let Request { url, params, content, iterate_over, .. } = &call.request;
+                let within = |template: &Option<Template>| {
+                    let mut holes = Vec::new();
+                    if let Some(template) = template {
+                        template.holes(&mut holes);
+                    }
+                    tells(holes)
+                };
+                let told = [
+                    ("url", tells(url.holes().collect())),
+                    ("params", within(params)),
+                    ("content", within(content)),
+                    ("iterate_over", iterate_over.as_ref().is_some_and(Path::is_secret)),
+                ];
+                let told = told.into_iter().filter(|(_, told)| *told);
+                places.extend(told.map(|(key, _)| format!("the `{key}` of the call `{}`", call.name)));
+            }
+        }
+        places
     }
 
     /// Whether the delivery's own token is used, which ends with the answer.

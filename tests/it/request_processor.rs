@@ -656,12 +656,33 @@ fn whatever_is_not_understood_is_refused_with_its_path() {
     assert!(check(&open, "hosts = [\"*.example.com\"]\n").contains("annex.toml: ok"));
     let named = "deliver = \"queued\"\n";
     assert!(check(&good, named).contains("`client_secret` is not given here"), "{}", check(&good, named));
-    let told = at(&format!("{request}/content"), json!({"key": "{payload.secrets.client_secret}"}));
-    assert!(
-        check(&told, QUEUED).contains("`create_draft` of a queued run has a token or a secret"),
-        "{}",
-        check(&told, QUEUED)
-    );
-    assert!(check(&told, "").contains("annex.toml: ok"));
+    let secret = "{payload.secrets.client_secret}";
+    let mut iterates = good.clone();
+    iterates.pointer_mut(request).unwrap()["iterate_over"] = json!(secret);
+    for (settings, place) in [
+        (
+            at(&format!("{request}/content"), json!({"key": secret})),
+            "the `content` of the call `create_draft`",
+        ),
+        (
+            at(&format!("{request}/url"), json!(format!("https://erp.example.com/{secret}"))),
+            "the `url` of the",
+        ),
+        (
+            at(
+                "/settings/stages/0/get_content/0",
+                json!({"name": "key", "source": "explicit", "query": [secret]}),
+            ),
+            "the content `key`",
+        ),
+        (iterates, "the `iterate_over` of the call `create_draft`"),
+    ] {
+        let text = check(&settings, QUEUED);
+        assert!(
+            text.contains(place) && text.contains("of a queued run has a token or a secret in it"),
+            "{text}"
+        );
+        assert!(check(&settings, "").contains("annex.toml: ok"), "{}", check(&settings, ""));
+    }
     assert!(check(&good, "expected = { create_drafft = [404] }\n").contains("did you mean `create_draft`?"));
 }

@@ -50,9 +50,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         );
     }
     if deliver == Deliver::Queued {
-        if let Some(call) = settings.stored_secrets().first() {
+        if let Some(place) = settings.stored_secrets().first() {
             section.wrong(
-                format!("the call `{call}` of a queued run has a token or a secret in its URL, `params` or `content`: it would have to be stored"),
+                format!(
+                    "{place} of a queued run has a token or a secret in it, which would have to be stored"
+                ),
                 "send it in a header, or write `deliver = \"now\"`",
             );
         }
