@@ -472,11 +472,11 @@ fn changed_calls_send_nothing_that_was_not_accepted() {
     let dead = eventually_listed(&annex, "dead", 1);
     let problem = dead[0]["problem"].as_str().unwrap();
     assert!(problem.contains("its calls were create, skipped, attach"), "{problem}");
+    // Dev mode sees what is saved by itself, beside the signals.
+    let reloads = || annex.log().matches("configuration reloaded").count();
+    let before = reloads();
     write(&annex.folder().join("annex.toml"), &config(&erp, CALLS));
-    annex.signal("HUP");
-    eventually("reloaded", Duration::from_secs(5), || {
-        annex.log().matches("configuration reloaded").count() == 2
-    });
+    eventually("reloaded", Duration::from_secs(5), || reloads() > before);
     assert!(annex.run(&["outbox", "retry", dead[0]["key"].as_str().unwrap()]).status.success());
     let calls = erp.called(3);
     assert_eq!((calls[1].key(), &calls[1].line), (calls[2].key(), &calls[2].line));
