@@ -17,6 +17,7 @@
 //! | [`doctor`] | looks for what is wrong on this host, and says what to do |
 //! | [`server`] | sockets, deadlines, HTTP versions, the drain, the admin pages, systemd |
 //! | [`tls`] | certificates from first order to last day; the handshake |
+//! | [`inspector`] | the page that shows deliveries as they come, and why they were answered so |
 //! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
 //! | [`steps`] | what a hook does: each step a file |
 //! | [`txscript`] | rules and formulas: compiled once, evaluated over the annotation |
@@ -46,6 +47,7 @@ pub mod data;
 pub mod database;
 pub mod doctor;
 pub mod export;
+pub mod inspector;
 pub mod multipart;
 pub mod outbox;
 pub mod pipeline;

@@ -211,6 +211,11 @@ impl VerifiedBody {
         &self.bytes
     }
 
+    /// The same bytes, to be kept.
+    pub fn share(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

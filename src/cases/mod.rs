@@ -10,7 +10,8 @@ mod difference;
 mod recorder;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
@@ -84,8 +85,22 @@ impl Case {
     }
 }
 
+/// Writes a case into a folder, which is made where it is not there; gives its file. No other file is touched.
+pub fn save(case: &Case, folder: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let name = recorder::file_name(name);
+    let mut path = folder.join(format!("{name}.json"));
+    let mut number = 1;
+    while path.exists() {
+        number += 1;
+        path = folder.join(format!("{name}-{number}.json"));
+    }
+    case.write(&path)?;
+    Ok(path)
+}
+
 /// A delivery without its token and secrets. What stands in the document is as it was sent, to the byte.
-fn cleaned(payload: &[u8]) -> Option<Box<RawValue>> {
+pub fn cleaned(payload: &[u8]) -> Option<Box<RawValue>> {
     let mut sent: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(payload).ok()?;
     for key in SECRET {
         if let Some(value) = sent.get_mut(key) {

@@ -112,8 +112,7 @@ impl Known {
         self.number += 1;
         let time = clock::display(*received).replace([' ', ':'], "-").replace("-UTC", "");
         let name = format!("{time}-{:06}-{hook}-{event}-{annotation}", self.number);
-        let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-        let path = self.folder.join(format!("{}.json", name.chars().map(safe).take(200).collect::<String>()));
+        let path = self.folder.join(format!("{}.json", file_name(&name)));
         case.write(&path)?;
         let bytes = fs::metadata(&path)?.len();
         self.files.push_back((path, bytes));
@@ -130,6 +129,12 @@ impl Known {
         }
         Ok(())
     }
+}
+
+/// What is left of a name that any file system takes.
+pub(super) fn file_name(name: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    name.chars().map(safe).take(200).collect()
 }
 
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -11,8 +11,8 @@ use tokio::time::interval;
 use tracing::{debug, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::app::Annex;
-use crate::config::{self, Config, Mistakes, Purpose, Saved};
+use crate::app::{Annex, Page};
+use crate::config::{self, Admin, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
 use crate::telemetry::{self, Format};
@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// Have this hook of Rossum's call the tunnel, until the end
     #[arg(long, value_name = "ID", requires = "tunnel")]
     hook: Option<u64>,
+    /// Where the page that shows deliveries is in dev mode: an address of loopback, or off
+    #[arg(long, value_name = "ADDR", value_parser = inspector, default_value_t = Inspector(Some(Admin::DEFAULT)))]
+    inspector: Inspector,
     /// Keep each delivery with its answer in this folder, without tokens and secrets: cases for `annex test`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
@@ -55,6 +58,28 @@ pub(super) struct Arguments {
     /// How to log it
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
+}
+
+/// An address, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Inspector(Option<SocketAddr>);
+
+impl std::fmt::Display for Inspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+fn inspector(text: &str) -> Result<Inspector, String> {
+    match text.parse::<SocketAddr>() {
+        _ if text == "off" => Ok(Inspector(None)),
+        Ok(address) if address.ip().is_loopback() => Ok(Inspector(Some(address))),
+        Ok(_) => Err("it shows what documents hold: give an address of loopback".to_owned()),
+        Err(_) => Err(format!("give an address such as {}, or off", Admin::DEFAULT)),
+    }
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -81,7 +106,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         let record = arguments.record.map(|folder| Record { folder, most: arguments.record_max });
         match arguments.dev_http {
             Some(address) => {
-                dev_http(arguments.config, address, record, arguments.tunnel.as_deref(), arguments.hook).await
+                let tunnel = (arguments.tunnel.as_deref(), arguments.hook);
+                dev_http(arguments.config, address, arguments.inspector, record, tunnel).await
             }
             None => https(super::config_path(arguments.config), record).await,
         }
@@ -140,9 +166,9 @@ enum DevSecret {
 async fn dev_http(
     path: Option<PathBuf>,
     address: SocketAddr,
+    inspector: Inspector,
     record: Option<Record>,
-    tunnel: Option<&str>,
-    hook: Option<u64>,
+    (tunnel, hook): (Option<&str>, Option<u64>),
 ) -> Result<(), Failure> {
     let secret = match super::environment(DEV_SECRET).filter(|secret| !secret.is_empty()) {
         Some(_) => DevSecret::Environment,
@@ -160,14 +186,23 @@ async fn dev_http(
             config
         }
     };
-    let annex = Annex::dev_http(Box::new(load), name.clone(), address)?;
+    let page = inspector.0.map(|address| Page {
+        address,
+        is_default: address == Admin::DEFAULT,
+        cases: name
+            .parent()
+            .filter(|_| name != Path::new(config::SAMPLE_NAME))
+            .unwrap_or(Path::new(""))
+            .join("cases"),
+    });
+    let annex = Annex::dev_http(Box::new(load), name.clone(), address, page)?;
     tokio::spawn(reload_when_saved(saved, annex.reloader()));
     let tunnel = match tunnel {
         None => None,
         Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),
         Some(url) => Some(Tunnel::given(url)?),
     };
-    print(banner(annex.address, &name, &annex.hooks, &secret, tunnel.as_ref()))?;
+    print(banner(&annex, &name, &secret, tunnel.as_ref()))?;
     let paths: Vec<&str> = annex.hooks.iter().map(|(path, _)| path.as_str()).collect();
     let pointed = match (hook, &tunnel) {
         (Some(hook), Some(tunnel)) => Some(Pointed::new(hook, tunnel, &paths).await?),
@@ -214,9 +249,8 @@ fn dev_config(path: Option<&Path>, secret: &DevSecret) -> Result<Config, Mistake
 }
 
 fn banner(
-    address: SocketAddr,
+    Annex { address, hooks, inspector, .. }: &Annex,
     source: &Path,
-    hooks: &[(String, String)],
     secret: &DevSecret,
     tunnel: Option<&Tunnel>,
 ) -> String {
@@ -238,6 +272,9 @@ fn banner(
         }
     };
     let _ = writeln!(text, "  secret  {shown}");
+    if let Some(inspector) = inspector {
+        let _ = writeln!(text, "  look    http://{inspector}  (each delivery, what the steps did and why)");
+    }
     match tunnel {
         None => {
             let _ = writeln!(text, "  next    ngrok http {0}, or annex --dev-http --tunnel", address.port());

@@ -20,6 +20,8 @@ pub struct ServerSettings {
     /// Redirects to HTTPS and answers HTTP-01; `None` where it is switched off.
     pub http: Option<SocketAddr>,
     pub admin: Admin,
+    /// Whether the page that shows deliveries, masked, is among the admin pages.
+    pub inspector: bool,
     /// Names that a plain request may be redirected to; the request's own host where there are none.
     pub domains: Vec<String>,
     /// The first one is for clients that ask for no name. None in dev mode.
@@ -60,6 +62,7 @@ pub(super) fn read(
         https: address(server.as_ref(), "https", 443),
         http: (!is_off(server.as_ref(), "http")).then(|| address(server.as_ref(), "http", 80)),
         admin: admin(server.as_ref()),
+        inspector: server.as_ref().and_then(|server| server.boolean("inspector")).unwrap_or(false),
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
         certificates: Vec::new(),
         client_ca: server.as_ref().and_then(client_ca),

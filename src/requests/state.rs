@@ -47,6 +47,13 @@ pub enum Kind {
     Boolean,
 }
 
+impl State {
+    /// Calls that were made.
+    pub fn sent(&self) -> usize {
+        self.sent
+    }
+}
+
 impl Kind {
     fn word(self) -> &'static str {
         match self {

@@ -129,6 +129,18 @@ pub(super) enum What {
     Remove,
 }
 
+/// One thing that was done to a node.
+pub enum Done<'j> {
+    Changed {
+        node: NodeRef,
+        /// The value that an earlier change had given it; else it had what was sent.
+        before: Option<Cow<'j, str>>,
+        change: &'j Change,
+    },
+    Added(NodeRef),
+    Removed(NodeRef),
+}
+
 impl Journal {
     pub fn record(&mut self, node: NodeRef, change: Change) {
         self.push(node, What::Change(change));
@@ -197,6 +209,23 @@ impl Journal {
 
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// What was done since it had `len` entries, in order.
+    pub fn since(&self, len: usize) -> impl Iterator<Item = Done<'_>> {
+        self.entries.iter().skip(len).map(|entry| match &entry.what {
+            What::Change(change) => {
+                let earlier = std::iter::successors(entry.previous, |at| self.entries[*at].previous);
+                let before = earlier.filter_map(|at| match &self.entries[at].what {
+                    What::Change(change) | What::AddCell(change) => change.value.as_ref(),
+                    What::Add | What::Remove => None,
+                });
+                Done::Changed { node: entry.node, before: before.map(Value::as_text).next(), change }
+            }
+            What::AddCell(change) => Done::Changed { node: entry.node, before: None, change },
+            What::Add => Done::Added(entry.node),
+            What::Remove => Done::Removed(entry.node),
+        })
     }
 
     pub fn roll_back(&mut self, len: usize) {

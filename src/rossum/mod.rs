@@ -19,7 +19,7 @@ mod tree;
 pub use annotation::{Annotation, Category, Node, NodeRef, Normalized};
 pub use event::Event;
 pub use id::Id;
-pub use journal::{Change, EnumOption, Journal, NewCell, SourcesPlace, Value};
+pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
 pub use payload::{File, Payload, PayloadError, Unreadable};
 pub use tree::Tree;

@@ -7,6 +7,7 @@
 //! | `GET /healthz` | 200 while the process moves |
 //! | `GET /readyz` | 200, or 503 with the reasons |
 //! | `GET /status` | everything as JSON, for `annex status` |
+//! | `GET /inspector` | the page that shows deliveries, where it is switched on: [`super::inspect`] |
 //! | `POST /certificates/renew`, `…/rehearse` | waits for the order; `?certificate=NAME` for one |
 
 use std::io;
@@ -19,7 +20,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::net::{TcpListener, UnixListener};
@@ -33,7 +34,8 @@ use crate::telemetry::metrics::CertificateFacts;
 use crate::tls::{Asked, Board, Protocol, Status};
 
 use super::connection;
-use super::connections::Activity;
+use super::connections::{Activity, UnderWay};
+use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Pulse};
@@ -49,8 +51,18 @@ pub enum Socket {
 }
 
 impl Socket {
-    pub async fn tcp(address: SocketAddr) -> io::Result<Self> {
-        TcpListener::bind(address).await.map(Self::Tcp)
+    pub fn tcp(address: SocketAddr) -> io::Result<Self> {
+        let socket = std::net::TcpListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        TcpListener::from_std(socket).map(Self::Tcp)
+    }
+
+    /// With its real port; nothing for a unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
     }
 
     /// A socket that only the user that Annex runs as, and root, can use. One that a dead server left is replaced.
@@ -74,6 +86,7 @@ pub struct Pages {
     /// Where Rossum calls.
     pub https: Option<SocketAddr>,
     pub config: PathBuf,
+    pub inspection: Option<Inspection>,
 }
 
 /// `GET /status`.
@@ -145,19 +158,40 @@ impl Pages {
         })
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        drain: &Drain,
+        under_way: UnderWay,
+    ) -> Response<AdminBody> {
         // A page in a browser on this host could reach us under a name of its own: DNS rebinding.
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if !is_local(host) {
-            return plain(StatusCode::FORBIDDEN, "this address answers on loopback names only\n");
+            let refused = plain(StatusCode::FORBIDDEN, "this address answers on loopback names only\n");
+            return refused.map(AdminBody::Whole);
         }
+        let path = request.uri().path();
+        if let Some(inspection) = &self.inspection {
+            if path == "/" {
+                let mut response = plain(StatusCode::SEE_OTHER, "the inspector is at /inspector\n");
+                response.headers_mut().insert(LOCATION, HeaderValue::from_static(inspect::PLACE));
+                return response.map(AdminBody::Whole);
+            }
+            if path.starts_with(inspect::PLACE) {
+                return inspected(inspection, &request, drain, under_way).await;
+            }
+        }
+        self.page(&request).await.map(AdminBody::Whole)
+    }
+
+    async fn page(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET | &Method::HEAD, "/metrics") => self.metrics(),
             (&Method::GET | &Method::HEAD, "/healthz") => plain(StatusCode::OK, "ok\n"),
             (&Method::GET | &Method::HEAD, "/readyz") => self.readiness(),
             (&Method::GET | &Method::HEAD, "/status") => json(StatusCode::OK, &self.overview()),
-            (&Method::POST, "/certificates/renew") => self.ask(&request, Asked::Renew).await,
-            (&Method::POST, "/certificates/rehearse") => self.ask(&request, Asked::Rehearse).await,
+            (&Method::POST, "/certificates/renew") => self.ask(request, Asked::Renew).await,
+            (&Method::POST, "/certificates/rehearse") => self.ask(request, Asked::Rehearse).await,
             (_, "/metrics" | "/healthz" | "/readyz" | "/status") => not_allowed("GET, HEAD"),
             (_, "/certificates/renew" | "/certificates/rehearse") => not_allowed("POST"),
             _ => plain(
@@ -237,13 +271,10 @@ pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
         let (pages, drain) = (Arc::clone(&pages), drain.clone());
         drain.clone().spawn(async move {
             let activity = Arc::new(Activity::new());
+            let stopping = drain.clone();
             let answer = move |request, under_way| {
-                let pages = Arc::clone(&pages);
-                async move {
-                    let response = pages.answer(request).await;
-                    drop(under_way);
-                    response
-                }
+                let (pages, drain) = (Arc::clone(&pages), stopping.clone());
+                async move { pages.answer(request, &drain, under_way).await }
             };
             let limits = Limits::default();
             match stream {
@@ -257,6 +288,36 @@ pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
             drop(permit);
         });
     }
+}
+
+async fn inspected(
+    inspection: &Inspection,
+    request: &Request<Incoming>,
+    drain: &Drain,
+    under_way: UnderWay,
+) -> Response<AdminBody> {
+    let is_asked = request.headers().contains_key(HEADER);
+    let mut response = match inspection.reply(request.method(), request.uri().path(), is_asked).await {
+        Reply::Page => return inspect::page(),
+        Reply::Events => {
+            let mut response = Response::new(inspection.events(drain.clone(), under_way));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            response
+        }
+        Reply::Json(status, text) => {
+            let mut response = plain(status, text);
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.map(AdminBody::Whole)
+        }
+        Reply::NotAllowed(allow) => not_allowed(allow).map(AdminBody::Whole),
+        Reply::Unasked => {
+            plain(StatusCode::FORBIDDEN, format!("needs the header {HEADER}\n")).map(AdminBody::Whole)
+        }
+        Reply::Nothing => plain(StatusCode::NOT_FOUND, "no such page\n").map(AdminBody::Whole),
+    };
+    // What documents hold stays out of a browser's cache.
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 enum Stream {

@@ -10,8 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -29,12 +28,11 @@ use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limit
 use super::nudge::Nudge;
 use super::parting::Parting;
 
-type Answer = Response<Full<Bytes>>;
-type BoxedAnswer = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+type BoxedAnswer<B> = Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;
 
 /// Serves a connection until its peer, a deadline or the drain ends it. `answer` drops what it gets with a request when
 /// the answer is ready.
-pub(super) async fn serve<IO, F, A>(
+pub(super) async fn serve<IO, F, A, B>(
     io: IO,
     protocol: Protocol,
     activity: &Arc<Activity>,
@@ -44,12 +42,13 @@ pub(super) async fn serve<IO, F, A>(
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>, UnderWay) -> A + Send + Unpin + 'static,
-    A: Future<Output = Answer> + Send + 'static,
+    A: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
     let service = service_fn({
         let activity = Arc::clone(activity);
         let drain = drain.clone();
-        move |request: Request<Incoming>| -> BoxedAnswer {
+        move |request: Request<Incoming>| -> BoxedAnswer<B> {
             let can_be_closed = request.version() < Version::HTTP_2;
             let (answer, drain) = (answer(request, activity.begin()), drain.clone());
             Box::pin(async move {
@@ -97,10 +96,11 @@ struct Http1<'c, IO, S: hyper::service::HttpService<Incoming>>(
     Pin<&'c mut http1::Connection<TokioIo<Parting<IO>>, S>>,
 );
 
-impl<IO, S> Connection for Http1<'_, IO, S>
+impl<IO, S, B> Connection for Http1<'_, IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
-    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -123,10 +123,11 @@ struct Http2<'c, IO, S: hyper::service::HttpService<Incoming>>(
 where
     IO: AsyncRead + AsyncWrite + Unpin;
 
-impl<IO, S> Connection for Http2<'_, IO, S>
+impl<IO, S, B> Connection for Http2<'_, IO, S>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
-    S: hyper::service::HttpService<Incoming, ResBody = Full<Bytes>>,
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send + 'static,
 {

@@ -4,6 +4,7 @@ pub mod admin;
 mod connection;
 mod connections;
 mod drain;
+pub mod inspect;
 mod limits;
 mod listener;
 mod nudge;

@@ -1,13 +1,16 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
-use crate::rossum::{AutomationBlocker, Journal, Message, MessageType, NodeRef, shorten};
+use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
+
+use super::reasons::Reasons;
 
 #[derive(Default)]
 pub struct Answer {
     messages: Vec<Message>,
     automation_blockers: Vec<AutomationBlocker>,
     pub journal: Journal,
+    pub reasons: Reasons,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }
@@ -67,6 +70,16 @@ impl Answer {
 
     pub fn automation_blockers(&self) -> &[AutomationBlocker] {
         &self.automation_blockers
+    }
+
+    /// What came since a checkpoint: messages, blockers, changes.
+    pub fn since(
+        &self,
+        before: Checkpoint,
+    ) -> (&[Message], &[AutomationBlocker], impl Iterator<Item = Done<'_>>) {
+        let messages = self.messages.get(before.messages..).unwrap_or_default();
+        let blockers = self.automation_blockers.get(before.automation_blockers..).unwrap_or_default();
+        (messages, blockers, self.journal.since(before.journal))
     }
 
     pub fn checkpoint(&self) -> Checkpoint {

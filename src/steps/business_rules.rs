@@ -9,6 +9,7 @@ use crate::txscript::{Document, Failure, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
+use super::reasons::{Came, Place, Reason, Reasons, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::{Context, Step, StepError, StepFuture};
@@ -54,6 +55,9 @@ impl BusinessRules {
         let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
         let schema = self.schemas.of_shape(delivery, annotation)?;
         let mut said = Answer::default();
+        if answer.reasons.are_wanted() {
+            said.reasons = Reasons::wanted();
+        }
         {
             let document = Document::new(annotation, &answer.journal, &schema, delivery.body);
             let on = On { document: &document, schema: &schema, limits: self.limits, deadline };
@@ -63,6 +67,10 @@ impl BusinessRules {
             }
         }
         answer.append(&said);
+        answer.reasons.note_labels(&schema);
+        for reason in said.reasons.take() {
+            answer.reasons.note(|| reason);
+        }
         Ok(())
     }
 }
@@ -151,9 +159,14 @@ impl BusinessRule {
         };
         let mut found = Broken { rule: self, table, rows: Vec::new() };
         let (mut asked, mut failures) = (rows.is_empty(), HashSet::new());
+        let mut places = Vec::new();
         for row in rows {
             let place: Row<'_> = table.zip(row);
-            match self.verdict(on, place) {
+            let verdict = self.verdict(on, place);
+            if said.reasons.are_wanted() {
+                places.push(self.place(on, place, &verdict));
+            }
+            match verdict {
                 Ok(Verdict::Broken) => found.rows.push(row),
                 Ok(Verdict::NotBroken) => asked = true,
                 Ok(Verdict::NotAsked) => {}
@@ -171,11 +184,29 @@ impl BusinessRule {
                 }
             }
         }
+        said.reasons.note(|| {
+            let what = format!("{}: {}", self.name, self.message);
+            Reason::new(what, Some(self.rule.source()), places)
+        });
         match (found.rows.is_empty(), asked) {
             (false, _) => Looked::Broken(found),
             (true, true) => Looked::NotBroken,
             (true, false) => Looked::NotAsked,
         }
+    }
+
+    /// What the rule saw there.
+    fn place(&self, on: &On<'_>, place: Row<'_>, verdict: &Result<Verdict, Failure>) -> Place {
+        let (came, says, error) = match verdict {
+            Ok(Verdict::Broken) => (Came::Acted, "does not hold", None),
+            Ok(Verdict::NotBroken) => (Came::Quiet, "holds, or met an empty value", None),
+            Ok(Verdict::NotAsked) => (Came::Quiet, "its condition does not hold", None),
+            Err(failure) => (Came::Failed, "failed", Some(Saw::new("error", &failure.text))),
+        };
+        let scripts = self.condition.iter().chain([&self.rule]);
+        let saw = scripts.flat_map(|script| script.saw(on.document, place));
+        let saw = error.into_iter().chain(saw.map(|(part, value)| Saw::new(part, &value))).collect();
+        Place { row: place.map(|(_, row)| row), came, says: says.to_owned(), saw }
     }
 
     fn verdict(&self, on: &On<'_>, place: Row<'_>) -> Result<Verdict, Failure> {

@@ -9,6 +9,7 @@ use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
+use super::reasons::{Came, Place, Reason, Saw};
 use super::schema::Schemas;
 use super::{Context, Step, StepError, StepFuture};
 
@@ -86,7 +87,12 @@ impl Formulas {
                 patience::evaluate(self.limits, context.deadline, |limits| script.text(document, row, limits))
             };
             formula.compute(annotation, &schema, context.delivery.body, &text, context.answer);
+            if context.answer.reasons.are_wanted() {
+                let reason = formula.reason(annotation, &schema, context.delivery.body, context.answer);
+                context.answer.reasons.note(|| reason);
+            }
         }
+        context.answer.reasons.note_labels(&schema);
         Ok(())
     }
 }
@@ -138,6 +144,33 @@ impl Formula {
         for (target, (result, output)) in results {
             self.write(tree, target, result, output, answer);
         }
+    }
+
+    /// What it read and what its field has now, row by row.
+    fn reason(&self, annotation: &Annotation<'_>, schema: &Schema, body: &[u8], answer: &Answer) -> Reason {
+        let document = Document::new(annotation, &answer.journal, schema, body);
+        let rows = match schema.table_of(&self.field) {
+            Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
+            None => vec![None],
+        };
+        let tree = answer.journal.tree(annotation);
+        let place = |row: Row<'_>| {
+            let target = document.datapoint(&self.field, row);
+            let failed = |node| answer.messages().iter().any(|m| m.on == node && m.failed_line.is_some());
+            let (came, says) = match target {
+                None => (Came::Failed, "the document has no such field"),
+                Some(_) if !is_free(&tree, target) => (Came::Quiet, "set by hand: left as it is"),
+                Some(_) if failed(target) => (Came::Failed, "failed"),
+                Some(node) if answer.journal.changed_value(node).is_some() => (Came::Acted, "changed"),
+                Some(_) => (Came::Quiet, "as it was"),
+            };
+            let result = target.map(|node| Saw::new(&*self.field, &answer.journal.value(&tree, node)));
+            let saw = self.script.saw(&document, row).into_iter();
+            let saw = saw.map(|(part, value)| Saw::new(part, &value)).chain(result).collect();
+            Place { row: row.map(|(_, row)| row), came, says: says.to_owned(), saw }
+        };
+        let places = rows.into_iter().map(place).collect();
+        Reason::new(&*self.field, Some(self.script.source()), places)
     }
 
     fn write(

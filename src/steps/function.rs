@@ -44,6 +44,7 @@ impl Function {
                 |limits| (self.script.call(&document, &payload.event.event, limits), Output::default());
             patience::evaluate(self.limits, deadline, call).0
         };
+        answer.reasons.note_labels(&schema);
         match result {
             Ok(json) => Returned::read(&json)?.apply(annotation, &schema, answer),
             Err(failure) => {

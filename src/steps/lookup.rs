@@ -12,6 +12,7 @@ use crate::store::{Asked, Found, Record};
 
 use super::condition::Condition;
 use super::matching::{Run, option};
+use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
 use super::source::Source;
 use super::{Answer, Context, Step, StepError, StepFuture, Template};
@@ -123,7 +124,7 @@ impl Lookup {
             });
             Ok(())
         })?;
-        let mut known: HashMap<Vec<Option<String>>, Found> = HashMap::new();
+        let mut known: HashMap<Vec<Option<String>>, (Found, Option<usize>)> = HashMap::new();
         let mut schema = None;
         for Wanted { row, target, values } in wanted {
             if let Some(condition) = &self.condition {
@@ -134,29 +135,56 @@ impl Lookup {
                 let schema = schema.get_or_insert_with(|| Condition::schema(annotation));
                 if !condition.holds(delivery, (annotation, &answer.journal, schema), deadline, value)? {
                     self.empty(&tree, row, target, answer)?;
+                    answer.reasons.note(|| self.reason(&names, &values, None, "its condition does not hold"));
                     continue;
                 }
             }
-            let found = match known.get(&values) {
-                Some(found) => found,
-                None => {
-                    let found = self.ask(&names, &values, deadline).await?;
-                    known.entry(values).or_insert(found)
-                }
-            };
+            if !known.contains_key(&values) {
+                let found = self.ask(&names, &values, deadline).await?;
+                known.insert(values.clone(), found);
+            }
+            let Some((found, query)) = known.get(&values) else { continue };
+            answer.reasons.note(|| {
+                let says = match query {
+                    Some(at) => format!("query {} found {}", at + 1, found.records.len()),
+                    None => "no query found anything".to_owned(),
+                };
+                self.reason(&names, &values, Some(found), says)
+            });
             self.fill(&tree, row, target, found, answer)?;
         }
         Ok(())
     }
 
-    /// What the first query finds that finds anything.
+    /// The values that it was asked with, and the first records.
+    fn reason(
+        &self,
+        names: &[&str],
+        values: &[Option<String>],
+        found: Option<&Found>,
+        says: impl Into<String>,
+    ) -> Reason {
+        let asked = names.iter().zip(values);
+        let asked = asked.map(|(name, value)| Saw::new(*name, value.as_deref().unwrap_or_default()));
+        let records = found.iter().flat_map(|found| found.records.iter().take(5)).map(|record| {
+            let cells: Vec<&str> = record.iter().flatten().map(String::as_str).collect();
+            Saw::new("found", &cells.join(" · "))
+        });
+        let came = match found {
+            Some(found) if !found.records.is_empty() => Came::Acted,
+            _ => Came::Quiet,
+        };
+        Reason::single(&*self.target, came, says, asked.chain(records).collect())
+    }
+
+    /// What the first query finds that finds anything, and which that was.
     async fn ask(
         &self,
         names: &[&str],
         values: &[Option<String>],
         deadline: Instant,
-    ) -> Result<Found, StepError> {
-        for query in &self.queries {
+    ) -> Result<(Found, Option<usize>), StepError> {
+        for (at, query) in self.queries.iter().enumerate() {
             let of = |field: &str| {
                 let at = names.iter().position(|name| *name == field)?;
                 values.get(at).cloned().flatten()
@@ -164,10 +192,10 @@ impl Lookup {
             let bound: Vec<_> = query.fields().into_iter().map(of).collect();
             let found = self.source.ask(query, &bound, self.most, deadline).await?;
             if !found.records.is_empty() {
-                return Ok(found);
+                return Ok((found, Some(at)));
             }
         }
-        Ok(Found::default())
+        Ok((Found::default(), None))
     }
 
     /// The first column is the value, the second the label, where the configuration names no others.

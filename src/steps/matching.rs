@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::rossum::{Change, EnumOption, MessageType, SourcesPlace, Value};
 
+use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
 use super::{Context, Step, StepError, StepFuture, Template};
 
@@ -93,6 +94,13 @@ impl Matching {
                 .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
             let text = answer.journal.value(tree, source).into_owned();
             let mut options = self.fitting(&text);
+            answer.reasons.note(|| {
+                let says = format!("{} of {} records fit", options.len(), self.records.len());
+                let came = if options.is_empty() { Came::Quiet } else { Came::Acted };
+                let found = options.iter().take(5).map(|option| Saw::new("found", &option.label));
+                let saw = [Saw::new(&*self.field, &text)].into_iter().chain(found).collect();
+                Reason::single(format!("{} → {}", self.field, self.target), came, says, saw)
+            });
             if options.is_empty() {
                 options.push(self.none.option.clone());
                 if let Some((kind, message)) = &self.none.message {

@@ -22,6 +22,7 @@ pub mod master_data;
 pub mod matching;
 mod patience;
 pub mod post;
+pub mod reasons;
 pub mod replace;
 pub mod request_processor;
 mod returned;

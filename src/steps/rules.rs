@@ -11,6 +11,7 @@ use crate::txscript::{Document, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
+use super::reasons::{Came, Place, Reason, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::{Context, Delivery, Step, StepError, StepFuture};
@@ -72,11 +73,21 @@ impl Rules {
             return Ok(());
         };
         let schema = self.schemas.of(context.delivery)?;
+        let mut reasons = Vec::new();
         let found: Vec<_> = {
             let document = Document::new(annotation, &context.answer.journal, &schema, context.delivery.body);
             let evaluate = |rule: &Rule| rule.evaluate(&document, &schema, self.limits, context.deadline);
-            self.rules.iter().map(evaluate).collect()
+            let found: Vec<_> = self.rules.iter().map(evaluate).collect();
+            if context.answer.reasons.are_wanted() {
+                reasons
+                    .extend(self.rules.iter().zip(&found).map(|(rule, found)| rule.reason(found, &document)));
+            }
+            found
         };
+        context.answer.reasons.note_labels(&schema);
+        for reason in reasons {
+            context.answer.reasons.note(|| reason);
+        }
         for (rule, found) in self.rules.iter().zip(found) {
             rule.act(&found, context.delivery, annotation, &schema, context.answer);
         }
@@ -86,8 +97,8 @@ impl Rules {
 
 /// What came of a rule's condition.
 struct Found<'r> {
-    /// Where it was evaluated, and whether it fired.
-    places: Vec<(Row<'r>, bool)>,
+    /// Where it was evaluated, and whether it fired; why it could not be evaluated.
+    places: Vec<(Row<'r>, Result<bool, String>)>,
     /// What the condition itself showed, and where it failed.
     said: Answer,
 }
@@ -111,9 +122,10 @@ impl Rule {
             let (result, output) = patience::evaluate(limits, deadline, run);
             found.said.take(output);
             match result {
-                Ok(fired) => found.places.push((row, fired)),
+                Ok(fired) => found.places.push((row, Ok(fired))),
                 Err(failure) => {
                     let is_limit = failure.is_limit;
+                    found.places.push((row, Err(failure.text.clone())));
                     if failures.insert(failure.text.clone()) {
                         let text = format!("Rule {}: {}", self.name, failure.text);
                         let line = failure.line();
@@ -129,6 +141,21 @@ impl Rule {
         found
     }
 
+    /// What the condition saw, place by place.
+    fn reason(&self, found: &Found<'_>, document: &Document<'_>) -> Reason {
+        let place = |(row, came): &(Row<'_>, Result<bool, String>)| {
+            let (came, says, error) = match came {
+                Ok(true) => (Came::Acted, "fired", None),
+                Ok(false) => (Came::Quiet, "did not fire", None),
+                Err(error) => (Came::Failed, "failed", Some(Saw::new("error", error))),
+            };
+            let saw = self.condition.saw(document, *row).into_iter();
+            let saw = error.into_iter().chain(saw.map(|(part, value)| Saw::new(part, &value))).collect();
+            Place { row: row.map(|(_, row)| row), came, says: says.to_owned(), saw }
+        };
+        Reason::new(&*self.name, Some(self.condition.source()), found.places.iter().map(place).collect())
+    }
+
     fn act(
         &self,
         found: &Found<'_>,
@@ -139,7 +166,7 @@ impl Rule {
     ) {
         answer.append(&found.said);
         let fired: Vec<Row<'_>> =
-            found.places.iter().filter(|(_, fired)| *fired).map(|(row, _)| *row).collect();
+            found.places.iter().filter(|(_, fired)| *fired == Ok(true)).map(|(row, _)| *row).collect();
         for action in &self.actions {
             // Each needs to read and then to write.
             let document = Document::new(annotation, &answer.journal, schema, delivery.body);

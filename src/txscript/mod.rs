@@ -22,6 +22,7 @@ mod machine;
 mod modules;
 mod problem;
 mod script;
+mod seen;
 mod types;
 mod value;
 mod words;

@@ -1,6 +1,7 @@
 //! A script: compiled once, run over many documents.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 use bumpalo::Bump;
 
@@ -15,6 +16,7 @@ use super::machine::Machine;
 use super::machine::limits::Limits;
 use super::modules::regex::Patterns;
 use super::problem::Problem;
+use super::seen::Parts;
 use super::types::dict::Special;
 use super::value::Value;
 
@@ -22,13 +24,17 @@ use super::value::Value;
 pub struct Script {
     /// Names it in tracebacks: `<formula:total>`.
     place: String,
-    source: String,
+    pub(super) source: String,
+    /// Whether it is written as the store's business rules are.
+    pub(super) is_business_rule: bool,
     program: Program,
     patterns: Patterns,
     /// The schema ids that it names as `field.x`, with what to say where the schema lacks one.
-    fields: Vec<FieldName>,
+    pub(super) fields: Vec<FieldName>,
     /// The columns that it asks rows for.
     columns: Vec<ColumnName>,
+    /// Made when somebody asks for it.
+    pub(super) seen: OnceLock<Parts>,
 }
 
 /// A message that code showed.
@@ -90,15 +96,14 @@ fn in_arena<T>(work: impl FnOnce(&Bump) -> T) -> T {
 impl Script {
     /// Compiles; `name` is what tracebacks call it.
     pub fn new(name: &str, source: &str) -> Result<Self, Problem> {
-        let Code { program, fields, columns, patterns } = compile(source)?;
-        Ok(Self {
-            place: format!("<formula:{name}>"),
-            source: source.to_owned(),
-            program,
-            patterns,
-            fields,
-            columns,
-        })
+        Ok(Self::made(format!("<formula:{name}>"), source, compile(source)?))
+    }
+
+    fn made(place: String, source: &str, code: Code) -> Self {
+        let Code { program, fields, columns, patterns } = code;
+        let source = source.to_owned();
+        let (is_business_rule, seen) = (false, OnceLock::new());
+        Self { place, source, is_business_rule, program, patterns, fields, columns, seen }
     }
 
     /// Compiles the code of a function, which has `rossum_hook_request_handler(payload)`.
@@ -114,15 +119,8 @@ impl Script {
 
     /// Compiles an expression of the store's business rules.
     pub fn business_rule(name: &str, source: &str, variables: &Variables) -> Result<Self, Problem> {
-        let Code { program, fields, columns, patterns } = compile_rule(source, variables)?;
-        Ok(Self {
-            place: format!("<rule:{name}>"),
-            source: source.to_owned(),
-            program,
-            patterns,
-            fields,
-            columns,
-        })
+        let made = Self::made(format!("<rule:{name}>"), source, compile_rule(source, variables)?);
+        Ok(Self { is_business_rule: true, ..made })
     }
 
     /// Whether it has the function that Rossum calls.

@@ -11,14 +11,17 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, warn};
 
+use crate::inspector::Trace;
 use crate::rossum::{MessageType, Unreadable, escape_html};
 use crate::signature::VerifiedBody;
+use crate::steps::reasons::Reasons;
 use crate::steps::{Answer, Context, Delivery, OnError};
 
 use super::hook::Hook;
 use super::refusal::Refusal;
 use super::repeats::Arrival;
 use super::reply;
+use super::witness;
 
 /// Bodies from this size are read and evaluated off the reactor: some 200 µs of work that no small delivery
 /// behind them shall wait for.
@@ -44,6 +47,17 @@ pub(super) struct Facts {
     pub(super) messages: usize,
     pub(super) operations: usize,
     pub(super) note: Option<&'static str>,
+    /// What the steps did, where somebody looks.
+    pub(super) trace: Option<Box<Trace>>,
+}
+
+/// How a delivery is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Way {
+    /// Whether somebody looks at what the steps do.
+    pub(super) is_watched: bool,
+    /// Whether it is run although it was run before: somebody sent it again.
+    pub(super) is_again: bool,
 }
 
 /// Runs deliveries: small ones where they are; large ones, a few at a time, on a thread whose other tasks move to
@@ -60,20 +74,26 @@ impl Dispatch {
     }
 
     /// A panic in a step costs this delivery and nothing else.
-    pub(super) async fn run(&self, hook: &Arc<Hook>, body: VerifiedBody) -> Outcome {
+    pub(super) async fn run(&self, hook: &Arc<Hook>, body: VerifiedBody, way: Way) -> Outcome {
+        let arrived = Instant::now();
         let Ok(Ok(_place)) = timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await else {
             return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
         };
         let (hook, started) = (Arc::clone(hook), Instant::now());
+        let mut facts = Facts::default();
+        if way.is_watched {
+            facts.trace = Some(Box::new(Trace { waited: started - arrived, ..Trace::default() }));
+        }
         let _under_way = hook.metrics.begin(body.bytes().len());
         if body.bytes().len() < LARGE_BODY {
-            return Caught(Box::pin(deliver(hook, body, started))).await;
+            return Caught(Box::pin(deliver(hook, body, started, facts, way))).await;
         }
         let Ok(_permit) = self.large.acquire().await else {
             return Outcome::refused(Refusal::Panicked);
         };
         let runtime = tokio::runtime::Handle::current();
-        tokio::task::block_in_place(move || runtime.block_on(Caught(Box::pin(deliver(hook, body, started)))))
+        let work = Caught(Box::pin(deliver(hook, body, started, facts, way)));
+        tokio::task::block_in_place(move || runtime.block_on(work))
     }
 }
 
@@ -102,24 +122,28 @@ pub(super) fn is_interactive(body: &VerifiedBody) -> bool {
     Delivery::read(body).map_or(true, |delivery| delivery.payload.event.is_interactive())
 }
 
-async fn deliver(hook: Arc<Hook>, body: VerifiedBody, started: Instant) -> Outcome {
+async fn deliver(
+    hook: Arc<Hook>,
+    body: VerifiedBody,
+    started: Instant,
+    mut facts: Facts,
+    way: Way,
+) -> Outcome {
     let delivery = match Delivery::read(&body) {
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
-            let facts = Facts { request_id, ..Facts::default() };
+            facts.request_id = request_id;
             return Outcome { result: Err(Refusal::Payload(problem)), facts };
         }
     };
     let payload = &delivery.payload;
-    let mut facts = Facts {
-        event: payload.event.to_string(),
-        known_event: payload.event.known(),
-        annotation: payload.annotation_id.to_string(),
-        request_id: payload.request_id.as_deref().map(str::to_owned),
-        ..Facts::default()
-    };
+    facts.event = payload.event.to_string();
+    facts.known_event = payload.event.known();
+    facts.annotation = payload.annotation_id.to_string();
+    facts.request_id = payload.request_id.as_deref().map(str::to_owned);
     let deadline = started + hook.limits.timeout;
-    let id = payload.request_id.as_deref().filter(|id| !id.is_empty() && !payload.event.is_interactive());
+    let can_repeat = !payload.event.is_interactive() && !way.is_again;
+    let id = payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat);
     let Some(id) = id else {
         let result = run(&hook, &delivery, deadline, &mut facts).await;
         return Outcome { result, facts };
@@ -196,14 +220,23 @@ async fn run(
 ) -> Result<Bytes, Refusal> {
     let payload = &delivery.payload;
     let mut answer = Answer::default();
+    if facts.trace.is_some() {
+        answer.reasons = Reasons::wanted();
+    }
     let mut asked = false;
-    for (stage, metrics) in hook.stages.iter().filter(|(stage, _)| stage.wants(&payload.event)) {
+    for (at, (stage, metrics)) in hook.stages.iter().enumerate() {
+        if !stage.wants(&payload.event) {
+            witness::left_out(facts, &stage.name, "not for this event");
+            continue;
+        }
         asked = true;
         let before = answer.checkpoint();
         let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std() };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
-        metrics.ran(began.elapsed());
+        let took = began.elapsed();
+        metrics.ran(took);
+        witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
         let request_id = facts.request_id.as_deref().unwrap_or("-");
         match ran {
             Ok(Ok(())) => {}
@@ -213,6 +246,9 @@ async fn run(
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
                 if stage.on_error == OnError::Stop {
+                    for (later, _) in hook.stages.iter().skip(at + 1) {
+                        witness::left_out(facts, &later.name, "not run: a step before it failed");
+                    }
                     break;
                 }
             }
@@ -229,7 +265,13 @@ async fn run(
     }
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
-    Ok(reply::write(payload, &answer))
+    let began = Instant::now();
+    let written = reply::write(payload, &answer);
+    if let Some(trace) = &mut facts.trace {
+        trace.wrote = began.elapsed();
+        trace.labels = std::mem::take(&mut answer.reasons).into_labels();
+    }
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -241,6 +283,8 @@ mod tests {
     use crate::signature::{Algorithm, Keys, LegacySha1, sign};
     use crate::steps::{Stage, Step, StepError, StepFuture};
     use crate::webhook::{HookLimits, HookSettings};
+
+    const WAY: Way = Way { is_watched: true, is_again: false };
 
     /// What a step of a test does.
     enum Does {
@@ -303,7 +347,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_step_that_hangs_ends_with_504_at_the_deadline() {
         let start = Instant::now();
-        let outcome = Dispatch::new().run(&hook(vec![Does::Hang], OnError::Continue, 1), verified(0)).await;
+        let outcome =
+            Dispatch::new().run(&hook(vec![Does::Hang], OnError::Continue, 1), verified(0), WAY).await;
         assert!(matches!(outcome.result, Err(Refusal::OutOfTime)));
         assert_eq!(outcome.facts.request_id.as_deref(), Some("r-1"));
         assert_eq!(start.elapsed().as_secs(), HookLimits::default().timeout.as_secs());
@@ -314,10 +359,11 @@ mod tests {
         let count = Arc::new(AtomicUsize::new(0));
         let dispatch = Dispatch::new();
         for size in [0, LARGE_BODY] {
-            let outcome = dispatch.run(&hook(vec![Does::Panic], OnError::Continue, 1), verified(size)).await;
+            let outcome =
+                dispatch.run(&hook(vec![Does::Panic], OnError::Continue, 1), verified(size), WAY).await;
             assert!(matches!(outcome.result, Err(Refusal::Panicked)));
             let good = hook(vec![Does::Count(Arc::clone(&count))], OnError::Continue, 1);
-            assert!(dispatch.run(&good, verified(size)).await.result.is_ok());
+            assert!(dispatch.run(&good, verified(size), WAY).await.result.is_ok());
         }
         assert_eq!(count.load(Ordering::Relaxed), 2);
     }
@@ -327,7 +373,7 @@ mod tests {
         for (on_error, expected) in [(OnError::Continue, 1), (OnError::Stop, 0)] {
             let count = Arc::new(AtomicUsize::new(0));
             let steps = vec![Does::Fail, Does::Count(Arc::clone(&count))];
-            let answer = content(Dispatch::new().run(&hook(steps, on_error, 1), verified(0)).await);
+            let answer = content(Dispatch::new().run(&hook(steps, on_error, 1), verified(0), WAY).await);
             assert_eq!(count.load(Ordering::Relaxed), expected);
             let messages = answer["messages"].as_array().unwrap();
             assert_eq!(messages.len(), 1 + expected, "what the failed step had shown is taken back");
@@ -340,10 +386,10 @@ mod tests {
         let (dispatch, busy) = (Arc::new(Dispatch::new()), hook(vec![Does::Hang], OnError::Continue, 1));
         let first = tokio::spawn({
             let (dispatch, busy) = (Arc::clone(&dispatch), Arc::clone(&busy));
-            async move { dispatch.run(&busy, verified(0)).await }
+            async move { dispatch.run(&busy, verified(0), WAY).await }
         });
         tokio::task::yield_now().await;
-        let outcome = dispatch.run(&busy, verified(0)).await;
+        let outcome = dispatch.run(&busy, verified(0), WAY).await;
         assert!(matches!(outcome.result, Err(Refusal::Overloaded(_))));
         assert!(!first.is_finished());
     }

@@ -16,16 +16,18 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::{error, info, warn};
 
 use crate::cases::Recorder;
+use crate::inspector::{Inspector, Sent};
 use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
-use super::dispatch::{self, Dispatch, Facts, Outcome};
+use super::dispatch::{self, Dispatch, Facts, Outcome, Way};
 use super::front_page;
 use super::hook::{Answers, Hook, HookSettings, Record};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, PLACE, Promises};
 use super::refusal::Refusal;
+use super::watched::{self, Watched};
 
 /// What a caller showed of itself, beside its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,18 @@ pub struct Door {
     dispatch: Arc<Dispatch>,
     promises: Arc<Promises>,
     metrics: Arc<Metrics>,
+    inspector: Option<Arc<Inspector>>,
+}
+
+/// Why a delivery cannot be sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSent {
+    #[error("nobody looks")]
+    NotWatched,
+    #[error("there is no hook at {0} any more")]
+    NoHook(String),
+    #[error("it is not verified any more: {0}")]
+    Forged(#[from] crate::signature::Forged),
 }
 
 /// All hooks, by path; those of one path differ by their domain.
@@ -81,14 +95,17 @@ impl Routes {
         Self { hooks, memory: BodyMemory::new(limits.body_memory), limits }
     }
 
-    fn find(&self, head: &Parts) -> Option<&Arc<Hook>> {
-        let list = self.hooks.get(head.uri.path())?;
-        let host = head.uri.authority().map_or_else(
-            || head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
-            |authority| authority.as_str(),
-        );
-        list.iter().find(|hook| hook.is_at(host))
+    fn find(&self, path: &str, host: &str) -> Option<&Arc<Hook>> {
+        self.hooks.get(path)?.iter().find(|hook| hook.is_at(host))
     }
+}
+
+/// The host that a request is for; it may carry a port.
+fn host(head: &Parts) -> &str {
+    head.uri.authority().map_or_else(
+        || head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
+        |authority| authority.as_str(),
+    )
 }
 
 /// A folder that cannot be written to is said, and does not keep the server from serving.
@@ -98,13 +115,19 @@ fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
 }
 
 impl Door {
-    pub fn new(hooks: Vec<HookSettings>, limits: DoorLimits, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        hooks: Vec<HookSettings>,
+        limits: DoorLimits,
+        metrics: Arc<Metrics>,
+        inspector: Option<Arc<Inspector>>,
+    ) -> Self {
         let routes = Routes::new(hooks, limits, &metrics);
         Self {
             routes: ArcSwap::from_pointee(routes),
             dispatch: Arc::new(Dispatch::new()),
             promises: Arc::default(),
             metrics,
+            inspector,
         }
     }
 
@@ -120,7 +143,7 @@ impl Door {
         caller: Caller,
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
-        let arrival = Arrival { at: Instant::now(), caller };
+        let arrival = Arrival::now(caller);
         let routes = self.routes.load_full();
         let (head, mut body) = request.into_parts();
         let response = self.pass(&routes, &head, &mut body, arrival, verified).await;
@@ -140,7 +163,7 @@ impl Door {
     ) -> Response<Full<Bytes>> {
         let certificate = arrival.caller.certificate;
         let path = head.uri.path();
-        let refusal = match (routes.find(head), &head.method) {
+        let refusal = match (routes.find(path, host(head)), &head.method) {
             (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
             (Some(hook), &Method::POST) => {
                 return self.deliver(routes, hook, head, body, arrival, verified).await;
@@ -156,8 +179,15 @@ impl Door {
             (None, _) => Refusal::NoHook,
         };
         self.metrics.delivery("-", "-", refusal.label());
+        self.show_refused(head, "", &refusal, arrival);
         arrival.log(Target::of(head), Verdict::Refused(&refusal), Facts::default(), refusal.status());
         refusal.response(None)
+    }
+
+    fn show_refused(&self, head: &Parts, hook: &str, refusal: &Refusal, arrival: Arrival) {
+        if let Some(inspector) = &self.inspector {
+            inspector.show(watched::refused(head, hook, refusal, arrival));
+        }
     }
 
     async fn deliver(
@@ -177,15 +207,21 @@ impl Door {
             }
             Err(refusal) => {
                 self.metrics.delivery(&hook.name, "-", refusal.label());
+                self.show_refused(head, &hook.name, &refusal, arrival);
                 arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
                 return refusal.response(None);
             }
         };
+        let watched = self
+            .inspector
+            .as_ref()
+            .map(|inspector| Watched::new(inspector, head, host(head), &body, arrival));
         let work = Work {
             hook: Arc::clone(hook),
             dispatch: Arc::clone(&self.dispatch),
             metrics: Arc::clone(&self.metrics),
             arrival,
+            watched,
         };
         if hook.answers == Answers::Direct || dispatch::is_interactive(&body) {
             return match work.run(body).await {
@@ -215,6 +251,28 @@ impl Door {
         response
     }
 
+    /// Runs a delivery once more, as it came, by the configuration of now. It is not answered from memory; what the outbox
+    /// knows by its key is not sent twice. Gives the number that the inspector shows it by.
+    pub async fn again(&self, sent: Sent, number: u64, caller: Caller) -> Result<Option<u64>, NotSent> {
+        let inspector = self.inspector.as_ref().ok_or(NotSent::NotWatched)?;
+        let routes = self.routes.load_full();
+        let found = routes.find(&sent.path, sent.host.as_deref().unwrap_or_default());
+        let hook = found.ok_or_else(|| NotSent::NoHook(sent.path.clone()))?;
+        let claim = hook.keys.claim(sent.sha256.as_deref(), sent.sha1.as_deref())?;
+        let mut verifier = hook.keys.verifier(claim);
+        verifier.update(&sent.body);
+        let body = verifier.finish(sent.body.clone())?;
+        let arrival = Arrival::now(caller);
+        let work = Work {
+            hook: Arc::clone(hook),
+            dispatch: Arc::clone(&self.dispatch),
+            metrics: Arc::clone(&self.metrics),
+            arrival,
+            watched: Some(Watched::again(inspector, sent, &body, arrival, number)),
+        };
+        Ok(work.run_by(body, true).await.1)
+    }
+
     /// What was promised, as Rossum polls for it: 202 until it is there, then 201.
     fn promised(&self, path: &str, arrival: Arrival) -> Response<Full<Bytes>> {
         let found = self.promises.find(path.trim_start_matches(PLACE));
@@ -239,15 +297,25 @@ struct Work {
     dispatch: Arc<Dispatch>,
     metrics: Arc<Metrics>,
     arrival: Arrival,
+    watched: Option<Watched>,
 }
 
+/// What came of a delivery: its answer, or a refusal with the `request_id`.
+type Came = Result<Bytes, (Refusal, Option<String>)>;
+
 impl Work {
-    /// Runs the steps; counts and logs what came of them. A refusal is given with the `request_id`.
-    async fn run(self, body: VerifiedBody) -> Result<Bytes, (Refusal, Option<String>)> {
-        let Self { hook, dispatch, metrics, arrival } = self;
+    /// Runs the steps; counts and logs what came of them.
+    async fn run(self, body: VerifiedBody) -> Came {
+        self.run_by(body, false).await.0
+    }
+
+    /// The same, also for one that is sent again; gives the number that the inspector shows it by.
+    async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
+        let Self { hook, dispatch, metrics, arrival, watched } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
-        let kept = hook.record.as_ref().map(|_| Bytes::copy_from_slice(body.bytes()));
-        let Outcome { result, facts } = dispatch.run(&hook, body).await;
+        let kept = hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
+        let way = Way { is_watched: watched.is_some(), is_again };
+        let Outcome { result, mut facts } = dispatch.run(&hook, body, way).await;
         if let (Some(recorder), Some(kept), Ok(answer)) = (&hook.record, kept, &result) {
             recorder.record(&hook.name, &facts.event, &facts.annotation, &kept, answer);
         }
@@ -256,10 +324,12 @@ impl Work {
         metrics.delivery(&hook.name, event, problem.map_or("verified", Refusal::label));
         hook.metrics.answered(arrival.at.elapsed());
         let status = problem.map_or(StatusCode::OK, Refusal::status);
+        let number =
+            watched.and_then(|watched| watched.tell(&hook.name, &mut facts, result.as_ref(), status));
         let verdict = Verdict::Verified { algorithm, secret, problem };
         let request_id = problem.and_then(|_| facts.request_id.clone());
         arrival.log(Target::Hook(&hook.name), verdict, facts, status);
-        result.map_err(|refusal| (refusal, request_id))
+        (result.map_err(|refusal| (refusal, request_id)), number)
     }
 }
 
@@ -301,9 +371,9 @@ fn json(status: StatusCode, answer: Bytes) -> Response<Full<Bytes>> {
 
 /// When and from where a request came.
 #[derive(Clone, Copy)]
-struct Arrival {
-    at: Instant,
-    caller: Caller,
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    pub(super) caller: Caller,
 }
 
 impl Arrival {

@@ -18,8 +18,10 @@ mod refusal;
 mod repeats;
 mod reply;
 mod trial;
+mod watched;
+mod witness;
 
 pub use body::DoorLimits;
-pub use door::{Caller, ClientCertificate, Door};
+pub use door::{Caller, ClientCertificate, Door, NotSent};
 pub use hook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
 pub use trial::{NoAnswer, Trial};

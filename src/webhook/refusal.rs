@@ -100,10 +100,14 @@ impl Refusal {
             .map_or_else(|| text.clone(), |id| format!("{text} (request {})", crate::rossum::escape_html(id)))
     }
 
+    /// What the caller gets: a message, as Rossum shows it.
+    pub(super) fn body(&self, request_id: Option<&str>) -> Bytes {
+        let message = serde_json::json!({"type": "error", "content": self.for_people(request_id)});
+        Bytes::from(serde_json::json!({"messages": [message]}).to_string())
+    }
+
     pub(super) fn response(&self, request_id: Option<&str>) -> Response<Full<Bytes>> {
-        let body =
-            serde_json::json!({"messages": [{"type": "error", "content": self.for_people(request_id)}]});
-        let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+        let mut response = Response::new(Full::new(self.body(request_id)));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 27] = [
+const ROOMS: [(&str, &[&str]); 28] = [
     (
         "cli",
         &[
@@ -29,7 +29,19 @@ const ROOMS: [(&str, &[&str]); 27] = [
     ),
     (
         "app",
-        &["clock", "config", "data", "database", "outbox", "server", "steps", "telemetry", "tls", "webhook"],
+        &[
+            "clock",
+            "config",
+            "data",
+            "database",
+            "inspector",
+            "outbox",
+            "server",
+            "steps",
+            "telemetry",
+            "tls",
+            "webhook",
+        ],
     ),
     ("doctor", &["clock", "config", "outbox", "server", "steps", "tls"]),
     (
@@ -53,9 +65,10 @@ const ROOMS: [(&str, &[&str]); 27] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "tls", "webhook"]),
+    ("server", &["clock", "inspector", "tls", "webhook"]),
     ("tls", &["clock", "secret"]),
-    ("webhook", &["cases", "clock", "outbox", "rossum", "secret", "signature", "steps"]),
+    ("webhook", &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "steps"]),
+    ("inspector", &["cases", "clock", "steps"]),
     (
         "steps",
         &[
@@ -124,7 +137,7 @@ const FOREIGN: [(&str, &[&str]); 45] = [
     ("hyper_util", &["server", "cli", "tls"]),
     ("hyper_rustls", &["tls"]),
     ("aws_lc_rs", &["tls"]),
-    ("base64", &["export", "requests", "tls"]),
+    ("base64", &["export", "inspector", "requests", "tls"]),
     ("httpdate", &["export", "tls"]),
     ("listenfd", &["server"]),
     ("ppp", &["server"]),

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 
 use crate::rossum::{MessageType, Tree};
 
+use super::reasons::{Came, Reason, Saw};
 use super::rows::each_place;
 use super::{Answer, Context, Step, StepError, StepFuture, Template};
 
@@ -66,6 +67,9 @@ pub enum Empty {
     Fail,
 }
 
+/// Values of a column that a reason quotes.
+const COLUMN: usize = 50;
+
 /// The document that is checked, and the answer so far.
 struct Document<'d> {
     tree: &'d Tree<'d>,
@@ -85,7 +89,70 @@ impl Checks {
         };
         let tree = &context.answer.journal.tree(annotation);
         let mut document = Document { tree, answer: context.answer };
-        self.checks.iter().try_for_each(|check| check.run(&mut document))
+        for check in &self.checks {
+            let before = document.answer.messages().len();
+            check.run(&mut document)?;
+            if document.answer.reasons.are_wanted() {
+                let complaints = document.answer.messages().len() - before;
+                let reason = check.rule.reason(&document, complaints);
+                document.answer.reasons.note(|| reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    /// As people write it.
+    fn words(&self) -> String {
+        match self {
+            Self::Sum { parts, equals } => format!("{} = {}", parts.join(" + "), equals.join(" + ")),
+            Self::Product { factors, percent, equals } => {
+                let factor = |name: &String| {
+                    if percent.contains(name) { format!("{name} %") } else { name.clone() }
+                };
+                let factors: Vec<_> = factors.iter().map(factor).collect();
+                format!("{} = {equals}", factors.join(" × "))
+            }
+            Self::ColumnSum { columns, equals } => {
+                format!("the sum of all {} = {}", columns.join(" + "), equals.join(" + "))
+            }
+            Self::DaysBetween { from, to, min, max } => {
+                let bound =
+                    |days: &Option<i64>| days.map_or_else(|| "any".to_owned(), |days| days.to_string());
+                format!("{from} to {to}: {} to {} days", bound(min), bound(max))
+            }
+            Self::Required { fields } => format!("required: {}", fields.join(", ")),
+            Self::Pattern { fields, pattern } => format!("{} like {pattern}", fields.join(", ")),
+            Self::OneOf { fields, allowed } => format!("{} one of {}", fields.join(", "), allowed.join(", ")),
+        }
+    }
+
+    fn fields(&self) -> Vec<&str> {
+        let texts: Vec<&String> = match self {
+            Self::Sum { parts: a, equals: b } | Self::ColumnSum { columns: a, equals: b } => {
+                a.iter().chain(b).collect()
+            }
+            Self::Product { factors, equals, .. } => factors.iter().chain([equals]).collect(),
+            Self::DaysBetween { from, to, .. } => vec![from, to],
+            Self::Required { fields } | Self::Pattern { fields, .. } | Self::OneOf { fields, .. } => {
+                fields.iter().collect()
+            }
+        };
+        texts.into_iter().map(String::as_str).collect()
+    }
+
+    /// The values that it compared; of a column all.
+    fn reason(&self, document: &Document<'_>, complaints: usize) -> Reason {
+        let saw = |name| {
+            let nodes = document.tree.all(name).take(COLUMN);
+            let values: Vec<_> =
+                nodes.map(|node| document.answer.journal.value(document.tree, node).into_owned()).collect();
+            Saw::new(name, &values.join(", "))
+        };
+        let (came, says) =
+            if complaints > 0 { (Came::Acted, "does not hold") } else { (Came::Quiet, "holds") };
+        Reason::single(self.words(), came, says, self.fields().into_iter().map(saw).collect())
     }
 }
 

@@ -20,6 +20,7 @@ use courier::Progress;
 use taken::{NoRequest, Taken};
 
 use super::post::{Post, call_key};
+use super::reasons::{Came, QUEUED, Reason};
 use super::{Answer, Context as StepContext, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
@@ -132,7 +133,11 @@ impl Export {
                 progress.view = (call + 1 < self.calls.len()).then_some(view);
             }
         }
-        self.post.accept(delivery, json!(progress).to_string(), body).await
+        let kept = self.post.accept(delivery, json!(progress).to_string(), body).await;
+        if kept.is_ok() {
+            answer.reasons.note(|| Reason::single(&*self.target.name, Came::Acted, QUEUED, Vec::new()));
+        }
+        kept
     }
 
     async fn send_now(&self, context: StepContext<'_>) -> Result<(), StepError> {
@@ -153,6 +158,10 @@ impl Export {
             let received = self.target.send(&request, &call_key(&key, at), deadline).await;
             let received = received.map_err(|error| self.unsent(call, &error))?;
             let said = answer_of(&received);
+            answer.reasons.note(|| {
+                let says = format!("{} answered {}", self.target.name, received.status);
+                Reason::single(&*call.name, Came::Acted, says, Vec::new())
+            });
             match call.verdicts.of(received.status) {
                 Verdict::Ok => {}
                 Verdict::Warning => {

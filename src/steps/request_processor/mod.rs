@@ -21,6 +21,7 @@ use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, 
 use super::export::Deliver;
 use super::exported::Exported;
 use super::post::{Post, call_key};
+use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
 use super::{Answer, Context, Delivery, Step, StepError, StepFuture};
 
@@ -81,7 +82,13 @@ impl Step for RequestProcessor {
                 Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
                 Deliver::Queued => {
                     let progress = json!(courier::Progress::new(self, state)).to_string();
-                    self.post.accept(delivery, progress, Vec::new()).await
+                    let kept = self.post.accept(delivery, progress, Vec::new()).await;
+                    if kept.is_ok() {
+                        answer
+                            .reasons
+                            .note(|| Reason::single("run", reasons::Came::Acted, QUEUED, Vec::new()));
+                    }
+                    kept
                 }
             }
         })
@@ -138,6 +145,10 @@ impl RequestProcessor {
         let key = self.post.key(delivery)?;
         let ended = self.run_all(&mut state, &credentials, &key, deadline).await;
         self.write_back(delivery, answer, &state, deadline).await;
+        answer.reasons.note(|| {
+            let says = format!("{} calls made", state.sent());
+            Reason::single("run", reasons::Came::Acted, says, Vec::new())
+        });
         let told = |text: &str| format!("The export is not through: {text}");
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));

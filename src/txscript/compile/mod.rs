@@ -5,6 +5,7 @@ mod expression;
 mod function;
 mod handler;
 mod names;
+mod parts;
 mod patterns;
 mod rows;
 mod scope;
@@ -22,6 +23,7 @@ use super::words::Word;
 
 pub use business_rule::Variables;
 pub(crate) use business_rule::compile_rule;
+pub(crate) use parts::parts;
 use scope::Scope;
 
 /// A piece of code that is being compiled.

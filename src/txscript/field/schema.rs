@@ -75,6 +75,11 @@ impl Schema {
         Self::of(&json)
     }
 
+    /// How people call the fields: schema ids and labels.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter_map(|field| Some((&*field.id, field.raw.get("label")?.as_str()?)))
+    }
+
     fn of(json: &Json) -> Result<Self, SchemaError> {
         let content = match json {
             Json::Object(schema) => schema.get("content").and_then(Json::as_array),

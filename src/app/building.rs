@@ -1,0 +1,192 @@
+//! A house whose ports are not open yet.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tracing::warn;
+
+use crate::clock;
+use crate::config::{Admin, Config};
+use crate::data::Watch;
+use crate::database;
+use crate::inspector::{Inspector, Mode};
+use crate::outbox::{Outbox, Workers};
+use crate::server::admin::{self, Pages};
+use crate::server::inspect::Inspection;
+use crate::server::systemd::Sockets;
+use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::telemetry::Metrics;
+use crate::tls::Keeper;
+use crate::webhook::Door;
+
+use super::house::{Fixed, House, connect};
+use super::{Annex, Load, StartError};
+
+/// The page that shows deliveries while developing.
+pub struct Page {
+    /// On loopback.
+    pub address: SocketAddr,
+    /// Whether another port will do where this one is taken.
+    pub is_default: bool,
+    /// The folder that cases are saved in.
+    pub cases: PathBuf,
+}
+
+pub(super) struct Building {
+    pub(super) config: Config,
+    load: Load,
+    path: PathBuf,
+    pub(super) door: Arc<Door>,
+    hooks: Vec<(String, String)>,
+    shared: Shared,
+    pulse: Pulse,
+    metrics: Arc<Metrics>,
+    workers: Arc<Workers>,
+    watch: Arc<Watch>,
+    page: Option<Page>,
+    inspector: Option<Arc<Inspector>>,
+}
+
+impl Building {
+    pub(super) fn new(load: Load, path: PathBuf, page: Option<Page>) -> Result<Self, StartError> {
+        let mut config = load()?;
+        let metrics = Arc::new(Metrics::new(clock::now()));
+        tokio::spawn(database::look_at_all(std::mem::take(&mut config.queries)));
+        let mut hooks = std::mem::take(&mut config.hooks);
+        let outbox = Arc::new(Outbox::new(&config.state));
+        let couriers = connect(&outbox, &mut hooks, &config.exports);
+        let workers = Arc::new(Workers::new(outbox, couriers));
+        let datasets = ArcSwap::from_pointee(std::mem::take(&mut config.datasets));
+        let watch = Arc::new(Watch { state: config.state.clone(), datasets });
+        let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
+        let mode = match &page {
+            Some(page) => Some(Mode::Developing { cases: page.cases.clone() }),
+            None => config.server.inspector.then_some(Mode::Masked),
+        };
+        let inspector = mode.map(Inspector::new).transpose().map_err(StartError::Inspector)?;
+        let door = Door::new(hooks, config.server.door, Arc::clone(&metrics), inspector.clone());
+        let door = Arc::new(door);
+        let limits: Limits = config.server.limits;
+        let shared = Shared {
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
+            balancers: Arc::new(ArcSwap::from_pointee(config.server.balancers.clone())),
+            connections: Arc::new(Connections::new(limits.connections, Arc::clone(&metrics))),
+            drain: Drain::default(),
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self {
+            config,
+            load,
+            path,
+            door,
+            hooks: names,
+            shared,
+            pulse: Pulse::default(),
+            metrics,
+            workers,
+            watch,
+            page,
+            inspector,
+        })
+    }
+
+    pub(super) fn listener(&self, name: &'static str, socket: TcpListener, service: Service) -> Listener {
+        Listener { socket, name, service, shared: self.shared.clone(), beat: self.pulse.join() }
+    }
+
+    pub(super) fn finish(
+        self,
+        listeners: Vec<Listener>,
+        https: Option<SocketAddr>,
+        redirect: Option<Arc<Redirect>>,
+        keeper: Keeper,
+        address: SocketAddr,
+    ) -> Result<Annex, StartError> {
+        let fixed = Fixed::of(&self.config);
+        let admin = match (&self.page, https) {
+            (Some(page), _) => page.open()?,
+            (None, Some(_)) => open(&fixed.admin)?,
+            (None, None) => None,
+        };
+        let page = admin.as_ref().filter(|_| self.page.is_some()).and_then(admin::Socket::address);
+        let inspection = |inspector: &Arc<Inspector>| Inspection {
+            inspector: Arc::clone(inspector),
+            door: Arc::clone(&self.door),
+        };
+        let pages = Arc::new(Pages {
+            board: Arc::clone(&keeper.board),
+            metrics: Arc::clone(&self.metrics),
+            pulse: self.pulse.clone(),
+            started: clock::now(),
+            https,
+            config: self.path,
+            inspection: self.inspector.as_ref().map(inspection),
+        });
+        let house = House {
+            load: self.load,
+            door: self.door,
+            redirect,
+            keeper,
+            shared: self.shared,
+            pulse: self.pulse,
+            metrics: self.metrics,
+            pages,
+            workers: self.workers,
+            watch: self.watch,
+            fixed,
+            asked: Arc::default(),
+            inspector: self.inspector,
+        };
+        Ok(Annex { listeners, admin, house, inspector: page, address, hooks: self.hooks })
+    }
+}
+
+impl Page {
+    /// Where no address was asked for, a page is not worth failing for.
+    fn open(&self) -> Result<Option<admin::Socket>, StartError> {
+        let failed = |error| StartError::Bind { address: self.address, error };
+        match admin::Socket::tcp(self.address) {
+            Ok(socket) => Ok(Some(socket)),
+            Err(error) if !self.is_default => Err(failed(error)),
+            Err(_) => {
+                let any = SocketAddr::new(self.address.ip(), 0);
+                let opened = admin::Socket::tcp(any);
+                Ok(opened.inspect_err(|error| warn!("no inspector on {any}: {error}")).ok())
+            }
+        }
+    }
+}
+
+/// The admin listener of production. The default address is not worth failing for.
+fn open(wanted: &Admin) -> Result<Option<admin::Socket>, StartError> {
+    Ok(match wanted {
+        Admin::Off => None,
+        Admin::Tcp(address) => {
+            let failed = |error| StartError::Bind { address: *address, error };
+            Some(admin::Socket::tcp(*address).map_err(failed)?)
+        }
+        Admin::Unix(path) => {
+            let failed = |error| StartError::AdminSocket { path: path.clone(), error };
+            Some(admin::Socket::unix(path).map_err(failed)?)
+        }
+        Admin::Default => {
+            let opened = admin::Socket::tcp(Admin::DEFAULT);
+            let told = |error: &io::Error| {
+                warn!("no admin pages on {}: {error}; name another address with `admin`", Admin::DEFAULT);
+            };
+            opened.inspect_err(told).ok()
+        }
+    })
+}
+
+pub(super) fn listen(address: SocketAddr, sockets: &mut Sockets) -> Result<TcpListener, StartError> {
+    let failed = |error| StartError::Bind { address, error };
+    match sockets.take(address) {
+        Some(socket) => TcpListener::from_std(socket).map_err(failed),
+        None => bind(address).map_err(failed),
+    }
+}

@@ -1,0 +1,175 @@
+//! What runs, and what a reload exchanges of it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::select;
+use tokio::signal::unix::Signal;
+use tokio::sync::Notify;
+use tokio::time::interval;
+use tracing::{error, info};
+
+use crate::clock;
+use crate::config::{Admin, Config};
+use crate::data::Watch;
+use crate::database;
+use crate::inspector::Inspector;
+use crate::outbox::{Couriers, Outbox, Workers};
+use crate::server::admin::Pages;
+use crate::server::systemd;
+use crate::server::{Pulse, Redirect, Shared};
+use crate::steps::post::Exporter;
+use crate::telemetry::Metrics;
+use crate::tls::Keeper;
+use crate::webhook::{Door, HookSettings};
+
+use super::Load;
+
+/// How often tasks are looked after and systemd's status line is brought up to date.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Everything that a reload exchanges, and what it needs for that.
+pub(super) struct House {
+    pub(super) load: Load,
+    pub(super) door: Arc<Door>,
+    pub(super) redirect: Option<Arc<Redirect>>,
+    pub(super) keeper: Keeper,
+    pub(super) shared: Shared,
+    pub(super) pulse: Pulse,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) pages: Arc<Pages>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) fixed: Fixed,
+    pub(super) inspector: Option<Arc<Inspector>>,
+    /// Somebody wants a reload.
+    pub(super) asked: Arc<Notify>,
+}
+
+/// What only a restart can change. Client CAs are among it: sessions resumed with old tickets would keep the old proof.
+#[derive(PartialEq, Eq)]
+pub(super) struct Fixed {
+    https: SocketAddr,
+    http: Option<SocketAddr>,
+    pub(super) admin: Admin,
+    client_ca: Option<PathBuf>,
+    state: PathBuf,
+    inspector: bool,
+}
+
+impl Fixed {
+    pub(super) fn of(config: &Config) -> Self {
+        let server = &config.server;
+        Self {
+            https: server.https,
+            http: server.http,
+            admin: server.admin.clone(),
+            client_ca: server.client_ca.clone(),
+            state: config.state.clone(),
+            inspector: server.inspector,
+        }
+    }
+}
+
+impl House {
+    /// Until somebody says stop; gives who.
+    pub(super) async fn live(
+        &mut self,
+        [terminate, interrupt]: [&mut Signal; 2],
+        hangup: &mut Signal,
+    ) -> &'static str {
+        let mut looks = interval(LOOK);
+        let mut said = String::new();
+        loop {
+            select! {
+                _ = terminate.recv() => return "SIGTERM",
+                _ = interrupt.recv() => return "Ctrl-C",
+                _ = hangup.recv() => {
+                    systemd::reloading();
+                    self.reload();
+                    systemd::ready(&self.pages.line());
+                }
+                () = self.asked.notified() => self.reload(),
+                _ = looks.tick() => {
+                    self.keeper.mend();
+                    self.count_jobs().await;
+                    let line = self.pages.line();
+                    if line != said {
+                        systemd::status(&line);
+                        said = line;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What waits in the outbox, for the metrics.
+    async fn count_jobs(&self) {
+        if self.workers.outbox.exists()
+            && let Ok([waiting, dead]) = self.workers.outbox.counts().await
+        {
+            self.metrics.outbox(waiting, dead);
+        }
+    }
+
+    /// All or nothing: a configuration with one mistake changes nothing.
+    fn reload(&mut self) {
+        let taken = self.exchange();
+        self.metrics.reload(clock::now(), taken.is_ok());
+        if let Some(inspector) = &self.inspector {
+            inspector.reloaded(taken.as_ref().err().map(String::as_str));
+        }
+        match taken {
+            Ok(()) => info!("configuration reloaded"),
+            Err(problem) => {
+                for line in problem.lines().filter(|line| !line.is_empty()) {
+                    error!("{line}");
+                }
+                error!("the new configuration is refused; the one before stays");
+            }
+        }
+    }
+
+    fn exchange(&mut self) -> Result<(), String> {
+        let config = (self.load)().map_err(|mistakes| mistakes.to_string())?;
+        if Fixed::of(&config) != self.fixed {
+            return Err(
+                "`https`, `http`, `admin`, `inspector`, `client_ca` or `state` changed: they need a restart"
+                    .to_owned(),
+            );
+        }
+        let Config { server, mut hooks, exports, datasets, queries, .. } = config;
+        let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
+        // From here on nothing can fail.
+        self.keeper.commit(prepared);
+        tokio::spawn(database::look_at_all(queries));
+        let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
+        self.workers.couriers.store(Arc::new(couriers));
+        self.watch.datasets.store(Arc::new(datasets));
+        self.door.replace(hooks, server.door);
+        self.shared.limits.store(Arc::new(server.limits));
+        self.shared.connections.set_limit(server.limits.connections);
+        self.shared.balancers.store(Arc::new(server.balancers));
+        if let Some(redirect) = &self.redirect {
+            redirect.domains.store(Arc::new(server.domains));
+        }
+        Ok(())
+    }
+}
+
+/// Gives exports the outbox, and the hooks that have some a memory that outlives the process; gives who carries what.
+pub(super) fn connect(outbox: &Arc<Outbox>, hooks: &mut [HookSettings], exports: &[Exporter]) -> Couriers {
+    for export in exports {
+        export.post.connect(outbox);
+    }
+    for hook in hooks {
+        let own = format!("{}/", hook.name);
+        if exports.iter().any(|export| export.post.courier().starts_with(&own)) {
+            hook.memory = Some(Arc::clone(outbox));
+        }
+    }
+    let courier = |export: &Exporter| (export.post.courier().to_owned(), Arc::clone(&export.courier));
+    exports.iter().map(courier).collect()
+}

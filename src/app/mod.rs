@@ -1,0 +1,171 @@
+//! Assembly: the one file that knows every room. Everything is built before a port is opened; then it runs until
+//! it is told to stop, and drains. A reload builds the new house first and swaps it in whole, or not at all.
+
+mod building;
+mod house;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use crate::clock;
+use crate::config::{Config, Mistakes};
+use crate::server::admin;
+use crate::server::systemd::{self, Sockets};
+use crate::server::{Listener, Redirect, Service};
+use crate::tls::{self, Acceptor, Keeper, KeeperError};
+
+use building::{Building, listen};
+use house::House;
+
+pub use building::Page;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(#[from] Mistakes),
+    #[error("cannot listen on {address}: {error}{}", hint(.error, .address))]
+    Bind { address: SocketAddr, error: io::Error },
+    #[error("cannot open the admin socket {path}: {error}\n\nhint: its folder must be there and writable")]
+    AdminSocket { path: PathBuf, error: io::Error },
+    #[error("{0}")]
+    Certificates(#[from] KeeperError),
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("cannot start the inspector: {0}")]
+    Inspector(io::Error),
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
+}
+
+fn hint(error: &io::Error, address: &SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("\n\nhint: find who has the port: ss -ltnp 'sport = :{}'", address.port())
+        }
+        io::ErrorKind::PermissionDenied => {
+            "\n\nhint: ports below 1024 come from systemd: systemctl enable --now annex.socket".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Reads the configuration, at start and at each reload.
+pub type Load = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
+
+/// A server with its ports open, not yet serving.
+pub struct Annex {
+    listeners: Vec<Listener>,
+    admin: Option<admin::Socket>,
+    house: House,
+    /// Where the page that shows deliveries is, in dev mode.
+    pub inspector: Option<SocketAddr>,
+    /// Address of the listener that Rossum calls, with its real port.
+    pub address: SocketAddr,
+    /// Paths and names of the hooks.
+    pub hooks: Vec<(String, String)>,
+}
+
+impl Annex {
+    /// Plain HTTP on one address, and beside it the page that shows what comes.
+    pub fn dev_http(
+        load: Load,
+        path: PathBuf,
+        address: SocketAddr,
+        page: Option<Page>,
+    ) -> Result<Self, StartError> {
+        let building = Building::new(load, path, page)?;
+        let socket = listen(address, &mut Sockets::default())?;
+        let address = socket.local_addr().unwrap_or(address);
+        let listener = building.listener("dev", socket, Service::DevHttp(Arc::clone(&building.door)));
+        building.finish(vec![listener], None, None, Keeper::default(), address)
+    }
+
+    /// HTTPS, with plain HTTP and the admin pages beside it.
+    pub fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
+        let mut building = Building::new(load, path, None)?;
+        let mut keeper = Keeper::default();
+        let prepared = keeper.prepare(std::mem::take(&mut building.config.server.certificates))?;
+        let client_ca = building.config.server.client_ca.as_deref();
+        let client_roots = client_ca.map(tls::load_roots).transpose().map_err(KeeperError::from)?;
+        let acceptor =
+            Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges), client_roots)?;
+        let mut sockets = Sockets::inherited();
+        let wanted = building.config.server.https;
+        let socket = listen(wanted, &mut sockets)?;
+        let address = socket.local_addr().unwrap_or(wanted);
+        let service = Service::Https(acceptor, Arc::clone(&building.door));
+        let mut listeners = vec![building.listener("https", socket, service)];
+        let mut redirect = None;
+        if let Some(http) = building.config.server.http {
+            let domains = ArcSwap::from_pointee(building.config.server.domains.clone());
+            let challenges = Arc::clone(&keeper.challenges);
+            let plain = Arc::new(Redirect { domains, https_port: address.port(), challenges });
+            let service = Service::Redirect(Arc::clone(&plain));
+            listeners.push(building.listener("http", listen(http, &mut sockets)?, service));
+            redirect = Some(plain);
+        }
+        for address in sockets.left() {
+            warn!("systemd passed a socket on {address}, which annex.toml does not name: it stays unused");
+        }
+        keeper.commit(prepared);
+        building.finish(listeners, Some(address), redirect, keeper, address)
+    }
+
+    /// Who notifies this has the configuration read again, as SIGHUP does.
+    pub fn reloader(&self) -> Arc<Notify> {
+        Arc::clone(&self.house.asked)
+    }
+
+    /// Whether a certificate is missing that a CA has to issue: its first order is next.
+    pub fn lacks_certificate(&self) -> bool {
+        self.house.keeper.board.all().iter().any(|status| status.not_after.is_none())
+    }
+
+    /// Serves until SIGTERM or Ctrl-C, then lets deliveries finish. SIGHUP reloads.
+    pub async fn run(self) -> Result<(), StartError> {
+        let on = |kind| signal(kind).map_err(StartError::Signals);
+        let mut terminate = on(SignalKind::terminate())?;
+        let mut interrupt = on(SignalKind::interrupt())?;
+        let mut hangup = on(SignalKind::hangup())?;
+        let Self { listeners, admin, mut house, .. } = self;
+        let drain = house.shared.drain.clone();
+        for listener in listeners {
+            drain.spawn(listener.run());
+        }
+        if let Some(socket) = admin {
+            let beat = house.pulse.join();
+            drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
+        }
+        let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
+        let mut workers = tokio::spawn(Arc::clone(&house.workers).run());
+        let watch = tokio::spawn(Arc::clone(&house.watch).run());
+        systemd::ready(&house.pages.line());
+        let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
+        let deadline = house.shared.limits.load().drain;
+        systemd::stopping();
+        info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
+        let until = Instant::now() + deadline;
+        house.workers.stop();
+        if drain.finish(deadline).await {
+            info!("stopped");
+        } else {
+            warn!("stopped with connections still open");
+        }
+        // An export whose call is under way need not be sent again.
+        if timeout_at(until, &mut workers).await.is_err() {
+            warn!("stopped with an export under way: it is sent again, with the same key");
+        }
+        watchdog.abort();
+        workers.abort();
+        watch.abort();
+        Ok(())
+    }
+}

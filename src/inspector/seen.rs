@@ -1,0 +1,120 @@
+//! What the door saw of one request, as it hands it over.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+
+use crate::steps::reasons::Reason;
+
+pub struct Seen {
+    /// Given by the inspector.
+    pub number: u64,
+    pub received: SystemTime,
+    pub from: IpAddr,
+    pub method: String,
+    pub path: String,
+    /// The hook's name; empty where there is none.
+    pub hook: String,
+    pub verdict: Verdict,
+    /// Why it got no answer although it was verified.
+    pub problem: Option<String>,
+    pub status: u16,
+    pub event: String,
+    pub annotation: String,
+    pub request_id: Option<String>,
+    pub note: Option<&'static str>,
+    pub messages: usize,
+    pub operations: usize,
+    /// The delivery that this one repeats, because somebody wanted it sent again.
+    pub again: Option<u64>,
+    pub took: Duration,
+    /// Until its body was there and verified.
+    pub read: Duration,
+    pub trace: Trace,
+    /// Of a request that was verified.
+    pub sent: Option<Sent>,
+    pub answer: Bytes,
+}
+
+/// Whether it comes from Rossum.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    pub verified: bool,
+    /// How it was verified, or exactly why not.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<&'static str>,
+}
+
+/// A request as it came: enough to send it again.
+#[derive(Clone)]
+pub struct Sent {
+    pub host: Option<String>,
+    pub path: String,
+    pub sha256: Option<Vec<u8>>,
+    pub sha1: Option<Vec<u8>>,
+    pub body: Bytes,
+}
+
+/// What the steps did.
+#[derive(Default)]
+pub struct Trace {
+    /// Until the hook had a place for it.
+    pub waited: Duration,
+    pub steps: Vec<StepSeen>,
+    /// How the schema calls fields.
+    pub labels: BTreeMap<String, String>,
+    /// Writing the answer.
+    pub wrote: Duration,
+}
+
+#[derive(Debug, Serialize)]
+pub struct StepSeen {
+    pub name: String,
+    /// `done`, `failed`, `out of time`, `not for this event`, `not run: …`.
+    pub came: &'static str,
+    pub cause: Option<String>,
+    #[serde(serialize_with = "microseconds")]
+    pub took: Duration,
+    pub messages: Vec<Said>,
+    pub changes: Vec<Changed>,
+    pub reasons: Vec<Reason>,
+}
+
+/// A message or an automation blocker.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    /// `error`, `warning`, `info`, `blocker`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The datapoint that it stands at, and the row if it is a cell.
+    pub schema_id: Option<String>,
+    pub row: Option<usize>,
+    pub content: String,
+}
+
+/// A field before and after a step.
+#[derive(Debug, Serialize)]
+pub struct Changed {
+    pub schema_id: String,
+    pub row: Option<usize>,
+    /// `value`, `options`, `hidden`, `shown`, `row added`, `row removed`, `details`.
+    pub what: &'static str,
+    pub before: String,
+    pub after: String,
+}
+
+fn microseconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
+}
+
+impl Seen {
+    /// About what it takes of memory.
+    pub fn bytes(&self) -> u64 {
+        let body = self.sent.as_ref().map_or(0, |sent| sent.body.len());
+        (body + self.answer.len() + 1000) as u64
+    }
+}

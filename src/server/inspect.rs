@@ -1,0 +1,189 @@
+//! The inspector's page and what it asks for, on the admin listener.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `GET /inspector` | the page |
+//! | `GET /inspector/deliveries` | what is kept, a line each |
+//! | `GET /inspector/deliveries/N` | one with everything |
+//! | `GET /inspector/events` | server-sent events: `delivery`, `reload`, `behind` |
+//! | `POST /inspector/deliveries/N/send`, `…/save` | while developing only |
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use tokio::select;
+use tokio::sync::mpsc;
+use tokio::time::interval;
+
+use crate::inspector::{self, Inspector, NotSaved};
+use crate::webhook::{Caller, ClientCertificate, Door};
+
+use super::Drain;
+use super::connections::UnderWay;
+
+/// Where all of it is.
+pub(super) const PLACE: &str = "/inspector";
+/// Events that wait for a slow page on top of what the inspector keeps for it.
+const AHEAD: usize = 16;
+/// How often a page hears that the server is there.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A body that is whole, or that goes on as long as the page listens.
+pub(super) enum AdminBody {
+    Whole(Full<Bytes>),
+    Events {
+        events: mpsc::Receiver<Bytes>,
+        /// While it is there, the connection counts as busy.
+        _under_way: UnderWay,
+    },
+}
+
+impl Body for AdminBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Events { events, .. } => {
+                Poll::Ready(ready!(events.poll_recv(context)).map(|event| Ok(Frame::data(event))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(body) if body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Events { .. } => SizeHint::new(),
+        }
+    }
+}
+
+/// The inspector, and the door that sends again.
+pub struct Inspection {
+    pub inspector: Arc<Inspector>,
+    pub door: Arc<Door>,
+}
+
+/// What is answered to a request below [`PLACE`].
+pub(super) enum Reply {
+    Page,
+    Json(StatusCode, String),
+    Events,
+    NotAllowed(&'static str),
+    /// It changes something, and does not carry the header that no other page can set.
+    Unasked,
+    Nothing,
+}
+
+impl Inspection {
+    pub(super) async fn reply(&self, method: &Method, path: &str, is_asked: bool) -> Reply {
+        let parts: Vec<&str> = path.strip_prefix(PLACE).unwrap_or_default().split('/').skip(1).collect();
+        let number = parts.get(1).and_then(|number| number.parse::<u64>().ok());
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match (&parts[..], number) {
+            (["deliveries", _, "send" | "save"], Some(_)) if *method != Method::POST => {
+                Reply::NotAllowed("POST")
+            }
+            (["deliveries", _, "send" | "save"], Some(_)) if !is_asked => Reply::Unasked,
+            (["deliveries", _, "send"], Some(number)) => self.send_again(number).await,
+            (["deliveries", _, "save"], Some(number)) => self.save(number),
+            ([] | ["" | "deliveries" | "events"] | ["deliveries", _], _) if !reads => {
+                Reply::NotAllowed("GET, HEAD")
+            }
+            ([] | [""], _) => Reply::Page,
+            (["events"], _) => Reply::Events,
+            (["deliveries"], _) => Reply::Json(StatusCode::OK, self.inspector.list()),
+            (["deliveries", _], Some(number)) => match self.inspector.detail(number) {
+                Some(detail) => Reply::Json(StatusCode::OK, detail),
+                None => problem(StatusCode::NOT_FOUND, "it is not kept any more"),
+            },
+            _ => Reply::Nothing,
+        }
+    }
+
+    async fn send_again(&self, number: u64) -> Reply {
+        let Some(sent) = self.inspector.sent(number) else {
+            return problem(
+                StatusCode::CONFLICT,
+                "only a delivery that was verified and is still kept can be sent again, and only while developing",
+            );
+        };
+        let caller = Caller {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            certificate: ClientCertificate::None,
+            secure: false,
+        };
+        match self.door.again(sent, number, caller).await {
+            Ok(number) => Reply::Json(StatusCode::OK, serde_json::json!({ "number": number }).to_string()),
+            Err(error) => problem(StatusCode::CONFLICT, &error.to_string()),
+        }
+    }
+
+    fn save(&self, number: u64) -> Reply {
+        match self.inspector.save(number) {
+            Ok(path) => Reply::Json(StatusCode::OK, serde_json::json!({ "file": path }).to_string()),
+            Err(error @ NotSaved::Unwritable(_)) => {
+                problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+            }
+            Err(error) => problem(StatusCode::CONFLICT, &error.to_string()),
+        }
+    }
+
+    /// What happens, until the page or the server goes. The connection counts as busy meanwhile.
+    pub(super) fn events(&self, drain: Drain, under_way: UnderWay) -> AdminBody {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let mut news = self.inspector.news().subscribe();
+        tokio::spawn(async move {
+            let mut beats = interval(HEARTBEAT);
+            loop {
+                let event = select! {
+                    () = drain.stopping() => return,
+                    () = sender.closed() => return,
+                    _ = beats.tick() => Bytes::from_static(b": here\n\n"),
+                    event = news.next() => match event {
+                        Some(event) => event,
+                        None => return,
+                    },
+                };
+                select! {
+                    () = drain.stopping() => return,
+                    sent = sender.send(event) => if sent.is_err() { return },
+                }
+            }
+        });
+        AdminBody::Events { events: receiver, _under_way: under_way }
+    }
+}
+
+/// Headers of the page: no other page may frame it, and it may ask nobody else.
+pub(super) fn page() -> Response<AdminBody> {
+    let mut response = Response::new(AdminBody::Whole(Full::new(inspector::page())));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(policy) = HeaderValue::from_str(&inspector::POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn problem(status: StatusCode, text: &str) -> Reply {
+    Reply::Json(status, serde_json::json!({ "problem": text }).to_string())
+}

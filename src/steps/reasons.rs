@@ -1,0 +1,135 @@
+//! Why a step did what it did, with the values that it saw: for the inspector, and noted only where somebody looks.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::txscript::Schema;
+
+/// What steps say of themselves; nothing, at no cost, where nobody wants it.
+#[derive(Default)]
+pub struct Reasons(Option<Box<Noted>>);
+
+#[derive(Default)]
+struct Noted {
+    list: Vec<Reason>,
+    labels: BTreeMap<String, String>,
+}
+
+/// One rule, formula, check, lookup or call.
+#[derive(Debug, Serialize)]
+pub struct Reason {
+    /// As the configuration names it.
+    pub what: String,
+    /// Its text there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Where it was looked at.
+    pub places: Vec<Place>,
+    /// Places beyond those.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: usize,
+}
+
+/// The header, or a row.
+#[derive(Debug, Serialize)]
+pub struct Place {
+    /// From 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
+    pub came: Came,
+    /// In the configuration's words: no value of the document stands in it.
+    pub says: String,
+    pub saw: Vec<Saw>,
+}
+
+/// How much a reader should look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Came {
+    /// It could not be evaluated.
+    Failed,
+    /// It did what it is there for: a rule fired, a check does not hold.
+    Acted,
+    /// Nothing came of it.
+    Quiet,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Saw {
+    pub name: String,
+    pub value: String,
+}
+
+/// Said of what the outbox has taken.
+pub(super) const QUEUED: &str = "kept in the outbox, to be sent";
+
+/// Places that are kept of one reason, those that matter most.
+const PLACES: usize = 20;
+/// Characters of a value.
+const VALUE: usize = 200;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+impl Saw {
+    pub fn new(name: impl Into<String>, value: &str) -> Self {
+        let value = match value.char_indices().nth(VALUE) {
+            Some((end, _)) => format!("{}…", &value[..end]),
+            None => value.to_owned(),
+        };
+        Self { name: name.into(), value }
+    }
+}
+
+impl Reason {
+    pub fn new(what: impl Into<String>, source: Option<&str>, mut places: Vec<Place>) -> Self {
+        let more = places.len().saturating_sub(PLACES);
+        if more > 0 {
+            places.sort_by_key(|place| place.came);
+            places.truncate(PLACES);
+        }
+        Self { what: what.into(), source: source.map(str::to_owned), places, more }
+    }
+
+    /// One that has a single place.
+    pub fn single(what: impl Into<String>, came: Came, says: impl Into<String>, saw: Vec<Saw>) -> Self {
+        Self::new(what, None, vec![Place { row: None, came, says: says.into(), saw }])
+    }
+}
+
+impl Reasons {
+    pub fn wanted() -> Self {
+        Self(Some(Box::default()))
+    }
+
+    pub fn are_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Of as many places as are kept.
+    pub(super) fn note(&mut self, reason: impl FnOnce() -> Reason) {
+        if let Some(noted) = &mut self.0 {
+            noted.list.push(reason());
+        }
+    }
+
+    /// How the schema calls its fields.
+    pub(super) fn note_labels(&mut self, schema: &Schema) {
+        if let Some(noted) = &mut self.0 {
+            noted.labels.extend(schema.labels().map(|(id, label)| (id.to_owned(), label.to_owned())));
+        }
+    }
+
+    /// What was noted since this was asked before.
+    pub fn take(&mut self) -> Vec<Reason> {
+        self.0.as_mut().map(|noted| std::mem::take(&mut noted.list)).unwrap_or_default()
+    }
+
+    /// Labels by schema ids.
+    pub fn into_labels(self) -> BTreeMap<String, String> {
+        self.0.map(|noted| noted.labels).unwrap_or_default()
+    }
+}

@@ -1,0 +1,172 @@
+//! What the inspector is told of a request: who it was, whether it is Rossum's, what became of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use hyper::http::request::Parts;
+
+use crate::clock;
+use crate::inspector::{Inspector, Seen, Sent, Trace, Verdict};
+use crate::signature::{Algorithm, Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
+
+use super::dispatch::Facts;
+use super::door::Arrival;
+use super::refusal::Refusal;
+
+/// A verified delivery that somebody looks at.
+pub(super) struct Watched {
+    inspector: Arc<Inspector>,
+    arrival: Arrival,
+    read: Duration,
+    sent: Sent,
+    again: Option<u64>,
+    verdict: Verdict,
+}
+
+impl Watched {
+    pub(super) fn new(
+        inspector: &Arc<Inspector>,
+        head: &Parts,
+        host: &str,
+        body: &VerifiedBody,
+        arrival: Arrival,
+    ) -> Self {
+        let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes).map(<[u8]>::to_vec);
+        let sent = Sent {
+            host: Some(host.to_owned()).filter(|host| !host.is_empty()),
+            path: head.uri.path().to_owned(),
+            sha256: header(SHA256_HEADER),
+            sha1: header(SHA1_HEADER),
+            body: body.share(),
+        };
+        Self::of(inspector, sent, body, arrival, None)
+    }
+
+    /// One that is sent again.
+    pub(super) fn again(
+        inspector: &Arc<Inspector>,
+        sent: Sent,
+        body: &VerifiedBody,
+        arrival: Arrival,
+        number: u64,
+    ) -> Self {
+        Self::of(inspector, sent, body, arrival, Some(number))
+    }
+
+    fn of(
+        inspector: &Arc<Inspector>,
+        sent: Sent,
+        body: &VerifiedBody,
+        arrival: Arrival,
+        again: Option<u64>,
+    ) -> Self {
+        let algorithm = match body.algorithm() {
+            Algorithm::Sha256 => "HMAC-SHA256 over the body fits",
+            Algorithm::Sha1 => "HMAC-SHA1 over the body fits (legacy)",
+        };
+        let text = format!("{algorithm} secret {} of the hook", body.secret() + 1);
+        let hint = (body.secret() > 0)
+            .then_some("an old secret: Rossum does not have the newest one yet (annex hook rotate)");
+        let verdict = Verdict { verified: true, text, hint };
+        let inspector = Arc::clone(inspector);
+        Self { inspector, arrival, read: arrival.at.elapsed(), sent, again, verdict }
+    }
+
+    /// Tells what became of it; gives its number.
+    pub(super) fn tell(
+        self,
+        hook: &str,
+        facts: &mut Facts,
+        result: Result<&Bytes, &Refusal>,
+        status: StatusCode,
+    ) -> Option<u64> {
+        let Self { inspector, arrival, read, sent, again, verdict } = self;
+        let answer = match result {
+            Ok(answer) => answer.clone(),
+            Err(refusal) => refusal.body(facts.request_id.as_deref()),
+        };
+        inspector.show(Seen {
+            trace: facts.trace.take().map(|trace| *trace).unwrap_or_default(),
+            read,
+            path: sent.path.clone(),
+            sent: Some(sent),
+            answer,
+            again,
+            event: facts.event.clone(),
+            annotation: facts.annotation.clone(),
+            request_id: facts.request_id.clone(),
+            note: facts.note,
+            messages: facts.messages,
+            operations: facts.operations,
+            hook: hook.to_owned(),
+            problem: result.err().map(ToString::to_string),
+            ..seen("POST", verdict, status, arrival)
+        })
+    }
+}
+
+/// A request that was turned away before anything was known to be Rossum's: its body is not kept.
+pub(super) fn refused(head: &Parts, hook: &str, refusal: &Refusal, arrival: Arrival) -> Seen {
+    let verdict = Verdict { verified: false, text: refusal.to_string(), hint: hint(refusal) };
+    Seen {
+        path: head.uri.path().chars().take(200).collect(),
+        hook: hook.to_owned(),
+        answer: refusal.body(None),
+        ..seen(head.method.as_str(), verdict, refusal.status(), arrival)
+    }
+}
+
+fn seen(method: &str, verdict: Verdict, status: StatusCode, arrival: Arrival) -> Seen {
+    let took = arrival.at.elapsed();
+    Seen {
+        number: 0,
+        received: clock::now().checked_sub(took).unwrap_or_else(clock::now),
+        from: arrival.caller.address,
+        method: method.to_owned(),
+        path: String::new(),
+        hook: String::new(),
+        verdict,
+        problem: None,
+        status: status.as_u16(),
+        event: String::new(),
+        annotation: String::new(),
+        request_id: None,
+        note: None,
+        messages: 0,
+        operations: 0,
+        again: None,
+        took,
+        read: took,
+        trace: Trace::default(),
+        sent: None,
+        answer: Bytes::new(),
+    }
+}
+
+/// What to do about it.
+fn hint(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::Forged(Forged::Missing) => {
+            "it carries no X-Rossum-Signature-SHA256: not from Rossum, or something on the way removes the header"
+        }
+        Refusal::Forged(Forged::Malformed) => "Rossum writes `sha256=` and 64 hexadecimal digits",
+        Refusal::Forged(Forged::LegacyOnly) => {
+            "an old hook: write `allow_sha1 = true` for it, or have Rossum sign with SHA-256"
+        }
+        Refusal::Forged(Forged::Wrong) => {
+            "compare the hook's secret in Rossum with `secrets` here (annex hook change ID --config-secret …); else something changed the body on its way"
+        }
+        Refusal::NoHook => "compare the hook's URL in Rossum with `path` in annex.toml",
+        Refusal::Method { .. } => "Rossum calls hooks by POST",
+        _ => return None,
+    })
+}
+
+impl Arrival {
+    pub(super) fn now(caller: super::Caller) -> Self {
+        Self { at: Instant::now(), caller }
+    }
+}
