@@ -10,6 +10,14 @@ use zeroize::Zeroizing;
 /// Random bytes in a new secret. Rossum asks for no length; 32 bytes are as long as the HMAC's output.
 const NEW_SECRET_BYTES: usize = 32;
 
+/// Where a hook's newest secret is kept, so that another can be put there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretFile {
+    pub path: std::path::PathBuf,
+    /// Whether systemd hands it over, which it does at a start only.
+    pub is_credential: bool,
+}
+
 /// Bytes that no log, page, file or error may show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Box<[u8]>>);

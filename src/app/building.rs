@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::clock;
@@ -117,6 +118,7 @@ impl Building {
             inspector: Arc::clone(inspector),
             door: Arc::clone(&self.door),
         };
+        let (reload, reloads) = mpsc::channel(1);
         let pages = Arc::new(Pages {
             board: Arc::clone(&keeper.board),
             metrics: Arc::clone(&self.metrics),
@@ -125,6 +127,8 @@ impl Building {
             https,
             config: self.path,
             inspection: self.inspector.as_ref().map(inspection),
+            door: Arc::clone(&self.door),
+            reload,
         });
         let house = House {
             load: self.load,
@@ -139,6 +143,7 @@ impl Building {
             watch: self.watch,
             fixed,
             asked: Arc::default(),
+            reloads,
             inspector: self.inspector,
         };
         Ok(Annex { listeners, admin, house, inspector: page, address, hooks: self.hooks })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::select;
 use tokio::signal::unix::Signal;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::interval;
 use tracing::{error, info};
 
@@ -46,6 +46,8 @@ pub(super) struct House {
     pub(super) inspector: Option<Arc<Inspector>>,
     /// Somebody wants a reload.
     pub(super) asked: Arc<Notify>,
+    /// The same from the admin pages, where they want to hear what came of it.
+    pub(super) reloads: mpsc::Receiver<oneshot::Sender<Option<String>>>,
 }
 
 /// What only a restart can change. Client CAs are among it: sessions resumed with old tickets would keep the old proof.
@@ -91,7 +93,11 @@ impl House {
                     self.reload();
                     systemd::ready(&self.pages.line());
                 }
-                () = self.asked.notified() => self.reload(),
+                () = self.asked.notified() => drop(self.reload()),
+                Some(answer) = self.reloads.recv() => {
+                    // Whoever asked may be gone.
+                    let _ = answer.send(self.reload());
+                }
                 _ = looks.tick() => {
                     self.keeper.mend();
                     self.count_jobs().await;
@@ -114,8 +120,8 @@ impl House {
         }
     }
 
-    /// All or nothing: a configuration with one mistake changes nothing.
-    fn reload(&mut self) {
+    /// All or nothing: a configuration with one mistake changes nothing. Gives the mistakes.
+    fn reload(&mut self) -> Option<String> {
         let taken = self.exchange();
         self.metrics.reload(clock::now(), taken.is_ok());
         if let Some(inspector) = &self.inspector {
@@ -123,13 +129,14 @@ impl House {
         }
         match taken {
             Ok(()) => info!("configuration reloaded"),
-            Err(problem) => {
+            Err(ref problem) => {
                 for line in problem.lines().filter(|line| !line.is_empty()) {
                     error!("{line}");
                 }
                 error!("the new configuration is refused; the one before stays");
             }
         }
+        taken.err()
     }
 
     fn exchange(&mut self) -> Result<(), String> {

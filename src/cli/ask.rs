@@ -72,29 +72,31 @@ impl Where {
 
     /// Asks for a page; gives its status and its JSON.
     pub(super) fn ask(self, method: Method, path: &str) -> Result<(StatusCode, Value), Failure> {
-        let place = self.place()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.asked(method, path))
+    }
+
+    /// The same, where a runtime is there.
+    pub(super) async fn asked(self, method: Method, path: &str) -> Result<(StatusCode, Value), Failure> {
+        let place = self.place()?;
         let unreachable = |error: std::io::Error| {
             Failure::Because(format!(
                 "cannot reach the running server at {place}: {error}\n\nhint: is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR"
             ))
         };
-        runtime.block_on(async {
-            let answered = match &place {
-                Place::Tcp(address) => {
-                    request(TcpStream::connect(address).await.map_err(unreachable)?, method, path).await
-                }
-                Place::Unix(socket) => {
-                    request(UnixStream::connect(Path::new(socket)).await.map_err(unreachable)?, method, path)
-                        .await
-                }
-            };
-            let (status, body) = answered?;
-            let json = serde_json::from_slice(&body).map_err(|_| {
-                format!("{place} answers {status}: {}", String::from_utf8_lossy(&body).trim())
-            })?;
-            Ok((status, json))
-        })
+        let answered = match &place {
+            Place::Tcp(address) => {
+                request(TcpStream::connect(address).await.map_err(unreachable)?, method, path).await
+            }
+            Place::Unix(socket) => {
+                request(UnixStream::connect(Path::new(socket)).await.map_err(unreachable)?, method, path)
+                    .await
+            }
+        };
+        let (status, body) = answered?;
+        let json = serde_json::from_slice(&body)
+            .map_err(|_| format!("{place} answers {status}: {}", String::from_utf8_lossy(&body).trim()))?;
+        Ok((status, json))
     }
 }
 

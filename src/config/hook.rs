@@ -76,6 +76,7 @@ fn read(
         );
     }
     let secrets = secrets::read(&section, "secrets", environment);
+    let secret_file = secrets::file(&section, "secrets", environment);
     let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
@@ -106,6 +107,7 @@ fn read(
         demands_certificate,
         path: (*path).to_owned(),
         secrets,
+        secret_file,
         legacy,
         limits,
         stages,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFile};
 
 use super::Purpose;
 use super::document::Section;
@@ -13,10 +13,37 @@ use super::document::Section;
 /// The process's environment, or a test's.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// Reads every secret that `key` names; those that cannot be read are noted.
+/// Reads every secret that `key` names; those that cannot be read are noted. A file may have several, one a line: the
+/// newest first, while one is being replaced.
 pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
     let sources = section.texts(key).unwrap_or_default();
-    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
+    let read = |source: Spanned<&str>| {
+        let secret = read_one(section, &source, environment)?;
+        if source.get_ref().starts_with("env:") {
+            return Some(vec![secret]);
+        }
+        let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        Some(lines.filter(|line| !line.is_empty()).map(Secret::new).collect())
+    };
+    sources.into_iter().filter_map(read).flatten().collect()
+}
+
+/// Where the first secret that `key` names is kept.
+pub(super) fn file(
+    section: &Section<'_>,
+    key: &'static str,
+    environment: Environment<'_>,
+) -> Option<SecretFile> {
+    let first = section.texts(key)?.into_iter().next()?;
+    let (kind, name) = first.get_ref().split_once(':')?;
+    match kind {
+        "file" => Some(SecretFile { path: section.document().resolve(name), is_credential: false }),
+        "credential" => {
+            let folder = environment("CREDENTIALS_DIRECTORY")?;
+            Some(SecretFile { path: Path::new(&folder).join(name), is_credential: true })
+        }
+        _ => None,
+    }
 }
 
 /// One secret, by its source.

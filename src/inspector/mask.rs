@@ -69,6 +69,6 @@ mod tests {
         );
         let answer =
             mask(br#"{"messages": [{"id": 1, "type": "error", "content": "Acme owes 5"}]}"#).unwrap();
-        assert_eq!(answer.get(), format!(r#"{{"messages":[{{"content":"{MASK}","id":1,"type":"error"}}]}}"#));
+        assert_eq!(answer.get(), format!(r#"{{"messages":[{{"id":1,"type":"error","content":"{MASK}"}}]}}"#));
     }
 }

@@ -328,7 +328,7 @@ async function certificates() {
 }
 function mistakes(text) {
   $('mistakes').hidden = !text;
-  if (text) $('mistakes').replaceChildren(h('b', {}, 'The new configuration is refused; the one before stays.'), h('pre', {}, text));
+  $('mistakes').replaceChildren(...text ? [h('b', {}, 'The new configuration is refused; the one before stays.'), h('pre', {}, text)] : []);
 }
 
 // Everything anew, at start and whenever the connection comes back.

@@ -8,6 +8,7 @@
 //! | `GET /readyz` | 200, or 503 with the reasons |
 //! | `GET /status` | everything as JSON, for `annex status` |
 //! | `GET /inspector` | the page that shows deliveries, where it is switched on: [`super::inspect`] |
+//! | `POST /reload` | reads the configuration anew, as SIGHUP does, and says what came of it |
 //! | `POST /certificates/renew`, `…/rehearse` | waits for the order; `?certificate=NAME` for one |
 
 use std::io;
@@ -25,13 +26,14 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::select;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
 use crate::clock;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::CertificateFacts;
 use crate::tls::{Asked, Board, Protocol, Status};
+use crate::webhook::{Door, HookUse};
 
 use super::connection;
 use super::connections::{Activity, UnderWay};
@@ -87,6 +89,9 @@ pub struct Pages {
     pub https: Option<SocketAddr>,
     pub config: PathBuf,
     pub inspection: Option<Inspection>,
+    pub door: Arc<Door>,
+    /// Who wants a reload asks here, and hears the mistakes.
+    pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
 }
 
 /// `GET /status`.
@@ -105,6 +110,8 @@ struct Overview<'p> {
     warnings: Vec<String>,
     certificates: Vec<Status>,
     exports: Exports,
+    /// Which of the hooks' secrets are used.
+    hooks: Vec<HookUse>,
 }
 
 /// Exports in the outbox.
@@ -142,6 +149,7 @@ impl Pages {
             warnings,
             certificates,
             exports: Exports { waiting, given_up },
+            hooks: self.door.secrets(),
         }
     }
 
@@ -192,11 +200,12 @@ impl Pages {
             (&Method::GET | &Method::HEAD, "/status") => json(StatusCode::OK, &self.overview()),
             (&Method::POST, "/certificates/renew") => self.ask(request, Asked::Renew).await,
             (&Method::POST, "/certificates/rehearse") => self.ask(request, Asked::Rehearse).await,
+            (&Method::POST, "/reload") => self.reload(request).await,
             (_, "/metrics" | "/healthz" | "/readyz" | "/status") => not_allowed("GET, HEAD"),
-            (_, "/certificates/renew" | "/certificates/rehearse") => not_allowed("POST"),
+            (_, "/certificates/renew" | "/certificates/rehearse" | "/reload") => not_allowed("POST"),
             _ => plain(
                 StatusCode::NOT_FOUND,
-                "annex admin: /metrics /healthz /readyz /status, POST /certificates/renew /certificates/rehearse\n",
+                "annex admin: /metrics /healthz /readyz /status, POST /reload /certificates/renew /certificates/rehearse\n",
             ),
         }
     }
@@ -224,6 +233,19 @@ impl Pages {
             .chain(overview.warnings.into_iter().map(|warning| format!("warning: {warning}")))
             .collect::<Vec<_>>();
         plain(status, lines.join("\n") + "\n")
+    }
+
+    async fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if !request.headers().contains_key(HEADER) {
+            return plain(StatusCode::FORBIDDEN, format!("needs the header {HEADER}\n"));
+        }
+        let (answer, heard) = oneshot::channel();
+        let came = if self.reload.send(answer).await.is_ok() { heard.await.ok() } else { None };
+        match came {
+            Some(None) => json(StatusCode::OK, &serde_json::json!({ "mistakes": null })),
+            Some(Some(text)) => json(StatusCode::CONFLICT, &serde_json::json!({ "mistakes": text })),
+            None => plain(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping\n"),
+        }
     }
 
     async fn ask(&self, request: &Request<Incoming>, asked: Asked) -> Response<Full<Bytes>> {

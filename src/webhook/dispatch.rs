@@ -319,6 +319,7 @@ mod tests {
             domain: None,
             demands_certificate: false,
             secrets: vec![Secret::new(*b"k")],
+            secret_file: None,
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             stages: steps.into_iter().map(stage).collect(),

@@ -23,7 +23,7 @@ use crate::telemetry::{DELIVERY, Metrics};
 use super::body::{self, BodyMemory, DoorLimits, Share};
 use super::dispatch::{self, Dispatch, Facts, Outcome, Way};
 use super::front_page;
-use super::hook::{Answers, Hook, HookSettings, Record};
+use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, PLACE, Promises};
 use super::refusal::Refusal;
@@ -134,6 +134,14 @@ impl Door {
     /// From the next request on, these hooks.
     pub fn replace(&self, hooks: Vec<HookSettings>, limits: DoorLimits) {
         self.routes.store(Arc::new(Routes::new(hooks, limits, &self.metrics)));
+    }
+
+    /// Which secrets verify deliveries, hook by hook.
+    pub fn secrets(&self) -> Vec<HookUse> {
+        let routes = self.routes.load();
+        let mut all: Vec<_> = routes.hooks.values().flatten().map(|hook| hook.used()).collect();
+        all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
     }
 
     /// Answers any request. Every way ends in one log line. `verified` is called once the signature is known to be good.
@@ -313,6 +321,9 @@ impl Work {
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
         let Self { hook, dispatch, metrics, arrival, watched } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
+        if !is_again && let Some(used) = hook.uses.get(secret) {
+            used.count();
+        }
         let kept = hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
         let way = Way { is_watched: watched.is_some(), is_again };
         let Outcome { result, mut facts } = dispatch.run(&hook, body, way).await;

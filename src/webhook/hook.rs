@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::Semaphore;
-
 use tracing::warn;
 
 use crate::cases::Recorder;
+use crate::clock;
 use crate::outbox::Outbox;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFile};
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
 use crate::telemetry::Metrics;
@@ -28,6 +30,8 @@ pub struct HookSettings {
     /// Whether a caller must show a client certificate, beside signing.
     pub demands_certificate: bool,
     pub secrets: Vec<Secret>,
+    /// Where the first of them is kept, if in a file.
+    pub secret_file: Option<SecretFile>,
     pub legacy: LegacySha1,
     pub limits: HookLimits,
     pub stages: Vec<Stage>,
@@ -81,11 +85,60 @@ impl Default for HookLimits {
     }
 }
 
+/// How much a secret is used, since the configuration was read.
+#[derive(Debug, Default)]
+pub(super) struct Use {
+    verified: AtomicU64,
+    /// Seconds since 1970.
+    last: AtomicU64,
+}
+
+impl Use {
+    pub(super) fn count(&self) {
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        self.last.store(clock::unix_seconds(clock::now()), Ordering::Relaxed);
+    }
+}
+
+/// A hook's secrets as an operator sees them.
+#[derive(Debug, Serialize)]
+pub struct HookUse {
+    name: String,
+    /// In the configuration's order.
+    secrets: Vec<SecretUse>,
+}
+
+impl HookUse {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SecretUse {
+    /// Deliveries since the configuration was read.
+    verified: u64,
+    /// When the last one was, in seconds since 1970; 0 where there was none.
+    last: u64,
+}
+
+impl Hook {
+    pub(super) fn used(&self) -> HookUse {
+        let one = |used: &Use| SecretUse {
+            verified: used.verified.load(Ordering::Relaxed),
+            last: used.last.load(Ordering::Relaxed),
+        };
+        HookUse { name: self.name.clone(), secrets: self.uses.iter().map(one).collect() }
+    }
+}
+
 pub(super) struct Hook {
     pub(super) name: String,
     pub(super) domain: Option<String>,
     demands_certificate: bool,
     pub(super) keys: Keys,
+    /// Of each secret.
+    pub(super) uses: Vec<Use>,
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
     pub(super) stages: Vec<(Stage, StepMetrics)>,
@@ -104,6 +157,7 @@ impl Hook {
             domain,
             demands_certificate,
             secrets,
+            secret_file: _,
             legacy,
             limits,
             stages,
@@ -115,7 +169,9 @@ impl Hook {
             let metrics = metrics.step(&name, &stage.name);
             (stage, metrics)
         };
+        let uses = secrets.iter().map(|_| Use::default()).collect();
         Self {
+            uses,
             keys: Keys::new(&secrets, legacy),
             domain,
             demands_certificate,

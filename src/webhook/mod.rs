@@ -23,5 +23,5 @@ mod witness;
 
 pub use body::DoorLimits;
 pub use door::{Caller, ClientCertificate, Door, NotSent};
-pub use hook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
+pub use hook::{Answers, HookLimits, HookSettings, HookUse, RECORD_MAX, Record};
 pub use trial::{NoAnswer, Trial};

@@ -563,11 +563,10 @@ fn a_changed_configuration_carries_on_what_was_accepted_and_a_field_leads_nowher
     annex.logs("configuration reloaded", Duration::from_secs(5));
     assert_eq!(erp.called(2)[1].line, "POST /v2/invoices");
     let away = "[[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"{{ field.document_id }}\"\nshape = \"json\"\n";
+    let reloads = || annex.log().matches("configuration reloaded").count();
+    let before = reloads();
     write(&annex.folder().join("annex.toml"), &config(&erp, away));
-    annex.signal("HUP");
-    eventually("reloaded", Duration::from_secs(5), || {
-        annex.log().matches("configuration reloaded").count() == 2
-    });
+    eventually("reloaded", Duration::from_secs(5), || reloads() > before);
     for path in ["../../admin", "http://127.0.0.1:1/x", "//127.0.0.1:1/x", "..\\..\\admin", "%2e%2e/admin"] {
         let answer = messages(&deliver(&annex, &document(&format!("r-{path}"), 7, path)));
         for call in erp.calls() {

@@ -26,6 +26,8 @@ mod door;
 mod exports;
 /// The map of the house: which room imports which.
 mod house;
+/// The inspector, in a real browser.
+mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
 /// The step `match` with `queries` of a dataset.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Purpose};
 use crate::rossum::Event;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretFile};
 use crate::webhook::HookSettings;
 
 use super::super::exit::Failure;
@@ -14,6 +14,8 @@ pub(super) struct Configured {
     pub(super) url: String,
     /// The first is the one that Rossum is to have; all of them are taken.
     pub(super) secrets: Vec<Secret>,
+    /// Where the first one is kept, if in a file.
+    pub(super) secret_file: Option<SecretFile>,
     /// Pairs that Rossum must send.
     pub(super) events: Vec<String>,
     /// What its steps listen to, whole events among it.
@@ -73,6 +75,7 @@ fn read(hook: &HookSettings, domain: Option<&String>, path: &Path) -> Result<Con
         name: hook.name.clone(),
         url: format!("https://{domain}{}", hook.path),
         secrets: hook.secrets.clone(),
+        secret_file: hook.secret_file.clone(),
         events,
         patterns,
         needs_schema: hook.stages.iter().any(|stage| stage.step.needs_schema()),

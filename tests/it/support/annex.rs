@@ -65,6 +65,22 @@ impl Annex {
         })
     }
 
+    /// Dev mode with the built-in hooks, and the command changed.
+    pub(crate) fn dev_but(change: impl FnOnce(&mut Command)) -> Self {
+        Self::start(tempfile::tempdir().unwrap(), free_port(), |command, port| {
+            command.arg(format!("--dev-http=127.0.0.1:{port}"));
+            change(command);
+        })
+    }
+
+    /// Dev mode with the configuration in this folder, and the inspector on this port.
+    pub(crate) fn dev_inspected(folder: TempDir, inspector: u16) -> Self {
+        Self::start(folder, free_port(), |command, port| {
+            command.args(["--config", "annex.toml", "--inspector", &format!("127.0.0.1:{inspector}")]);
+            command.arg(format!("--dev-http=127.0.0.1:{port}"));
+        })
+    }
+
     /// The same, with each delivery recorded.
     pub(crate) fn dev_recording(folder: TempDir, into: &str) -> Self {
         Self::start(folder, free_port(), |command, port| {
@@ -175,6 +191,11 @@ impl Drop for Annex {
             eprintln!("--- annex's log\n{}---", self.log());
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file")]
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file")]

@@ -1,6 +1,7 @@
 //! What tests start: each waits until it answers, shows its log when a test fails, and dies on drop.
 
 mod annex;
+mod browser;
 mod client;
 mod deliveries;
 mod erp;
@@ -12,7 +13,8 @@ mod relay;
 mod rossum_tool;
 mod sshd;
 
-pub(crate) use annex::{Annex, annex_command, libfaketime, write};
+pub(crate) use annex::{Annex, annex_command, libfaketime, write, write_bytes};
+pub(crate) use browser::Browser;
 pub(crate) use client::{Client, SECRET, sign};
 pub(crate) use deliveries::{Datapoint, invoice_with_lines, tree};
 pub(crate) use erp::{Call, Erp, Reply};

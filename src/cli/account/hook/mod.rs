@@ -2,6 +2,7 @@
 
 mod attributes;
 mod register;
+mod rotate;
 mod sync;
 mod tried;
 
@@ -13,6 +14,7 @@ use crate::account::Session;
 use super::super::exit::{Failure, print};
 use super::{Access, confirmed, id_of, table, text_of};
 use register::{ChangeArguments, CreateArguments, change, create};
+use rotate::{RotateArguments, rotate};
 use sync::{SyncArguments, sync};
 use tried::{InvokeArguments, LogsArguments, PayloadArguments, TestArguments, invoke, logs, payload, test};
 
@@ -26,6 +28,8 @@ pub(in super::super::super) enum Command {
     Change(Box<ChangeArguments>),
     /// Compare Rossum's hooks with the configuration, and change them to what it says
     Sync(SyncArguments),
+    /// Give a hook a new secret, here and in Rossum, without a delivery being refused
+    Rotate(RotateArguments),
     /// Delete a hook
     Delete(DeleteArguments),
     /// Have Rossum call the hook with a payload, and show its answer, which is not applied
@@ -72,6 +76,7 @@ pub(in super::super::super) fn run(command: Command) -> Result<(), Failure> {
         Command::List(arguments) => within!(list, arguments),
         Command::Change(arguments) => within!(change, arguments),
         Command::Sync(arguments) => within!(sync, arguments),
+        Command::Rotate(arguments) => within!(rotate, arguments),
         Command::Delete(arguments) => within!(delete, arguments),
         Command::Test(arguments) => within!(test, arguments),
         Command::Invoke(arguments) => within!(invoke, arguments),

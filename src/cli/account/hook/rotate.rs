@@ -1,0 +1,275 @@
+//! `annex hook rotate`: a new secret here, then in Rossum; the old one goes once no delivery uses it.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
+
+use crate::account::Session;
+use crate::clock;
+use crate::secret::Secret;
+
+use super::super::super::ask::Where;
+use super::super::super::exit::{Failure, print};
+use super::super::configured::{self, Configured};
+use super::super::{Access, confirmed, text_of};
+
+#[derive(clap::Args)]
+pub(in super::super::super) struct RotateArguments {
+    /// The hook of the configuration
+    name: String,
+    /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// These hooks of Rossum [default: those that call the hook's URL]
+    #[arg(long, value_name = "ID")]
+    id: Vec<u64>,
+    /// How the server takes a changed secret [default: it is asked to reload; for a credential: systemctl restart annex]
+    #[arg(long, value_name = "COMMAND")]
+    apply: Option<String>,
+    /// Seconds to wait for a delivery by the new secret; then the old one stays, and --finish drops it later
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    wait: u64,
+    /// Seconds in which no delivery may use the old secret before it is dropped
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    quiet: u64,
+    /// Make no new secret: drop old ones that are no longer used
+    #[arg(long)]
+    finish: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    pub(super) access: Access,
+}
+
+/// How often the server is asked who uses which secret.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a server may take to be there again.
+const RESTART: Duration = Duration::from_secs(60);
+
+pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Result<(), Failure> {
+    let configured = configured::hook(arguments.config.clone(), &arguments.name)?;
+    let kept = Kept::of(&configured, arguments)?;
+    if arguments.finish {
+        return kept.finish(Duration::ZERO).await;
+    }
+    let hooks = hooks(session, arguments, &configured).await?;
+    let named = hooks.iter().map(|hook| format!("{} ({})", hook["id"], text_of(&hook["name"])));
+    let named = named.collect::<Vec<_>>().join(", ");
+    if session.is_dry_run() {
+        print(format_args!("would put a new secret before the others in {}", kept.path.display()))?;
+    } else if !confirmed(&format!("Give {named} a new secret?"), arguments.yes)? {
+        return print("nothing is changed");
+    }
+    let secret = Secret::generate()?;
+    let before = kept.read()?;
+    if !session.is_dry_run() {
+        kept.write(&[&[secret.expose()][..], &lines(&before)].concat())?;
+        if let Err(failure) = kept.apply(lines(&before).len() + 1).await {
+            kept.write(&lines(&before))?;
+            let Failure::Because(failure) = failure else { return Err(failure) };
+            return Err(Failure::Because(format!(
+                "{failure}\n\nhint: the new secret is taken out of {} again; Rossum still has the old one",
+                kept.path.display()
+            )));
+        }
+        print(format_args!("the server takes the new secret beside the old one"))?;
+    }
+    for hook in &hooks {
+        let mut config = hook["config"].as_object().cloned().unwrap_or_default();
+        config.insert("secret".to_owned(), String::from_utf8_lossy(secret.expose()).into());
+        let path = format!("hooks/{}", hook["id"]);
+        let changed = session.change(Method::PATCH, &path, Some(&json!({ "config": config }))).await;
+        changed.map_err(|problem| {
+            let text = "hint: both secrets are taken here, so no delivery is lost; run the command again once that is mended";
+            Failure::Because(format!("{problem}\n\n{text}"))
+        })?;
+    }
+    if session.is_dry_run() {
+        return Ok(());
+    }
+    print(format_args!("Rossum has it: {named}"))?;
+    kept.finish(Duration::from_secs(arguments.wait)).await
+}
+
+/// The hooks of Rossum that are to get the secret.
+async fn hooks(
+    session: &Session,
+    arguments: &RotateArguments,
+    configured: &Configured,
+) -> Result<Vec<Value>, Failure> {
+    let mut hooks = Vec::new();
+    for id in &arguments.id {
+        hooks.push(session.get(&format!("hooks/{id}")).await?);
+    }
+    if hooks.is_empty() {
+        hooks = session.list("hooks").await?;
+        hooks.retain(|hook| {
+            text_of(&hook["config"]["url"]).trim_end_matches('/') == configured.url.trim_end_matches('/')
+        });
+    }
+    if hooks.is_empty() {
+        let what = format!("no hook in Rossum calls {}: name it by --id", configured.url);
+        return Err(Failure::Because(what));
+    }
+    Ok(hooks)
+}
+
+/// The file that a hook's secrets are in, one a line, the newest first.
+struct Kept<'a> {
+    path: PathBuf,
+    is_credential: bool,
+    hook: &'a str,
+    arguments: &'a RotateArguments,
+}
+
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+}
+
+impl<'a> Kept<'a> {
+    fn of(configured: &Configured, arguments: &'a RotateArguments) -> Result<Self, Failure> {
+        let file = configured.secret_file.clone().ok_or_else(|| {
+            let name = &arguments.name;
+            Failure::Because(format!(
+                "the secret of {name} is in the environment, which nobody can change for a running server\n\nhint: put it into a file, and write `secrets = [\"file:{name}.secret\"]`"
+            ))
+        })?;
+        let crate::secret::SecretFile { path, is_credential } = file;
+        Ok(Self { path, is_credential, hook: &arguments.name, arguments })
+    }
+
+    fn read(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let read = fs::read(&self.path).map(Zeroizing::new);
+        read.map_err(|error| Failure::Because(format!("cannot read {}: {error}", self.path.display())))
+    }
+
+    /// Whole or not at all, for whom it was readable before.
+    fn write(&self, secrets: &[&[u8]]) -> Result<(), Failure> {
+        let mut text = Zeroizing::new(secrets.join(&b'\n'));
+        text.push(b'\n');
+        let draft = self.path.with_extension("new");
+        let written = write_like(&self.path, &draft, &text).and_then(|()| fs::rename(&draft, &self.path));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&draft);
+            Failure::Because(format!("cannot write {}: {error}", self.path.display()))
+        })
+    }
+
+    fn server(&self) -> Where {
+        Where::of(&super::super::super::config_path(self.arguments.config.clone()))
+    }
+
+    /// Has the server take the file, and sees that it has as many secrets.
+    async fn apply(&self, count: usize) -> Result<(), Failure> {
+        let command = match &self.arguments.apply {
+            Some(command) => Some(command.as_str()),
+            None => self.is_credential.then_some("systemctl restart annex"),
+        };
+        match command {
+            Some(command) => {
+                let status = Command::new("sh").args(["-c", command]).status()?;
+                if !status.success() {
+                    return Err(Failure::Because(format!("`{command}` failed: {status}")));
+                }
+            }
+            None => {
+                let (_, said) = self.server().asked(Method::POST, "/reload").await?;
+                if let Some(mistakes) = said["mistakes"].as_str() {
+                    return Err(Failure::Because(format!(
+                        "the server refuses its configuration: {mistakes}"
+                    )));
+                }
+            }
+        }
+        let start = Instant::now();
+        loop {
+            let known = self.used().await.map(|used| used.len());
+            match known {
+                Ok(known) if known == count => return Ok(()),
+                Ok(known) if start.elapsed() > RESTART => {
+                    let what = format!(
+                        "the server has {known} secrets of {}, where the file has {count}",
+                        self.hook
+                    );
+                    return Err(Failure::Because(what));
+                }
+                Err(failure) if start.elapsed() > RESTART => return Err(failure),
+                _ => sleep(LOOK / 4).await,
+            }
+        }
+    }
+
+    /// For each secret: deliveries that it verified, and when the last one was.
+    async fn used(&self) -> Result<Vec<(u64, u64)>, Failure> {
+        let (_, status) = self.server().asked(Method::GET, "/status").await?;
+        let hooks = status["hooks"].as_array().into_iter().flatten();
+        let hook = hooks.into_iter().find(|hook| hook["name"] == *self.hook);
+        let hook =
+            hook.ok_or_else(|| Failure::Because(format!("the running server has no hook {}", self.hook)))?;
+        let used = |one: &Value| {
+            (one["verified"].as_u64().unwrap_or_default(), one["last"].as_u64().unwrap_or_default())
+        };
+        Ok(hook["secrets"].as_array().into_iter().flatten().map(used).collect())
+    }
+
+    /// Drops the old secrets once Rossum signs by the new one, and by no other for a while.
+    async fn finish(&self, wait: Duration) -> Result<(), Failure> {
+        let secrets = self.read()?;
+        let secrets = lines(&secrets);
+        let [newest, _, ..] = secrets[..] else {
+            return print(format_args!("{} has one secret: nothing is to be dropped", self.path.display()));
+        };
+        let until = Instant::now() + wait;
+        let quiet = Duration::from_secs(self.arguments.quiet);
+        if !wait.is_zero() {
+            print(format_args!(
+                "waiting for a delivery that the new secret signs ({} at most)",
+                clock::display_span(wait)
+            ))?;
+        }
+        loop {
+            let used = self.used().await?;
+            let now = clock::unix_seconds(clock::now());
+            let is_new_used = used.first().is_some_and(|(verified, _)| *verified > 0);
+            let is_old_used = used.iter().skip(1).any(|(_, last)| *last + quiet.as_secs() > now);
+            if is_new_used && !is_old_used {
+                break;
+            }
+            if Instant::now() >= until {
+                let why = if is_new_used {
+                    "the old one was used a moment ago"
+                } else {
+                    "no delivery was signed by the new secret yet"
+                };
+                return print(format_args!(
+                    "both secrets are taken: {why}; annex hook rotate {} --finish drops the old one",
+                    self.hook
+                ));
+            }
+            sleep(LOOK).await;
+        }
+        self.write(&[newest])?;
+        self.apply(1).await?;
+        print("the old secret is dropped")
+    }
+}
+
+/// A file with the owner and the mode of another.
+fn write_like(model: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let known = fs::metadata(model)?;
+    let mut file =
+        OpenOptions::new().create(true).truncate(true).write(true).mode(known.mode() & 0o777).open(path)?;
+    // Only root can give a file away; whoever else owns both already.
+    let _ = fchown(&file, Some(known.uid()), Some(known.gid()));
+    file.write_all(bytes)?;
+    file.sync_all()
+}
