@@ -161,7 +161,7 @@ function times(line, more) {
     h('div.legend', {}, parts.map(([name, took, colour]) => h('span', {}, h(`b.c${colour}`), `${name} ${span(took)}`))));
 }
 
-const tell = (type, content, where) => h(`span.tell.tell-${type}`, {}, h('b', {}, type === 'blocker' ? 'Automation blocked' : type), where && h('code', {}, `${where} `), plain(content));
+const tell = (type, content, where) => h(`span.tell.tell-${type}`, {}, h('b', {}, { blocker: 'Automation blocked', error: 'Error', warning: 'Warning', info: 'Info' }[type] || type), where && h('code', {}, `${where} `), plain(content));
 
 /** What the schema calls a field: the delivery's own schema, or the one of the steps. */
 function labelsOf({ payload, more }) {
@@ -212,7 +212,7 @@ function documentTab(detail) {
       const texts = [...said(row.id), ...cellsOf(row).flatMap(cell => cell === row ? [] : said(cell.id).map(text => h('div', {}, h('small.facts', {}, name(cell.schema_id)), text)))];
       const gone = operations.get(String(row.id))?.op === 'remove' ? '.gone' : '';
       return [h(`tr${what}${gone}`, {}, h('td', {}, String(at + 1)), columns.map(id => h('td', {}, cells.has(id) ? value(cells.get(id)) : ''))),
-        texts.length ? h('tr', {}, h('td.tell', { colspan: columns.length + 1 }, texts)) : null];
+        texts.length ? h('tr', {}, h('td.about', { colspan: columns.length + 1 }, texts)) : null];
     };
     return h('div.card', {}, h('h3', {}, name(node.schema_id), h('span', {}, count(rows.length, 'row'), added.length ? `, ${added.length} added` : ''), ...said(node.id)),
       columns.length ? h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': name(node.schema_id) }, h('table.items', {}, h('thead', {}, h('tr', {}, h('th', {}, ''), columns.map(id => h('th', { scope: 'col' }, heading(id))))),
@@ -321,7 +321,7 @@ async function certificates() {
     const [from, to] = [Date.parse(c.not_before), Date.parse(c.not_after)];
     const left = Math.floor((to - Date.now()) / day);
     const bar = h('i'); bar.style.width = `${Math.max(0, Math.min(100, (to - Date.now()) / (to - from) * 100))}%`;
-    return h('div', { title: c.last_error || '' }, h('b', {}, c.names[0] || c.domains[0] || c.name), c.not_after ? ` ${left} days left${c.renewal ? `, renewed ${new Date(c.renewal).toLocaleDateString()}` : ''}` : ' no certificate yet',
+    return h('div', { title: c.last_error || '' }, h('b', {}, c.names[0] || c.domains[0] || c.name), c.not_after ? ` ${left > 1000 ? 'more than 1000' : left} days left${c.renewal ? `, renewed ${new Date(c.renewal).toLocaleDateString()}` : ''}` : ' no certificate yet',
       h(`div.life${c.last_error || left < 10 ? '.late' : ''}`, {}, bar));
   };
   $('certificates').replaceChildren(...(status?.certificates || []).map(one));

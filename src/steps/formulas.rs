@@ -86,9 +86,12 @@ impl Formulas {
             let text = |script: &Script, document: &Document<'_>, row: Row<'_>| {
                 patience::evaluate(self.limits, context.deadline, |limits| script.text(document, row, limits))
             };
-            formula.compute(annotation, &schema, context.delivery.body, &text, context.answer);
-            if context.answer.reasons.are_wanted() {
-                let reason = formula.reason(annotation, &schema, context.delivery.body, context.answer);
+            let body = context.delivery.body;
+            let wanted = context.answer.reasons.are_wanted();
+            let saw = wanted.then(|| formula.saw(annotation, &schema, body, context.answer));
+            formula.compute(annotation, &schema, body, &text, context.answer);
+            if let Some(saw) = saw {
+                let reason = formula.reason(annotation, &schema, body, context.answer, saw);
                 context.answer.reasons.note(|| reason);
             }
         }
@@ -146,15 +149,41 @@ impl Formula {
         }
     }
 
-    /// What it read and what its field has now, row by row.
-    fn reason(&self, annotation: &Annotation<'_>, schema: &Schema, body: &[u8], answer: &Answer) -> Reason {
-        let document = Document::new(annotation, &answer.journal, schema, body);
-        let rows = match schema.table_of(&self.field) {
+    fn rows<'s>(&self, document: &Document<'_>, schema: &'s Schema) -> Vec<Row<'s>> {
+        match schema.table_of(&self.field) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
             None => vec![None],
+        }
+    }
+
+    /// What it is going to read, row by row.
+    fn saw(
+        &self,
+        annotation: &Annotation<'_>,
+        schema: &Schema,
+        body: &[u8],
+        answer: &Answer,
+    ) -> Vec<Vec<Saw>> {
+        let document = Document::new(annotation, &answer.journal, schema, body);
+        let of_row = |row: Row<'_>| {
+            let saw = self.script.saw(&document, row).into_iter();
+            saw.map(|(part, value)| Saw::new(part, &value)).collect()
         };
+        self.rows(&document, schema).into_iter().map(of_row).collect()
+    }
+
+    /// What it read and what its field has now, row by row.
+    fn reason(
+        &self,
+        annotation: &Annotation<'_>,
+        schema: &Schema,
+        body: &[u8],
+        answer: &Answer,
+        saw: Vec<Vec<Saw>>,
+    ) -> Reason {
+        let document = Document::new(annotation, &answer.journal, schema, body);
         let tree = answer.journal.tree(annotation);
-        let place = |row: Row<'_>| {
+        let place = |(row, mut saw): (Row<'_>, Vec<Saw>)| {
             let target = document.datapoint(&self.field, row);
             let failed = |node| answer.messages().iter().any(|m| m.on == node && m.failed_line.is_some());
             let (came, says) = match target {
@@ -164,12 +193,10 @@ impl Formula {
                 Some(node) if answer.journal.changed_value(node).is_some() => (Came::Acted, "changed"),
                 Some(_) => (Came::Quiet, "as it was"),
             };
-            let result = target.map(|node| Saw::new(&*self.field, &answer.journal.value(&tree, node)));
-            let saw = self.script.saw(&document, row).into_iter();
-            let saw = saw.map(|(part, value)| Saw::new(part, &value)).chain(result).collect();
+            saw.extend(target.map(|node| Saw::new(&*self.field, &answer.journal.value(&tree, node))));
             Place { row: row.map(|(_, row)| row), came, says: says.to_owned(), saw }
         };
-        let places = rows.into_iter().map(place).collect();
+        let places = self.rows(&document, schema).into_iter().zip(saw).map(place).collect();
         Reason::new(&*self.field, Some(self.script.source()), places)
     }
 

@@ -10,6 +10,7 @@ use super::script::{Row, Script};
 /// Each part of it that is worth a look, compiled.
 pub(super) type Parts = Vec<(String, Script)>;
 
+const ALL: &str = ".all_values";
 /// Parts of one expression.
 const MOST: usize = 24;
 /// A part takes no more than this of anything: it explains, it decides nothing.
@@ -23,14 +24,18 @@ impl Script {
                 self.fields
                     .iter()
                     .map(|field| {
-                        let tail = if field.by_row { "" } else { ".all_values" };
+                        let tail = if field.by_row { "" } else { ALL };
                         format!("field.{}{tail}", field.id)
                     })
                     .collect()
             } else {
                 parts(&self.source)
             };
-            let compiled = |text: String| Some((text.clone(), Self::new("part", &text).ok()?));
+            // A column as such has no value to show.
+            let compiled = |text: String| {
+                let shown = if text.ends_with(ALL) { format!("list({text})") } else { text.clone() };
+                Some((text, Self::new("part", &shown).ok()?))
+            };
             texts.into_iter().take(MOST).filter_map(compiled).collect()
         })
     }

@@ -162,6 +162,8 @@ fn a_delivery_appears_is_explained_sent_again_and_saved() {
         "round(field.amount_total, 2)\n1210",
         "row 3",
         "field.item_amount_total\n1500",
+        "field.item_amount_total.all_values\n[968.0, 242.0, 1500.0]",
+        "field.document_id\n'INV-2026/0117'",
         "substitute(r'[^0-9]', '', field.document_id)",
     ] {
         assert!(panel.contains(part), "{part}\n{panel}");
@@ -232,20 +234,23 @@ fn a_delivery_appears_is_explained_sent_again_and_saved() {
         }
     }
 
-    // Small and dark.
+    in_all_sizes_and_colours(&browser);
+}
+
+fn in_all_sizes_and_colours(browser: &Browser) {
     browser.press("1");
     browser.coloured("dark");
-    is_presentable(&browser, "document-1280-dark");
+    is_presentable(browser, "document-1280-dark");
     browser.sized(390, 844);
     browser.run("document.querySelector('#list li').click()");
     browser.shows("#detail h2", "invoice-checks");
-    is_presentable(&browser, "document-390-dark");
+    is_presentable(browser, "document-390-dark");
     browser.coloured("light");
     browser.press("2");
-    is_presentable(&browser, "steps-390");
+    is_presentable(browser, "steps-390");
     browser.click("#back");
     assert_eq!(browser.run("return getComputedStyle(document.getElementById('detail')).display"), "none");
-    is_presentable(&browser, "list-390");
+    is_presentable(browser, "list-390");
 }
 
 #[test]

@@ -42,6 +42,8 @@ mod readme;
 mod request_processor;
 /// What exports ask of Rossum's REST API.
 mod rossum_api;
+/// `annex hook rotate`.
+mod rotation;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
 /// The JSON schema of the configuration.
