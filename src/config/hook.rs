@@ -75,8 +75,8 @@ fn read(
             "write `secrets = [\"credential:rossum-secret\"]`, and set the same one in Rossum",
         );
     }
-    let secrets = secrets::read(&section, "secrets", environment);
-    let secret_file = secrets::file(&section, "secrets", environment);
+    let secrets = secrets::of_hook(&section, environment);
+    let secret_file = secrets::file_of_hook(&section, environment);
     let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {

@@ -10,31 +10,30 @@ use crate::secret::{Secret, SecretFile};
 use super::Purpose;
 use super::document::Section;
 
+/// The key of a hook's secrets.
+const HOOK_SECRETS: &str = "secrets";
+
 /// The process's environment, or a test's.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// Reads every secret that `key` names; those that cannot be read are noted. A file may have several, one a line: the
-/// newest first, while one is being replaced.
+/// Reads every secret that `key` names; those that cannot be read are noted.
 pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
     let sources = section.texts(key).unwrap_or_default();
-    let read = |source: Spanned<&str>| {
-        let secret = read_one(section, &source, environment)?;
-        if source.get_ref().starts_with("env:") {
-            return Some(vec![secret]);
-        }
-        let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        Some(lines.filter(|line| !line.is_empty()).map(Secret::new).collect())
-    };
-    sources.into_iter().filter_map(read).flatten().collect()
+    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
 }
 
-/// Where the first secret that `key` names is kept.
-pub(super) fn file(
-    section: &Section<'_>,
-    key: &'static str,
-    environment: Environment<'_>,
-) -> Option<SecretFile> {
-    let first = section.texts(key)?.into_iter().next()?;
+/// A hook's secrets. A file may have several, one a line: the newest first, while one is being replaced.
+pub(super) fn of_hook(section: &Section<'_>, environment: Environment<'_>) -> Vec<Secret> {
+    let split = |secret: Secret| {
+        let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.filter(|line| !line.is_empty()).map(Secret::new).collect::<Vec<_>>()
+    };
+    read(section, HOOK_SECRETS, environment).into_iter().flat_map(split).collect()
+}
+
+/// Where the first of a hook's secrets is kept.
+pub(super) fn file_of_hook(section: &Section<'_>, environment: Environment<'_>) -> Option<SecretFile> {
+    let first = section.texts(HOOK_SECRETS)?.into_iter().next()?;
     let (kind, name) = first.get_ref().split_once(':')?;
     match kind {
         "file" => Some(SecretFile { path: section.document().resolve(name), is_credential: false }),

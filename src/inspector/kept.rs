@@ -75,7 +75,7 @@ impl Kept {
         };
         let line = json!(line).to_string();
         let name = format!("{}-{}-{}", seen.hook, seen.event, seen.annotation);
-        let Trace { waited, mut steps, labels, wrote } = seen.trace;
+        let Trace { waited, mut steps, explained, labels, wrote } = seen.trace;
         let (mut sent, mut answer, mut payload) = (seen.sent, seen.answer, None);
         if is_masked {
             payload = sent.take().and_then(|sent| mask(&sent.body));
@@ -89,6 +89,7 @@ impl Kept {
             "read": us(seen.read),
             "waited": us(waited),
             "wrote": us(wrote),
+            "explained": us(explained),
             "steps": steps,
             "labels": labels,
         });

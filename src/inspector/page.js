@@ -152,7 +152,7 @@ function panel() { $('panel').replaceChildren(...[documentTab, stepsTab, request
 function times(line, more) {
   const ran = more.steps.filter(step => step.took > 0);
   const parts = [['received and verified', more.read, 0], more.waited > 50 && ['waited for a place', more.waited, 1],
-    ...ran.map((step, at) => [step.name, step.took, 2 + at % 5]), line.verdict.verified && ['answer written', more.wrote, 1]].filter(Boolean);
+    ...ran.map((step, at) => [step.name, step.took, 2 + at % 5]), line.verdict.verified && ['answer written', more.wrote, 1], more.explained > 0 && ['explained for this page', more.explained, 1]].filter(Boolean);
   const sum = parts.reduce((sum, [, took]) => sum + took, 0);
   if (line.took - sum > 20) parts.push(['other', line.took - sum, 1]);
   const all = Math.max(1, parts.reduce((sum, [, took]) => sum + took, 0));

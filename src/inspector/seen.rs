@@ -65,6 +65,8 @@ pub struct Trace {
     /// Until the hook had a place for it.
     pub waited: Duration,
     pub steps: Vec<StepSeen>,
+    /// What it took to write all this down, which nothing takes where nobody looks.
+    pub explained: Duration,
     /// How the schema calls fields.
     pub labels: BTreeMap<String, String>,
     /// Writing the answer.

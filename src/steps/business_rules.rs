@@ -68,9 +68,11 @@ impl BusinessRules {
         }
         answer.append(&said);
         answer.reasons.note_labels(&schema);
-        for reason in said.reasons.take() {
+        let (reasons, took) = said.reasons.take();
+        for reason in reasons {
             answer.reasons.note(|| reason);
         }
+        answer.reasons.add(took);
         Ok(())
     }
 }
@@ -164,7 +166,9 @@ impl BusinessRule {
             let place: Row<'_> = table.zip(row);
             let verdict = self.verdict(on, place);
             if said.reasons.are_wanted() {
+                let began = Instant::now();
                 places.push(self.place(on, place, &verdict));
+                said.reasons.explained_since(began);
             }
             match verdict {
                 Ok(Verdict::Broken) => found.rows.push(row),

@@ -1,6 +1,7 @@
 //! `use = "formulas"`: fields whose values are computed. Each sees the results of those that it depends on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use serde_json::{Map, Value as Json};
 
@@ -88,11 +89,15 @@ impl Formulas {
             };
             let body = context.delivery.body;
             let wanted = context.answer.reasons.are_wanted();
+            let began = Instant::now();
             let saw = wanted.then(|| formula.saw(annotation, &schema, body, context.answer));
+            context.answer.reasons.explained_since(began);
             formula.compute(annotation, &schema, body, &text, context.answer);
             if let Some(saw) = saw {
+                let began = Instant::now();
                 let reason = formula.reason(annotation, &schema, body, context.answer, saw);
                 context.answer.reasons.note(|| reason);
+                context.answer.reasons.explained_since(began);
             }
         }
         context.answer.reasons.note_labels(&schema);

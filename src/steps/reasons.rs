@@ -1,6 +1,7 @@
 //! Why a step did what it did, with the values that it saw: for the inspector, and noted only where somebody looks.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ pub struct Reasons(Option<Box<Noted>>);
 struct Noted {
     list: Vec<Reason>,
     labels: BTreeMap<String, String>,
+    /// What noting itself took.
+    took: Duration,
 }
 
 /// One rule, formula, check, lookup or call.
@@ -123,9 +126,26 @@ impl Reasons {
         }
     }
 
-    /// What was noted since this was asked before.
-    pub fn take(&mut self) -> Vec<Reason> {
-        self.0.as_mut().map(|noted| std::mem::take(&mut noted.list)).unwrap_or_default()
+    /// Counts the time since then as explaining, which is no part of the step's own.
+    pub(super) fn explained_since(&mut self, began: Instant) {
+        if let Some(noted) = &mut self.0 {
+            noted.took += began.elapsed();
+        }
+    }
+
+    /// The same of another's.
+    pub(super) fn add(&mut self, took: Duration) {
+        if let Some(noted) = &mut self.0 {
+            noted.took += took;
+        }
+    }
+
+    /// What was noted since this was asked before, and the time that it took.
+    pub fn take(&mut self) -> (Vec<Reason>, Duration) {
+        let noted = self.0.as_mut();
+        noted
+            .map(|noted| (std::mem::take(&mut noted.list), std::mem::take(&mut noted.took)))
+            .unwrap_or_default()
     }
 
     /// Labels by schema ids.

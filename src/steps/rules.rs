@@ -73,21 +73,21 @@ impl Rules {
             return Ok(());
         };
         let schema = self.schemas.of(context.delivery)?;
-        let mut reasons = Vec::new();
-        let found: Vec<_> = {
+        let wanted = context.answer.reasons.are_wanted();
+        let (found, reasons, began) = {
             let document = Document::new(annotation, &context.answer.journal, &schema, context.delivery.body);
             let evaluate = |rule: &Rule| rule.evaluate(&document, &schema, self.limits, context.deadline);
             let found: Vec<_> = self.rules.iter().map(evaluate).collect();
-            if context.answer.reasons.are_wanted() {
-                reasons
-                    .extend(self.rules.iter().zip(&found).map(|(rule, found)| rule.reason(found, &document)));
-            }
-            found
+            let began = Instant::now();
+            let explained = self.rules.iter().zip(&found).filter(|_| wanted);
+            let reasons: Vec<_> = explained.map(|(rule, found)| rule.reason(found, &document)).collect();
+            (found, reasons, began)
         };
         context.answer.reasons.note_labels(&schema);
         for reason in reasons {
             context.answer.reasons.note(|| reason);
         }
+        context.answer.reasons.explained_since(began);
         for (rule, found) in self.rules.iter().zip(found) {
             rule.act(&found, context.delivery, annotation, &schema, context.answer);
         }

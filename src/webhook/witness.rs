@@ -44,7 +44,9 @@ pub(super) fn ran(
         Ok(Err(failure)) => ("failed", Some(failure.cause.clone())),
         Err(_) => ("out of time", None),
     };
-    let reasons = answer.reasons.take();
+    let (reasons, explained) = answer.reasons.take();
+    let took = took.saturating_sub(explained);
+    trace.explained += explained;
     let empty = Annotation::empty();
     let tree = &answer.journal.tree(payload.annotation.as_ref().unwrap_or(&empty));
     let (messages, blockers, changes) = answer.since(before);
