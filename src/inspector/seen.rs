@@ -117,6 +117,12 @@ impl Seen {
     /// About what it takes of memory.
     pub fn bytes(&self) -> u64 {
         let body = self.sent.as_ref().map_or(0, |sent| sent.body.len());
-        (body + self.answer.len() + 1000) as u64
+        let step = |step: &StepSeen| {
+            let messages: usize = step.messages.iter().map(|said| said.content.len() + 100).sum();
+            let changes: usize = step.changes.iter().map(|c| c.before.len() + c.after.len() + 100).sum();
+            messages + changes + step.reasons.iter().map(Reason::bytes).sum::<usize>()
+        };
+        let steps: usize = self.trace.steps.iter().map(step).sum();
+        (body + self.answer.len() + steps + 1000) as u64
     }
 }

@@ -9,7 +9,7 @@ use crate::txscript::{Document, Failure, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
-use super::reasons::{Came, Place, Reason, Reasons, Saw};
+use super::reasons::{Came, EXPLAINING, Place, Reason, Reasons, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::{Context, Step, StepError, StepFuture};
@@ -151,6 +151,16 @@ enum Verdict {
     NotAsked,
 }
 
+impl Came {
+    fn of(verdict: &Result<Verdict, Failure>) -> Self {
+        match verdict {
+            Ok(Verdict::Broken) => Self::Acted,
+            Ok(Verdict::NotBroken | Verdict::NotAsked) => Self::Quiet,
+            Err(_) => Self::Failed,
+        }
+    }
+}
+
 impl BusinessRule {
     fn look<'r>(&'r self, on: &On<'r>, said: &mut Answer) -> Looked<'r> {
         let of = |script: &'r Script| script.table(on.schema);
@@ -166,9 +176,8 @@ impl BusinessRule {
             let place: Row<'_> = table.zip(row);
             let verdict = self.verdict(on, place);
             if said.reasons.are_wanted() {
-                let began = Instant::now();
-                places.push(self.place(on, place, &verdict));
-                said.reasons.explained_since(began);
+                let error = verdict.as_ref().err().map(|failure| failure.text.clone());
+                places.push((Came::of(&verdict), (place, verdict.as_ref().ok().copied(), error)));
             }
             match verdict {
                 Ok(Verdict::Broken) => found.rows.push(row),
@@ -188,10 +197,13 @@ impl BusinessRule {
                 }
             }
         }
+        let began = Instant::now();
         said.reasons.note(|| {
             let what = format!("{}: {}", self.name, self.message);
-            Reason::new(what, Some(self.rule.source()), places)
+            let look = |came, place| self.place(on, came, place, began + EXPLAINING);
+            Reason::of(what, self.rule.source(), places, look)
         });
+        said.reasons.explained_since(began);
         match (found.rows.is_empty(), asked) {
             (false, _) => Looked::Broken(found),
             (true, true) => Looked::NotBroken,
@@ -200,15 +212,22 @@ impl BusinessRule {
     }
 
     /// What the rule saw there.
-    fn place(&self, on: &On<'_>, place: Row<'_>, verdict: &Result<Verdict, Failure>) -> Place {
-        let (came, says, error) = match verdict {
-            Ok(Verdict::Broken) => (Came::Acted, "does not hold", None),
-            Ok(Verdict::NotBroken) => (Came::Quiet, "holds, or met an empty value", None),
-            Ok(Verdict::NotAsked) => (Came::Quiet, "its condition does not hold", None),
-            Err(failure) => (Came::Failed, "failed", Some(Saw::new("error", &failure.text))),
+    fn place(
+        &self,
+        on: &On<'_>,
+        came: Came,
+        (place, verdict, error): (Row<'_>, Option<Verdict>, Option<String>),
+        deadline: Instant,
+    ) -> Place {
+        let says = match verdict {
+            Some(Verdict::Broken) => "does not hold",
+            Some(Verdict::NotBroken) => "holds, or met an empty value",
+            Some(Verdict::NotAsked) => "its condition does not hold",
+            None => "failed",
         };
+        let error = error.map(|error| Saw::new("error", &error));
         let scripts = self.condition.iter().chain([&self.rule]);
-        let saw = scripts.flat_map(|script| script.saw(on.document, place));
+        let saw = scripts.flat_map(|script| script.saw(on.document, place, deadline));
         let saw = error.into_iter().chain(saw.map(|(part, value)| Saw::new(part, &value))).collect();
         Place { row: place.map(|(_, row)| row), came, says: says.to_owned(), saw }
     }

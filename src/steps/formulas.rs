@@ -10,7 +10,7 @@ use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
-use super::reasons::{Came, Place, Reason, Saw};
+use super::reasons::{Came, EXPLAINING, PLACES, Place, Reason, Saw};
 use super::schema::Schemas;
 use super::{Context, Step, StepError, StepFuture};
 
@@ -90,7 +90,8 @@ impl Formulas {
             let body = context.delivery.body;
             let wanted = context.answer.reasons.are_wanted();
             let began = Instant::now();
-            let saw = wanted.then(|| formula.saw(annotation, &schema, body, context.answer));
+            let saw =
+                wanted.then(|| formula.saw(annotation, &schema, body, context.answer, began + EXPLAINING));
             context.answer.reasons.explained_since(began);
             formula.compute(annotation, &schema, body, &text, context.answer);
             if let Some(saw) = saw {
@@ -168,13 +169,14 @@ impl Formula {
         schema: &Schema,
         body: &[u8],
         answer: &Answer,
+        deadline: Instant,
     ) -> Vec<Vec<Saw>> {
         let document = Document::new(annotation, &answer.journal, schema, body);
         let of_row = |row: Row<'_>| {
-            let saw = self.script.saw(&document, row).into_iter();
+            let saw = self.script.saw(&document, row, deadline).into_iter();
             saw.map(|(part, value)| Saw::new(part, &value)).collect()
         };
-        self.rows(&document, schema).into_iter().map(of_row).collect()
+        self.rows(&document, schema).into_iter().take(PLACES).map(of_row).collect()
     }
 
     /// What it read and what its field has now, row by row.
@@ -188,6 +190,8 @@ impl Formula {
     ) -> Reason {
         let document = Document::new(annotation, &answer.journal, schema, body);
         let tree = answer.journal.tree(annotation);
+        let rows = self.rows(&document, schema);
+        let more = rows.len().saturating_sub(PLACES);
         let place = |(row, mut saw): (Row<'_>, Vec<Saw>)| {
             let target = document.datapoint(&self.field, row);
             let failed = |node| answer.messages().iter().any(|m| m.on == node && m.failed_line.is_some());
@@ -201,8 +205,8 @@ impl Formula {
             saw.extend(target.map(|node| Saw::new(&*self.field, &answer.journal.value(&tree, node))));
             Place { row: row.map(|(_, row)| row), came, says: says.to_owned(), saw }
         };
-        let places = self.rows(&document, schema).into_iter().zip(saw).map(place).collect();
-        Reason::new(&*self.field, Some(self.script.source()), places)
+        let places = rows.into_iter().zip(saw).map(place).collect();
+        Reason { what: self.field.clone(), source: Some(self.script.source().to_owned()), places, more }
     }
 
     fn write(

@@ -67,8 +67,10 @@ pub struct Saw {
 /// Said of what the outbox has taken.
 pub(super) const QUEUED: &str = "kept in the outbox, to be sent";
 
+/// What explaining one step may take: it is explained while somebody waits.
+pub(super) const EXPLAINING: Duration = Duration::from_millis(200);
 /// Places that are kept of one reason, those that matter most.
-const PLACES: usize = 20;
+pub(super) const PLACES: usize = 20;
 /// Characters of a value.
 const VALUE: usize = 200;
 
@@ -88,18 +90,33 @@ impl Saw {
 }
 
 impl Reason {
-    pub fn new(what: impl Into<String>, source: Option<&str>, mut places: Vec<Place>) -> Self {
+    /// Of all places those are looked at closer, by `look`, that matter most.
+    pub(super) fn of<P>(
+        what: impl Into<String>,
+        source: &str,
+        mut places: Vec<(Came, P)>,
+        look: impl Fn(Came, P) -> Place,
+    ) -> Self {
         let more = places.len().saturating_sub(PLACES);
         if more > 0 {
-            places.sort_by_key(|place| place.came);
+            places.sort_by_key(|(came, _)| *came);
             places.truncate(PLACES);
         }
-        Self { what: what.into(), source: source.map(str::to_owned), places, more }
+        let places = places.into_iter().map(|(came, place)| look(came, place)).collect();
+        Self { what: what.into(), source: Some(source.to_owned()), places, more }
+    }
+
+    /// About what it takes of memory.
+    pub fn bytes(&self) -> usize {
+        let saw = self.places.iter().flat_map(|place| &place.saw);
+        let saw: usize = saw.map(|saw| saw.name.len() + saw.value.len() + 64).sum();
+        self.what.len() + self.source.as_ref().map_or(0, String::len) + self.places.len() * 64 + saw
     }
 
     /// One that has a single place.
     pub fn single(what: impl Into<String>, came: Came, says: impl Into<String>, saw: Vec<Saw>) -> Self {
-        Self::new(what, None, vec![Place { row: None, came, says: says.into(), saw }])
+        let places = vec![Place { row: None, came, says: says.into(), saw }];
+        Self { what: what.into(), source: None, places, more: 0 }
     }
 }
 
@@ -151,5 +168,43 @@ impl Reasons {
     /// Labels by schema ids.
     pub fn into_labels(self) -> BTreeMap<String, String> {
         self.0.map(|noted| noted.labels).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn of_many_places_those_are_looked_at_that_matter() {
+        let places =
+            (0..1000).map(|row| (if row % 100 == 7 { Came::Acted } else { Came::Quiet }, row)).collect();
+        let looked = Cell::new(0);
+        let reason = Reason::of("rule", "field.x > 1", places, |came, row| {
+            looked.set(looked.get() + 1);
+            Place {
+                row: Some(row),
+                came,
+                says: String::new(),
+                saw: vec![Saw::new("field.x", &"9".repeat(300))],
+            }
+        });
+        assert_eq!((looked.get(), reason.places.len(), reason.more), (PLACES, PLACES, 1000 - PLACES));
+        let acted: Vec<_> = reason.places.iter().take_while(|place| place.came == Came::Acted).collect();
+        assert_eq!((acted.len(), acted[1].row), (10, Some(107)), "in their order");
+        assert_eq!(acted[0].saw[0].value.chars().count(), VALUE + 1, "cut, and said so");
+        assert!(reason.bytes() < 20_000);
+    }
+
+    #[test]
+    fn nothing_is_made_that_nobody_wants() {
+        let mut reasons = Reasons::default();
+        reasons.note(|| panic!("nobody asked"));
+        assert!(reasons.take().0.is_empty());
+        let mut reasons = Reasons::wanted();
+        reasons.note(|| Reason::single("a", Came::Quiet, "holds", Vec::new()));
+        assert_eq!((reasons.take().0.len(), reasons.take().0.len()), (1, 0));
     }
 }

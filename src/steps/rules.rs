@@ -11,7 +11,7 @@ use crate::txscript::{Document, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
 use super::patience;
-use super::reasons::{Came, Place, Reason, Saw};
+use super::reasons::{Came, EXPLAINING, Place, Reason, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::{Context, Delivery, Step, StepError, StepFuture};
@@ -80,7 +80,8 @@ impl Rules {
             let found: Vec<_> = self.rules.iter().map(evaluate).collect();
             let began = Instant::now();
             let explained = self.rules.iter().zip(&found).filter(|_| wanted);
-            let reasons: Vec<_> = explained.map(|(rule, found)| rule.reason(found, &document)).collect();
+            let reasons: Vec<_> =
+                explained.map(|(rule, found)| rule.reason(found, &document, began + EXPLAINING)).collect();
             (found, reasons, began)
         };
         context.answer.reasons.note_labels(&schema);
@@ -142,18 +143,27 @@ impl Rule {
     }
 
     /// What the condition saw, place by place.
-    fn reason(&self, found: &Found<'_>, document: &Document<'_>) -> Reason {
-        let place = |(row, came): &(Row<'_>, Result<bool, String>)| {
-            let (came, says, error) = match came {
-                Ok(true) => (Came::Acted, "fired", None),
-                Ok(false) => (Came::Quiet, "did not fire", None),
-                Err(error) => (Came::Failed, "failed", Some(Saw::new("error", error))),
+    fn reason<'r>(&self, found: &Found<'r>, document: &Document<'_>, deadline: Instant) -> Reason {
+        let of = |place: &(Row<'r>, Result<bool, String>)| {
+            let came = match place.1 {
+                Ok(true) => Came::Acted,
+                Ok(false) => Came::Quiet,
+                Err(_) => Came::Failed,
             };
-            let saw = self.condition.saw(document, *row).into_iter();
+            (came, place.clone())
+        };
+        let look = |came, (row, result): (Row<'_>, Result<bool, String>)| {
+            let says = match came {
+                Came::Acted => "fired",
+                Came::Quiet => "did not fire",
+                Came::Failed => "failed",
+            };
+            let error = result.err().map(|error| Saw::new("error", &error));
+            let saw = self.condition.saw(document, row, deadline).into_iter();
             let saw = error.into_iter().chain(saw.map(|(part, value)| Saw::new(part, &value))).collect();
             Place { row: row.map(|(_, row)| row), came, says: says.to_owned(), saw }
         };
-        Reason::new(&*self.name, Some(self.condition.source()), found.places.iter().map(place).collect())
+        Reason::of(&*self.name, self.condition.source(), found.places.iter().map(of).collect(), look)
     }
 
     fn act(

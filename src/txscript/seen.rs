@@ -1,6 +1,6 @@
 //! What an expression saw: the values of its parts, as Python shows them. For people who ask why it came to its result.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::compile::parts;
 use super::field::Document;
@@ -40,13 +40,14 @@ impl Script {
         })
     }
 
-    /// Each part's text and its value, or the error that it gives.
-    pub fn saw(&self, document: &Document<'_>, row: Row<'_>) -> Vec<(&str, String)> {
+    /// Each part's text and its value, or the error that it gives; those that come after the deadline are left out.
+    pub fn saw(&self, document: &Document<'_>, row: Row<'_>, deadline: Instant) -> Vec<(&str, String)> {
         let value = |script: &Self| match script.run(document, row, SHORT).0 {
             Ok(outcome) => outcome.repr,
             Err(failure) => failure.text,
         };
-        self.parts().iter().map(|(text, script)| (text.as_str(), value(script))).collect()
+        let in_time = self.parts().iter().take_while(|_| Instant::now() < deadline);
+        in_time.map(|(text, script)| (text.as_str(), value(script))).collect()
     }
 
     /// As it stands in the configuration.
