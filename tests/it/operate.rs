@@ -346,6 +346,15 @@ fn completions_and_the_manual_page_know_every_command() {
     for command in ["serve", "check", "status", "doctor", "cert", "send", "secret", "completions"] {
         assert!(page.contains(command) && script.contains(command), "{command}");
     }
+    for section in
+        ["TEST", "INIT", "CONFIG SCHEMA", "HOOK ROTATE", "QUEUE CHANGE", "SCHEMA VALIDATE", "RULE GET"]
+    {
+        assert!(page.contains(&format!(".SH \"ANNEX {section}\"\n")), "{section}");
+    }
+    assert!(
+        page.contains("\\-\\-inspector") && page.contains("\\-\\-quiet"),
+        "options of commands within commands"
+    );
 }
 
 #[test]

@@ -77,7 +77,10 @@ fn start(secrets: &str) -> (Annex, impl Fn(&str) -> u16 + Send + Sync) {
          [[hook]]\nname = \"checks\"\npath = \"/checks\"\nsecrets = [{secrets}]\n"
     );
     write(&folder.path().join("annex.toml"), &config);
-    let annex = Annex::https(folder, https);
+    let credentials = folder.path().to_owned();
+    let annex = Annex::https_under(folder, https, |command| {
+        command.env("CREDENTIALS_DIRECTORY", credentials);
+    });
     let leaf = [made.cert.der().clone()];
     let deliver = move |secret: &str| {
         let body = b"{\"event\": \"annotation_content\", \"action\": \"updated\"}";
@@ -166,6 +169,26 @@ fn what_goes_wrong_leaves_a_secret_that_works() {
         2,
         "{asked:?}"
     );
+}
+
+/// systemd hands a credential over at a start only: the server is started anew, here by a signal that is enough for a test.
+#[test]
+fn a_credential_is_replaced_where_systemd_takes_it_from() {
+    let (annex, deliver) = start("\"credential:secret\"");
+    let rossum = Rossum::start();
+    let apply = format!("kill -HUP {}", annex.pid());
+    let (output, said) = rossum.rotate(&annex, &["--wait", "1", "--quiet", "1", "--apply", &apply]);
+    assert!(output.status.success() && said.contains("Rossum has it"), "{said}");
+    let new = rossum.secret();
+    assert_eq!((deliver(&new), deliver(OLD)), (200, 200));
+    std::thread::sleep(Duration::from_millis(1100));
+    let (output, said) = rossum.rotate(&annex, &["--finish", "--quiet", "1", "--apply", &apply]);
+    assert!(output.status.success() && said.contains("the old secret is dropped"), "{said}");
+    assert_eq!((lines(annex.folder()), deliver(&new), deliver(OLD)), (vec![new.clone()], 200, 401));
+    // What is to be run for it may fail: then nothing has changed.
+    let (output, said) = rossum.rotate(&annex, &["--apply", "exit 3"]);
+    assert!(!output.status.success() && said.contains("`exit 3` failed"), "{said}");
+    assert_eq!((lines(annex.folder()), rossum.secret()), (vec![new.clone()], new));
 }
 
 #[test]

@@ -133,6 +133,10 @@ impl Annex {
         annex
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::plain(self.address)
     }
