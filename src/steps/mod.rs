@@ -10,6 +10,7 @@
 
 mod answer;
 pub mod business_rules;
+mod carrying;
 pub mod checks;
 pub mod condition;
 mod delivery;

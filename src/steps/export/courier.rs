@@ -1,24 +1,18 @@
 //! Carries queued exports: one call after another, then what is written back to Rossum.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tracing::warn;
 
-use crate::api::ApiError;
 use crate::export::{Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
 
+use super::super::carrying::{Report, TRY, changed, dead, failed_by_api};
 use super::super::post::call_key;
 use super::taken::NoRequest;
 use super::{Export, answer_of};
-
-/// For one try from the outbox, where the target's own time-out does not end it.
-const TRY: Duration = Duration::from_secs(300);
-/// For telling Rossum that an export was given up.
-const TELL: Duration = Duration::from_secs(20);
 
 /// How far an export is, as the outbox keeps it.
 #[derive(Default, Serialize, Deserialize)]
@@ -76,41 +70,26 @@ impl Export {
                 let of = |what: &str| format!("the call {call} cannot be made: {what}");
                 return Carried::Dead { problem: of(&error.to_string()), cause: of(error.cause()) };
             }
-            Err(NoRequest::Api(error)) => return of_api("the original document", &error),
-            Err(NoRequest::NoOriginal(cause)) => {
-                return Carried::Dead { problem: cause.to_owned(), cause: cause.to_owned() };
-            }
+            Err(NoRequest::Api(error)) => return failed_by_api("the original document", &error),
+            Err(NoRequest::NoOriginal(cause)) => return dead(cause),
         }
         job.progress = json!(progress).to_string();
         Carried::Further
     }
 
-    /// Writes back what the calls gave.
-    async fn report(&self, job: &Job, progress: &Progress) -> Carried {
-        let Some(api) = self.api.as_ref().filter(|_| !progress.values.is_empty()) else {
-            return Carried::Done;
-        };
-        let deadline = Instant::now() + TRY;
-        match api.replace(&job.annotation, &progress.values, &self.validation_sources, deadline).await {
-            Ok(()) => Carried::Done,
-            Err(error) => of_api("sent, and its values are not written back yet", &error),
-        }
+    fn report<'r>(&'r self, values: &'r [(String, String)]) -> Report<'r> {
+        Report { api: self.api.as_ref(), values, validation_sources: &self.validation_sources }
     }
 
     async fn carry_part(&self, job: &mut Job) -> Carried {
         let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
-            let cause = "what was kept of it cannot be read".to_owned();
-            return Carried::Dead { problem: cause.clone(), cause };
+            return dead("what was kept of it cannot be read");
         };
         if progress.calls != self.names() {
-            let cause = format!(
-                "its calls were {} when it was accepted, and are others now",
-                progress.calls.join(", ")
-            );
-            return Carried::Dead { problem: cause.clone(), cause };
+            return changed(&progress.calls);
         }
         if progress.is_sent {
-            return self.report(job, &progress).await;
+            return self.report(&progress.values).write_back(job).await;
         }
         let Some(mut request) = progress.request.take() else { return self.prepare(job, progress).await };
         let Some(call) = self.calls.get(progress.call) else {
@@ -159,34 +138,17 @@ impl Export {
     }
 }
 
-/// What becomes of a job that Rossum's API failed.
-fn of_api(what: &str, error: &ApiError) -> Carried {
-    let cause = format!("{what}: {error}");
-    let words = error.words();
-    let problem = if words.is_empty() { cause.clone() } else { format!("{cause}: {words}") };
-    if error.may_pass() {
-        Carried::Later { problem, cause, not_before: error.retry_after() }
-    } else {
-        Carried::Dead { problem, cause }
-    }
-}
-
 impl Courier for Export {
     fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried> {
         Box::pin(self.carry_part(job))
     }
 
-    /// Tells Rossum, once: the outbox keeps it anyway.
     fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
         Box::pin(async move {
             let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
             let field = self.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
-            let (Some(api), Some(id)) = (&self.api, field.and_then(Value::as_str)) else { return };
-            let values = [(id.to_owned(), shorten(problem.to_owned()))];
-            let told = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TELL);
-            if let Err(error) = told.await {
-                warn!(job = job.key, "Rossum was not told that the export was given up: {error}");
-            }
+            let Some(id) = field.and_then(Value::as_str) else { return };
+            self.report(&[(id.to_owned(), shorten(problem.to_owned()))]).give_up(job).await;
         })
     }
 }

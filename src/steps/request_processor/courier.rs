@@ -1,6 +1,6 @@
 //! Carries queued runs: each call is prepared, kept, sent and noted on its own, and resumed where it failed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -10,13 +10,9 @@ use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::requests::{Credentials, Failure, FailureKind, Next, Prepared, State};
 use crate::rossum::shorten;
 
+use super::super::carrying::{Report, TRY, changed, dead};
 use super::super::post::call_key;
 use super::{Came, Errors, RequestProcessor, values};
-
-/// For one try from the outbox, where the call's own time-out does not end it.
-const TRY: Duration = Duration::from_secs(300);
-/// For telling Rossum that a run was given up.
-const TELL: Duration = Duration::from_secs(20);
 
 /// How far a run is, as the outbox keeps it.
 #[derive(Serialize, Deserialize)]
@@ -48,20 +44,13 @@ impl Progress {
     }
 }
 
-fn dead(cause: &str) -> Carried {
-    Carried::Dead { problem: cause.to_owned(), cause: cause.to_owned() }
-}
-
 impl RequestProcessor {
     async fn carry_part(&self, job: &mut Job) -> Carried {
         let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
             return dead("what was kept of it cannot be read");
         };
         if progress.calls != self.processor.settings.names() {
-            return dead(&format!(
-                "its calls were {} when it was accepted, and are others now",
-                progress.calls.join(", ")
-            ));
+            return changed(&progress.calls);
         }
         if progress.is_sent {
             return self.report(job, &progress).await;
@@ -176,23 +165,11 @@ impl RequestProcessor {
         {
             values.push((id.to_owned(), shorten(problems)));
         }
-        let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) else {
-            return Carried::Done;
-        };
-        let written = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TRY);
-        match written.await {
-            Ok(()) => Carried::Done,
-            Err(error) => {
-                let cause = format!("sent, and its values are not written back yet: {error}");
-                let words = error.words();
-                let problem = if words.is_empty() { cause.clone() } else { format!("{cause}: {words}") };
-                if error.may_pass() {
-                    Carried::Later { problem, cause, not_before: error.retry_after() }
-                } else {
-                    Carried::Dead { problem, cause }
-                }
-            }
-        }
+        self.told(&values).write_back(job).await
+    }
+
+    fn told<'r>(&'r self, values: &'r [(String, String)]) -> Report<'r> {
+        Report { api: self.processor.api.as_ref(), values, validation_sources: &self.validation_sources }
     }
 }
 
@@ -201,7 +178,6 @@ impl Courier for RequestProcessor {
         Box::pin(self.carry_part(job))
     }
 
-    /// Tells Rossum, once: the outbox keeps it anyway.
     fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
         Box::pin(async move {
             let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
@@ -210,11 +186,7 @@ impl Courier for RequestProcessor {
             {
                 values.push((id.to_owned(), shorten(problem.to_owned())));
             }
-            let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) else { return };
-            let told = api.replace(&job.annotation, &values, &self.validation_sources, Instant::now() + TELL);
-            if let Err(error) = told.await {
-                warn!(job = job.key, "Rossum was not told that the export was given up: {error}");
-            }
+            self.told(&values).give_up(job).await;
         })
     }
 }
