@@ -102,7 +102,7 @@ async function fetchDetail() {
   let number;
   do {
     number = state.chosen;
-    const response = await fetch(`inspector/deliveries/${number}`).catch(() => null);
+    const response = await fetch(`/inspector/deliveries/${number}`).catch(() => null);
     const detail = response && await response.json().catch(() => null);
     if (number === state.chosen) {
       state.detail = response?.ok ? detail : null;
@@ -262,7 +262,7 @@ const answerTab = ({ answer, line }) => answer ? [raw(`${line.status}${state.mod
 
 // What can be done.
 async function act(what) {
-  const response = await fetch(`inspector/deliveries/${state.chosen}/${what}`, { method: 'POST', headers: { 'x-annex-admin': 'inspector' } }).catch(() => null);
+  const response = await fetch(`/inspector/deliveries/${state.chosen}/${what}`, { method: 'POST', headers: { 'x-annex-admin': 'inspector' } }).catch(() => null);
   const answer = response && await response.json().catch(() => ({}));
   if (response?.ok) return answer;
   note(answer?.problem || 'The server does not answer.');
@@ -315,7 +315,7 @@ function draw() {
   $('chart').replaceChildren(picture, h('span', {}, text));
 }
 async function certificates() {
-  const status = await fetch('status').then(response => response.json()).catch(() => null);
+  const status = await fetch('/status').then(response => response.json()).catch(() => null);
   const day = 86_400_000;
   const one = c => {
     const [from, to] = [Date.parse(c.not_before), Date.parse(c.not_after)];
@@ -333,7 +333,7 @@ function mistakes(text) {
 
 // Everything anew, at start and whenever the connection comes back.
 async function load() {
-  const response = await fetch('inspector/deliveries').catch(() => null);
+  const response = await fetch('/inspector/deliveries').catch(() => null);
   if (!response?.ok) return;
   const all = await response.json();
   Object.assign(state, { mode: all.mode, most: Math.min(all.most, 500), counts: all.counts, now: all.now, lines: [], items: new Map(), pending: [] });
@@ -349,7 +349,7 @@ async function load() {
   state.chosen = null;
   if (again) choose(again, false);
 }
-const events = new EventSource('inspector/events');
+const events = new EventSource('/inspector/events');
 events.onopen = () => { $('live').textContent = 'live'; $('live').classList.add('on'); load(); };
 events.onerror = () => { $('live').textContent = 'waiting for the server'; $('live').classList.remove('on'); };
 events.addEventListener('delivery', event => came(JSON.parse(event.data)));
