@@ -228,7 +228,7 @@ impl<'a> Kept<'a> {
         let [newest, _, ..] = secrets[..] else {
             return print(format_args!("{} has one secret: nothing is to be dropped", self.path.display()));
         };
-        let until = Instant::now() + wait;
+        let (since, until) = (Instant::now(), Instant::now() + wait);
         let quiet = Duration::from_secs(self.arguments.quiet);
         if !wait.is_zero() {
             print(format_args!(
@@ -241,7 +241,9 @@ impl<'a> Kept<'a> {
             let now = clock::unix_seconds(clock::now());
             let is_new_used = used.first().is_some_and(|(verified, _)| *verified > 0);
             let is_old_used = used.iter().skip(1).any(|(_, last)| *last + quiet.as_secs() > now);
-            if is_new_used && !is_old_used {
+            // What Rossum signed before it had the new secret may still be on its way.
+            let has_settled = wait.is_zero() || since.elapsed() >= quiet;
+            if is_new_used && !is_old_used && has_settled {
                 break;
             }
             if Instant::now() >= until {
