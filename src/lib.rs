@@ -18,7 +18,7 @@
 //! | [`server`] | sockets, deadlines, HTTP versions, the drain, the admin pages, systemd |
 //! | [`tls`] | certificates from first order to last day; the handshake |
 //! | [`inspector`] | the page that shows deliveries as they come, and why they were answered so |
-//! | [`webhook`] | the door: route, body, refusals, dispatch, reply |
+//! | [`webhook`] | the door: route, body, refusals, run, reply |
 //! | [`steps`] | what a hook does: each step a file |
 //! | [`txscript`] | rules and formulas: compiled once, evaluated over the annotation |
 //! | [`signature`] | the proof that a body comes from Rossum |

@@ -38,11 +38,14 @@ thread_local! {
     static PLACE: Cell<Option<SemaphorePermit<'static>>> = const { Cell::new(None) };
     /// Whether this thread runs a slice or a work aside, so that it serves nobody else meanwhile.
     static IS_ASIDE: Cell<bool> = const { Cell::new(false) };
+    /// When the poll that this thread runs began.
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Marks the thread for as long as it works aside; gives the place back at the end, also when the work panics.
 struct Aside {
     was: bool,
+    _poll: Timed,
 }
 
 impl Aside {
@@ -50,7 +53,7 @@ impl Aside {
         if place.is_some() {
             PLACE.set(place);
         }
-        Self { was: IS_ASIDE.replace(true) }
+        Self { was: IS_ASIDE.replace(true), _poll: Timed::begin() }
     }
 }
 
@@ -61,6 +64,42 @@ impl Drop for Aside {
             PLACE.set(None);
         }
     }
+}
+
+/// A poll whose beginning is known, so that what runs in it can tell when it is overdue.
+struct Timed {
+    before: Option<Instant>,
+}
+
+impl Timed {
+    fn begin() -> Self {
+        Self { before: BEGAN.replace(Some(Instant::now())) }
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        BEGAN.set(self.before);
+    }
+}
+
+/// Runs one poll of a task that serves, so that [`is_overdue`] knows when it began.
+pub fn timed<T>(poll: impl FnOnce() -> T) -> T {
+    let _poll = Timed::begin();
+    poll()
+}
+
+/// Whether the poll that runs here keeps others waiting for longer than a slice: what comes next belongs [`aside`].
+pub fn is_overdue(now: Instant) -> bool {
+    let is_long = BEGAN.get().is_some_and(|began| now.saturating_duration_since(began) > SLICE);
+    is_long && (!IS_ASIDE.get() || holds_place())
+}
+
+fn holds_place() -> bool {
+    let place = PLACE.take();
+    let holds = place.is_some();
+    PLACE.set(place);
+    holds
 }
 
 /// Whether other tasks of this thread can go on elsewhere. They cannot in a runtime of one thread: a command's, a test's.
@@ -289,6 +328,20 @@ mod tests {
             let panics = tokio::spawn(sliced(async { panic!("a mistake in a slice") }));
             assert!(panics.await.is_err());
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_poll_is_overdue_after_a_slice_until_it_goes_aside_and_has_no_place() {
+        let later = || Instant::now() + 2 * SLICE;
+        assert!(!is_overdue(later()), "nobody measures this poll");
+        timed(|| assert!(is_overdue(later()) && !is_overdue(Instant::now())));
+        assert!(!is_overdue(later()), "it is over");
+        sliced(async {
+            assert!(is_overdue(later()), "it holds a place");
+            aside(soon(), || assert!(!is_overdue(later()))).unwrap();
+            assert!(!is_overdue(later()), "its place is given back");
+        })
+        .await;
     }
 
     #[tokio::test]

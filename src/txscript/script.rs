@@ -13,7 +13,7 @@ use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
 use super::machine::Machine;
-use super::machine::limits::Limits;
+use super::machine::limits::{Limits, TIME};
 use super::modules::regex::Patterns;
 use super::problem::Problem;
 use super::seen::Parts;
@@ -237,9 +237,7 @@ impl Script {
 
     fn failure<'h>(&self, machine: &mut Machine<'h>, stop: Stop<'h>) -> Failure {
         match stop {
-            Stop::Limit(text) => {
-                Failure { text: format!("Stopped: {text}"), traceback: Vec::new(), is_limit: true }
-            }
+            Stop::Limit(text) => Failure::limit(text),
             Stop::Raised(raised) => self.exception(machine, &raised),
         }
     }
@@ -257,6 +255,17 @@ impl Script {
         let inner = raised.frames.iter().rev().map(|(number, place)| line(*number, place));
         let traceback = outer.into_iter().chain(inner).collect();
         Failure { text: format!("{name}: {text}"), traceback, is_limit: false }
+    }
+}
+
+impl Failure {
+    fn limit(text: &str) -> Self {
+        Self { text: format!("Stopped: {text}"), traceback: Vec::new(), is_limit: true }
+    }
+
+    /// An evaluation that could not begin in time.
+    pub fn late() -> Self {
+        Self::limit(TIME)
     }
 }
 

@@ -21,12 +21,12 @@ use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
-use super::dispatch::{self, Dispatch, Facts, Outcome, Way};
 use super::front_page;
 use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, PLACE, Promises};
 use super::refusal::Refusal;
+use super::run::{self, Facts, Outcome, Way};
 use super::watched::{self, Watched};
 
 /// What a caller showed of itself, beside its signature.
@@ -50,7 +50,6 @@ pub struct Caller {
 /// began with.
 pub struct Door {
     routes: ArcSwap<Routes>,
-    dispatch: Arc<Dispatch>,
     promises: Arc<Promises>,
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
@@ -122,13 +121,7 @@ impl Door {
         inspector: Option<Arc<Inspector>>,
     ) -> Self {
         let routes = Routes::new(hooks, limits, &metrics);
-        Self {
-            routes: ArcSwap::from_pointee(routes),
-            dispatch: Arc::new(Dispatch::new()),
-            promises: Arc::default(),
-            metrics,
-            inspector,
-        }
+        Self { routes: ArcSwap::from_pointee(routes), promises: Arc::default(), metrics, inspector }
     }
 
     /// From the next request on, these hooks.
@@ -224,14 +217,8 @@ impl Door {
             .inspector
             .as_ref()
             .map(|inspector| Watched::new(inspector, head, host(head), &body, arrival));
-        let work = Work {
-            hook: Arc::clone(hook),
-            dispatch: Arc::clone(&self.dispatch),
-            metrics: Arc::clone(&self.metrics),
-            arrival,
-            watched,
-        };
-        if hook.answers == Answers::Direct || dispatch::is_interactive(&body) {
+        let work = Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched };
+        if hook.answers == Answers::Direct || run::is_interactive(&body).await {
             return match work.run(body).await {
                 Ok(answer) => json(StatusCode::OK, answer),
                 Err((refusal, request_id)) => refusal.response(request_id.as_deref()),
@@ -273,7 +260,6 @@ impl Door {
         let arrival = Arrival::now(caller);
         let work = Work {
             hook: Arc::clone(hook),
-            dispatch: Arc::clone(&self.dispatch),
             metrics: Arc::clone(&self.metrics),
             arrival,
             watched: Some(Watched::again(inspector, sent, &body, arrival, number)),
@@ -302,7 +288,6 @@ impl Door {
 /// A verified delivery with all that it needs, now or later.
 struct Work {
     hook: Arc<Hook>,
-    dispatch: Arc<Dispatch>,
     metrics: Arc<Metrics>,
     arrival: Arrival,
     watched: Option<Watched>,
@@ -319,14 +304,14 @@ impl Work {
 
     /// The same, also for one that is sent again; gives the number that the inspector shows it by.
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
-        let Self { hook, dispatch, metrics, arrival, watched } = self;
+        let Self { hook, metrics, arrival, watched } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
         if !is_again && let Some(used) = hook.uses.get(secret) {
             used.count();
         }
         let kept = hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
         let way = Way { is_watched: watched.is_some(), is_again };
-        let Outcome { result, mut facts } = dispatch.run(&hook, body, way).await;
+        let Outcome { result, mut facts } = run::run(&hook, body, way).await;
         if let (Some(recorder), Some(kept), Ok(answer)) = (&hook.record, kept, &result) {
             recorder.record(&hook.name, &facts.event, &facts.annotation, &kept, answer);
         }

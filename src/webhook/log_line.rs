@@ -11,8 +11,8 @@ use hyper::http::request::Parts;
 use crate::clock;
 use crate::signature::Algorithm;
 
-use super::dispatch::Facts;
 use super::refusal::Refusal;
+use super::run::Facts;
 
 /// Longest part of a text from outside that a line quotes.
 const QUOTED: usize = 80;

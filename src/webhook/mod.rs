@@ -8,7 +8,6 @@
 //! how a step works.
 
 mod body;
-mod dispatch;
 mod door;
 mod front_page;
 mod hook;
@@ -17,6 +16,7 @@ mod promises;
 mod refusal;
 mod repeats;
 mod reply;
+mod run;
 mod trial;
 mod watched;
 mod witness;

@@ -10,8 +10,8 @@ use crate::signature::{Algorithm, LegacySha1, sign};
 use crate::steps::Stage;
 use crate::telemetry::Metrics;
 
-use super::dispatch;
 use super::hook::{Hook, HookSettings};
+use super::run;
 
 /// The hooks of a configuration, to be tried out. Steps that call other systems are left out.
 pub struct Trial {
@@ -73,7 +73,7 @@ impl Trial {
         let mut verifier = tried.hook.keys.verifier(claim);
         verifier.update(payload);
         let body = verifier.finish(Bytes::copy_from_slice(payload)).map_err(forged)?;
-        let outcome = dispatch::try_out(&tried.hook, body).await;
+        let outcome = run::try_out(&tried.hook, body).await;
         outcome.map_err(|refusal| NoAnswer::Refused(refusal.to_string()))
     }
 }

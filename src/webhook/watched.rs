@@ -12,9 +12,9 @@ use crate::clock;
 use crate::inspector::{Inspector, Seen, Sent, Trace, Verdict};
 use crate::signature::{Algorithm, Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 
-use super::dispatch::Facts;
 use super::door::Arrival;
 use super::refusal::Refusal;
+use super::run::Facts;
 
 /// A verified delivery that somebody looks at.
 pub(super) struct Watched {

@@ -8,7 +8,7 @@ use crate::inspector::{Changed, Said, StepSeen};
 use crate::rossum::{Annotation, Change, Done, NodeRef, Payload, Tree, escape_html};
 use crate::steps::{Answer, Checkpoint, StepError};
 
-use super::dispatch::Facts;
+use super::run::Facts;
 
 /// Messages and changes of one step that are kept.
 const MOST: usize = 500;

@@ -27,7 +27,7 @@ impl Default for Limits {
 
 pub(crate) const STEPS: &str = "it takes more steps than allowed (`steps`)";
 pub(super) const MEMORY: &str = "it needs more memory than allowed (`memory`)";
-pub(super) const TIME: &str = "it takes longer than allowed (`time`)";
+pub(crate) const TIME: &str = "it takes longer than allowed (`time`)";
 pub(super) const MESSAGES: &str = "it shows more messages than allowed (`messages`)";
 
 /// The clock is looked at once in so many steps.

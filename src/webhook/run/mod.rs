@@ -1,0 +1,272 @@
+//! A verified body through the hook's steps, under one deadline.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod.rs` | a place among the hook's deliveries, a deadline, and the thread; a panic costs this delivery |
+//! | `once.rs` | the same `request_id` runs once |
+//! | `steps.rs` | the steps, one after another |
+
+mod once;
+mod steps;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::inspector::Trace;
+use crate::rossum::Unreadable;
+use crate::signature::VerifiedBody;
+use crate::slices::{sliced, timed};
+use crate::steps::Delivery;
+
+use super::hook::Hook;
+use super::refusal::Refusal;
+
+/// Bodies from this size are read and evaluated in slices off the serving threads: some 200 µs of work that no small
+/// delivery behind them shall wait for.
+const LARGE_BODY: usize = 100_000;
+
+/// How long a verified delivery waits for one of its hook's places before it gets 503.
+const WAIT_FOR_PLACE: Duration = Duration::from_secs(2);
+
+/// What became of a delivery, for the caller and for the log.
+pub(super) struct Outcome {
+    pub(super) result: Result<Bytes, Refusal>,
+    pub(super) facts: Facts,
+}
+
+/// What a log line says of a delivery once it is read.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) event: String,
+    /// The event as Rossum documents it.
+    pub(super) known_event: Option<&'static str>,
+    pub(super) annotation: String,
+    pub(super) request_id: Option<String>,
+    pub(super) messages: usize,
+    pub(super) operations: usize,
+    pub(super) note: Option<&'static str>,
+    /// What the steps did, where somebody looks.
+    pub(super) trace: Option<Box<Trace>>,
+}
+
+/// How a delivery is run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Way {
+    /// Whether somebody looks at what the steps do.
+    pub(super) is_watched: bool,
+    /// Whether it is run although it was run before: somebody sent it again.
+    pub(super) is_again: bool,
+}
+
+/// Runs a delivery: a small one where it is, a large or watched one in slices off the serving threads. Every wait ends at
+/// the hook's `timeout`; a panic in a step costs this delivery and nothing else.
+pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
+    let arrived = Instant::now();
+    let Ok(Ok(_place)) = timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await else {
+        return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
+    };
+    let started = Instant::now();
+    let deadline = started + hook.limits.timeout;
+    let mut facts = Facts::default();
+    if way.is_watched {
+        facts.trace = Some(Box::new(Trace { waited: started - arrived, ..Trace::default() }));
+    }
+    let _under_way = hook.metrics.begin(body.bytes().len());
+    let is_small = body.bytes().len() < LARGE_BODY && !way.is_watched;
+    let work = deliver(hook, body, deadline, &mut facts, way);
+    let result = if is_small {
+        Caught(Box::pin(work)).await
+    } else {
+        // The steps keep the deadline themselves; this one is for the wait for a core.
+        let work = timeout_at(deadline, Caught(Box::pin(sliced(work))));
+        work.await.unwrap_or(Err(Refusal::OutOfTime))
+    };
+    Outcome { result, facts }
+}
+
+type Answered = Result<Bytes, Refusal>;
+
+/// A delivery whose panic becomes a refusal. (A task of its own would do too, but waking a second thread for it
+/// costs a small delivery a tenth of its time.)
+struct Caught<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Answered>> Future for Caught<F> {
+    type Output = Answered;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Answered> {
+        // Nothing that the panic may have left half done is looked at again: the delivery is dropped.
+        catch_unwind(AssertUnwindSafe(|| timed(|| self.0.as_mut().poll(context))))
+            .unwrap_or(Poll::Ready(Err(Refusal::Panicked)))
+    }
+}
+
+impl Outcome {
+    fn refused(refusal: Refusal) -> Self {
+        Self { result: Err(refusal), facts: Facts::default() }
+    }
+}
+
+/// Whether somebody waits at the screen for this delivery; so it is taken where it cannot be read.
+pub(super) async fn is_interactive(body: &VerifiedBody) -> bool {
+    let read =
+        async { Delivery::read(body).map_or(true, |delivery| delivery.payload.event.is_interactive()) };
+    if body.bytes().len() < LARGE_BODY { read.await } else { sliced(read).await }
+}
+
+async fn deliver(
+    hook: &Hook,
+    body: VerifiedBody,
+    deadline: Instant,
+    facts: &mut Facts,
+    way: Way,
+) -> Answered {
+    let delivery = match Delivery::read(&body) {
+        Ok(delivery) => delivery,
+        Err(Unreadable { problem, request_id }) => {
+            facts.request_id = request_id;
+            return Err(Refusal::Payload(problem));
+        }
+    };
+    let payload = &delivery.payload;
+    facts.event = payload.event.to_string();
+    facts.known_event = payload.event.known();
+    facts.annotation = payload.annotation_id.to_string();
+    facts.request_id = payload.request_id.as_deref().map(str::to_owned);
+    let can_repeat = !payload.event.is_interactive() && !way.is_again;
+    match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
+        Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
+        None => steps::run(hook, &delivery, deadline, facts).await,
+    }
+}
+
+/// The answer to a delivery that Rossum did not send: nothing is kept of it.
+pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Answered {
+    let delivery = Delivery::read(&body).map_err(|unreadable| Refusal::Payload(unreadable.problem))?;
+    steps::run(hook, &delivery, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::rossum::MessageType;
+    use crate::secret::Secret;
+    use crate::signature::{Algorithm, Keys, LegacySha1, sign};
+    use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
+    use crate::webhook::{HookLimits, HookSettings};
+
+    const WAY: Way = Way { is_watched: true, is_again: false };
+
+    /// What a step of a test does.
+    enum Does {
+        Hang,
+        Panic,
+        Fail,
+        Count(Arc<AtomicUsize>),
+    }
+
+    impl Step for Does {
+        fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
+            Box::pin(async move {
+                context.answer.show(MessageType::Info, None, "half done");
+                match self {
+                    Self::Hang => std::future::pending().await,
+                    Self::Panic => panic!("a mistake in a step"),
+                    Self::Fail => Err(StepError::configuration("<it> fails")),
+                    Self::Count(count) => {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        Ok(())
+                    }
+                }
+            })
+        }
+    }
+
+    fn hook(steps: Vec<Does>, on_error: OnError, in_flight: usize) -> Arc<Hook> {
+        let stage = |step| Stage { name: "test".into(), step: Box::new(step), events: None, on_error };
+        let settings = HookSettings {
+            name: "test".into(),
+            path: "/test".into(),
+            domain: None,
+            demands_certificate: false,
+            secrets: vec![Secret::new(*b"k")],
+            secret_file: None,
+            legacy: LegacySha1::Refused,
+            limits: HookLimits { in_flight, ..HookLimits::default() },
+            stages: steps.into_iter().map(stage).collect(),
+            answers: crate::webhook::Answers::Direct,
+            memory: None,
+            record: None,
+        };
+        Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))
+    }
+
+    fn verified(size: usize) -> VerifiedBody {
+        let secret = Secret::new(*b"k");
+        let body = Bytes::from(format!("{{\"request_id\": \"r-1\"{}}}", " ".repeat(size)));
+        let keys = Keys::new([&secret], LegacySha1::Refused);
+        let header = sign(Algorithm::Sha256, &secret, &body);
+        let claim = keys.claim(Some(header.as_bytes()), None).unwrap();
+        let mut verifier = keys.verifier(claim);
+        verifier.update(&body);
+        verifier.finish(body).unwrap_or_else(|_| panic!("signed just now"))
+    }
+
+    fn content(outcome: Outcome) -> serde_json::Value {
+        serde_json::from_slice(&outcome.result.unwrap()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_hangs_ends_with_504_at_the_deadline() {
+        let start = Instant::now();
+        let outcome = run(&hook(vec![Does::Hang], OnError::Continue, 1), verified(0), WAY).await;
+        assert!(matches!(outcome.result, Err(Refusal::OutOfTime)));
+        assert_eq!(outcome.facts.request_id.as_deref(), Some("r-1"));
+        assert_eq!(start.elapsed().as_secs(), HookLimits::default().timeout.as_secs());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_panic_costs_one_delivery_whatever_its_size() {
+        let count = Arc::new(AtomicUsize::new(0));
+        for size in [0, LARGE_BODY] {
+            let outcome = run(&hook(vec![Does::Panic], OnError::Continue, 1), verified(size), WAY).await;
+            assert!(matches!(outcome.result, Err(Refusal::Panicked)));
+            let good = hook(vec![Does::Count(Arc::clone(&count))], OnError::Continue, 1);
+            assert!(run(&good, verified(size), WAY).await.result.is_ok());
+        }
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_the_configuration_decides_whether_to_go_on() {
+        for (on_error, expected) in [(OnError::Continue, 1), (OnError::Stop, 0)] {
+            let count = Arc::new(AtomicUsize::new(0));
+            let steps = vec![Does::Fail, Does::Count(Arc::clone(&count))];
+            let answer = content(run(&hook(steps, on_error, 1), verified(0), WAY).await);
+            assert_eq!(count.load(Ordering::Relaxed), expected);
+            let messages = answer["messages"].as_array().unwrap();
+            assert_eq!(messages.len(), 1 + expected, "what the failed step had shown is taken back");
+            assert!(messages[0]["content"].as_str().unwrap().contains("&lt;it&gt; fails"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_with_all_its_places_taken_is_overloaded_after_a_short_wait() {
+        let busy = hook(vec![Does::Hang], OnError::Continue, 1);
+        let first = tokio::spawn({
+            let busy = Arc::clone(&busy);
+            async move { run(&busy, verified(0), WAY).await }
+        });
+        tokio::task::yield_now().await;
+        let outcome = run(&busy, verified(0), WAY).await;
+        assert!(matches!(outcome.result, Err(Refusal::Overloaded(_))));
+        assert!(!first.is_finished());
+    }
+}

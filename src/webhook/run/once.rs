@@ -1,0 +1,80 @@
+//! A delivery that comes twice runs once: what it was answered is known in memory, and over a restart in the outbox.
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::steps::Delivery;
+
+use super::super::hook::Hook;
+use super::super::refusal::Refusal;
+use super::super::repeats::Arrival;
+use super::{Facts, steps};
+
+/// What the log says of a delivery that is answered from memory.
+const REPEATED: &str = "repeated: answered again";
+
+/// Runs a delivery, or answers it as the first time. `id` is its `request_id`.
+pub(super) async fn run(
+    hook: &Hook,
+    id: &str,
+    delivery: &Delivery<'_>,
+    deadline: Instant,
+    facts: &mut Facts,
+) -> Result<Bytes, Refusal> {
+    let first = loop {
+        match hook.repeats.arrive(id) {
+            Arrival::First(first) => break first,
+            Arrival::Answered(answer) => {
+                facts.note = Some(REPEATED);
+                return Ok(answer);
+            }
+            Arrival::Running(mut running) => {
+                // It ends in an error: nothing is ever sent.
+                if timeout_at(deadline, running.changed()).await.is_err() {
+                    return Err(Refusal::OutOfTime);
+                }
+            }
+        }
+    };
+    if let Some(answer) = recall(hook, id, deadline).await {
+        facts.note = Some(REPEATED);
+        first.answered(answer.clone());
+        return Ok(answer);
+    }
+    let result = steps::run(hook, delivery, deadline, facts).await;
+    if let Ok(answer) = &result {
+        remember(hook, id, answer, deadline).await;
+        first.answered(answer.clone());
+    }
+    result
+}
+
+/// The answer that this delivery got from an earlier process.
+async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
+    let memory = hook.memory.as_ref()?;
+    match timeout_at(deadline, memory.recall(&hook.name, id, hook.repeats.window())).await {
+        Ok(Ok(answer)) => answer.map(Bytes::from),
+        Ok(Err(problem)) => {
+            warn!(
+                hook = hook.name,
+                request_id = id,
+                "whether it was answered before is not known: {problem}"
+            );
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Keeps an answer over a restart; where that fails, the delivery is answered all the same.
+async fn remember(hook: &Hook, id: &str, answer: &Bytes, deadline: Instant) {
+    let Some(memory) = &hook.memory else { return };
+    match timeout_at(deadline, memory.remember(&hook.name, id, answer)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => {
+            warn!(hook = hook.name, request_id = id, "the answer cannot be kept over a restart: {problem}");
+        }
+        Err(_) => warn!(hook = hook.name, request_id = id, "keeping the answer takes too long"),
+    }
+}

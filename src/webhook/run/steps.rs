@@ -1,0 +1,77 @@
+//! The steps that want the event, one after another, under the delivery's deadline.
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+use tracing::{error, warn};
+
+use crate::rossum::{MessageType, escape_html};
+use crate::steps::reasons::Reasons;
+use crate::steps::{Answer, Context, Delivery, OnError};
+
+use super::super::hook::Hook;
+use super::super::refusal::Refusal;
+use super::super::{reply, witness};
+use super::Facts;
+
+/// Runs them; gives the answer as Rossum reads it.
+pub(super) async fn run(
+    hook: &Hook,
+    delivery: &Delivery<'_>,
+    deadline: Instant,
+    facts: &mut Facts,
+) -> Result<Bytes, Refusal> {
+    let payload = &delivery.payload;
+    let mut answer = Answer::default();
+    if facts.trace.is_some() {
+        answer.reasons = Reasons::wanted();
+    }
+    let mut asked = false;
+    for (at, (stage, metrics)) in hook.stages.iter().enumerate() {
+        if !stage.wants(&payload.event) {
+            witness::left_out(facts, &stage.name, "not for this event");
+            continue;
+        }
+        asked = true;
+        let before = answer.checkpoint();
+        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std() };
+        let began = Instant::now();
+        let ran = timeout_at(deadline, stage.step.run(context)).await;
+        let took = began.elapsed();
+        metrics.ran(took);
+        witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
+        let request_id = facts.request_id.as_deref().unwrap_or("-");
+        match ran {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                metrics.failed();
+                warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
+                answer.roll_back(before);
+                answer.show(MessageType::Error, None, escape_html(&failure.message));
+                if stage.on_error == OnError::Stop {
+                    for (later, _) in hook.stages.iter().skip(at + 1) {
+                        witness::left_out(facts, &later.name, "not run: a step before it failed");
+                    }
+                    break;
+                }
+            }
+            Err(_) => {
+                metrics.failed();
+                error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
+                return Err(Refusal::OutOfTime);
+            }
+        }
+    }
+    if !asked {
+        facts.note =
+            Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
+    }
+    facts.messages = answer.messages().len();
+    facts.operations = answer.journal.operations_len();
+    let began = Instant::now();
+    let written = reply::write(payload, &answer);
+    if let Some(trace) = &mut facts.trace {
+        trace.wrote = began.elapsed();
+        trace.labels = std::mem::take(&mut answer.reasons).into_labels();
+    }
+    Ok(written)
+}
