@@ -37,7 +37,7 @@ async fn rate(callers: u64) -> f64 {
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let outbox = Arc::clone(&outbox);
-            tokio::spawn(async move {
+            rossum_annex::tasks::handled(async move {
                 let mut count = 0_u64;
                 while start.elapsed() < TIME {
                     outbox.accept(job(caller << 32 | count)).await.unwrap();

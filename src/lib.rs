@@ -32,6 +32,7 @@
 //! | [`database`] | databases of the customer's: PostgreSQL |
 //! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
+//! | [`tasks`] | what runs beside the connections, and who waits for it |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
@@ -60,6 +61,7 @@ pub mod signature;
 pub mod slices;
 pub mod steps;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 pub mod txscript;

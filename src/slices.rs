@@ -272,6 +272,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
+    use tokio::task::JoinSet;
+
     use super::*;
 
     fn soon() -> Instant {
@@ -281,14 +283,14 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
     async fn a_slice_that_waits_holds_no_place() {
         let places = CORES.available_permits();
-        let waiting: Vec<_> = (0..places * 4)
-            .map(|_| tokio::spawn(sliced(tokio::time::sleep(Duration::from_secs(600)))))
-            .collect();
+        let mut waiting = JoinSet::new();
+        for _ in 0..places * 4 {
+            waiting.spawn(sliced(tokio::time::sleep(Duration::from_secs(600))));
+        }
         yield_now().await;
         // All others wait, and this one is done.
         let done = tokio::time::timeout(Duration::from_secs(30), sliced(async { yield_now().await })).await;
         assert!(done.is_ok());
-        waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -303,19 +305,17 @@ mod tests {
                 Instant::now() < patience
             }
         };
-        let slice = tokio::spawn(sliced({
-            let run = until_ended(Arc::clone(&ended));
-            async move { run() }
-        }));
-        let work = tokio::spawn({
-            let run = until_ended(Arc::clone(&ended));
-            async move { aside(soon(), run) }
-        });
+        let mut works = JoinSet::new();
+        let run = until_ended(Arc::clone(&ended));
+        works.spawn(sliced(async move { Ok(run()) }));
+        let run = until_ended(Arc::clone(&ended));
+        works.spawn(async move { aside(soon(), run) });
         // The one serving thread runs this task although both of the others block theirs.
         tokio::time::sleep(Duration::from_millis(20)).await;
         ended.store(true, Ordering::Relaxed);
-        assert!(slice.await.unwrap(), "the slice kept its thread from serving");
-        assert_eq!(work.await.unwrap(), Ok(true), "the work kept its thread from serving");
+        while let Some(served) = works.join_next().await {
+            assert_eq!(served.unwrap(), Ok(true), "it kept its thread from serving");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -325,8 +325,9 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(30), inner).await.unwrap();
             let outer = sliced(async { aside(soon(), || 7) });
             assert_eq!(tokio::time::timeout(Duration::from_secs(30), outer).await.unwrap(), Ok(7));
-            let panics = tokio::spawn(sliced(async { panic!("a mistake in a slice") }));
-            assert!(panics.await.is_err());
+            let mut panics = JoinSet::new();
+            panics.spawn(sliced(async { panic!("a mistake in a slice") }));
+            assert!(panics.join_next().await.is_some_and(|ended| ended.is_err()));
         }
     }
 

@@ -56,7 +56,8 @@ impl Building {
     pub(super) fn new(load: Load, path: PathBuf, page: Option<Page>) -> Result<Self, StartError> {
         let mut config = load()?;
         let metrics = Arc::new(Metrics::new(clock::now()));
-        tokio::spawn(database::look_at_all(std::mem::take(&mut config.queries)));
+        let drain = Drain::default();
+        drain.tasks.background(database::look_at_all(std::mem::take(&mut config.queries)));
         let mut hooks = std::mem::take(&mut config.hooks);
         let outbox = Arc::new(Outbox::new(&config.state));
         let couriers = connect(&outbox, &mut hooks, &config.exports);
@@ -69,14 +70,20 @@ impl Building {
             None => config.server.inspector.then_some(Mode::Masked),
         };
         let inspector = mode.map(Inspector::new).transpose().map_err(StartError::Inspector)?;
-        let door = Door::new(hooks, config.server.door, Arc::clone(&metrics), inspector.clone());
+        let door = Door::new(
+            hooks,
+            config.server.door,
+            Arc::clone(&metrics),
+            inspector.clone(),
+            drain.tasks.clone(),
+        );
         let door = Arc::new(door);
         let limits: Limits = config.server.limits;
         let shared = Shared {
             limits: Arc::new(ArcSwap::from_pointee(limits)),
             balancers: Arc::new(ArcSwap::from_pointee(config.server.balancers.clone())),
             connections: Arc::new(Connections::new(limits.connections, Arc::clone(&metrics))),
-            drain: Drain::default(),
+            drain,
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {

@@ -151,7 +151,7 @@ impl House {
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);
-        tokio::spawn(database::look_at_all(queries));
+        self.shared.drain.tasks.background(database::look_at_all(queries));
         let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
         self.workers.couriers.store(Arc::new(couriers));
         self.watch.datasets.store(Arc::new(datasets));

@@ -20,6 +20,7 @@ use crate::config::{Config, Mistakes};
 use crate::server::admin;
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Listener, Redirect, Service};
+use crate::tasks;
 use crate::tls::{self, Acceptor, Keeper, KeeperError};
 
 use building::{Building, listen};
@@ -124,6 +125,11 @@ impl Annex {
         Arc::clone(&self.house.asked)
     }
 
+    /// What runs beside the server, and ends with it.
+    pub fn tasks(&self) -> &tasks::Tasks {
+        &self.house.shared.drain.tasks
+    }
+
     /// Whether a certificate is missing that a CA has to issue: its first order is next.
     pub fn lacks_certificate(&self) -> bool {
         self.house.keeper.board.all().iter().any(|status| status.not_after.is_none())
@@ -144,9 +150,9 @@ impl Annex {
             let beat = house.pulse.join();
             drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
         }
-        let watchdog = tokio::spawn(systemd::watchdog(house.pulse.clone()));
-        let mut workers = tokio::spawn(Arc::clone(&house.workers).run());
-        let watch = tokio::spawn(Arc::clone(&house.watch).run());
+        drain.tasks.background(systemd::watchdog(house.pulse.clone()));
+        let mut workers = tasks::owned(Arc::clone(&house.workers).run());
+        drain.tasks.background(Arc::clone(&house.watch).run());
         systemd::ready(&house.pages.line());
         let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
         let deadline = house.shared.limits.load().drain;
@@ -154,18 +160,15 @@ impl Annex {
         info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
         let until = Instant::now() + deadline;
         house.workers.stop();
-        if drain.finish(deadline).await {
-            info!("stopped");
-        } else {
-            warn!("stopped with connections still open");
+        match drain.finish(deadline).await {
+            0 => info!("stopped"),
+            left => warn!("stopped with connections or deliveries still under way: {left}"),
         }
         // An export whose call is under way need not be sent again.
         if timeout_at(until, &mut workers).await.is_err() {
             warn!("stopped with an export under way: it is sent again, with the same key");
         }
-        watchdog.abort();
-        workers.abort();
-        watch.abort();
+        drain.tasks.end_background().await;
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 use crate::config::Admin;
 use crate::server::admin::HEADER;
+use crate::tasks;
 
 use super::exit::Failure;
 
@@ -106,7 +107,7 @@ async fn request(
     path: &str,
 ) -> Result<(StatusCode, Bytes), Failure> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await?;
-    tokio::spawn(connection);
+    let _connection = tasks::owned(connection);
     let request = Request::builder().method(method).uri(path).header(HOST, "localhost").header(HEADER, "1");
     let response = timeout(PATIENCE, sender.send_request(request.body(Empty::<Bytes>::new())?)).await??;
     let status = response.status();

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::signature::Algorithm;
+use crate::tasks::{self, Owned};
 use crate::tls;
 
 /// Rossum gives up after 30 s (contract: "Time, retries").
@@ -31,6 +32,7 @@ pub(super) struct Answered {
 
 pub(super) struct Caller {
     sender: SendRequest<Full<Bytes>>,
+    _connection: Owned<Result<(), hyper::Error>>,
     uri: Uri,
 }
 
@@ -68,7 +70,7 @@ impl Caller {
             .map_err(|_| CallError::TimeOut)?
             .map_err(|error| CallError::Connect(format!("{host}:{port}"), error))?;
         let _ = stream.set_nodelay(true); // only a matter of speed
-        let sender = if is_https {
+        let (sender, connection) = if is_https {
             let name = ServerName::try_from(host.clone()).map_err(|_| bad())?;
             let connector = TlsConnector::from(Arc::new(client_config(ca)?));
             let stream =
@@ -77,7 +79,7 @@ impl Caller {
         } else {
             handshake(stream).await?
         };
-        Ok(Self { sender, uri })
+        Ok(Self { sender, _connection: connection, uri })
     }
 
     pub(super) async fn call(
@@ -111,10 +113,9 @@ impl Caller {
 
 async fn handshake(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<SendRequest<Full<Bytes>>, CallError> {
+) -> Result<(SendRequest<Full<Bytes>>, Owned<Result<(), hyper::Error>>), CallError> {
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
-    tokio::spawn(connection);
-    Ok(sender)
+    Ok((sender, tasks::owned(connection)))
 }
 
 pub(super) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {

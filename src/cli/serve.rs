@@ -128,7 +128,7 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     let config = load().ok();
     let annex = Annex::https(Box::new(load), path)?;
     if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
-        tokio::spawn(look_around(config));
+        annex.tasks().background(look_around(config));
     }
     let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
@@ -196,7 +196,7 @@ async fn dev_http(
             .join("cases"),
     });
     let annex = Annex::dev_http(Box::new(load), name.clone(), address, page)?;
-    tokio::spawn(reload_when_saved(saved, annex.reloader()));
+    annex.tasks().background(reload_when_saved(saved, annex.reloader()));
     let tunnel = match tunnel {
         None => None,
         Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),

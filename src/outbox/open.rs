@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use crate::store::{StoreError, file};
+use crate::tasks;
 
 use super::table;
 use super::writer::{self, Message, Order};
@@ -22,6 +24,8 @@ pub(super) struct Open {
     inode: u64,
     pub(super) reads: SqlitePool,
     orders: mpsc::Sender<Message>,
+    /// Ends by itself once nobody can give it orders any more.
+    _writer: JoinHandle<()>,
 }
 
 impl Open {
@@ -37,8 +41,8 @@ impl Open {
         file::own_all(folder, FILE)?;
         let inode = inode(&file).unwrap_or_default();
         let (orders, received) = mpsc::channel(QUEUE);
-        tokio::spawn(writer::run(writes, file.clone(), received));
-        Ok(Self { file, inode, reads, orders })
+        let writer = tasks::handled(writer::run(writes, file.clone(), received));
+        Ok(Self { file, inode, reads, orders, _writer: writer })
     }
 
     /// Whether the file that is open is still the one in the folder.

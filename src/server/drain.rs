@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
-use tokio_util::task::TaskTracker;
+
+use crate::tasks::Tasks;
 
 /// Shared by everything that must end before the process does.
 #[derive(Debug, Clone, Default)]
 pub struct Drain {
     stop: CancellationToken,
-    tasks: TaskTracker,
+    pub tasks: Tasks,
 }
 
 impl Drain {
@@ -28,10 +29,10 @@ impl Drain {
         self.stop.is_cancelled()
     }
 
-    /// Tells everyone to stop and waits; whether all did in time.
-    pub async fn finish(&self, deadline: Duration) -> bool {
+    /// Tells everyone to stop and waits; gives how many connections and deliveries were still open after the deadline.
+    pub async fn finish(&self, deadline: Duration) -> usize {
         self.stop.cancel();
-        self.tasks.close();
-        timeout(deadline, self.tasks.wait()).await.is_ok()
+        let _ = timeout(deadline, self.tasks.ended()).await; // what is left is counted
+        self.tasks.awaited()
     }
 }

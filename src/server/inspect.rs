@@ -150,7 +150,7 @@ impl Inspection {
     pub(super) fn events(&self, drain: Drain, under_way: UnderWay) -> AdminBody {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let mut news = self.inspector.news().subscribe();
-        tokio::spawn(async move {
+        drain.tasks.clone().background(async move {
             let mut beats = interval(HEARTBEAT);
             loop {
                 let event = select! {

@@ -225,7 +225,7 @@ impl Documents<'_> {
         let dataset = dataset.to_owned();
         let gather =
             async move { cell.get_or_try_init(|| gather(pool, dataset, columns)).await.map(Arc::clone) };
-        let gathered = tokio::spawn(gather).await;
+        let gathered = crate::tasks::handled(gather).await;
         let index = gathered.map_err(|_| RunError::Query("the words could not be gathered".to_owned()))?;
         index.map_err(|error| self.why(error))
     }

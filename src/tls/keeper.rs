@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
 use tracing::error;
+
+use crate::tasks::{self, Owned};
 
 use super::acme::{self, Challenges, Supervisor};
 use super::files::Watch;
@@ -24,7 +25,7 @@ pub struct Keeper {
     pub served: Arc<Served>,
     pub challenges: Arc<Challenges>,
     pub board: Arc<Board>,
-    running: Vec<(Settings, JoinHandle<()>)>,
+    running: Vec<(Settings, Owned<()>)>,
 }
 
 /// Tasks that are ready to start: everything that can be wrong with their settings was right.
@@ -75,15 +76,13 @@ impl Keeper {
                 (None, None) => {}
                 (Some(task), _) => {
                     if let Some(at) = before.iter().position(|(running, _)| running.name == settings.name) {
-                        before.swap_remove(at).1.abort();
+                        drop(before.swap_remove(at));
                     }
                     self.running.push((settings, task.start()));
                 }
             }
         }
-        for (_, task) in before {
-            task.abort();
-        }
+        drop(before); // and with them the tasks of what is no longer wanted
     }
 
     /// The name of a certificate whose task ended, which it never should: a mistake of ours.
@@ -104,24 +103,16 @@ impl Keeper {
 }
 
 impl Task {
-    fn start(self) -> JoinHandle<()> {
+    fn start(self) -> Owned<()> {
         match self {
             Self::Acme(mut supervisor) => {
                 supervisor.announce();
-                tokio::spawn(supervisor.run())
+                tasks::owned(supervisor.run())
             }
             Self::Files(watch) => {
                 watch.announce();
-                tokio::spawn(watch.run())
+                tasks::owned(watch.run())
             }
-        }
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        for (_, task) in &self.running {
-            task.abort();
         }
     }
 }

@@ -124,11 +124,8 @@ pub(super) async fn read(
 
 /// Throws away what is left of a refused body, for a while, so that the caller sees its answer: dropped unread, the
 /// body would reset the HTTP/2 stream before the answer is out, or the TCP connection after it.
-pub(super) fn discard(mut body: Incoming) {
-    if body.is_end_stream() {
-        return;
-    }
-    tokio::spawn(timeout(DISCARD_TIME, async move {
+pub(super) async fn discard(mut body: Incoming) {
+    let throw_away = async {
         let mut length = 0;
         while let Some(Ok(frame)) = body.frame().await {
             length += frame.data_ref().map_or(0, Bytes::len);
@@ -136,7 +133,8 @@ pub(super) fn discard(mut body: Incoming) {
                 break;
             }
         }
-    }));
+    };
+    let _ = timeout(DISCARD_TIME, throw_away).await; // what comes later is cut off
 }
 
 /// Frames joined; a body of one frame is not copied.

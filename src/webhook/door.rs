@@ -9,7 +9,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::cases::Recorder;
 use crate::inspector::{Inspector, Sent};
 use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
+use crate::tasks::Tasks;
 use crate::telemetry::{DELIVERY, Metrics};
 
 use super::body::{self, BodyMemory, DoorLimits, Share};
@@ -53,6 +54,7 @@ pub struct Door {
     promises: Arc<Promises>,
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
+    tasks: Tasks,
 }
 
 /// Why a delivery cannot be sent again.
@@ -119,9 +121,10 @@ impl Door {
         limits: DoorLimits,
         metrics: Arc<Metrics>,
         inspector: Option<Arc<Inspector>>,
+        tasks: Tasks,
     ) -> Self {
         let routes = Routes::new(hooks, limits, &metrics);
-        Self { routes: ArcSwap::from_pointee(routes), promises: Arc::default(), metrics, inspector }
+        Self { routes: ArcSwap::from_pointee(routes), promises: Arc::default(), metrics, inspector, tasks }
     }
 
     /// From the next request on, these hooks.
@@ -149,7 +152,7 @@ impl Door {
         let (head, mut body) = request.into_parts();
         let response = self.pass(&routes, &head, &mut body, arrival, verified).await;
         if !response.status().is_success() {
-            body::discard(body);
+            self.discard(body);
         }
         response
     }
@@ -183,6 +186,13 @@ impl Door {
         self.show_refused(head, "", &refusal, arrival);
         arrival.log(Target::of(head), Verdict::Refused(&refusal), Facts::default(), refusal.status());
         refusal.response(None)
+    }
+
+    /// Throws away what is left of a refused body, so that the caller sees its answer.
+    fn discard(&self, body: Incoming) {
+        if !body.is_end_stream() {
+            self.tasks.background(body::discard(body));
+        }
     }
 
     fn show_refused(&self, head: &Parts, hook: &str, refusal: &Refusal, arrival: Arrival) {
@@ -234,7 +244,8 @@ impl Door {
         };
         let place = format!("{}{PLACE}{name}", origin(head, arrival.caller));
         let promises = Arc::clone(&self.promises);
-        tokio::spawn(async move {
+        // Rossum was told that it will be done: the end of the server waits for it.
+        self.tasks.spawn(async move {
             let result = work.run(body).await;
             drop(share);
             promises.keep(&name, result.as_ref().map_err(|(refusal, _)| refusal));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 29] = [
+const ROOMS: [(&str, &[&str]); 30] = [
     (
         "cli",
         &[
@@ -21,6 +21,7 @@ const ROOMS: [(&str, &[&str]); 29] = [
             "server",
             "signature",
             "store",
+            "tasks",
             "telemetry",
             "tls",
             "txscript",
@@ -38,6 +39,7 @@ const ROOMS: [(&str, &[&str]); 29] = [
             "outbox",
             "server",
             "steps",
+            "tasks",
             "telemetry",
             "tls",
             "webhook",
@@ -65,11 +67,22 @@ const ROOMS: [(&str, &[&str]); 29] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "tls", "webhook"]),
-    ("tls", &["clock", "secret"]),
+    ("server", &["clock", "inspector", "tasks", "tls", "webhook"]),
+    ("tls", &["clock", "secret", "tasks"]),
     (
         "webhook",
-        &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "slices", "steps"],
+        &[
+            "cases",
+            "clock",
+            "inspector",
+            "outbox",
+            "rossum",
+            "secret",
+            "signature",
+            "slices",
+            "steps",
+            "tasks",
+        ],
     ),
     ("inspector", &["cases", "clock", "steps"]),
     (
@@ -99,14 +112,15 @@ const ROOMS: [(&str, &[&str]); 29] = [
     ("cases", &["clock"]),
     ("unreached", &[]),
     ("breaker", &[]),
-    ("outbox", &["clock", "store"]),
+    ("outbox", &["clock", "store", "tasks"]),
     ("data", &["clock", "slices", "store"]),
-    ("store", &["clock", "pipeline", "slices"]),
+    ("store", &["clock", "pipeline", "slices", "tasks"]),
     ("pipeline", &["slices"]),
     ("signature", &["secret"]),
     ("rossum", &[]),
     ("telemetry", &[]),
     ("slices", &[]),
+    ("tasks", &[]),
     ("secret", &[]),
     ("clock", &[]),
 ];

@@ -6,6 +6,7 @@ mod support;
 
 /// The commands that administer an account of Rossum's.
 mod account;
+mod apart;
 /// Under attack: floods, lies, silence, garbage.
 mod attack;
 /// The step `business_rules`.

@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_hook_with_all_its_places_taken_is_overloaded_after_a_short_wait() {
         let busy = hook(vec![Does::Hang], OnError::Continue, 1);
-        let first = tokio::spawn({
+        let first = crate::tasks::owned({
             let busy = Arc::clone(&busy);
             async move { run(&busy, verified(0), WAY).await }
         });

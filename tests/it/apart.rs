@@ -1,0 +1,112 @@
+//! Trouble stays where it is: what one delivery waits for, or what a stranger does, costs the others nothing.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::{Annex, Erp, Reply, eventually};
+
+/// A document of some size whose `amount_total` is 12.50.
+fn document(request_id: &str, action: &str, size: usize) -> String {
+    let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+    json!({"request_id": request_id, "event": "annotation_content", "action": action,
+        "annotation": {"id": 7, "content": [
+            {"id": 100, "schema_id": "header", "category": "section", "children": [
+                datapoint(1, "document_id", "INV-1"), datapoint(2, "amount_total", "12.50"),
+                datapoint(3, "notes", &"n".repeat(size))]}]}})
+    .to_string()
+}
+
+fn config(erp: &Erp, answer: &str) -> String {
+    format!(
+        "[server]\nstate = \"state\"\n\
+         [[target]]\nname = \"erp\"\nurl = \"http://{}/\"\ntimeout = \"20s\"\n\
+         [[hook]]\npath = \"/slow\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nanswer = \"{answer}\"\n\
+         [[hook.step]]\nuse = \"export\"\nname = \"erp\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n\
+         [[hook]]\npath = \"/quick\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+         [[hook.step]]\nuse = \"checks\"\n\
+         [[hook.step.check]]\nfield = \"document_id\"\npattern = '^[0-9]+$'\nmessage = \"no number\"\n",
+        erp.address
+    )
+}
+
+/// Another system that answers once it is allowed to.
+fn patient(open: &Arc<AtomicBool>) -> Erp {
+    let open = Arc::clone(open);
+    Erp::start(move |_, _| {
+        let patience = Instant::now();
+        while !open.load(Ordering::Relaxed) && patience.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Reply::ok("{}")
+    })
+}
+
+/// Large deliveries that wait, several at a time, and large ones of another hook that do not.
+#[test]
+fn a_large_delivery_that_waits_for_its_target_keeps_no_other_from_a_core() {
+    for answer in ["direct", "async"] {
+        let open = Arc::new(AtomicBool::new(false));
+        let erp = patient(&open);
+        let annex = Annex::dev_with(&config(&erp, answer));
+        let statuses = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for number in 0..6 {
+                let (annex, statuses) = (&annex, &statuses);
+                scope.spawn(move || {
+                    let body = document(&format!("slow-{number}"), "export", 120_000);
+                    let status = annex.client().deliver("/slow", body).status;
+                    statuses.lock().unwrap().push(status);
+                });
+            }
+            erp.called(6);
+            // All six wait for the other system, and none of these waits for them.
+            for number in 0..20 {
+                let body = document(&format!("quick-{number}"), "initialize", 120_000);
+                let answer = annex.client().deliver("/quick", body);
+                assert_eq!(answer.status, 200);
+                assert_eq!(answer.json()["messages"][0]["content"], "no number");
+            }
+            let waiting = statuses.lock().unwrap().iter().filter(|status| **status == 200).count();
+            assert_eq!(waiting, 0, "{answer}: the other system has not answered yet");
+            open.store(true, Ordering::Relaxed);
+        });
+        let expected = if answer == "async" { 202 } else { 200 };
+        assert_eq!(*statuses.lock().unwrap(), [expected; 6]);
+    }
+}
+
+/// The hook's `timeout` holds for a large delivery too, wherever it waits.
+#[test]
+fn a_large_delivery_ends_at_its_hooks_timeout() {
+    let erp = patient(&Arc::new(AtomicBool::new(false)));
+    let config = config(&erp, "direct").replace("answer = \"direct\"", "timeout = \"1s\"");
+    let annex = Annex::dev_with(&config);
+    let started = Instant::now();
+    let answer = annex.client().deliver("/slow", document("r-1", "export", 120_000));
+    assert!(matches!(answer.status, 200 | 504), "{answer:?}");
+    if answer.status == 200 {
+        assert_eq!(answer.json()["messages"][0]["type"], "error", "{answer:?}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+/// Rossum was told that it will be done: the end of the server waits for it, and what came of it is in the log.
+#[test]
+fn the_end_of_the_server_waits_for_deliveries_that_were_promised() {
+    let open = Arc::new(AtomicBool::new(false));
+    let erp = patient(&open);
+    let annex = Annex::dev_with(&config(&erp, "async"));
+    assert_eq!(annex.client().deliver("/slow", document("r-1", "export", 10)).status, 202);
+    erp.called(1);
+    annex.signal("TERM");
+    annex.logs("stopping; deliveries under way have", Duration::from_secs(10));
+    std::thread::sleep(Duration::from_millis(500));
+    open.store(true, Ordering::Relaxed);
+    annex.logs("/slow", Duration::from_secs(10));
+    let said = || annex.log().lines().any(|line| line.contains("r-1") || line.contains("annotation 7"));
+    eventually("the delivery is logged", Duration::from_secs(10), said);
+    let _: Value = erp.calls()[0].json();
+}
