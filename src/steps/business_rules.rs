@@ -198,11 +198,12 @@ impl BusinessRule {
             }
         }
         let began = Instant::now();
-        said.reasons.note(|| {
+        if said.reasons.are_wanted() {
             let what = format!("{}: {}", self.name, self.message);
             let look = |came, place| self.place(on, came, place, began + EXPLAINING);
-            Reason::of(what, self.rule.source(), places, look)
-        });
+            let reason = patience::explain(|| Reason::of(what, self.rule.source(), places, look));
+            reason.into_iter().for_each(|reason| said.reasons.note(|| reason));
+        }
         said.reasons.explained_since(began);
         match (found.rows.is_empty(), asked) {
             (false, _) => Looked::Broken(found),

@@ -90,8 +90,12 @@ impl Formulas {
             let body = context.delivery.body;
             let wanted = context.answer.reasons.are_wanted();
             let began = Instant::now();
-            let saw =
-                wanted.then(|| formula.saw(annotation, &schema, body, context.answer, began + EXPLAINING));
+            let saw = wanted
+                .then(|| {
+                    let answer = &*context.answer;
+                    patience::explain(|| formula.saw(annotation, &schema, body, answer, began + EXPLAINING))
+                })
+                .flatten();
             context.answer.reasons.explained_since(began);
             formula.compute(annotation, &schema, body, &text, context.answer);
             if let Some(saw) = saw {

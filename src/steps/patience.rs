@@ -5,11 +5,19 @@ use std::time::Instant;
 use crate::slices::{self, aside};
 use crate::txscript::{Failure, Limits, Output};
 
+use super::reasons::EXPLAINING;
+
 /// Steps that an evaluation may take where it stands: some milliseconds. One that takes more begins again elsewhere;
 /// nothing of it has been seen yet.
 const QUICK: u64 = 200_000;
 
 type Evaluated<T> = (Result<T, Failure>, Output);
+
+/// Runs what explains a step to whoever looks: aside, for the explanation has time that no other delivery shall wait for.
+/// None where its turn does not come in time.
+pub(super) fn explain<T>(work: impl FnOnce() -> T) -> Option<T> {
+    aside(Instant::now() + EXPLAINING, work).ok()
+}
 
 /// Runs one evaluation of many. Where those before it took long together, it runs aside from the start.
 pub(super) fn evaluate<T>(

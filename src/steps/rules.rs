@@ -79,13 +79,18 @@ impl Rules {
             let evaluate = |rule: &Rule| rule.evaluate(&document, &schema, self.limits, context.deadline);
             let found: Vec<_> = self.rules.iter().map(evaluate).collect();
             let began = Instant::now();
-            let explained = self.rules.iter().zip(&found).filter(|_| wanted);
-            let reasons: Vec<_> =
-                explained.map(|(rule, found)| rule.reason(found, &document, began + EXPLAINING)).collect();
+            let reasons: Option<Vec<_>> = wanted
+                .then(|| {
+                    let each = self.rules.iter().zip(&found);
+                    let reason =
+                        |(rule, found): (&Rule, &_)| rule.reason(found, &document, began + EXPLAINING);
+                    patience::explain(|| each.map(reason).collect())
+                })
+                .flatten();
             (found, reasons, began)
         };
         context.answer.reasons.note_labels(&schema);
-        for reason in reasons {
+        for reason in reasons.into_iter().flatten() {
             context.answer.reasons.note(|| reason);
         }
         context.answer.reasons.explained_since(began);

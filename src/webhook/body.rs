@@ -1,8 +1,6 @@
 //! The body: bounded by declared and by real length, by a minimum rate, and by the memory that all bodies
 //! together may take. The HMAC runs while it arrives. Complete and verified, or there is none.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,6 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::signature::{VerifiedBody, Verifier};
 
+use super::body_memory::{BodyMemory, Share};
 use super::refusal::Refusal;
 
 /// The first buffer for a body of unknown length, and the most that a declared length gets in advance.
@@ -20,6 +19,9 @@ const FIRST_BUFFER: usize = 1 << 20;
 /// How much of a refused body is thrown away, and for how long.
 const DISCARD_BYTES: usize = 64 << 20;
 const DISCARD_TIME: Duration = Duration::from_secs(5);
+
+/// The most time that a body can have earned in advance by coming faster than it must.
+const EARNED: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub struct DoorLimits {
@@ -37,52 +39,25 @@ impl Default for DoorLimits {
     }
 }
 
-impl DoorLimits {
-    /// Until when the next part of a body must be there.
-    fn patience(&self, start: Instant, received: usize) -> Instant {
-        let earned = Duration::from_secs((received / self.body_rate) as u64);
-        (start + self.body_grace.max(earned)).min(Instant::now() + self.body_grace)
-    }
+/// Until when the next part of a body must be there: it earns time by what it brings.
+struct Patience {
+    limits: DoorLimits,
+    until: Instant,
 }
 
-/// The memory that bodies take at the moment.
-#[derive(Debug, Clone)]
-pub(super) struct BodyMemory {
-    used: Arc<AtomicUsize>,
-    limit: usize,
-}
-
-impl BodyMemory {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { used: Arc::default(), limit }
+impl Patience {
+    fn begin(limits: DoorLimits) -> Self {
+        Self { limits, until: Instant::now() + limits.body_grace }
     }
 
-    fn share(&self) -> Share {
-        Share { memory: self.clone(), bytes: 0 }
+    fn next(&self) -> Instant {
+        self.until.min(Instant::now() + self.limits.body_grace)
     }
-}
 
-/// One body's part of it, given back on drop.
-pub(super) struct Share {
-    memory: BodyMemory,
-    bytes: usize,
-}
-
-impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let before = self.memory.used.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        if before + bytes > self.memory.limit {
-            Err(Refusal::Overloaded("bodies take all the memory they may"))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.memory.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    /// A body that came fast does not have all of that time to be slow in.
+    fn earn(&mut self, bytes: usize) {
+        let earned = Duration::from_secs_f64(bytes as f64 / self.limits.body_rate.max(1) as f64);
+        self.until = (self.until + earned).min(Instant::now() + EARNED.max(self.limits.body_grace));
     }
 }
 
@@ -98,12 +73,17 @@ pub(super) async fn read(
     if declared.is_some_and(|declared| declared > largest) {
         return Err(Refusal::TooLarge { limit: largest });
     }
-    let start = Instant::now();
+    let mut patience = Patience::begin(*limits);
     let mut share = memory.share();
     let mut whole = Joined::Nothing { expected: declared.unwrap_or(0).min(FIRST_BUFFER) };
     let mut length = 0_usize;
     loop {
-        let frame = match timeout_at(limits.patience(start, length), body.frame()).await {
+        let frame = tokio::select! {
+            biased;
+            frame = timeout_at(patience.next(), body.frame()) => frame,
+            refusal = share.must_leave() => return Err(refusal),
+        };
+        let frame = match frame {
             Err(_) => return Err(Refusal::TooSlow),
             Ok(None) => break,
             Ok(Some(Err(_))) => return Err(Refusal::Truncated),
@@ -114,11 +94,13 @@ pub(super) async fn read(
         if length > largest {
             return Err(Refusal::TooLarge { limit: largest });
         }
-        share.grow(data.len())?;
+        share.grow(data.len()).await?;
+        patience.earn(data.len());
         verifier.update(&data);
         whole.push(data);
     }
     let verified = verifier.finish(whole.into_bytes()).map_err(Refusal::Forged)?;
+    share.verified()?;
     Ok((verified, share))
 }
 

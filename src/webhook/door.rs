@@ -21,11 +21,12 @@ use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::tasks::Tasks;
 use crate::telemetry::{DELIVERY, Metrics};
 
-use super::body::{self, BodyMemory, DoorLimits, Share};
+use super::body::{self, DoorLimits};
+use super::body_memory::{BodyMemory, Share};
 use super::front_page;
 use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
 use super::log_line::{LogLine, Target, Verdict};
-use super::promises::{Found, PLACE, Promises};
+use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::Refusal;
 use super::run::{self, Facts, Outcome, Way};
 use super::watched::{self, Watched};
@@ -228,21 +229,33 @@ impl Door {
             .as_ref()
             .map(|inspector| Watched::new(inspector, head, host(head), &body, arrival));
         let work = Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched };
-        if hook.answers == Answers::Direct || run::is_interactive(&body).await {
+        let promised = match hook.answers {
+            Answers::Direct => None,
+            Answers::Async => Some(run::glance(&body).await).filter(|glance| !glance.is_interactive),
+        };
+        let Some(glance) = promised else {
             return match work.run(body).await {
                 Ok(answer) => json(StatusCode::OK, answer),
                 Err((refusal, request_id)) => refusal.response(request_id.as_deref()),
             };
-        }
-        let name = match self.promises.make() {
-            Ok(name) => name,
+        };
+        let name = match self.promises.make(glance.request_id.map(|id| (hook.name.clone(), id))) {
+            Ok(Made::New(name)) => name,
+            Ok(Made::Same(name)) => {
+                let facts = Facts { note: Some("promised before: the same place"), ..Facts::default() };
+                let (algorithm, secret) = (body.algorithm(), body.secret());
+                let verdict = Verdict::Verified { algorithm, secret, problem: None };
+                self.metrics.delivery(&hook.name, "other", "verified");
+                arrival.log(target, verdict, facts, StatusCode::ACCEPTED);
+                return accepted(head, arrival.caller, &name);
+            }
             Err(refusal) => {
                 self.metrics.delivery(&hook.name, "-", refusal.label());
                 arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
                 return refusal.response(None);
             }
         };
-        let place = format!("{}{PLACE}{name}", origin(head, arrival.caller));
+        let response = accepted(head, arrival.caller, &name);
         let promises = Arc::clone(&self.promises);
         // Rossum was told that it will be done: the end of the server waits for it.
         self.tasks.spawn(async move {
@@ -250,10 +263,6 @@ impl Door {
             drop(share);
             promises.keep(&name, result.as_ref().map_err(|(refusal, _)| refusal));
         });
-        let mut response = json(StatusCode::ACCEPTED, Bytes::from_static(b"{}"));
-        if let Ok(place) = HeaderValue::from_str(&place) {
-            response.headers_mut().insert(LOCATION, place);
-        }
         response
     }
 
@@ -338,6 +347,15 @@ impl Work {
         arrival.log(Target::Hook(&hook.name), verdict, facts, status);
         (result.map_err(|refusal| (refusal, request_id)), number)
     }
+}
+
+/// The answer to a delivery whose result will be at a place of this name.
+fn accepted(head: &Parts, caller: Caller, name: &str) -> Response<Full<Bytes>> {
+    let mut response = json(StatusCode::ACCEPTED, Bytes::from_static(b"{}"));
+    if let Ok(place) = HeaderValue::from_str(&format!("{}{PLACE}{name}", origin(head, caller))) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    response
 }
 
 /// Where the caller reached us. A tunnel for developing ends TLS and says so.

@@ -8,6 +8,7 @@
 //! how a step works.
 
 mod body;
+mod body_memory;
 mod door;
 mod front_page;
 mod hook;

@@ -1,5 +1,5 @@
-//! The answer as Rossum reads it: three lists (API reference: "Annotation content event response format"), or,
-//! for mails and uploads, the files that stay as they are.
+//! The answer as Rossum reads it: three lists (API reference: "Annotation content event response format"), and for mails
+//! and uploads the files that stay as they are.
 
 use bytes::Bytes;
 use serde::ser::SerializeSeq;
@@ -12,22 +12,18 @@ const EMPTY: &[u8] = br#"{"messages":[],"operations":[],"automation_blockers":[]
 
 /// The body of a 200.
 pub(super) fn write(payload: &Payload<'_>, answer: &Answer) -> Bytes {
+    let files = Files::of(payload);
     if answer.messages().is_empty() && answer.journal.is_empty() && answer.automation_blockers().is_empty() {
-        return match (&*payload.event.event, &*payload.event.action) {
-            ("email", "received") => {
-                json(&Files { files: payload.files.iter().map(MailFile::new).collect() })
-            }
-            ("upload", "created") => {
-                json(&Files { files: payload.files.iter().map(UploadFile::new).collect() })
-            }
-            _ => Bytes::from_static(EMPTY),
-        };
+        return files.map_or(Bytes::from_static(EMPTY), |files| {
+            json(&Lists::<(), (), ()> { files: Some(files), ..Lists::default() })
+        });
     }
     let tree = payload.annotation.as_ref();
     json(&Lists {
-        messages: Messages { answer, tree },
-        operations: answer.journal.operations(tree),
-        automation_blockers: Blockers { answer, tree },
+        messages: Some(Messages { answer, tree }),
+        operations: Some(answer.journal.operations(tree)),
+        automation_blockers: Some(Blockers { answer, tree }),
+        files,
     })
 }
 
@@ -36,11 +32,16 @@ fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).map_or_else(|_| Bytes::from_static(EMPTY), Bytes::from)
 }
 
-#[derive(Serialize)]
-struct Lists<M, O, B> {
-    messages: M,
-    operations: O,
-    automation_blockers: B,
+#[derive(Default, Serialize)]
+struct Lists<'a, M, O, B> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<M>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operations: Option<O>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automation_blockers: Option<B>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Files<'a>>,
 }
 
 #[derive(Serialize)]
@@ -108,12 +109,25 @@ impl Serialize for Blockers<'_> {
     }
 }
 
+/// The files of a mail or an upload. Only files that an answer lists are imported, so they are in every answer to these
+/// events, beside messages too.
 #[derive(Serialize)]
-struct Files<F> {
-    files: Vec<F>,
+#[serde(untagged)]
+enum Files<'a> {
+    Mail(Vec<MailFile<'a>>),
+    Upload(Vec<UploadFile<'a>>),
 }
 
-/// Only files listed are imported, so an answer that changes nothing names each of them.
+impl<'a> Files<'a> {
+    fn of(payload: &'a Payload<'_>) -> Option<Self> {
+        match (&*payload.event.event, &*payload.event.action) {
+            ("email", "received") => Some(Self::Mail(payload.files.iter().map(MailFile::new).collect())),
+            ("upload", "created") => Some(Self::Upload(payload.files.iter().map(UploadFile::new).collect())),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct MailFile<'a> {
     id: &'a Id<'a>,

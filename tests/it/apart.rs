@@ -110,3 +110,90 @@ fn the_end_of_the_server_waits_for_deliveries_that_were_promised() {
     eventually("the delivery is logged", Duration::from_secs(10), said);
     let _: Value = erp.calls()[0].json();
 }
+
+/// Strangers with a well-formed false signature take all the memory of bodies and then bring a byte now and then. Every
+/// signed delivery is answered all the same, small and large.
+#[test]
+fn strangers_whose_bodies_take_all_the_memory_keep_no_signed_delivery_out() {
+    let config = "[server.limits]\nbody_memory = \"8MiB\"\n\
+        [[hook]]\npath = \"/quick\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+        [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = [\"document_id\"]\n";
+    let annex = Annex::dev_with(config);
+    let over = AtomicBool::new(false);
+    let over = &over;
+    let claim = |length: usize| {
+        format!(
+            "POST /quick HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\
+             x-rossum-signature-sha256: sha256={}\r\n\r\n",
+            "0".repeat(64)
+        )
+    };
+    // Large ones to begin with; then small ones as well, which take the reserve.
+    let strangers: Vec<(usize, usize)> =
+        (0..8).map(|_| (20_000_000, 1_200_000)).chain((0..12).map(|_| (250_000, 249_000))).collect();
+    std::thread::scope(|scope| {
+        for (length, at_once) in strangers {
+            let (claim, annex) = (claim(length), &annex);
+            scope.spawn(move || {
+                use std::io::Write as _;
+                while !over.load(Ordering::Relaxed) {
+                    let Ok(mut socket) = std::net::TcpStream::connect(annex.address) else { continue };
+                    let began = socket
+                        .write_all(claim.as_bytes())
+                        .and_then(|()| socket.write_all(&vec![b' '; at_once]));
+                    let mut goes_on = began.is_ok();
+                    for _ in 0..100 {
+                        std::thread::sleep(Duration::from_millis(20));
+                        goes_on = goes_on && !over.load(Ordering::Relaxed);
+                    }
+                    goes_on = goes_on && socket.write_all(b" ").is_ok();
+                    let _ = goes_on;
+                }
+            });
+        }
+        let started = Instant::now();
+        std::thread::sleep(Duration::from_millis(600));
+        let mut refused = 0;
+        for number in 0..150 {
+            let size = if number % 10 == 9 { 400_000 } else { 40_000 };
+            let answer =
+                annex.client().deliver("/quick", document(&format!("r-{number}"), "initialize", size));
+            refused += usize::from(answer.status != 200);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(refused, 0, "of 150, within {:?}", started.elapsed());
+    });
+    let log = annex.log();
+    assert!(
+        log.contains("a slow body made room for others"),
+        "the memory was never full: the attack attacked nothing"
+    );
+}
+
+/// The same delivery again gets the place that it was promised, and runs once.
+#[test]
+fn a_delivery_that_comes_again_is_promised_the_same_place() {
+    let open = Arc::new(AtomicBool::new(false));
+    let erp = patient(&open);
+    let annex = Annex::dev_with(&config(&erp, "async"));
+    let deliver = |id: &str| annex.client().deliver("/slow", document(id, "export", 10));
+    let place = |id: &str| {
+        let answer = deliver(id);
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.header("location").unwrap().to_owned()
+    };
+    let first = place("r-1");
+    erp.called(1);
+    for _ in 0..50 {
+        assert_eq!(place("r-1"), first);
+    }
+    assert_ne!(place("r-2"), first);
+    open.store(true, Ordering::Relaxed);
+    erp.called(2);
+    let path = first.split_once("/.annex").map(|(_, path)| format!("/.annex{path}")).unwrap();
+    eventually("the result is there", Duration::from_secs(10), || {
+        annex.client().request("GET", &path, &[], b"").status == 201
+    });
+    assert_eq!(erp.calls().len(), 2, "it ran once");
+}

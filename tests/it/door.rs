@@ -260,6 +260,29 @@ fn all_events_are_accepted_and_mail_and_uploads_keep_their_files() {
     assert!(log.contains("something.new") && log.contains("(unknown event)"), "{log}");
 }
 
+/// What an answer does not list is not imported: a message, or a step that failed, must not cost a mail its files.
+#[test]
+fn an_answer_with_messages_lists_the_files_of_a_mail_and_of_an_upload_too() {
+    let config = "[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+        [[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\nevents = [\"email\", \"upload\"]\n";
+    let says = "def rossum_hook_request_handler(payload):\n    return {'messages': [{'type': 'info', 'content': 'seen'}]}\n";
+    let fails = "def rossum_hook_request_handler(payload):\n    return 1 / 0\n";
+    let mail =
+        json!({"event": "email", "action": "received", "files": [{"id": "1"}, {"id": "2"}], "headers": {}});
+    let upload = json!({"event": "upload", "action": "created", "files": [{"document": "https://x/documents/4", "prevent_importing": true}]});
+    for function in [says, fails] {
+        let annex = Annex::dev_with_files(config, &[("f.py", function)]);
+        for (body, files) in [
+            (&mail, json!([{"id": "1"}, {"id": "2"}])),
+            (&upload, json!([{"document": "https://x/documents/4", "prevent_importing": true}])),
+        ] {
+            let answer = annex.client().deliver("/x", body.to_string()).json();
+            assert_eq!(answer["messages"].as_array().map(Vec::len), Some(1), "{answer}");
+            assert_eq!(answer["files"], files, "{answer}");
+        }
+    }
+}
+
 #[test]
 fn a_line_for_each_request_and_no_secret_in_any_of_them() {
     let annex = Annex::dev();

@@ -66,24 +66,23 @@ fn a_body_that_stalls_or_drips_gets_408() {
 }
 
 #[test]
-fn bodies_under_way_share_a_bounded_memory_and_more_get_503() {
+fn bodies_under_way_share_a_bounded_memory_and_one_that_pauses_makes_room() {
     let annex = Annex::dev_with(QUICK);
     let mut holders: Vec<Client> = (0..2)
         .map(|_| {
             let mut client = annex.client();
             client.send(request("{}", 1_000_000).as_bytes());
-            client.send(&vec![b' '; 990_000]);
+            client.send(&vec![b' '; 860_000]);
             client
         })
         .collect();
     std::thread::sleep(Duration::from_millis(200));
-    let refused = annex.client().deliver("/hook", vec![b' '; 500_000]);
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("2")));
-    for client in &mut holders {
-        assert_eq!(client.answer().unwrap().status, 408);
-    }
     let body = format!("{{{}}}", " ".repeat(500_000));
-    assert_eq!(annex.client().deliver("/hook", body).status, 200, "the memory came back");
+    assert_eq!(annex.client().deliver("/hook", body).status, 200, "one of the others makes room");
+    let mut answers: Vec<_> = holders.iter_mut().map(|client| client.answer().unwrap()).collect();
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [408, 503]);
+    assert_eq!(answers[1].header("retry-after"), Some("2"));
 }
 
 #[test]
@@ -130,7 +129,7 @@ fn a_delivery_that_never_ends_does_not_hold_up_the_end() {
     annex.signal("TERM");
     assert_eq!(annex.ended(Duration::from_secs(8)).code(), Some(0));
     assert!(start.elapsed() > Duration::from_millis(2_500), "it had its time");
-    assert!(annex.log().contains("connections still open"));
+    assert!(annex.log().contains("connections or deliveries still under way: 1"));
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) struct Way {
     pub(super) is_again: bool,
 }
 
-/// Runs a delivery: a small one where it is, a large or watched one in slices off the serving threads. Every wait ends at
+/// Runs a delivery: a small one where it is, a large one in slices off the serving threads. Every wait ends at
 /// the hook's `timeout`; a panic in a step costs this delivery and nothing else.
 pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
     let arrived = Instant::now();
@@ -77,7 +77,7 @@ pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
         facts.trace = Some(Box::new(Trace { waited: started - arrived, ..Trace::default() }));
     }
     let _under_way = hook.metrics.begin(body.bytes().len());
-    let is_small = body.bytes().len() < LARGE_BODY && !way.is_watched;
+    let is_small = body.bytes().len() < LARGE_BODY;
     let work = deliver(hook, body, deadline, &mut facts, way);
     let result = if is_small {
         Caught(Box::pin(work)).await
@@ -111,10 +111,23 @@ impl Outcome {
     }
 }
 
-/// Whether somebody waits at the screen for this delivery; so it is taken where it cannot be read.
-pub(super) async fn is_interactive(body: &VerifiedBody) -> bool {
-    let read =
-        async { Delivery::read(body).map_or(true, |delivery| delivery.payload.event.is_interactive()) };
+/// What is to be known of a delivery before it runs.
+pub(super) struct Glance {
+    /// Whether somebody waits at the screen for it; so it is taken where it cannot be read.
+    pub(super) is_interactive: bool,
+    pub(super) request_id: Option<String>,
+}
+
+pub(super) async fn glance(body: &VerifiedBody) -> Glance {
+    let read = async {
+        match Delivery::read(body) {
+            Ok(Delivery { payload, .. }) => Glance {
+                is_interactive: payload.event.is_interactive(),
+                request_id: payload.request_id.as_deref().filter(|id| !id.is_empty()).map(str::to_owned),
+            },
+            Err(_) => Glance { is_interactive: true, request_id: None },
+        }
+    };
     if body.bytes().len() < LARGE_BODY { read.await } else { sliced(read).await }
 }
 
