@@ -1,4 +1,4 @@
-//! Code over a document: no panic, no hang, limits that hold. The input is code, or code and a payload with a line of
+//! Code over a document: no panic, no hang, limits that hold, memory counted by the allocator among them. The input is code, or code and a payload with a line of
 //! `---` between them. Code that begins with `{` is a business rule, code with a handler a function, which is called.
 
 #![no_main]
@@ -6,8 +6,16 @@
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
+use peak_alloc::PeakAlloc;
 use rossum_annex::rossum::{Journal, Payload};
 use rossum_annex::txscript::{Document, Limits, Schema, Script, Variables};
+
+#[global_allocator]
+static ALLOCATED: PeakAlloc = PeakAlloc;
+
+/// Bytes that an evaluation may take for each byte of its limit, and beside it: patterns, the document's own tables.
+const AT_MOST: usize = 4;
+const BESIDE: usize = 16 << 20;
 
 const PAYLOAD: &str = include_str!("../../tests/txscript/payload.json");
 
@@ -35,6 +43,8 @@ fuzz_target!(|input: &str| {
     let limits = Limits { steps: 200_000, memory: 4 << 20, time: Duration::from_millis(200), ..Limits::default() };
     let row = script.table(&schema).map(|table| (table, 0)).filter(|(table, _)| document.row_count(table) > 0);
     let start = Instant::now();
+    let before = ALLOCATED.current_usage();
+    ALLOCATED.reset_peak_usage();
     let output = if is_rule {
         script.holds(&document, row, limits).1
     } else {
@@ -46,5 +56,7 @@ fuzz_target!(|input: &str| {
     // What explains it takes no longer than it may.
     let _ = script.saw(&document, row, Instant::now() + Duration::from_millis(200));
     assert!(output.shown.len() + output.blockers.len() <= limits.messages);
+    let peak = ALLOCATED.peak_usage().saturating_sub(before);
+    assert!(peak <= AT_MOST * limits.memory + BESIDE, "{peak} bytes at most");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 });
