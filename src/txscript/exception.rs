@@ -81,7 +81,7 @@ pub struct Failure {
 impl Failure {
     /// The message that Rossum's own evaluation shows: HTML, with the traceback.
     pub fn to_html(&self) -> String {
-        if self.is_limit {
+        if self.is_limit || self.traceback.is_empty() {
             return escape_html(&self.text).into_owned();
         }
         let mut text = format!("{}\n\nTraceback (most recent call last):", self.text);

@@ -1,11 +1,13 @@
 //! A script: compiled once, run over many documents.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use bumpalo::Bump;
+use tracing::error;
 
-use crate::rossum::{MessageType, NodeRef};
+use crate::rossum::{MAX_MESSAGE_CHARACTERS, MessageType, NodeRef, shorten};
 
 use super::code::{HANDLER, Program};
 use super::compile::{Code, ColumnName, FieldName, Variables, compile, compile_rule};
@@ -130,14 +132,15 @@ impl Script {
 
     /// Calls a function with a payload; what it returns, as JSON.
     pub fn call(&self, document: &Document<'_>, event: &str, limits: Limits) -> Result<String, Failure> {
-        in_arena(|bump| {
+        let called = self.caught(|bump| {
             let made = Patterns::default();
             let view = View::new(document, None);
             let mut machine = Machine::new(bump, &self.program, view, [&self.patterns, &made], limits);
             machine.edits = Some(Box::new(Edits::new(document.tree.added_len(), event)));
             let answer = call(&mut machine);
             answer.map_err(|stop| self.failure(&mut machine, stop))
-        })
+        });
+        called.unwrap_or_else(Err)
     }
 
     /// The schema ids that it reads as `field.x`.
@@ -224,7 +227,7 @@ impl Script {
         limits: Limits,
         finish: &dyn for<'h> Fn(&mut Machine<'h>, Eval<'h>) -> Eval<'h, T>,
     ) -> (Result<T, Failure>, Output) {
-        in_arena(|bump| {
+        let evaluated = self.caught(|bump| {
             let made = Patterns::default();
             let view = View::new(document, row);
             let mut machine = Machine::new(bump, &self.program, view, [&self.patterns, &made], limits);
@@ -232,6 +235,20 @@ impl Script {
             let result = finish(&mut machine, value);
             let result = result.map_err(|stop| self.failure(&mut machine, stop));
             (result, std::mem::take(&mut machine.output))
+        });
+        evaluated.unwrap_or_else(|failure| (Err(failure), Output::default()))
+    }
+
+    /// A panic in an evaluation is a fault of this program, and this script's failure: nobody else's. Nothing of the
+    /// evaluation is looked at again.
+    fn caught<T>(&self, work: impl FnOnce(&Bump) -> T) -> Result<T, Failure> {
+        catch_unwind(AssertUnwindSafe(|| in_arena(work))).map_err(|_| {
+            error!(
+                script = self.place,
+                "a fault in Annex ended the evaluation of this code: please report it"
+            );
+            let text = "Stopped: a fault in Annex ended the evaluation; the code may be right".to_owned();
+            Failure { text, traceback: Vec::new(), is_limit: false }
         })
     }
 
@@ -248,13 +265,21 @@ impl Script {
         let line = |number: u32, place: &str| Line {
             number: number.max(1),
             place: (number > 0).then(|| place.to_owned()),
-            code: self.source.lines().nth((number.max(1) - 1) as usize).unwrap_or_default().trim().to_owned(),
+            code: shorten(self.code_line(number).to_owned()),
         };
         // A function is called by nothing that has a line.
         let outer = (raised.line > 0 || raised.frames.is_empty()).then(|| line(raised.line, &self.place));
         let inner = raised.frames.iter().rev().map(|(number, place)| line(*number, place));
         let traceback = outer.into_iter().chain(inner).collect();
         Failure { text: format!("{name}: {text}"), traceback, is_limit: false }
+    }
+
+    fn code_line(&self, number: u32) -> &str {
+        let line = self.source.lines().nth((number.max(1) - 1) as usize);
+        let line = line.unwrap_or_default().trim();
+        // No person reads more of it; where a letter would be cut, one more.
+        let end = (MAX_MESSAGE_CHARACTERS * 4..line.len()).find(|end| line.is_char_boundary(*end));
+        end.map_or(line, |end| &line[..end])
     }
 }
 
@@ -295,12 +320,19 @@ fn holds<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, Option<bool
 fn text<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, String> {
     let value = value?;
     let empty = machine.is_empty(value)?;
-    Ok(if machine.truth(empty)? { String::new() } else { machine.str_of(value)?.to_owned() })
+    if machine.truth(empty)? {
+        return Ok(String::new());
+    }
+    let text = machine.str_of(value)?;
+    machine.memory(text.len())?;
+    Ok(text.to_owned())
 }
 
 fn outcome<'h>(machine: &mut Machine<'h>, value: Eval<'h>) -> Eval<'h, Outcome> {
     let value = value?;
-    let repr = machine.repr_of(value)?.to_owned();
+    let repr = machine.repr_of(value)?;
+    machine.memory(repr.len())?;
+    let repr = repr.to_owned();
     Ok(Outcome { text: text(machine, Ok(value))?, repr })
 }
 
@@ -311,5 +343,26 @@ fn describe<'h>(machine: &mut Machine<'h>, raised: &Raised<'h>) -> String {
         (Kind::JSONDecodeError, [_, message]) => *message,
         _ => Value::Exception(exception),
     };
-    machine.str_of(value).map(str::to_owned).unwrap_or_default()
+    let text = machine.str_of(value).unwrap_or_default();
+    // No more of it is shown to anybody.
+    let end = text.char_indices().nth(MAX_MESSAGE_CHARACTERS + 1).map_or(text.len(), |(end, _)| end);
+    shorten(text[..end].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_failure_of_the_script_alone() {
+        let script = Script::new("total", "1 + 1").unwrap();
+        let caught = script.caught(|bump| -> usize {
+            bump.alloc(0_u8);
+            panic!("a fault")
+        });
+        let failure = caught.unwrap_err();
+        assert!(failure.text.contains("a fault in Annex"), "{}", failure.text);
+        assert!(!failure.is_limit && !failure.to_html().contains("Traceback"), "{}", failure.to_html());
+        assert_eq!(script.caught(|bump| *bump.alloc(7)), Ok(7));
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::rossum::shorten;
+
 use super::compile::parts;
 use super::field::Document;
 use super::machine::limits::Limits;
@@ -43,7 +45,7 @@ impl Script {
     /// Each part's text and its value, or the error that it gives; those that come after the deadline are left out.
     pub fn saw(&self, document: &Document<'_>, row: Row<'_>, deadline: Instant) -> Vec<(&str, String)> {
         let value = |script: &Self| match script.run(document, row, SHORT).0 {
-            Ok(outcome) => outcome.repr,
+            Ok(outcome) => shorten(outcome.repr),
             Err(failure) => failure.text,
         };
         let in_time = self.parts().iter().take_while(|_| Instant::now() < deadline);

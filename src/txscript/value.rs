@@ -92,7 +92,8 @@ impl Range {
     }
 
     pub(crate) fn get(self, at: usize) -> Option<i64> {
-        (at < self.len()).then(|| self.start + i64::try_from(at).unwrap_or(0) * self.step)
+        let at = i128::try_from(at).ok().filter(|_| at < self.len())?;
+        i64::try_from(i128::from(self.start) + at * i128::from(self.step)).ok()
     }
 }
 
@@ -117,9 +118,10 @@ pub(crate) enum Source<'h> {
     /// Anything with a length, by index: it may change meanwhile.
     Indexed(Value<'h>, usize),
     Str(std::str::Chars<'h>),
+    StrBack(std::str::Chars<'h>),
     Reversed(Value<'h>, usize),
     Zip(&'h [Value<'h>], bool),
-    Enumerate(Value<'h>, i64),
+    Enumerate(Value<'h>, i128),
     Map(Value<'h>, &'h [Value<'h>]),
     Filter(Value<'h>, Value<'h>),
     Chain(&'h [Value<'h>], usize, Option<Value<'h>>),
@@ -231,6 +233,7 @@ impl Iter<'_> {
         match &*self.0.borrow() {
             Source::Done | Source::Indexed(..) => "list_iterator",
             Source::Str(_) => "str_iterator",
+            Source::StrBack(_) => "reversed",
             Source::Reversed(..) => "list_reverseiterator",
             Source::Zip(..) => "zip",
             Source::Enumerate(..) => "enumerate",

@@ -265,3 +265,56 @@ fn nothing_can_make_a_verified_body_but_the_verifier() {
         .collect();
     assert_eq!(makers, ["src/signature.rs"]);
 }
+
+/// What builds a text or list of any length, and how often each file of the language may: where the length has a bound
+/// that is no data's, or was counted before.
+const UNCOUNTED: [(&str, usize); 16] = [
+    ("src/txscript/machine/access.rs", 1), // a list of one
+    ("src/txscript/machine/calls.rs", 3),  // arguments of one call, counted where they are spread
+    ("src/txscript/machine/construct.rs", 2),
+    ("src/txscript/machine/expressions.rs", 1), // the defaults of one function
+    ("src/txscript/machine/memory.rs", 2),      // the two that count
+    ("src/txscript/machine/mod.rs", 2),         // one for each level of calls
+    ("src/txscript/modules/math.rs", 1),        // as many as a float has exponents
+    ("src/txscript/modules/regex.rs", 1),       // arguments of one call
+    ("src/txscript/modules/regex/replace.rs", 1),
+    ("src/txscript/modules/regex/shape.rs", 1), // of patterns, which were counted
+    ("src/txscript/modules/regex/syntax.rs", 1),
+    ("src/txscript/types/date.rs", 1),
+    ("src/txscript/types/date_text.rs", 2), // of one duration
+    ("src/txscript/types/format.rs", 2),    // digits of one number
+    ("src/txscript/types/number.rs", 1),
+    ("src/txscript/types/letters.rs", 2), // upper and lower case
+];
+
+#[test]
+fn texts_and_lists_of_the_language_are_counted_before_they_grow() {
+    let grows = [
+        "String::new(",
+        "String::with_capacity(",
+        "\".repeat(",
+        "Vec::new(",
+        "Vec::with_capacity(",
+        ".to_vec()",
+        "vec![",
+        ".replace('",
+        ".replace(\"",
+    ];
+    let rooms = ["src/txscript/machine/", "src/txscript/modules/", "src/txscript/types/"];
+    let mut wrong = Vec::new();
+    for (path, _, text) in files() {
+        if !rooms.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        let code = code(&text);
+        let lines = code.lines().filter(|line| grows.iter().any(|grow| line.contains(grow)));
+        let count = lines.count();
+        let allowed = UNCOUNTED.iter().find(|(file, _)| *file == path).map_or(0, |(_, count)| *count);
+        if count != allowed {
+            wrong.push(format!(
+                "{path}: {count} places, not {allowed}: use `builder()` or `buffer()`, or say here why not"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

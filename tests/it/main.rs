@@ -45,6 +45,7 @@ mod request_processor;
 mod rossum_api;
 /// `annex hook rotate`.
 mod rotation;
+mod runaway;
 /// Rossum's samples: what the built-in hooks answer.
 mod samples;
 /// The JSON schema of the configuration.

@@ -292,7 +292,7 @@ impl<'h> Machine<'h> {
                     let key = self.key(Value::Str(&document.field(*field).id))?;
                     values.push(dict.get(key).unwrap_or_default());
                 }
-                for (key, _) in dict.entries() {
+                for key in self.keys(dict)? {
                     let known = matches!(key.plain(), Value::Str(key)
                         if columns.iter().any(|(field, _)| &*document.field(*field).id == key));
                     if !known {

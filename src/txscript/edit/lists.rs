@@ -40,19 +40,19 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         let name = if of_options { "options" } else { "validation_sources" };
         let items = match self.edited_attribute(owner, name)? {
-            Some(Value::List(items)) => items.borrow().to_vec(),
+            Some(Value::List(items)) => self.copied(&items.borrow())?,
             Some(other) => self.collect(other)?,
             None => {
                 let raw = raw.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-                let mut items = Vec::with_capacity(raw.len());
+                let mut items = self.buffer();
                 for json in raw {
-                    items.push(self.json_value(json)?);
+                    items.push(self.json_value(json)?)?;
                 }
                 if of_options && self.edits.is_some() {
                     // The options themselves are shared from now on: each may be changed.
                     let (of, field) = self.owner_of(owner)?;
                     let attributes = self.touch(of, field)?;
-                    let kept = self.list(items.clone())?;
+                    let kept = self.list(&items[..])?;
                     attributes.options.set(Some(kept));
                 }
                 items
@@ -166,9 +166,9 @@ impl<'h> Machine<'h> {
     }
 
     pub(crate) fn option_copies(&mut self, options: Value<'h>) -> Eval<'h> {
-        let mut copies = Vec::new();
+        let mut copies = self.buffer();
         for option in self.collect(options)? {
-            copies.push(self.option_copy(option)?);
+            copies.push(self.option_copy(option)?)?;
         }
         self.list(copies)
     }
@@ -205,7 +205,7 @@ impl<'h> Machine<'h> {
                     Value::EnumOption(option) => self.option_attribute(option, "value")?,
                     other => self.item(*other, Value::Str("value"))?,
                 };
-                let items = list.items.borrow().to_vec();
+                let items = self.copied(&list.items.borrow())?;
                 let mut found = None;
                 for (at, item) in items.into_iter().enumerate() {
                     let value = self.item(item, Value::Str("value"))?;

@@ -278,6 +278,7 @@ impl<'h> Machine<'h> {
     fn places(&mut self, slice: &[Value<'h>; 3], length: usize) -> Eval<'h, Vec<usize>> {
         let range = self.slice_range(slice, length)?;
         self.steps(length)?;
+        self.room(length.saturating_mul(size_of::<usize>()))?;
         let places =
             (0..range.len()).filter_map(|at| range.get(at)).filter_map(|at| usize::try_from(at).ok());
         let mut places: Vec<usize> = places.filter(|at| *at < length).collect();
@@ -308,13 +309,13 @@ impl<'h> Machine<'h> {
             drop_places(&mut column.borrow_mut(), &places);
         }
         // The rows behind are counted anew by the slice as it is written.
-        let rows = sheet.rows.borrow().to_vec();
+        let rows = self.copied(&sheet.rows.borrow())?;
         let length = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let bound = |at: usize| slice[at].int().and_then(|int| i64::try_from(int).ok());
         let (start, stop) = (bound(0).unwrap_or(0), bound(1).unwrap_or(length));
-        let behind = usize::try_from(if stop < 0 { stop + length } else { stop }).unwrap_or(0);
+        let behind = usize::try_from(if stop < 0 { stop.saturating_add(length) } else { stop }).unwrap_or(0);
         for row in rows.iter().skip(behind) {
-            row.index.set(row.index.get().map(|index| index - (stop - start)));
+            row.index.set(row.index.get().map(|index| index.saturating_sub(stop.saturating_sub(start))));
         }
         let places = self.places(slice, rows.len())?;
         for row in places.iter().filter_map(|at| rows.get(*at)) {

@@ -11,8 +11,8 @@ use crate::rossum::Category;
 
 use super::super::code::BinaryOp;
 use super::super::exception::{Eval, Kind, Stop};
-use super::super::machine::Machine;
 use super::super::machine::builtins::{Builtin, Function as Python};
+use super::super::machine::{Buffer, Machine};
 use super::super::modules::Module;
 use super::super::modules::regex::IGNORECASE;
 use super::super::types::date::field_date;
@@ -112,7 +112,9 @@ impl<'h> Machine<'h> {
                 ))
             }
             (F::Similarity, [Value::Str(a), Value::Str(b)]) => {
+                // A row of the table for each letter, and a clock that cannot look on meanwhile.
                 self.steps(a.len().saturating_mul(b.len()) / 16)?;
+                self.room(b.len().saturating_mul(12))?;
                 Ok(size(strsim::levenshtein(a, b)))
             }
             (F::And | F::Or | F::Xor, [first, others @ ..]) => {
@@ -255,7 +257,7 @@ impl<'h> Machine<'h> {
     }
 
     /// What a function gives for each row of the table whose columns it names, without rows that have an empty value.
-    fn of_rows(&mut self, function: Value<'h>, names: &[Value<'h>]) -> Eval<'h, Vec<Value<'h>>> {
+    fn of_rows(&mut self, function: Value<'h>, names: &[Value<'h>]) -> Eval<'h, Buffer<'h, Value<'h>>> {
         let document = self.view.document;
         let mut table = None;
         for name in names {
@@ -274,16 +276,22 @@ impl<'h> Machine<'h> {
         }
         // Header fields are a table of one row.
         let count = table.map_or(1, |table| document.rows(table).len());
-        let mut values = Vec::new();
+        let mut values = self.buffer();
         for row in 0..count {
-            values.extend(self.unless_empty(function, &[size(row)])?);
+            if let Some(value) = self.unless_empty(function, &[size(row)])? {
+                values.push(value)?;
+            }
         }
-        self.memory(size_of_val(&values[..]))?;
         Ok(values)
     }
 
     /// Where no row has a value, an aggregation has none either.
-    fn aggregate(&mut self, aggregation: Aggregation, values: Vec<Value<'h>>, search: Value<'h>) -> Eval<'h> {
+    fn aggregate(
+        &mut self,
+        aggregation: Aggregation,
+        values: Buffer<'h, Value<'h>>,
+        search: Value<'h>,
+    ) -> Eval<'h> {
         use Aggregation as A;
         let [first, ..] = values[..] else { return self.skip() };
         match aggregation {
@@ -315,8 +323,8 @@ impl<'h> Machine<'h> {
             A::FirstValue => Ok(first),
             A::ListContains => {
                 let wanted = match search {
-                    Value::List(list) => list.borrow().to_vec(),
-                    one => vec![one],
+                    Value::List(list) => self.copied(&list.borrow())?,
+                    one => self.copied(&[one])?,
                 };
                 let list = self.list(values)?;
                 for one in wanted {

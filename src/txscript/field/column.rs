@@ -1,13 +1,13 @@
 //! Columns: operators work element by element.
 
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Buffer, Machine};
 use super::super::value::Value;
 use super::super::words::Word;
 
 impl<'h> Machine<'h> {
     /// The elements of a column; a column without `.all_values` can do nothing.
-    pub(crate) fn column_items(&mut self, value: Value<'h>) -> Eval<'h, Option<Vec<Value<'h>>>> {
+    pub(crate) fn column_items(&mut self, value: Value<'h>) -> Eval<'h, Option<Buffer<'h, Value<'h>>>> {
         match value {
             Value::AllValues(_) | Value::Values(_) => self.collect(value).map(Some),
             Value::Column(_) => self.raise_text(Kind::TypeError, super::COLUMN_IS_AMBIGUOUS),
@@ -20,7 +20,7 @@ impl<'h> Machine<'h> {
         &mut self,
         a: Value<'h>,
         b: Value<'h>,
-    ) -> Eval<'h, Option<Vec<(Value<'h>, Value<'h>)>>> {
+    ) -> Eval<'h, Option<Buffer<'h, (Value<'h>, Value<'h>)>>> {
         let is_column = |value| matches!(value, Value::AllValues(_) | Value::Values(_) | Value::Column(_));
         if !is_column(a) && !is_column(b) {
             return Ok(None);
@@ -33,22 +33,48 @@ impl<'h> Machine<'h> {
         }
         if let Some(left) = self.column_items(a)? {
             let right = self.promote(b, left.len())?;
-            return Ok(Some(left.into_iter().zip(right).collect()));
+            return self.zipped(&left, &right).map(Some);
         }
         let Some(right) = self.column_items(b)? else { return Ok(None) };
         let left = self.promote(a.demoted(), right.len())?;
-        Ok(Some(left.into_iter().zip(right).collect()))
+        self.zipped(&left, &right).map(Some)
+    }
+
+    fn zipped(
+        &mut self,
+        left: &[Value<'h>],
+        right: &[Value<'h>],
+    ) -> Eval<'h, Buffer<'h, (Value<'h>, Value<'h>)>> {
+        let mut pairs = self.buffer();
+        left.iter().zip(right).try_for_each(|(left, right)| pairs.push((*left, *right)))?;
+        Ok(pairs)
+    }
+
+    /// What a function makes of each element of a column.
+    pub(crate) fn mapped<T: Copy>(
+        &mut self,
+        items: Buffer<'h, T>,
+        mut function: impl FnMut(&mut Self, T) -> Eval<'h>,
+    ) -> Eval<'h> {
+        let mut results = self.buffer();
+        for item in items {
+            self.step()?;
+            results.push(function(self, item)?)?;
+        }
+        self.values(results)
     }
 
     /// One value for each element of a column: a scalar is repeated.
-    fn promote(&mut self, value: Value<'h>, length: usize) -> Eval<'h, Vec<Value<'h>>> {
+    fn promote(&mut self, value: Value<'h>, length: usize) -> Eval<'h, Buffer<'h, Value<'h>>> {
         let scalar = matches!(value, Value::Datapoint(_) | Value::Str(_)) || value.length().is_none();
         if let Value::Column(_) = value {
             return self.raise_text(Kind::TypeError, super::COLUMN_IS_AMBIGUOUS);
         }
         if scalar {
             self.steps(length)?;
-            return Ok(vec![value; length]);
+            let mut repeated = self.buffer();
+            (0..length).try_for_each(|_| repeated.push(value))?;
+            return Ok(repeated);
         }
         let items = self.collect(value)?;
         if items.len() != length {
@@ -89,8 +115,7 @@ impl<'h> Machine<'h> {
 
     pub(crate) fn is_empty(&mut self, value: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
-            let results = items.into_iter().map(|item| self.is_empty(item)).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(items, Self::is_empty);
         }
         Ok(Value::Bool(is_nothing(value)))
     }
@@ -105,9 +130,8 @@ impl<'h> Machine<'h> {
                 return self.values(items);
             }
             let defaults = self.promote(default, items.len())?;
-            let each = items.into_iter().zip(defaults).map(|(item, default)| self.default_to(item, default));
-            let results = each.collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            let pairs = self.zipped(&items, &defaults)?;
+            return self.mapped(pairs, |machine, (item, default)| machine.default_to(item, default));
         }
         Ok(if is_nothing(value) { default } else { value })
     }

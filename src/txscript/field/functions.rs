@@ -9,6 +9,9 @@ use super::super::script::Shown;
 use super::super::value::Value;
 use super::super::words::Word;
 
+/// How often a text that is shown counts as memory.
+const COPIES: usize = 8;
+
 impl<'h> Machine<'h> {
     pub(crate) fn tx_function(
         &mut self,
@@ -57,6 +60,12 @@ impl<'h> Machine<'h> {
         }
     }
 
+    /// What is shown leaves the evaluation: it is escaped and copied on its way, so it counts more than once.
+    fn shown(&mut self, content: &str) -> Eval<'h, ()> {
+        self.memory(content.len().saturating_mul(COPIES) + size_of::<Shown>())?;
+        self.steps(content.len() / 16)
+    }
+
     /// A message, or an automation blocker where it has no kind.
     fn show(
         &mut self,
@@ -72,7 +81,9 @@ impl<'h> Machine<'h> {
         let on = positional.get(1).copied().or(named("field")).unwrap_or_default();
         let on = self.node_of(on)?;
         self.too_many_messages()?;
-        let content = self.str_of(content)?.to_owned();
+        let content = self.str_of(content)?;
+        self.shown(content)?;
+        let content = content.to_owned();
         match kind {
             Some(kind) => self.output.shown.push(Shown { kind, on, content }),
             None => self.output.blockers.push((on, content)),

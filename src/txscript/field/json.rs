@@ -82,7 +82,10 @@ impl<'h> Machine<'h> {
                 Some(json) => self.json(json).map(Some),
                 None => Ok(None),
             },
-            Json::Object(map) => Ok(map.keys().nth(at).map(|key| Value::Str(key))),
+            Json::Object(map) => {
+                self.steps(at / 16)?;
+                Ok(map.keys().nth(at).map(|key| Value::Str(key)))
+            }
             _ => Ok(None),
         }
     }

@@ -26,10 +26,11 @@ impl<'h> Machine<'h> {
             match (name, value) {
                 (Some(name), value) => keywords.push((name, value)),
                 (None, Value::Dict(dict)) => {
-                    for (key, value) in dict.entries() {
+                    for (key, value) in self.entries(dict)? {
                         let Value::Str(key) = key.plain() else {
                             return self.raise_text(Kind::TypeError, "keywords must be strings");
                         };
+                        self.memory(size_of::<(&str, Value<'h>)>())?;
                         keywords.push((key, value));
                     }
                 }
@@ -55,9 +56,14 @@ impl<'h> Machine<'h> {
             Value::Builtin(builtin) => self.call_builtin(builtin, positional, keywords),
             Value::Method(method) => self.method(method.0, method.1, positional, keywords),
             Value::Partial((inner, first, named)) => {
-                let all: Vec<_> = first.iter().chain(positional).copied().collect();
-                let named: Vec<_> = named.iter().chain(keywords).copied().collect();
-                self.call(*inner, &all, &named)
+                let mut all = self.copied(first)?;
+                all.extend_from_slice(positional)?;
+                let mut all_named = self.copied(named)?;
+                all_named.extend_from_slice(keywords)?;
+                self.deeper()?;
+                let result = on_stack(|| self.call(*inner, &all, &all_named));
+                self.depth -= 1;
+                result
             }
             other => {
                 self.raise(Kind::TypeError, format_args!("'{}' object is not callable", other.type_name()))

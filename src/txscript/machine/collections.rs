@@ -105,24 +105,33 @@ impl<'h> Machine<'h> {
         let places = (0..count).filter_map(|at| range.get(at)).filter_map(|at| usize::try_from(at).ok());
         match value {
             Value::Str(text) => {
-                let part: String = if range.step == 1 {
-                    text.chars().skip(usize::try_from(range.start).unwrap_or(0)).take(count).collect()
-                } else {
-                    let chars: Vec<char> = text.chars().collect();
-                    places.filter_map(|at| chars.get(at)).collect()
-                };
-                self.str(&part)
+                if range.step == 1 {
+                    let start = usize::try_from(range.start).unwrap_or(0);
+                    let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
+                    let (from, to) = (byte(start), byte(start.saturating_add(count)));
+                    return self.str(text.get(from..to).unwrap_or_default());
+                }
+                self.room(text.len().saturating_mul(size_of::<char>()))?;
+                let chars: Vec<char> = text.chars().collect();
+                let mut part = self.builder();
+                part.extend(places.filter_map(|at| chars.get(at).copied()))?;
+                self.finish(part).map(Value::Str)
             }
             Value::Range(of) => {
-                let at = |at: i64| of.start + at * of.step;
-                let range =
-                    Range { start: at(range.start), stop: at(range.stop), step: of.step * range.step };
-                Ok(Value::Range(self.bump.alloc(range)))
+                let clamped =
+                    |at: i128| i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX });
+                let [first, step] = [of.start, of.step].map(i128::from);
+                let at = |at: i64| clamped(first + i128::from(at) * step);
+                let step = clamped(step * i128::from(range.step));
+                let range = Range { start: at(range.start), stop: at(range.stop), step };
+                self.new_range(range)
             }
             other => {
-                let mut items = Vec::with_capacity(count);
+                let mut items = self.buffer();
                 for at in places {
-                    items.extend(self.get_index(other, at)?);
+                    if let Some(item) = self.get_index(other, at)? {
+                        items.push(item)?;
+                    }
                 }
                 match value {
                     Value::Tuple(_) => self.tuple(&items),
@@ -131,6 +140,16 @@ impl<'h> Machine<'h> {
                 }
             }
         }
+    }
+
+    pub(super) fn new_range(&mut self, range: Range) -> Eval<'h> {
+        self.memory(size_of::<Range>())?;
+        Ok(Value::Range(self.bump.alloc(range)))
+    }
+
+    pub(super) fn new_slice(&mut self, parts: [Value<'h>; 3]) -> Eval<'h> {
+        self.memory(size_of_val(&parts))?;
+        Ok(Value::Slice(self.bump.alloc(parts)))
     }
 
     /// The places that a slice means, by Python's rules.
@@ -167,7 +186,9 @@ impl<'h> Machine<'h> {
                 let length = list.borrow().len();
                 let range = self.slice_range(slice, length)?;
                 let items = self.collect(value)?;
-                self.memory(size_of_val(&items[..]))?;
+                // The list may grow, and what is behind is copied.
+                self.memory(size_of_val(&items[..]).saturating_add(length * size_of::<Value<'h>>()))?;
+                self.steps(length)?;
                 let mut list = list.borrow_mut();
                 if range.step == 1 {
                     let start = usize::try_from(range.start).unwrap_or(0);
@@ -232,6 +253,8 @@ impl<'h> Machine<'h> {
                 let length = list.borrow().len();
                 if let Value::Slice(slice) = index {
                     let range = self.slice_range(slice, length)?;
+                    self.room(range.len().saturating_mul(size_of::<usize>()))?;
+                    self.steps(range.len().saturating_add(length))?;
                     let mut gone: Vec<usize> = (0..range.len())
                         .filter_map(|at| range.get(at))
                         .filter_map(|at| usize::try_from(at).ok())
@@ -246,6 +269,7 @@ impl<'h> Machine<'h> {
                 }
                 match index.int().and_then(|at| place(at, length)) {
                     Some(at) => {
+                        self.steps((length - at) / 8)?;
                         list.borrow_mut().remove(at);
                         Ok(())
                     }

@@ -24,7 +24,7 @@ impl<'h> Machine<'h> {
             (Type::Str, [value]) => self.str_of(*value).map(Value::Str),
             (Type::Bool, []) => Ok(Value::Bool(false)),
             (Type::Bool, [value]) => self.truth(*value).map(Value::Bool),
-            (Type::List, []) => self.list(Vec::new()),
+            (Type::List, []) => self.list([]),
             (Type::List, [items]) => {
                 let items = self.collect(*items)?;
                 self.list(items)
@@ -42,7 +42,7 @@ impl<'h> Machine<'h> {
             (Type::FrozenSet, [] | [_]) => {
                 let items = positional.first().map(|items| self.collect(*items)).transpose()?;
                 let set = self.new_dict(Special::FrozenSet)?;
-                for item in items.unwrap_or_default() {
+                for item in items.into_iter().flatten() {
                     self.dict_insert(set, item, Value::None)?;
                 }
                 Ok(Value::Set(set))
@@ -78,10 +78,10 @@ impl<'h> Machine<'h> {
                 Ok(Value::Dict(dict))
             }
             (Type::Range, [_] | [_, _] | [_, _, _]) => self.make_range(positional),
-            (Type::Slice, [stop]) => Ok(Value::Slice(self.bump.alloc([Value::None, *stop, Value::None]))),
+            (Type::Slice, [stop]) => self.new_slice([Value::None, *stop, Value::None]),
             (Type::Slice, [start, stop, step @ ..]) => {
                 let step = step.first().copied().unwrap_or_default();
-                Ok(Value::Slice(self.bump.alloc([*start, *stop, step])))
+                self.new_slice([*start, *stop, step])
             }
             (Type::Date | Type::DateTime, _) => {
                 let mut parts = [0; 7];
@@ -132,6 +132,7 @@ impl<'h> Machine<'h> {
     fn make_float(&mut self, value: Value<'h>) -> Eval<'h> {
         if let Value::Str(text) = value.plain() {
             self.steps(text.len() / 16)?;
+            self.room(text.len().saturating_mul(2))?;
             return match parse_float(text) {
                 Some(float) => Ok(Value::Float(float)),
                 None => {
@@ -169,7 +170,7 @@ impl<'h> Machine<'h> {
             [start, stop, step] => Range { start, stop, step },
             _ => Range { start: 0, stop: 0, step: 1 },
         };
-        Ok(Value::Range(self.bump.alloc(range)))
+        self.new_range(range)
     }
 
     fn make_delta(&mut self, positional: &[Value<'h>], keywords: &[(&'h str, Value<'h>)]) -> Eval<'h> {
@@ -207,6 +208,8 @@ impl<'h> Machine<'h> {
         use rust_decimal::Decimal;
         let made = match value.plain() {
             Value::Str(text) => {
+                self.steps(text.len() / 16)?;
+                self.room(text.len())?;
                 let text = text.trim().replace('_', "");
                 Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
             }
@@ -236,9 +239,9 @@ impl<'h> Machine<'h> {
                 let Value::Str(text) = text.plain() else {
                     return self.raise_text(Kind::TypeError, "fromisoformat: argument must be str");
                 };
-                if let [Some(year), Some(month), Some(day)] =
-                    text.splitn(3, '-').map(|part| part.parse::<u16>().ok()).collect::<Vec<_>>()[..]
-                    && text.len() == 10
+                if text.len() == 10
+                    && let [Some(year), Some(month), Some(day)] =
+                        text.splitn(3, '-').map(|part| part.parse::<u16>().ok()).collect::<Vec<_>>()[..]
                 {
                     // Says which part is wrong.
                     self.make_date(year.into(), month.into(), day.into())?;

@@ -1,5 +1,7 @@
 //! Expressions.
 
+use smallvec::SmallVec;
+
 use super::super::code::{
     BinaryOp, Clause, Collect, CompareOp, Comprehension, Conversion, Expr, ExprKind, Item, Piece, Variable,
 };
@@ -7,7 +9,7 @@ use super::super::exception::{Eval, Kind};
 use super::super::types::dict::Special;
 use super::super::value::{Closure, Frame, Value};
 use super::statements::{at, set};
-use super::{Machine, at_line};
+use super::{Machine, TextBuilder, at_line};
 
 impl<'h> Machine<'h> {
     pub(super) fn eval(&mut self, expr: &'h Expr, frame: &'h Frame<'h>) -> Eval<'h> {
@@ -90,7 +92,7 @@ impl<'h> Machine<'h> {
             }
             ExprKind::Format(pieces) => {
                 let text = self.format_pieces(pieces, frame)?;
-                self.str(&text)
+                self.finish(text).map(Value::Str)
             }
             ExprKind::Assign(variable, value) => {
                 let value = self.eval(value, frame)?;
@@ -118,7 +120,7 @@ impl<'h> Machine<'h> {
                         *value = self.eval(part, frame)?;
                     }
                 }
-                Ok(Value::Slice(self.bump.alloc(slice)))
+                self.new_slice(slice)
             }
             ExprKind::Set(items) => {
                 let items = self.spread(items, frame)?;
@@ -183,8 +185,13 @@ impl<'h> Machine<'h> {
         Ok(result)
     }
 
-    pub(super) fn spread(&mut self, items: &'h [Item], frame: &'h Frame<'h>) -> Eval<'h, Vec<Value<'h>>> {
-        let mut all = Vec::with_capacity(items.len());
+    /// What a display's items are: few, or counted where one is spread.
+    pub(super) fn spread(
+        &mut self,
+        items: &'h [Item],
+        frame: &'h Frame<'h>,
+    ) -> Eval<'h, SmallVec<[Value<'h>; 8]>> {
+        let mut all = SmallVec::new();
         self.spread_into(items, frame, &mut |value| all.push(value))?;
         Ok(all)
     }
@@ -200,18 +207,20 @@ impl<'h> Machine<'h> {
                 Item::One(expr) => add(self.eval(expr, frame)?),
                 Item::Spread(expr) => {
                     let value = self.eval(expr, frame)?;
-                    self.collect(value)?.into_iter().for_each(&mut *add);
+                    let values = self.collect(value)?;
+                    self.memory(size_of_val(&values[..]))?;
+                    values.into_iter().for_each(&mut *add);
                 }
             }
         }
         Ok(())
     }
 
-    fn format_pieces(&mut self, pieces: &'h [Piece], frame: &'h Frame<'h>) -> Eval<'h, String> {
-        let mut text = String::new();
+    fn format_pieces(&mut self, pieces: &'h [Piece], frame: &'h Frame<'h>) -> Eval<'h, TextBuilder<'h>> {
+        let mut text = self.builder();
         for piece in pieces {
             match piece {
-                Piece::Text(part) => text.push_str(part),
+                Piece::Text(part) => text.push_str(part)?,
                 Piece::Value { value, conversion, spec } => {
                     let line = value.line;
                     let value = self.eval(value, frame)?;
@@ -221,12 +230,16 @@ impl<'h> Machine<'h> {
                         Conversion::Repr => Value::Str(self.repr_of(value)?),
                         Conversion::Ascii => {
                             let repr = self.repr_of(value)?;
-                            self.str(&super::super::types::repr::ascii(repr))?
+                            Value::Str(self.ascii(repr)?)
                         }
                     };
-                    let spec = if spec.is_empty() { String::new() } else { self.format_pieces(spec, frame)? };
-                    let part = self.format(value, &spec).map_err(|stop| at_line(stop, line))?;
-                    text.push_str(part);
+                    let part = if spec.is_empty() {
+                        self.format(value, "")
+                    } else {
+                        let spec = self.format_pieces(spec, frame)?;
+                        self.format(value, &spec)
+                    };
+                    text.push_str(part.map_err(|stop| at_line(stop, line))?)?;
                 }
             }
         }
@@ -239,7 +252,7 @@ impl<'h> Machine<'h> {
         inner: &'h Comprehension,
         frame: &'h Frame<'h>,
     ) -> Eval<'h> {
-        let mut list = Vec::new();
+        let mut list = self.buffer();
         let dict = if collect == Collect::List { None } else { Some(self.new_dict(Special::No)?) };
         self.clauses(&inner.clauses, frame, &mut |machine| {
             let element = machine.eval(&inner.element, frame)?;
@@ -249,11 +262,7 @@ impl<'h> Machine<'h> {
                     machine.dict_insert(dict, element, value)
                 }
                 (Some(dict), None) => machine.dict_insert(dict, element, Value::None),
-                (None, _) => {
-                    machine.memory(size_of::<Value<'_>>())?;
-                    list.push(element);
-                    Ok(())
-                }
+                (None, _) => list.push(element),
             }
         })?;
         match (collect, dict) {

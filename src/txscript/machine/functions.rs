@@ -27,6 +27,7 @@ impl<'h> Machine<'h> {
             Builtin::BusinessRule(function) => self.rule_function(function, positional),
             Builtin::Exception(kind) => {
                 let args = self.slice(positional)?;
+                self.memory(size_of::<Exception<'h>>())?;
                 Ok(Value::Exception(self.bump.alloc(Exception { kind, args })))
             }
             Builtin::Module(_) | Builtin::Fields | Builtin::Context | Builtin::Session => {
@@ -45,17 +46,7 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         use Function as F;
         match (function, positional) {
-            (F::Len, [value]) => match (value.length(), value) {
-                (_, Value::Column(_)) => {
-                    self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST)
-                }
-                (Some(length), Value::Datapoint(datapoint)) if datapoint.is_text() => Ok(size(length)),
-                (Some(length), other) if !matches!(other, Value::Datapoint(_)) => Ok(size(length)),
-                _ => self.raise(
-                    Kind::TypeError,
-                    format_args!("object of type '{}' has no len()", value.type_name()),
-                ),
-            },
+            (F::Len, [value]) => self.len(*value),
             (F::Sum, [items, start @ ..]) => {
                 let named = keywords.iter().find(|(name, _)| *name == "start").map(|(_, value)| *value);
                 let start = start.first().copied().or(named).unwrap_or(Value::Int(0));
@@ -86,7 +77,7 @@ impl<'h> Machine<'h> {
                 let named = keywords.iter().find(|(name, _)| *name == "start").map(|(_, value)| *value);
                 let start = start.first().copied().or(named).and_then(Value::int).unwrap_or(0);
                 let iter = self.iterate(*items)?;
-                self.new_iter(Source::Enumerate(iter, i64::try_from(start).unwrap_or(0)))
+                self.new_iter(Source::Enumerate(iter, start))
             }
             (F::Zip, _) => {
                 let iters =
@@ -108,11 +99,13 @@ impl<'h> Machine<'h> {
                 self.new_iter(Source::Filter(*function, iter))
             }
             (F::Reversed, [items]) => {
+                if let Value::Str(text) = *items {
+                    return self.new_iter(Source::StrBack(text.chars()));
+                }
                 let items = match *items {
                     indexed @ (Value::List(_)
                     | Value::Tuple(_)
                     | Value::Range(_)
-                    | Value::Str(_)
                     | Value::AllValues(_)
                     | Value::Table(_)) => indexed,
                     other => {
@@ -132,7 +125,7 @@ impl<'h> Machine<'h> {
             (F::Repr, [value]) => self.repr_of(*value).map(Value::Str),
             (F::Ascii, [value]) => {
                 let repr = self.repr_of(*value)?;
-                self.str(&super::super::types::repr::ascii(repr))
+                self.ascii(repr).map(Value::Str)
             }
             (F::Format, [value, spec @ ..]) => {
                 let spec = match spec.first().map(|spec| spec.plain()) {
@@ -156,6 +149,7 @@ impl<'h> Machine<'h> {
                     Value::Str(text) => text.chars(),
                     _ => "".chars(),
                 };
+                self.steps(chars.as_str().len() / 256)?;
                 match (chars.next(), chars.count()) {
                     (Some(c), 0) => Ok(Value::Int(i64::from(u32::from(c)))),
                     (_, rest) => {
@@ -213,6 +207,19 @@ impl<'h> Machine<'h> {
         )
     }
 
+    fn len(&mut self, value: Value<'h>) -> Eval<'h> {
+        if let Value::Str(text) = value.plain() {
+            self.steps(text.len() / 256)?;
+        }
+        match (value.length(), value) {
+            (_, Value::Column(_)) => self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_NO_LIST),
+            (Some(length), Value::Datapoint(datapoint)) if datapoint.is_text() => Ok(size(length)),
+            (Some(length), other) if !matches!(other, Value::Datapoint(_)) => Ok(size(length)),
+            _ => self
+                .raise(Kind::TypeError, format_args!("object of type '{}' has no len()", value.type_name())),
+        }
+    }
+
     fn sum(&mut self, items: Value<'h>, start: Value<'h>) -> Eval<'h> {
         if matches!(start, Value::Str(_)) {
             return self.raise_text(Kind::TypeError, "sum() can't sum strings [use ''.join(seq) instead]");
@@ -253,13 +260,12 @@ impl<'h> Machine<'h> {
 
     fn abs(&mut self, value: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
-            let results = items.into_iter().map(|item| self.abs(item)).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(items, Self::abs);
         }
         match value.plain() {
             Value::Float(float) => Ok(Value::Float(float.abs())),
             Value::Decimal(decimal) => self.decimal(decimal.abs()),
-            Value::Delta(delta) => Ok(Value::Delta(delta.abs())),
+            Value::Delta(delta) => self.delta(delta.checked_abs()),
             plain => match plain.int() {
                 Some(int) => self.int(int.checked_abs()),
                 None => self.raise(
@@ -272,9 +278,7 @@ impl<'h> Machine<'h> {
 
     pub(crate) fn round(&mut self, value: Value<'h>, digits: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
-            let results =
-                items.into_iter().map(|item| self.round(item, digits)).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(items, |machine, item| machine.round(item, digits));
         }
         let places = match (digits, digits.int()) {
             (Value::None, _) => None,
@@ -301,7 +305,9 @@ impl<'h> Machine<'h> {
                     let unit = 10_i128.checked_pow(places.unsigned_abs());
                     let Some(unit) = unit else { return Ok(Value::Int(0)) };
                     let (floor, rest) = (int.div_euclid(unit), int.rem_euclid(unit));
-                    let up = rest * 2 > unit || (rest * 2 == unit && floor % 2 != 0);
+                    // Doubled, the rest may be too large.
+                    let other = unit - rest;
+                    let up = rest > other || (rest == other && floor % 2 != 0);
                     self.int((floor + i128::from(up)).checked_mul(unit))
                 }
                 (None, _) => {
@@ -343,7 +349,7 @@ impl<'h> Machine<'h> {
                     format_args!("{} expected at least 1 argument, got 0", function.name()),
                 );
             }
-            many => many.to_vec(),
+            many => self.copied(many)?,
         };
         let mut best: Option<(Value<'h>, Value<'h>)> = None;
         let (symbol, better) =

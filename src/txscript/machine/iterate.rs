@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 
 use bumpalo::collections::Vec as ArenaVec;
+use smallvec::SmallVec;
 
 use super::super::code::{Body, Function};
 use super::super::exception::{Eval, Kind};
 use super::super::value::{Frame, Generator, Iter, Source, Value};
 use super::calls::leave;
-use super::{Machine, at_line};
+use super::{Buffer, Machine, at_line};
+
+/// One item of each of several iterators.
+type Items<'h> = SmallVec<[Value<'h>; 4]>;
 
 impl<'h> Machine<'h> {
     pub(crate) fn new_iter(&mut self, source: Source<'h>) -> Eval<'h> {
@@ -80,6 +84,10 @@ impl<'h> Machine<'h> {
                 Some(char) => Some(self.str(char.encode_utf8(&mut [0; 4]))?),
                 None => None,
             },
+            Source::StrBack(chars) => match chars.next_back() {
+                Some(char) => Some(self.str(char.encode_utf8(&mut [0; 4]))?),
+                None => None,
+            },
             Source::Reversed(of, left) => match left.checked_sub(1) {
                 Some(at) => {
                     *left = at;
@@ -93,9 +101,9 @@ impl<'h> Machine<'h> {
             }
             Source::Enumerate(of, number) => match self.next(*of)? {
                 Some(item) => {
-                    let pair = self.tuple(&[Value::Int(*number), item])?;
-                    *number += 1;
-                    Some(pair)
+                    let place = self.int(Some(*number))?;
+                    *number = number.saturating_add(1);
+                    Some(self.tuple(&[place, item])?)
                 }
                 None => None,
             },
@@ -127,7 +135,7 @@ impl<'h> Machine<'h> {
                 let Some(item) = self.next(*of)? else { break None };
                 *at += 1;
                 if *at > *next {
-                    *next += *step;
+                    *next = next.saturating_add(*step);
                     break Some(item);
                 }
             },
@@ -150,8 +158,8 @@ impl<'h> Machine<'h> {
         Ok(item)
     }
 
-    fn next_each(&mut self, iters: &'h [Value<'h>]) -> Eval<'h, Option<Vec<Value<'h>>>> {
-        let mut items = Vec::with_capacity(iters.len());
+    fn next_each(&mut self, iters: &'h [Value<'h>]) -> Eval<'h, Option<Items<'h>>> {
+        let mut items = Items::new();
         for iter in iters {
             match self.next(*iter)? {
                 Some(item) => items.push(item),
@@ -201,7 +209,9 @@ impl<'h> Machine<'h> {
         frame: &'h Frame<'h>,
     ) -> Eval<'h> {
         let frame = self.frame(code.slots, Some(frame))?;
-        let mut iterators = ArenaVec::new_in(self.bump);
+        let clauses = if let Body::Generator(inner) = &code.body { inner.clauses.len() } else { 1 };
+        self.memory(clauses * size_of::<Value<'h>>())?;
+        let mut iterators = ArenaVec::with_capacity_in(clauses, self.bump);
         iterators.push(first);
         let generator = Generator { code, frame, iterators: RefCell::new(iterators) };
         self.memory(size_of::<Generator<'h>>())?;
@@ -241,24 +251,16 @@ impl<'h> Machine<'h> {
     }
 
     /// All values of an iterable.
-    pub(crate) fn collect(&mut self, value: Value<'h>) -> Eval<'h, Vec<Value<'h>>> {
+    pub(crate) fn collect(&mut self, value: Value<'h>) -> Eval<'h, Buffer<'h, Value<'h>>> {
         match value {
-            Value::List(list) | Value::Values(list) => {
-                let items = list.borrow().to_vec();
-                self.steps(items.len())?;
-                return Ok(items);
-            }
-            Value::Tuple(items) => {
-                self.steps(items.len())?;
-                return Ok(items.to_vec());
-            }
+            Value::List(list) | Value::Values(list) => return self.copied(&list.borrow()),
+            Value::Tuple(items) => return self.copied(items),
             _ => {}
         }
         let iter = self.iterate(value)?;
-        let mut items = Vec::new();
+        let mut items = self.buffer();
         while let Some(item) = self.next(iter)? {
-            self.memory(size_of::<Value<'h>>())?;
-            items.push(item);
+            items.push(item)?;
         }
         Ok(items)
     }

@@ -26,7 +26,7 @@ impl Default for Limits {
 }
 
 pub(crate) const STEPS: &str = "it takes more steps than allowed (`steps`)";
-pub(super) const MEMORY: &str = "it needs more memory than allowed (`memory`)";
+pub(crate) const MEMORY: &str = "it needs more memory than allowed (`memory`)";
 pub(crate) const TIME: &str = "it takes longer than allowed (`time`)";
 pub(super) const MESSAGES: &str = "it shows more messages than allowed (`messages`)";
 
@@ -43,7 +43,7 @@ impl<'h> Machine<'h> {
 
     /// Counts what a built-in function passes over.
     pub(crate) fn steps(&mut self, count: usize) -> Eval<'h, ()> {
-        self.steps = self.steps.saturating_add(count as u64);
+        self.steps = self.steps.saturating_add((count + self.meter.passed()) as u64);
         if self.steps >= self.next_look { self.look() } else { Ok(()) }
     }
 
@@ -67,8 +67,7 @@ impl<'h> Machine<'h> {
     /// Counts memory before it is taken.
     #[inline]
     pub(crate) fn memory(&mut self, bytes: usize) -> Eval<'h, ()> {
-        self.used = self.used.saturating_add(bytes);
-        if self.used > self.limits.memory { Err(Stop::Limit(MEMORY)) } else { Ok(()) }
+        self.meter.take(bytes)
     }
 
     pub(crate) fn too_many_messages(&self) -> Eval<'h, ()> {

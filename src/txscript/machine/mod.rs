@@ -9,6 +9,7 @@ mod expressions;
 mod functions;
 mod iterate;
 pub(super) mod limits;
+mod memory;
 mod statements;
 
 use std::cell::Cell;
@@ -28,6 +29,8 @@ use super::value::{Frame, Items, Value};
 
 pub(super) use collections::place;
 use limits::{LOOK, Limits};
+use memory::Meter;
+pub(super) use memory::{Buffer, TextBuilder};
 
 pub(crate) struct Machine<'h> {
     pub(crate) bump: &'h Bump,
@@ -45,7 +48,7 @@ pub(crate) struct Machine<'h> {
     deadline: Option<Instant>,
     steps: u64,
     next_look: u64,
-    pub(crate) used: usize,
+    meter: &'h Meter,
     depth: u32,
     /// The value of the last expression statement.
     result: Value<'h>,
@@ -54,7 +57,7 @@ pub(crate) struct Machine<'h> {
 }
 
 /// Runs the body of a function where there is stack enough for code as deep as it may nest.
-fn on_stack<T>(inner: impl FnOnce() -> T) -> T {
+pub(super) fn on_stack<T>(inner: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(LEVELS, 4 * LEVELS, inner)
 }
 
@@ -82,7 +85,7 @@ impl<'h> Machine<'h> {
             deadline: None,
             steps: 0,
             next_look: if limits.time.is_zero() { 1 } else { LOOK.min(limits.steps.saturating_add(1)) },
-            used: 0,
+            meter: bump.alloc(Meter::new(limits.memory)),
             depth: 0,
             result: Value::None,
             handled: Vec::new(),
@@ -106,8 +109,13 @@ impl<'h> Machine<'h> {
         }
     }
 
+    /// The level above again.
+    pub(crate) fn shallower(&mut self) {
+        self.depth -= 1;
+    }
+
     /// One level deeper; the caller comes back up.
-    fn deeper(&mut self) -> Eval<'h, ()> {
+    pub(crate) fn deeper(&mut self) -> Eval<'h, ()> {
         if self.depth >= self.limits.depth {
             return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
         }
@@ -140,27 +148,23 @@ impl<'h> Machine<'h> {
         Ok(self.bump.alloc_slice_copy(items))
     }
 
-    pub(crate) fn list(&mut self, items: Vec<Value<'h>>) -> Eval<'h> {
-        let items = self.items(items)?;
+    pub(crate) fn list(&mut self, items: impl AsRef<[Value<'h>]>) -> Eval<'h> {
+        let items = self.items(items.as_ref())?;
         Ok(Value::List(items))
     }
 
     /// A column of detached values, on which operators work element by element.
-    pub(crate) fn values(&mut self, items: Vec<Value<'h>>) -> Eval<'h> {
-        let items = self.items(items)?;
+    pub(crate) fn values(&mut self, items: impl AsRef<[Value<'h>]>) -> Eval<'h> {
+        let items = self.items(items.as_ref())?;
         Ok(Value::Values(items))
     }
 
-    fn items(&mut self, items: Vec<Value<'h>>) -> Eval<'h, &'h std::cell::RefCell<Items<'h>>> {
-        self.memory(size_of_val(&items[..]) + 48)?;
+    fn items(&mut self, items: &[Value<'h>]) -> Eval<'h, &'h std::cell::RefCell<Items<'h>>> {
+        self.memory(size_of_val(items) + 48)?;
         self.steps(items.len())?;
         let mut own = Items::with_capacity_in(items.len(), self.bump);
-        own.extend_from_slice(&items);
+        own.extend_from_slice(items);
         Ok(self.bump.alloc(std::cell::RefCell::new(own)))
-    }
-
-    pub(crate) fn tuple_list(&mut self, items: impl Iterator<Item = Value<'h>>) -> Eval<'h> {
-        self.list(items.collect())
     }
 
     /// An integer of any size that is supported.
@@ -180,8 +184,10 @@ impl<'h> Machine<'h> {
     /// Raises an exception with a text.
     #[cold]
     pub(crate) fn raise<T>(&mut self, kind: Kind, text: fmt::Arguments<'_>) -> Eval<'h, T> {
-        let text = self.str(&text.to_string())?;
-        self.raise_with(kind, &[text])
+        let mut said = self.builder();
+        said.write(text)?;
+        let said = self.finish(said)?;
+        self.raise_with(kind, &[Value::Str(said)])
     }
 
     #[cold]
@@ -192,6 +198,7 @@ impl<'h> Machine<'h> {
     #[cold]
     pub(crate) fn raise_with<T>(&mut self, kind: Kind, args: &[Value<'h>]) -> Eval<'h, T> {
         let args = self.slice(args)?;
+        self.memory(size_of::<Exception<'h>>())?;
         Err(raised(self.bump.alloc(Exception { kind, args })))
     }
 }

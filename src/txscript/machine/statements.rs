@@ -3,7 +3,7 @@
 use super::super::code::{BinaryOp, Except, Expr, For, Stmt, StmtKind, Target, Try, Variable};
 use super::super::exception::{Eval, Exception, Kind, Stop};
 use super::super::value::{Frame, Value};
-use super::{Machine, at_line, raised};
+use super::{Buffer, Machine, at_line, raised};
 
 /// Where the program goes on.
 pub(super) enum Flow<'h> {
@@ -180,12 +180,12 @@ impl<'h> Machine<'h> {
             Target::Unpack(before, rest, after) => {
                 let items = self.unpack(value, before.len() + after.len(), rest.is_some())?;
                 let tail = items.len() - after.len();
-                let pairs = before.iter().zip(&items).chain(after.iter().zip(&items[tail..]));
+                let pairs = before.iter().zip(&items[..]).chain(after.iter().zip(&items[tail..]));
                 for (target, item) in pairs {
                     self.assign(target, *item, frame)?;
                 }
                 if let Some(rest) = rest {
-                    let middle = self.list(items[before.len()..tail].to_vec())?;
+                    let middle = self.list(&items[before.len()..tail])?;
                     self.assign(rest, middle, frame)?;
                 }
             }
@@ -193,7 +193,7 @@ impl<'h> Machine<'h> {
         Ok(())
     }
 
-    fn unpack(&mut self, value: Value<'h>, wanted: usize, more: bool) -> Eval<'h, Vec<Value<'h>>> {
+    fn unpack(&mut self, value: Value<'h>, wanted: usize, more: bool) -> Eval<'h, Buffer<'h, Value<'h>>> {
         if !value.is_iterable() {
             return self.raise(
                 Kind::TypeError,

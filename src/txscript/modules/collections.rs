@@ -47,41 +47,56 @@ impl<'h> Machine<'h> {
             }
             (W::zip_longest, _) => {
                 let fill = named("fillvalue").unwrap_or_default();
-                let lists =
-                    positional.iter().map(|items| self.collect(*items)).collect::<Eval<'h, Vec<_>>>()?;
-                let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
-                let mut rows = Vec::with_capacity(longest);
-                for at in 0..longest {
-                    let row: Vec<_> =
-                        lists.iter().map(|list| list.get(at).copied().unwrap_or(fill)).collect();
-                    rows.push(self.tuple(&row)?);
+                let mut lists = self.buffer();
+                for items in positional {
+                    let items = self.collect(*items)?;
+                    lists.push(self.slice(&items)?)?;
                 }
-                self.iter_over(rows)
+                let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0);
+                let mut rows = self.buffer();
+                for at in 0..longest {
+                    self.steps(1 + lists.len())?;
+                    let mut row = self.buffer();
+                    for list in lists.iter() {
+                        row.push(list.get(at).copied().unwrap_or(fill))?;
+                    }
+                    rows.push(self.tuple(&row)?)?;
+                }
+                self.iter_over(&rows)
             }
             (W::groupby, [items, key @ ..]) => {
                 let key = key.first().copied().or(named("key")).unwrap_or_default();
-                let mut groups: Vec<(Value<'h>, Vec<Value<'h>>)> = Vec::new();
-                for item in self.collect(*items)? {
-                    let by = if matches!(key, Value::None) { item } else { self.call(key, &[item], &[])? };
-                    let same = match groups.last() {
-                        Some((last, _)) => self.equals(*last, by)?,
-                        None => false,
+                let items = self.collect(*items)?;
+                let mut pairs = self.buffer();
+                // The key of the group under way, and where it began.
+                let mut open: Option<(Value<'h>, usize)> = None;
+                for at in 0..=items.len() {
+                    let by = match items.get(at) {
+                        Some(item) if matches!(key, Value::None) => Some(*item),
+                        Some(item) => Some(self.call(key, &[*item], &[])?),
+                        None => None,
                     };
-                    match groups.last_mut() {
-                        Some((_, group)) if same => group.push(item),
-                        _ => groups.push((by, vec![item])),
+                    if let (Some((last, start)), by) = (open, by) {
+                        let goes_on = match by {
+                            Some(by) => self.equals(last, by)?,
+                            None => false,
+                        };
+                        if goes_on {
+                            continue;
+                        }
+                        let group = self.iter_over(&items[start..at])?;
+                        pairs.push(self.tuple(&[last, group])?)?;
                     }
+                    open = by.map(|by| (by, at));
                 }
-                let mut pairs = Vec::with_capacity(groups.len());
-                for (by, group) in groups {
-                    let group = self.iter_over(group)?;
-                    pairs.push(self.tuple(&[by, group])?);
-                }
-                self.iter_over(pairs)
+                self.iter_over(&pairs)
             }
             (W::accumulate, [items, function @ ..]) => {
                 let mut total = named("initial");
-                let mut sums: Vec<_> = total.into_iter().collect();
+                let mut sums = self.buffer();
+                if let Some(first) = total {
+                    sums.push(first)?;
+                }
                 for item in self.collect(*items)? {
                     let next = match (total, function.first()) {
                         (None, _) => item,
@@ -89,17 +104,17 @@ impl<'h> Machine<'h> {
                         (Some(total), None) => self.binary(super::super::code::BinaryOp::Add, total, item)?,
                     };
                     total = Some(next);
-                    sums.push(next);
+                    sums.push(next)?;
                 }
-                self.iter_over(sums)
+                self.iter_over(&sums)
             }
             (W::starmap, [function, items]) => {
-                let mut results = Vec::new();
+                let mut results = self.buffer();
                 for item in self.collect(*items)? {
                     let arguments = self.collect(item)?;
-                    results.push(self.call(*function, &arguments, &[])?);
+                    results.push(self.call(*function, &arguments, &[])?)?;
                 }
-                self.iter_over(results)
+                self.iter_over(&results)
             }
             (W::takewhile | W::dropwhile, [function, items]) => {
                 let items = self.collect(*items)?;
@@ -112,57 +127,77 @@ impl<'h> Machine<'h> {
                     }
                 }
                 let part = if word == W::takewhile { &items[..cut] } else { &items[cut..] };
-                self.iter_over(part.to_vec())
+                self.iter_over(part)
             }
             _ => self.wrong_arguments(word.text(), positional.len()),
         }
     }
 
-    fn iter_over(&mut self, items: Vec<Value<'h>>) -> Eval<'h> {
+    fn iter_over(&mut self, items: &[Value<'h>]) -> Eval<'h> {
         let list = self.list(items)?;
         self.iterate(list)
     }
 
     /// Products, combinations and permutations, in the order of `itertools`.
     fn arrange(&mut self, word: Word, positional: &[Value<'h>], repeat: Option<Value<'h>>) -> Eval<'h> {
-        let mut pools = Vec::new();
-        let size = match (word, positional) {
+        let mut pools = self.buffer();
+        match (word, positional) {
             (Word::product, _) => {
                 for items in positional {
-                    pools.push(self.collect(*items)?);
+                    let items = self.collect(*items)?;
+                    pools.push(self.slice(&items)?)?;
                 }
-                let times = repeat.and_then(Value::int).unwrap_or(1);
-                let times = usize::try_from(times).unwrap_or(0).min(64);
-                pools = std::iter::repeat_n(pools, times).flatten().collect();
-                pools.len()
+                let times = repeat.and_then(Value::int).unwrap_or(1).max(0);
+                let once = self.copied(&pools)?;
+                pools.truncate(0);
+                for _ in 0..if once.is_empty() { 0 } else { usize::try_from(times).unwrap_or(usize::MAX) } {
+                    self.step()?;
+                    pools.extend_from_slice(&once)?;
+                }
             }
             (_, [items, size @ ..]) => {
                 let pool = self.collect(*items)?;
+                let pool = self.slice(&pool)?;
                 let size = size
                     .first()
                     .and_then(|size| size.int())
                     .map_or(pool.len(), |size| usize::try_from(size).unwrap_or(0));
-                pools = vec![pool; size.min(64)];
-                size
+                if size > pool.len() {
+                    return self.iter_over(&[]);
+                }
+                for _ in 0..size {
+                    self.step()?;
+                    pools.push(pool)?;
+                }
             }
             _ => return self.wrong_arguments(word.text(), positional.len()),
-        };
-        let mut rows = Vec::new();
-        let mut chosen: Vec<usize> = Vec::with_capacity(size);
+        }
+        let mut rows = self.buffer();
+        let mut chosen = self.buffer::<usize>();
         let mut candidate = 0;
+        let count = pools.len();
+        // Candidates that those behind need, where each comes after the one before.
+        let after = |place: usize| if word == Word::combinations { count - place - 1 } else { 0 };
         loop {
             self.step()?;
             if chosen.len() == pools.len() {
-                let row: Vec<_> = chosen.iter().zip(&pools).map(|(at, pool)| pool[*at]).collect();
-                rows.push(self.tuple(&row)?);
-            } else if candidate < pools[chosen.len()].len() {
+                self.steps(chosen.len() / 8)?;
+                let mut row = self.buffer();
+                for (at, pool) in chosen.iter().zip(pools.iter()) {
+                    row.push(pool[*at])?;
+                }
+                rows.push(self.tuple(&row)?)?;
+            } else if candidate < pools[chosen.len()].len() - after(chosen.len()) {
                 let fits = match word {
                     Word::combinations => chosen.last().is_none_or(|last| candidate > *last),
-                    Word::permutations => !chosen.contains(&candidate),
+                    Word::permutations => {
+                        self.steps(chosen.len() / 8)?;
+                        !chosen.contains(&candidate)
+                    }
                     _ => true,
                 };
                 if fits {
-                    chosen.push(candidate);
+                    chosen.push(candidate)?;
                     candidate = 0;
                 } else {
                     candidate += 1;
@@ -174,7 +209,7 @@ impl<'h> Machine<'h> {
                 None => break,
             }
         }
-        self.iter_over(rows)
+        self.iter_over(&rows)
     }
 
     pub(super) fn functools_function(

@@ -1,9 +1,7 @@
 //! `json`.
 
-use std::fmt::Write as _;
-
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Machine, TextBuilder};
 use super::super::types::compare::NESTING;
 use super::super::types::dict::Special;
 use super::super::types::number::float_repr;
@@ -12,7 +10,8 @@ use super::super::words::Word;
 
 /// How `dumps` writes.
 struct Style<'s> {
-    indent: Option<String>,
+    /// What each level begins with, and how often.
+    indent: Option<(&'s str, usize)>,
     item: &'s str,
     key: &'s str,
     ascii: bool,
@@ -50,10 +49,10 @@ impl<'h> Machine<'h> {
                 for (name, value) in keywords {
                     match (*name, *value) {
                         ("indent", Value::None) => {}
-                        ("indent", Value::Str(text)) => style.indent = Some(text.to_owned()),
+                        ("indent", Value::Str(text)) => style.indent = Some((text, 1)),
                         ("indent", value) => {
-                            let width = usize::try_from(value.int().unwrap_or(0)).unwrap_or(0).min(64);
-                            style.indent = Some(" ".repeat(width));
+                            let width = usize::try_from(value.int().unwrap_or(0).max(0));
+                            style.indent = Some((" ", width.unwrap_or(usize::MAX)));
                         }
                         ("ensure_ascii", value) => style.ascii = self.truth(value)?,
                         ("sort_keys", value) => style.sorted = self.truth(value)?,
@@ -67,9 +66,9 @@ impl<'h> Machine<'h> {
                 if style.indent.is_some() && style.item == ", " {
                     style.item = ",";
                 }
-                let mut out = String::new();
+                let mut out = self.builder();
                 self.dump(*value, &style, default, 0, &mut out)?;
-                self.str(&out)
+                self.finish(out).map(Value::Str)
             }
             _ => self.wrong_arguments(word.text(), positional.len()),
         }
@@ -78,9 +77,9 @@ impl<'h> Machine<'h> {
     /// A value as JSON, for an answer.
     pub(crate) fn json_text(&mut self, value: Value<'h>) -> Eval<'h, String> {
         let style = Style { indent: None, item: ", ", key: ": ", ascii: false, sorted: false };
-        let mut out = String::new();
+        let mut out = self.builder();
         self.dump(value, &style, None, 0, &mut out)?;
-        Ok(out)
+        Ok(out.into_string())
     }
 
     pub(crate) fn json_value(&mut self, value: &serde_json::Value) -> Eval<'h> {
@@ -96,8 +95,11 @@ impl<'h> Machine<'h> {
             },
             Json::String(text) => self.str(text),
             Json::Array(items) => {
-                let items = items.iter().map(|item| self.json_value(item)).collect::<Eval<'h, Vec<_>>>()?;
-                self.list(items)
+                let mut values = self.buffer();
+                for item in items {
+                    values.push(self.json_value(item)?)?;
+                }
+                self.list(values)
             }
             Json::Object(map) => {
                 let dict = self.new_dict(Special::No)?;
@@ -117,27 +119,27 @@ impl<'h> Machine<'h> {
         style: &Style<'_>,
         default: Option<Value<'h>>,
         depth: u32,
-        out: &mut String,
+        out: &mut TextBuilder<'h>,
     ) -> Eval<'h, ()> {
         if depth > NESTING {
             return self.raise_text(Kind::RecursionError, "maximum recursion depth exceeded");
         }
         self.step()?;
         match value {
-            Value::None => out.push_str("null"),
-            Value::Bool(bool) => out.push_str(if bool { "true" } else { "false" }),
-            Value::Float(float) if float.is_finite() => out.push_str(&float_repr(float)),
+            Value::None => out.push_str("null")?,
+            Value::Bool(bool) => out.push_str(if bool { "true" } else { "false" })?,
+            Value::Float(float) if float.is_finite() => out.push_str(&float_repr(float))?,
             Value::Float(float) => out.push_str(match float {
                 float if float.is_nan() => "NaN",
                 float if float > 0.0 => "Infinity",
                 _ => "-Infinity",
-            }),
+            })?,
             Value::Str(text) => {
-                self.memory(text.len())?;
-                quote(text, style.ascii, out);
+                self.steps(text.len() / 16)?;
+                quote(text, style.ascii, out)?;
             }
             Value::Datapoint(datapoint) => match datapoint.data {
-                Value::Date(date) => quote(&date.to_string(), true, out),
+                Value::Date(date) => quote(&date.to_string(), true, out)?,
                 data => self.dump(data, style, default, depth, out)?,
             },
             Value::List(_) | Value::Tuple(_) | Value::AllValues(_) | Value::Table(_) | Value::AttrList(_) => {
@@ -161,13 +163,19 @@ impl<'h> Machine<'h> {
                 self.dump(plain, style, default, depth, out)?;
             }
             Value::Dict(dict) => {
-                let mut entries = Vec::new();
-                for (key, value) in dict.entries() {
+                let mut entries = self.buffer();
+                for (key, value) in self.entries(dict)? {
                     let key = match key.plain() {
-                        Value::Str(text) => text.to_owned(),
-                        Value::None => "null".to_owned(),
-                        Value::Bool(bool) => bool.to_string(),
-                        Value::Int(_) | Value::Big(_) | Value::Float(_) => self.str_of(key)?.to_owned(),
+                        Value::Str(text) => text,
+                        Value::None => "null",
+                        Value::Bool(bool) => {
+                            if bool {
+                                "true"
+                            } else {
+                                "false"
+                            }
+                        }
+                        Value::Int(_) | Value::Big(_) | Value::Float(_) => self.str_of(key)?,
                         other => {
                             let text = format_args!(
                                 "keys must be str, int, float, bool or None, not {}",
@@ -176,24 +184,26 @@ impl<'h> Machine<'h> {
                             return self.raise(Kind::TypeError, text);
                         }
                     };
-                    entries.push((key, value));
+                    entries.push((key, value))?;
                 }
                 if style.sorted {
-                    entries.sort_by(|a, b| a.0.cmp(&b.0));
+                    self.room(size_of_val(&entries[..]))?;
+                    let longest = entries.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+                    self.steps(entries.len().saturating_mul(1 + longest / 256))?;
+                    entries.sort_by(|a, b| a.0.cmp(b.0));
                 }
-                out.push('{');
+                out.push('{')?;
                 for (at, (key, value)) in entries.iter().enumerate() {
-                    separate(at, style, depth + 1, out);
-                    quote(key, style.ascii, out);
-                    out.push_str(style.key);
+                    separate(at, style, depth + 1, out)?;
+                    self.steps(key.len() / 16)?;
+                    quote(key, style.ascii, out)?;
+                    out.push_str(style.key)?;
                     self.dump(*value, style, default, depth + 1, out)?;
                 }
-                close(entries.len(), style, depth, '}', out);
+                close(entries.len(), style, depth, '}', out)?;
             }
             other => match (other.int(), default) {
-                (Some(int), _) => {
-                    let _ = write!(out, "{int}");
-                }
+                (Some(int), _) => out.write(format_args!("{int}"))?,
                 (None, Some(function)) => {
                     let value = self.call(function, &[other], &[])?;
                     self.dump(value, style, None, depth + 1, out)?;
@@ -215,60 +225,73 @@ impl<'h> Machine<'h> {
         style: &Style<'_>,
         default: Option<Value<'h>>,
         depth: u32,
-        out: &mut String,
+        out: &mut TextBuilder<'h>,
     ) -> Eval<'h, ()> {
-        out.push('[');
+        out.push('[')?;
         for (at, item) in items.iter().enumerate() {
-            separate(at, style, depth + 1, out);
+            separate(at, style, depth + 1, out)?;
             self.dump(*item, style, default, depth + 1, out)?;
         }
-        close(items.len(), style, depth, ']', out);
-        Ok(())
+        close(items.len(), style, depth, ']', out)
     }
 }
 
-fn new_line(style: &Style<'_>, depth: u32, out: &mut String) {
-    if let Some(indent) = &style.indent {
-        out.push('\n');
+fn new_line<'h>(style: &Style<'_>, depth: u32, out: &mut TextBuilder<'h>) -> Eval<'h, ()> {
+    if let Some((indent, width)) = style.indent {
+        out.push('\n')?;
         for _ in 0..depth {
-            out.push_str(indent);
+            out.repeat(indent, width)?;
         }
     }
+    Ok(())
 }
 
-fn separate(at: usize, style: &Style<'_>, depth: u32, out: &mut String) {
+fn separate<'h>(at: usize, style: &Style<'_>, depth: u32, out: &mut TextBuilder<'h>) -> Eval<'h, ()> {
     if at > 0 {
-        out.push_str(style.item);
+        out.push_str(style.item)?;
     }
-    new_line(style, depth, out);
+    new_line(style, depth, out)
 }
 
-fn close(count: usize, style: &Style<'_>, depth: u32, end: char, out: &mut String) {
+fn close<'h>(
+    count: usize,
+    style: &Style<'_>,
+    depth: u32,
+    end: char,
+    out: &mut TextBuilder<'h>,
+) -> Eval<'h, ()> {
     if count > 0 {
-        new_line(style, depth, out);
+        new_line(style, depth, out)?;
     }
-    out.push(end);
+    out.push(end)
 }
 
-fn quote(text: &str, ascii: bool, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        let _ = match c {
-            '"' => write!(out, "\\\""),
-            '\\' => write!(out, "\\\\"),
-            '\n' => write!(out, "\\n"),
-            '\r' => write!(out, "\\r"),
-            '\t' => write!(out, "\\t"),
-            '\u{8}' => write!(out, "\\b"),
-            '\u{c}' => write!(out, "\\f"),
-            c if c < ' ' => write!(out, "\\u{:04x}", u32::from(c)),
-            c if ascii && !c.is_ascii() => {
-                c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))
+fn quote<'h>(text: &str, ascii: bool, out: &mut TextBuilder<'h>) -> Eval<'h, ()> {
+    out.push('"')?;
+    let mut plain = 0;
+    for (at, c) in text.char_indices() {
+        if c >= ' ' && !matches!(c, '"' | '\\') && (c.is_ascii() || !ascii) {
+            continue;
+        }
+        out.push_str(&text[plain..at])?;
+        plain = at + c.len_utf8();
+        match c {
+            '"' => out.push_str("\\\"")?,
+            '\\' => out.push_str("\\\\")?,
+            '\n' => out.push_str("\\n")?,
+            '\r' => out.push_str("\\r")?,
+            '\t' => out.push_str("\\t")?,
+            '\u{8}' => out.push_str("\\b")?,
+            '\u{c}' => out.push_str("\\f")?,
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.write(format_args!("\\u{unit:04x}"))?;
+                }
             }
-            c => write!(out, "{c}"),
-        };
+        }
     }
-    out.push('"');
+    out.push_str(&text[plain..])?;
+    out.push('"')
 }
 
 /// The problem in Python's words: its message alone, and with the place.

@@ -84,10 +84,9 @@ impl<'de, 'h> Visitor<'de> for Reader<'_, 'h> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Value<'h>, A::Error> {
-        let mut items = Vec::new();
+        let mut items = self.machine.buffer();
         while let Some(item) = seq.next_element_seed(self.again())? {
-            items.push(item);
-            let counted = self.machine.step();
+            let counted = items.push(item).and_then(|()| self.machine.step());
             self.done(counted)?;
         }
         let list = self.machine.list(items);

@@ -81,9 +81,7 @@ impl<'h> Machine<'h> {
         match (word, positional) {
             (W::floor | W::ceil | W::trunc, [value]) => {
                 if let Some(items) = self.column_items(*value)? {
-                    let each = items.into_iter().map(|item| self.math_function(word, &[item], &[]));
-                    let results = each.collect::<Eval<'h, Vec<_>>>()?;
-                    return self.values(results);
+                    return self.mapped(items, |machine, item| machine.math_function(word, &[item], &[]));
                 }
                 match value.plain() {
                     plain if plain.int().is_some() => self.int(plain.int()),
@@ -118,7 +116,10 @@ impl<'h> Machine<'h> {
             (W::isfinite, [value]) => self.real(*value).map(|float| Value::Bool(float.is_finite())),
             (W::fsum, [items]) => {
                 let items = self.collect(*items)?;
-                let floats = items.into_iter().map(|item| self.real(item)).collect::<Eval<'h, Vec<_>>>()?;
+                let mut floats = self.buffer();
+                for item in items {
+                    floats.push(self.real(item)?)?;
+                }
                 Ok(Value::Float(exact_sum(&floats)))
             }
             (W::prod, [items]) => {
@@ -129,22 +130,20 @@ impl<'h> Machine<'h> {
                 Ok(product)
             }
             (W::gcd | W::lcm, _) => {
-                let mut result = i128::from(word == W::lcm);
+                // Without signs: the smallest integer has no opposite.
+                let mut result = u128::from(word == W::lcm);
                 for value in positional {
-                    let value = self.integer(*value)?;
+                    self.step()?;
+                    let value = self.integer(*value)?.unsigned_abs();
                     let common = gcd(result, value);
-                    result = if word == W::gcd {
-                        common
-                    } else if common == 0 {
-                        0
-                    } else {
-                        match (result / common).checked_mul(value) {
-                            Some(multiple) => multiple.abs(),
-                            None => return self.int(None),
-                        }
+                    result = match result.checked_div(common).map(|part| part.checked_mul(value)) {
+                        _ if word == W::gcd => common,
+                        None => 0,
+                        Some(Some(multiple)) => multiple,
+                        Some(None) => return self.int(None),
                     };
                 }
-                self.int(Some(result))
+                self.int(i128::try_from(result).ok())
             }
             (W::factorial, [value]) => {
                 let value = self.integer(*value)?;
@@ -161,6 +160,7 @@ impl<'h> Machine<'h> {
                     let text = "n must be a non-negative integer";
                     return self.raise_text(Kind::ValueError, text);
                 }
+                let k = if word == W::comb && k <= n { k.min(n - k) } else { k };
                 let mut product = Some(i128::from(k <= n));
                 for at in 0..if k > n { 0 } else { k.min(200) } {
                     let next = product.and_then(|product| product.checked_mul(n - at));
@@ -222,8 +222,7 @@ impl<'h> Machine<'h> {
     }
 }
 
-fn gcd(a: i128, b: i128) -> i128 {
-    let (mut a, mut b) = (a.abs(), b.abs());
+fn gcd(mut a: u128, mut b: u128) -> u128 {
     while b != 0 {
         (a, b) = (b, a % b);
     }

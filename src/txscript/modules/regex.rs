@@ -2,12 +2,13 @@
 
 mod pattern;
 mod replace;
+mod shape;
 mod syntax;
 
-use fancy_regex::Captures;
+use fancy_regex::{Captures, RegexInput};
 
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Buffer, Machine};
 use super::super::types::dict::Special;
 use super::super::value::Value;
 use super::super::words::Word;
@@ -85,6 +86,9 @@ impl<'h> Machine<'h> {
         }
         self.steps(source.len() * 64 + 1000)?;
         self.memory(source.len() * 64 + 4096)?;
+        let size = Pattern::size(source);
+        self.steps(size * 4)?;
+        self.memory(size * 100)?;
         match Pattern::new(source, flags) {
             Ok(pattern) => match self.made.add(pattern) {
                 Some(pattern) => Ok(pattern),
@@ -95,6 +99,18 @@ impl<'h> Machine<'h> {
     }
 
     /// The text that a pattern is tried on.
+    fn subject_of(&mut self, pattern: &Pattern, value: Value<'h>) -> Eval<'h, &'h str> {
+        let text = self.subject(value)?;
+        match pattern.search_steps(text.len()) {
+            Some(steps) => self.steps(steps)?,
+            None => {
+                let text = "the text is too long for this regular expression";
+                return self.raise_text(Kind::RuntimeError, text);
+            }
+        }
+        Ok(text)
+    }
+
     fn subject(&mut self, value: Value<'h>) -> Eval<'h, &'h str> {
         match value.plain() {
             Value::Str(text) if !matches!(value, Value::Datapoint(datapoint) if !datapoint.is_text()) => {
@@ -119,6 +135,19 @@ impl<'h> Machine<'h> {
         let Some(regex) = pattern.form(anchor, text) else {
             return self.raise_text(Kind::PatternError, "the pattern is too large when anchored");
         };
+        if pattern.is_slow(text) && matches!(anchor, Anchor::Anywhere) {
+            let mut at = from;
+            while at <= text.len() {
+                self.steps(1 + (text.len() - at) / 4096)?;
+                match regex.captures_input(RegexInput::new(text).from_pos(at).anchored(true)) {
+                    Ok(Some(captures)) => return self.found(pattern, text, &captures).map(Some),
+                    Ok(None) => {}
+                    Err(_) => return self.steps_back_too_often(),
+                }
+                at += text[at..].chars().next().map_or(1, char::len_utf8);
+            }
+            return Ok(None);
+        }
         if regex.captures_len() == 1 {
             // Without groups there is nothing to capture.
             return match regex.find_from_pos(text, from) {
@@ -156,13 +185,18 @@ impl<'h> Machine<'h> {
     }
 
     /// All matches that do not overlap, as `finditer` gives them.
-    fn find_all(&mut self, pattern: &'h Pattern, text: &'h str, most: usize) -> Eval<'h, Vec<&'h Found<'h>>> {
-        let mut all = Vec::new();
+    fn find_all(
+        &mut self,
+        pattern: &'h Pattern,
+        text: &'h str,
+        most: usize,
+    ) -> Eval<'h, Buffer<'h, &'h Found<'h>>> {
+        let mut all = self.buffer();
         let mut from = 0;
         while all.len() < most && from <= text.len() {
             let Some(found) = self.find(pattern, Anchor::Anywhere, text, from)? else { break };
             let Some(Some((start, end))) = found.groups.first().copied() else { break };
-            all.push(found);
+            all.push(found)?;
             from = if end > start {
                 end
             } else {
@@ -195,14 +229,14 @@ impl<'h> Machine<'h> {
             Word::compile => self.pattern(first, flags).map(Value::Pattern),
             Word::escape => {
                 let text = self.subject(first)?;
-                let mut escaped = String::with_capacity(text.len() * 2);
+                let mut escaped = self.builder();
                 for c in text.chars() {
                     if "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c) {
-                        escaped.push('\\');
+                        escaped.push('\\')?;
                     }
-                    escaped.push(c);
+                    escaped.push(c)?;
                 }
-                self.str(&escaped)
+                self.finish(escaped).map(Value::Str)
             }
             _ => {
                 let pattern = self.pattern(first, flags)?;
@@ -235,7 +269,7 @@ impl<'h> Machine<'h> {
         };
         match (word, positional) {
             (Word::search | Word::match_ | Word::fullmatch, [text, ..]) => {
-                let text = self.subject(*text)?;
+                let text = self.subject_of(pattern, *text)?;
                 let anchor = match word {
                     Word::search => Anchor::Anywhere,
                     Word::match_ => Anchor::Start,
@@ -244,14 +278,16 @@ impl<'h> Machine<'h> {
                 Ok(self.find(pattern, anchor, text, 0)?.map_or(Value::None, Value::Match))
             }
             (Word::finditer, [text]) => {
-                let text = self.subject(*text)?;
+                let text = self.subject_of(pattern, *text)?;
                 let all = self.find_all(pattern, text, usize::MAX)?;
-                let list = self.list(all.into_iter().map(Value::Match).collect())?;
+                let mut matches = self.buffer();
+                all.into_iter().try_for_each(|found| matches.push(Value::Match(found)))?;
+                let list = self.list(matches)?;
                 self.iterate(list)
             }
             (Word::findall, [text]) => {
-                let text = self.subject(*text)?;
-                let mut items = Vec::new();
+                let text = self.subject_of(pattern, *text)?;
+                let mut items = self.buffer();
                 for found in self.find_all(pattern, text, usize::MAX)? {
                     let group = |at: usize| Value::Str(found.group(at).unwrap_or_default());
                     items.push(match found.groups.len() {
@@ -261,28 +297,28 @@ impl<'h> Machine<'h> {
                             let groups: Vec<_> = (1..many).map(group).collect();
                             self.tuple(&groups)?
                         }
-                    });
+                    })?;
                 }
                 self.list(items)
             }
             (Word::split, [text, ..]) => {
-                let text = self.subject(*text)?;
+                let text = self.subject_of(pattern, *text)?;
                 let most = number(1, "maxsplit").filter(|most| *most > 0).unwrap_or(usize::MAX);
-                let mut parts = Vec::new();
+                let mut parts = self.buffer();
                 let mut last = 0;
                 for found in self.find_all(pattern, text, most)? {
                     let Some(Some((start, end))) = found.groups.first().copied() else { continue };
-                    parts.push(Value::Str(text.get(last..start).unwrap_or_default()));
-                    parts.extend(
-                        (1..found.groups.len()).map(|at| found.group(at).map_or(Value::None, Value::Str)),
-                    );
+                    parts.push(Value::Str(text.get(last..start).unwrap_or_default()))?;
+                    for at in 1..found.groups.len() {
+                        parts.push(found.group(at).map_or(Value::None, Value::Str))?;
+                    }
                     last = end;
                 }
-                parts.push(Value::Str(text.get(last..).unwrap_or_default()));
+                parts.push(Value::Str(text.get(last..).unwrap_or_default()))?;
                 self.list(parts)
             }
             (Word::sub | Word::subn, [with, text, ..]) => {
-                let text = self.subject(*text)?;
+                let text = self.subject_of(pattern, *text)?;
                 let most = number(2, "count").filter(|most| *most > 0).unwrap_or(usize::MAX);
                 let (made, count) = self.substitute(pattern, *with, text, most)?;
                 if word == Word::sub {
@@ -350,6 +386,7 @@ impl<'h> Machine<'h> {
                 let Some(at) = at.filter(|at| *at < found.groups.len()) else {
                     return self.raise_text(Kind::IndexError, "no such group");
                 };
+                self.steps(found.text.len() / 256)?;
                 let span = found.span(at).map_or([Value::Int(-1); 2], |(start, end)| [int(start), int(end)]);
                 match word {
                     Word::start => Ok(span[0]),

@@ -32,9 +32,7 @@ impl<'h> Machine<'h> {
             return self.percent(format, b);
         }
         if let Some(columns) = self.columns(a, b)? {
-            let each = |(x, y)| self.binary(op, x, y);
-            let results = columns.into_iter().map(each).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(columns, |machine, (x, y)| machine.binary(op, x, y));
         }
         let proxy = |value: Value<'h>| matches!(value, Value::Datapoint(datapoint) if !datapoint.is_text());
         // What the package does: `5 + field.x` is computed as `field.x + 5`, and a column of results is a list to a
@@ -98,7 +96,9 @@ impl<'h> Machine<'h> {
                 if count.int().is_some() =>
             {
                 let count = self.repetitions(count, text.len())?;
-                self.str(&text.repeat(count))
+                let mut made = self.builder();
+                made.repeat(text, count)?;
+                self.finish(made).map(Value::Str)
             }
             (BinaryOp::Multiply, Value::List(_) | Value::Tuple(_), count) if count.int().is_some() => {
                 self.repeat(a, count)
@@ -107,11 +107,13 @@ impl<'h> Machine<'h> {
                 self.repeat(b, count)
             }
             (BinaryOp::Add, Value::List(x), Value::List(y)) => {
-                let items: Vec<_> = x.borrow().iter().chain(y.borrow().iter()).copied().collect();
+                let mut items = self.copied(&x.borrow())?;
+                items.extend_from_slice(&y.borrow())?;
                 self.list(items)
             }
             (BinaryOp::Add, Value::Tuple(x), Value::Tuple(y)) => {
-                let items: Vec<_> = x.iter().chain(y).copied().collect();
+                let mut items = self.copied(x)?;
+                items.extend_from_slice(y)?;
                 self.tuple(&items)
             }
             (BinaryOp::Add, Value::List(_) | Value::Tuple(_), other) => {
@@ -155,8 +157,7 @@ impl<'h> Machine<'h> {
     fn repetitions(&mut self, count: Value<'h>, size: usize) -> Eval<'h, usize> {
         let count = usize::try_from(count.int().unwrap_or(0).max(0)).unwrap_or(usize::MAX);
         let whole = count.saturating_mul(size);
-        self.memory(whole)?;
-        self.used -= whole; // counted again where it is made
+        self.room(whole)?;
         self.steps(whole / 64)?;
         Ok(count)
     }
@@ -164,7 +165,11 @@ impl<'h> Machine<'h> {
     fn repeat(&mut self, list: Value<'h>, count: Value<'h>) -> Eval<'h> {
         let items = self.collect(list)?;
         let count = self.repetitions(count, size_of_val(&items[..]))?;
-        let items = items.repeat(count);
+        let mut repeated = self.buffer();
+        for _ in 0..if items.is_empty() { 0 } else { count } {
+            repeated.extend_from_slice(&items)?;
+        }
+        let items = repeated;
         match list {
             Value::Tuple(_) => self.tuple(&items),
             _ => self.list(items),
@@ -219,6 +224,7 @@ impl<'h> Machine<'h> {
                 .checked_div(y)
                 .map(|quotient| if x % y != 0 && (x < 0) != (y < 0) { quotient - 1 } else { quotient }),
             BinaryOp::Modulo if y == 0 => return zero(self, "integer modulo by zero"),
+            BinaryOp::Modulo if y == -1 => Some(0),
             BinaryOp::Modulo => {
                 x.checked_rem(y).map(|rest| if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
             }
@@ -250,14 +256,13 @@ impl<'h> Machine<'h> {
 
     pub(crate) fn unary(&mut self, op: UnaryOp, value: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
-            let results = items.into_iter().map(|item| self.unary(op, item)).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(items, |machine, item| machine.unary(op, item));
         }
         let plain = value.plain();
         match (op, plain) {
             (UnaryOp::Negative, Value::Float(float)) => Ok(Value::Float(-float)),
             (UnaryOp::Negative, Value::Decimal(decimal)) => self.decimal(-*decimal),
-            (UnaryOp::Negative, Value::Delta(delta)) => Ok(Value::Delta(-delta)),
+            (UnaryOp::Negative, Value::Delta(delta)) => self.delta(delta.checked_neg()),
             (UnaryOp::Positive, Value::Float(_) | Value::Delta(_) | Value::Decimal(_)) => Ok(plain),
             _ => match (op, plain.int()) {
                 (UnaryOp::Negative, Some(int)) => self.int(int.checked_neg()),

@@ -2,11 +2,14 @@
 
 use std::cmp::Ordering;
 
+use rust_decimal::Decimal;
+
 use super::super::code::CompareOp;
 use super::super::exception::{Eval, Kind, Stop};
 use super::super::machine::Machine;
 use super::super::machine::limits::STEPS;
 use super::super::value::Value;
+use super::dict::Dict;
 
 /// How deep values may be nested to be compared, hashed or shown.
 pub(crate) const NESTING: u32 = 100;
@@ -41,14 +44,9 @@ fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32, work: &mut u64) -> b
         (Value::Tuple(x), Value::Tuple(y)) => equal_lists(x, y, depth, work),
         (Value::Dict(x), Value::Dict(y)) => {
             x.len() == y.len()
-                && x.hashed().into_iter().all(|(key, mine)| {
-                    y.get(key).is_some_and(|theirs| equal_within(mine, theirs, depth - 1, work))
-                })
+                && same_keys(x, y, work, |mine, theirs, work| equal_within(mine, theirs, depth - 1, work))
         }
-        (Value::Set(x), Value::Set(y)) => {
-            *work = work.saturating_sub(x.len() as u64);
-            x.len() == y.len() && x.hashed().into_iter().all(|(key, _)| y.get(key).is_some())
-        }
+        (Value::Set(x), Value::Set(y)) => x.len() == y.len() && same_keys(x, y, work, |_, _, _| true),
         (Value::Range(x), Value::Range(y)) => x == y,
         (Value::Row(x), Value::Row(y)) => x.is_same(y),
         (Value::Table(x), Value::Table(y)) => x.field == y.field,
@@ -60,6 +58,29 @@ fn equal_within<'h>(a: Value<'h>, b: Value<'h>, depth: u32, work: &mut u64) -> b
     }
 }
 
+/// Whether all keys of one are keys of the other, with values that are the same. It asks by place, and copies nothing:
+/// dicts within dicts may be many.
+fn same_keys<'h>(
+    x: &Dict<'h>,
+    y: &Dict<'h>,
+    work: &mut u64,
+    mut same: impl FnMut(Value<'h>, Value<'h>, &mut u64) -> bool,
+) -> bool {
+    let mut at = 0;
+    while let Some((key, mine, next)) = x.hashed(at) {
+        if *work == 0 {
+            return false;
+        }
+        *work -= 1;
+        let theirs = y.find(key, work);
+        if !theirs.is_some_and(|theirs| same(mine, theirs, work)) {
+            return false;
+        }
+        at = next;
+    }
+    true
+}
+
 fn equal_lists<'h>(x: &[Value<'h>], y: &[Value<'h>], depth: u32, work: &mut u64) -> bool {
     x.len() == y.len() && x.iter().zip(y).all(|(x, y)| equal_within(*x, *y, depth - 1, work))
 }
@@ -69,11 +90,19 @@ fn number_order(a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
     match (a, b) {
         (Value::Float(x), Value::Float(y)) => x.partial_cmp(&y),
         (Value::Decimal(x), Value::Decimal(y)) => Some(x.cmp(y)),
-        (Value::Decimal(x), y) => Some((*x).cmp(&rust_decimal::Decimal::from_i128_with_scale(y.int()?, 0))),
-        (x, Value::Decimal(y)) => Some(rust_decimal::Decimal::from_i128_with_scale(x.int()?, 0).cmp(y)),
+        (Value::Decimal(x), y) => Some(decimal_int(*x, y.int()?)),
+        (x, Value::Decimal(y)) => Some(decimal_int(*y, x.int()?).reverse()),
         (Value::Float(x), y) => float_int(x, y.int()?),
         (x, Value::Float(y)) => float_int(y, x.int()?).map(Ordering::reverse),
         (x, y) => Some(x.int()?.cmp(&y.int()?)),
+    }
+}
+
+fn decimal_int(decimal: Decimal, int: i128) -> Ordering {
+    match Decimal::try_from_i128_with_scale(int, 0) {
+        Ok(int) => decimal.cmp(&int),
+        // An integer that is larger than any decimal.
+        Err(_) => 0.cmp(&int),
     }
 }
 
@@ -100,9 +129,7 @@ impl<'h> Machine<'h> {
             _ => {}
         }
         if let Some(columns) = self.columns(a, b)? {
-            let each = |(x, y)| self.compare(op, x, y);
-            let results = columns.into_iter().map(each).collect::<Eval<'h, Vec<_>>>()?;
-            return self.values(results);
+            return self.mapped(columns, |machine, (x, y)| machine.compare(op, x, y));
         }
         match op {
             CompareOp::Equal => self.equals(a, b).map(Value::Bool),
@@ -138,8 +165,10 @@ impl<'h> Machine<'h> {
                 CompareOp::Less | CompareOp::LessEqual => (x, y),
                 _ => (y, x),
             };
-            self.steps(x.len())?;
-            let within = x.hashed().into_iter().all(|(key, _)| y.get(key).is_some());
+            let mut work = LARGEST.min(self.steps_left());
+            let most = work;
+            let within = same_keys(x, y, &mut work, |_, _, _| true);
+            self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
             let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
             return Ok(within && (!strict || x.len() < y.len()));
         }
@@ -167,7 +196,10 @@ impl<'h> Machine<'h> {
         let (left, right) = (a, b);
         let (a, b) = (a.plain(), b.plain());
         let (pair, lengths) = match (a, b) {
-            (Value::Str(x), Value::Str(y)) => return Ok(Some(x.cmp(y))),
+            (Value::Str(x), Value::Str(y)) => {
+                self.steps(x.len().min(y.len()) / 256)?;
+                return Ok(Some(x.cmp(y)));
+            }
             (Value::Date(x), Value::Date(y)) => return Ok(Some(x.cmp(&y))),
             (Value::DateTime(x), Value::DateTime(y)) => return Ok(Some(x.cmp(y))),
             (Value::DateTime(_), Value::Date(_)) | (Value::Date(_), Value::DateTime(_)) => {
@@ -227,10 +259,7 @@ impl<'h> Machine<'h> {
                     self.raise(Kind::TypeError, text)
                 }
             },
-            Value::Dict(dict) | Value::Set(dict) => {
-                let key = self.key(item)?;
-                Ok(dict.get(key).is_some())
-            }
+            Value::Dict(dict) | Value::Set(dict) => Ok(self.look_up(dict, item)?.is_some()),
             Value::Json(node) if node.is_object() => Ok(matches!(item, Value::Str(key) if node.has(key))),
             _ => {
                 if !container.is_iterable() {

@@ -1,83 +1,17 @@
 //! `date`, `datetime` and `timedelta`, without time zones.
 
-use std::fmt::Write as _;
-
 use jiff::civil::{Date, DateTime, ISOWeekDate, Weekday};
-use jiff::{SignedDuration, Span, fmt::strtime};
+use jiff::fmt::{StdFmtWrite, strtime};
+use jiff::{SignedDuration, Span};
 
 use super::super::code::BinaryOp;
-use super::super::exception::{Eval, Kind};
+use super::super::exception::{Eval, Kind, Stop};
 use super::super::machine::Machine;
+use super::super::machine::limits::MEMORY;
 use super::super::value::Value;
 use super::super::words::Word;
+use super::date_text::{DAY, iso_time, parts};
 use super::number::round_half_even;
-
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
-
-pub(crate) fn iso_time(time: &DateTime, separator: char) -> String {
-    let mut text =
-        format!("{}{separator}{:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second());
-    let micros = time.subsec_nanosecond() / 1000;
-    if micros != 0 {
-        let _ = write!(text, ".{micros:06}");
-    }
-    text
-}
-
-pub(crate) fn time_repr(time: &DateTime) -> String {
-    let micros = time.subsec_nanosecond() / 1000;
-    let mut parts = vec![
-        i32::from(time.year()),
-        i32::from(time.month()),
-        i32::from(time.day()),
-        i32::from(time.hour()),
-        i32::from(time.minute()),
-    ];
-    if time.second() != 0 || micros != 0 {
-        parts.push(i32::from(time.second()));
-    }
-    if micros != 0 {
-        parts.push(micros);
-    }
-    let parts: Vec<_> = parts.iter().map(ToString::to_string).collect();
-    format!("datetime.datetime({})", parts.join(", "))
-}
-
-fn parts(delta: i64) -> (i64, i64, i64) {
-    let days = delta.div_euclid(DAY);
-    let rest = delta.rem_euclid(DAY);
-    (days, rest / SECOND, rest % SECOND)
-}
-
-pub(crate) fn delta_text(delta: i64) -> String {
-    let (days, seconds, micros) = parts(delta);
-    let mut text = match days {
-        0 => String::new(),
-        1 | -1 => format!("{days} day, "),
-        _ => format!("{days} days, "),
-    };
-    let _ = write!(text, "{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if micros != 0 {
-        let _ = write!(text, ".{micros:06}");
-    }
-    text
-}
-
-pub(crate) fn delta_repr(delta: i64) -> String {
-    let (days, seconds, micros) = parts(delta);
-    let named = [("days", days), ("seconds", seconds), ("microseconds", micros)];
-    let named: Vec<_> = named
-        .iter()
-        .filter(|(_, value)| *value != 0)
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    if named.is_empty() {
-        "datetime.timedelta(0)".to_owned()
-    } else {
-        format!("datetime.timedelta({})", named.join(", "))
-    }
-}
 
 /// A field's date as Rossum writes it; Python's `strptime` with the package's three formats.
 pub(crate) fn field_date(text: &str) -> Option<Date> {
@@ -149,7 +83,7 @@ impl<'h> Machine<'h> {
             }
             (BinaryOp::Subtract, Value::DateTime(x), Value::DateTime(y)) => {
                 let micros = x.duration_since(*y).as_micros();
-                Ok(Value::Delta(i64::try_from(micros).unwrap_or(i64::MAX)))
+                self.delta(i64::try_from(micros).ok())
             }
             (BinaryOp::Add, Value::Date(date), Value::Delta(delta))
             | (BinaryOp::Add, Value::Delta(delta), Value::Date(date)) => self.move_date(date, parts(delta).0),
@@ -212,7 +146,8 @@ impl<'h> Machine<'h> {
     }
 
     pub(crate) fn delta(&mut self, micros: Option<i64>) -> Eval<'h> {
-        match micros {
+        // Without the smallest one, every duration has its opposite.
+        match micros.filter(|micros| *micros != i64::MIN) {
             Some(micros) => Ok(Value::Delta(micros)),
             None => self
                 .raise_text(Kind::OverflowError, "a timedelta of more than 290,000 years is not supported"),
@@ -252,14 +187,21 @@ impl<'h> Machine<'h> {
             Value::DateTime(time) => *time,
             _ => return Ok(""),
         };
+        // A directive becomes a longer one, and that a text.
+        self.steps(format.len())?;
+        self.room(format.len().saturating_mul(16))?;
         let format = format.replace("%f", "%6f").replace("%x", "%m/%d/%y").replace("%X", "%H:%M:%S");
-        match strtime::format(&format, time) {
-            Ok(text) => self.text(&text),
+        let mut text = self.builder();
+        let written = strtime::BrokenDownTime::from(time).format(&format, StdFmtWrite(&mut text));
+        match written {
+            Ok(()) => self.finish(text),
+            Err(_) if text.is_full() => Err(Stop::Limit(MEMORY)),
             Err(_) => self.raise_text(Kind::ValueError, "Invalid format string"),
         }
     }
 
     pub(crate) fn strptime(&mut self, text: &str, format: &str) -> Eval<'h, DateTime> {
+        self.steps(text.len() + format.len())?;
         let parsed = strtime::parse(format, text.trim_end_matches('\0')).ok().and_then(|broken| {
             let date = Date::new(
                 broken.year().unwrap_or(1900),
@@ -277,12 +219,12 @@ impl<'h> Machine<'h> {
         match parsed {
             Some(time) => Ok(time),
             None => {
-                let (mut quoted, mut pattern) = (String::new(), String::new());
-                super::repr::str_repr(text, &mut quoted);
-                super::repr::str_repr(format, &mut pattern);
+                let (mut quoted, mut pattern) = (self.builder(), self.builder());
+                super::repr::str_repr(text, &mut quoted)?;
+                super::repr::str_repr(format, &mut pattern)?;
                 self.raise(
                     Kind::ValueError,
-                    format_args!("time data {quoted} does not match format {pattern}"),
+                    format_args!("time data {} does not match format {}", &*quoted, &*pattern),
                 )
             }
         }
@@ -377,7 +319,7 @@ impl<'h> Machine<'h> {
 
     pub(crate) fn date_of_ordinal(&mut self, ordinal: i128) -> Eval<'h> {
         let first = Date::constant(1, 1, 1);
-        match i64::try_from(ordinal - 1) {
+        match i64::try_from(ordinal.saturating_sub(1)) {
             Ok(days) => self.move_date(first, days),
             Err(_) => self.out_of_range(),
         }

@@ -7,13 +7,16 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
 
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Buffer, Machine};
 use super::super::value::Value;
 use super::super::words::Word;
 use super::compare::{NESTING, equal};
 
 /// How many parts a tuple may have, all in all, to be a key.
 const KEY_PARTS: u64 = 10_000;
+
+/// What one look-up may look at: enough for any.
+const ALL: u64 = u64::MAX;
 
 /// What is special about a dict.
 #[derive(Clone, Copy)]
@@ -59,19 +62,27 @@ impl<'h> Inner<'h> {
         (0..self.table.len()).map(move |step| first.wrapping_add(step) & mask)
     }
 
-    fn find(&self, key: Key<'h>) -> Option<usize> {
+    /// `work` is how many parts of keys it may look at; it is less by those that it looked at.
+    fn find(&self, key: Key<'h>, work: &mut u64) -> Option<usize> {
         for slot in self.slots(key.hash) {
             let place = (self.table[slot] as usize).checked_sub(1)?;
             let entry = &self.entries[place];
-            if entry.live && entry.hash == key.hash && equal(entry.key, key.value, &mut (2 * KEY_PARTS)) {
-                return Some(place);
+            *work = work.saturating_sub(1);
+            if entry.live && entry.hash == key.hash {
+                let most = (*work).min(2 * KEY_PARTS);
+                let mut left = most;
+                let same = equal(entry.key, key.value, &mut left);
+                *work -= most - left;
+                if same {
+                    return Some(place);
+                }
             }
         }
         None
     }
 
-    fn insert(&mut self, key: Key<'h>, value: Value<'h>) {
-        if let Some(place) = self.find(key) {
+    fn insert(&mut self, key: Key<'h>, value: Value<'h>, work: &mut u64) {
+        if let Some(place) = self.find(key, work) {
             self.entries[place].value = value;
             return;
         }
@@ -120,18 +131,26 @@ impl<'h> Dict<'h> {
         self.inner.borrow().live
     }
 
-    pub(crate) fn get(&self, key: Key<'h>) -> Option<Value<'h>> {
+    /// The value of a key; `work` as the comparison of keys counts it.
+    pub(crate) fn find(&self, key: Key<'h>, work: &mut u64) -> Option<Value<'h>> {
         let inner = self.inner.borrow();
-        inner.find(key).map(|place| inner.entries[place].value)
+        inner.find(key, work).map(|place| inner.entries[place].value)
     }
 
-    pub(crate) fn insert(&self, key: Key<'h>, value: Value<'h>) {
-        self.inner.borrow_mut().insert(key, value);
+    pub(crate) fn get(&self, key: Key<'h>) -> Option<Value<'h>> {
+        self.find(key, &mut ALL.clone())
+    }
+
+    /// How much it looked at.
+    fn insert(&self, key: Key<'h>, value: Value<'h>) -> u64 {
+        let mut work = ALL;
+        self.inner.borrow_mut().insert(key, value, &mut work);
+        ALL - work
     }
 
     pub(crate) fn remove(&self, key: Key<'h>) -> Option<Value<'h>> {
         let mut inner = self.inner.borrow_mut();
-        let place = inner.find(key)?;
+        let place = inner.find(key, &mut ALL.clone())?;
         inner.entries[place].live = false;
         inner.live -= 1;
         Some(inner.entries[place].value)
@@ -151,16 +170,24 @@ impl<'h> Dict<'h> {
         found.map(|(at, entry)| (entry.key, entry.value, at + 1))
     }
 
-    /// The same with keys that are hashed already.
-    pub(crate) fn hashed(&self) -> Vec<(Key<'h>, Value<'h>)> {
+    /// The same with the key's hash.
+    pub(crate) fn hashed(&self, from: usize) -> Option<(Key<'h>, Value<'h>, usize)> {
         let inner = self.inner.borrow();
-        let live = inner.entries.iter().filter(|entry| entry.live);
-        live.map(|entry| (Key { hash: entry.hash, value: entry.key }, entry.value)).collect()
+        let found = inner.entries.iter().enumerate().skip(from).find(|(_, entry)| entry.live);
+        found.map(|(at, entry)| (Key { hash: entry.hash, value: entry.key }, entry.value, at + 1))
     }
 
-    pub(crate) fn entries(&self) -> Vec<(Value<'h>, Value<'h>)> {
+    /// The last entry.
+    fn last(&self) -> Option<(Value<'h>, Value<'h>)> {
         let inner = self.inner.borrow();
-        inner.entries.iter().filter(|entry| entry.live).map(|entry| (entry.key, entry.value)).collect()
+        inner.entries.iter().rfind(|entry| entry.live).map(|entry| (entry.key, entry.value))
+    }
+
+    /// A hash of all keys, whatever their order.
+    fn keys_hash(&self) -> u64 {
+        let inner = self.inner.borrow();
+        let live = inner.entries.iter().filter(|entry| entry.live);
+        live.fold(0, |all, entry| all ^ entry.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
     }
 }
 
@@ -180,13 +207,22 @@ fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32, work: &mut u64) -
         Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e38 => Some(float as i128).hash(state),
         Value::Float(float) => float.to_bits().hash(state),
         Value::Decimal(decimal) => decimal.hash(state),
-        Value::Str(text) => text.hash(state),
+        Value::Str(text) => {
+            if depth < NESTING {
+                // Within a tuple, where one text may stand many times.
+                *work = work.saturating_sub(text.len() as u64 / 4096);
+            }
+            text.hash(state);
+        }
         Value::Date(date) => date.hash(state),
         Value::DateTime(time) => time.hash(state),
         Value::Delta(delta) => delta.hash(state),
         Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1, work))?,
         Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1, work)?,
-        Value::Set(set) if matches!(set.special, Special::FrozenSet) => set.len().hash(state),
+        Value::Set(set) if matches!(set.special, Special::FrozenSet) => {
+            *work = work.saturating_sub(set.len() as u64 / 64);
+            set.keys_hash().hash(state);
+        }
         Value::Row(row) => std::ptr::from_ref(row).hash(state),
         Value::Function(function) => std::ptr::from_ref(function).hash(state),
         Value::Builtin(builtin) => std::mem::discriminant(&builtin).hash(state),
@@ -221,14 +257,46 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h, ()> {
         self.memory(80)?;
         let key = self.key(key)?;
-        dict.insert(key, value);
-        Ok(())
+        let work = dict.insert(key, value);
+        self.steps(usize::try_from(work / 8).unwrap_or(usize::MAX))
+    }
+
+    /// What a dict or set has for a key.
+    pub(crate) fn look_up(&mut self, dict: &'h Dict<'h>, key: Value<'h>) -> Eval<'h, Option<Value<'h>>> {
+        let key = self.key(key)?;
+        let mut work = ALL;
+        let found = dict.find(key, &mut work);
+        self.steps(usize::try_from((ALL - work) / 8).unwrap_or(usize::MAX))?;
+        Ok(found)
+    }
+
+    /// Keys and values as they are now; each is a step.
+    pub(crate) fn entries(&mut self, dict: &'h Dict<'h>) -> Eval<'h, Buffer<'h, (Value<'h>, Value<'h>)>> {
+        let mut entries = self.buffer();
+        let mut at = 0;
+        while let Some((key, value, next)) = dict.entry(at) {
+            self.step()?;
+            entries.push((key, value))?;
+            at = next;
+        }
+        Ok(entries)
+    }
+
+    /// The keys as they are now; each is a step.
+    pub(crate) fn keys(&mut self, dict: &'h Dict<'h>) -> Eval<'h, Buffer<'h, Value<'h>>> {
+        let mut keys = self.buffer();
+        let mut at = 0;
+        while let Some((key, _, next)) = dict.entry(at) {
+            self.step()?;
+            keys.push(key)?;
+            at = next;
+        }
+        Ok(keys)
     }
 
     /// `dict[key]`, with what a `defaultdict` or `Counter` makes of a missing one.
     pub(crate) fn dict_get(&mut self, dict: &'h Dict<'h>, index: Value<'h>) -> Eval<'h> {
-        let key = self.key(index)?;
-        if let Some(value) = dict.get(key) {
+        if let Some(value) = self.look_up(dict, index)? {
             return Ok(value);
         }
         match dict.special {
@@ -244,7 +312,7 @@ impl<'h> Machine<'h> {
 
     pub(crate) fn dict_update(&mut self, dict: &'h Dict<'h>, other: Value<'h>) -> Eval<'h, ()> {
         if let Value::Dict(other) = other {
-            for (key, value) in other.entries() {
+            for (key, value) in self.entries(other)? {
                 self.dict_insert(dict, key, value)?;
             }
             return Ok(());
@@ -275,20 +343,25 @@ impl<'h> Machine<'h> {
         }
         match (word, arguments) {
             (Word::get, [key, default @ ..]) if default.len() < 2 => {
-                let key = self.key(*key)?;
-                Ok(dict.get(key).or(default.first().copied()).unwrap_or_default())
+                Ok(self.look_up(dict, *key)?.or(default.first().copied()).unwrap_or_default())
             }
-            (Word::keys, []) => self.tuple_list(dict.entries().into_iter().map(|(key, _)| key)),
-            (Word::values, []) => self.tuple_list(dict.entries().into_iter().map(|(_, value)| value)),
+            (Word::keys, []) => {
+                let keys = self.keys(dict)?;
+                self.list(keys)
+            }
+            (Word::values, []) => {
+                let mut values = self.buffer();
+                for (_, value) in self.entries(dict)? {
+                    values.push(value)?;
+                }
+                self.list(values)
+            }
             (Word::items, []) => {
-                let pairs = dict.entries().into_iter();
-                let pairs: Vec<_> =
-                    pairs.map(|(key, value)| self.tuple(&[key, value])).collect::<Eval<'h, _>>()?;
-                self.list(pairs)
+                let pairs = self.entries(dict)?;
+                self.pairs(&pairs)
             }
             (Word::setdefault, [index, default @ ..]) if default.len() < 2 => {
-                let key = self.key(*index)?;
-                if let Some(value) = dict.get(key) {
+                if let Some(value) = self.look_up(dict, *index)? {
                     return Ok(value);
                 }
                 let value = default.first().copied().unwrap_or_default();
@@ -302,7 +375,7 @@ impl<'h> Machine<'h> {
                     None => self.raise_with(Kind::KeyError, &[*index]),
                 }
             }
-            (Word::popitem, []) => match dict.entries().pop() {
+            (Word::popitem, []) => match dict.last() {
                 Some((index, value)) => {
                     let key = self.key(index)?;
                     dict.remove(key);
@@ -331,27 +404,32 @@ impl<'h> Machine<'h> {
                 Ok(Value::Dict(copy))
             }
             (Word::most_common, [] | [_]) if matches!(dict.special, Special::Counter) => {
-                let mut pairs = dict.entries();
+                let mut pairs = self.entries(dict)?;
+                self.room(size_of_val(&pairs[..]))?;
                 pairs.sort_by_key(|(_, count)| std::cmp::Reverse(count.int().unwrap_or(0)));
                 if let Some(most) = arguments.first().and_then(|most| most.int()) {
                     pairs.truncate(usize::try_from(most).unwrap_or(0));
                 }
-                let pairs: Vec<_> = pairs
-                    .into_iter()
-                    .map(|(key, value)| self.tuple(&[key, value]))
-                    .collect::<Eval<'h, _>>()?;
-                self.list(pairs)
+                self.pairs(&pairs)
             }
             _ => self.no_method(Value::Dict(dict), word, arguments.len()),
         }
     }
 
+    fn pairs(&mut self, entries: &[(Value<'h>, Value<'h>)]) -> Eval<'h> {
+        let mut pairs = self.buffer();
+        for (key, value) in entries {
+            pairs.push(self.tuple(&[*key, *value])?)?;
+        }
+        self.list(pairs)
+    }
+
     /// Counts what an iterable gives, as a `Counter` does.
     pub(crate) fn count_all(&mut self, dict: &'h Dict<'h>, other: Value<'h>) -> Eval<'h, ()> {
         for item in self.collect(other)? {
-            let key = self.key(item)?;
-            let count = dict.get(key).and_then(Value::int).unwrap_or(0) + 1;
-            self.dict_insert(dict, item, Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))?;
+            let before = self.look_up(dict, item)?.and_then(Value::int).unwrap_or(0);
+            let count = self.int(before.checked_add(1))?;
+            self.dict_insert(dict, item, count)?;
         }
         Ok(())
     }

@@ -19,12 +19,19 @@ struct Spec {
     kind: Option<char>,
 }
 
-/// The widest field that is made.
-const WIDEST: usize = 100_000;
+/// The longest spec that is read: none is that long but one that is wrong.
+const LONGEST: usize = 200;
+/// Digits behind the point of a float, of which all others are zeros; in front of the exponent there are fewer.
+const FRACTION: usize = 1_100;
+/// The same of a decimal.
+const DECIMALS: usize = 28;
 
 impl Spec {
     fn parse(text: &str) -> Option<Self> {
         let mut spec = Self::default();
+        if text.len() > LONGEST {
+            return None;
+        }
         let chars: Vec<char> = text.chars().collect();
         let mut at = 0;
         let is_align = |c: Option<&char>| c.is_some_and(|c| matches!(c, '<' | '>' | '=' | '^'));
@@ -64,8 +71,7 @@ impl Spec {
         if let Some(c) = chars.get(at) {
             (spec.kind, at) = (Some(*c), at + 1);
         }
-        let fits = spec.width <= WIDEST && spec.precision.unwrap_or(0) <= WIDEST;
-        (at == chars.len() && fits).then_some(spec)
+        (at == chars.len()).then_some(spec)
     }
 
     /// Fills up to the width: a number's sign stays in front of zeros.
@@ -132,8 +138,8 @@ impl Spec {
         let magnitude = float.abs();
         let digits = if float.is_finite() {
             match kind {
-                Some('f' | 'F') => format!("{magnitude:.*}", self.precision.unwrap_or(6)),
-                Some('%') => format!("{:.*}%", self.precision.unwrap_or(6), magnitude * 100.0),
+                Some('f' | 'F') => fixed(magnitude, self.precision.unwrap_or(6)),
+                Some('%') => fixed(magnitude * 100.0, self.precision.unwrap_or(6)) + "%",
                 Some('e' | 'E') => exponent_form(magnitude, self.precision.unwrap_or(6)),
                 Some('g' | 'G' | 'n') => {
                     general(magnitude, self.precision.unwrap_or(6), self.alternate, false)
@@ -166,17 +172,30 @@ impl Spec {
     }
 }
 
+/// With so many digits behind the point. The formatter of Rust takes no more than 65,535, and a float has no more than
+/// [`FRACTION`] that are not zero.
+fn fixed(magnitude: f64, precision: usize) -> String {
+    let exact = precision.min(FRACTION);
+    format!("{magnitude:.exact$}") + &zeros(precision - exact)
+}
+
+fn zeros(count: usize) -> String {
+    std::iter::repeat_n('0', count).collect()
+}
+
 fn exponent_form(magnitude: f64, precision: usize) -> String {
-    let text = format!("{magnitude:.precision$e}");
+    let exact = precision.min(FRACTION);
+    let text = format!("{magnitude:.exact$e}");
     let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    let zeros = zeros(precision - exact);
+    format!("{digits}{zeros}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
 
 /// `g`: so many significant digits, without trailing zeros; `repr_like` keeps a digit behind the point.
 fn general(magnitude: f64, precision: usize, alternate: bool, repr_like: bool) -> String {
     let precision = precision.max(1);
-    let scientific = format!("{magnitude:.*e}", precision - 1);
+    let scientific = format!("{magnitude:.*e}", (precision - 1).min(FRACTION));
     let exponent: i64 = scientific.split_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
     let limit = i64::try_from(precision).unwrap_or(i64::MAX) - i64::from(repr_like);
     let trim = |digits: &str| {
@@ -188,7 +207,7 @@ fn general(magnitude: f64, precision: usize, alternate: bool, repr_like: bool) -
     if (-4..limit).contains(&exponent) || magnitude == 0.0 {
         let places =
             usize::try_from(i64::try_from(precision).unwrap_or(i64::MAX) - 1 - exponent).unwrap_or(0);
-        let digits = trim(&format!("{magnitude:.places$}"));
+        let digits = trim(&fixed(magnitude, places));
         return if repr_like && !digits.contains('.') { digits + ".0" } else { digits };
     }
     let text = exponent_form(magnitude, precision - 1);
@@ -227,7 +246,9 @@ impl<'h> Machine<'h> {
                 format_args!("Invalid format specifier '{text}' for object of type '{}'", plain.type_name());
             return self.raise(Kind::ValueError, text);
         };
-        self.memory(spec.width + spec.precision.unwrap_or(0))?;
+        // What it makes on the way: fills of up to four bytes, digits and their copies.
+        let number = spec.precision.filter(|_| !matches!(plain, Value::Str(_))).unwrap_or(0);
+        self.room(spec.width.saturating_mul(12).saturating_add(number.saturating_mul(6)))?;
         let done = match plain {
             Value::Str(text) if spec.sign.is_some() => {
                 let _ = text;
@@ -238,11 +259,11 @@ impl<'h> Machine<'h> {
                     .raise_text(Kind::ValueError, "'=' alignment not allowed in string format specifier");
             }
             Value::Str(text) if matches!(spec.kind, None | Some('s')) && spec.grouping.is_none() => {
-                let cut: String = match spec.precision {
-                    Some(precision) => text.chars().take(precision).collect(),
-                    None => text.to_owned(),
-                };
-                Some(spec.pad(&cut, '<'))
+                self.steps(text.len() / 64)?;
+                let end = spec.precision.and_then(|most| text.char_indices().nth(most));
+                let cut = end.map_or(text, |(end, _)| &text[..end]);
+                self.room(cut.len())?;
+                Some(spec.pad(cut, '<'))
             }
             Value::Float(float) => spec.float(float).map(|digits| spec.pad(&digits, '>')),
             Value::Decimal(decimal) => self.format_decimal(*decimal, spec),
@@ -286,8 +307,10 @@ impl<'h> Machine<'h> {
         let magnitude = decimal.abs();
         let digits = match (spec.kind, spec.precision) {
             (Some('f' | 'F') | None, Some(precision)) => {
-                let places = u32::try_from(precision).unwrap_or(28);
-                format!("{:.precision$}", magnitude.round_dp_with_strategy(places, MidpointNearestEven))
+                let exact = precision.min(DECIMALS);
+                let places = u32::try_from(exact).unwrap_or(28);
+                let rounded = magnitude.round_dp_with_strategy(places, MidpointNearestEven);
+                format!("{rounded:.exact$}") + &zeros(precision - exact)
             }
             (Some('f' | 'F') | None, None) => magnitude.to_string(),
             _ => return None,

@@ -4,8 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
-use super::super::machine::place;
+use super::super::machine::{Buffer, Machine, place};
 use super::super::value::{Items, Value};
 use super::super::words::Word;
 use super::compare::NESTING;
@@ -42,7 +41,7 @@ impl<'h> Machine<'h> {
                 list.borrow_mut().insert(at, *item);
             }
             (Word::remove, [item]) => {
-                let items = list.borrow().to_vec();
+                let items = self.copied(&list.borrow())?;
                 match self.position(&items, *item)? {
                     Some(at) => {
                         list.borrow_mut().remove(at);
@@ -64,18 +63,20 @@ impl<'h> Machine<'h> {
             (Word::clear, []) => list.borrow_mut().clear(),
             (Word::reverse, []) => list.borrow_mut().reverse(),
             (Word::copy, []) => {
-                let items = list.borrow().to_vec();
+                let items = self.copied(&list.borrow())?;
                 return self.list(items);
             }
             (Word::sort, []) => {
-                let items = list.borrow().to_vec();
+                let items = self.copied(&list.borrow())?;
                 let sorted = self.sorted(items, keywords)?;
+                // Code that compared may have changed it meanwhile.
+                self.memory(size_of_val(&sorted[..]))?;
                 let mut list = list.borrow_mut();
                 list.clear();
                 list.extend_from_slice(&sorted);
             }
             (Word::index | Word::count, _) => {
-                let items = list.borrow().to_vec();
+                let items = self.copied(&list.borrow())?;
                 return self.sequence_method(Value::List(list), &items, word, arguments);
             }
             _ => return self.no_method(Value::List(list), word, arguments.len()),
@@ -132,9 +133,9 @@ impl<'h> Machine<'h> {
     /// A stable sort by `key=` and `reverse=`.
     pub(crate) fn sorted(
         &mut self,
-        items: Vec<Value<'h>>,
+        items: Buffer<'h, Value<'h>>,
         keywords: &[(&'h str, Value<'h>)],
-    ) -> Eval<'h, Vec<Value<'h>>> {
+    ) -> Eval<'h, Buffer<'h, Value<'h>>> {
         let mut key = Value::None;
         let mut reverse = false;
         for (name, value) in keywords {
@@ -147,15 +148,17 @@ impl<'h> Machine<'h> {
                 }
             }
         }
-        let mut pairs = Vec::with_capacity(items.len());
+        let mut pairs = self.buffer();
         for item in items {
             let by = if matches!(key, Value::None) { item } else { self.call(key, &[item], &[])? };
-            pairs.push((by, item));
+            pairs.push((by, item))?;
         }
         if reverse {
             pairs.reverse();
         }
         let mut failed = None;
+        // A stable sort takes half as much again.
+        self.room(size_of_val(&pairs[..]))?;
         pairs.sort_by(|(a, _), (b, _)| {
             if failed.is_some() {
                 return Ordering::Equal;
@@ -174,6 +177,8 @@ impl<'h> Machine<'h> {
         if reverse {
             pairs.reverse();
         }
-        Ok(pairs.into_iter().map(|(_, item)| item).collect())
+        let mut sorted = self.buffer();
+        pairs.into_iter().try_for_each(|(_, item)| sorted.push(item))?;
+        Ok(sorted)
     }
 }

@@ -3,8 +3,10 @@
 pub(super) mod arithmetic;
 pub(super) mod compare;
 pub(super) mod date;
+mod date_text;
 pub(super) mod dict;
 pub(super) mod format;
+mod letters;
 pub(super) mod list;
 pub(super) mod number;
 pub(super) mod repr;

@@ -161,9 +161,9 @@ impl<'h> Machine<'h> {
             BinaryOp::Divide | BinaryOp::FloorDivide | BinaryOp::Modulo if y.is_zero() => {
                 return self.raise_text(Kind::ZeroDivisionError, "[<class 'decimal.DivisionByZero'>]");
             }
-            BinaryOp::Divide => x
-                .checked_div(y)
-                .map(|quotient| if quotient * y == x { quotient.normalize() } else { quotient }),
+            BinaryOp::Divide => x.checked_div(y).map(|quotient| {
+                if quotient.checked_mul(y) == Some(x) { quotient.normalize() } else { quotient }
+            }),
             BinaryOp::FloorDivide => x.checked_div(y).map(|quotient| quotient.trunc()),
             BinaryOp::Modulo => x.checked_rem(y),
             BinaryOp::Power => y

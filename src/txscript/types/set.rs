@@ -17,10 +17,9 @@ impl<'h> Machine<'h> {
     }
 
     pub(crate) fn set_binary(&mut self, op: BinaryOp, x: &'h Dict<'h>, y: &'h Dict<'h>) -> Eval<'h> {
-        let mut items = Vec::new();
-        for (item, _) in x.entries() {
-            let key = self.key(item)?;
-            let both = y.get(key).is_some();
+        let mut items = self.buffer();
+        for item in self.keys(x)? {
+            let both = self.look_up(y, item)?.is_some();
             let keep = match op {
                 BinaryOp::And => both,
                 BinaryOp::Subtract | BinaryOp::Xor => !both,
@@ -28,14 +27,13 @@ impl<'h> Machine<'h> {
                 _ => return self.unsupported(op, Value::Set(x), Value::Set(y)),
             };
             if keep {
-                items.push(item);
+                items.push(item)?;
             }
         }
         if matches!(op, BinaryOp::Or | BinaryOp::Xor) {
-            for (item, _) in y.entries() {
-                let key = self.key(item)?;
-                if x.get(key).is_none() {
-                    items.push(item);
+            for item in self.keys(y)? {
+                if self.look_up(x, item)?.is_none() {
+                    items.push(item)?;
                 }
             }
         }
@@ -58,7 +56,8 @@ impl<'h> Machine<'h> {
                 | Word::symmetric_difference_update
         );
         if let Some(op) = op {
-            let mut result = self.new_set(set.entries().into_iter().map(|(key, _)| key))?;
+            let items = self.keys(set)?;
+            let mut result = self.new_set(items)?;
             for other in arguments {
                 let other = self.collect(*other)?;
                 let other = self.new_set(other)?;
@@ -70,7 +69,7 @@ impl<'h> Machine<'h> {
                 return Ok(Value::Set(result));
             }
             set.clear();
-            for (item, _) in result.entries() {
+            for item in self.keys(result)? {
                 self.dict_insert(set, item, Value::None)?;
             }
             return Ok(Value::None);
@@ -88,11 +87,11 @@ impl<'h> Machine<'h> {
                 }
                 Ok(Value::None)
             }
-            (Word::pop, []) => match set.entries().first() {
-                Some((item, _)) => {
-                    let key = self.key(*item)?;
+            (Word::pop, []) => match set.entry(0) {
+                Some((item, ..)) => {
+                    let key = self.key(item)?;
                     set.remove(key);
-                    Ok(*item)
+                    Ok(item)
                 }
                 None => self.raise_text(Kind::KeyError, "pop from an empty set"),
             },
@@ -100,15 +99,17 @@ impl<'h> Machine<'h> {
                 set.clear();
                 Ok(Value::None)
             }
-            (Word::copy, []) => self.new_set(set.entries().into_iter().map(|(key, _)| key)).map(Value::Set),
+            (Word::copy, []) => {
+                let items = self.keys(set)?;
+                self.new_set(items).map(Value::Set)
+            }
             (Word::issubset | Word::issuperset | Word::isdisjoint, [other]) => {
                 let other = self.collect(*other)?;
                 let other = self.new_set(other)?;
                 let (inner, outer) = if word == Word::issuperset { (other, set) } else { (set, other) };
                 let mut verdict = true;
-                for (item, _) in inner.entries() {
-                    let key = self.key(item)?;
-                    verdict &= outer.get(key).is_some() != (word == Word::isdisjoint);
+                for item in self.keys(inner)? {
+                    verdict &= self.look_up(outer, item)?.is_some() != (word == Word::isdisjoint);
                 }
                 Ok(Value::Bool(verdict))
             }

@@ -1,44 +1,40 @@
 //! `text % values` and `text.format(…)`.
 
-use std::fmt::Write as _;
-
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Machine, TextBuilder, on_stack};
 use super::super::value::Value;
 
 impl<'h> Machine<'h> {
     /// `text % values`.
     pub(crate) fn percent(&mut self, format: &'h str, values: Value<'h>) -> Eval<'h> {
-        let list: Vec<Value<'h>> = match values {
-            Value::Tuple(items) => items.to_vec(),
-            other => vec![other],
-        };
+        let one = [values];
+        let list = if let Value::Tuple(items) = values { items } else { &one };
         let mut rest = list.iter();
-        let mut out = String::new();
+        let mut out = self.builder();
         let mut chars = format.chars().peekable();
         while let Some(c) = chars.next() {
             if c != '%' {
-                out.push(c);
+                out.push(c)?;
                 continue;
             }
             let mut name = None;
             if chars.next_if_eq(&'(').is_some() {
-                name = Some(chars.by_ref().take_while(|c| *c != ')').collect::<String>());
+                let mut named = self.builder();
+                named.extend(chars.by_ref().take_while(|c| *c != ')'))?;
+                name = Some(self.finish(named)?);
             }
-            let mut flags = String::new();
+            self.step()?;
+            let mut flags = self.builder();
             while let Some(c) = chars.next_if(|c| "-+ #0123456789.".contains(*c)) {
-                flags.push(c);
+                flags.push(c)?;
             }
             let kind = chars.next();
             if kind == Some('%') {
-                out.push('%');
+                out.push('%')?;
                 continue;
             }
-            let value = match (&name, values) {
-                (Some(name), Value::Dict(dict)) => {
-                    let name = self.str(name)?;
-                    Some(self.dict_get(dict, name)?)
-                }
+            let value = match (name, values) {
+                (Some(name), Value::Dict(dict)) => Some(self.dict_get(dict, Value::Str(name))?),
                 (Some(_), _) => return self.raise_text(Kind::TypeError, "format requires a mapping"),
                 (None, _) => rest.next().copied(),
             };
@@ -55,10 +51,16 @@ impl<'h> Machine<'h> {
         if rest.next().is_some() && !matches!(values, Value::Dict(_)) {
             return self.raise_text(Kind::TypeError, "not all arguments converted during string formatting");
         }
-        self.str(&out)
+        self.finish(out).map(Value::Str)
     }
 
-    fn percent_one(&mut self, value: Value<'h>, flags: &str, kind: char, out: &mut String) -> Eval<'h, ()> {
+    fn percent_one(
+        &mut self,
+        value: Value<'h>,
+        flags: &str,
+        kind: char,
+        out: &mut TextBuilder<'h>,
+    ) -> Eval<'h, ()> {
         let left = flags.contains('-');
         let bare = flags.trim_start_matches(['-', '+', ' ', '#']);
         let sign = if flags.contains('+') {
@@ -73,8 +75,7 @@ impl<'h> Machine<'h> {
             's' => (Value::Str(self.str_of(value)?), "s".to_owned()),
             'r' => (Value::Str(self.repr_of(value)?), "s".to_owned()),
             'd' | 'i' | 'u' => match plain {
-                #[expect(clippy::cast_possible_truncation, reason = "what %d does with a float")]
-                Value::Float(float) => (self.int(Some(float as i128))?, "d".to_owned()),
+                Value::Float(float) => (self.whole(float.trunc())?, "d".to_owned()),
                 other if other.int().is_some() => (other, "d".to_owned()),
                 _ => {
                     let text =
@@ -105,9 +106,10 @@ impl<'h> Machine<'h> {
         let sign = if code == "s" { "" } else { sign };
         let bare = if left || code == "s" { bare.trim_start_matches('0') } else { bare };
         let precision = if code == "d" { bare.split('.').next().unwrap_or_default() } else { bare };
-        let text = self.format(value, &format!("{align}{sign}{precision}{code}"))?;
-        out.push_str(text);
-        Ok(())
+        let mut spec = self.builder();
+        spec.write(format_args!("{align}{sign}{precision}{code}"))?;
+        let text = self.format(value, &spec)?;
+        out.push_str(text)
     }
 
     /// `text.format(…)`.
@@ -117,20 +119,22 @@ impl<'h> Machine<'h> {
         positional: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        let mut out = String::new();
+        let mut out = self.builder();
         let mut next = 0;
         let mut rest = format;
         while let Some(at) = rest.find(['{', '}']) {
-            out.push_str(&rest[..at]);
+            self.step()?;
+            out.push_str(&rest[..at])?;
             let tail = &rest[at..];
             if tail.starts_with("{{") || tail.starts_with("}}") {
-                out.push_str(&tail[..1]);
+                out.push_str(&tail[..1])?;
                 rest = &tail[2..];
                 continue;
             }
             if tail.starts_with('}') {
                 return self.raise_text(Kind::ValueError, "Single '}' encountered in format string");
             }
+            self.steps(tail.find('}').unwrap_or(tail.len()) / 16)?;
             let Some(end) = closing(tail) else {
                 return self.raise_text(Kind::ValueError, "Single '{' encountered in format string");
             };
@@ -146,17 +150,22 @@ impl<'h> Machine<'h> {
             };
             let spec = match self.text(spec)? {
                 spec if spec.contains('{') => {
-                    match self.format_method(spec, &positional[next.min(positional.len())..], keywords)? {
+                    let rest = &positional[next.min(positional.len())..];
+                    self.deeper()?;
+                    let spec = on_stack(|| self.format_method(spec, rest, keywords));
+                    self.shallower();
+                    match spec? {
                         Value::Str(spec) => spec,
                         _ => "",
                     }
                 }
                 spec => spec,
             };
-            let _ = write!(out, "{}", self.format(value, spec)?);
+            let part = self.format(value, spec)?;
+            out.push_str(part)?;
         }
-        out.push_str(rest);
-        self.str(&out)
+        out.push_str(rest)?;
+        self.finish(out).map(Value::Str)
     }
 
     fn format_target(

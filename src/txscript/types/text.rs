@@ -1,10 +1,10 @@
 //! Methods of text.
 
 use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
+use super::super::machine::{Buffer, Machine};
 use super::super::value::Value;
 use super::super::words::Word;
-use super::repr::is_printable;
+use super::letters::{changed_case, changes_case, verdict};
 
 impl<'h> Machine<'h> {
     #[expect(clippy::too_many_lines, reason = "an arm for each")]
@@ -15,9 +15,18 @@ impl<'h> Machine<'h> {
         arguments: &[Value<'h>],
         keywords: &[(&'h str, Value<'h>)],
     ) -> Eval<'h> {
-        self.steps(text.len() / 64)?;
+        let each = matches!(word, Word::splitlines | Word::split | Word::rsplit | Word::expandtabs);
+        let is_verdict = word.text().starts_with("is");
+        self.steps(text.len() / if each || is_verdict || changes_case(word) { 16 } else { 64 })?;
+        if changes_case(word) && arguments.is_empty() {
+            // A letter may become three.
+            self.room(text.len().saturating_mul(3))?;
+        }
         if let Some(made) = changed_case(text, word, arguments) {
             return self.str(&made);
+        }
+        if word == Word::expandtabs && arguments.is_empty() {
+            return self.expand_tabs(text);
         }
         if let Some(verdict) = verdict(text, word, arguments) {
             return Ok(Value::Bool(verdict));
@@ -31,7 +40,9 @@ impl<'h> Machine<'h> {
                     Some(Value::Str(set)) => Some(set),
                     _ => None,
                 };
-                let matches = |c: char| set.map_or_else(|| is_space(c), |set| set.contains(c));
+                let set = set.map(|set| self.letters(set)).transpose()?;
+                let matches =
+                    |c: char| set.as_ref().map_or_else(|| is_space(c), |set| set.binary_search(&c).is_ok());
                 let mut cut = text;
                 if word != Word::rstrip {
                     cut = cut.trim_start_matches(matches);
@@ -47,7 +58,7 @@ impl<'h> Machine<'h> {
                     Some(keep) => self.truth(*keep)?,
                     None => false,
                 };
-                let lines = lines(text, keep).into_iter().map(Value::Str).collect();
+                let lines = self.lines(text, keep)?;
                 self.list(lines)
             }
             (Word::join, [items]) => self.join(text, *items),
@@ -56,22 +67,28 @@ impl<'h> Machine<'h> {
                     return self.wrong_text("replace", arguments);
                 };
                 let most = most.first().and_then(|most| most.int()).unwrap_or(-1);
-                let hits = if from.is_empty() { text.len() + 1 } else { text.matches(from).count() };
-                self.memory(hits.saturating_mul(to.len()))?;
-                let made = match usize::try_from(most) {
-                    Ok(most) => text.replacen(from, to, most),
-                    Err(_) => text.replace(from, to),
-                };
-                self.str(&made)
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.steps(text.len() / 16)?;
+                let mut made = self.builder();
+                let mut last = 0;
+                for (at, hit) in text.match_indices(from).take(most) {
+                    made.push_str(&text[last..at])?;
+                    made.push_str(to)?;
+                    last = at + hit.len();
+                }
+                made.push_str(&text[last..])?;
+                self.finish(made).map(Value::Str)
             }
             (Word::startswith | Word::endswith, [affix, bounds @ ..]) => {
                 let (_, part) = self.bounded(text, bounds)?;
                 let part = part.unwrap_or_default();
-                let affixes = match affix.plain() {
-                    Value::Tuple(affixes) => affixes.to_vec(),
-                    one => vec![one],
+                let one = [affix.plain()];
+                let affixes = match one[0] {
+                    Value::Tuple(affixes) => affixes,
+                    _ => &one,
                 };
                 for affix in affixes {
+                    self.step()?;
                     let Value::Str(affix) = affix.plain() else {
                         let text = format_args!(
                             "{} first arg must be str or a tuple of str, not {}",
@@ -94,6 +111,7 @@ impl<'h> Machine<'h> {
             (Word::find | Word::rfind | Word::index | Word::rindex, [part, bounds @ ..]) => {
                 let Value::Str(part) = part.plain() else { return self.wrong_text(word.text(), arguments) };
                 let (start, within) = self.bounded(text, bounds)?;
+                self.steps(within.map_or(0, str::len) / 16)?;
                 let found = within.and_then(|within| {
                     let at = match word {
                         Word::find | Word::index => within.find(part),
@@ -111,6 +129,7 @@ impl<'h> Machine<'h> {
                 let Value::Str(part) = part.plain() else { return self.wrong_text("count", arguments) };
                 let (_, within) = self.bounded(text, bounds)?;
                 let within = within.unwrap_or_default();
+                self.steps(within.len() / 16)?;
                 let count =
                     if part.is_empty() { within.chars().count() + 1 } else { within.matches(part).count() };
                 Ok(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)))
@@ -118,15 +137,18 @@ impl<'h> Machine<'h> {
             (Word::zfill, [width]) => {
                 let sign = usize::from(text.starts_with(['+', '-']));
                 let missing = self.missing(text, *width)?;
-                let made = format!("{}{}{}", &text[..sign], "0".repeat(missing), &text[sign..]);
-                self.str(&made)
+                let mut made = self.builder();
+                made.push_str(&text[..sign])?;
+                made.fill('0', missing)?;
+                made.push_str(&text[sign..])?;
+                self.finish(made).map(Value::Str)
             }
             (Word::ljust | Word::rjust | Word::center, [width, fill @ ..]) => {
                 let fill = match fill.first().map(|fill| fill.plain()) {
                     Some(Value::Str(fill)) => fill,
                     _ => " ",
                 };
-                if fill.chars().count() != 1 {
+                if fill.chars().take(2).count() != 1 {
                     return self.raise_text(
                         Kind::TypeError,
                         "The fill character must be exactly one character long",
@@ -139,8 +161,11 @@ impl<'h> Machine<'h> {
                     Word::rjust => missing,
                     _ => missing / 2 + (missing & total & 1),
                 };
-                let made = format!("{}{text}{}", fill.repeat(before), fill.repeat(missing - before));
-                self.str(&made)
+                let mut made = self.builder();
+                made.repeat(fill, before)?;
+                made.push_str(text)?;
+                made.repeat(fill, missing - before)?;
+                self.finish(made).map(Value::Str)
             }
             (Word::format, _) => self.format_method(text, arguments, keywords),
             (Word::partition | Word::rpartition, [separator]) => {
@@ -168,19 +193,19 @@ impl<'h> Machine<'h> {
                 _ => self.wrong_text("removesuffix", arguments),
             },
             (Word::translate, [Value::Dict(table)]) => {
-                let mut made = String::with_capacity(text.len());
+                let mut made = self.builder();
                 for c in text.chars() {
                     let key = self.key(Value::Int(i64::from(u32::from(c))))?;
                     match table.get(key) {
-                        Some(Value::Str(to)) => made.push_str(to),
+                        Some(Value::Str(to)) => made.push_str(to)?,
                         Some(Value::None) => {}
                         Some(to) => {
-                            made.extend(to.int().and_then(|to| char::from_u32(u32::try_from(to).ok()?)));
+                            made.extend(to.int().and_then(|to| char::from_u32(u32::try_from(to).ok()?)))?;
                         }
-                        None => made.push(c),
+                        None => made.push(c)?,
                     }
                 }
-                self.str(&made)
+                self.finish(made).map(Value::Str)
             }
             _ => self.no_method(Value::Str(text), word, arguments.len()),
         }
@@ -192,7 +217,6 @@ impl<'h> Machine<'h> {
             return self.raise(Kind::TypeError, text);
         };
         let width = usize::try_from(width).unwrap_or(0);
-        self.memory(width)?;
         Ok(width.saturating_sub(text.chars().count()))
     }
 
@@ -242,7 +266,7 @@ impl<'h> Machine<'h> {
         let most = arguments.get(1).copied().or(named("maxsplit")).and_then(Value::int).unwrap_or(-1);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let forward = word == Word::split;
-        let mut parts: Vec<&'h str> = Vec::new();
+        let mut parts = self.buffer();
         match separator {
             Value::None => {
                 let mut rest = text.trim_matches(is_space);
@@ -255,10 +279,10 @@ impl<'h> Machine<'h> {
                         rest.rsplit_once(is_space).map(|(before, after)| (after, before))
                     };
                     let Some((part, remaining)) = cut else {
-                        parts.push(rest);
+                        parts.push(Value::Str(rest))?;
                         break;
                     };
-                    parts.push(part);
+                    parts.push(Value::Str(part))?;
                     rest = if forward {
                         remaining.trim_start_matches(is_space)
                     } else {
@@ -270,9 +294,15 @@ impl<'h> Machine<'h> {
                 }
             }
             Value::Str("") => return self.raise_text(Kind::ValueError, "empty separator"),
-            Value::Str(separator) if forward => parts.extend(text.splitn(most.saturating_add(1), separator)),
+            Value::Str(separator) if forward => {
+                for part in text.splitn(most.saturating_add(1), separator) {
+                    parts.push(Value::Str(part))?;
+                }
+            }
             Value::Str(separator) => {
-                parts.extend(text.rsplitn(most.saturating_add(1), separator));
+                for part in text.rsplitn(most.saturating_add(1), separator) {
+                    parts.push(Value::Str(part))?;
+                }
                 parts.reverse();
             }
             other => {
@@ -280,152 +310,76 @@ impl<'h> Machine<'h> {
                 return self.raise(Kind::TypeError, text);
             }
         }
-        self.list(parts.into_iter().map(Value::Str).collect())
+        self.list(parts)
     }
 
     fn join(&mut self, separator: &str, items: Value<'h>) -> Eval<'h> {
         if !items.is_iterable() {
             return self.raise_text(Kind::TypeError, "can only join an iterable");
         }
-        let mut joined = String::new();
+        let mut joined = self.builder();
         for (at, item) in self.collect(items)?.into_iter().enumerate() {
             if at > 0 {
-                joined.push_str(separator);
+                joined.push_str(separator)?;
             }
             match item.plain() {
-                Value::Str(text) => joined.push_str(text),
+                Value::Str(text) => joined.push_str(text)?,
                 _ => {
                     let text =
                         format_args!("sequence item {at}: expected str instance, {} found", item.type_name());
                     return self.raise(Kind::TypeError, text);
                 }
             }
-            self.memory(item_len(item))?;
         }
-        self.str(&joined)
+        self.finish(joined).map(Value::Str)
     }
-}
 
-fn item_len(item: Value<'_>) -> usize {
-    if let Value::Str(text) = item.plain() { text.len() } else { 0 }
+    /// The letters of a text, each once and in their order.
+    fn letters(&mut self, text: &str) -> Eval<'h, Vec<char>> {
+        self.room(text.len().saturating_mul(size_of::<char>()))?;
+        self.steps(text.len() / 16)?;
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        Ok(letters)
+    }
+
+    fn expand_tabs(&mut self, text: &str) -> Eval<'h> {
+        let mut made = self.builder();
+        let mut column = 0;
+        for c in text.chars() {
+            let width = if c == '\t' { 8 - column % 8 } else { 1 };
+            made.fill(if c == '\t' { ' ' } else { c }, width)?;
+            column = if matches!(c, '\n' | '\r') { 0 } else { column + width };
+        }
+        self.finish(made).map(Value::Str)
+    }
+
+    fn lines(&mut self, text: &'h str, keep: bool) -> Eval<'h, Buffer<'h, Value<'h>>> {
+        let mut lines = self.buffer();
+        let mut start = 0;
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            if !matches!(
+                c,
+                '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+            ) {
+                continue;
+            }
+            let mut end = at + c.len_utf8();
+            if c == '\r' && chars.next_if(|(_, next)| *next == '\n').is_some() {
+                end += 1;
+            }
+            lines.push(Value::Str(&text[start..if keep { end } else { at }]))?;
+            start = end;
+        }
+        if start < text.len() {
+            lines.push(Value::Str(&text[start..]))?;
+        }
+        Ok(lines)
+    }
 }
 
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
-}
-
-fn changed_case(text: &str, word: Word, arguments: &[Value<'_>]) -> Option<String> {
-    if !arguments.is_empty() {
-        return None;
-    }
-    Some(match word {
-        Word::upper => text.to_uppercase(),
-        Word::lower => text.to_lowercase(),
-        Word::casefold => text.to_lowercase().replace('ß', "ss"),
-        Word::swapcase => text
-            .chars()
-            .flat_map(|c| {
-                if c.is_uppercase() {
-                    c.to_lowercase().collect::<Vec<_>>()
-                } else {
-                    c.to_uppercase().collect()
-                }
-            })
-            .collect(),
-        Word::capitalize => {
-            let mut chars = text.chars();
-            let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
-            first + &chars.as_str().to_lowercase()
-        }
-        Word::title => {
-            let mut inside = false;
-            let mut made = String::with_capacity(text.len());
-            for c in text.chars() {
-                if inside {
-                    made.extend(c.to_lowercase());
-                } else {
-                    made.extend(c.to_uppercase());
-                }
-                inside = c.is_alphabetic();
-            }
-            made
-        }
-        Word::expandtabs => expand_tabs(text),
-        _ => return None,
-    })
-}
-
-fn expand_tabs(text: &str) -> String {
-    let mut made = String::with_capacity(text.len() + 16);
-    let mut column = 0;
-    for c in text.chars() {
-        let width = if c == '\t' { 8 - column % 8 } else { 1 };
-        if c == '\t' {
-            made.extend(std::iter::repeat_n(' ', width));
-        } else {
-            made.push(c);
-        }
-        column = if matches!(c, '\n' | '\r') { 0 } else { column + width };
-    }
-    made
-}
-
-fn verdict(text: &str, word: Word, arguments: &[Value<'_>]) -> Option<bool> {
-    if !arguments.is_empty() {
-        return None;
-    }
-    let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
-    let cased = |upper: bool| {
-        text.chars().any(|c| c.is_uppercase() || c.is_lowercase())
-            && !text.chars().any(|c| if upper { c.is_lowercase() } else { c.is_uppercase() })
-    };
-    Some(match word {
-        Word::isdigit | Word::isdecimal => {
-            all(|c| c.is_ascii_digit() || (c.is_numeric() && !c.is_alphabetic()))
-        }
-        Word::isnumeric => all(char::is_numeric),
-        Word::isalpha => all(char::is_alphabetic),
-        Word::isalnum => all(|c| c.is_alphabetic() || c.is_numeric()),
-        Word::isspace => all(is_space),
-        Word::isupper => cased(true),
-        Word::islower => cased(false),
-        Word::isascii => text.is_ascii(),
-        Word::isprintable => text.chars().all(is_printable),
-        Word::istitle => {
-            cased_any(text) && changed_case(text, Word::title, &[]).is_some_and(|title| title == text)
-        }
-        Word::isidentifier => {
-            let first = |c: char| c.is_alphabetic() || c == '_';
-            text.chars().next().is_some_and(first) && text.chars().all(|c| first(c) || c.is_numeric())
-        }
-        _ => return None,
-    })
-}
-
-fn cased_any(text: &str) -> bool {
-    text.chars().any(|c| c.is_uppercase() || c.is_lowercase())
-}
-
-fn lines(text: &str, keep: bool) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut start = 0;
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if !matches!(
-            c,
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-        ) {
-            continue;
-        }
-        let mut end = at + c.len_utf8();
-        if c == '\r' && chars.next_if(|(_, next)| *next == '\n').is_some() {
-            end += 1;
-        }
-        lines.push(&text[start..if keep { end } else { at }]);
-        start = end;
-    }
-    if start < text.len() {
-        lines.push(&text[start..]);
-    }
-    lines
 }

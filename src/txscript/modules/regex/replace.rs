@@ -1,7 +1,7 @@
 //! Replacement templates: `\1`, `\g<name>`, `\n`.
 
 use super::super::super::exception::{Eval, Kind};
-use super::super::super::machine::Machine;
+use super::super::super::machine::{Machine, TextBuilder};
 use super::super::super::value::Value;
 use super::{Found, Pattern};
 
@@ -20,10 +20,15 @@ impl<'h> Machine<'h> {
         most: usize,
     ) -> Eval<'h, (&'h str, usize)> {
         let template = match with.plain() {
-            Value::Str(template) => match parts(template, pattern) {
-                Ok(parts) => Some(parts),
-                Err(problem) => return self.raise_text(Kind::PatternError, &problem),
-            },
+            Value::Str(template) => {
+                self.steps(template.len() / 16)?;
+                // Two characters may be two parts.
+                self.room(template.len().saturating_mul(2 * size_of::<Part<'_>>()))?;
+                match parts(template, pattern) {
+                    Ok(parts) => Some(parts),
+                    Err(problem) => return self.raise_text(Kind::PatternError, &problem),
+                }
+            }
             Value::Function(_) | Value::Builtin(_) | Value::Method(_) | Value::Partial(_) => None,
             other => {
                 let text = format_args!("expected str instance, {} found", other.type_name());
@@ -34,38 +39,40 @@ impl<'h> Machine<'h> {
         if all.is_empty() {
             return Ok((text, 0));
         }
-        let mut made = String::with_capacity(text.len());
+        let mut made = self.builder();
         let mut last = 0;
-        for found in &all {
+        for found in all.iter() {
             let Some((start, end)) = found.groups[0] else { continue };
-            made.push_str(text.get(last..start).unwrap_or_default());
+            made.push_str(text.get(last..start).unwrap_or_default())?;
             last = end;
-            let before = made.len();
             match &template {
-                Some(parts) => fill(parts, found, &mut made),
+                Some(parts) => {
+                    self.steps(parts.len() / 8)?;
+                    fill(parts, found, &mut made)?;
+                }
                 None => match self.call(with, &[Value::Match(found)], &[])?.plain() {
-                    Value::Str(part) => made.push_str(part),
+                    Value::Str(part) => made.push_str(part)?,
                     other => {
                         let text = format_args!("expected str instance, {} found", other.type_name());
                         return self.raise(Kind::TypeError, text);
                     }
                 },
             }
-            self.memory(made.len() - before)?;
         }
-        made.push_str(text.get(last..).unwrap_or_default());
-        Ok((self.text(&made)?, all.len()))
+        made.push_str(text.get(last..).unwrap_or_default())?;
+        Ok((self.finish(made)?, all.len()))
     }
 }
 
-fn fill(parts: &[Part<'_>], found: &Found<'_>, made: &mut String) {
+fn fill<'h>(parts: &[Part<'_>], found: &Found<'_>, made: &mut TextBuilder<'h>) -> Eval<'h, ()> {
     for part in parts {
         match part {
-            Part::Text(text) => made.push_str(text),
-            Part::Char(c) => made.push(*c),
-            Part::Group(at) => made.push_str(found.group(*at).unwrap_or_default()),
+            Part::Text(text) => made.push_str(text)?,
+            Part::Char(c) => made.push(*c)?,
+            Part::Group(at) => made.push_str(found.group(*at).unwrap_or_default())?,
         }
     }
+    Ok(())
 }
 
 fn parts<'t>(template: &'t str, pattern: &Pattern) -> Result<Vec<Part<'t>>, String> {
