@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::expression::Expression;
-use super::filter::{Condition, Test, pattern};
-use super::given::{Fields, Template};
+use super::filter::{Condition, OneOf, Pattern, Test};
+use super::given::{Fields, ReadAs, Template};
 use super::operators::FUNCTIONS;
 use super::stages::{Stage, stages};
 use super::value::Value;
@@ -13,9 +13,14 @@ use super::{Mistake, Query};
 pub(super) type Result<T> = std::result::Result<T, Mistake>;
 
 /// A query ready to run: the dataset and the stages.
-pub(super) fn query(query: &Query, path: &str, fields: Fields<'_>) -> Result<(String, Vec<Stage>)> {
-    let compiler = Compiler { fields };
-    let dataset = compiler.text(&query.dataset, &format!("{path}.dataset"))?;
+pub(super) fn query(
+    query: &Query,
+    path: &str,
+    fields: Fields<'_>,
+    note: &dyn Fn(String),
+) -> Result<(String, Vec<Stage>)> {
+    let compiler = Compiler { fields, read_as: ReadAs::Text, note };
+    let dataset = compiler.dataset(&query.dataset, &format!("{path}.dataset"))?;
     let object = object(&query.json, path)?;
     let allowed = ["find", "aggregate", "projection", "sort", "limit", "skip"];
     known(object, path, &allowed)?;
@@ -82,20 +87,43 @@ pub(super) fn path_of(text: &str) -> Vec<String> {
 
 pub(super) struct Compiler<'c> {
     pub(super) fields: Fields<'c>,
+    read_as: ReadAs,
+    /// Hears what is right, and yet perhaps not meant.
+    note: &'c dyn Fn(String),
 }
 
 impl Compiler<'_> {
     /// A text with its placeholders filled in.
     pub(super) fn text(&self, source: &str, path: &str) -> Result<String> {
-        let template = Self::template(source, path)?;
-        Ok(template.map_or_else(|| source.to_owned(), |template| template.text(self.fields)))
+        let template = self.template(source, path)?;
+        Ok(template.map_or_else(|| source.to_owned(), |template| template.text(self.fields, self.read_as)))
     }
 
-    fn template(source: &str, path: &str) -> Result<Option<Template>> {
+    /// The name of a dataset.
+    pub(super) fn dataset(&self, source: &str, path: &str) -> Result<String> {
+        if Template::parse(source, path)?.is_some() {
+            (self.note)(format!("{path}: what stands in a document chooses the dataset"));
+        }
+        self.text(source, path)
+    }
+
+    /// The same for what is read as a pattern: what stands in a document stands for itself there.
+    fn of_patterns(&self) -> Self {
+        Self { read_as: ReadAs::Pattern, ..*self }
+    }
+
+    fn template(&self, source: &str, path: &str) -> Result<Option<Template>> {
         let template = Template::parse(source, path)?;
         if template.is_some() && source.starts_with('$') {
             let what = "a path must not hold a placeholder: what stands in a document would choose the field";
             return Err(Mistake::new(path, what));
+        }
+        if self.read_as == ReadAs::Pattern {
+            for name in template.iter().flat_map(Template::raw) {
+                (self.note)(format!(
+                    "{path}: the text of `{name}` is read as a pattern, which can choose any record"
+                ));
+            }
         }
         Ok(template)
     }
@@ -103,8 +131,8 @@ impl Compiler<'_> {
     /// A value as it stands; texts may have placeholders.
     fn literal(&self, json: &Json, path: &str) -> Result<Value> {
         Ok(match json {
-            Json::String(source) => match Self::template(source, path)? {
-                Some(template) => template.value(self.fields),
+            Json::String(source) => match self.template(source, path)? {
+                Some(template) => template.value(self.fields, self.read_as, path)?,
                 None => Value::Text(source.clone()),
             },
             Json::Array(items) => {
@@ -160,8 +188,8 @@ impl Compiler<'_> {
                 "$gte" => Test::Compare(std::cmp::Ordering::is_ge, self.literal(value, &path)?),
                 "$lt" => Test::Compare(std::cmp::Ordering::is_lt, self.literal(value, &path)?),
                 "$lte" => Test::Compare(std::cmp::Ordering::is_le, self.literal(value, &path)?),
-                "$in" => Test::In(list()?),
-                "$nin" => Test::Not(Box::new(Test::In(list()?))),
+                "$in" => Test::In(OneOf::new(list()?)),
+                "$nin" => Test::Not(Box::new(Test::In(OneOf::new(list()?)))),
                 "$all" => Test::And(list()?.into_iter().map(Test::Equal).collect()),
                 "$exists" => Test::Exists(Value::of_json(value).is_true()),
                 "$size" => Test::Size(whole(value, &path)?),
@@ -175,9 +203,9 @@ impl Compiler<'_> {
                     )
                 }
                 "$regex" => {
-                    let source = self.text(text(value, &path)?, &path)?;
+                    let source = self.of_patterns().text(text(value, &path)?, &path)?;
                     let options = operators.get("$options").and_then(Json::as_str).unwrap_or_default();
-                    Test::Matches(pattern(&source, options).map_err(|what| Mistake::new(&path, what))?)
+                    Test::Matches(Pattern::new(&source, options).map_err(|what| Mistake::new(&path, what))?)
                 }
                 "$options" => continue,
                 "$not" => Test::Not(Box::new(self.test(value, &path)?)),
@@ -193,7 +221,7 @@ impl Compiler<'_> {
 
     fn equal(&self, json: &Json, path: &str) -> Result<Test> {
         if let Json::String(source) = json
-            && let Some(template) = Self::template(source, path)?
+            && let Some(template) = self.template(source, path)?
             && template.is_empty_field(self.fields)
         {
             return Ok(Test::Never);
@@ -203,8 +231,8 @@ impl Compiler<'_> {
 
     pub(super) fn expression(&self, json: &Json, path: &str) -> Result<Expression> {
         Ok(match json {
-            Json::String(source) => match Self::template(source, path)? {
-                Some(template) => Expression::Literal(template.value(self.fields)),
+            Json::String(source) => match self.template(source, path)? {
+                Some(template) => Expression::Literal(template.value(self.fields, self.read_as, path)?),
                 None => match (source.strip_prefix("$$"), source.strip_prefix('$')) {
                     (Some(variable), _) => {
                         let mut path = path_of(variable);
@@ -291,6 +319,22 @@ impl Compiler<'_> {
             "$map" => Expression::Map { input: part("input")?, name: variable()?, body: part("in")? },
             "$reduce" => {
                 Expression::Reduce { input: part("input")?, start: part("initialValue")?, body: part("in")? }
+            }
+            "$regexMatch" => {
+                let object = object(json, path)?;
+                known(object, path, &["input", "regex", "options"])?;
+                let options = object.get("options").map(|_| part("options")).transpose()?;
+                let regex = self.of_patterns().boxed(object.get("regex"), &format!("{path}.regex"))?;
+                let ready = match (&*regex, options.as_deref()) {
+                    (Expression::Literal(Value::Text(source)), None) => Some(Pattern::new(source, "")),
+                    (
+                        Expression::Literal(Value::Text(source)),
+                        Some(Expression::Literal(Value::Text(options))),
+                    ) => Some(Pattern::new(source, options)),
+                    _ => None,
+                };
+                let ready = ready.transpose().map_err(|what| Mistake::new(&format!("{path}.regex"), what))?;
+                Expression::Matches { input: part("input")?, ready, regex, options }
             }
             name => {
                 let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) else {

@@ -1,10 +1,15 @@
 //! Expressions: `"$name"`, `{"$concat": […]}`, `{"$cond": …}`, and how they are evaluated.
 
+use std::borrow::Cow;
+
+use super::RunError;
+use super::filter::Pattern;
+use super::meter::Meter;
 use super::operators::Function;
 use super::value::{Document, Value, inside};
 
 /// What an expression gives, or why it gives nothing; no value of a document is in the words.
-pub(super) type Outcome = Result<Value, String>;
+pub(super) type Outcome = Result<Value, RunError>;
 
 #[derive(Debug, Clone)]
 pub(super) enum Expression {
@@ -17,6 +22,13 @@ pub(super) enum Expression {
     Document(Vec<(String, Self)>),
     Array(Vec<Self>),
     Call(&'static Function, Vec<Self>),
+    /// `$regexMatch`; `ready` where the pattern is the same for each document.
+    Matches {
+        input: Box<Self>,
+        ready: Option<Pattern>,
+        regex: Box<Self>,
+        options: Option<Box<Self>>,
+    },
     And(Vec<Self>),
     Or(Vec<Self>),
     Cond(Box<[Self; 3]>),
@@ -52,6 +64,8 @@ pub(super) struct Scope<'s> {
     pub(super) root: &'s Document,
     pub(super) score: f64,
     pub(super) variables: Option<&'s Variables<'s>>,
+    /// What its evaluation takes.
+    pub(super) meter: &'s Meter<'s>,
 }
 
 /// Variables, the innermost first.
@@ -69,13 +83,26 @@ impl Variables<'_> {
 }
 
 impl<'s> Scope<'s> {
-    pub(super) fn of(root: &'s Document, score: f64) -> Self {
-        Self { root, score, variables: None }
+    /// Evaluates with more variables. Of what is made on the way only the value stays counted.
+    fn with(self, variables: &Variables<'_>, body: &Expression) -> Outcome {
+        let own = self.meter.inner();
+        let value = body.evaluate(Scope {
+            root: self.root,
+            score: self.score,
+            variables: Some(variables),
+            meter: &own,
+        })?;
+        drop(own);
+        self.meter.take(value.size())?;
+        Ok(value)
     }
 
-    fn with(self, name: &str, value: Value, work: impl FnOnce(Scope<'_>) -> Outcome) -> Outcome {
-        let variables = Variables { names: vec![(name.to_owned(), value)], outer: self.variables };
-        work(Scope { variables: Some(&variables), ..self })
+    /// A copy of what stands somewhere.
+    fn copy(self, value: Cow<'_, Value>) -> Outcome {
+        let size = value.size();
+        self.meter.count(size / 64)?;
+        self.meter.take(size)?;
+        Ok(value.into_owned())
     }
 }
 
@@ -84,17 +111,23 @@ impl Expression {
         let all = |expressions: &[Self]| {
             expressions.iter().map(|one| one.evaluate(scope)).collect::<Result<Vec<_>, _>>()
         };
+        scope.meter.count(1)?;
         Ok(match self {
-            Self::Literal(value) => value.clone(),
-            Self::Path(path) => scope.root.path(path),
+            Self::Literal(value) => scope.copy(Cow::Borrowed(value))?,
+            Self::Path(path) => scope.copy(scope.root.path(path))?,
             Self::Variable(name, path) => match name.as_str() {
-                "ROOT" | "CURRENT" if path.is_empty() => Value::Document(scope.root.clone()),
-                "ROOT" | "CURRENT" => scope.root.path(path),
+                "ROOT" | "CURRENT" if path.is_empty() => {
+                    let size = scope.root.size();
+                    scope.meter.count(size / 64)?;
+                    scope.meter.take(size)?;
+                    Value::Document(scope.root.clone())
+                }
+                "ROOT" | "CURRENT" => scope.copy(scope.root.path(path))?,
                 "REMOVE" => Value::Missing,
-                name => scope
-                    .variables
-                    .and_then(|variables| variables.get(name))
-                    .map_or(Value::Missing, |value| inside(value, path)),
+                name => match scope.variables.and_then(|variables| variables.get(name)) {
+                    Some(value) => scope.copy(inside(value, path))?,
+                    None => Value::Missing,
+                },
             },
             Self::Score => Value::Number(scope.score),
             Self::Document(fields) => {
@@ -108,8 +141,29 @@ impl Expression {
                 let missing = |value| if value == Value::Missing { Value::Null } else { value };
                 Value::Array(all(items)?.into_iter().map(missing).collect())
             }
-            Self::Call(function, arguments) => (function.call)(&all(arguments)?)
-                .map_err(|problem| format!("{}: {problem}", function.name))?,
+            Self::Call(function, arguments) => {
+                let arguments = all(arguments)?;
+                let size = (function.takes)(&arguments);
+                scope.meter.count(size / 64)?;
+                scope.meter.take(size)?;
+                (function.call)(&arguments)
+                    .map_err(|problem| RunError::Query(format!("{}: {problem}", function.name)))?
+            }
+            Self::Matches { input, ready, regex, options } => {
+                let Some(text) = text(input.evaluate(scope)?, scope)? else { return Ok(Value::Bool(false)) };
+                if let Some(ready) = ready {
+                    return ready.is_match(&text, scope.meter).map(Value::Bool);
+                }
+                let Some(source) = self::text(regex.evaluate(scope)?, scope)? else {
+                    return Ok(Value::Bool(false));
+                };
+                let options = options.as_ref().map(|options| options.evaluate(scope)).transpose()?;
+                let options = options.and_then(|options| options.text()).unwrap_or_default();
+                scope.meter.count(Pattern::COST)?;
+                let pattern =
+                    Pattern::new(&source, &options).map_err(|problem| format!("$regexMatch: {problem}"))?;
+                Value::Bool(pattern.is_match(&text, scope.meter)?)
+            }
             Self::And(parts) => Value::Bool(!Self::any(parts, false, scope)?),
             Self::Or(parts) => Value::Bool(Self::any(parts, true, scope)?),
             Self::Cond(parts) => {
@@ -146,16 +200,20 @@ impl Expression {
             Self::Filter { input, name, condition } => {
                 let Some(items) = items(input.evaluate(scope)?, "$filter")? else { return Ok(Value::Null) };
                 let mut kept = Vec::new();
+                let mut variables = Variables { names: Vec::new(), outer: scope.variables };
                 for item in items {
-                    if scope.with(name, item.clone(), |scope| condition.evaluate(scope))?.is_true() {
-                        kept.push(item);
-                    }
+                    variables.names.push((name.clone(), item));
+                    let keeps = scope.with(&variables, condition)?.is_true();
+                    kept.extend(variables.names.pop().filter(|_| keeps).map(|(_, item)| item));
                 }
                 Value::Array(kept)
             }
             Self::Map { input, name, body } => {
                 let Some(items) = items(input.evaluate(scope)?, "$map")? else { return Ok(Value::Null) };
-                let each = items.into_iter().map(|item| scope.with(name, item, |scope| body.evaluate(scope)));
+                let each = items.into_iter().map(|item| {
+                    let names = vec![(name.clone(), item)];
+                    scope.with(&Variables { names, outer: scope.variables }, body)
+                });
                 Value::Array(each.collect::<Result<_, _>>()?)
             }
             Self::Reduce { input, start, body } => {
@@ -164,8 +222,11 @@ impl Expression {
                 for item in items {
                     let names = vec![("this".to_owned(), item), ("value".to_owned(), value)];
                     let variables = Variables { names, outer: scope.variables };
-                    value = body.evaluate(Scope { variables: Some(&variables), ..scope })?;
+                    // The value before is gone after it.
+                    let step = scope.meter.inner();
+                    value = Scope { meter: &step, ..scope }.with(&variables, body)?;
                 }
+                scope.meter.take(value.size())?;
                 value
             }
         })
@@ -174,7 +235,7 @@ impl Expression {
 
 impl Expression {
     /// Whether one of them is true, or false; those after it are not evaluated.
-    fn any(parts: &[Self], wanted: bool, scope: Scope<'_>) -> Result<bool, String> {
+    fn any(parts: &[Self], wanted: bool, scope: Scope<'_>) -> Result<bool, RunError> {
         for part in parts {
             if part.evaluate(scope)?.is_true() == wanted {
                 return Ok(true);
@@ -185,10 +246,19 @@ impl Expression {
 }
 
 /// The items of an array; `None` of nothing.
-fn items(value: Value, name: &str) -> Result<Option<Vec<Value>>, String> {
+fn items(value: Value, name: &str) -> Result<Option<Vec<Value>>, RunError> {
     match value {
         Value::Array(items) => Ok(Some(items)),
         Value::Missing | Value::Null => Ok(None),
-        other => Err(format!("{name}: its input is no array but {}", other.type_name())),
+        other => Err(format!("{name}: its input is no array but {}", other.type_name()).into()),
     }
+}
+
+/// A value as a text; `None` of nothing.
+fn text(value: Value, scope: Scope<'_>) -> Result<Option<String>, RunError> {
+    if let Value::Text(text) = value {
+        return Ok(Some(text));
+    }
+    scope.meter.take(value.size_of_text())?;
+    Ok(value.text())
 }

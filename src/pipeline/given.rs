@@ -1,4 +1,5 @@
-//! What a document gives to a query: `{schema_id}` in its texts, with `| re` to escape it for a pattern.
+//! What a document gives to a query: `{schema_id}` in its texts. In a pattern it stands for itself, unless `| raw` says that
+//! it is a pattern; `| re` escapes it elsewhere.
 //!
 //! A text with a placeholder is always a literal. In MongoDB's language a text that begins with `$` is a path: what stands
 //! in a document must never become one.
@@ -20,8 +21,20 @@ enum Part {
 enum Filter {
     None,
     Regex,
+    Raw,
     Split(String),
 }
+
+/// What the text of a query is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadAs {
+    Text,
+    /// Where a field's text must not become a part of the language.
+    Pattern,
+}
+
+/// A field's text that is split has at most so many parts.
+const MOST_PARTS: usize = 10_000;
 
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,30 +76,48 @@ impl Template {
         Ok(Some(Self { parts }))
     }
 
-    pub(super) fn text(&self, fields: Fields<'_>) -> String {
+    pub(super) fn text(&self, fields: Fields<'_>, read_as: ReadAs) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) => text.clone(),
-            Part::Field { name, filter: Filter::Regex } => fancy_regex::escape(&fields(name)).into_owned(),
-            Part::Field { name, .. } => fields(name),
+            Part::Field { name, filter } => match (filter, read_as) {
+                (Filter::Regex, _) | (Filter::None | Filter::Split(_), ReadAs::Pattern) => {
+                    fancy_regex::escape(&fields(name)).into_owned()
+                }
+                _ => fields(name),
+            },
         };
         self.parts.iter().map(part).collect()
     }
 
     /// A text, or what `split` makes of one.
-    pub(super) fn value(&self, fields: Fields<'_>) -> Value {
-        match &self.parts[..] {
-            [Part::Field { name, filter: Filter::Split(at) }] => {
-                let text = fields(name);
-                let all = text.split(at.as_str()).map(|part| Value::Text(part.to_owned()));
-                Value::Array(all.collect())
-            }
-            _ => Value::Text(self.text(fields)),
+    pub(super) fn value(&self, fields: Fields<'_>, read_as: ReadAs, path: &str) -> Result<Value, Mistake> {
+        let [Part::Field { name, filter: Filter::Split(at) }] = &self.parts[..] else {
+            return Ok(Value::Text(self.text(fields, read_as)));
+        };
+        let text = fields(name);
+        let part = |part: &str| match read_as {
+            ReadAs::Text => part.to_owned(),
+            ReadAs::Pattern => fancy_regex::escape(part).into_owned(),
+        };
+        let all: Vec<Value> =
+            text.split(at.as_str()).take(MOST_PARTS + 1).map(|text| Value::Text(part(text))).collect();
+        if all.len() > MOST_PARTS {
+            return Err(Mistake::new(path, format!("`{name}` has more than {MOST_PARTS} parts")));
         }
+        Ok(Value::Array(all))
+    }
+
+    /// The fields whose texts are taken as they are, whatever they are read as.
+    pub(super) fn raw(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Field { name, filter: Filter::Raw } => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether it is a field, whole, that is empty: equal to nothing.
     pub(super) fn is_empty_field(&self, fields: Fields<'_>) -> bool {
-        matches!(&self.parts[..], [Part::Field { .. }]) && self.text(fields).trim().is_empty()
+        matches!(&self.parts[..], [Part::Field { .. }]) && self.text(fields, ReadAs::Text).trim().is_empty()
     }
 }
 
@@ -108,6 +139,7 @@ fn placeholder(inside: &str, path: &str) -> Option<Result<Part, Mistake>> {
     let filter = match filter {
         None => Filter::None,
         Some("re" | "regex") => Filter::Regex,
+        Some("raw") => Filter::Raw,
         Some(other) => {
             let inner = other.strip_prefix("split(").and_then(|rest| rest.strip_suffix(')')).map(str::trim);
             let text = inner.and_then(|inner| {
@@ -116,7 +148,8 @@ fn placeholder(inside: &str, path: &str) -> Option<Result<Part, Mistake>> {
             match text.filter(|text| !text.is_empty()) {
                 Some(text) => Filter::Split(text.to_owned()),
                 None => {
-                    let what = format!("there is no filter `{other}`; there are `re` and `split(' ')`");
+                    let what =
+                        format!("there is no filter `{other}`; there are `re`, `raw` and `split(' ')`");
                     return Some(Err(Mistake::new(path, what)));
                 }
             }
@@ -132,17 +165,33 @@ mod tests {
     #[test]
     fn placeholders_are_fields_and_other_braces_stand_for_themselves() {
         let fields = |name: &str| format!("<{name}.>");
-        let text =
-            |source: &str| Template::parse(source, "q").unwrap().map(|template| template.text(&fields));
+        let text = |source: &str| {
+            Template::parse(source, "q").unwrap().map(|template| template.text(&fields, ReadAs::Text))
+        };
         assert_eq!(text("^{a | re}$").unwrap(), r"^<a\.>$");
         assert_eq!(text("x{2,3} {b} {"), Some("x{2,3} <b.> {".to_owned()));
         assert_eq!(text("[0-9]{4}"), None);
         let split = Template::parse("{a | split('.')}", "q").unwrap().unwrap();
         assert_eq!(
-            split.value(&fields),
+            split.value(&fields, ReadAs::Text, "q").unwrap(),
             Value::Array(vec![Value::Text("<a".into()), Value::Text(">".into())])
         );
         assert!(Template::parse("{a | lower}", "q").unwrap_err().to_string().contains("no filter `lower`"));
         assert!(Template::parse("{secrets.key}", "q").is_err());
+        let many = split.value(&|_| ".".repeat(MOST_PARTS), ReadAs::Text, "q").unwrap_err();
+        assert!(many.what.contains("parts"), "{many}");
+    }
+
+    #[test]
+    fn in_a_pattern_a_field_stands_for_itself_unless_it_is_raw() {
+        let fields = |_: &str| ".*".to_owned();
+        for (source, expected) in [("^{a}$", r"^\.\*$"), ("^{a | re}$", r"^\.\*$"), ("^{a | raw}$", "^.*$")] {
+            let template = Template::parse(source, "q").unwrap().unwrap();
+            assert_eq!(template.text(&fields, ReadAs::Pattern), expected, "{source}");
+            assert_eq!(template.raw().count(), usize::from(source.contains("raw")));
+        }
+        let split = Template::parse("{a | split('x')}", "q").unwrap().unwrap();
+        let value = split.value(&fields, ReadAs::Pattern, "q").unwrap();
+        assert_eq!(value, Value::Array(vec![Value::Text(r"\.\*".into())]));
     }
 }

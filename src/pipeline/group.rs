@@ -3,9 +3,12 @@
 use serde_json::Value as Json;
 
 use super::Mistake;
+use super::RunError;
 use super::compile::{Compiler, Result, known, object, path_of};
-use super::expression::{Expression, Scope};
-use super::run::Row;
+use super::expression::Expression;
+use super::meter::Meter;
+use super::places::{self, Places};
+use super::run::{Row, Work};
 use super::value::{Document, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,19 +103,30 @@ impl Gathered {
     }
 
     /// Of the documents of a group, in their order.
-    pub(super) fn gather(&self, rows: &[Row]) -> std::result::Result<Value, String> {
+    pub(super) async fn gather(&self, rows: &[Row], work: &Work<'_>) -> std::result::Result<Value, RunError> {
+        let made = Meter::new(work.budget);
+        let work = Work { made: &made, ..*work };
+        made.take(rows.len().saturating_mul(Value::Null.size()))?;
         let mut values = Vec::with_capacity(rows.len());
         for row in rows {
-            values.push(self.of.evaluate(Scope::of(&row.document, row.score))?);
+            work.budget.turn().await?;
+            values.push(row.value(&self.of, &work)?);
         }
+        if self.accumulator == Accumulator::AddToSet {
+            made.take(values.iter().map(|value| value.size() + Places::SIZE).sum())?;
+        }
+        Ok(self.gathered(values))
+    }
+
+    fn gathered(&self, values: Vec<Value>) -> Value {
         let best = |wins: fn(std::cmp::Ordering) -> bool| {
             let all = values.iter().filter(|value| !value.is_nothing());
             let best = all.reduce(|best, value| if wins(value.compare(best)) { value } else { best });
             best.cloned().unwrap_or(Value::Null)
         };
         #[expect(clippy::cast_precision_loss, reason = "documents of one query")]
-        let count = rows.len() as f64;
-        Ok(match self.accumulator {
+        let count = values.len() as f64;
+        match self.accumulator {
             // Columns of datasets are texts: those that are numbers count.
             Accumulator::Sum => Value::Number(values.iter().filter_map(Value::number).sum()),
             Accumulator::Avg => {
@@ -132,13 +146,8 @@ impl Gathered {
                 Value::Array(values.into_iter().filter(|value| *value != Value::Missing).collect())
             }
             Accumulator::AddToSet => {
-                let mut all: Vec<Value> = Vec::new();
-                for value in values.into_iter().filter(|value| *value != Value::Missing) {
-                    if !all.iter().any(|known| known.equals(&value)) {
-                        all.push(value);
-                    }
-                }
-                Value::Array(all)
+                let all = values.into_iter().filter(|value| *value != Value::Missing);
+                Value::Array(places::distinct(all))
             }
             Accumulator::MergeObjects => {
                 let mut all = Document::default();
@@ -154,6 +163,6 @@ impl Gathered {
             Accumulator::Count => Value::Number(count),
             // By the place in a window's order, which `run` knows.
             Accumulator::Rank | Accumulator::DenseRank | Accumulator::DocumentNumber => Value::Null,
-        })
+        }
     }
 }

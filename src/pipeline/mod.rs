@@ -8,13 +8,16 @@
 //!
 //! Source of the semantics: MongoDB, manual, "Aggregation Pipeline" and "Query and Projection Operators".
 
+mod apply;
 mod compile;
 mod dates;
 mod expression;
 mod filter;
 mod given;
 mod group;
+mod meter;
 mod operators;
+mod places;
 mod run;
 mod search;
 mod stages;
@@ -50,20 +53,25 @@ pub struct Query {
     json: Json,
     /// The fields that it names.
     pub fields: Vec<String>,
+    /// What is right, and yet perhaps not meant: where a document has more of a say than its values.
+    pub notes: Vec<String>,
 }
 
 impl Query {
     /// Reads `{"find": …}` or `{"aggregate": […]}`; `path` is where it stands.
     pub fn parse(dataset: &str, json: &Json, path: &str) -> Result<Self, Mistake> {
-        let query = Self { dataset: dataset.to_owned(), json: json.clone(), fields: Vec::new() };
+        let query =
+            Self { dataset: dataset.to_owned(), json: json.clone(), fields: Vec::new(), notes: Vec::new() };
         let named = std::cell::RefCell::new(Vec::<String>::new());
-        compile::query(&query, path, &|name| {
+        let notes = std::cell::RefCell::new(Vec::<String>::new());
+        let fields = |name: &str| {
             let mut named = named.borrow_mut();
             if !named.iter().any(|known| known == name) {
                 named.push(name.to_owned());
             }
             "1".to_owned()
-        })?;
-        Ok(Self { fields: named.into_inner(), ..query })
+        };
+        compile::query(&query, path, &fields, &|note| notes.borrow_mut().push(note))?;
+        Ok(Self { fields: named.into_inner(), notes: notes.into_inner(), ..query })
     }
 }

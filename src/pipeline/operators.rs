@@ -3,8 +3,11 @@
 use std::cmp::Ordering;
 
 use super::dates;
-use super::expression::Outcome;
+use super::places;
 use super::value::{Document, Value};
+
+/// What a function makes, or why it makes nothing; no value of a document is in the words.
+type Outcome = Result<Value, String>;
 
 #[derive(Debug)]
 pub(super) struct Function {
@@ -15,12 +18,58 @@ pub(super) struct Function {
     /// The names of its arguments, where it takes a document of them.
     pub(super) named: &'static [&'static str],
     pub(super) call: fn(&[Value]) -> Outcome,
+    /// The memory that a call takes at most.
+    pub(super) takes: fn(&[Value]) -> usize,
+}
+
+impl Function {
+    const fn taking(self, takes: fn(&[Value]) -> usize) -> Self {
+        Self { takes, ..self }
+    }
+}
+
+/// Of what copies parts of its arguments.
+fn copies(values: &[Value]) -> usize {
+    values.iter().map(Value::size).fold(0, usize::saturating_add)
+}
+
+/// Of what makes texts of its arguments: upper case has up to three bytes for one.
+fn texts(values: &[Value]) -> usize {
+    let text = |value: &Value| match value {
+        Value::Text(text) => text.len().saturating_mul(4),
+        other => other.size_of_text(),
+    };
+    values.iter().map(text).fold(0, usize::saturating_add)
+}
+
+/// Of the parts of a text.
+fn parts(values: &[Value]) -> usize {
+    let (Value::Text(text), Value::Text(at)) = (&values[0], &values[1]) else { return 64 * texts(values) };
+    let count = if at.is_empty() { 0 } else { text.matches(at.as_str()).count() + 1 };
+    texts(values) + count * Value::Text(String::new()).size()
+}
+
+/// Of a text in which each place is replaced.
+fn replacements(values: &[Value]) -> usize {
+    let (Value::Text(text), Value::Text(find)) = (&values[0], &values[1]) else {
+        return texts(&values[..1]).saturating_mul(texts(&values[2..]).max(1));
+    };
+    text.matches(find.as_str()).count().saturating_mul(texts(&values[2..])).saturating_add(texts(values))
+}
+
+/// Of arrays of which each value is there once.
+fn sets(values: &[Value]) -> usize {
+    let items = values.iter().map(|value| match value {
+        Value::Array(items) => items.len(),
+        _ => 0,
+    });
+    2 * copies(values) + items.sum::<usize>() * places::Places::SIZE
 }
 
 const ANY: usize = usize::MAX;
 
 const fn function(name: &'static str, least: usize, most: usize, call: fn(&[Value]) -> Outcome) -> Function {
-    Function { name, least, most, named: &[], call }
+    Function { name, least, most, named: &[], call, takes: copies }
 }
 
 const fn named(
@@ -29,18 +78,18 @@ const fn named(
     named: &'static [&'static str],
     call: fn(&[Value]) -> Outcome,
 ) -> Function {
-    Function { name, least, most: named.len(), named, call }
+    Function { name, least, most: named.len(), named, call, takes: copies }
 }
 
 /// All functions, by name.
-pub(super) static FUNCTIONS: [Function; 60] = [
+pub(super) static FUNCTIONS: [Function; 59] = [
     function("$abs", 1, 1, |v| numeric(&v[0], f64::abs)),
     function("$add", 1, ANY, |v| fold(v, 0.0, |a, b| a + b)),
     function("$arrayElemAt", 2, 2, element),
     function("$avg", 1, ANY, |v| Ok(mean(numbers(v)))),
     function("$ceil", 1, 1, |v| numeric(&v[0], f64::ceil)),
     function("$cmp", 2, 2, |v| Ok(Value::Number(f64::from(v[0].compare(&v[1]) as i8)))),
-    function("$concat", 1, ANY, |v| Ok(concat(v))),
+    function("$concat", 1, ANY, |v| Ok(concat(v))).taking(texts),
     function("$concatArrays", 1, ANY, concat_arrays),
     function("$divide", 2, 2, |v| match v[1].number() {
         Some(0.0) => Err("by zero".to_owned()),
@@ -60,7 +109,8 @@ pub(super) static FUNCTIONS: [Function; 60] = [
         let at = text.find(&part).map_or(-1, |at| i64::try_from(text[..at].chars().count()).unwrap_or(-1));
         #[expect(clippy::cast_precision_loss, reason = "a place in a text")]
         Ok(Value::Number(at as f64))
-    }),
+    })
+    .taking(texts),
     function("$isArray", 1, 1, |v| Ok(Value::Bool(matches!(v[0], Value::Array(_))))),
     function("$isNumber", 1, 1, |v| Ok(Value::Bool(matches!(v[0], Value::Number(_))))),
     function("$last", 1, 1, |v| at_end(&v[0], <[Value]>::last)),
@@ -68,7 +118,8 @@ pub(super) static FUNCTIONS: [Function; 60] = [
     function("$lte", 2, 2, |v| Ok(ordered(v, Ordering::is_le))),
     named("$ltrim", 1, &["input", "chars"], |v| {
         Ok(trimmed(v, |text, is| text.trim_start_matches(is).to_owned()))
-    }),
+    })
+    .taking(texts),
     function("$max", 1, ANY, |v| Ok(extreme(v, Ordering::is_gt))),
     function("$mergeObjects", 1, ANY, merge),
     function("$min", 1, ANY, |v| Ok(extreme(v, Ordering::is_lt))),
@@ -77,14 +128,9 @@ pub(super) static FUNCTIONS: [Function; 60] = [
     function("$ne", 2, 2, |v| Ok(Value::Bool(!v[0].equals(&v[1])))),
     function("$not", 1, 1, |v| Ok(Value::Bool(!v[0].is_true()))),
     function("$pow", 2, 2, |v| two(v, f64::powf)),
-    named("$regexMatch", 2, &["input", "regex", "options"], |v| {
-        let (Some(text), Some(pattern)) = (v[0].text(), v[1].text()) else { return Ok(Value::Bool(false)) };
-        let options = v.get(2).and_then(Value::text).unwrap_or_default();
-        let pattern = super::filter::pattern(&pattern, &options)?;
-        Ok(Value::Bool(pattern.is_match(&text).map_err(|_| "the pattern takes too long")?))
-    }),
-    named("$replaceAll", 3, &["input", "find", "replacement"], |v| Ok(replaced(v, usize::MAX))),
-    named("$replaceOne", 3, &["input", "find", "replacement"], |v| Ok(replaced(v, 1))),
+    named("$replaceAll", 3, &["input", "find", "replacement"], |v| Ok(replaced(v, usize::MAX)))
+        .taking(replacements),
+    named("$replaceOne", 3, &["input", "find", "replacement"], |v| Ok(replaced(v, 1))).taking(replacements),
     function("$reverseArray", 1, 1, |v| match &v[0] {
         Value::Array(items) => Ok(Value::Array(items.iter().rev().cloned().collect())),
         other => nothing_or(other, "no array"),
@@ -96,7 +142,8 @@ pub(super) static FUNCTIONS: [Function; 60] = [
     }),
     named("$rtrim", 1, &["input", "chars"], |v| {
         Ok(trimmed(v, |text, is| text.trim_end_matches(is).to_owned()))
-    }),
+    })
+    .taking(texts),
     function("$size", 1, 1, |v| match &v[0] {
         Value::Array(items) => Ok(count(items.len())),
         other => Err(format!("it counts an array, not {}", other.type_name())),
@@ -107,18 +154,21 @@ pub(super) static FUNCTIONS: [Function; 60] = [
             return Ok(Value::Null);
         };
         Ok(Value::Array(text.split(&at).map(|part| Value::Text(part.to_owned())).collect()))
-    }),
+    })
+    .taking(parts),
     function("$sqrt", 1, 1, |v| numeric(&v[0], f64::sqrt)),
     function("$strLenCP", 1, 1, |v| {
         let text = v[0].text().ok_or("of nothing; write $ifNull around it")?;
         Ok(count(text.chars().count()))
-    }),
+    })
+    .taking(texts),
     function("$strcasecmp", 2, 2, |v| {
         let [a, b] = [0, 1].map(|at| v[at].text().unwrap_or_default().to_lowercase());
         Ok(Value::Number(f64::from(a.cmp(&b) as i8)))
-    }),
-    function("$substr", 3, 3, substring),
-    function("$substrCP", 3, 3, substring),
+    })
+    .taking(texts),
+    function("$substr", 3, 3, substring).taking(texts),
+    function("$substrCP", 3, 3, substring).taking(texts),
     function("$subtract", 2, 2, |v| two(v, |a, b| a - b)),
     function("$sum", 1, ANY, |v| Ok(Value::Number(numbers(v).sum()))),
     function("$toBool", 1, 1, |v| {
@@ -129,22 +179,20 @@ pub(super) static FUNCTIONS: [Function; 60] = [
     function("$toDouble", 1, 1, to_number),
     function("$toInt", 1, 1, |v| numeric(&to_number(v)?, f64::trunc)),
     function("$toLong", 1, 1, |v| numeric(&to_number(v)?, f64::trunc)),
-    function("$toLower", 1, 1, |v| Ok(Value::Text(v[0].text().unwrap_or_default().to_lowercase()))),
-    function("$toString", 1, 1, |v| Ok(v[0].text().map_or(Value::Null, Value::Text))),
-    function("$toUpper", 1, 1, |v| Ok(Value::Text(v[0].text().unwrap_or_default().to_uppercase()))),
-    named("$trim", 1, &["input", "chars"], |v| Ok(trimmed(v, |text, is| text.trim_matches(is).to_owned()))),
+    function("$toLower", 1, 1, |v| Ok(Value::Text(v[0].text().unwrap_or_default().to_lowercase())))
+        .taking(texts),
+    function("$toString", 1, 1, |v| Ok(v[0].text().map_or(Value::Null, Value::Text))).taking(texts),
+    function("$toUpper", 1, 1, |v| Ok(Value::Text(v[0].text().unwrap_or_default().to_uppercase())))
+        .taking(texts),
+    named("$trim", 1, &["input", "chars"], |v| Ok(trimmed(v, |text, is| text.trim_matches(is).to_owned())))
+        .taking(texts),
     function("$trunc", 1, 1, |v| numeric(&v[0], f64::trunc)),
     function("$type", 1, 1, |v| Ok(Value::Text(v[0].type_name().to_owned()))),
     function("$setUnion", 1, ANY, |v| {
-        let mut all: Vec<Value> = Vec::new();
         let Value::Array(items) = concat_arrays(v)? else { return Ok(Value::Null) };
-        for item in items {
-            if !all.iter().any(|known| known.equals(&item)) {
-                all.push(item);
-            }
-        }
-        Ok(Value::Array(all))
-    }),
+        Ok(Value::Array(places::distinct(items.into_iter())))
+    })
+    .taking(sets),
     function("$objectToArray", 1, 1, |v| match &v[0] {
         Value::Document(Document(fields)) => {
             let pair = |(name, value): &(std::sync::Arc<str>, Value)| {
@@ -154,7 +202,8 @@ pub(super) static FUNCTIONS: [Function; 60] = [
             Ok(Value::Array(fields.iter().map(pair).collect()))
         }
         other => nothing_or(other, "no document"),
-    }),
+    })
+    .taking(|v| 4 * copies(v)),
 ];
 
 fn count(number: usize) -> Value {

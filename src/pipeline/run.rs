@@ -1,16 +1,22 @@
-//! Runs a query over the records of the store.
+//! Runs a query over the records of the store, stage by stage, within a budget.
+//!
+//! What the stages hold and make is counted before it is taken, and each stage gives others their turn: run it by
+//! [`crate::slices::sliced`].
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::pin::Pin;
 
+use crate::slices::{Budget, Spent};
+
+use super::apply::apply;
 use super::compile;
 use super::expression::{Expression, Scope, Variables};
-use super::filter::{Condition, Test};
+use super::filter::{Condition, OneOf, Test};
 use super::given::Fields;
-use super::group::{Accumulator, Gathered};
+use super::meter::Meter;
+use super::places::Places;
 use super::search::Search;
-use super::stages::{Key, Lookup, Stage};
+use super::stages::{Lookup, Stage};
 use super::value::{Document, Value};
 use super::{Mistake, Query};
 
@@ -21,11 +27,38 @@ pub enum RunError {
     TooLong,
     #[error("more than {MOST} documents at a time; a `$match` or `$limit` before makes them fewer")]
     TooMany,
+    #[error(
+        "it needs more memory than a query may take ({0} MiB); a `$match`, `$project` or `$limit` before makes it less"
+    )]
+    TooMuch(usize),
+    #[error("an expression takes too much work for one document")]
+    TooMuchWork,
     /// No value of a document is in it.
     #[error("{0}")]
     Query(String),
     #[error("{0}")]
     Records(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Spent> for RunError {
+    fn from(spent: Spent) -> Self {
+        match spent {
+            Spent::Time => Self::TooLong,
+            Spent::Memory(most) => Self::TooMuch(most),
+        }
+    }
+}
+
+impl From<String> for RunError {
+    fn from(problem: String) -> Self {
+        Self::Query(problem)
+    }
+}
+
+impl From<&str> for RunError {
+    fn from(problem: &str) -> Self {
+        Self::Query(problem.to_owned())
+    }
 }
 
 /// Documents that a stage works on.
@@ -41,8 +74,8 @@ pub trait Records: Sync {
     /// Those with the words, the best first.
     fn search<'a>(&'a self, dataset: &'a str, search: &'a Search) -> Reading<'a, Vec<(f64, Document)>>;
 
-    /// Whether it is time to give up.
-    fn is_late(&self) -> bool;
+    /// What the query may take.
+    fn budget(&self) -> &Budget;
 }
 
 /// A document on its way through the stages.
@@ -53,9 +86,45 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn scope<'s>(&'s self, variables: Option<&'s Variables<'s>>) -> Scope<'s> {
-        Scope { root: &self.document, score: self.score, variables }
+    pub(super) fn plain(document: Document) -> Self {
+        Self { document, score: 0.0 }
     }
+
+    pub(super) fn size(&self) -> usize {
+        self.document.size() + size_of::<f64>()
+    }
+
+    /// What an expression gives here. What it makes on the way is given back, the value stays counted.
+    pub(super) fn value(&self, expression: &Expression, work: &Work<'_>) -> Result<Value, RunError> {
+        let own = Meter::new(work.budget);
+        let value = expression.evaluate(self.scope(work.variables, &own))?;
+        drop(own);
+        work.made.take(value.size())?;
+        Ok(value)
+    }
+
+    pub(super) fn scope<'s>(
+        &'s self,
+        variables: Option<&'s Variables<'s>>,
+        meter: &'s Meter<'s>,
+    ) -> Scope<'s> {
+        Scope { root: &self.document, score: self.score, variables, meter }
+    }
+}
+
+/// What one stage works with.
+#[derive(Clone, Copy)]
+pub(super) struct Work<'w> {
+    pub(super) variables: Option<&'w Variables<'w>>,
+    pub(super) budget: &'w Budget,
+    /// The memory of the documents that came to the stage.
+    pub(super) held: &'w Meter<'w>,
+    /// The memory of what the stage makes, until it is in the documents.
+    pub(super) made: &'w Meter<'w>,
+}
+
+pub(super) fn size(rows: &[Row]) -> usize {
+    rows.iter().map(Row::size).fold(0, usize::saturating_add)
 }
 
 /// A query with a document's values in it.
@@ -68,7 +137,7 @@ pub struct Ready {
 impl Query {
     /// Makes the query ready for a document. It passed once already: what fails now is a pattern with the document's values.
     pub fn ready(&self, fields: Fields<'_>) -> Result<Ready, Mistake> {
-        let (dataset, stages) = compile::query(self, "query", fields)?;
+        let (dataset, stages) = compile::query(self, "query", fields, &|_| {})?;
         Ok(Ready { dataset, stages })
     }
 }
@@ -88,16 +157,15 @@ fn start<'a>(
     stages: &'a [Stage],
 ) -> Reading<'a, (Vec<Row>, &'a [Stage])> {
     Box::pin(async move {
-        let plain = |document| Row { document, score: 0.0 };
         Ok(match stages.split_first() {
             Some((Stage::Match(condition), rest)) => {
-                (records.read(dataset, Some(condition)).await?.into_iter().map(plain).collect(), rest)
+                (records.read(dataset, Some(condition)).await?.into_iter().map(Row::plain).collect(), rest)
             }
             Some((Stage::Search(search), rest)) => {
                 let found = records.search(dataset, search).await?.into_iter();
                 (found.map(|(score, document)| Row { document, score }).collect(), rest)
             }
-            _ => (records.read(dataset, None).await?.into_iter().map(plain).collect(), stages),
+            _ => (records.read(dataset, None).await?.into_iter().map(Row::plain).collect(), stages),
         })
     })
 }
@@ -109,32 +177,43 @@ fn run<'a>(
     variables: Option<&'a Variables<'a>>,
 ) -> Reading<'a, Vec<Row>> {
     Box::pin(async move {
+        let budget = records.budget();
+        // The memory of the rows between two stages.
+        let mut held = Meter::new(budget);
+        held.take(size(&rows))?;
         for stage in stages {
-            if records.is_late() {
-                return Err(RunError::TooLong);
-            }
-            tokio::task::yield_now().await; // others have their turn
+            budget.turn().await?;
+            let made = Meter::new(budget);
+            let work = Work { variables, budget, held: &held, made: &made };
             rows = match stage {
-                Stage::Lookup(lookup) => join(records, lookup, rows, variables).await?,
+                Stage::Lookup(lookup) => join(records, lookup, rows, work).await?,
                 Stage::UnionWith { dataset, pipeline } => {
                     let (more, rest) = start(records, dataset, pipeline).await?;
-                    rows.extend(run(records, rest, more, variables).await?);
+                    let more = run(records, rest, more, variables).await?;
+                    made.take(size(&more))?;
+                    rows.extend(more);
                     rows
                 }
                 Stage::Facet(facets) => {
                     let mut document = Document::default();
                     for (name, stages) in facets {
+                        made.take(size(&rows))?; // before they are copied
                         let found = run(records, stages, rows.clone(), variables).await?;
+                        made.give_back(size(&rows));
+                        made.take(size(&found))?;
                         let all = found.into_iter().map(|row| Value::Document(row.document));
                         document.set(name, Value::Array(all.collect()));
                     }
-                    vec![Row { document, score: 0.0 }]
+                    vec![Row::plain(document)]
                 }
-                stage => apply(stage, rows, variables).map_err(RunError::Query)?,
+                stage => apply(stage, rows, &work).await?,
             };
             if rows.len() > MOST {
                 return Err(RunError::TooMany);
             }
+            drop(made);
+            held = Meter::new(budget); // after the one before is dropped
+            held.take(size(&rows))?;
         }
         Ok(rows)
     })
@@ -145,55 +224,61 @@ fn join<'a>(
     records: &'a dyn Records,
     lookup: &'a Lookup,
     mut rows: Vec<Row>,
-    variables: Option<&'a Variables<'a>>,
+    work: Work<'a>,
 ) -> Reading<'a, Vec<Row>> {
     Box::pin(async move {
-        let condition = lookup.join.as_ref().map(|(here, there)| {
-            let of = |row: &Row| match row.document.path(here) {
-                Value::Array(items) => items,
-                value => vec![value],
-            };
-            let mut values: Vec<Value> =
-                rows.iter().flat_map(of).filter(|value| !value.is_nothing()).collect();
-            values.sort_by(Value::order);
-            values.dedup_by(|a, b| a.order(b) == Ordering::Equal);
-            Condition::Field(compile::path_of(there), Test::In(values))
-        });
+        let Work { variables, budget, made, .. } = work;
+        let condition = match &lookup.join {
+            Some((here, there)) => Some(equal_to(&rows, here, there, budget, made).await?),
+            None => None,
+        };
+        let plain = |found: Vec<Document>| found.into_iter().map(Row::plain).collect();
         let (there, stages): (Vec<Row>, &[Stage]) = match &condition {
             Some(condition) => {
-                let found = records.read(&lookup.dataset, Some(condition)).await?;
-                (found.into_iter().map(|document| Row { document, score: 0.0 }).collect(), &lookup.pipeline)
+                (plain(records.read(&lookup.dataset, Some(condition)).await?), &lookup.pipeline)
             }
             // A first `$match` may name variables, which the store does not know.
             None if !lookup.variables.is_empty() => {
-                let found = records.read(&lookup.dataset, None).await?;
-                (found.into_iter().map(|document| Row { document, score: 0.0 }).collect(), &lookup.pipeline)
+                (plain(records.read(&lookup.dataset, None).await?), &lookup.pipeline)
             }
             None => start(records, &lookup.dataset, &lookup.pipeline).await?,
         };
-        let field = lookup.join.as_ref().map(|(_, field)| compile::path_of(field)).unwrap_or_default();
+        made.take(size(&there))?;
+        let mut places = Places::default();
+        if let Some((_, field)) = &lookup.join {
+            let field = compile::path_of(field);
+            for (at, other) in there.iter().enumerate() {
+                budget.turn().await?;
+                let value = other.document.path(&field);
+                made.take(value.size() + Places::SIZE)?;
+                places.add(value, at);
+            }
+        }
         for row in &mut rows {
-            let mine: Vec<Row> = match &lookup.join {
+            budget.turn().await?;
+            let own = Meter::new(budget);
+            let mut mine = Vec::new();
+            match &lookup.join {
                 Some((here, _)) => {
-                    let value = row.document.path(here);
-                    let is_mine = |other: &&Row| {
-                        let there = other.document.path(&field);
-                        match &value {
-                            Value::Array(items) => items.iter().any(|item| item.equals(&there)),
-                            value => !value.is_nothing() && value.equals(&there),
-                        }
-                    };
-                    there.iter().filter(is_mine).cloned().collect()
+                    for at in belonging(&row.document.path(here), &places) {
+                        budget.count(1)?;
+                        own.take(there[at].size())?;
+                        mine.push(there[at].clone());
+                    }
                 }
-                None => there.clone(),
-            };
-            let scope = row.scope(variables);
+                None => {
+                    own.take(size(&there))?;
+                    mine.clone_from(&there);
+                }
+            }
             let mut names = Vec::new();
             for (name, value) in &lookup.variables {
-                names.push((name.clone(), value.evaluate(scope).map_err(RunError::Query)?));
+                names.push((name.clone(), row.value(value, &Work { made: &own, ..work })?));
             }
-            let own = Variables { names, outer: variables };
-            let found = run(records, stages, mine, Some(&own)).await?;
+            let inner = Variables { names, outer: variables };
+            let found = run(records, stages, mine, Some(&inner)).await?;
+            drop(own);
+            made.take(size(&found))?;
             let all = found.into_iter().map(|row| Value::Document(row.document)).collect();
             row.document.set_path(&lookup.into, Value::Array(all));
         }
@@ -201,207 +286,40 @@ fn join<'a>(
     })
 }
 
-/// A stage that needs nothing but the documents.
-fn apply(stage: &Stage, mut rows: Vec<Row>, variables: Option<&Variables<'_>>) -> Result<Vec<Row>, String> {
-    match stage {
-        Stage::Match(condition) => {
-            let mut kept = Vec::new();
-            for row in rows {
-                if condition.holds(row.scope(variables))? {
-                    kept.push(row);
-                }
-            }
-            rows = kept;
-        }
-        Stage::Project(fields) => {
-            for row in &mut rows {
-                let mut document = Document::default();
-                for (path, value) in fields {
-                    let value = match value {
-                        Some(value) => value.evaluate(row.scope(variables))?,
-                        None => row.document.path(path),
-                    };
-                    document.set_path(path, value);
-                }
-                row.document = document;
-            }
-        }
-        Stage::AddFields(fields) => {
-            for row in &mut rows {
-                // All of them see the document as it was.
-                let values = fields.iter().map(|(_, value)| value.evaluate(row.scope(variables)));
-                let values = values.collect::<Result<Vec<_>, _>>()?;
-                for ((path, _), value) in fields.iter().zip(values) {
-                    row.document.set_path(path, value);
-                }
-            }
-        }
-        Stage::Unset(paths) => {
-            for row in &mut rows {
-                for path in paths {
-                    row.document.set_path(path, Value::Missing);
-                }
-            }
-        }
-        Stage::Limit(most) => rows.truncate(*most),
-        Stage::Skip(count) => _ = rows.drain(..(*count).min(rows.len())),
-        Stage::Unwind { path, keeps_empty, index } => {
-            rows = unwound(rows, path, *keeps_empty, index.as_deref());
-        }
-        Stage::Sort(keys) => rows = sorted(rows, keys, variables)?.into_iter().map(|(_, row)| row).collect(),
-        Stage::Group { id, outputs } => rows = grouped(rows, id, outputs, variables)?,
-        Stage::Window { partition, sort, outputs } => {
-            let mut all = Vec::new();
-            for (_, group) in groups(rows, |row| partition.evaluate(row.scope(variables)))? {
-                all.extend(window(group, sort, outputs, variables)?);
-            }
-            rows = all;
-        }
-        Stage::Replace(value) => {
-            for row in &mut rows {
-                match value.evaluate(row.scope(variables))? {
-                    Value::Document(document) => row.document = document,
-                    other => {
-                        return Err(format!(
-                            "$replaceRoot: the new root is no document but {}",
-                            other.type_name()
-                        ));
-                    }
-                }
-            }
-        }
-        Stage::Count(name) => {
-            let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-            let mut document = Document::default();
-            document.set(name, Value::Number(f64::from(count)));
-            // Of nothing there is no document.
-            rows = if count == 0 { Vec::new() } else { vec![Row { document, score: 0.0 }] };
-        }
-        Stage::Search(_) => return Err("$search: it must be the first stage".to_owned()),
-        Stage::Lookup(_) | Stage::UnionWith { .. } | Stage::Facet(_) => {} // they need the store
-    }
-    Ok(rows)
-}
-
-/// A document for each item of an array.
-fn unwound(rows: Vec<Row>, path: &[String], keeps_empty: bool, index: Option<&[String]>) -> Vec<Row> {
-    let mut all = Vec::new();
-    for mut row in rows {
-        let items = match row.document.path(path) {
-            Value::Array(items) => items,
-            value if value.is_nothing() => Vec::new(),
-            value => vec![value],
-        };
-        if items.is_empty() && keeps_empty {
-            row.document.set_path(path, Value::Missing);
-            all.push(row);
-            continue;
-        }
-        for (at, item) in items.into_iter().enumerate() {
-            let mut one = row.clone();
-            one.document.set_path(path, item);
-            if let Some(index) = index {
-                let at = u32::try_from(at).unwrap_or(u32::MAX);
-                one.document.set_path(index, Value::Number(f64::from(at)));
-            }
-            all.push(one);
-        }
-        if all.len() > MOST {
-            break; // it is refused by whoever runs this
-        }
-    }
-    all
-}
-
-/// A document for each group.
-fn grouped(
-    rows: Vec<Row>,
-    id: &Expression,
-    outputs: &[Gathered],
-    variables: Option<&Variables<'_>>,
-) -> Result<Vec<Row>, String> {
-    let mut all = Vec::new();
-    for (id, group) in groups(rows, |row| id.evaluate(row.scope(variables)))? {
-        let mut document = Document::default();
-        document.set("_id", if id == Value::Missing { Value::Null } else { id });
-        for output in outputs {
-            document.set_path(&output.into, output.gather(&group)?);
-        }
-        all.push(Row { document, score: 0.0 });
-    }
-    Ok(all)
-}
-
-/// In order, each with the values that decide it.
-fn sorted(
-    rows: Vec<Row>,
-    keys: &[Key],
-    variables: Option<&Variables<'_>>,
-) -> Result<Vec<(Vec<Value>, Row)>, String> {
-    let mut all = Vec::with_capacity(rows.len());
+/// That a field there is equal to what one of the documents has here.
+async fn equal_to(
+    rows: &[Row],
+    here: &[String],
+    there: &str,
+    budget: &Budget,
+    made: &Meter<'_>,
+) -> Result<Condition, RunError> {
+    let mut values: Vec<Value> = Vec::new();
     for row in rows {
-        let scope = row.scope(variables);
-        let values = keys.iter().map(|key| key.by.evaluate(scope)).collect::<Result<Vec<_>, _>>()?;
-        all.push((values, row));
-    }
-    all.sort_by(|a, b| {
-        let each = keys.iter().enumerate().map(|(at, key)| {
-            let order = a.0[at].order(&b.0[at]);
-            if key.descending { order.reverse() } else { order }
-        });
-        each.fold(Ordering::Equal, Ordering::then)
-    });
-    Ok(all)
-}
-
-/// Documents with an equal value together, in the order in which the values come.
-fn groups(
-    rows: Vec<Row>,
-    by: impl Fn(&Row) -> Result<Value, String>,
-) -> Result<Vec<(Value, Vec<Row>)>, String> {
-    let mut all: Vec<(Value, Vec<Row>)> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for row in rows {
-        let value = by(&row)?;
-        let name = format!("{}:{}", value.type_name(), value.text().unwrap_or_default());
-        let at = *known.entry(name).or_insert_with(|| {
-            all.push((value, Vec::new()));
-            all.len() - 1
-        });
-        all[at].1.push(row);
-    }
-    Ok(all)
-}
-
-/// `$setWindowFields` of one partition.
-fn window(
-    rows: Vec<Row>,
-    sort: &[Key],
-    outputs: &[Gathered],
-    variables: Option<&Variables<'_>>,
-) -> Result<Vec<Row>, String> {
-    let (keys, mut rows): (Vec<_>, Vec<_>) = sorted(rows, sort, variables)?.into_iter().unzip();
-    for output in outputs {
-        if output.accumulator.is_rank() {
-            let (mut rank, mut dense) = (0_u32, 0_u32);
-            for at in 0..rows.len() {
-                let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-                if at == 0 || keys[at].iter().zip(&keys[at - 1]).any(|(a, b)| !a.equals(b)) {
-                    (rank, dense) = (number, dense + 1);
-                }
-                let value = match output.accumulator {
-                    Accumulator::Rank => rank,
-                    Accumulator::DenseRank => dense,
-                    _ => number,
-                };
-                rows[at].document.set_path(&output.into, Value::Number(f64::from(value)));
-            }
-        } else {
-            let value = output.gather(&rows)?;
-            for row in &mut rows {
-                row.document.set_path(&output.into, value.clone());
-            }
+        budget.turn().await?;
+        let value = row.document.path(here);
+        made.take(3 * value.size() + Places::SIZE)?;
+        match value.into_owned() {
+            Value::Array(items) => values.extend(items.into_iter().filter(|item| !item.is_nothing())),
+            value if value.is_nothing() => {}
+            value => values.push(value),
         }
     }
-    Ok(rows)
+    values.sort_by(Value::order);
+    values.dedup_by(|a, b| a.order(b) == Ordering::Equal);
+    Ok(Condition::Field(compile::path_of(there), Test::In(OneOf::new(values))))
+}
+
+/// The documents there that belong to a value here, in their order.
+fn belonging(value: &Value, places: &Places<'_>) -> Vec<usize> {
+    match value {
+        Value::Array(items) => {
+            let mut all: Vec<usize> = items.iter().flat_map(|item| places.of(item)).collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        }
+        value if value.is_nothing() => Vec::new(),
+        value => places.of(value),
+    }
 }

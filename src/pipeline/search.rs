@@ -7,11 +7,16 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-use super::Mistake;
+use crate::slices::Budget;
+
 use super::compile::{Compiler, Result, array, known, object, text, whole};
+use super::meter::Meter;
+use super::{Mistake, Reading, RunError};
 
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
+/// Words that one clause looks for: as many as Lucene takes.
+const MOST_WORDS: usize = 1024;
 
 /// What is searched for.
 #[derive(Debug, Clone)]
@@ -65,11 +70,22 @@ impl Search {
         Some(all)
     }
 
-    /// Rows and their scores, the best first.
-    pub fn rows(&self, index: &Index) -> Vec<(u32, f64)> {
-        let mut all: Vec<(u32, f64)> = self.0.scores(index).into_iter().collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all
+    /// Rows and their scores, the best first; at most `most`.
+    pub async fn rows(
+        &self,
+        index: &Index,
+        most: usize,
+        budget: &Budget,
+    ) -> std::result::Result<Vec<(u32, f64)>, RunError> {
+        let held = Meter::new(budget);
+        let mut all: Vec<(u32, f64)> = self.0.scores(index, budget, &held).await?.into_iter().collect();
+        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if all.len() > most {
+            all.select_nth_unstable_by(most, best);
+            all.truncate(most);
+        }
+        all.sort_by(best);
+        Ok(all)
     }
 }
 
@@ -148,59 +164,100 @@ fn text_query(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result<TextQu
     })
 }
 
+/// Rows with their scores.
+type Scores = HashMap<u32, f64>;
+
+/// Memory of one row with its score.
+const SCORE: usize = 24;
+
 impl Clause {
-    fn scores(&self, index: &Index) -> HashMap<u32, f64> {
-        match self {
-            Self::Text(text) => text.scores(index),
-            Self::Compound { must, should, filter, must_not, least } => {
-                let of = |list: &[Self]| list.iter().map(|one| one.scores(index)).collect::<Vec<_>>();
-                let (must, should, filter, must_not) = (of(must), of(should), of(filter), of(must_not));
-                let mut all: HashMap<u32, (f64, usize)> = HashMap::new();
-                for (row, _) in must.iter().chain(&filter).chain(&should).flatten() {
-                    all.entry(*row).or_default();
+    fn scores<'a>(
+        &'a self,
+        index: &'a Index,
+        budget: &'a Budget,
+        held: &'a Meter<'a>,
+    ) -> Reading<'a, Scores> {
+        Box::pin(async move {
+            let (must, should, filter, must_not, least) = match self {
+                Self::Text(text) => return text.scores(index, budget, held).await,
+                Self::Compound { must, should, filter, must_not, least } => {
+                    (must, should, filter, must_not, *least)
                 }
-                for (row, (sum, count)) in &mut all {
-                    *sum += must.iter().filter_map(|scores| scores.get(row)).sum::<f64>();
-                    for score in should.iter().filter_map(|scores| scores.get(row)) {
-                        *sum += score;
-                        *count += 1;
-                    }
+            };
+            let of = async |list: &'a [Self]| {
+                let mut all = Vec::with_capacity(list.len());
+                for one in list {
+                    all.push(one.scores(index, budget, held).await?);
                 }
-                let fits = |row: &u32, count: usize| {
-                    count >= *least
-                        && must.iter().chain(&filter).all(|scores| scores.contains_key(row))
-                        && !must_not.iter().any(|scores| scores.contains_key(row))
-                };
-                all.into_iter()
-                    .filter(|(row, (_, count))| fits(row, *count))
-                    .map(|(row, (sum, _))| (row, sum))
-                    .collect()
+                Ok::<_, RunError>(all)
+            };
+            let (must, should) = (of(must).await?, of(should).await?);
+            let (filter, must_not) = (of(filter).await?, of(must_not).await?);
+            let mut rows: Vec<u32> = Vec::new();
+            for scores in must.iter().chain(&filter).chain(&should) {
+                held.take(scores.len() * SCORE)?;
+                rows.extend(scores.keys());
             }
-        }
+            rows.sort_unstable();
+            rows.dedup();
+            let mut all = Scores::new();
+            for (at, row) in rows.into_iter().enumerate() {
+                if at % LOOK == 0 {
+                    budget.turn().await?;
+                }
+                let found: Vec<f64> = should.iter().filter_map(|scores| scores.get(&row)).copied().collect();
+                let fits = found.len() >= least
+                    && must.iter().chain(&filter).all(|scores| scores.contains_key(&row))
+                    && !must_not.iter().any(|scores| scores.contains_key(&row));
+                if fits {
+                    let own = must.iter().filter_map(|scores| scores.get(&row)).sum::<f64>();
+                    all.insert(row, own + found.iter().sum::<f64>());
+                }
+            }
+            Ok(all)
+        })
     }
 }
 
+/// Words and records between two looks at the clock.
+const LOOK: usize = 256;
+/// Letters of a word that may be another one with mistakes; longer ones are the same or not.
+const MOST_LETTERS: usize = 128;
+
 impl TextQuery {
-    fn scores(&self, index: &Index) -> HashMap<u32, f64> {
-        let mut all: HashMap<u32, f64> = HashMap::new();
+    async fn scores(
+        &self,
+        index: &Index,
+        budget: &Budget,
+        held: &Meter<'_>,
+    ) -> std::result::Result<Scores, RunError> {
+        if self.words.len() > MOST_WORDS {
+            return Err(RunError::Query(format!("`$search` takes at most {MOST_WORDS} words")));
+        }
+        let mut all = Scores::new();
         let is_named =
             |name: &str| self.columns.as_ref().is_none_or(|names| names.iter().any(|known| known == name));
         for (_, column) in index.columns.iter().filter(|(name, _)| is_named(name)) {
             for word in &self.words {
-                for (postings, weight) in column.postings(word, self.fuzzy) {
+                for (postings, weight) in column.postings(word, self.fuzzy, budget).await? {
                     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
                     let (records, with) = (column.records as f64, postings.len() as f64);
                     let idf = (1.0 + (records - with + 0.5) / (with + 0.5)).ln();
-                    for posting in postings {
-                        let length = f64::from(posting.length) / column.average();
-                        let count = f64::from(posting.count);
-                        let tf = count / (count + K1 * (1.0 - B + B * length));
-                        *all.entry(posting.row).or_default() += self.boost * weight * idf * tf;
+                    let before = all.len();
+                    for some in postings.chunks(LOOK) {
+                        budget.turn().await?;
+                        for posting in some {
+                            let length = f64::from(posting.length) / column.average();
+                            let count = f64::from(posting.count);
+                            let tf = count / (count + K1 * (1.0 - B + B * length));
+                            *all.entry(posting.row).or_default() += self.boost * weight * idf * tf;
+                        }
                     }
+                    held.take((all.len() - before) * SCORE)?;
                 }
             }
         }
-        all
+        Ok(all)
     }
 }
 
@@ -208,6 +265,7 @@ impl TextQuery {
 #[derive(Debug, Default)]
 pub struct Index {
     columns: Vec<(String, Column)>,
+    size: usize,
 }
 
 #[derive(Debug, Default)]
@@ -217,6 +275,9 @@ struct Column {
     records: usize,
     length: usize,
 }
+
+/// Memory of a word, beside its letters and its records.
+const WORD: usize = 80;
 
 /// A record that has a word.
 #[derive(Debug, Clone, Copy)]
@@ -229,7 +290,12 @@ struct Posting {
 
 impl Index {
     pub fn new(columns: &[String]) -> Self {
-        Self { columns: columns.iter().map(|name| (name.clone(), Column::default())).collect() }
+        Self { columns: columns.iter().map(|name| (name.clone(), Column::default())).collect(), size: 0 }
+    }
+
+    /// Bytes of memory, about.
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Adds the text of a record, in the order of the columns.
@@ -248,7 +314,12 @@ impl Index {
         column.records += 1;
         column.length += usize::from(length);
         for (word, count) in counts {
-            column.words.entry(word.into()).or_default().push(Posting { row, count, length });
+            let word: Box<str> = word.into();
+            self.size += size_of::<Posting>();
+            if !column.words.contains_key(&word) {
+                self.size += word.len() + WORD;
+            }
+            column.words.entry(word).or_default().push(Posting { row, count, length });
         }
     }
 }
@@ -260,13 +331,22 @@ impl Column {
     }
 
     /// The records of a word, and of words like it, which weigh less.
-    fn postings(&self, word: &str, fuzzy: Option<(usize, usize)>) -> Vec<(&[Posting], f64)> {
-        let Some((edits, prefix)) = fuzzy else {
-            return self.words.get(word).map(|postings| (&postings[..], 1.0)).into_iter().collect();
-        };
+    async fn postings(
+        &self,
+        word: &str,
+        fuzzy: Option<(usize, usize)>,
+        budget: &Budget,
+    ) -> std::result::Result<Vec<(&[Posting], f64)>, RunError> {
         let length = word.chars().count();
+        let Some((edits, prefix)) = fuzzy.filter(|_| length <= MOST_LETTERS) else {
+            return Ok(self.words.get(word).map(|postings| (&postings[..], 1.0)).into_iter().collect());
+        };
         let start: String = word.chars().take(prefix).collect();
         let weight = |known: &str| {
+            // No letter has more than four bytes.
+            if known.len() > 4 * (length + edits) || 4 * (known.len() + edits) < word.len() {
+                return None;
+            }
             let other = known.chars().count();
             if other.abs_diff(length) > edits || !known.starts_with(&start) {
                 return None;
@@ -276,32 +356,51 @@ impl Column {
             let weight = 1.0 - distance as f64 / length.min(other) as f64;
             (distance <= edits && weight > 0.0).then_some(weight)
         };
-        let all = self.words.iter();
-        all.filter_map(|(known, postings)| Some((&postings[..], weight(known)?))).collect()
+        let mut all = Vec::new();
+        for (at, (known, postings)) in self.words.iter().enumerate() {
+            if at % LOOK == 0 {
+                budget.turn().await?;
+            }
+            if let Some(weight) = weight(known) {
+                all.push((&postings[..], weight));
+            }
+        }
+        Ok(all)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
-    #[test]
-    fn the_score_is_lucenes() {
+    #[tokio::test]
+    async fn the_score_is_lucenes() {
         let mut index = Index::new(&["name".to_owned()]);
         for (row, text) in [(1, "Acme Holding"), (2, "Acme Trading Limited"), (3, "Other"), (4, "")] {
             index.add(row, 0, text);
         }
-        let search = |words: &str, fuzzy| {
+        let budget = Budget::until(Instant::now() + Duration::from_secs(60));
+        let search = async |words: &str, fuzzy| {
             let words = super::words(words).collect();
-            Search(Clause::Text(TextQuery { words, columns: None, fuzzy, boost: 1.0 })).rows(&index)
+            let search = Search(Clause::Text(TextQuery { words, columns: None, fuzzy, boost: 1.0 }));
+            search.rows(&index, 10, &budget).await.unwrap()
         };
         // idf = ln(1 + (3 - 1 + 0.5) / 1.5), tf = 1 / (1 + 1.2 * (0.25 + 0.75 * 2 / 2)).
-        let found = search("holding", None);
+        let found = search("holding", None).await;
         assert_eq!(found.len(), 1);
         assert!((found[0].1 - (1.0_f64 + 2.5 / 1.5).ln() / 2.2).abs() < 1e-9, "{found:?}");
-        assert_eq!(search("ACME, holding", None).iter().map(|(row, _)| *row).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(search("holdign", None), []);
-        assert_eq!(search("holdign", Some((1, 0))).len(), 1, "letters that changed places are one edit");
-        assert_eq!(search("golding", Some((1, 1))), [], "the first letter must be the same");
+        assert_eq!(
+            search("ACME, holding", None).await.iter().map(|(row, _)| *row).collect::<Vec<_>>(),
+            [1, 2]
+        );
+        assert_eq!(search("holdign", None).await, []);
+        assert_eq!(
+            search("holdign", Some((1, 0))).await.len(),
+            1,
+            "letters that changed places are one edit"
+        );
+        assert_eq!(search("golding", Some((1, 1))).await, [], "the first letter must be the same");
     }
 }

@@ -119,7 +119,7 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
         "$search" => Stage::Search(Search::read(compiler, json, path)?),
         "$unionWith" => match json {
             Json::String(dataset) => {
-                Stage::UnionWith { dataset: compiler.text(dataset, path)?, pipeline: Vec::new() }
+                Stage::UnionWith { dataset: compiler.dataset(dataset, path)?, pipeline: Vec::new() }
             }
             other => {
                 let options = object(other, path)?;
@@ -128,7 +128,7 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
                 let pipeline =
                     options.get("pipeline").map(|json| stages(compiler, json, &format!("{path}.pipeline")));
                 Stage::UnionWith {
-                    dataset: compiler.text(text(dataset, path)?, path)?,
+                    dataset: compiler.dataset(text(dataset, path)?, path)?,
                     pipeline: pipeline.transpose()?.unwrap_or_default(),
                 }
             }
@@ -260,7 +260,7 @@ fn lookup(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result<Stage> {
         return Err(Mistake::new(path, "it has neither `localField` and `foreignField` nor a `pipeline`"));
     }
     Ok(Stage::Lookup(Box::new(Lookup {
-        dataset: compiler.text(of("from")?, &format!("{path}.from"))?,
+        dataset: compiler.dataset(of("from")?, &format!("{path}.from"))?,
         join,
         variables: variables.unwrap_or_default(),
         pipeline: pipeline.unwrap_or_default(),

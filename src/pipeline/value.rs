@@ -3,6 +3,7 @@
 //! In MongoDB a text never equals a number, so that a match silently finds nothing when a dataset's column was imported
 //! as the other type. Datasets here hold texts only.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -43,9 +44,19 @@ impl Document {
     }
 
     /// What stands under a path; of an array the values that its documents have there.
-    pub(super) fn path(&self, path: &[String]) -> Value {
-        let Some((first, rest)) = path.split_first() else { return Value::Missing };
+    pub(super) fn path(&self, path: &[String]) -> Cow<'_, Value> {
+        let Some((first, rest)) = path.split_first() else { return Cow::Owned(Value::Missing) };
         inside(self.get(first), rest)
+    }
+
+    /// Bytes that making a text of each value takes at most.
+    pub fn size_of_texts(&self) -> usize {
+        self.0.iter().map(|(_, value)| value.size_of_text()).fold(0, usize::saturating_add)
+    }
+
+    /// Bytes of memory, all in all.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|(_, value)| FIELD + value.size()).fold(FIELD, usize::saturating_add)
     }
 
     /// Sets what stands under a path; makes the documents on the way.
@@ -54,27 +65,32 @@ impl Document {
             [] => {}
             [name] => self.set(name, value),
             [name, rest @ ..] => {
-                let mut inner = match self.get(name) {
-                    Value::Document(inner) => inner.clone(),
-                    _ if value == Value::Missing => return,
-                    _ => Self::default(),
-                };
-                inner.set_path(rest, value);
-                self.set(name, Value::Document(inner));
+                if let Some((_, Value::Document(inner))) =
+                    self.0.iter_mut().find(|(known, _)| **known == **name)
+                {
+                    inner.set_path(rest, value);
+                } else if value != Value::Missing {
+                    let mut inner = Self::default();
+                    inner.set_path(rest, value);
+                    self.set(name, Value::Document(inner));
+                }
             }
         }
     }
 }
 
-pub(super) fn inside(value: &Value, path: &[String]) -> Value {
+/// A field of a document, beside its value: a share of the name, and what an allocation costs.
+const FIELD: usize = 24;
+
+pub(super) fn inside<'v>(value: &'v Value, path: &[String]) -> Cow<'v, Value> {
     match (value, path) {
-        (value, []) => value.clone(),
+        (value, []) => Cow::Borrowed(value),
         (Value::Document(inner), path) => inner.path(path),
         (Value::Array(items), path) => {
-            let all = items.iter().map(|item| inside(item, path)).filter(|item| *item != Value::Missing);
-            Value::Array(all.collect())
+            let all = items.iter().map(|item| inside(item, path)).filter(|item| **item != Value::Missing);
+            Cow::Owned(Value::Array(all.map(Cow::into_owned).collect()))
         }
-        _ => Value::Missing,
+        _ => Cow::Owned(Value::Missing),
     }
 }
 
@@ -89,6 +105,26 @@ impl Value {
             Json::Object(fields) => Self::Document(Document(
                 fields.iter().map(|(name, value)| (name.as_str().into(), Self::of_json(value))).collect(),
             )),
+        }
+    }
+
+    /// Bytes of memory, all in all.
+    pub fn size(&self) -> usize {
+        let inner = match self {
+            Self::Text(text) => text.len() + 16,
+            Self::Document(document) => document.size(),
+            Self::Array(items) => items.iter().map(Self::size).fold(16, usize::saturating_add),
+            _ => 0,
+        };
+        size_of::<Self>().saturating_add(inner)
+    }
+
+    /// Bytes that making a text of it takes at most, of a document or array through its JSON.
+    pub(super) fn size_of_text(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Document(_) | Self::Array(_) => self.size().saturating_mul(8),
+            _ => 400, // the digits of the largest number
         }
     }
 

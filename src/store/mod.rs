@@ -12,6 +12,7 @@ mod normal;
 mod query;
 mod search;
 mod sql;
+mod words;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use sqlx::sqlite::SqlitePool;
 
 pub use asked::Asked;
 pub use datasets::{Change, Dataset, Import, Imported, Record};
-pub use near::{Near, similarity};
+pub use near::{Comparable, Near, similarity};
 pub use normal::normalize;
 pub use query::{Found, Reader};
 pub use search::{Compared, SCORE, Search, SearchKind};
@@ -29,6 +30,9 @@ pub use sql::{Dialect, Query, QueryError};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";
+
+/// Bytes of a field's text that records are compared with.
+pub(crate) const LONGEST: usize = 64 << 10;
 
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
@@ -43,6 +47,13 @@ pub enum StoreError {
     NoDatasets(PathBuf),
     #[error("it took too long")]
     TooLong,
+    /// Nothing is wrong with the store: others keep it busy.
+    #[error("as many queries of the datasets are under way as may be: it had no turn in time")]
+    Busy,
+    #[error("the text of the field `{0}` is longer than {kib} KiB: no record is looked up by it", kib = LONGEST >> 10)]
+    LongText(String),
+    #[error("what it found needs more memory than a query may take ({0} MiB)")]
+    TooMuch(usize),
     #[error(
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
     )]

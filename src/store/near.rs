@@ -8,8 +8,11 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 
+use crate::slices::Budget;
+
 use super::datasets::quoted;
 use super::normal::{Gram, grams, grams_of_beginning, normalize};
+use super::search::Problem;
 
 /// Records that are read at a time.
 const PAGE: u32 = 10_000;
@@ -96,7 +99,8 @@ pub(super) async fn find(
     column: &str,
     text: &str,
     near: Near,
-) -> Result<Vec<(u32, f64)>, sqlx::Error> {
+    budget: &Budget,
+) -> Result<Vec<(u32, f64)>, Problem> {
     let wanted = normalize(text);
     let grams = match near {
         Near::Beginning => grams_of_beginning(&wanted),
@@ -113,6 +117,7 @@ pub(super) async fn find(
         query = query.bind(gram);
     }
     let rows = query.fetch_all(connection).await?;
+    budget.turn().await?;
     let mut sizes: &[u8] = &[];
     let mut lists = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -121,6 +126,7 @@ pub(super) async fn find(
     }
     let mut common = vec![0_u8; sizes.len()];
     for list in lists {
+        budget.turn().await?;
         for number in numbers(list) {
             if let Some(count) = common.get_mut(number as usize) {
                 *count = count.saturating_add(1);
@@ -140,6 +146,7 @@ pub(super) async fn find(
         }
         Near::Same | Near::Beginning => u8::try_from(of).unwrap_or(u8::MAX),
     };
+    budget.turn().await?;
     let mut found = Vec::new();
     for (number, common) in common.iter().enumerate().filter(|(_, common)| **common >= fewest) {
         let all = of + usize::from(sizes[number]) - usize::from(*common);
@@ -149,6 +156,7 @@ pub(super) async fn find(
         #[expect(clippy::cast_precision_loss, reason = "at most 510")]
         let similarity = f64::from(*common) / all as f64;
         if similarity >= least {
+            budget.take(size_of::<(u32, f64)>())?;
             found.push((u32::try_from(number).unwrap_or(u32::MAX), similarity));
         }
     }
@@ -156,9 +164,27 @@ pub(super) async fn find(
     Ok(found)
 }
 
+/// A text to be compared with many.
+#[derive(Debug)]
+pub struct Comparable(Vec<Gram>);
+
+impl Comparable {
+    pub fn new(text: &str) -> Self {
+        Self(grams(&normalize(text)))
+    }
+
+    /// How similar a text is: the share of common trigrams.
+    pub fn similarity(&self, other: &str) -> f64 {
+        share(&self.0, &grams(&normalize(other)))
+    }
+}
+
 /// How similar two texts are: the share of common trigrams.
 pub fn similarity(a: &str, b: &str) -> f64 {
-    let [a, b] = [a, b].map(|text| grams(&normalize(text)));
+    Comparable::new(a).similarity(b)
+}
+
+fn share(a: &[Gram], b: &[Gram]) -> f64 {
     let common = a.iter().filter(|gram| b.binary_search(gram).is_ok()).count();
     let all = a.len() + b.len() - common;
     #[expect(clippy::cast_precision_loss, reason = "at most 510")]

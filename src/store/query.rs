@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use futures_util::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
-use super::documents::Words;
-use super::{Asked, BUSY, FILE, Query, Record, StoreError};
+use super::documents::MEMORY;
+use super::words::Words;
+use super::{Asked, BUSY, FILE, LONGEST, Query, Record, StoreError};
 
 /// What a query found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub struct Reader {
 }
 
 /// Queries at a time.
-const CONNECTIONS: u32 = 4;
+const CONNECTIONS: u32 = 8;
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK: i32 = 2_000;
 
@@ -56,6 +58,13 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
+        if !matches!(asked, Asked::Sql(_)) {
+            let is_long = |value: &Option<String>| value.as_ref().is_some_and(|text| text.len() > LONGEST);
+            if let Some((field, _)) = asked.fields().into_iter().zip(values).find(|(_, value)| is_long(value))
+            {
+                return Err(StoreError::LongText(field.to_owned()));
+            }
+        }
         match asked {
             Asked::Sql(query) => self.find(query, values, most, deadline).await,
             Asked::Search(search) => self.search(search, values, most, deadline).await,
@@ -89,29 +98,39 @@ impl Reader {
         for value in values {
             asked = asked.bind(value);
         }
-        let rows = asked.fetch_all(&mut *connection).await;
-        self.release(&mut connection).await?;
-        let rows =
-            rows.map_err(
-                |error| {
-                    if Instant::now() >= deadline { StoreError::TooLong } else { self.failed(error) }
-                },
-            )?;
         let mut found = Found::default();
-        for row in rows {
-            if found.columns.is_empty() {
-                found.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        let done = async {
+            let mut rows = asked.fetch(&mut *connection);
+            let late =
+                |error| if Instant::now() >= deadline { StoreError::TooLong } else { self.failed(error) };
+            let mut memory = 0;
+            while let Some(row) = rows.try_next().await.map_err(late)? {
+                if found.columns.is_empty() {
+                    found.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
+                }
+                let record = (0..found.columns.len()).map(|at| text(&row, at)).collect::<Result<Record, _>>();
+                let record = record.map_err(failed)?;
+                memory += record.iter().flatten().map(String::len).sum::<usize>();
+                if memory > MEMORY {
+                    return Err(StoreError::TooMuch(MEMORY >> 20));
+                }
+                found.records.push(record);
             }
-            let record = (0..found.columns.len()).map(|at| text(&row, at)).collect::<Result<_, _>>();
-            found.records.push(record.map_err(failed)?);
-        }
-        Ok(found)
+            Ok(())
+        };
+        let done: Result<(), StoreError> = done.await;
+        self.release(&mut connection).await?;
+        done.map(|()| found)
     }
 
     /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.
     pub(super) async fn guarded(&self, deadline: Instant) -> Result<PoolConnection<Sqlite>, StoreError> {
         let failed = |error| self.failed(error);
-        let mut connection = self.pool().await?.acquire().await.map_err(failed)?;
+        let turn = timeout_at(deadline.into(), self.pool().await?.acquire());
+        let mut connection = match turn.await {
+            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => return Err(StoreError::Busy),
+            Ok(connection) => connection.map_err(failed)?,
+        };
         let mut handle = connection.lock_handle().await.map_err(failed)?;
         handle.set_progress_handler(LOOK, move || Instant::now() < deadline);
         drop(handle);

@@ -4,12 +4,16 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use regex::Regex;
+use futures_util::TryStreamExt as _;
+use regex::{Regex, RegexBuilder};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use crate::slices::{Budget, Spent, sliced};
+
 use super::datasets::quoted;
-use super::near::{self, Near, similarity};
+use super::documents::MEMORY;
+use super::near::{self, Comparable, Near};
 use super::query::{Found, Reader, text, until};
 use super::{Record, StoreError, normalize};
 
@@ -47,8 +51,8 @@ pub enum SearchKind {
 
 /// Of all that may be similar in one column, so many are compared in all.
 const CANDIDATES: usize = 1_000;
-/// Records that a pattern looks at between two looks at the clock.
-const PAGE: u32 = 5_000;
+/// Bytes of a compiled pattern: a field's text is in it.
+const MOST_PROGRAM: usize = 16 << 20;
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
@@ -74,7 +78,7 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        until(deadline, self.run_search(search, values, most, deadline)).await
+        until(deadline, sliced(self.run_search(search, values, most, deadline))).await
     }
 
     async fn run_search(
@@ -86,7 +90,8 @@ impl Reader {
     ) -> Result<Found, StoreError> {
         let Some(given) = search.given(values) else { return Ok(Found::default()) };
         let mut connection = self.guarded(deadline).await?;
-        let asked = Asked { search, given, most, deadline };
+        let budget = Budget::until(deadline).with_memory(MEMORY);
+        let asked = Asked { search, given, most, budget: &budget };
         let found = match search.kind {
             SearchKind::Exact => asked.exact(&mut connection).await,
             SearchKind::Regex => asked.pattern(&mut connection).await,
@@ -99,7 +104,12 @@ impl Reader {
     }
 
     /// What an error of the database means for a search.
-    fn why(&self, error: sqlx::Error, search: &Search, deadline: Instant) -> StoreError {
+    fn why(&self, problem: Problem, search: &Search, deadline: Instant) -> StoreError {
+        let error = match problem {
+            Problem::Sqlite(error) => error,
+            Problem::Spent(Spent::Time) => return StoreError::TooLong,
+            Problem::Spent(Spent::Memory(most)) => return StoreError::TooMuch(most),
+        };
         let text = error.to_string();
         let missing = text.split_once("no such table: ").map(|(_, name)| name.trim());
         match missing {
@@ -115,16 +125,35 @@ impl Reader {
     }
 }
 
+/// Why a search ended before its end.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Sqlite(sqlx::Error),
+    Spent(Spent),
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<Spent> for Problem {
+    fn from(spent: Spent) -> Self {
+        Self::Spent(spent)
+    }
+}
+
 /// A search with what it is asked for.
 struct Asked<'a> {
     search: &'a Search,
     given: Vec<(&'a Compared, &'a str)>,
     most: usize,
-    deadline: Instant,
+    budget: &'a Budget,
 }
 
 impl Asked<'_> {
-    async fn exact(&self, connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
+    async fn exact(&self, connection: &mut SqliteConnection) -> Result<Found, Problem> {
         let Self { search, given, most, .. } = self;
         let given = given.iter().map(|(compared, value)| (&compared.column, *value));
         let only = search.only.iter().map(|(column, value)| (column, value.as_str()));
@@ -140,61 +169,55 @@ impl Asked<'_> {
             query = query.bind(value);
         }
         let mut found = Found::default();
-        for row in query.fetch_all(connection).await? {
-            found.add(&row, 0)?;
+        let mut rows = query.fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            found.add(&row, 0, self.budget)?;
         }
         Ok(scored(found, |_| 1.0))
     }
 
-    async fn pattern(&self, connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
-        let Self { search, given, most, deadline } = self;
+    async fn pattern(&self, connection: &mut SqliteConnection) -> Result<Found, Problem> {
+        let Self { search, given, most, budget } = self;
         let mut patterns = Vec::new();
         for (compared, value) in given {
             let (before, after) = &compared.around;
             let source = format!("{before}{}{after}", regex::escape(value));
-            let pattern = Regex::new(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
+            let pattern = pattern(&source).map_err(|error| sqlx::Error::Configuration(Box::new(error)))?;
             patterns.push((compared.column.as_str(), pattern));
         }
         let table = quoted(&search.dataset);
-        let statement = format!("SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}");
-        let (mut found, mut after) = (Found::default(), 0_i64);
-        while found.records.len() < *most {
-            if Instant::now() >= *deadline {
-                return Err(sqlx::Error::PoolTimedOut); // what was not looked at might fit
+        let statement = format!("SELECT * FROM {table} ORDER BY rowid");
+        let mut found = Found::default();
+        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
+        while found.records.len() < *most
+            && let Some(row) = rows.try_next().await?
+        {
+            budget.turn().await?;
+            let cell = |column: &str| -> Result<String, sqlx::Error> {
+                Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+            };
+            let mut fits = true;
+            for (column, pattern) in &patterns {
+                fits &= pattern.is_match(&cell(column)?);
             }
-            let rows = sqlx::query(AssertSqlSafe(statement.as_str()))
-                .bind(after)
-                .fetch_all(&mut *connection)
-                .await?;
-            let Some(last) = rows.last() else { break };
-            after = last.try_get(0)?;
-            for row in &rows {
-                let cell = |column: &str| -> Result<String, sqlx::Error> {
-                    Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
-                };
-                let mut fits = true;
-                for (column, pattern) in &patterns {
-                    fits &= pattern.is_match(&cell(column)?);
-                }
-                for (column, value) in &search.only {
-                    fits &= cell(column)? == *value;
-                }
-                if fits && found.records.len() < *most {
-                    found.add(row, 1)?;
-                }
+            for (column, value) in &search.only {
+                fits &= cell(column)? == *value;
+            }
+            if fits {
+                found.add(&row, 0, budget)?;
             }
         }
         Ok(scored(found, |_| 1.0))
     }
 
-    async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, sqlx::Error> {
+    async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
         let (search, given, most) = (self.search, &self.given[..], self.most);
         // Who is near on the whole is near in one column at least: the mean is not above the largest.
         let mut candidates: HashMap<u32, f64> = HashMap::new();
         let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
         for (compared, value) in columns {
             for (number, similarity) in
-                near::find(connection, &search.dataset, &compared.column, value, near).await?
+                near::find(connection, &search.dataset, &compared.column, value, near, self.budget).await?
             {
                 let best = candidates.entry(number).or_default();
                 *best = best.max(similarity);
@@ -216,8 +239,9 @@ impl Asked<'_> {
             numbers.join(", ")
         );
         let mut all = Found::default();
-        for row in sqlx::query(AssertSqlSafe(statement)).fetch_all(connection).await? {
-            all.add(&row, 1)?;
+        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            all.add(&row, 1, self.budget)?;
         }
         let places: Vec<Option<usize>> = given
             .iter()
@@ -232,11 +256,12 @@ impl Asked<'_> {
             all.records.retain(|record| record[place].as_deref() == Some(value));
         }
         let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
+        let comparable: Vec<Comparable> = given.iter().map(|(_, value)| Comparable::new(value)).collect();
         let score = |record: &Record| -> f64 {
             match near {
                 Near::Similar(_) => {
                     let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                    let of = |at: usize| given[at].0.weight * similarity(given[at].1, &cell(record, at));
+                    let of = |at: usize| given[at].0.weight * comparable[at].similarity(&cell(record, at));
                     (0..given.len()).map(of).sum::<f64>() / weights
                 }
                 Near::Same => {
@@ -251,8 +276,11 @@ impl Asked<'_> {
             Near::Similar(least) => least,
             Near::Same | Near::Beginning => 1.0,
         };
-        let mut scores: Vec<(f64, Record)> =
-            all.records.drain(..).map(|record| (score(&record), record)).collect();
+        let mut scores: Vec<(f64, Record)> = Vec::with_capacity(all.records.len());
+        for record in all.records.drain(..) {
+            self.budget.turn().await?;
+            scores.push((score(&record), record));
+        }
         scores.retain(|(score, _)| *score >= least);
         scores.sort_by(|a, b| b.0.total_cmp(&a.0));
         scores.truncate(most);
@@ -260,6 +288,11 @@ impl Asked<'_> {
         all.records = records;
         Ok(scored(all, |at| scores[at]))
     }
+}
+
+/// A pattern with a field's text in it.
+pub(crate) fn pattern(source: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(source).size_limit(MOST_PROGRAM).build()
 }
 
 /// With a column that says how similar each record is, with two digits.
@@ -275,12 +308,14 @@ fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
 
 impl Found {
     /// Adds a row without its first `skip` columns.
-    fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize) -> Result<(), sqlx::Error> {
+    fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize, budget: &Budget) -> Result<(), Problem> {
         use sqlx::Column as _;
         if self.columns.is_empty() {
             self.columns = row.columns().iter().skip(skip).map(|column| column.name().to_owned()).collect();
         }
-        let record = (skip..skip + self.columns.len()).map(|at| text(row, at)).collect::<Result<_, _>>()?;
+        let record =
+            (skip..skip + self.columns.len()).map(|at| text(row, at)).collect::<Result<Record, _>>()?;
+        budget.take(record.iter().flatten().map(|text| text.len() + 48).sum())?;
         self.records.push(record);
         Ok(())
     }
@@ -290,6 +325,7 @@ impl Found {
 mod tests {
     use std::time::Duration;
 
+    use super::super::similarity;
     use super::super::{Change, Import, Store};
     use super::*;
 
