@@ -16,14 +16,15 @@ use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::timeout_at;
 
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Call};
 use crate::secret::Secret;
+use crate::slices::{Budget, Spent, sliced};
 use crate::store::{Asked, Found, Query};
 
-use work::{Texts, Work};
+use work::{Failed, MEMORY, Texts, Work};
 
 pub use checked::{Checked, look_at_all};
 pub use problem::{DatabaseError, NoAddress};
@@ -50,6 +51,8 @@ pub struct Database {
     options: PgConnectOptions,
     connections: u32,
     pool: OnceLock<PgPool>,
+    /// Queries that may be under way: as many as there are connections.
+    turns: Semaphore,
     /// Host and database, for people.
     pub place: String,
     breaker: Breaker,
@@ -90,6 +93,7 @@ impl Database {
             options,
             connections: settings.connections,
             pool: OnceLock::new(),
+            turns: Semaphore::new(settings.connections as usize),
             place,
             breaker: Breaker::default(),
             has_trigrams: OnceCell::new(),
@@ -158,41 +162,58 @@ impl Database {
 
     /// Work with a connection, once more where that was lost meanwhile: it only reads.
     async fn patiently<W: Work>(&self, deadline: Instant, work: &W) -> Result<W::Done, DatabaseError> {
-        self.breaker.admit(Instant::now()).map_err(DatabaseError::Down)?;
+        let asked = Instant::now();
+        if let Some(pause) = self.breaker.pause(asked) {
+            return Err(DatabaseError::Down(pause));
+        }
+        // The wait for others of ours comes before the call: it says nothing about the database.
+        let turn = timeout_at(deadline.into(), self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| DatabaseError::Busy(self.connections))?;
+        let call = self.breaker.admit(Instant::now()).map_err(DatabaseError::Down)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let failed = |error, call: Call<'_>| {
+            let error = DatabaseError::of(error, Instant::now() >= deadline);
+            match error {
+                DatabaseError::TooLong => call.timed_out(left, deadline - asked, Instant::now()),
+                _ => call.report(!matches!(error, DatabaseError::Unreachable(_)), Instant::now()),
+            }
+            error
+        };
         // After a restart of the server each connection of the pool is lost.
         let mut lost = 0;
         loop {
             let mut connection = match timeout_at(deadline.into(), self.pool().acquire()).await {
                 Ok(Ok(connection)) => connection,
-                Ok(Err(error)) => return Err(self.failed(error, deadline)),
+                Ok(Err(error)) => return Err(failed(error, call)),
                 Err(_) => {
-                    self.breaker.report(false, Instant::now());
+                    call.timed_out(left, deadline - asked, Instant::now());
                     return Err(DatabaseError::Unreachable("it did not answer in time".to_owned()));
                 }
             };
-            match timeout_at(deadline.into(), work.run(&mut connection)).await {
+            let budget = Budget::until(deadline).with_memory(MEMORY);
+            let run = sliced(work.run(&mut connection, &budget));
+            match timeout_at(deadline.into(), run).await {
                 Ok(Ok(done)) => {
-                    self.breaker.report(true, Instant::now());
+                    call.report(true, Instant::now());
                     return Ok(done);
                 }
-                Ok(Err(error)) if problem::is_lost(&error) && lost < self.connections => {
+                Ok(Err(Failed::Sqlx(error))) if problem::is_lost(&error) && lost < self.connections => {
                     lost += 1;
                     drop(connection.detach());
                 }
-                Ok(Err(error)) => return Err(self.failed(error, deadline)),
-                Err(_) => {
+                Ok(Err(Failed::Sqlx(error))) => return Err(failed(error, call)),
+                Ok(Err(Failed::Spent(Spent::Memory(most)))) => {
+                    drop(connection.detach());
+                    call.report(true, Instant::now());
+                    return Err(DatabaseError::TooMuch(most));
+                }
+                Ok(Err(Failed::Spent(Spent::Time))) | Err(_) => {
                     // What it still says would be read by the next query.
                     drop(connection.detach());
                     return Err(DatabaseError::TooLong);
                 }
             }
         }
-    }
-
-    fn failed(&self, error: sqlx::Error, deadline: Instant) -> DatabaseError {
-        let error = DatabaseError::of(error, Instant::now() >= deadline);
-        self.breaker.report(!matches!(error, DatabaseError::Unreachable(_)), Instant::now());
-        error
     }
 
     fn known(&self, table: &str) -> Option<Vec<Column>> {

@@ -20,6 +20,15 @@ pub enum DatabaseError {
     Down(Duration),
     #[error("it took too long")]
     TooLong,
+    /// Nothing is wrong with the database: queries of ours use all connections.
+    #[error(
+        "as many queries are under way as may be ({0}): it had no turn in time; `connections` makes them more"
+    )]
+    Busy(u32),
+    #[error("what it found needs more memory than a query may take ({0} MiB)")]
+    TooMuch(usize),
+    #[error("the text of the field `{0}` is too long: no record is looked up by it")]
+    LongText(String),
     #[error("it refuses: {text} (SQLSTATE {code}){}", hint(.code))]
     Refused { code: String, text: String },
     /// The value of a field is none of the type that a query casts it to.
@@ -51,7 +60,7 @@ const SAFE: [&str; 8] = ["08", "25", "28", "3D", "42", "53", "55", "57"];
 impl DatabaseError {
     /// Whether it is the database as a whole that does not answer.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Down(_) | Self::TooLong)
+        matches!(self, Self::Unreachable(_) | Self::Down(_) | Self::TooLong | Self::Busy(_))
     }
 
     pub(super) fn of(error: sqlx::Error, is_late: bool) -> Self {

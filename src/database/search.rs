@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use regex::Regex;
 
-use crate::store::{Compared, Found, Record, SCORE, Search, SearchKind, normalize, similarity};
+use crate::store::{
+    Comparable, Compared, Found, LONGEST, Record, SCORE, Search, SearchKind, normalize, pattern,
+};
 
 use super::work::{Scan, Texts};
 use super::{Column, Database, DatabaseError, record, rows_of};
@@ -25,6 +27,9 @@ impl Database {
         deadline: Instant,
     ) -> Result<Found, DatabaseError> {
         let Some(given) = search.given(values) else { return Ok(Found::default()) };
+        if let Some((compared, _)) = given.iter().find(|(_, value)| value.len() > LONGEST) {
+            return Err(DatabaseError::LongText(compared.field.clone()));
+        }
         let table = self.table(search, deadline).await?;
         let found = match search.kind {
             SearchKind::Exact => self.exact(search, &table, &given, most, deadline).await,
@@ -207,19 +212,21 @@ pub(super) struct Compare<'a> {
     given: &'a [Given<'a>],
     normalized: Vec<String>,
     patterns: Vec<Regex>,
+    comparable: Vec<Comparable>,
 }
 
 impl<'a> Compare<'a> {
     fn new(kind: SearchKind, given: &'a [Given<'a>]) -> Result<Self, DatabaseError> {
-        let pattern = |(compared, value): &Given<'_>| {
+        let of = |(compared, value): &Given<'_>| {
             let (before, after) = &compared.around;
-            Regex::new(&format!("{before}{}{after}", regex::escape(value)))
+            pattern(&format!("{before}{}{after}", regex::escape(value)))
                 .map_err(|_| DatabaseError::Other("a pattern with this value is too large".to_owned()))
         };
         let is_pattern = kind == SearchKind::Regex;
-        let patterns = given.iter().filter(|_| is_pattern).map(pattern).collect::<Result<_, _>>()?;
+        let patterns = given.iter().filter(|_| is_pattern).map(of).collect::<Result<_, _>>()?;
         let normalized = given.iter().map(|(_, value)| normalize(value)).collect();
-        Ok(Self { kind, given, normalized, patterns })
+        let comparable = given.iter().map(|(_, value)| Comparable::new(value)).collect();
+        Ok(Self { kind, given, normalized, patterns, comparable })
     }
 
     /// How much a record fits; `None` where it does not.
@@ -244,7 +251,7 @@ impl<'a> Compare<'a> {
             SearchKind::Fuzzy(least) => {
                 let weights: f64 = self.given.iter().map(|(compared, _)| compared.weight).sum();
                 let of = |at: usize| {
-                    self.given[at].0.weight * similarity(self.given[at].1, cell(at).unwrap_or_default())
+                    self.given[at].0.weight * self.comparable[at].similarity(cell(at).unwrap_or_default())
                 };
                 let score = (0..self.given.len()).map(of).sum::<f64>() / weights;
                 (score >= least).then_some(score)

@@ -107,7 +107,7 @@ impl Clients {
         deadline: Instant,
     ) -> Result<Answer, SendError> {
         let breaker = self.breaker(&sent.url);
-        breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let call = breaker.admit(Instant::now()).map_err(SendError::Down)?;
         let left = deadline.saturating_duration_since(Instant::now()).min(timeout);
         let result = match tokio::time::timeout(left, self.once(sent)).await {
             Ok(result) => result,
@@ -117,7 +117,10 @@ impl Clients {
             Ok(answer) => !matches!(answer.status, 502..=504),
             Err(error) => matches!(error, SendError::Refused(_)),
         };
-        breaker.report(reached, Instant::now());
+        match &result {
+            Err(SendError::TimedOut) => call.timed_out(left, timeout, Instant::now()),
+            _ => call.report(reached, Instant::now()),
+        }
         result
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::slices::{Budget, Spent};
 use crate::store::{Asked, Found, Record};
 
 use super::condition::Condition;
@@ -70,12 +71,33 @@ impl Step for Lookup {
         matches!(self.source, Source::Database(_))
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.remarks().collect()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
     }
 }
 
+/// Memory that what is found for one delivery may take, and the options that are made of it.
+const MEMORY: usize = 64 << 20;
+
+fn too_much(spent: Spent) -> StepError {
+    StepError {
+        message: "What was found for this document is more than it may be. Choose by hand.".to_owned(),
+        cause: format!("what the queries found: {spent}"),
+    }
+}
+
 impl Lookup {
+    /// What is right in its queries, and yet perhaps not meant.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        self.queries.iter().enumerate().flat_map(|(at, query)| {
+            query.notes().into_iter().map(move |note| format!("query {}: {note}", at + 1))
+        })
+    }
+
     /// All fields that the queries name, each once.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -126,7 +148,9 @@ impl Lookup {
         })?;
         let mut known: HashMap<Vec<Option<String>>, (Found, Option<usize>)> = HashMap::new();
         let mut schema = None;
+        let budget = Budget::until(deadline).with_memory(MEMORY);
         for Wanted { row, target, values } in wanted {
+            budget.turn().await.map_err(too_much)?;
             if let Some(condition) = &self.condition {
                 let value = |name: &str| {
                     let at = names.iter().position(|known| *known == name);
@@ -141,6 +165,7 @@ impl Lookup {
             }
             if !known.contains_key(&values) {
                 let found = self.ask(&names, &values, deadline).await?;
+                budget.take(found.0.size()).map_err(too_much)?;
                 known.insert(values.clone(), found);
             }
             let Some((found, query)) = known.get(&values) else { continue };
@@ -151,6 +176,7 @@ impl Lookup {
                 };
                 self.reason(&names, &values, Some(found), says)
             });
+            budget.take(found.size()).map_err(too_much)?; // in the options of this place
             self.fill(&tree, row, target, found, answer)?;
         }
         Ok(())

@@ -15,6 +15,13 @@ pub struct MasterData {
 }
 
 impl Step for MasterData {
+    fn notes(&self) -> Vec<String> {
+        let named = |(name, lookup): &(String, Lookup)| {
+            lookup.remarks().map(|remark| format!("{name}: {remark}")).collect::<Vec<_>>()
+        };
+        self.lookups.iter().flat_map(named).collect()
+    }
+
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
     }

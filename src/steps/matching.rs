@@ -6,11 +6,12 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
-use crate::rossum::{Change, EnumOption, MessageType, SourcesPlace, Value};
+use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::slices::{Budget, Spent, sliced};
 
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
-use super::{Context, Step, StepError, StepFuture, Template};
+use super::{Answer, Context, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
 pub struct Matching {
@@ -69,31 +70,67 @@ pub struct NothingFits {
     pub on: String,
 }
 
+/// Memory that the options of one delivery may take.
+const MEMORY: usize = 64 << 20;
+/// So many records are compared in no time.
+const FEW: usize = 5_000;
+/// Records between two looks at the clock.
+const LOOK: usize = 256;
+
+/// One place where something is to be looked up.
+struct Wanted {
+    row: Option<NodeRef>,
+    source: NodeRef,
+    target: NodeRef,
+}
+
 impl Step for Matching {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
-        Box::pin(std::future::ready(self.look_up(context)))
+        Box::pin(self.look_up(context))
     }
 }
 
 impl Matching {
-    fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, .. } = context;
+    async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
+        let Context { delivery, answer, deadline } = context;
         let Some(annotation) = &delivery.payload.annotation else {
             return Ok(());
         };
-        let tree = &answer.journal.tree(annotation);
+        let tree = answer.journal.tree(annotation);
         let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
-        each_place(tree, [self.field.as_str()], |place| {
+        let mut wanted = Vec::new();
+        each_place(&tree, [self.field.as_str()], |place| {
             let Some(source) = place.nodes[0] else {
                 return Ok(());
             };
             if !always && !delivery.is_updated(&tree.node(source).id) {
                 return Ok(());
             }
-            let target = field_at(tree, place.row, &self.target)
+            let target = field_at(&tree, place.row, &self.target)
                 .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
+            wanted.push(Wanted { row: place.row, source, target });
+            Ok(())
+        })?;
+        let is_small = wanted.len().saturating_mul(self.records.len()) <= FEW;
+        let budget = Budget::until(deadline).with_memory(MEMORY);
+        let fill = self.fill(wanted, &tree, answer, &budget);
+        let done = if is_small { fill.await } else { sliced(fill).await };
+        done.map_err(|spent| StepError {
+            message: "Comparing this with the list takes more than it may. Choose by hand.".to_owned(),
+            cause: format!("comparing with the list: {spent}"),
+        })
+    }
+
+    async fn fill(
+        &self,
+        wanted: Vec<Wanted>,
+        tree: &Tree<'_>,
+        answer: &mut Answer,
+        budget: &Budget,
+    ) -> Result<(), Spent> {
+        for Wanted { row, source, target } in wanted {
             let text = answer.journal.value(tree, source).into_owned();
-            let mut options = self.fitting(&text);
+            let mut options = self.fitting(&text, budget).await?;
             answer.reasons.note(|| {
                 let says = format!("{} of {} records fit", options.len(), self.records.len());
                 let came = if options.is_empty() { Came::Quiet } else { Came::Acted };
@@ -105,10 +142,10 @@ impl Matching {
                 options.push(self.none.option.clone());
                 if let Some((kind, message)) = &self.none.message {
                     let content = message.render(|name| {
-                        let node = field_at(tree, place.row, name)?;
+                        let node = field_at(tree, row, name)?;
                         Some(answer.journal.value(tree, node).into_owned())
                     });
-                    answer.show(*kind, field_at(tree, place.row, &self.none.on), content);
+                    answer.show(*kind, field_at(tree, row, &self.none.on), content);
                 }
             }
             answer.journal.record(
@@ -121,21 +158,31 @@ impl Matching {
                     ..Change::default()
                 },
             );
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// The records that fit, in the list's order. An empty text fits nothing.
-    fn fitting(&self, text: &str) -> Vec<EnumOption> {
+    async fn fitting(&self, text: &str, budget: &Budget) -> Result<Vec<EnumOption>, Spent> {
         let key = self.normalize.apply(text);
-        let fits = |record: &&Record| match self.compare {
-            Compare::Equal => record.key == key,
-            Compare::Substring => record.key.contains(&key),
-        };
+        let mut all = Vec::new();
         if key.is_empty() {
-            return Vec::new();
+            return Ok(all);
         }
-        self.records.iter().filter(fits).map(|record| record.option.clone()).collect()
+        for some in self.records.chunks(LOOK) {
+            budget.turn().await?;
+            for record in some {
+                let fits = match self.compare {
+                    Compare::Equal => record.key == key,
+                    Compare::Substring => record.key.contains(&key),
+                };
+                if fits {
+                    budget.take(size_of::<EnumOption>() + record.option.label.len() + 64)?;
+                    all.push(record.option.clone());
+                }
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -42,17 +42,27 @@ impl Source {
 
 const TOO_LONG: &str = "Looking this up took too long. Try again, or choose by hand.";
 const FAILED: &str = "This could not be looked up. Tell the people who run this extension.";
+const BUSY: &str = "Too much is looked up just now. Try again in a moment, or choose by hand.";
+const TOO_MUCH: &str =
+    "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension.";
 const AWAY: &str = "The database does not answer now. Try again in a minute, or choose by hand.";
 
 /// The person waits for no database's words; the log has them.
 fn of_store(error: &StoreError) -> StepError {
-    let message = if matches!(error, StoreError::TooLong) { TOO_LONG } else { FAILED };
+    let message = match error {
+        StoreError::TooLong => TOO_LONG,
+        StoreError::Busy => BUSY,
+        StoreError::TooMuch(_) | StoreError::LongText(_) => TOO_MUCH,
+        _ => FAILED,
+    };
     StepError { message: message.to_owned(), cause: format!("a query of the store failed: {error}") }
 }
 
 fn of_database(name: &str, error: &DatabaseError) -> StepError {
     let message = match error {
         DatabaseError::TooLong => TOO_LONG,
+        DatabaseError::Busy(_) => BUSY,
+        DatabaseError::TooMuch(_) | DatabaseError::LongText(_) => TOO_MUCH,
         DatabaseError::Unreachable(_) | DatabaseError::Down(_) => AWAY,
         _ => FAILED,
     };

@@ -14,6 +14,15 @@ pub enum Asked {
 }
 
 impl Asked {
+    /// What is right in it, and yet perhaps not meant: where a document has more of a say than its values.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Sql(query) => query.notes(),
+            Self::Documents(query) => query.notes.clone(),
+            Self::Search(_) => Vec::new(),
+        }
+    }
+
     /// The fields that it names, in the order in which it takes their values.
     pub fn fields(&self) -> Vec<&str> {
         match self {

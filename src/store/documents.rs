@@ -53,6 +53,7 @@ impl Reader {
 fn of_run(error: RunError) -> StoreError {
     match error {
         RunError::TooLong => StoreError::TooLong,
+        RunError::TooMuch(_) => StoreError::TooMuch(MEMORY >> 20),
         RunError::Records(error) => match error.downcast::<StoreError>() {
             Ok(error) => *error,
             Err(error) => StoreError::Query(error.to_string()),

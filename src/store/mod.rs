@@ -25,6 +25,7 @@ pub use datasets::{Change, Dataset, Import, Imported, Record};
 pub use near::{Comparable, Near, similarity};
 pub use normal::normalize;
 pub use query::{Found, Reader};
+pub(crate) use search::pattern;
 pub use search::{Compared, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
 
@@ -52,7 +53,7 @@ pub enum StoreError {
     Busy,
     #[error("the text of the field `{0}` is longer than {kib} KiB: no record is looked up by it", kib = LONGEST >> 10)]
     LongText(String),
-    #[error("what it found needs more memory than a query may take ({0} MiB)")]
+    #[error("it needs more memory than a query may take ({0} MiB)")]
     TooMuch(usize),
     #[error(
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"

@@ -21,6 +21,16 @@ pub struct Found {
     pub records: Vec<Record>,
 }
 
+impl Found {
+    /// Bytes of its texts, and what each costs.
+    pub fn size(&self) -> usize {
+        let of = |record: &Record| {
+            record.iter().map(|text| 48 + text.as_ref().map_or(0, String::len)).sum::<usize>()
+        };
+        self.records.iter().map(of).fold(0, usize::saturating_add)
+    }
+}
+
 /// Reads the store of a state folder; opened when first asked.
 pub struct Reader {
     file: PathBuf,

@@ -72,6 +72,38 @@ impl Query {
         Ok(query)
     }
 
+    /// Where a field's text is read as a pattern.
+    pub fn notes(&self) -> Vec<String> {
+        const WORDS: [&str; 7] = ["like", "ilike", "glob", "regexp", "similar", "~", "~*"];
+        let mut notes = Vec::new();
+        let mut rest = self.sql.as_str();
+        while let Some((word, after)) = next_word(rest) {
+            rest = after;
+            if !WORDS.contains(&word.to_ascii_lowercase().as_str()) {
+                continue;
+            }
+            // Up to the next condition.
+            let mut pattern = after;
+            while let Some((word, after)) = next_word(pattern) {
+                let number = word.strip_prefix(['?', '$']).and_then(|number| number.parse::<usize>().ok());
+                if let Some(field) = number.and_then(|number| self.fields.get(number.checked_sub(1)?)) {
+                    notes.push(format!(
+                        "the text of `{field}` is read as a pattern: `%` and `_` in it stand for anything; \
+                         instr(lower(…), lower(:{field})) > 0 (in PostgreSQL: strpos) takes it as it is"
+                    ));
+                }
+                if ["and", "or", "order", "group", "limit", "union", "where", "then"]
+                    .contains(&word.to_ascii_lowercase().as_str())
+                {
+                    break;
+                }
+                pattern = after;
+            }
+        }
+        notes.dedup();
+        notes
+    }
+
     /// Whether what was taken last may go on as a name.
     fn ends_in_a_word(&self) -> bool {
         self.sql.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$')
@@ -84,6 +116,29 @@ impl Query {
             self.fields.len() - 1
         });
         let _ = write!(self.sql, "{mark}{}", at + 1); // to a text: never fails
+    }
+}
+
+/// The next word, number of a field or operator, and what follows it; texts, names in quotes and remarks are passed over.
+fn next_word(sql: &str) -> Option<(&str, &str)> {
+    let mut rest = sql;
+    loop {
+        let first = rest.chars().next()?;
+        let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '?' | '$');
+        let taken = match first {
+            '\'' | '"' | '`' => quoted(rest, first).unwrap_or(rest.len()),
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => rest.find("*/").map_or(rest.len(), |end| end + 2),
+            '~' => {
+                let end = if rest.starts_with("~*") { 2 } else { 1 };
+                return Some(rest.split_at(end));
+            }
+            c if is_word(c) => {
+                return Some(rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len())));
+            }
+            other => other.len_utf8(),
+        };
+        rest = &rest[taken..];
     }
 }
 
@@ -149,6 +204,20 @@ mod tests {
         assert_eq!(error("SELECT 'a"), QueryError::Open);
         assert_eq!(error("SELECT ?"), QueryError::Nameless);
         assert_eq!(error("SELECT :"), QueryError::Nameless);
+    }
+
+    #[test]
+    fn a_field_that_is_read_as_a_pattern_is_told() {
+        let notes = |sql: &str| Query::parse(sql, Dialect::Sqlite).unwrap().notes();
+        let told = notes("SELECT id FROM v WHERE name LIKE '%' || :vendor || '%' AND id = :id");
+        assert!(told.len() == 1 && told[0].contains("`vendor`"), "{told:?}");
+        assert_eq!(notes("SELECT id FROM v WHERE name glob lower(:a)").len(), 1);
+        for plain in [
+            "SELECT id FROM v WHERE name LIKE 'A%' AND id = :id",
+            "SELECT 'LIKE', id FROM v WHERE instr(lower(name), lower(:a)) > 0 -- LIKE :a",
+        ] {
+            assert_eq!(notes(plain), Vec::<String>::new(), "{plain}");
+        }
     }
 
     #[test]

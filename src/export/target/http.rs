@@ -63,7 +63,8 @@ impl HttpTarget {
         deadline: Instant,
     ) -> Result<Received, SendError> {
         let url = self.place(&request.path)?;
-        self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let call = self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let left = deadline.saturating_duration_since(Instant::now());
         let mut again = true;
         let result = loop {
             let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
@@ -82,7 +83,10 @@ impl HttpTarget {
             Err(SendError::Refused(_)) => true,
             Err(_) => false,
         };
-        self.breaker.report(reached, Instant::now());
+        match &result {
+            Err(SendError::TimedOut) => call.timed_out(left, self.timeout, Instant::now()),
+            _ => call.report(reached, Instant::now()),
+        }
         result
     }
 

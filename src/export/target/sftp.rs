@@ -114,10 +114,13 @@ impl SftpTarget {
             let problem = "the path that was made is no name of a file in the folder";
             return Err(SendError::Refused(problem.to_owned()));
         }
-        self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
+        let call = self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
         let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
         let result = timeout(left, self.put(request)).await.unwrap_or(Err(SendError::TimedOut));
-        self.breaker.report(matches!(result, Ok(()) | Err(SendError::Refused(_))), Instant::now());
+        match &result {
+            Err(SendError::TimedOut) => call.timed_out(left, self.timeout, Instant::now()),
+            _ => call.report(matches!(result, Ok(()) | Err(SendError::Refused(_))), Instant::now()),
+        }
         result.map(|()| Received { status: 201, retry_after: None, body: Vec::new() })
     }
 
