@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 const FAILURES: u32 = 5;
 /// How long nobody calls it then; after that one call tries.
 const PAUSE: Duration = Duration::from_secs(30);
-/// A call that had so much time was given a fair chance; of shorter time-outs, the whole.
-const FAIR: Duration = Duration::from_secs(1);
+/// A call that had so much time was given a fair chance; of shorter time-outs, half of them.
+const FAIR: Duration = Duration::from_millis(500);
 
 /// Counts failures to reach one target.
 #[derive(Debug, Default)]
@@ -76,10 +76,13 @@ impl Call<'_> {
     }
 
     /// The target did not answer in the time that was left; `usual` is what a call has when nothing was waited for before.
-    pub fn timed_out(self, left: Duration, usual: Duration, now: Instant) {
-        if left >= usual.min(FAIR) {
+    /// Says whether that was a fair chance: only then it counts.
+    pub fn timed_out(self, left: Duration, usual: Duration, now: Instant) -> bool {
+        let is_fair = left >= FAIR.min(usual / 2);
+        if is_fair {
             self.report(false, now);
         }
+        is_fair
     }
 }
 
@@ -128,14 +131,11 @@ mod tests {
         let second = Duration::from_secs(1);
         for _ in 0..3 * FAILURES {
             let call = breaker.admit(now).unwrap_or_else(|_| panic!("a wait of our own opened it"));
-            call.timed_out(second / 2, 10 * second, now);
+            assert!(!call.timed_out(second / 4, 10 * second, now));
         }
         for _ in 0..FAILURES {
-            breaker.admit(now).unwrap_or_else(|_| panic!("it is closed")).timed_out(
-                second / 4,
-                second / 4,
-                now,
-            );
+            let call = breaker.admit(now).unwrap_or_else(|_| panic!("it is closed"));
+            assert!(call.timed_out(second / 4, second / 4, now));
         }
         assert!(breaker.is_open(now), "short time-outs count where they are the usual ones");
     }

@@ -174,7 +174,7 @@ impl Database {
         let failed = |error, call: Call<'_>| {
             let error = DatabaseError::of(error, Instant::now() >= deadline);
             match error {
-                DatabaseError::TooLong => call.timed_out(left, deadline - asked, Instant::now()),
+                DatabaseError::TooLong => _ = call.timed_out(left, deadline - asked, Instant::now()),
                 _ => call.report(!matches!(error, DatabaseError::Unreachable(_)), Instant::now()),
             }
             error
@@ -186,8 +186,11 @@ impl Database {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(error)) => return Err(failed(error, call)),
                 Err(_) => {
-                    call.timed_out(left, deadline - asked, Instant::now());
-                    return Err(DatabaseError::Unreachable("it did not answer in time".to_owned()));
+                    let is_away = call.timed_out(left, deadline - asked, Instant::now());
+                    return Err(match is_away {
+                        true => DatabaseError::Unreachable("it did not answer in time".to_owned()),
+                        false => DatabaseError::Busy(self.connections),
+                    });
                 }
             };
             let budget = Budget::until(deadline).with_memory(MEMORY);

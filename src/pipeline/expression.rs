@@ -100,8 +100,8 @@ impl<'s> Scope<'s> {
     /// A copy of what stands somewhere.
     fn copy(self, value: Cow<'_, Value>) -> Outcome {
         let size = value.size();
-        self.meter.count(size / 64)?;
         self.meter.take(size)?;
+        self.meter.count(size / 64)?;
         Ok(value.into_owned())
     }
 }
@@ -144,8 +144,8 @@ impl Expression {
             Self::Call(function, arguments) => {
                 let arguments = all(arguments)?;
                 let size = (function.takes)(&arguments);
-                scope.meter.count(size / 64)?;
                 scope.meter.take(size)?;
+                scope.meter.count(size / 64)?;
                 (function.call)(&arguments)
                     .map_err(|problem| RunError::Query(format!("{}: {problem}", function.name)))?
             }

@@ -6,8 +6,9 @@ use crate::slices::Budget;
 
 use super::RunError;
 
-/// Units of work for one document and one expression: a part evaluated, some dozen bytes copied. About a tenth of a second.
-const MOST_UNITS: usize = 2_000_000;
+/// Units of work for one document and one expression: a part evaluated, some dozen bytes copied. Some dozen
+/// milliseconds.
+const MOST_UNITS: usize = 500_000;
 
 /// Memory of a query's budget: given back when the meter is dropped.
 #[derive(Debug)]

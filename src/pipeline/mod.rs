@@ -9,6 +9,8 @@
 //! Source of the semantics: MongoDB, manual, "Aggregation Pipeline" and "Query and Projection Operators".
 
 mod apply;
+#[cfg(test)]
+mod bounds;
 mod compile;
 mod dates;
 mod expression;

@@ -403,4 +403,27 @@ mod tests {
         );
         assert_eq!(search("golding", Some((1, 1))).await, [], "the first letter must be the same");
     }
+
+    #[tokio::test]
+    async fn words_and_their_length_have_bounds_and_the_clock_is_looked_at() {
+        let mut index = Index::new(&["name".to_owned()]);
+        let (long, other) = ("a".repeat(MOST_LETTERS + 1), "a".repeat(MOST_LETTERS));
+        for (row, text) in [(1, &long), (2, &other)] {
+            index.add(row, 0, text);
+        }
+        assert!(index.size() > long.len() + other.len());
+        let search = |words: Vec<String>| {
+            Search(Clause::Text(TextQuery { words, columns: None, fuzzy: Some((2, 0)), boost: 1.0 }))
+        };
+        let budget = Budget::until(Instant::now() + Duration::from_secs(60)).with_memory(1 << 20);
+        let found = search(vec![long.clone()]).rows(&index, 10, &budget).await.unwrap();
+        assert_eq!(found.len(), 1, "so long a word is itself or not");
+        assert_eq!(search(vec![other]).rows(&index, 10, &budget).await.unwrap().len(), 2);
+        let many = search(vec!["a".to_owned(); MOST_WORDS + 1]).rows(&index, 10, &budget).await;
+        assert!(matches!(many, Err(RunError::Query(_))), "{many:?}");
+        let late = Budget::until(Instant::now());
+        let found = search(vec!["a".to_owned()]).rows(&index, 10, &late).await;
+        assert!(matches!(found, Err(RunError::TooLong)), "{found:?}");
+        assert_eq!(budget.take(1 << 20), Ok(()), "what was taken is given back");
+    }
 }

@@ -118,7 +118,7 @@ impl Clients {
             Err(error) => matches!(error, SendError::Refused(_)),
         };
         match &result {
-            Err(SendError::TimedOut) => call.timed_out(left, timeout, Instant::now()),
+            Err(SendError::TimedOut) => _ = call.timed_out(left, timeout, Instant::now()),
             _ => call.report(reached, Instant::now()),
         }
         result

@@ -92,7 +92,7 @@ pub(super) async fn remove(
     sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map(drop)
 }
 
-/// Records whose text in a column is near to another, by number, with their similarity; the nearest first.
+/// Records whose text in a column is near to another, by number, with their similarity. Their memory is counted.
 pub(super) async fn find(
     connection: &mut SqliteConnection,
     dataset: &str,
@@ -160,7 +160,6 @@ pub(super) async fn find(
             found.push((u32::try_from(number).unwrap_or(u32::MAX), similarity));
         }
     }
-    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     Ok(found)
 }
 

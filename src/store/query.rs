@@ -136,6 +136,9 @@ impl Reader {
     /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.
     pub(super) async fn guarded(&self, deadline: Instant) -> Result<PoolConnection<Sqlite>, StoreError> {
         let failed = |error| self.failed(error);
+        if Instant::now() >= deadline {
+            return Err(StoreError::TooLong);
+        }
         let turn = timeout_at(deadline.into(), self.pool().await?.acquire());
         let mut connection = match turn.await {
             Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => return Err(StoreError::Busy),
@@ -176,4 +179,40 @@ pub(super) fn text(row: &sqlx::sqlite::SqliteRow, at: usize) -> Result<Option<St
         "REAL" => row.try_get_unchecked::<f64, _>(at)?.to_string(),
         _ => row.try_get_unchecked::<String, _>(at)?,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Dialect, Store};
+    use super::*;
+
+    #[tokio::test]
+    async fn who_has_no_turn_in_time_is_told_so_and_a_result_has_a_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).await.unwrap().close().await;
+        let reader = Reader::new(folder.path());
+        let later = Instant::now() + Duration::from_secs(60);
+        let ask = async |sql: &str, deadline| {
+            reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
+        };
+        let mut others = Vec::new();
+        for _ in 0..CONNECTIONS {
+            others.push(reader.guarded(later).await.unwrap());
+        }
+        let soon = Instant::now() + Duration::from_millis(50);
+        let busy = ask("SELECT 1", soon).await;
+        assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
+        others.clear();
+        assert_eq!(ask("SELECT 1 AS a", later).await.unwrap().records, [[Some("1".to_owned())]]);
+        let large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) \
+                     SELECT hex(zeroblob(4000000)) FROM n";
+        let large = ask(large, later).await;
+        assert!(
+            matches!(large, Err(StoreError::TooMuch(64))),
+            "{:?}",
+            large.map(|found| found.records.len())
+        );
+    }
 }

@@ -221,19 +221,28 @@ impl Asked<'_> {
         let mut candidates: HashMap<u32, f64> = HashMap::new();
         let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
         for (compared, value) in columns {
-            for (number, similarity) in
-                near::find(connection, &search.dataset, &compared.column, value, near, self.budget).await?
-            {
+            let (dataset, column) = (&search.dataset, &compared.column);
+            let found = near::find(connection, dataset, column, value, near, self.budget).await?;
+            self.budget.turn().await?;
+            let before = candidates.len();
+            self.budget.give_back(found.len() * size_of::<(u32, f64)>());
+            for (number, similarity) in found {
                 let best = candidates.entry(number).or_default();
                 *best = best.max(similarity);
             }
+            self.budget.take((candidates.len() - before) * 2 * size_of::<(u32, f64)>())?;
         }
         let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
-        candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        self.budget.turn().await?;
+        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         // With one column the order is known already.
         let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
         let enough = if is_known { most } else { CANDIDATES };
-        candidates.truncate(enough);
+        if candidates.len() > enough {
+            candidates.select_nth_unstable_by(enough, best);
+            candidates.truncate(enough);
+        }
+        candidates.sort_by(best);
         if candidates.is_empty() {
             return Ok(Found::default());
         }

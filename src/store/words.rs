@@ -106,3 +106,53 @@ impl Gathered {
         !self.is_too_large
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::{Change, Import, Reader, Store};
+    use crate::pipeline::Query;
+
+    #[tokio::test]
+    async fn a_search_goes_on_where_another_had_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let columns = vec!["name".to_owned()];
+        let import = Import {
+            name: "v",
+            columns: columns.clone(),
+            key: Vec::new(),
+            indexed: Vec::new(),
+            near: Vec::new(),
+            change: Change::Replace,
+            source: "test",
+        };
+        let records = ["acme one", "acme two", "other"].map(|name| Ok((1, vec![Some(name.to_owned())])));
+        store.import(&import, records.into_iter(), |_| {}).await.unwrap();
+        let reader = Reader::new(folder.path());
+        let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
+            .fetch_one(reader.pool().await.unwrap())
+            .await
+            .unwrap();
+        // One gathered the first two records, with a word that only it knows.
+        let gathering = reader.words.of("v", &columns, version);
+        let mut gathered = gathering.lock().await;
+        assert!(gathered.add(1, &[Some("acme one".to_owned())], &columns));
+        assert!(gathered.add(2, &[Some("acme known".to_owned())], &columns));
+        drop(gathered);
+        let ask = async |word: &str| {
+            let stages =
+                serde_json::json!({"aggregate": [{"$search": {"text": {"query": word, "path": "name"}}}]});
+            let query = Query::parse("v", &stages, "q").unwrap();
+            let later = Instant::now() + Duration::from_secs(60);
+            reader.documents(&query, &[], 10, later).await.unwrap().records.len()
+        };
+        assert_eq!((ask("acme").await, ask("known").await), (2, 1));
+        assert_eq!(
+            (ask("two").await, ask("other").await),
+            (0, 1),
+            "the third was gathered, the first two were not again"
+        );
+    }
+}

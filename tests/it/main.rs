@@ -38,6 +38,7 @@ mod master_data;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
+mod queries;
 mod readme;
 /// The step `request_processor`: settings as they stand in Rossum.
 mod request_processor;

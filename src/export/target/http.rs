@@ -84,7 +84,7 @@ impl HttpTarget {
             Err(_) => false,
         };
         match &result {
-            Err(SendError::TimedOut) => call.timed_out(left, self.timeout, Instant::now()),
+            Err(SendError::TimedOut) => _ = call.timed_out(left, self.timeout, Instant::now()),
             _ => call.report(reached, Instant::now()),
         }
         result

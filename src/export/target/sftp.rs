@@ -118,7 +118,7 @@ impl SftpTarget {
         let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
         let result = timeout(left, self.put(request)).await.unwrap_or(Err(SendError::TimedOut));
         match &result {
-            Err(SendError::TimedOut) => call.timed_out(left, self.timeout, Instant::now()),
+            Err(SendError::TimedOut) => _ = call.timed_out(left, self.timeout, Instant::now()),
             _ => call.report(matches!(result, Ok(()) | Err(SendError::Refused(_))), Instant::now()),
         }
         result.map(|()| Received { status: 201, retry_after: None, body: Vec::new() })
