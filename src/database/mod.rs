@@ -187,9 +187,10 @@ impl Database {
                 Ok(Err(error)) => return Err(failed(error, call)),
                 Err(_) => {
                     let is_away = call.timed_out(left, deadline - asked, Instant::now());
-                    return Err(match is_away {
-                        true => DatabaseError::Unreachable("it did not answer in time".to_owned()),
-                        false => DatabaseError::Busy(self.connections),
+                    return Err(if is_away {
+                        DatabaseError::Unreachable("it did not answer in time".to_owned())
+                    } else {
+                        DatabaseError::Busy(self.connections)
                     });
                 }
             };

@@ -82,7 +82,7 @@ impl Variables<'_> {
     }
 }
 
-impl<'s> Scope<'s> {
+impl Scope<'_> {
     /// Evaluates with more variables. Of what is made on the way only the value stays counted.
     fn with(self, variables: &Variables<'_>, body: &Expression) -> Outcome {
         let own = self.meter.inner();
@@ -95,6 +95,24 @@ impl<'s> Scope<'s> {
         drop(own);
         self.meter.take(value.size())?;
         Ok(value)
+    }
+
+    /// What `$$name.path` is.
+    fn variable(self, name: &str, path: &[String]) -> Outcome {
+        match name {
+            "ROOT" | "CURRENT" if path.is_empty() => {
+                let size = self.root.size();
+                self.meter.take(size)?;
+                self.meter.count(size / 64)?;
+                Ok(Value::Document(self.root.clone()))
+            }
+            "ROOT" | "CURRENT" => self.copy(self.root.path(path)),
+            "REMOVE" => Ok(Value::Missing),
+            name => match self.variables.and_then(|variables| variables.get(name)) {
+                Some(value) => self.copy(inside(value, path)),
+                None => Ok(Value::Missing),
+            },
+        }
     }
 
     /// A copy of what stands somewhere.
@@ -115,20 +133,7 @@ impl Expression {
         Ok(match self {
             Self::Literal(value) => scope.copy(Cow::Borrowed(value))?,
             Self::Path(path) => scope.copy(scope.root.path(path))?,
-            Self::Variable(name, path) => match name.as_str() {
-                "ROOT" | "CURRENT" if path.is_empty() => {
-                    let size = scope.root.size();
-                    scope.meter.count(size / 64)?;
-                    scope.meter.take(size)?;
-                    Value::Document(scope.root.clone())
-                }
-                "ROOT" | "CURRENT" => scope.copy(scope.root.path(path))?,
-                "REMOVE" => Value::Missing,
-                name => match scope.variables.and_then(|variables| variables.get(name)) {
-                    Some(value) => scope.copy(inside(value, path))?,
-                    None => Value::Missing,
-                },
-            },
+            Self::Variable(name, path) => scope.variable(name, path)?,
             Self::Score => Value::Number(scope.score),
             Self::Document(fields) => {
                 let mut document = Document::default();
@@ -150,19 +155,8 @@ impl Expression {
                     .map_err(|problem| RunError::Query(format!("{}: {problem}", function.name)))?
             }
             Self::Matches { input, ready, regex, options } => {
-                let Some(text) = text(input.evaluate(scope)?, scope)? else { return Ok(Value::Bool(false)) };
-                if let Some(ready) = ready {
-                    return ready.is_match(&text, scope.meter).map(Value::Bool);
-                }
-                let Some(source) = self::text(regex.evaluate(scope)?, scope)? else {
-                    return Ok(Value::Bool(false));
-                };
-                let options = options.as_ref().map(|options| options.evaluate(scope)).transpose()?;
-                let options = options.and_then(|options| options.text()).unwrap_or_default();
-                scope.meter.count(Pattern::COST)?;
-                let pattern =
-                    Pattern::new(&source, &options).map_err(|problem| format!("$regexMatch: {problem}"))?;
-                Value::Bool(pattern.is_match(&text, scope.meter)?)
+                let pattern = (ready.as_ref(), &**regex, options.as_deref());
+                Value::Bool(Self::matches(input, pattern, scope)?)
             }
             Self::And(parts) => Value::Bool(!Self::any(parts, false, scope)?),
             Self::Or(parts) => Value::Bool(Self::any(parts, true, scope)?),
@@ -218,22 +212,45 @@ impl Expression {
             }
             Self::Reduce { input, start, body } => {
                 let Some(items) = items(input.evaluate(scope)?, "$reduce")? else { return Ok(Value::Null) };
-                let mut value = start.evaluate(scope)?;
-                for item in items {
-                    let names = vec![("this".to_owned(), item), ("value".to_owned(), value)];
-                    let variables = Variables { names, outer: scope.variables };
-                    // The value before is gone after it.
-                    let step = scope.meter.inner();
-                    value = Scope { meter: &step, ..scope }.with(&variables, body)?;
-                }
-                scope.meter.take(value.size())?;
-                value
+                Self::reduce(items, start.evaluate(scope)?, body, scope)?
             }
         })
     }
 }
 
 impl Expression {
+    /// `$regexMatch`: by the pattern that is ready, or by one that the document makes.
+    fn matches(
+        input: &Self,
+        (ready, regex, options): (Option<&Pattern>, &Self, Option<&Self>),
+        scope: Scope<'_>,
+    ) -> Result<bool, RunError> {
+        let Some(input) = text(input.evaluate(scope)?, scope)? else { return Ok(false) };
+        if let Some(ready) = ready {
+            return ready.is_match(&input, scope.meter);
+        }
+        let Some(source) = text(regex.evaluate(scope)?, scope)? else { return Ok(false) };
+        let options = options.map(|options| options.evaluate(scope)).transpose()?;
+        let options = options.and_then(|options| options.text()).unwrap_or_default();
+        scope.meter.count(Pattern::COST)?;
+        let pattern = Pattern::new(&source, &options).map_err(|problem| format!("$regexMatch: {problem}"))?;
+        pattern.is_match(&input, scope.meter)
+    }
+
+    /// `$reduce` over some items.
+    fn reduce(items: Vec<Value>, start: Value, body: &Self, scope: Scope<'_>) -> Outcome {
+        let mut value = start;
+        for item in items {
+            let names = vec![("this".to_owned(), item), ("value".to_owned(), value)];
+            let variables = Variables { names, outer: scope.variables };
+            // The value before is gone after it.
+            let step = scope.meter.inner();
+            value = Scope { meter: &step, ..scope }.with(&variables, body)?;
+        }
+        scope.meter.take(value.size())?;
+        Ok(value)
+    }
+
     /// Whether one of them is true, or false; those after it are not evaluated.
     fn any(parts: &[Self], wanted: bool, scope: Scope<'_>) -> Result<bool, RunError> {
         for part in parts {

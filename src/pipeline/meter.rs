@@ -15,7 +15,7 @@ const MOST_UNITS: usize = 500_000;
 pub(super) struct Meter<'b> {
     budget: &'b Budget,
     /// What counts the work; itself where there is none.
-    outer: Option<&'b Meter<'b>>,
+    outer: Option<&'b Self>,
     taken: AtomicUsize,
     units: AtomicUsize,
 }
