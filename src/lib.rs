@@ -28,6 +28,8 @@
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
 //! | [`api`] | Rossum's REST API, as far as steps need it |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
+//! | [`sqlite`] | SQLite files: opened without following links, their version, what was deleted gone |
+//! | [`private`] | files that only their owner reads; root becomes the owner of a folder |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
 //! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
@@ -51,11 +53,13 @@ pub mod inspector;
 pub mod multipart;
 pub mod outbox;
 pub mod pipeline;
+pub mod private;
 pub mod requests;
 pub mod rossum;
 pub mod secret;
 pub mod server;
 pub mod signature;
+pub mod sqlite;
 pub mod steps;
 pub mod store;
 pub mod telemetry;

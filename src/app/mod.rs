@@ -165,6 +165,9 @@ impl Annex {
         }
         watchdog.abort();
         workers.abort();
+        if timeout_at(until, house.workers.outbox.close()).await.is_err() {
+            warn!("the outbox was not closed in time: the next start does so");
+        }
         watch.abort();
         Ok(())
     }

@@ -110,7 +110,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::Show(arguments) => show(arguments).await,
             Command::Export(arguments) => export(arguments).await,
             Command::Drop(arguments) => {
-                let store = existing(&arguments.place, &arguments.name).await?;
+                let store = Store::existing(&arguments.place.enter()?).await?;
+                let store = store.ok_or_else(|| StoreError::NoDataset(arguments.name.clone()))?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
                 print(format_args!("{} is gone", arguments.name))
@@ -120,12 +121,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn open(place: &Place) -> Result<Store, Failure> {
-    Ok(Store::open(&place.folder()).await?)
+    Ok(Store::open(&place.enter()?).await?)
 }
 
-/// To read only: what is not there is not made.
-async fn existing(place: &Place, name: &str) -> Result<Store, Failure> {
-    let store = Store::existing(&place.folder()).await?;
+/// To read only: nothing is made, and nothing changed.
+async fn look(place: &Place, name: &str) -> Result<Store, Failure> {
+    let store = Store::look(&place.enter()?).await?;
     Ok(store.ok_or_else(|| StoreError::NoDataset(name.to_owned()))?)
 }
 
@@ -214,7 +215,7 @@ fn in_file(file: &Path, error: &ReadError) -> Failure {
 }
 
 async fn list(place: Place) -> Result<(), Failure> {
-    let all = match Store::existing(&place.folder()).await? {
+    let all = match Store::look(&place.enter()?).await? {
         Some(store) => store.datasets().await?,
         None => Vec::new(),
     };
@@ -238,7 +239,7 @@ fn line(dataset: &Dataset) -> String {
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
-    let store = existing(&arguments.place, &arguments.name).await?;
+    let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let records = store.page(&dataset, 0, arguments.limit).await?;
     if arguments.place.json {
@@ -267,7 +268,7 @@ async fn export(arguments: ExportArguments) -> Result<(), Failure> {
     if arguments.format == Kind::Xlsx {
         return Err(Failure::Because("a dataset is written as csv or jsonl".to_owned()));
     }
-    let store = existing(&arguments.place, &arguments.name).await?;
+    let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));
     if arguments.format == Kind::Csv {

@@ -1,6 +1,7 @@
 //! `annex outbox`: exports that wait, and those that were given up.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -93,7 +94,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::Show(arguments) => show(arguments).await,
             Command::Retry(arguments) => {
                 let RetryArguments { key: arguments, force } = arguments;
-                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
                 if !force && job.state == State::Dead && outbox.overtaken(&job).await? > 0 {
                     return Err(Failure::Because(format!(
                         "a later export of annotation {} was sent: this one would put the older data in its place\n\nhint: annex outbox drop {}; or send it nevertheless with --force",
@@ -107,10 +108,11 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                         job.state.word()
                     )));
                 }
+                outbox.close().await;
                 done(&arguments.place, &job, "is tried again")
             }
             Command::Drop(arguments) => {
-                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
                 if !outbox.drop_job(&job.key).await? {
                     return Err(Failure::Because(format!(
                         "{} is {}: there is nothing to drop",
@@ -118,6 +120,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                         job.state.word()
                     )));
                 }
+                outbox.close().await;
                 done(&arguments.place, &job, "is given up for good")
             }
         }
@@ -129,13 +132,14 @@ fn done(place: &Place, job: &Job, what: &str) -> Result<(), Failure> {
 }
 
 /// The outbox of a state folder; where there is none, it is not made.
-fn open(place: &Place) -> Option<Outbox> {
-    Some(Outbox::new(&place.folder())).filter(Outbox::exists)
+fn open(place: &Place, open: fn(&Path) -> Outbox) -> Result<Option<Outbox>, Failure> {
+    Ok(Some(open(&place.enter()?)).filter(Outbox::exists))
 }
 
-async fn find(place: &Place, key: &str) -> Result<(Outbox, Job), Failure> {
+/// A job of an outbox that is open to be changed, or to be read.
+async fn find(place: &Place, with: fn(&Path) -> Outbox, key: &str) -> Result<(Outbox, Job), Failure> {
     let none = || Failure::Because(format!("there is no export {key}; annex outbox list shows them"));
-    let outbox = open(place).ok_or_else(none)?;
+    let outbox = open(place, with)?.ok_or_else(none)?;
     let mut found = outbox.find(key).await?;
     match (found.pop(), found.is_empty()) {
         (Some(job), true) if !key.is_empty() => Ok((outbox, job)),
@@ -149,7 +153,7 @@ async fn find(place: &Place, key: &str) -> Result<(Outbox, Job), Failure> {
 async fn list(arguments: ListArguments) -> Result<(), Failure> {
     let ListArguments { only, limit, place } = arguments;
     let mut jobs = Vec::new();
-    if let Some(outbox) = open(&place) {
+    if let Some(outbox) = open(&place, Outbox::to_read)? {
         match only {
             Some(only) => jobs = outbox.list(Some(only.into()), limit).await?,
             None => {
@@ -177,7 +181,7 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
-    let (_, job) = find(&arguments.place, &arguments.key).await?;
+    let (_, job) = find(&arguments.place, Outbox::to_read, &arguments.key).await?;
     if arguments.body {
         return Ok(io::stdout().lock().write_all(&job.body)?);
     }

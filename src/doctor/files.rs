@@ -1,10 +1,11 @@
 //! The state folder, files with secrets, descriptors.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::config::Config;
+use crate::private;
 
 use super::Finding;
 
@@ -76,7 +77,7 @@ pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
         ));
     }
     let probe = folder.join(".doctor");
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
+    let written = private::write(&probe, b"");
     match written {
         Ok(_) => {
             let _ = fs::remove_file(&probe); // it is empty: left behind, it would do no harm
@@ -131,6 +132,9 @@ fn soft_limit(limits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
     use super::*;
     use crate::doctor::Verdict;
 

@@ -13,7 +13,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,6 +30,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
 use crate::clock;
+use crate::private;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::CertificateFacts;
 use crate::tls::{Asked, Board, Protocol, Status};
@@ -72,9 +73,11 @@ impl Socket {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let _ = std::fs::remove_file(path);
+        if std::fs::symlink_metadata(path).is_ok_and(|known| known.file_type().is_socket()) {
+            let _ = std::fs::remove_file(path); // where it stays, binding says why
+        }
         let socket = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        private::own_socket(path)?;
         Ok(Self::Unix(socket))
     }
 }

@@ -52,7 +52,9 @@ impl Refusal {
             Self::Broken => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forged(_) | Self::NoClientCertificate => StatusCode::UNAUTHORIZED,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::Payload(PayloadError::TooManyNodes { .. }) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
             Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -70,7 +72,7 @@ impl Refusal {
             Self::Method { .. } => "method",
             Self::NoClientCertificate => "no_client_certificate",
             Self::Forged(_) => "forged",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Payload(PayloadError::TooManyNodes { .. }) => "too_large",
             Self::TooSlow => "too_slow",
             Self::Truncated => "truncated",
             Self::Overloaded(_) => "overloaded",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 28] = [
+const ROOMS: [(&str, &[&str]); 30] = [
     (
         "cli",
         &[
@@ -16,6 +16,7 @@ const ROOMS: [(&str, &[&str]); 28] = [
             "data",
             "doctor",
             "outbox",
+            "private",
             "rossum",
             "secret",
             "server",
@@ -43,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 28] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "outbox", "server", "steps", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "private", "server", "steps", "tls"]),
     (
         "config",
         &[
@@ -65,8 +66,8 @@ const ROOMS: [(&str, &[&str]); 28] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "tls", "webhook"]),
-    ("tls", &["clock", "secret"]),
+    ("server", &["clock", "inspector", "private", "tls", "webhook"]),
+    ("tls", &["clock", "private", "secret"]),
     ("webhook", &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "steps"]),
     ("inspector", &["cases", "clock", "steps"]),
     (
@@ -91,13 +92,15 @@ const ROOMS: [(&str, &[&str]); 28] = [
     ("database", &["breaker", "secret", "store"]),
     ("api", &["multipart", "secret", "unreached"]),
     ("multipart", &[]),
-    ("account", &["clock", "secret", "unreached"]),
-    ("cases", &["clock"]),
+    ("account", &["clock", "private", "secret", "unreached"]),
+    ("cases", &["clock", "private"]),
     ("unreached", &[]),
     ("breaker", &[]),
-    ("outbox", &["clock", "store"]),
+    ("outbox", &["clock", "private", "sqlite"]),
     ("data", &["clock", "store"]),
-    ("store", &["clock", "pipeline"]),
+    ("store", &["clock", "pipeline", "sqlite"]),
+    ("sqlite", &["private"]),
+    ("private", &[]),
     ("pipeline", &[]),
     ("signature", &["secret"]),
     ("rossum", &[]),
@@ -107,8 +110,9 @@ const ROOMS: [(&str, &[&str]); 28] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 45] = [
-    ("sqlx", &["database", "outbox", "store"]),
+const FOREIGN: [(&str, &[&str]); 46] = [
+    ("sqlx", &["database", "outbox", "sqlite", "store"]),
+    ("nix", &["private"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
     ("reqwest", &["account", "api", "cli", "config", "export", "requests", "unreached"]), // config: URLs and headers of targets, URLs of databases

@@ -1,9 +1,7 @@
 //! `annex hook rotate`: a new secret here, then in Rossum; the old one goes once no delivery uses it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::account::Session;
 use crate::clock;
+use crate::private;
 use crate::secret::Secret;
 
 use super::super::super::ask::Where;
@@ -156,12 +155,9 @@ impl<'a> Kept<'a> {
     fn write(&self, secrets: &[&[u8]]) -> Result<(), Failure> {
         let mut text = Zeroizing::new(secrets.join(&b'\n'));
         text.push(b'\n');
-        let draft = self.path.with_extension("new");
-        let written = write_like(&self.path, &draft, &text).and_then(|()| fs::rename(&draft, &self.path));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&draft);
-            Failure::Because(format!("cannot write {}: {error}", self.path.display()))
-        })
+        let written =
+            fs::metadata(&self.path).and_then(|known| private::write_like(&known, &self.path, &text));
+        written.map_err(|error| Failure::Because(format!("cannot write {}: {error}", self.path.display())))
     }
 
     fn server(&self) -> Where {
@@ -263,15 +259,4 @@ impl<'a> Kept<'a> {
         self.apply(1).await?;
         print("the old secret is dropped")
     }
-}
-
-/// A file with the owner and the mode of another.
-fn write_like(model: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let known = fs::metadata(model)?;
-    let mut file =
-        OpenOptions::new().create(true).truncate(true).write(true).mode(known.mode() & 0o777).open(path)?;
-    // Only root can give a file away; whoever else owns both already.
-    let _ = fchown(&file, Some(known.uid()), Some(known.gid()));
-    file.write_all(bytes)?;
-    file.sync_all()
 }
