@@ -9,8 +9,6 @@ use tracing::warn;
 
 use crate::sqlite;
 
-use super::writer::{Message, Order};
-
 /// A quiet moment: for so long nobody wanted anything written.
 const QUIET: Duration = Duration::from_secs(1);
 /// Where there is no quiet moment, the log is cut off all the same after this long.
@@ -27,14 +25,9 @@ impl Forgetting {
         Self { since: Some(Instant::now()) }
     }
 
-    /// Takes note of what was written.
-    pub(super) fn note(&mut self, batch: &[Message]) {
-        let removes = |message: &Message| {
-            matches!(message.order, Order::End { .. } | Order::Drop { .. } | Order::Further { .. })
-        };
-        if batch.iter().any(removes) {
-            self.since.get_or_insert_with(Instant::now);
-        }
+    /// Takes note that something was written, perhaps in the place of something else.
+    pub(super) fn written(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
     }
 
     /// How long the writer may wait for orders before it forgets; as long as it likes where nothing is to be gone.

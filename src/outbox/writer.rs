@@ -80,7 +80,7 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
         commits = commits.wrapping_add(1);
         match result {
             Ok(changes) => {
-                forgetting.note(&batch);
+                forgetting.written();
                 for (message, changed) in batch.drain(..).zip(changes) {
                     let _ = message.done.send(Ok(changed)); // who no longer waits need not know
                 }

@@ -147,14 +147,14 @@ pub fn adopt(path: &Path) -> io::Result<()> {
     if !known.is_file() {
         return refused(path, "is no file: move it away");
     }
-    if known.nlink() > 1 {
+    let is_ours = known.uid() == fs::metadata(folder_of(path))?.uid();
+    let is_private = known.mode() & 0o777 == 0o600;
+    if known.nlink() > 1 && !(is_ours && is_private) {
+        // The other name may be somebody else's way to it. (A backup by hard links is as it should be, and stays.)
         return refused(path, "has a second name somewhere (a hard link): remove one");
     }
     give(&file, path)?;
-    if known.mode() & 0o777 != 0o600 {
-        protect(&file)?;
-    }
-    Ok(())
+    if is_private { Ok(()) } else { protect(&file) }
 }
 
 /// What root makes in somebody's folder is the folder's owner's. Who is not root cannot give a file away, and need not.

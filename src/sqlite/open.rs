@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::private;
 
@@ -39,7 +39,12 @@ pub(crate) async fn open(
         .synchronous(SqliteSynchronous::Full)
         .pragma("secure_delete", "ON")
         .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        // Where SQLite rolled back by itself (a full disk), the connection counts a transaction that is none: another is opened.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(options)
+        .await;
     let pool = pool.map_err(|error| SqliteError::Sqlite { file: file.clone(), error })?;
     let migrated = version::migrate(&pool, &file, versions).await;
     if let Err(error) = migrated.and_then(|()| adopt(folder, name)) {

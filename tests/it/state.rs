@@ -74,7 +74,7 @@ fn what_was_sent_is_gone_from_every_file_while_it_serves_after_a_stop_and_after_
 #[test]
 fn a_dropped_dataset_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: String = (0..500).map(|line| format!("{line},{VALUE}-{line}\n")).collect();
+    let lines = (0..500).map(|line| format!("{line},{VALUE}-{line}")).collect::<Vec<_>>().join("\n");
     write(&folder.path().join("v.csv"), &format!("id,name\n{lines}"));
     let run = |arguments: &[&str]| {
         let mut command = annex_command();
