@@ -33,9 +33,16 @@
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
 //! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
+//! | [`shown`] | texts from outside, as a terminal may show them and a shell may read them |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
+
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what is printed goes through cli::exit, which makes it plain"
+)]
 
 pub mod account;
 pub mod api;
@@ -58,6 +65,7 @@ pub mod requests;
 pub mod rossum;
 pub mod secret;
 pub mod server;
+pub mod shown;
 pub mod signature;
 pub mod sqlite;
 pub mod steps;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::data::{self, Format, Layout, ReadError};
+use crate::shown::Line;
 use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
 
 use super::exit::{Failure, print};
@@ -235,7 +236,7 @@ fn line(dataset: &Dataset) -> String {
     let imported = dataset.imported.map_or_else(|| "-".to_owned(), clock::display);
     let Dataset { name, records, columns, source, .. } = dataset;
     let source = data::source(source);
-    format!("{name}  {records} records, {} columns, imported {imported} from {source}", columns.len())
+    format!("{name}  {records} records, {} columns, imported {imported} from {}", columns.len(), Line(source))
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
@@ -248,17 +249,17 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     }
     print(line(&dataset))?;
     if !dataset.key.is_empty() {
-        print(format_args!("key: {}", dataset.key.join(", ")))?;
+        print(format_args!("key: {}", Line(dataset.key.join(", "))))?;
     }
     for (what, columns) in [("index", &dataset.indexed), ("similar texts", &dataset.near)] {
         if !columns.is_empty() {
-            print(format_args!("{what}: {}", columns.join(", ")))?;
+            print(format_args!("{what}: {}", Line(columns.join(", "))))?;
         }
     }
     for (number, record) in records {
         print(format_args!("\n#{number}"))?;
         for (column, value) in dataset.columns.iter().zip(record) {
-            print(format_args!("  {column}: {}", value.as_deref().unwrap_or("-")))?;
+            print(format_args!("  {}: {}", Line(column), Line(value.as_deref().unwrap_or("-"))))?;
         }
     }
     Ok(())

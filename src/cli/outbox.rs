@@ -1,14 +1,14 @@
 //! `annex outbox`: exports that wait, and those that were given up.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::outbox::{Job, Outbox, State};
+use crate::shown::Line;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print, print_bytes};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -172,9 +172,10 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
     for job in jobs {
         let accepted = job.accepted.map_or_else(|| "-".to_owned(), clock::display);
         let (key, state, annotation) = (&job.key, job.state.word(), &job.annotation);
-        print(format_args!("{key}  {state}  annotation {annotation}  {}  accepted {accepted}", job.courier))?;
+        let (annotation, courier) = (Line(annotation), Line(&job.courier));
+        print(format_args!("{key}  {state}  annotation {annotation}  {courier}  accepted {accepted}"))?;
         if !job.problem.is_empty() {
-            print(format_args!("  tried {} times: {}", job.attempts, job.problem))?;
+            print(format_args!("  tried {} times: {}", job.attempts, Line(&job.problem)))?;
         }
     }
     Ok(())
@@ -183,7 +184,7 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     let (_, job) = find(&arguments.place, Outbox::to_read, &arguments.key).await?;
     if arguments.body {
-        return Ok(io::stdout().lock().write_all(&job.body)?);
+        return print_bytes(&job.body);
     }
     let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
     let request = &progress["request"];
@@ -192,23 +193,25 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     }
     let time = |time: Option<std::time::SystemTime>| time.map_or_else(|| "-".to_owned(), clock::display);
     print(format_args!("{}  {}", job.key, job.state.word()))?;
-    print(format_args!("  step        {}", job.courier))?;
-    print(format_args!("  annotation  {}", job.annotation))?;
-    print(format_args!("  request id  {}", job.request_id))?;
+    print(format_args!("  step        {}", Line(&job.courier)))?;
+    print(format_args!("  annotation  {}", Line(&job.annotation)))?;
+    print(format_args!("  request id  {}", Line(&job.request_id)))?;
     print(format_args!("  accepted    {}", time(job.accepted)))?;
     if job.state == State::Waiting {
         print(format_args!("  next try    {}", time(job.due)))?;
     }
     let path = request["path"].as_str().or_else(|| request["url"].as_str());
     if let (Some(method), Some(path)) = (request["method"].as_str(), path) {
+        let [method, path] = [method, path].map(Line);
         let kind = request["content_type"].as_str().unwrap_or_default();
         print(format_args!(
-            "  sends       {method} {path} ({} bytes {kind}); --body prints them",
-            job.body.len()
+            "  sends       {method} {path} ({} bytes {}); --body prints them",
+            job.body.len(),
+            Line(kind)
         ))?;
     }
     if !job.problem.is_empty() {
-        print(format_args!("  tried       {} times: {}", job.attempts, job.problem))?;
+        print(format_args!("  tried       {} times: {}", job.attempts, Line(&job.problem)))?;
     }
     Ok(())
 }

@@ -17,12 +17,9 @@ use super::lenient::{Entries, List, Object, Scalar};
 /// Bytes of body for one node of the tree, to size the list: production deliveries have about 420.
 const BYTES_PER_NODE: usize = 380;
 
-/// Nodes of one annotation: ten times those of the largest documents that Rossum processes. Each takes some 150 bytes of
-/// memory, however few the body has for it, hence the second bound.
+/// Nodes of one annotation: five times those that a body of 20 MB has as Rossum writes it. Each takes some 150 bytes of
+/// memory, of which a body may have as few as three.
 const MOST_NODES: usize = 250_000;
-/// Bytes of body for one node at least, beyond the first thousand: one with an id and a schema id has more.
-const LEAST_BYTES_PER_NODE: usize = 24;
-const FREE_NODES: usize = 1_000;
 
 /// Why a verified body cannot be read. It quotes nothing of the body.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +30,7 @@ pub enum PayloadError {
     NotJson { problem: String, line: usize, column: usize },
     #[error("the body is JSON, but not an object")]
     NotAnObject,
-    #[error(
-        "the annotation has more than {most} sections, fields, rows and cells, which is more than a body of its size can hold"
-    )]
+    #[error("the annotation has more than {most} sections, fields, rows and cells")]
     TooManyNodes { most: usize },
 }
 
@@ -81,7 +76,6 @@ impl<'a> Payload<'a> {
     pub fn read(body: &'a [u8]) -> Result<Self, Unreadable> {
         let mut draft = Draft::default();
         draft.annotation.nodes_hint = body.len() / BYTES_PER_NODE;
-        draft.annotation.most_nodes = (FREE_NODES + body.len() / LEAST_BYTES_PER_NODE).min(MOST_NODES);
         if let Err(problem) = draft.read(body) {
             return Err(Unreadable { problem, request_id: draft.request_id.map(Cow::into_owned) });
         }
@@ -135,11 +129,13 @@ impl<'a> Draft<'a> {
             column: error.column(),
         };
         let read = Object(&mut *self).deserialize(&mut json);
-        let is_object = read.map_err(|error| match self.annotation.most_nodes {
-            most if error.is_data() && self.annotation.nodes.len() >= most => {
-                PayloadError::TooManyNodes { most }
+        let has_too_many = self.annotation.nodes.len() >= MOST_NODES;
+        let is_object = read.map_err(|error| {
+            if has_too_many && error.is_data() {
+                PayloadError::TooManyNodes { most: MOST_NODES }
+            } else {
+                not_json(&error)
             }
-            _ => not_json(&error),
         })?;
         json.end().map_err(|e| not_json(&e))?;
         if is_object { Ok(()) } else { Err(PayloadError::NotAnObject) }
@@ -195,9 +191,8 @@ struct AnnotationDraft<'a> {
     /// A URL.
     queue: Option<Cow<'a, str>>,
     nodes: Vec<Node<'a>>,
-    /// How many nodes to expect, and how many to take.
+    /// How many nodes to expect.
     nodes_hint: usize,
-    most_nodes: usize,
     has_tree: bool,
 }
 
@@ -220,8 +215,8 @@ impl<'de: 'a, 'a> Entries<'de> for AnnotationDraft<'a> {
             AnnotationKey::Queue => self.queue = map.next_value::<Scalar<'a>>()?.into_text(),
             AnnotationKey::Content => {
                 self.nodes.clear();
-                self.nodes.reserve(self.nodes_hint.min(self.most_nodes));
-                let mut nodes = Nodes { list: &mut self.nodes, parent: NodeRef::NONE, most: self.most_nodes };
+                self.nodes.reserve(self.nodes_hint.min(MOST_NODES));
+                let mut nodes = Nodes { list: &mut self.nodes, parent: NodeRef::NONE, most: MOST_NODES };
                 self.has_tree = map.next_value_seed(List(&mut nodes))?;
             }
             AnnotationKey::Other => {

@@ -18,7 +18,7 @@ use crate::secret::Secret;
 use super::super::super::ask::Where;
 use super::super::super::exit::{Failure, print};
 use super::super::configured::{self, Configured};
-use super::super::{Access, confirmed, text_of};
+use super::super::{Access, confirmed, raw_text_of, text_of};
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct RotateArguments {
@@ -112,7 +112,7 @@ async fn hooks(
     if hooks.is_empty() {
         hooks = session.list("hooks").await?;
         hooks.retain(|hook| {
-            text_of(&hook["config"]["url"]).trim_end_matches('/') == configured.url.trim_end_matches('/')
+            raw_text_of(&hook["config"]["url"]).trim_end_matches('/') == configured.url.trim_end_matches('/')
         });
     }
     if hooks.is_empty() {
