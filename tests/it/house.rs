@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 30] = [
+const ROOMS: [(&str, &[&str]); 31] = [
     (
         "cli",
         &[
@@ -20,6 +20,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "rossum",
             "secret",
             "server",
+            "shown",
             "signature",
             "store",
             "telemetry",
@@ -44,7 +45,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "outbox", "private", "server", "steps", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "private", "server", "shown", "steps", "tls"]),
     (
         "config",
         &[
@@ -58,6 +59,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "rossum",
             "secret",
             "server",
+            "shown",
             "signature",
             "steps",
             "store",
@@ -66,7 +68,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "private", "tls", "webhook"]),
+    ("server", &["clock", "inspector", "private", "shown", "tls", "webhook"]),
     ("tls", &["clock", "private", "secret"]),
     ("webhook", &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "steps"]),
     ("inspector", &["cases", "clock", "steps"]),
@@ -104,7 +106,8 @@ const ROOMS: [(&str, &[&str]); 30] = [
     ("pipeline", &[]),
     ("signature", &["secret"]),
     ("rossum", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["shown"]),
+    ("shown", &[]),
     ("secret", &[]),
     ("clock", &[]),
 ];

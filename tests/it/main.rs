@@ -24,6 +24,8 @@ mod datasets;
 mod door;
 /// The step `export`, the outbox, deliveries that come again.
 mod exports;
+/// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.
+mod hostile;
 /// The map of the house: which room imports which.
 mod house;
 /// The inspector, in a real browser.
