@@ -28,14 +28,23 @@
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
 //! | [`api`] | Rossum's REST API, as far as steps need it |
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
+//! | [`sqlite`] | SQLite files: opened without following links, their version, what was deleted gone |
+//! | [`private`] | files that only their owner reads; root becomes the owner of a folder |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
 //! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`tasks`] | what runs beside the connections, and who waits for it |
+//! | [`shown`] | texts from outside, as a terminal may show them and a shell may read them |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
+
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what is printed goes through cli::exit, which makes it plain"
+)]
 
 pub mod account;
 pub mod api;
@@ -53,12 +62,15 @@ pub mod inspector;
 pub mod multipart;
 pub mod outbox;
 pub mod pipeline;
+pub mod private;
 pub mod requests;
 pub mod rossum;
 pub mod secret;
 pub mod server;
+pub mod shown;
 pub mod signature;
 pub mod slices;
+pub mod sqlite;
 pub mod steps;
 pub mod store;
 pub mod tasks;

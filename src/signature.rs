@@ -55,6 +55,8 @@ pub enum Forged {
     Missing,
     #[error("malformed signature header")]
     Malformed,
+    #[error("more than one signature header of the same name")]
+    Several,
     #[error("only the legacy SHA-1 signature, which this hook does not allow (allow_sha1)")]
     LegacyOnly,
     #[error("wrong signature: no secret of this hook fits")]

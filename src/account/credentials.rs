@@ -1,8 +1,7 @@
 //! Who asks: the variables and the file of the `rossum` tool, a token, or one that `annex login` kept.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,6 +9,7 @@ use configparser::ini::Ini;
 use reqwest::Url;
 
 use crate::clock;
+use crate::private;
 use crate::secret::Secret;
 
 use super::Problem;
@@ -204,12 +204,9 @@ impl KeptToken {
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
-    let draft = path.with_extension("part");
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&draft, path)
+    private::write_durably(path, text.as_bytes())
 }
 
 #[cfg(test)]

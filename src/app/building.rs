@@ -17,7 +17,7 @@ use crate::database;
 use crate::inspector::{Inspector, Mode};
 use crate::outbox::{Outbox, Workers};
 use crate::server::admin::{self, Pages};
-use crate::server::inspect::Inspection;
+use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
 use crate::telemetry::Metrics;
@@ -124,6 +124,7 @@ impl Building {
         let inspection = |inspector: &Arc<Inspector>| Inspection {
             inspector: Arc::clone(inspector),
             door: Arc::clone(&self.door),
+            streams: Streams::default(),
         };
         let (reload, reloads) = mpsc::channel(1);
         let pages = Arc::new(Pages {

@@ -168,6 +168,10 @@ impl Annex {
         if timeout_at(until, &mut workers).await.is_err() {
             warn!("stopped with an export under way: it is sent again, with the same key");
         }
+        drop(workers);
+        if timeout_at(until, house.workers.outbox.close()).await.is_err() {
+            warn!("the outbox was not closed in time: the next start does so");
+        }
         drain.tasks.end_background().await;
         Ok(())
     }

@@ -10,7 +10,6 @@ mod difference;
 mod recorder;
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::clock;
+use crate::private;
 
 pub use difference::{Difference, differences};
 pub use recorder::Recorder;
@@ -73,21 +73,13 @@ impl Case {
 
     /// Writes it whole, or not at all. Only its owner reads it: it holds what documents hold.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let draft = folder.join(format!(".{name}.part"));
-        let text = serde_json::to_vec(self)?;
-        let written = recorder::write_private(&draft, &text).and_then(|()| fs::rename(&draft, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&draft);
-        }
-        written
+        private::write(path, &serde_json::to_vec(self)?)
     }
 }
 
 /// Writes a case into a folder, which is made where it is not there; gives its file. No other file is touched.
 pub fn save(case: &Case, folder: &Path, name: &str) -> io::Result<PathBuf> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    private::folder(folder)?;
     let name = recorder::file_name(name);
     let mut path = folder.join(format!("{name}.json"));
     let mut number = 1;

@@ -1,9 +1,8 @@
 //! Writes deliveries down as they come, beside the server's work: a full or slow disk delays no answer.
 
 use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +12,7 @@ use std::time::SystemTime;
 use tracing::{error, warn};
 
 use crate::clock;
+use crate::private;
 
 use super::Case;
 
@@ -39,7 +39,7 @@ struct Delivered {
 impl Recorder {
     /// The folder is made where it is not there. When its cases are larger than `most` bytes, the oldest go.
     pub fn new(folder: &Path, most: u64) -> io::Result<Arc<Self>> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        private::folder(folder)?;
         let known = Known::look(folder)?;
         let (sender, receiver) = sync_channel(WAITING);
         let waiting = Arc::new(AtomicU64::new(0));
@@ -135,9 +135,4 @@ impl Known {
 pub(super) fn file_name(name: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
     name.chars().map(safe).take(200).collect()
-}
-
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-    file.write_all(bytes)
 }

@@ -3,8 +3,10 @@
 use hyper::Method;
 use serde_json::Value;
 
+use crate::shown::Line;
+
 use super::ask::Where;
-use super::exit::{Failure, Mark, print};
+use super::exit::{Failure, Mark, print, say};
 use super::status::certificate_for_people;
 
 #[derive(clap::Subcommand)]
@@ -56,7 +58,7 @@ fn renew(name: Option<&str>, dry_run: bool, place: Where, json: bool) -> Result<
     let page = if dry_run { "/certificates/rehearse" } else { "/certificates/renew" };
     let path = name.map_or_else(|| page.to_owned(), |name| format!("{page}?certificate={name}"));
     if !json {
-        eprintln!("asking the CA; this takes a few seconds …");
+        say("asking the CA; this takes a few seconds …");
     }
     let (status, results) = place.ask(Method::POST, &path)?;
     if json {
@@ -64,7 +66,7 @@ fn renew(name: Option<&str>, dry_run: bool, place: Where, json: bool) -> Result<
     } else {
         for result in results.as_array().into_iter().flatten() {
             let mark = if result["ok"] == true { Mark::Good } else { Mark::Bad };
-            let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
+            let text = |key: &str| Line(result[key].as_str().unwrap_or_default());
             print(format_args!("{mark} {}: {}", text("certificate"), text("message")))?;
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::{self, Config, Mistakes, Purpose};
 use crate::tls;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print, say};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -31,9 +31,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = match checked {
         Ok(config) => config,
         Err(mistakes) => {
-            eprint!("{mistakes}");
             let count = mistakes.0.len();
-            eprintln!("{count} mistake{}", if count == 1 { "" } else { "s" });
+            say(format_args!("{mistakes}{count} mistake{}", if count == 1 { "" } else { "s" }));
             return Err(Failure::Said);
         }
     };

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::data::{self, Format, Layout, ReadError};
+use crate::shown::Line;
 use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
 
 use super::exit::{Failure, print};
@@ -110,7 +111,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::Show(arguments) => show(arguments).await,
             Command::Export(arguments) => export(arguments).await,
             Command::Drop(arguments) => {
-                let store = existing(&arguments.place, &arguments.name).await?;
+                let store = Store::existing(&arguments.place.enter()?).await?;
+                let store = store.ok_or_else(|| StoreError::NoDataset(arguments.name.clone()))?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
                 print(format_args!("{} is gone", arguments.name))
@@ -120,12 +122,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn open(place: &Place) -> Result<Store, Failure> {
-    Ok(Store::open(&place.folder()).await?)
+    Ok(Store::open(&place.enter()?).await?)
 }
 
-/// To read only: what is not there is not made.
-async fn existing(place: &Place, name: &str) -> Result<Store, Failure> {
-    let store = Store::existing(&place.folder()).await?;
+/// To read only: nothing is made, and nothing changed.
+async fn look(place: &Place, name: &str) -> Result<Store, Failure> {
+    let store = Store::look(&place.enter()?).await?;
     Ok(store.ok_or_else(|| StoreError::NoDataset(name.to_owned()))?)
 }
 
@@ -214,7 +216,7 @@ fn in_file(file: &Path, error: &ReadError) -> Failure {
 }
 
 async fn list(place: Place) -> Result<(), Failure> {
-    let all = match Store::existing(&place.folder()).await? {
+    let all = match Store::look(&place.enter()?).await? {
         Some(store) => store.datasets().await?,
         None => Vec::new(),
     };
@@ -234,11 +236,11 @@ fn line(dataset: &Dataset) -> String {
     let imported = dataset.imported.map_or_else(|| "-".to_owned(), clock::display);
     let Dataset { name, records, columns, source, .. } = dataset;
     let source = data::source(source);
-    format!("{name}  {records} records, {} columns, imported {imported} from {source}", columns.len())
+    format!("{name}  {records} records, {} columns, imported {imported} from {}", columns.len(), Line(source))
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
-    let store = existing(&arguments.place, &arguments.name).await?;
+    let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let records = store.page(&dataset, 0, arguments.limit).await?;
     if arguments.place.json {
@@ -247,17 +249,17 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     }
     print(line(&dataset))?;
     if !dataset.key.is_empty() {
-        print(format_args!("key: {}", dataset.key.join(", ")))?;
+        print(format_args!("key: {}", Line(dataset.key.join(", "))))?;
     }
     for (what, columns) in [("index", &dataset.indexed), ("similar texts", &dataset.near)] {
         if !columns.is_empty() {
-            print(format_args!("{what}: {}", columns.join(", ")))?;
+            print(format_args!("{what}: {}", Line(columns.join(", "))))?;
         }
     }
     for (number, record) in records {
         print(format_args!("\n#{number}"))?;
         for (column, value) in dataset.columns.iter().zip(record) {
-            print(format_args!("  {column}: {}", value.as_deref().unwrap_or("-")))?;
+            print(format_args!("  {}: {}", Line(column), Line(value.as_deref().unwrap_or("-"))))?;
         }
     }
     Ok(())
@@ -267,7 +269,7 @@ async fn export(arguments: ExportArguments) -> Result<(), Failure> {
     if arguments.format == Kind::Xlsx {
         return Err(Failure::Because("a dataset is written as csv or jsonl".to_owned()));
     }
-    let store = existing(&arguments.place, &arguments.name).await?;
+    let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
     let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));
     if arguments.format == Kind::Csv {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::{self, Purpose};
 use crate::doctor::{Finding, Verdict, examine};
+use crate::shown::Line;
 
 use super::ask::Where;
 use super::exit::{Failure, Mark, print};
@@ -91,8 +92,8 @@ fn line(finding: &Finding) -> String {
         Verdict::Warning => Mark::Warning,
         Verdict::Bad => Mark::Bad,
     };
-    let remedy = finding.remedy.as_ref().map(|remedy| format!("\n    {remedy}")).unwrap_or_default();
-    format!("{mark} {}{remedy}", finding.what)
+    let remedy = finding.remedy.as_ref().map(|remedy| format!("\n    {}", Line(remedy))).unwrap_or_default();
+    format!("{mark} {}{remedy}", Line(&finding.what))
 }
 
 fn as_json(finding: &Finding) -> Value {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
+use crate::shown::Line;
 use crate::txscript::{
     Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing, Variables,
 };
@@ -128,30 +129,30 @@ fn say(
     output: &Output,
 ) -> Result<(), Failure> {
     let on = |node: Option<NodeRef>| match node {
-        Some(node) => format!(" ({})", annotation.node(node).schema_id),
+        Some(node) => format!(" ({})", Line(&annotation.node(node).schema_id)),
         None => String::new(),
     };
     match result {
-        Ok(outcome) => print(&outcome.repr)?,
+        Ok(outcome) => print(Line(&outcome.repr))?,
         Err(exception) => {
             for line in &exception.traceback {
                 let place = line.place.as_deref().map(|place| format!(", in {place}")).unwrap_or_default();
                 print(format_args!("  line {}{place}\n    {}", line.number, line.code))?;
             }
-            print(&exception.text)?;
+            print(Line(&exception.text))?;
         }
     }
     for shown in &output.shown {
         let kind = format!("{:?}", shown.kind).to_lowercase();
-        print(format_args!("{kind}{}: {}", on(shown.on), shown.content))?;
+        print(format_args!("{kind}{}: {}", on(shown.on), Line(&shown.content)))?;
     }
     for (what, json) in [("options", &output.options), ("struct", &output.record)] {
         if let Some(json) = json {
-            print(format_args!("{what}: {json}"))?;
+            print(format_args!("{what}: {}", Line(json)))?;
         }
     }
     for (node, content) in &output.blockers {
-        print(format_args!("automation blocker{}: {content}", on(*node)))?;
+        print(format_args!("automation blocker{}: {}", on(*node), Line(content)))?;
     }
     Ok(())
 }

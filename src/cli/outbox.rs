@@ -1,13 +1,14 @@
 //! `annex outbox`: exports that wait, and those that were given up.
 
-use std::io::{self, Write as _};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::outbox::{Job, Outbox, State};
+use crate::shown::Line;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print, print_bytes};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -93,7 +94,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             Command::Show(arguments) => show(arguments).await,
             Command::Retry(arguments) => {
                 let RetryArguments { key: arguments, force } = arguments;
-                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
                 if !force && job.state == State::Dead && outbox.overtaken(&job).await? > 0 {
                     return Err(Failure::Because(format!(
                         "a later export of annotation {} was sent: this one would put the older data in its place\n\nhint: annex outbox drop {}; or send it nevertheless with --force",
@@ -107,10 +108,11 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                         job.state.word()
                     )));
                 }
+                outbox.close().await;
                 done(&arguments.place, &job, "is tried again")
             }
             Command::Drop(arguments) => {
-                let (outbox, job) = find(&arguments.place, &arguments.key).await?;
+                let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
                 if !outbox.drop_job(&job.key).await? {
                     return Err(Failure::Because(format!(
                         "{} is {}: there is nothing to drop",
@@ -118,6 +120,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                         job.state.word()
                     )));
                 }
+                outbox.close().await;
                 done(&arguments.place, &job, "is given up for good")
             }
         }
@@ -129,13 +132,14 @@ fn done(place: &Place, job: &Job, what: &str) -> Result<(), Failure> {
 }
 
 /// The outbox of a state folder; where there is none, it is not made.
-fn open(place: &Place) -> Option<Outbox> {
-    Some(Outbox::new(&place.folder())).filter(Outbox::exists)
+fn open(place: &Place, open: fn(&Path) -> Outbox) -> Result<Option<Outbox>, Failure> {
+    Ok(Some(open(&place.enter()?)).filter(Outbox::exists))
 }
 
-async fn find(place: &Place, key: &str) -> Result<(Outbox, Job), Failure> {
+/// A job of an outbox that is open to be changed, or to be read.
+async fn find(place: &Place, with: fn(&Path) -> Outbox, key: &str) -> Result<(Outbox, Job), Failure> {
     let none = || Failure::Because(format!("there is no export {key}; annex outbox list shows them"));
-    let outbox = open(place).ok_or_else(none)?;
+    let outbox = open(place, with)?.ok_or_else(none)?;
     let mut found = outbox.find(key).await?;
     match (found.pop(), found.is_empty()) {
         (Some(job), true) if !key.is_empty() => Ok((outbox, job)),
@@ -149,7 +153,7 @@ async fn find(place: &Place, key: &str) -> Result<(Outbox, Job), Failure> {
 async fn list(arguments: ListArguments) -> Result<(), Failure> {
     let ListArguments { only, limit, place } = arguments;
     let mut jobs = Vec::new();
-    if let Some(outbox) = open(&place) {
+    if let Some(outbox) = open(&place, Outbox::to_read)? {
         match only {
             Some(only) => jobs = outbox.list(Some(only.into()), limit).await?,
             None => {
@@ -168,18 +172,19 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
     for job in jobs {
         let accepted = job.accepted.map_or_else(|| "-".to_owned(), clock::display);
         let (key, state, annotation) = (&job.key, job.state.word(), &job.annotation);
-        print(format_args!("{key}  {state}  annotation {annotation}  {}  accepted {accepted}", job.courier))?;
+        let (annotation, courier) = (Line(annotation), Line(&job.courier));
+        print(format_args!("{key}  {state}  annotation {annotation}  {courier}  accepted {accepted}"))?;
         if !job.problem.is_empty() {
-            print(format_args!("  tried {} times: {}", job.attempts, job.problem))?;
+            print(format_args!("  tried {} times: {}", job.attempts, Line(&job.problem)))?;
         }
     }
     Ok(())
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {
-    let (_, job) = find(&arguments.place, &arguments.key).await?;
+    let (_, job) = find(&arguments.place, Outbox::to_read, &arguments.key).await?;
     if arguments.body {
-        return Ok(io::stdout().lock().write_all(&job.body)?);
+        return print_bytes(&job.body);
     }
     let progress: Value = serde_json::from_str(&job.progress).unwrap_or_default();
     let request = &progress["request"];
@@ -188,23 +193,25 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     }
     let time = |time: Option<std::time::SystemTime>| time.map_or_else(|| "-".to_owned(), clock::display);
     print(format_args!("{}  {}", job.key, job.state.word()))?;
-    print(format_args!("  step        {}", job.courier))?;
-    print(format_args!("  annotation  {}", job.annotation))?;
-    print(format_args!("  request id  {}", job.request_id))?;
+    print(format_args!("  step        {}", Line(&job.courier)))?;
+    print(format_args!("  annotation  {}", Line(&job.annotation)))?;
+    print(format_args!("  request id  {}", Line(&job.request_id)))?;
     print(format_args!("  accepted    {}", time(job.accepted)))?;
     if job.state == State::Waiting {
         print(format_args!("  next try    {}", time(job.due)))?;
     }
     let path = request["path"].as_str().or_else(|| request["url"].as_str());
     if let (Some(method), Some(path)) = (request["method"].as_str(), path) {
+        let [method, path] = [method, path].map(Line);
         let kind = request["content_type"].as_str().unwrap_or_default();
         print(format_args!(
-            "  sends       {method} {path} ({} bytes {kind}); --body prints them",
-            job.body.len()
+            "  sends       {method} {path} ({} bytes {}); --body prints them",
+            job.body.len(),
+            Line(kind)
         ))?;
     }
     if !job.problem.is_empty() {
-        print(format_args!("  tried       {} times: {}", job.attempts, job.problem))?;
+        print(format_args!("  tried       {} times: {}", job.attempts, Line(&job.problem)))?;
     }
     Ok(())
 }

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use crate::config;
+use crate::private;
+
+use super::exit::Failure;
 
 #[derive(clap::Args)]
 pub(super) struct Place {
@@ -18,10 +21,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn folder(&self) -> PathBuf {
-        match &self.state {
+    /// The state folder. Root becomes its owner: nothing in it can lead to a file of root's.
+    pub(super) fn enter(&self) -> Result<PathBuf, Failure> {
+        let folder = match &self.state {
             Some(folder) => folder.clone(),
             None => config::state_of(&super::config_path(self.config.clone()), &super::environment),
-        }
+        };
+        let unusable = |error| {
+            let folder = folder.display();
+            Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+        };
+        private::become_owner(&folder).map_err(unusable)?;
+        Ok(folder)
     }
 }

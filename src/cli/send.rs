@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::outbox;
 use crate::secret::Secret;
+use crate::shown::Line;
 use crate::signature::{Algorithm, sign};
 
 use super::caller::{Answered, Caller};
@@ -162,7 +163,7 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
     let fields = Fields::of(sent);
     let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     for message in list("messages") {
-        let kind = message["type"].as_str().unwrap_or("message");
+        let kind = plain(message.get("type").unwrap_or(&"message".into()));
         let _ = writeln!(text, "  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"]));
     }
     for blocker in list("automation_blockers") {
@@ -170,7 +171,7 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
             writeln!(text, "  {:<8} {}{}", "blocker", fields.at(&blocker["id"]), plain(&blocker["content"]));
     }
     for operation in list("operations") {
-        let kind = operation["op"].as_str().unwrap_or("operation");
+        let kind = plain(operation.get("op").unwrap_or(&"operation".into()));
         let value = &operation["value"];
         let new = value.pointer("/content/value").map_or_else(|| value.to_string(), Value::to_string);
         let before =
@@ -188,7 +189,7 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| Line(value).to_string(), |text| Line(text).to_string())
 }
 
 /// Schema ids and values of the payload that was sent, by datapoint id.

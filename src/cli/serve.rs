@@ -15,9 +15,11 @@ use crate::app::{Annex, Page};
 use crate::config::{self, Admin, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
+use crate::shown::quoted;
 use crate::telemetry::{self, Format};
 use crate::webhook::{RECORD_MAX, Record};
 
+use super::allocator;
 use super::exit::{Failure, print};
 use super::tunnel::{Pointed, Tunnel};
 
@@ -100,6 +102,7 @@ impl From<LogFormat> for Format {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    allocator::settle();
     telemetry::start(arguments.log, arguments.log_format.into());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
@@ -267,7 +270,7 @@ fn banner(
             let made = String::from_utf8_lossy(made.expose());
             (
                 format!("{made}  (made for this run; set {DEV_SECRET} to keep one)"),
-                format!(" --secret {made}"),
+                format!(" --secret {}", quoted(&made)),
             )
         }
     };
@@ -284,16 +287,19 @@ fn banner(
                 let _ = writeln!(text, "  public  {url}{path}  ({name})");
             }
             if let Some((path, name)) = hooks.last() {
+                let (at, name) = (format!("{url}{path}"), quoted(name));
+                let at = quoted(&at);
                 let _ = writeln!(
                     text,
-                    "  next    annex hook create \"{name}\" -q QUEUE_ID -e annotation_content.updated --config-url {url}{path} --config-secret env:{DEV_SECRET}"
+                    "  next    annex hook create {name} -q QUEUE_ID -e annotation_content.updated --config-url {at} --config-secret env:{DEV_SECRET}"
                 );
-                let _ = writeln!(text, "          annex hook change ID --config-url {url}{path}");
+                let _ = writeln!(text, "          annex hook change ID --config-url {at}");
             }
         }
     }
     if let Some((path, _)) = hooks.last() {
-        let _ = writeln!(text, "  try     {annex} send --to http://{address}{path}{argument}");
+        let (annex, at) = (quoted(&annex), format!("http://{address}{path}"));
+        let _ = writeln!(text, "  try     {annex} send --to {}{argument}", quoted(&at));
     }
     text
 }

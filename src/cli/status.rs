@@ -6,6 +6,7 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::clock;
+use crate::shown::Line;
 
 use super::ask::Where;
 use super::exit::{Failure, Mark, print};
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn for_people(status: &Value) -> String {
-    let text = |key: &str| status[key].as_str().unwrap_or("-");
+    let text = |key: &str| Line(status[key].as_str().unwrap_or("-"));
     let mut out = String::new();
     let ready = status["ready"] == true;
     let _ = writeln!(
@@ -41,7 +42,7 @@ fn for_people(status: &Value) -> String {
         if ready { "ready" } else { "not ready" },
         status["pid"],
         since(&status["started"]),
-        status["https"].as_str().map(|https| format!(", on https://{https}")).unwrap_or_default(),
+        status["https"].as_str().map(|https| format!(", on https://{}", Line(https))).unwrap_or_default(),
     );
     let _ = writeln!(out, "  configuration {}", text("config"));
     let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
@@ -50,7 +51,7 @@ fn for_people(status: &Value) -> String {
         .map(|problem| (Mark::Bad, problem))
         .chain(list("warnings").into_iter().map(|problem| (Mark::Warning, problem)))
     {
-        let _ = writeln!(out, "{mark} {}", problem.as_str().unwrap_or_default());
+        let _ = writeln!(out, "{mark} {}", Line(problem.as_str().unwrap_or_default()));
     }
     let exports = &status["exports"];
     if exports["waiting"].as_u64().is_some_and(|waiting| waiting > 0) {
@@ -70,10 +71,10 @@ pub(super) fn certificate_for_people(certificate: &Value) -> String {
         list.collect::<Vec<_>>().join(", ")
     };
     let mut out = String::new();
-    let _ = writeln!(out, "certificate {}", text("name").unwrap_or_default());
+    let _ = writeln!(out, "certificate {}", Line(text("name").unwrap_or_default()));
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let _ = writeln!(out, "  {name:<10} {value}");
+            let _ = writeln!(out, "  {name:<10} {}", Line(value));
         }
     };
     line("names", Some(names("names")));

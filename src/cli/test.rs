@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cases::{Case, Difference, differences};
 use crate::config::{self, Config, Purpose};
 use crate::rossum::escape_html;
+use crate::shown::Line;
 use crate::webhook::Trial;
 
 use super::exit::{Failure, Mark, print};
@@ -190,16 +191,16 @@ fn lines(differences: &[Difference]) -> Vec<(char, &str)> {
 }
 
 fn as_text(done: &Done) -> String {
-    let name = &done.name;
+    let name = Line(&done.name);
     match &done.came {
         Came::Same => format!("{} {name}", Mark::Good),
         Came::Updated => format!("{} {name}: accepted", Mark::Warning),
         Came::New => format!("{} {name}: it has no expected answer yet; --update takes this one", Mark::Bad),
-        Came::Failed(problem) => format!("{} {name}: {problem}", Mark::Bad),
+        Came::Failed(problem) => format!("{} {name}: {}", Mark::Bad, Line(problem)),
         Came::Differs(all) => {
             let mut text = format!("{} {name}\n", Mark::Bad);
             for (sign, line) in lines(all) {
-                let _ = writeln!(text, "    {sign} {line}");
+                let _ = writeln!(text, "    {sign} {}", Line(line));
             }
             text
         }

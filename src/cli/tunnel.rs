@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::account::{Credentials, Session};
+use crate::shown::quoted;
 
 use super::caller::client_config;
-use super::exit::{Failure, print};
+use super::exit::{Failure, print, say};
 
 /// Where ngrok tells what it does, unless it says otherwise.
 const NGROK_API: &str = "127.0.0.1:4040";
@@ -140,7 +141,7 @@ impl Pointed {
     /// Points a hook at one of the paths that are served: the one that it has, or the only one.
     pub(super) async fn new(id: u64, tunnel: &Tunnel, paths: &[&str]) -> Result<Self, Failure> {
         let credentials = Credentials::find(None, &super::environment)?;
-        let session = Session::new(credentials, client_config(None)?, false, |text| eprintln!("{text}"))?;
+        let session = Session::new(credentials, client_config(None)?, false, |text| say(text))?;
         let hook = session.get(&format!("hooks/{id}")).await?;
         let pointed = Self { session, id, config: hook["config"].clone() };
         let before = pointed.config["url"].as_str().unwrap_or_default();
@@ -175,7 +176,8 @@ impl Pointed {
         let id = self.id;
         let failed = |failure: Failure| match failure {
             Failure::Because(cause) => Failure::Because(format!(
-                "hook {id} could not be put back: {cause}\n\nhint: annex hook change {id} --config-url {before}"
+                "hook {id} could not be put back: {cause}\n\nhint: annex hook change {id} --config-url {}",
+                quoted(&before)
             )),
             Failure::Said => Failure::Said,
         };

@@ -75,7 +75,7 @@ pub(super) async fn rossum(config: &Config, tell: &mut impl FnMut(Finding)) {
 
 /// What the outbox holds.
 pub(super) async fn outbox(config: &Config, tell: &mut impl FnMut(Finding)) {
-    let outbox = Outbox::new(&config.state);
+    let outbox = Outbox::to_read(&config.state);
     if !outbox.exists() {
         return;
     }

@@ -1,10 +1,12 @@
 //! The state folder, files with secrets, descriptors.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::config::Config;
+use crate::private;
+use crate::shown::quoted;
 
 use super::Finding;
 
@@ -32,7 +34,7 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
         match fs::metadata(path) {
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => tell(Finding::warning(
                 format!("others than its owner can use {}", path.display()),
-                format!("chmod 600 {}", path.display()),
+                format!("chmod 600 {}", quoted(&path.to_string_lossy())),
             )),
             Ok(_) => tell(Finding::good(format!("{} is its owner's alone", path.display()))),
             Err(error) => tell(Finding::bad(
@@ -45,20 +47,22 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
 
 pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
     let shown = folder.display();
+    let word = folder.to_string_lossy();
+    let word = quoted(&word);
     let metadata = match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => metadata,
         Ok(_) => return tell(Finding::bad(format!("{shown} is no folder"), "move it away, or set `state`")),
         Err(error) => {
             return tell(Finding::bad(
                 format!("the state folder {shown} cannot be used: {error}"),
-                format!("start the service, which makes it, or: install -d -m 700 -o annex -g annex {shown}"),
+                format!("start the service, which makes it, or: install -d -m 700 -o annex -g annex {word}"),
             ));
         }
     };
     if metadata.permissions().mode() & 0o077 != 0 {
         tell(Finding::warning(
             format!("others than its owner can look into {shown}"),
-            format!("chmod 700 {shown}"),
+            format!("chmod 700 {word}"),
         ));
     }
     // The keys in it must be usable by whoever owns the folder.
@@ -66,19 +70,19 @@ pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
     if let Some((path, ..)) = stranger {
         tell(Finding::bad(
             format!("{path} belongs to another user than {shown}"),
-            format!("chown -R --reference={shown} {shown}"),
+            format!("chown -R --reference={word} {word}"),
         ));
     }
     if let Some((path, ..)) = walk(folder).into_iter().find(|(_, _, mode)| mode & 0o077 != 0) {
         tell(Finding::bad(
             format!("others than its owner can use {path}, which may hold a key"),
-            format!("chmod -R go= {shown}"),
+            format!("chmod -R go= {word}"),
         ));
     }
     let probe = folder.join(".doctor");
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&probe);
+    let written = private::write(&probe, b"");
     match written {
-        Ok(_) => {
+        Ok(()) => {
             let _ = fs::remove_file(&probe); // it is empty: left behind, it would do no harm
             tell(Finding::good(format!("the state folder {shown} can be written")));
         }
@@ -131,6 +135,9 @@ fn soft_limit(limits: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt as _;
+
     use super::*;
     use crate::doctor::Verdict;
 

@@ -5,8 +5,58 @@ use serde_json::value::{RawValue, to_raw_value};
 
 pub(super) const MASK: &str = "•••";
 
-/// Keys whose values are Rossum's or the schema's words, and never a document's.
-const SHOWN: [&str; 9] = ["id", "schema_id", "category", "event", "action", "status", "op", "type", "hidden"];
+/// A place in a delivery or in an answer. What is not named here is masked: a key says nothing of whose word its value
+/// is (`metadata` of an annotation is the customer's own, whatever its keys are).
+#[derive(Clone, Copy)]
+enum Place {
+    Top,
+    Annotation,
+    /// A section, multivalue, tuple or datapoint.
+    Node,
+    Message,
+    Operation,
+    /// A row or a field that an operation adds.
+    Added,
+    Blocker,
+    Schema,
+    /// A section or a field of a schema.
+    Definition,
+    /// Anywhere else: only its structure is seen.
+    Masked,
+}
+
+impl Place {
+    /// Keys whose values are Rossum's words or the schema's, where they are no object and no list.
+    fn shows(self) -> &'static [&'static str] {
+        match self {
+            Self::Top => &["event", "action"],
+            Self::Annotation => &["id", "status"],
+            Self::Node => &["id", "schema_id", "category", "hidden"],
+            Self::Message => &["id", "type"],
+            Self::Operation => &["op", "id"],
+            Self::Added => &["schema_id", "hidden"],
+            Self::Blocker | Self::Schema => &["id"],
+            Self::Definition => &["id", "category", "type", "hidden", "label"],
+            Self::Masked => &[],
+        }
+    }
+
+    fn below(self, key: &str) -> Self {
+        match (self, key) {
+            (Self::Top, "annotation") => Self::Annotation,
+            (Self::Top, "messages") => Self::Message,
+            (Self::Top, "operations") => Self::Operation,
+            (Self::Top, "automation_blockers") => Self::Blocker,
+            (Self::Top, "schemas") => Self::Schema,
+            // A whole annotation content stands at the top of the answer to some events.
+            (Self::Top | Self::Annotation, "content") | (Self::Node, "children") => Self::Node,
+            (Self::Operation, "value") => Self::Added,
+            (Self::Schema, "content") | (Self::Definition, "children") => Self::Definition,
+            _ => Self::Masked,
+        }
+    }
+}
+
 /// Parts of a delivery that the page shows.
 const PARTS: [&str; 8] =
     ["event", "action", "annotation", "schemas", "messages", "operations", "automation_blockers", "content"];
@@ -15,11 +65,8 @@ const PARTS: [&str; 8] =
 pub(super) fn mask(text: &[u8]) -> Option<Box<RawValue>> {
     let Ok(Json::Object(mut all)) = serde_json::from_slice(text) else { return None };
     all.retain(|key, _| PARTS.contains(&key.as_str()));
-    for (key, value) in &mut all {
-        if !SHOWN.contains(&key.as_str()) {
-            walk(value, key == "schemas");
-        }
-    }
+    let mut all = Json::Object(all);
+    walk(&mut all, Place::Top);
     to_raw_value(&all).ok()
 }
 
@@ -28,19 +75,19 @@ pub(super) fn masked_text(text: &str) -> String {
     if text.is_empty() { String::new() } else { MASK.to_owned() }
 }
 
-fn walk(value: &mut Json, in_schema: bool) {
+fn walk(value: &mut Json, place: Place) {
     match value {
         Json::Null | Json::Bool(_) => {}
         Json::Number(_) => *value = Json::String(MASK.to_owned()),
         Json::String(text) => *text = masked_text(text),
-        Json::Array(list) => list.iter_mut().for_each(|one| walk(one, in_schema)),
+        Json::Array(list) => list.iter_mut().for_each(|one| walk(one, place)),
         Json::Object(map) => {
             // The choices of an enum are a customer's list of vendors.
             map.remove("options");
             for (key, value) in map {
                 let is_word = !value.is_object() && !value.is_array();
-                if !(is_word && (SHOWN.contains(&key.as_str()) || in_schema && key == "label")) {
-                    walk(value, in_schema);
+                if !(is_word && place.shows().contains(&key.as_str())) {
+                    walk(value, place.below(key));
                 }
             }
         }
@@ -67,6 +114,20 @@ mod tests {
                 {"id": 2, "schema_id": "note", "content": {"value": ""}}]},
                 "schemas": [{"id": 3, "name": MASK, "content": [{"id": "vendor", "label": "Vendor"}]}]})
         );
+        // A customer's own keys, and Rossum's words in other places.
+        let sent = br#"{"event": {"id": "Acme"}, "annotation": {"id": 7, "status": "to_review", "type": "Acme", "metadata":
+            {"id": "Acme", "type": "Acme", "status": "Acme", "event": "Acme", "schema_id": "Acme", "content": [{"id": "Acme"}]},
+            "content": [{"id": 1, "type": "Acme", "content": {"value": "Acme", "id": "Acme", "type": "Acme", "hidden": "Acme"},
+              "children": [{"id": 2, "schema_id": "x", "metadata": {"category": "Acme"}}]}], "messages": [{"id": "Acme"}]},
+            "messages": [{"id": 3, "type": "info", "content": {"id": "Acme"}, "detail": {"type": "Acme"}}],
+            "operations": [{"op": "replace", "id": 4, "value": {"content": {"id": "Acme"}, "id": "Acme", "op": "Acme"}}],
+            "schemas": [{"id": 5, "metadata": {"label": "Acme"}, "content": [{"id": "s", "children": [{"id": "f", "type": "enum",
+              "score_threshold": "Acme", "formula": "Acme"}]}]}]}"#;
+        let masked = mask(sent).unwrap();
+        assert!(!masked.get().contains("Acme"), "{masked}");
+        let all: Json = serde_json::from_str(masked.get()).unwrap();
+        assert_eq!(all["annotation"]["status"], "to_review");
+        assert_eq!(all["schemas"][0]["content"][0]["children"][0]["type"], "enum");
         let answer =
             mask(br#"{"messages": [{"id": 1, "type": "error", "content": "Acme owes 5"}]}"#).unwrap();
         assert_eq!(answer.get(), format!(r#"{{"messages":[{{"id":1,"type":"error","content":"{MASK}"}}]}}"#));

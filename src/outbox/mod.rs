@@ -8,6 +8,7 @@
 //! is taken once, and each part of a job is resumed where it failed; all that is one query here. It knows nothing of
 //! what a job does: that is its courier's.
 
+mod forget;
 mod job;
 mod open;
 mod table;
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, Notify};
 
-use crate::store::StoreError;
+use crate::private;
+use crate::sqlite::SqliteError as StoreError;
 
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
 use open::Open;
@@ -35,6 +37,13 @@ pub struct Outbox {
     folder: PathBuf,
     state: Mutex<Tried>,
     wake: Arc<Notify>,
+    access: Access,
+}
+
+#[derive(Clone, Copy)]
+enum Access {
+    Write,
+    Read,
 }
 
 enum Tried {
@@ -45,7 +54,16 @@ enum Tried {
 
 impl Outbox {
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), state: Mutex::new(Tried::Closed), wake: Arc::default() }
+        Self::with(folder, Access::Write)
+    }
+
+    /// To list and to show: nothing is made in the folder, and nothing can be ordered.
+    pub fn to_read(folder: &Path) -> Self {
+        Self::with(folder, Access::Read)
+    }
+
+    fn with(folder: &Path, access: Access) -> Self {
+        Self { folder: folder.to_owned(), state: Mutex::new(Tried::Closed), wake: Arc::default(), access }
     }
 
     pub fn folder(&self) -> &Path {
@@ -54,7 +72,8 @@ impl Outbox {
 
     /// Whether there is one on disk already.
     pub fn exists(&self) -> bool {
-        self.folder.join(open::FILE).exists()
+        let file = self.folder.join(open::FILE);
+        file.exists() || private::is_link(&file) // a link is an error where it is opened, wherever it leads
     }
 
     async fn open(&self) -> Result<Arc<Open>, Arc<StoreError>> {
@@ -64,7 +83,11 @@ impl Outbox {
             Tried::Failed { at, error } if at.elapsed() < AGAIN => return Err(Arc::clone(error)),
             _ => {}
         }
-        match Open::new(&self.folder).await {
+        let opened = match self.access {
+            Access::Write => Open::new(&self.folder).await,
+            Access::Read => Open::look(&self.folder).await,
+        };
+        match opened {
             Ok(open) => {
                 let open = Arc::new(open);
                 *state = Tried::Open(Arc::clone(&open));
@@ -81,6 +104,16 @@ impl Outbox {
     /// Opens it, so that a folder that cannot be used is known before anything is to be kept.
     pub async fn prepare(&self) -> Result<(), Arc<StoreError>> {
         self.open().await.map(drop)
+    }
+
+    /// Lets go of it, so that nothing that was sent is left on the disk. Somebody who still uses it keeps it open.
+    pub async fn close(&self) {
+        let tried = std::mem::replace(&mut *self.state.lock().await, Tried::Closed);
+        if let Tried::Open(open) = tried
+            && let Some(open) = Arc::into_inner(open)
+        {
+            open.close().await;
+        }
     }
 
     /// Keeps a job. It is on disk when this returns; one whose key is known is there already, and stays as it is.

@@ -1,5 +1,6 @@
 //! The database of an outbox that is open.
 
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::store::{StoreError, file};
+use crate::sqlite::{self, SqliteError as StoreError, Step, Versions};
 use crate::tasks;
 
 use super::table;
@@ -16,6 +17,13 @@ use super::writer::{self, Message, Order};
 
 /// The file in the state folder. Not that of the datasets: an import must not keep exports from being accepted.
 pub(super) const FILE: &str = "outbox.sqlite";
+/// The versions of its tables.
+const VERSIONS: Versions = &[&[
+    Step::Run(table::SCHEMA[0]),
+    Step::Run(table::SCHEMA[1]),
+    Step::Run(table::SCHEMA[2]),
+    Step::Run(table::SCHEMA[3]),
+]];
 /// Orders that wait for the writer; more have to wait for a place.
 const QUEUE: usize = 1_024;
 
@@ -23,31 +31,47 @@ pub(super) struct Open {
     pub(super) file: PathBuf,
     inode: u64,
     pub(super) reads: SqlitePool,
-    orders: mpsc::Sender<Message>,
-    /// Ends by itself once nobody can give it orders any more.
-    _writer: JoinHandle<()>,
+    /// Nobody writes where it was opened to read.
+    writer: Option<(mpsc::Sender<Message>, JoinHandle<()>)>,
 }
 
 impl Open {
+    /// Opens it to write; makes it where it is not there yet.
     pub(super) async fn new(folder: &Path) -> Result<Self, StoreError> {
         // One connection writes, so that writes never wait for each other inside SQLite.
-        let writes = file::open(folder, FILE, 1).await?;
+        let writes = sqlite::open(folder, FILE, 1, VERSIONS).await?;
+        let reads = sqlite::open(folder, FILE, 2, VERSIONS).await?;
         let file = folder.join(FILE);
-        let failed = |error| StoreError::Sqlite { file: file.clone(), error };
-        for statement in table::SCHEMA {
-            sqlx::query(statement).execute(&writes).await.map_err(failed)?;
-        }
-        let reads = file::open(folder, FILE, 2).await?;
-        file::own_all(folder, FILE)?;
         let inode = inode(&file).unwrap_or_default();
         let (orders, received) = mpsc::channel(QUEUE);
         let writer = tasks::handled(writer::run(writes, file.clone(), received));
-        Ok(Self { file, inode, reads, orders, _writer: writer })
+        Ok(Self { file, inode, reads, writer: Some((orders, writer)) })
+    }
+
+    /// Opens it to read only: nothing is made, and nothing changed.
+    pub(super) async fn look(folder: &Path) -> Result<Self, StoreError> {
+        let reads = sqlite::look(folder, FILE, VERSIONS).await?;
+        let missing =
+            || StoreError::Folder { folder: folder.to_owned(), error: io::ErrorKind::NotFound.into() };
+        let reads = reads.ok_or_else(missing)?;
+        let file = folder.join(FILE);
+        let inode = inode(&file).unwrap_or_default();
+        Ok(Self { file, inode, reads, writer: None })
+    }
+
+    /// Lets go of the file: what is in the write-ahead log goes into it, what was sent is gone from both.
+    pub(super) async fn close(self) {
+        self.reads.close().await;
+        if let Some((orders, writer)) = self.writer {
+            drop(orders);
+            let _ = writer.await; // it ends when it has written what was ordered
+        }
     }
 
     /// Whether the file that is open is still the one in the folder.
     pub(super) fn is_there(&self) -> bool {
-        inode(&self.file) == Some(self.inode) && !self.orders.is_closed()
+        let is_written = |(orders, _): &(mpsc::Sender<Message>, _)| !orders.is_closed();
+        inode(&self.file) == Some(self.inode) && self.writer.as_ref().is_none_or(is_written)
     }
 
     /// Has the writer do something; how many rows it changed. It is on disk when this returns.
@@ -57,7 +81,8 @@ impl Open {
             let error = sqlx::Error::WorkerCrashed;
             Arc::new(StoreError::Sqlite { file: self.file.clone(), error })
         };
-        self.orders.send(Message { order, done }).await.map_err(|_| gone())?;
+        let (orders, _) = self.writer.as_ref().ok_or_else(gone)?;
+        orders.send(Message { order, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 

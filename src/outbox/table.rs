@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use crate::clock;
-use crate::store::StoreError;
+use crate::sqlite::SqliteError as StoreError;
 
 use super::job::{Job, State};
 use super::open::Open;

@@ -1,8 +1,7 @@
 //! Carries jobs that are due: several lines at a time, the jobs of one line one after another.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::private;
 
 use super::job::{Carried, Courier, Job, State};
 use super::open::Open;
@@ -104,8 +104,7 @@ impl Workers {
         let path = self.outbox.folder().join(LOCK);
         let mut told = false;
         loop {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-            match file {
+            match private::lock_file(&path) {
                 Ok(file) => match file.try_lock() {
                     Ok(()) => return Some(file),
                     Err(_) if !told => info!("another process carries the jobs of this outbox: waiting"),

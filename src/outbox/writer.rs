@@ -7,10 +7,12 @@ use std::time::Duration;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::clock;
-use crate::store::StoreError;
+use crate::sqlite::SqliteError as StoreError;
 
+use super::forget::Forgetting;
 use super::job::{NewJob, State};
 use super::table::milliseconds;
 
@@ -64,11 +66,21 @@ pub(super) enum Order {
 pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Receiver<Message>) {
     let mut commits: u32 = 0;
     let mut batch = Vec::with_capacity(BATCH);
-    while orders.recv_many(&mut batch, BATCH).await > 0 {
+    let mut forgetting = Forgetting::new();
+    loop {
+        match timeout(forgetting.wait(), orders.recv_many(&mut batch, BATCH)).await {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(_) => {
+                forgetting.forget(&pool).await;
+                continue;
+            }
+        }
         let result = commit(&pool, &batch, commits.is_multiple_of(CLEAN)).await;
         commits = commits.wrapping_add(1);
         match result {
             Ok(changes) => {
+                forgetting.written();
                 for (message, changed) in batch.drain(..).zip(changes) {
                     let _ = message.done.send(Ok(changed)); // who no longer waits need not know
                 }
@@ -81,6 +93,7 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
             }
         }
     }
+    forgetting.forget(&pool).await;
     pool.close().await;
 }
 

@@ -19,11 +19,15 @@ const NONE_AS_TEXT: &str = "None";
 pub(super) struct Nodes<'r, 'a> {
     pub(super) list: &'r mut Vec<Node<'a>>,
     pub(super) parent: NodeRef,
+    /// How many the list may have; one more ends the reading.
+    pub(super) most: usize,
 }
 
 impl<'de: 'a, 'a> Elements<'de> for Nodes<'_, 'a> {
     fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
-        Ok(seq.next_element_seed(OneNode { list: self.list, parent: self.parent })?.is_some())
+        Ok(seq
+            .next_element_seed(OneNode { list: self.list, parent: self.parent, most: self.most })?
+            .is_some())
     }
 }
 
@@ -31,15 +35,15 @@ impl<'de: 'a, 'a> Elements<'de> for Nodes<'_, 'a> {
 struct OneNode<'r, 'a> {
     list: &'r mut Vec<Node<'a>>,
     parent: NodeRef,
+    most: usize,
 }
 
 impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Ok(place) = u32::try_from(self.list.len()) else {
-            return Err(D::Error::custom("more nodes than an annotation can have"));
-        };
+        let place = u32::try_from(self.list.len()).ok().filter(|_| self.list.len() < self.most);
+        let Some(place) = place else { return Err(D::Error::custom("too many nodes")) };
         self.list.push(Node {
             id: Id::Missing,
             schema_id: Cow::Borrowed(""),
@@ -51,7 +55,8 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
             next_same: NodeRef::NONE,
             end: place + 1,
         });
-        let mut node = NodeEntries { list: self.list, me: place, category: None, has_children: false };
+        let mut node =
+            NodeEntries { list: self.list, me: place, most: self.most, category: None, has_children: false };
         if Object(&mut node).deserialize(deserializer)? {
             node.finish();
         } else {
@@ -65,6 +70,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
 struct NodeEntries<'r, 'a> {
     list: &'r mut Vec<Node<'a>>,
     me: u32,
+    most: usize,
     category: Option<Category>,
     has_children: bool,
 }
@@ -98,7 +104,7 @@ impl<'de: 'a, 'a> Entries<'de> for NodeEntries<'_, 'a> {
             }
             NodeKey::Children => {
                 self.list.truncate(me + 1); // a second `children` replaces the first
-                let mut children = Nodes { list: self.list, parent: NodeRef(self.me) };
+                let mut children = Nodes { list: self.list, parent: NodeRef(self.me), most: self.most };
                 self.has_children = map.next_value_seed(List(&mut children))?;
             }
             NodeKey::NoRecalculation => {
@@ -115,7 +121,7 @@ impl<'de: 'a, 'a> Entries<'de> for NodeEntries<'_, 'a> {
 impl NodeEntries<'_, '_> {
     /// Closes the subtree. A node with children is no datapoint, whatever its `category` says.
     fn finish(self) {
-        let Self { list, me, category, has_children } = self;
+        let Self { list, me, category, has_children, .. } = self;
         let above =
             std::iter::successors(Some(list[me as usize].parent), |p| list.get(p.index()).map(|n| n.parent));
         let depth = above.take_while(|p| *p != NodeRef::NONE).count();

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 /// The scalar half of a visitor to which a scalar says nothing.
 macro_rules! ignore_scalars {
@@ -157,10 +159,16 @@ pub(super) trait Elements<'de> {
     fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error>;
 }
 
+/// Elements of a list that is kept: files of a mail, fields that changed. No delivery has so many.
+const MOST_ELEMENTS: usize = 250_000;
+
 impl<'de, T: Deserialize<'de>> Elements<'de> for Vec<T> {
     fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
         let element = seq.next_element()?;
         let found = element.is_some();
+        if found && self.len() >= MOST_ELEMENTS {
+            return Err(A::Error::custom(format_args!("a list of more than {MOST_ELEMENTS} elements")));
+        }
         self.extend(element);
         Ok(found)
     }

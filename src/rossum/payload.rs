@@ -17,6 +17,10 @@ use super::lenient::{Entries, List, Object, Scalar};
 /// Bytes of body for one node of the tree, to size the list: production deliveries have about 420.
 const BYTES_PER_NODE: usize = 380;
 
+/// Nodes of one annotation: five times those that a body of 20 MB has as Rossum writes it. Each takes some 150 bytes of
+/// memory, of which a body may have as few as three.
+const MOST_NODES: usize = 250_000;
+
 /// Why a verified body cannot be read. It quotes nothing of the body.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
@@ -26,6 +30,8 @@ pub enum PayloadError {
     NotJson { problem: String, line: usize, column: usize },
     #[error("the body is JSON, but not an object")]
     NotAnObject,
+    #[error("the annotation has more than {most} sections, fields, rows and cells")]
+    TooManyNodes { most: usize },
 }
 
 /// A body that cannot be read, with what could be read of it before that.
@@ -122,7 +128,15 @@ impl<'a> Draft<'a> {
             line: error.line(),
             column: error.column(),
         };
-        let is_object = Object(self).deserialize(&mut json).map_err(|e| not_json(&e))?;
+        let read = Object(&mut *self).deserialize(&mut json);
+        let has_too_many = self.annotation.nodes.len() >= MOST_NODES;
+        let is_object = read.map_err(|error| {
+            if has_too_many && error.is_data() {
+                PayloadError::TooManyNodes { most: MOST_NODES }
+            } else {
+                not_json(&error)
+            }
+        })?;
         json.end().map_err(|e| not_json(&e))?;
         if is_object { Ok(()) } else { Err(PayloadError::NotAnObject) }
     }
@@ -201,8 +215,8 @@ impl<'de: 'a, 'a> Entries<'de> for AnnotationDraft<'a> {
             AnnotationKey::Queue => self.queue = map.next_value::<Scalar<'a>>()?.into_text(),
             AnnotationKey::Content => {
                 self.nodes.clear();
-                self.nodes.reserve(self.nodes_hint);
-                let mut nodes = Nodes { list: &mut self.nodes, parent: NodeRef::NONE };
+                self.nodes.reserve(self.nodes_hint.min(MOST_NODES));
+                let mut nodes = Nodes { list: &mut self.nodes, parent: NodeRef::NONE, most: MOST_NODES };
                 self.has_tree = map.next_value_seed(List(&mut nodes))?;
             }
             AnnotationKey::Other => {

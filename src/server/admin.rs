@@ -13,7 +13,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,7 +21,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, LOCATION};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::net::{TcpListener, UnixListener};
@@ -30,6 +32,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{interval, sleep};
 
 use crate::clock;
+use crate::private;
+use crate::shown::Line;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::CertificateFacts;
 use crate::tls::{Asked, Board, Protocol, Status};
@@ -72,9 +76,11 @@ impl Socket {
         if std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let _ = std::fs::remove_file(path);
+        if std::fs::symlink_metadata(path).is_ok_and(|known| known.file_type().is_socket()) {
+            let _ = std::fs::remove_file(path); // where it stays, binding says why
+        }
         let socket = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        private::own_socket(path)?;
         Ok(Self::Unix(socket))
     }
 }
@@ -157,13 +163,15 @@ impl Pages {
     pub fn line(&self) -> String {
         let overview = self.overview();
         let problem = overview.reasons.into_iter().chain(overview.warnings).next();
-        problem.unwrap_or_else(|| {
-            let until = overview.certificates.iter().filter_map(|status| status.not_after).min();
-            until.map_or_else(
-                || "serving".to_owned(),
-                |until| format!("serving; certificate valid until {}", clock::display(until)),
-            )
-        })
+        // A line feed in a CA's words would be a message of its own to systemd.
+        if let Some(problem) = problem {
+            return Line(problem).to_string();
+        }
+        let until = overview.certificates.iter().filter_map(|status| status.not_after).min();
+        until.map_or_else(
+            || "serving".to_owned(),
+            |until| format!("serving; certificate valid until {}", clock::display(until)),
+        )
     }
 
     async fn answer(
@@ -229,8 +237,8 @@ impl Pages {
         let status = if overview.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
         let lines = [if overview.ready { "ready".to_owned() } else { "not ready".to_owned() }]
             .into_iter()
-            .chain(overview.reasons)
-            .chain(overview.warnings.into_iter().map(|warning| format!("warning: {warning}")))
+            .chain(overview.reasons.into_iter().map(|reason| Line(reason).to_string()))
+            .chain(overview.warnings.into_iter().map(|warning| format!("warning: {}", Line(warning))))
             .collect::<Vec<_>>();
         plain(status, lines.join("\n") + "\n")
     }
@@ -323,7 +331,10 @@ async fn inspected(
         Reply::Page => return inspect::page(),
         Reply::Events => {
             let mut response = Response::new(inspection.events(drain.clone(), under_way));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(CONNECTION, HeaderValue::from_static("close")); // it is given back when the page lost its place
             response
         }
         Reply::Json(status, text) => {
@@ -361,6 +372,7 @@ fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

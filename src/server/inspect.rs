@@ -8,20 +8,23 @@
 //! | `GET /inspector/events` | server-sent events: `delivery`, `reload`, `behind` |
 //! | `POST /inspector/deliveries/N/send`, `…/save` | while developing only |
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Response, StatusCode};
 use tokio::select;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
 
 use crate::inspector::{self, Inspector, NotSaved};
@@ -34,6 +37,8 @@ use super::connections::UnderWay;
 pub(super) const PLACE: &str = "/inspector";
 /// Events that wait for a slow page on top of what the inspector keeps for it.
 const AHEAD: usize = 16;
+/// Pages that listen at a time.
+const STREAMS: usize = 12;
 /// How often a page hears that the server is there.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
@@ -79,6 +84,26 @@ impl Body for AdminBody {
 pub struct Inspection {
     pub inspector: Arc<Inspector>,
     pub door: Arc<Door>,
+    pub streams: Streams,
+}
+
+/// The pages that listen, oldest first: each holds a connection for as long as it likes, so that they may not take all
+/// those of the admin pages. For one more, the oldest ends; a page that is still there connects again.
+#[derive(Default)]
+pub struct Streams(Mutex<VecDeque<oneshot::Sender<()>>>);
+
+impl Streams {
+    /// A place for one more; it is lost when the receiver hears of it.
+    fn join(&self) -> oneshot::Receiver<()> {
+        let (place, lost) = oneshot::channel();
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|place| !place.is_closed());
+        if places.len() >= STREAMS {
+            places.pop_front();
+        }
+        places.push_back(place);
+        lost
+    }
 }
 
 /// What is answered to a request below [`PLACE`].
@@ -150,12 +175,14 @@ impl Inspection {
     pub(super) fn events(&self, drain: Drain, under_way: UnderWay) -> AdminBody {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let mut news = self.inspector.news().subscribe();
+        let mut lost = self.streams.join();
         drain.tasks.clone().background(async move {
             let mut beats = interval(HEARTBEAT);
             loop {
                 let event = select! {
                     () = drain.stopping() => return,
                     () = sender.closed() => return,
+                    _ = &mut lost => return,
                     _ = beats.tick() => Bytes::from_static(b": here\n\n"),
                     event = news.next() => match event {
                         Some(event) => event,
@@ -164,6 +191,7 @@ impl Inspection {
                 };
                 select! {
                     () = drain.stopping() => return,
+                    _ = &mut lost => return,
                     sent = sender.send(event) => if sent.is_err() { return },
                 }
             }
@@ -178,6 +206,7 @@ pub(super) fn page() -> Response<AdminBody> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(policy) = HeaderValue::from_str(&inspector::POLICY) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }

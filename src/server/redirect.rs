@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 
 use crate::tls::Challenges;
 
@@ -37,6 +37,10 @@ impl Redirect {
     }
 
     fn location<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
+        let hosts = request.headers().get_all(HOST).iter().count();
+        if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+            return None;
+        }
         let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let asked = asked
             .rsplit_once(':')

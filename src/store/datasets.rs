@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 
 use crate::clock::{self, rfc3339};
+use crate::sqlite::{Step, Versions};
 
 use super::{Store, StoreError, near};
 
@@ -73,28 +74,18 @@ const BATCH: usize = 200;
 /// Columns of a dataset: as many as one record's values fit into a statement, and no more than anyone has.
 const MOST_COLUMNS: usize = 1_000;
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS annex_datasets (
-    name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT NOT NULL, records INTEGER NOT NULL,
-    source TEXT NOT NULL, imported INTEGER NOT NULL, indexed TEXT NOT NULL, near TEXT NOT NULL) STRICT";
+/// The tables that are not a customer's.
+pub(super) const VERSIONS: Versions = &[&[
+    Step::Run(
+        "CREATE TABLE IF NOT EXISTS annex_datasets (
+            name TEXT PRIMARY KEY, columns TEXT NOT NULL, key TEXT NOT NULL, records INTEGER NOT NULL,
+            source TEXT NOT NULL, imported INTEGER NOT NULL, indexed TEXT NOT NULL, near TEXT NOT NULL) STRICT",
+    ),
+    Step::Column { table: "annex_datasets", name: "indexed", definition: "TEXT NOT NULL DEFAULT '[]'" },
+    Step::Column { table: "annex_datasets", name: "near", definition: "TEXT NOT NULL DEFAULT '[]'" },
+]];
 
 impl Store {
-    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
-        let failed = |error| self.failed(error);
-        sqlx::query(SCHEMA).execute(&self.pool).await.map_err(failed)?;
-        // A store of an earlier version.
-        for column in ["indexed", "near"] {
-            let known =
-                sqlx::query_scalar("SELECT count(*) FROM pragma_table_info('annex_datasets') WHERE name = ?");
-            let known: i64 = known.bind(column).fetch_one(&self.pool).await.map_err(failed)?;
-            if known == 0 {
-                let add =
-                    format!("ALTER TABLE annex_datasets ADD COLUMN {column} TEXT NOT NULL DEFAULT '[]'");
-                sqlx::query(AssertSqlSafe(add)).execute(&self.pool).await.map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-
     /// All datasets, by name.
     pub async fn datasets(&self) -> Result<Vec<Dataset>, StoreError> {
         let query = sqlx::query("SELECT * FROM annex_datasets ORDER BY name");

@@ -1,12 +1,10 @@
 //! What must outlive the process, beside certificates: a SQLite database in the state folder.
 //!
-//! Written with WAL and full syncs: what was committed is there after `kill -9` and after a power cut, and readers see
-//! the state before a change or after it, never between.
+//! How its file is opened and kept is [`crate::sqlite`]'s.
 
 mod asked;
 mod datasets;
 mod documents;
-pub(crate) mod file;
 mod near;
 mod normal;
 mod query;
@@ -14,11 +12,11 @@ mod search;
 mod sql;
 mod words;
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
+
+use crate::sqlite::{self, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Change, Dataset, Import, Imported, Record};
@@ -35,15 +33,10 @@ const FILE: &str = "datasets.sqlite";
 /// Bytes of a field's text that records are compared with.
 pub(crate) const LONGEST: usize = 64 << 10;
 
-/// How long a writer waits for another one.
-const BUSY: Duration = Duration::from_secs(10);
-
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the state folder {folder} cannot be used: {error}")]
-    Folder { folder: PathBuf, error: io::Error },
-    #[error("{file}: {}", words(.error))]
-    Sqlite { file: PathBuf, error: sqlx::Error },
+    #[error("{0}")]
+    File(#[from] SqliteError),
     #[error("there are no datasets: {0} is not there; annex data import makes it")]
     NoDatasets(PathBuf),
     #[error("it took too long")]
@@ -76,21 +69,7 @@ pub enum StoreError {
     Record { place: String, problem: String },
 }
 
-/// What SQLite says, with what to do about it.
-fn words(error: &sqlx::Error) -> String {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let hint = match code.as_deref() {
-        Some("5" | "6" | "261" | "517") => "another import runs: try again when it is done",
-        Some("13") => "the disk is full: nothing was changed",
-        Some("8" | "1032" | "520") => "the file or its folder is read-only for this user",
-        Some("11" | "26") => {
-            "the file is damaged: move it away and import the datasets again, then reload the server"
-        }
-        Some("14") => "the file cannot be opened: look at the folder's owner and mode",
-        _ => return error.to_string(),
-    };
-    format!("{error}; {hint}")
-}
+use datasets::VERSIONS;
 
 pub struct Store {
     pool: SqlitePool,
@@ -100,24 +79,31 @@ pub struct Store {
 impl Store {
     /// Opens the store of a state folder; makes both where they are not there yet.
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
-        let pool = file::open(folder, FILE, 4).await?;
-        let store = Self { pool, file: folder.join(FILE) };
-        store.prepare().await?;
-        file::own_all(folder, FILE)?;
-        Ok(store)
+        let pool = sqlite::open(folder, FILE, 4, VERSIONS).await?;
+        Ok(Self { pool, file: folder.join(FILE) })
     }
 
-    /// Opens the store of a state folder where there is one.
+    /// Opens the store of a state folder where there is one, to change it.
     pub async fn existing(folder: &Path) -> Result<Option<Self>, StoreError> {
-        if folder.join(FILE).exists() { Self::open(folder).await.map(Some) } else { Ok(None) }
+        let file = folder.join(FILE);
+        if file.exists() || file.is_symlink() { Self::open(folder).await.map(Some) } else { Ok(None) }
     }
 
-    /// Lets go of the database: what is in the write-ahead log goes into the file.
+    /// Opens the store of a state folder where there is one, to read: nothing is made, and nothing changed.
+    pub async fn look(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let pool = sqlite::look(folder, FILE, VERSIONS).await?;
+        Ok(pool.map(|pool| Self { pool, file: folder.join(FILE) }))
+    }
+
+    /// Lets go of the database: what is in the write-ahead log goes into the file, what was deleted is gone.
     pub async fn close(self) {
+        if let Ok(mut connection) = self.pool.acquire().await {
+            let _ = sqlite::forget(&mut connection).await; // a reader keeps it until the next import
+        }
         self.pool.close().await;
     }
 
     fn failed(&self, error: sqlx::Error) -> StoreError {
-        StoreError::Sqlite { file: self.file.clone(), error }
+        SqliteError::Sqlite { file: self.file.clone(), error }.into()
     }
 }

@@ -5,14 +5,17 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
 use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
+use crate::sqlite::{self, SqliteError};
+
+use super::datasets::VERSIONS;
 use super::documents::MEMORY;
 use super::words::Words;
-use super::{Asked, BUSY, FILE, LONGEST, Query, Record, StoreError};
+use super::{Asked, FILE, LONGEST, Query, Record, StoreError};
 
 /// What a query found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,11 +56,8 @@ impl Reader {
         if !self.file.exists() {
             return Err(StoreError::NoDatasets(self.file.clone()));
         }
-        let open = || {
-            let options = SqliteConnectOptions::new().filename(&self.file).read_only(true).busy_timeout(BUSY);
-            SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options)
-        };
-        self.pool.get_or_try_init(open).await.map_err(|error| self.failed(error))
+        let open = || sqlite::reader(&self.file, CONNECTIONS, VERSIONS);
+        Ok(self.pool.get_or_try_init(open).await?)
     }
 
     /// Asks with the values of the fields, of an empty one `None`, until `deadline`; at most `most` records.
@@ -156,7 +156,7 @@ impl Reader {
     }
 
     pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
-        StoreError::Sqlite { file: self.file.clone(), error }
+        SqliteError::Sqlite { file: self.file.clone(), error }.into()
     }
 }
 

@@ -15,6 +15,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::shown::Line;
+
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -79,16 +81,14 @@ where
             Level::WARN => out.write_str("warning: ")?,
             _ => {}
         }
-        let mut line = Line { text: String::new(), fields: String::new() };
+        let mut line = Words { text: String::new(), fields: String::new() };
         event.record(&mut line);
         if event.metadata().target() == DELIVERY {
             line.fields.clear();
         }
         // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
-            let part =
-                if part.contains(char::is_control) { part.replace(char::is_control, "?") } else { part };
-            out.write_str(&part)?;
+            write!(out, "{}", Line(part))?;
         }
         writeln!(out, "{off}")
     }
@@ -102,7 +102,7 @@ fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     object.0.insert("time".to_owned(), now.into());
     object.0.insert("level".to_owned(), level.into());
     event.record(&mut object);
-    writeln!(out, "{}", serde_json::Value::Object(object.0))
+    writeln!(out, "{}", Line(serde_json::Value::Object(object.0)))
 }
 
 struct Object(serde_json::Map<String, serde_json::Value>);
@@ -144,12 +144,12 @@ fn colour(level: Level) -> &'static str {
     }
 }
 
-struct Line {
+struct Words {
     text: String,
     fields: String,
 }
 
-impl Visit for Line {
+impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         use fmt::Write as _;
         if field.name() == "message" {

@@ -10,14 +10,14 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
+use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tracing::{error, info, warn};
 
 use crate::cases::Recorder;
 use crate::inspector::{Inspector, Sent};
-use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
+use crate::signature::{Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::tasks::Tasks;
 use crate::telemetry::{DELIVERY, Metrics};
 
@@ -27,7 +27,7 @@ use super::front_page;
 use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, Made, PLACE, Promises};
-use super::refusal::Refusal;
+use super::refusal::{self, Refusal};
 use super::run::{self, Facts, Outcome, Way};
 use super::watched::{self, Watched};
 
@@ -66,7 +66,7 @@ pub enum NotSent {
     #[error("there is no hook at {0} any more")]
     NoHook(String),
     #[error("it is not verified any more: {0}")]
-    Forged(#[from] crate::signature::Forged),
+    Forged(#[from] Forged),
 }
 
 /// All hooks, by path; those of one path differ by their domain.
@@ -169,6 +169,7 @@ impl Door {
         let certificate = arrival.caller.certificate;
         let path = head.uri.path();
         let refusal = match (routes.find(path, host(head)), &head.method) {
+            _ if !names_its_host(head) => Refusal::NoHost,
             (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
             (Some(hook), &Method::POST) => {
                 return self.deliver(routes, hook, head, body, arrival, verified).await;
@@ -376,21 +377,30 @@ impl Routes {
         head: &Parts,
         body: &mut Incoming,
     ) -> Result<(VerifiedBody, Share), Refusal> {
-        let header = |name| header(&head.headers, name);
-        let claim = hook.keys.claim(header(SHA256_HEADER), header(SHA1_HEADER)).map_err(Refusal::Forged)?;
+        let header = |name| header(&head.headers, name).map_err(Refusal::Forged);
+        let claim = hook.keys.claim(header(SHA256_HEADER)?, header(SHA1_HEADER)?).map_err(Refusal::Forged)?;
         let verifier = hook.keys.verifier(claim);
         body::read(body, verifier, hook.limits.body, &self.memory, &self.limits).await
     }
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    headers.get(name).map(HeaderValue::as_bytes)
+/// A header that is there once, or not at all: of two, whoever stands between might have read the other.
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Forged> {
+    let mut all = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let first = all.next();
+    if all.next().is_some() { Err(Forged::Several) } else { Ok(first) }
+}
+
+/// Whether a request says whom it is for as HTTP wants it (RFC 9112, 3.2): by one host, where it is HTTP/1.1.
+fn names_its_host(head: &Parts) -> bool {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    hosts == 1 || hosts == 0 && head.version != Version::HTTP_11
 }
 
 fn json(status: StatusCode, answer: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    refusal::set_json(response.headers_mut());
     response
 }
 

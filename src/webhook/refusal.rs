@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
 use crate::rossum::PayloadError;
@@ -19,6 +19,8 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub(super) enum Refusal {
     #[error("no hook at this path")]
     NoHook,
+    #[error("no Host header, or several")]
+    NoHost,
     #[error("nothing was promised here, or it is over")]
     NoResult,
     #[error("the work that was promised failed")]
@@ -45,6 +47,12 @@ pub(super) enum Refusal {
     Panicked,
 }
 
+/// The answer is JSON, whatever a browser makes of what stands in it.
+pub(super) fn set_json(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
 impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
@@ -52,9 +60,11 @@ impl Refusal {
             Self::Broken => StatusCode::GONE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forged(_) | Self::NoClientCertificate => StatusCode::UNAUTHORIZED,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::Payload(PayloadError::TooManyNodes { .. }) => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
+            Self::NoHost | Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
             Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
@@ -65,12 +75,13 @@ impl Refusal {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::NoHook => "no_hook",
+            Self::NoHost => "no_host",
             Self::NoResult => "no_result",
             Self::Broken => "broken",
             Self::Method { .. } => "method",
             Self::NoClientCertificate => "no_client_certificate",
             Self::Forged(_) => "forged",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::Payload(PayloadError::TooManyNodes { .. }) => "too_large",
             Self::TooSlow => "too_slow",
             Self::Truncated => "truncated",
             Self::Overloaded(_) => "overloaded",
@@ -84,6 +95,7 @@ impl Refusal {
     fn for_people(&self, request_id: Option<&str>) -> String {
         let text = match self {
             Self::NoHook => "There is no extension at this address. Please ask your administrator to check the hook's URL.".to_owned(),
+            Self::NoHost => "This call does not say which host it is for.".to_owned(),
             Self::NoResult => "There is no result here, or not any more.".to_owned(),
             Self::Broken => "The extension failed. Its log says why.".to_owned(),
             Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),
@@ -110,7 +122,7 @@ impl Refusal {
         let mut response = Response::new(Full::new(self.body(request_id)));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        set_json(headers);
         match self {
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));

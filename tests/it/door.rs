@@ -326,7 +326,8 @@ fn nothing_that_a_delivery_says_can_forge_a_line_of_the_log() {
     let log = annex.log();
     let line = log.lines().find(|line| line.contains("(unknown event)")).unwrap();
     assert!(
-        line.contains("x?12:00:00.000 strict verified.?[31m annotation 1?2") && line.ends_with("request a?b"),
+        line.contains(r"x\u000a12:00:00.000 strict verified.\u001b[31m annotation 1\u000a2")
+            && line.ends_with(r"request a\u000db"),
         "{line}"
     );
     assert!(!log.contains('\r') && !log.contains('\u{1b}'), "{log}");

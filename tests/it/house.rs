@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 30] = [
+const ROOMS: [(&str, &[&str]); 33] = [
     (
         "cli",
         &[
@@ -16,9 +16,11 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "data",
             "doctor",
             "outbox",
+            "private",
             "rossum",
             "secret",
             "server",
+            "shown",
             "signature",
             "store",
             "tasks",
@@ -45,7 +47,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "outbox", "server", "steps", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "private", "server", "shown", "steps", "tls"]),
     (
         "config",
         &[
@@ -59,6 +61,7 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "rossum",
             "secret",
             "server",
+            "shown",
             "signature",
             "steps",
             "store",
@@ -67,8 +70,8 @@ const ROOMS: [(&str, &[&str]); 30] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "tasks", "tls", "webhook"]),
-    ("tls", &["clock", "secret", "tasks"]),
+    ("server", &["clock", "inspector", "private", "shown", "tasks", "tls", "webhook"]),
+    ("tls", &["clock", "private", "secret", "tasks"]),
     (
         "webhook",
         &[
@@ -108,17 +111,20 @@ const ROOMS: [(&str, &[&str]); 30] = [
     ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["multipart", "secret", "unreached"]),
     ("multipart", &[]),
-    ("account", &["clock", "secret", "unreached"]),
-    ("cases", &["clock"]),
+    ("account", &["clock", "private", "secret", "unreached"]),
+    ("cases", &["clock", "private"]),
     ("unreached", &[]),
     ("breaker", &[]),
-    ("outbox", &["clock", "store", "tasks"]),
+    ("outbox", &["clock", "private", "sqlite", "tasks"]),
     ("data", &["clock", "slices", "store"]),
-    ("store", &["clock", "pipeline", "slices", "tasks"]),
+    ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
+    ("sqlite", &["private"]),
+    ("private", &[]),
     ("pipeline", &["slices"]),
     ("signature", &["secret"]),
     ("rossum", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["shown"]),
+    ("shown", &[]),
     ("slices", &[]),
     ("tasks", &[]),
     ("secret", &[]),
@@ -126,8 +132,9 @@ const ROOMS: [(&str, &[&str]); 30] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 45] = [
-    ("sqlx", &["database", "outbox", "store"]),
+const FOREIGN: [(&str, &[&str]); 46] = [
+    ("sqlx", &["database", "outbox", "sqlite", "store"]),
+    ("nix", &["private"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
     ("reqwest", &["account", "api", "cli", "config", "export", "requests", "unreached"]), // config: URLs and headers of targets, URLs of databases

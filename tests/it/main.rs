@@ -25,6 +25,8 @@ mod datasets;
 mod door;
 /// The step `export`, the outbox, deliveries that come again.
 mod exports;
+/// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.
+mod hostile;
 /// The map of the house: which room imports which.
 mod house;
 /// The inspector, in a real browser.
@@ -35,6 +37,8 @@ mod limits;
 mod lookup;
 /// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;
+/// What a body costs in memory, and that it is given back.
+mod memory;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
@@ -59,6 +63,8 @@ mod secrets;
 mod sftp;
 /// A long run with each fault in turn; not part of every run.
 mod soak;
+/// The state folder: what was sent is gone, versions of files, root and links.
+mod state;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.

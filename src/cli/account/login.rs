@@ -1,13 +1,12 @@
 //! `annex login` and `annex logout`: a token with a life is kept, a password never.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::account::{Credentials, KeptToken, Login, Session};
 use crate::clock;
 
 use super::super::caller::client_config;
-use super::super::exit::{Failure, print};
+use super::super::exit::{Failure, ask, print, say};
 
 /// Log in, and keep a token with a life for the commands that need one.
 ///
@@ -64,7 +63,7 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let credentials = Credentials::find(arguments.profile.as_deref(), &both)?;
     let url = credentials.url.clone();
     let life = Duration::from_secs(arguments.life * 3_600);
-    let session = Session::new(credentials, client_config(None)?, false, |text| eprintln!("{text}"))?;
+    let session = Session::new(credentials, client_config(None)?, false, |text| say(text))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let token = runtime.block_on(session.token(life))?;
     let until = clock::now() + life;
@@ -90,10 +89,10 @@ pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failu
     if let Ok(credentials) = found
         && let Login::Token(_) = credentials.login
     {
-        let session = Session::new(credentials, client_config(None)?, false, |text| eprintln!("{text}"))?;
+        let session = Session::new(credentials, client_config(None)?, false, |text| say(text))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if let Err(problem) = runtime.block_on(session.try_out("auth/logout", &serde_json::json!({}))) {
-            eprintln!("Rossum was not told: {problem}");
+            say(format_args!("Rossum was not told: {problem}"));
         }
     }
     KeptToken::forget(&profile, &environment)?;
@@ -101,9 +100,5 @@ pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failu
 }
 
 fn asked(question: &str) -> Result<String, Failure> {
-    print!("{question}");
-    io::stdout().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    ask(question)
 }

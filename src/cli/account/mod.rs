@@ -13,9 +13,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::account::{Credentials, Session};
+use crate::shown::Line;
 
 use super::caller::client_config;
-use super::exit::{Failure, print};
+use super::exit::{Failure, ask, print, say};
 
 /// What all of them take.
 #[derive(clap::Args)]
@@ -40,7 +41,7 @@ impl Access {
     fn open(&self) -> Result<Session, Failure> {
         let credentials = Credentials::find(self.profile.as_deref(), &super::environment)?;
         let tls = client_config(None)?;
-        Ok(Session::new(credentials, tls, self.dry_run, |text| eprintln!("{text}"))?)
+        Ok(Session::new(credentials, tls, self.dry_run, |text| say(text))?)
     }
 
     /// Does a command's work within a session.
@@ -61,7 +62,7 @@ impl Access {
 /// The number at the end of an object's URL.
 fn id_of(url: &Value) -> String {
     let id = url.as_str().unwrap_or_default().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    id.to_owned()
+    Line(id).to_string()
 }
 
 fn ids_of(urls: &Value) -> String {
@@ -70,12 +71,22 @@ fn ids_of(urls: &Value) -> String {
 }
 
 fn text_of(value: &Value) -> String {
+    Line(raw_text_of(value)).to_string()
+}
+
+/// As [`text_of`], as it came: to be compared and sent, not to be shown.
+fn raw_text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        Value::Array(list) => list.iter().map(text_of).collect::<Vec<_>>().join(", "),
+        Value::Array(list) => list.iter().map(raw_text_of).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
+}
+
+/// The first line of a text of several, as people may see it.
+fn first_line_of(value: &Value) -> String {
+    Line(raw_text_of(value).lines().next().unwrap_or_default()).to_string()
 }
 
 /// Columns under their names.
@@ -104,11 +115,8 @@ fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::Because(format!("{question} Nobody can be asked here: add --yes")));
     }
-    print!("{question} [y/N] ");
-    io::stdout().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let answer = ask(format_args!("{question} [y/N] "))?;
+    Ok(matches!(&*answer, "y" | "Y" | "yes"))
 }
 
 /// A file with JSON.

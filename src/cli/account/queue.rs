@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::account::Session;
 
 use super::super::exit::{Failure, print};
-use super::{Access, id_of, ids_of, read_json, table, text_of};
+use super::{Access, id_of, ids_of, raw_text_of, read_json, table, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
@@ -70,7 +70,7 @@ async fn list(session: &Session, access: &Access) -> Result<(), Failure> {
                 _ => &object["name"],
             };
             if let Some(url) = object["url"].as_str() {
-                named.insert(url.to_owned(), text_of(name).into());
+                named.insert(url.to_owned(), raw_text_of(name).into());
             }
         }
     }
@@ -131,7 +131,7 @@ async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Fa
         asked.insert("hooks".to_owned(), json!(hooks));
     }
     if let Some(content) = content {
-        let queue_name = name.clone().unwrap_or_else(|| text_of(&queue["name"]));
+        let queue_name = name.clone().unwrap_or_else(|| raw_text_of(&queue["name"]));
         let schema = json!({"name": format!("{queue_name} schema"), "content": content});
         let made = session.change(Method::POST, "schemas", Some(&schema)).await?;
         said.push(format!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::account::Session;
 
 use super::super::exit::{Failure, print};
-use super::{Access, ids_of, put, table, text_of};
+use super::{Access, first_line_of, ids_of, put, table, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
@@ -73,8 +73,7 @@ async fn list(session: &Session, arguments: &ListArguments) -> Result<(), Failur
         return print(json!(rules));
     }
     let row = |rule: &Value| {
-        let condition: String =
-            text_of(&rule["trigger_condition"]).lines().next().unwrap_or_default().chars().take(60).collect();
+        let condition: String = first_line_of(&rule["trigger_condition"]).chars().take(60).collect();
         let on = if rule["enabled"] == json!(false) { "off" } else { "on" };
         vec![text_of(&rule["id"]), text_of(&rule["name"]), on.to_owned(), ids_of(&rule["queues"]), condition]
     };

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 
 use crate::cases::Case;
 use crate::config::{self, Purpose};
+use crate::shown::quoted;
 use crate::webhook::Trial;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, ask, print};
 
 /// The schema that is taken where none is given: the one of the examples.
 const SCHEMA: &str = include_str!("../../../config/example_schema.json");
@@ -106,19 +107,18 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         print(format_args!("wrote {}", path(name).display()))?;
     }
     print(format_args!("wrote {}", path("cases/first.json").display()))?;
-    let inside =
-        if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
+    let inside = if folder == Path::new(".") {
+        String::new()
+    } else {
+        format!("cd {} && ", quoted(&folder.to_string_lossy()))
+    };
     print(format_args!("\nnext: {inside}annex check && annex test"))?;
     print(format_args!("      {inside}annex --dev-http --config annex.toml"))
 }
 
 fn asked(question: &str, usual: &str) -> Result<String, Failure> {
-    print!("{question} [{usual}] ");
-    io::stdout().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    let answer = answer.trim();
-    Ok(if answer.is_empty() { usual.to_owned() } else { answer.to_owned() })
+    let answer = ask(format_args!("{question} [{usual}] "))?;
+    Ok(if answer.is_empty() { usual.to_owned() } else { answer })
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

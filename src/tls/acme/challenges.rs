@@ -9,9 +9,8 @@
 //! ```
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -22,6 +21,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tracing::warn;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::private;
 
 /// The extension of a challenge's certificate, `id-pe-acmeIdentifier`.
 const ACME_IDENTIFIER: &str = "1.3.6.1.5.5.7.1.31";
@@ -87,15 +88,11 @@ impl Challenges {
     /// Appears whole or not at all. Where it cannot be written, this node still answers.
     fn write(&self, kind: &str, name: &str, answer: &[u8]) {
         let Some(path) = self.file(kind, name) else { return };
-        let beside = path.with_file_name(format!("{kind}-{name}.new"));
         let write = || -> io::Result<()> {
             if let Some(folder) = path.parent() {
-                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                private::own_folder(folder)?;
             }
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.write_all(answer)?;
-            fs::rename(&beside, &path)
+            private::write(&path, answer)
         };
         if let Err(error) = write() {
             warn!("other nodes cannot answer the CA: {}: {error}", path.display());

@@ -13,9 +13,8 @@
 //! new one, never a part. The certificate carries a checksum, so that a damaged file is seen and not served.
 //! "Cannot be read" and "is not there" are different answers: only the second lets the supervisor order anew.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -23,6 +22,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::clock;
+use crate::private;
 
 use super::pace::Pace;
 use super::renewal::Advice;
@@ -81,12 +81,7 @@ impl Storage {
         let common = state.join("acme");
         let own = common.join(name);
         for folder in [&common, &own] {
-            let failed = |what| {
-                let path = folder.clone();
-                move |error| StorageError { what, path, error }
-            };
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed("make"))?;
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed("protect"))?;
+            private::own_folder(folder).map_err(failed("make", folder))?;
         }
         Ok(Self { common, own })
     }
@@ -95,8 +90,7 @@ impl Storage {
     pub(super) fn lease(&self) -> Result<Option<Lease>, StorageError> {
         let path = self.common.join(LEASE);
         let failed = |error| StorageError { what: "lock", path: path.clone(), error };
-        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = open.map_err(failed)?;
+        let file = private::lock_file(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lease { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -176,17 +170,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-    let (path, beside) = (folder.join(name), folder.join(format!("{name}.new")));
-    let write = || -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?; // somebody may have tidied up
-        let _ = fs::remove_file(&beside); // what a crash left
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().map_err(failed("write", &path))
+    let path = folder.join(name);
+    let written = private::own_folder(folder).and_then(|()| private::write_durably(&path, bytes));
+    written.map_err(failed("write", &path))
 }
 
 fn set_aside(path: &Path) -> Result<(), StorageError> {
@@ -218,6 +204,8 @@ fn parse_certificate(text: &[u8]) -> Option<Stored> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn storage() -> (tempfile::TempDir, Storage) {

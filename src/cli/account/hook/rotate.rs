@@ -1,9 +1,7 @@
 //! `annex hook rotate`: a new secret here, then in Rossum; the old one goes once no delivery uses it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,12 +12,13 @@ use zeroize::Zeroizing;
 
 use crate::account::Session;
 use crate::clock;
+use crate::private;
 use crate::secret::Secret;
 
 use super::super::super::ask::Where;
 use super::super::super::exit::{Failure, print};
 use super::super::configured::{self, Configured};
-use super::super::{Access, confirmed, text_of};
+use super::super::{Access, confirmed, raw_text_of, text_of};
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct RotateArguments {
@@ -113,7 +112,7 @@ async fn hooks(
     if hooks.is_empty() {
         hooks = session.list("hooks").await?;
         hooks.retain(|hook| {
-            text_of(&hook["config"]["url"]).trim_end_matches('/') == configured.url.trim_end_matches('/')
+            raw_text_of(&hook["config"]["url"]).trim_end_matches('/') == configured.url.trim_end_matches('/')
         });
     }
     if hooks.is_empty() {
@@ -156,12 +155,9 @@ impl<'a> Kept<'a> {
     fn write(&self, secrets: &[&[u8]]) -> Result<(), Failure> {
         let mut text = Zeroizing::new(secrets.join(&b'\n'));
         text.push(b'\n');
-        let draft = self.path.with_extension("new");
-        let written = write_like(&self.path, &draft, &text).and_then(|()| fs::rename(&draft, &self.path));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&draft);
-            Failure::Because(format!("cannot write {}: {error}", self.path.display()))
-        })
+        let written =
+            fs::metadata(&self.path).and_then(|known| private::write_like(&known, &self.path, &text));
+        written.map_err(|error| Failure::Because(format!("cannot write {}: {error}", self.path.display())))
     }
 
     fn server(&self) -> Where {
@@ -263,15 +259,4 @@ impl<'a> Kept<'a> {
         self.apply(1).await?;
         print("the old secret is dropped")
     }
-}
-
-/// A file with the owner and the mode of another.
-fn write_like(model: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let known = fs::metadata(model)?;
-    let mut file =
-        OpenOptions::new().create(true).truncate(true).write(true).mode(known.mode() & 0o777).open(path)?;
-    // Only root can give a file away; whoever else owns both already.
-    let _ = fchown(&file, Some(known.uid()), Some(known.gid()));
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -6,10 +6,11 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use crate::account::Session;
+use crate::shown::{Line, quoted};
 
 use super::super::super::exit::{Failure, Mark, print};
 use super::super::configured::{self, Configured};
-use super::super::{Access, confirmed, text_of};
+use super::super::{Access, confirmed, raw_text_of, text_of};
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct SyncArguments {
@@ -41,7 +42,7 @@ pub(super) async fn sync(session: &Session, arguments: &SyncArguments) -> Result
     let mut report = Vec::new();
     for own in &configured {
         let same_url = |hook: &&Value| {
-            text_of(&hook["config"]["url"]).trim_end_matches('/') == own.url.trim_end_matches('/')
+            raw_text_of(&hook["config"]["url"]).trim_end_matches('/') == own.url.trim_end_matches('/')
         };
         let found: Vec<&Value> = known.iter().filter(same_url).collect();
         if found.is_empty() {
@@ -49,7 +50,10 @@ pub(super) async fn sync(session: &Session, arguments: &SyncArguments) -> Result
             report.push(json!({"hook": own.name, "url": own.url, "registered": false}));
             if !arguments.access.json {
                 print(format_args!("{} {}: no hook in Rossum calls {}", Mark::Bad, own.name, own.url))?;
-                print(format_args!("    annex hook create \"{0}\" --from-config {0} -q QUEUE_ID", own.name))?;
+                print(format_args!(
+                    "    annex hook create {0} --from-config {0} -q QUEUE_ID",
+                    quoted(&own.name)
+                ))?;
             }
         }
         for hook in found {
@@ -61,7 +65,7 @@ pub(super) async fn sync(session: &Session, arguments: &SyncArguments) -> Result
             if !arguments.access.json {
                 let mark = if differs.said.is_empty() { Mark::Good } else { Mark::Warning };
                 print(format_args!("{mark} {}: hook {id} ({})", own.name, text_of(&hook["name"])))?;
-                differs.said.iter().try_for_each(|line| print(format_args!("    {line}")))?;
+                differs.said.iter().try_for_each(|line| print(format_args!("    {}", Line(line))))?;
             }
             if !differs.patch.is_empty() {
                 differing.push(differs);
@@ -125,7 +129,7 @@ fn compare<'h>(own: &Configured, hook: &'h Value) -> Differs<'h> {
         patch.insert("sideload".to_owned(), json!([sideload, vec![json!("schemas")]].concat()));
     }
     // A private hook does not show its secret.
-    let secret = text_of(&hook["config"]["secret"]);
+    let secret = raw_text_of(&hook["config"]["secret"]);
     let is_ours = own.secrets.iter().any(|known| known.expose() == secret.as_bytes());
     if !secret.is_empty() && !is_ours {
         said.push("its secret is none of the configuration's: each delivery is refused".to_owned());

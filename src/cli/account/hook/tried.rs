@@ -9,7 +9,7 @@ use crate::account::Session;
 use crate::cases::Case;
 
 use super::super::super::exit::{Failure, print};
-use super::super::{Access, put, read_json, table, text_of};
+use super::super::{Access, first_line_of, put, read_json, table, text_of};
 
 /// A call that Rossum would make.
 #[derive(clap::Args)]
@@ -137,7 +137,7 @@ pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result
             text_of(&entry["annotation_id"]),
             text_of(&entry["status_code"]),
             text_of(&entry["log_level"]),
-            text_of(&entry["message"]).lines().next().unwrap_or_default().to_owned(),
+            first_line_of(&entry["message"]),
         ]
     };
     let rows: Vec<_> = entries.iter().map(row).collect();

@@ -1,0 +1,28 @@
+//! The allocator gives large blocks back to the system.
+//!
+//! glibc keeps what large bodies took: each block that is freed raises the size from which blocks are mapped one by one,
+//! up to 32 MiB, and less is kept in heaps that shrink at their end only. Two variables fix both sizes; they are read when
+//! a process starts, so that it starts itself once more with them: the same process, with its descriptors.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+/// Bytes; larger blocks are mapped one by one. Those of common deliveries are not.
+const MAPPED: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "4194304");
+/// Bytes that may be free at the end of a heap.
+const TRIMMED: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "8388608");
+
+/// Starts the process once more where the allocator is not told yet. It goes on where that cannot be.
+pub(super) fn settle() {
+    if [MAPPED, TRIMMED].iter().any(|(name, _)| std::env::var_os(name).is_some()) {
+        return;
+    }
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut arguments = std::env::args_os();
+    let mut command = Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    // Nothing is lost where it fails: memory is only kept for longer.
+    let _ = command.args(arguments).envs([MAPPED, TRIMMED]).exec();
+}

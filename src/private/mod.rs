@@ -1,0 +1,12 @@
+//! Files that only their owner reads, in folders that somebody else may own.
+//!
+//! No link is followed, what is there already lends nobody its mode, and an owner is changed on a descriptor only: who
+//! owns the folder cannot have root write, or give away, a file of root's.
+
+mod file;
+mod owner;
+
+pub use file::{
+    adopt, ensure, folder, is_link, lock_file, own_folder, own_socket, write, write_durably, write_like,
+};
+pub use owner::become_owner;

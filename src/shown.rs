@@ -1,0 +1,108 @@
+//! Texts from outside as people may see them. A value of a document, a header, a path or a neighbour's words must not
+//! move the cursor, paint or rename the terminal, hide what stands beside it, or forge a line of its own.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+/// A text whose unseen characters are written out, `\u001b`, as JSON writes them: JSON that goes through it means the
+/// same afterwards. Line feeds and tabs stay.
+pub struct Plain<T>(pub T);
+
+/// As [`Plain`], in one line: line feeds and tabs are written out, too.
+pub struct Line<T>(pub T);
+
+impl<T: fmt::Display> fmt::Display for Plain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Neutral { out: f, keeps: &['\n', '\t'] }, "{}", self.0)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Line<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Neutral { out: f, keeps: &[] }, "{}", self.0)
+    }
+}
+
+struct Neutral<'o, W> {
+    out: &'o mut W,
+    keeps: &'static [char],
+}
+
+impl<W: fmt::Write> fmt::Write for Neutral<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c| is_unseen(c) && !self.keeps.contains(&c)) {
+            self.out.write_str(&rest[..at])?;
+            let Some(unseen) = rest[at..].chars().next() else { break };
+            for unit in unseen.encode_utf16(&mut [0; 2]) {
+                write!(self.out, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + unseen.len_utf8()..];
+        }
+        self.out.write_str(rest)
+    }
+}
+
+/// Whether a character acts instead of being seen: the controls (C0, C1), what turns the direction of writing, what is
+/// invisible. The joiners that some scripts and emoji are written with stay.
+fn is_unseen(c: char) -> bool {
+    !c.is_ascii_graphic()
+        && (c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
+                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'))
+}
+
+/// A text as one word of a command that is pasted into a shell.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&b);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let text = Line(text).to_string(); // a line feed would end the command
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_is_written_out_and_what_is_seen_stays() {
+        let hostile = "a\u{1b}[31m\u{9b}2J\u{7}\r\n\tb\u{202e}c\u{2066}\u{feff}\u{e0041}\u{7f}é😀가";
+        assert_eq!(
+            Plain(hostile).to_string(),
+            "a\\u001b[31m\\u009b2J\\u0007\\u000d\n\tb\\u202ec\\u2066\\ufeff\\udb40\\udc41\\u007fé😀가"
+        );
+        assert_eq!(Line("a\n\tb").to_string(), "a\\u000a\\u0009b");
+        let family = "👨\u{200d}👩 نمی\u{200c}خواهم";
+        assert_eq!(Line(family).to_string(), family);
+    }
+
+    #[test]
+    fn json_means_the_same_afterwards() {
+        for unit in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let json = serde_json::Value::from(format!("x{unit}y"));
+            let shown = Plain(&json).to_string();
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
+                json,
+                "{:x}",
+                u32::from(unit)
+            );
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_one_word() {
+        assert_eq!(quoted("https://a.example/x"), "https://a.example/x");
+        for text in ["", "a b", "$(id)", "a'b", "a;b", "~", "https://a.example/x?a=1&b=2", "`id`", "#", "*"] {
+            let command = format!("printf %s {}", quoted(text));
+            let done = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            assert_eq!(String::from_utf8(done.stdout).unwrap(), text, "{command}");
+        }
+        assert!(!quoted("a\nb").contains('\n'));
+    }
+}

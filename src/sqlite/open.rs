@@ -1,0 +1,129 @@
+//! How a file is opened: to write, to read beside a writer, or to have one look.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use crate::private;
+
+use super::{BUSY, SqliteError, Versions, version};
+
+/// What SQLite keeps beside a file: the write-ahead log, its index, the journal of a change of mode.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// How long the log waits for those who read an earlier state, and writers with it.
+const READERS: Duration = Duration::from_millis(100);
+
+/// Opens a database of a state folder to write, at the last of `versions`; makes both where they are not there yet.
+/// What is deleted is overwritten.
+pub(crate) async fn open(
+    folder: &Path,
+    name: &str,
+    connections: u32,
+    versions: Versions,
+) -> Result<SqlitePool, SqliteError> {
+    let unusable = |error| SqliteError::Folder { folder: folder.to_owned(), error };
+    private::folder(folder).map_err(unusable)?;
+    let file = folder.join(name);
+    // Made here: SQLite itself would follow a link that has the file's name.
+    private::ensure(&file).map_err(unusable)?;
+    adopt(folder, name)?;
+    let options = SqliteConnectOptions::new()
+        .filename(&file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
+        .busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        // Where SQLite rolled back by itself (a full disk), the connection counts a transaction that is none: another is opened.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(options)
+        .await;
+    let pool = pool.map_err(|error| SqliteError::Sqlite { file: file.clone(), error })?;
+    let migrated = version::migrate(&pool, &file, versions).await;
+    if let Err(error) = migrated.and_then(|()| adopt(folder, name)) {
+        pool.close().await;
+        return Err(error);
+    }
+    Ok(pool)
+}
+
+/// Opens a database to read while another connection may write.
+pub(crate) async fn reader(
+    file: &Path,
+    connections: u32,
+    versions: Versions,
+) -> Result<SqlitePool, SqliteError> {
+    read(file, connections, versions, false).await
+}
+
+/// Opens a database to have one look; `None` where there is none. Nothing is made, and only a file of an earlier version
+/// is changed: it is brought up to date.
+pub(crate) async fn look(
+    folder: &Path,
+    name: &str,
+    versions: Versions,
+) -> Result<Option<SqlitePool>, SqliteError> {
+    let file = folder.join(name);
+    if !private::is_link(&file) && !file.exists() {
+        return Ok(None);
+    }
+    // Without a write-ahead log nobody writes: to read the file as it stands leaves nothing beside it.
+    let is_still = !folder.join(format!("{name}-wal")).exists();
+    let pool = read(&file, 1, versions, is_still).await?;
+    if version::is_current(&pool, &file, versions).await? {
+        return Ok(Some(pool));
+    }
+    pool.close().await;
+    open(folder, name, 1, versions).await?.close().await;
+    read(&file, 1, versions, false).await.map(Some)
+}
+
+async fn read(
+    file: &Path,
+    connections: u32,
+    versions: Versions,
+    is_still: bool,
+) -> Result<SqlitePool, SqliteError> {
+    if private::is_link(file) {
+        let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
+        let error = std::io::Error::other(format!("{} is a link, which is not followed", file.display()));
+        return Err(SqliteError::Folder { folder, error });
+    }
+    let options =
+        SqliteConnectOptions::new().filename(file).read_only(true).immutable(is_still).busy_timeout(BUSY);
+    let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+    let pool = pool.map_err(|error| SqliteError::Sqlite { file: file.to_owned(), error })?;
+    version::of(&pool, file, versions).await?;
+    Ok(pool)
+}
+
+/// The database and what is beside it are the folder's owner's, who alone reads them.
+fn adopt(folder: &Path, name: &str) -> Result<(), SqliteError> {
+    for end in [""].iter().chain(&BESIDE) {
+        private::adopt(&folder.join(format!("{name}{end}")))
+            .map_err(|error| SqliteError::Folder { folder: folder.to_owned(), error })?;
+    }
+    Ok(())
+}
+
+/// Has what was deleted or overwritten be gone from the write-ahead log, too; whether it is: somebody who still reads an
+/// earlier state keeps it.
+pub(crate) async fn forget(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    wait_for_others(connection, READERS).await?;
+    let busy = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
+    wait_for_others(connection, BUSY).await?;
+    let busy: i64 = busy?;
+    Ok(busy == 0)
+}
+
+async fn wait_for_others(connection: &mut SqliteConnection, wait: Duration) -> Result<(), sqlx::Error> {
+    let set = format!("PRAGMA busy_timeout = {}", wait.as_millis());
+    sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop)
+}
