@@ -31,6 +31,7 @@
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
 //! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
+//! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
 //! Who may import whom is checked by a test, `tests/it/house.rs`.
@@ -56,6 +57,7 @@ pub mod rossum;
 pub mod secret;
 pub mod server;
 pub mod signature;
+pub mod slices;
 pub mod steps;
 pub mod store;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 28] = [
+const ROOMS: [(&str, &[&str]); 29] = [
     (
         "cli",
         &[
@@ -67,7 +67,10 @@ const ROOMS: [(&str, &[&str]); 28] = [
     ),
     ("server", &["clock", "inspector", "tls", "webhook"]),
     ("tls", &["clock", "secret"]),
-    ("webhook", &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "steps"]),
+    (
+        "webhook",
+        &["cases", "clock", "inspector", "outbox", "rossum", "secret", "signature", "slices", "steps"],
+    ),
     ("inspector", &["cases", "clock", "steps"]),
     (
         "steps",
@@ -81,14 +84,15 @@ const ROOMS: [(&str, &[&str]); 28] = [
             "rossum",
             "secret",
             "signature",
+            "slices",
             "store",
             "txscript",
         ],
     ),
-    ("requests", &["api", "breaker", "clock", "export", "multipart", "secret", "unreached"]),
+    ("requests", &["api", "breaker", "clock", "export", "multipart", "secret", "slices", "unreached"]),
     ("txscript", &["clock", "rossum"]),
-    ("export", &["breaker", "clock", "multipart", "rossum", "secret", "unreached"]),
-    ("database", &["breaker", "secret", "store"]),
+    ("export", &["breaker", "clock", "multipart", "rossum", "secret", "slices", "unreached"]),
+    ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["multipart", "secret", "unreached"]),
     ("multipart", &[]),
     ("account", &["clock", "secret", "unreached"]),
@@ -96,12 +100,13 @@ const ROOMS: [(&str, &[&str]); 28] = [
     ("unreached", &[]),
     ("breaker", &[]),
     ("outbox", &["clock", "store"]),
-    ("data", &["clock", "store"]),
-    ("store", &["clock", "pipeline"]),
-    ("pipeline", &[]),
+    ("data", &["clock", "slices", "store"]),
+    ("store", &["clock", "pipeline", "slices"]),
+    ("pipeline", &["slices"]),
     ("signature", &["secret"]),
     ("rossum", &[]),
     ("telemetry", &[]),
+    ("slices", &[]),
     ("secret", &[]),
     ("clock", &[]),
 ];
