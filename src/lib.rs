@@ -30,7 +30,7 @@
 //! | [`store`] | what must outlive the process: datasets, in SQLite |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
-//! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
+//! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why a call got no answer; bounds of an answer |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
 //!
@@ -50,6 +50,7 @@ pub mod doctor;
 pub mod export;
 pub mod inspector;
 pub mod multipart;
+pub mod neighbour;
 pub mod outbox;
 pub mod pipeline;
 pub mod requests;
