@@ -34,6 +34,8 @@ mod limits;
 mod lookup;
 /// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;
+/// Systems that answer what nobody asked for, and values that lead elsewhere.
+mod neighbours;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
