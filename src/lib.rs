@@ -32,7 +32,7 @@
 //! | [`private`] | files that only their owner reads; root becomes the owner of a folder |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
-//! | [`breaker`], [`unreached`] | what is down is left in peace; why a call got no answer |
+//! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why a call got no answer; bounds of an answer |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`tasks`] | what runs beside the connections, and who waits for it |
 //! | [`shown`] | texts from outside, as a terminal may show them and a shell may read them |
@@ -60,6 +60,7 @@ pub mod doctor;
 pub mod export;
 pub mod inspector;
 pub mod multipart;
+pub mod neighbour;
 pub mod outbox;
 pub mod pipeline;
 pub mod private;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode, Url, redirect};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
+use crate::clock;
+use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::unreached::words;
 
@@ -19,6 +21,8 @@ const TIME: Duration = Duration::from_secs(60);
 const TRIES: u32 = 4;
 /// The longest wait that is asked for and kept.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The largest answer, in bytes.
+const LARGEST: usize = 64_000_000;
 /// Objects of a list at most.
 const MOST: usize = 100_000;
 
@@ -76,7 +80,7 @@ impl Session {
         let mut next = Some(path.to_owned());
         while let Some(path) = next {
             let mut page = self.get(&path).await?;
-            match page["results"].as_array_mut() {
+            match page.get_mut("results").and_then(Value::as_array_mut) {
                 Some(results) => all.append(results),
                 None => return Err(Problem::Unreadable(path)),
             }
@@ -120,10 +124,13 @@ impl Session {
         let Login::Password { username, password } = &self.login else {
             return Err(Problem::Credentials("there is no password to log in with".to_owned()));
         };
-        let mut body = json!({"username": username, "password": String::from_utf8_lossy(password.expose())});
+        let mut body = Map::new();
+        body.insert("username".to_owned(), username.clone().into());
+        body.insert("password".to_owned(), String::from_utf8_lossy(password.expose()).into());
         if let Some(life) = life {
-            body["max_token_lifetime_s"] = life.as_secs().into();
+            body.insert("max_token_lifetime_s".to_owned(), life.as_secs().into());
         }
+        let body = Value::Object(body);
         let answer = self.once(Method::POST, "auth/login", Some(&body), None).await;
         let answer = answer.map_err(|problem| match problem {
             Problem::Token | Problem::Refused { status: 400 | 403, .. } => Problem::Login,
@@ -175,11 +182,10 @@ impl Session {
                 Err(error) => return Err(self.unreachable(&error)),
             };
             let status = answer.status();
-            let wait =
-                answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let wait = neighbour::retry_after(answer.headers(), clock::now());
             let is_later = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
             if is_later && tried < TRIES {
-                let wait = Duration::from_secs(wait.unwrap_or(u64::from(tried) * 2)).min(LONGEST_WAIT);
+                let wait = wait.unwrap_or(Duration::from_secs(u64::from(tried) * 2)).min(LONGEST_WAIT);
                 (self.say)(&format!(
                     "Rossum is busy (status {}), again in {} s",
                     status.as_u16(),
@@ -188,7 +194,10 @@ impl Session {
                 sleep(wait).await;
                 continue;
             }
-            let bytes = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+            let bytes = neighbour::whole(answer, LARGEST).await.map_err(|unread| match unread {
+                Unread::TooLong(_) => Problem::Unreadable(what.clone()),
+                Unread::Broken(error) => self.unreachable(&error),
+            })?;
             if !status.is_success() {
                 return Err(Problem::of(&what, status, &bytes));
             }

@@ -73,9 +73,10 @@ impl Api {
         let mut next = Some(path.to_owned());
         while let Some(path) = next {
             let mut page = self.json(&path, deadline).await?;
-            if let Some(results) = page["results"].as_array_mut() {
-                all.append(results);
-            }
+            let results = page.get_mut("results").and_then(Value::as_array_mut);
+            all.append(results.ok_or_else(|| {
+                ApiError::Unreachable("it answers with something else than a list's page".to_owned())
+            })?);
             next = page["pagination"]["next"].as_str().and_then(|url| self.path_of(url));
             if all.len() > MOST {
                 return Err(ApiError::TooLarge);

@@ -7,18 +7,19 @@ mod documents;
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde_json::{Value, json};
 use tokio::time::timeout_at;
 
+use crate::clock;
+use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::unreached::words;
 
 pub use documents::Fetched;
 
-/// The largest original document: Rossum takes files of 40 MB.
+/// The largest answer: Rossum takes files of 40 MB.
 const LARGEST: usize = 64_000_000;
 /// What Rossum says of a mistake.
 const QUOTED: usize = 300;
@@ -55,7 +56,7 @@ pub enum ApiError {
     Busy { status: u16, retry_after: Option<Duration> },
     #[error("Rossum's API refuses {what} (status {status})")]
     Refused { what: String, status: u16, words: String },
-    #[error("the original document is larger than {} MB", LARGEST / 1_000_000)]
+    #[error("what Rossum's API answers is larger than {} MB", LARGEST / 1_000_000)]
     TooLarge,
 }
 
@@ -187,7 +188,8 @@ impl Api {
             status if status.is_server_error() => Err(busy(&answer)),
             status => {
                 let what = path.split('/').next().unwrap_or_default().to_owned();
-                let text = whole(answer, deadline).await.unwrap_or_default();
+                let text = timeout_at(deadline.into(), neighbour::beginning(answer, QUOTED * 4)).await;
+                let text = text.ok().and_then(Result::ok).unwrap_or_default().0;
                 let words = String::from_utf8_lossy(&text).chars().take(QUOTED).collect();
                 Err(ApiError::Refused { what, status: status.as_u16(), words })
             }
@@ -196,20 +198,15 @@ impl Api {
 }
 
 fn busy(answer: &Response) -> ApiError {
-    let seconds =
-        answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    ApiError::Busy { status: answer.status().as_u16(), retry_after: seconds.map(Duration::from_secs) }
+    let retry_after = neighbour::retry_after(answer.headers(), clock::now());
+    ApiError::Busy { status: answer.status().as_u16(), retry_after }
 }
 
-async fn whole(mut answer: Response, deadline: Instant) -> Result<Vec<u8>, ApiError> {
-    let mut all = BytesMut::new();
-    loop {
-        match timeout_at(deadline.into(), answer.chunk()).await {
-            Ok(Ok(Some(data))) if all.len() + data.len() <= LARGEST => all.extend_from_slice(&data),
-            Ok(Ok(Some(_))) => return Err(ApiError::TooLarge),
-            Ok(Ok(None)) => return Ok(all.to_vec()),
-            Ok(Err(error)) => return Err(ApiError::Unreachable(words(&error))),
-            Err(_) => return Err(ApiError::TimedOut),
-        }
+async fn whole(answer: Response, deadline: Instant) -> Result<Vec<u8>, ApiError> {
+    match timeout_at(deadline.into(), neighbour::whole(answer, LARGEST)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(Unread::TooLong(_))) => Err(ApiError::TooLarge),
+        Ok(Err(Unread::Broken(error))) => Err(ApiError::Unreachable(words(&error))),
+        Err(_) => Err(ApiError::TimedOut),
     }
 }

@@ -164,7 +164,10 @@ impl Pointed {
 
     async fn set(&self, url: &str) -> Result<(), Failure> {
         let mut config = self.config.clone();
-        config["url"] = url.into();
+        let known = config.as_object_mut();
+        known
+            .ok_or_else(|| Failure::Because(format!("hook {} has no `config`", self.id)))?
+            .insert("url".to_owned(), url.into());
         let path = format!("hooks/{}", self.id);
         self.session.change(Method::PATCH, &path, Some(&json!({"config": config}))).await?;
         Ok(())

@@ -9,7 +9,7 @@ use crate::export::target::{Login, SftpTarget};
 use super::Purpose;
 use super::document::Section;
 use super::secrets::{self, Environment};
-use super::targets::TIMEOUT;
+use super::targets::{TIMEOUT, exists};
 
 pub(super) fn read(
     section: &Section<'_>,
@@ -44,7 +44,9 @@ pub(super) fn read(
     let text = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let place = (host, parsed.port().unwrap_or(22));
-    Some(SftpTarget::new(place, &text(parsed.path()), text(parsed.username()), login?, host_keys?, timeout))
+    let exists = exists(section);
+    let user = text(parsed.username());
+    Some(SftpTarget::new(place, &text(parsed.path()), user, login?, host_keys?, timeout, exists))
 }
 
 fn host_keys(section: &Section<'_>) -> Option<Vec<String>> {

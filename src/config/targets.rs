@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Mutex;
 
-use crate::export::target::{Auth, FolderTarget, HttpTarget, OAuth2};
+use crate::export::target::{Auth, Exists, FolderTarget, HttpTarget, OAuth2};
 use crate::export::{Target, TargetKind};
 use crate::tls;
 
@@ -50,7 +50,7 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
         }
     });
     let kind = match (folder, called) {
-        (Some(folder), None) => TargetKind::Folder(FolderTarget { folder }),
+        (Some(folder), None) => TargetKind::Folder(FolderTarget { folder, exists: exists(section) }),
         (None, Some(called)) => called?,
         (Some(_), Some(_)) => {
             section.wrong("this target has both `url` and `folder`", "make two targets of it");
@@ -65,6 +65,12 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
         }
     };
     Some(Arc::new(Target { name: name.to_owned(), kind }))
+}
+
+/// What becomes of a file whose name is taken.
+pub(super) fn exists(section: &Section<'_>) -> Exists {
+    let words = [("error", Exists::Error), ("number", Exists::Number), ("replace", Exists::Replace)];
+    section.choice("exists", &words).unwrap_or_default()
 }
 
 fn http(

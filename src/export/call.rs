@@ -94,7 +94,7 @@ impl Call {
         };
         Ok(Some(Request {
             method: self.method.to_string(),
-            path: self.path.render(context)?.trim().to_owned(),
+            path: self.path.render_path(context)?,
             headers: headers.collect::<Result<_, RenderError>>()?,
             parts,
             file_part,

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use super::place;
+
 /// What a template's values are escaped for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Escape {
@@ -13,6 +15,8 @@ pub enum Escape {
     Csv {
         separator: char,
     },
+    /// A segment of a URL's path, or a value of its query.
+    Url,
 }
 
 impl Escape {
@@ -23,6 +27,7 @@ impl Escape {
             Self::Xml => "xml".to_owned(),
             Self::Json => "json".to_owned(),
             Self::Csv { separator } => format!("csv{separator}"),
+            Self::Url => "url".to_owned(),
         }
     }
 
@@ -30,6 +35,7 @@ impl Escape {
         match name {
             "xml" => Self::Xml,
             "json" => Self::Json,
+            "url" => Self::Url,
             _ => name
                 .strip_prefix("csv")
                 .map_or(Self::None, |rest| Self::Csv { separator: rest.chars().next().unwrap_or(',') }),
@@ -42,6 +48,7 @@ impl Escape {
             Self::Xml => xml(out, text),
             Self::Json => json(out, text),
             Self::Csv { separator } => csv(out, text, separator),
+            Self::Url => out.write_str(&place::encoded(text)),
         }
     }
 

@@ -9,6 +9,8 @@
 mod call;
 mod document;
 mod escape;
+mod paths;
+pub mod place;
 mod render;
 pub mod shape;
 pub mod target;

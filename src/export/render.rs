@@ -8,13 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use super::escape::Escape;
+use crate::slices::Spent;
 
-/// Instructions of one rendering: some seconds of work.
-const FUEL: u64 = 20_000_000;
+use super::escape::Escape;
+use super::{paths, place};
+
+/// The work and the memory of one rendering: an instruction is a unit, and 64 bytes that it makes or reads are one too. So it
+/// takes less than a second, and 256 MB.
+const FUEL: u64 = 4_000_000;
 /// The largest document that a template makes.
 const LARGEST: usize = 50_000_000;
 
@@ -45,20 +48,33 @@ impl From<Error> for RenderError {
     }
 }
 
+impl From<Spent> for RenderError {
+    fn from(spent: Spent) -> Self {
+        Self { text: spent.to_string(), cause: spent.to_string() }
+    }
+}
+
 /// A template, compiled at load.
 pub struct Template {
     environment: Environment<'static>,
     names: HashSet<String>,
+    source: String,
 }
 
-/// What cannot stand in one part of a path as it is: all but RFC 3986's unreserved characters.
-const NOT_IN_SEGMENTS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Bytes of an amount's point and of what stands between its groups.
+const LONGEST_MARK: usize = 16;
+/// Bytes of a format of dates.
+const LONGEST_FORMAT: usize = 200;
 
 /// Its own name in its environment.
 const NAME: &str = "template";
 
 impl Template {
     pub fn new(source: &str, escape: Escape) -> Result<Self, RenderError> {
+        if escape == Escape::Url && source.contains(paths::MARKS) {
+            let what = "a character in it means nothing (U+FDD0 or U+FDD1)";
+            return Err(Error::new(ErrorKind::SyntaxError, what).into());
+        }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_fuel(Some(FUEL));
@@ -66,10 +82,14 @@ impl Template {
             Escape::None => AutoEscape::None,
             escape => AutoEscape::Custom(escape.name().into()),
         });
-        environment.set_formatter(format);
+        if escape == Escape::Url {
+            environment.set_formatter(paths::format);
+        } else {
+            environment.set_formatter(format);
+        }
         environment.add_filter("b64encode", |value: Value| match value.as_bytes() {
-            Some(bytes) => STANDARD.encode(bytes),
-            None => STANDARD.encode(value.to_string()),
+            Some(bytes) => Ok(STANDARD.encode(bytes)),
+            None => Ok(STANDARD.encode(there(&value)?)),
         });
         environment.add_filter("xml", |text: Value| escaped(&text, Escape::Xml));
         environment.add_filter("json", |text: Value| escaped(&text, Escape::Json));
@@ -77,20 +97,37 @@ impl Template {
             let separator = separator.and_then(|text| text.chars().next()).unwrap_or(',');
             escaped(&text, Escape::Csv { separator })
         });
-        environment.add_filter("segment", |text: Value| {
-            let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
-            percent_encode(text.as_bytes(), NOT_IN_SEGMENTS).to_string()
+        environment.add_filter("segment", |text: Value| escaped(&text, Escape::Url));
+        // What it gives is encoded, and must not be encoded once more.
+        environment.add_filter("urlencode", |value: Value| {
+            there(&value)?;
+            minijinja::filters::urlencode(&value).map(Value::from_safe_string)
         });
         environment.add_filter("money", money);
         environment.add_filter("date", date);
         environment.add_template_owned(NAME, source.to_owned())?;
         let names = environment.get_template(NAME)?.undeclared_variables(false);
-        Ok(Self { environment, names })
+        Ok(Self { environment, names, source: source.to_owned() })
     }
 
     /// Whether it reads this name.
     pub fn reads(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// Whether values are put into it as they are, where they would be encoded.
+    pub fn is_raw(&self) -> bool {
+        let raw = |after: &str| after.trim_start().starts_with("safe");
+        self.source.split('|').skip(1).any(raw) || self.source.contains("autoescape")
+    }
+
+    /// The path that it makes: each value stays within its segment, and none is empty.
+    pub fn render_path(&self, context: &Value) -> Result<String, RenderError> {
+        let text = self.render(context)?;
+        place::path(&paths::pieces(text.trim())).map_err(|astray| {
+            let text = format!("`{}`: {astray}", self.source);
+            RenderError { cause: text.clone(), text }
+        })
     }
 
     pub fn render(&self, context: &Value) -> Result<String, RenderError> {
@@ -130,17 +167,28 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
     if value.is_safe() {
         return write(out, &value.to_string());
     }
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    write(out, &escape.text(&text))
+    write(out, &escape.text(&words(value)))
 }
 
-fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
+/// A value as a text.
+pub(super) fn words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The same, empty for `none`; what is not there at all is an error.
+fn there(value: &Value) -> Result<String, Error> {
+    if value.is_undefined() {
+        return Err(Error::new(ErrorKind::UndefinedError, "a filter gets a value that is not there"));
+    }
+    Ok(if value.is_none() { String::new() } else { words(value) })
+}
+
+pub(super) fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
     out.write_str(text).map_err(Error::from)
 }
 
-fn escaped(value: &Value, escape: Escape) -> Value {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Value::from_safe_string(escape.text(&text))
+fn escaped(value: &Value, escape: Escape) -> Result<Value, Error> {
+    Ok(Value::from_safe_string(escape.text(&there(value)?)))
 }
 
 fn invalid(text: String) -> Error {
@@ -154,7 +202,7 @@ fn money(
     point: Option<String>,
     group: Option<String>,
 ) -> Result<String, Error> {
-    let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+    let text = there(&amount)?;
     if text.trim().is_empty() {
         return Ok(String::new());
     }
@@ -171,6 +219,9 @@ fn money(
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
     let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
     let group = group.unwrap_or_default();
+    if group.len() + point.as_ref().map_or(0, String::len) > LONGEST_MARK {
+        return Err(invalid("`point` and `group` are a character each".to_owned()));
+    }
     let mut grouped = String::from(sign);
     for (at, digit) in whole.chars().enumerate() {
         if at > 0 && (whole.len() - at) % 3 == 0 {
@@ -187,9 +238,12 @@ fn money(
 
 /// `date(format)`: an ISO date in another form, written as `strftime` has it; an empty one stays empty.
 fn date(value: Value, format: String) -> Result<String, Error> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = there(&value)?;
     if text.trim().is_empty() {
         return Ok(String::new());
+    }
+    if format.len() > LONGEST_FORMAT {
+        return Err(invalid(format!("a format of a date has {LONGEST_FORMAT} bytes at most")));
     }
     let date: Date = text.trim().parse().map_err(|_| invalid(format!("`{text}` is no date")))?;
     let printed = jiff::fmt::strtime::format(&format, date);
@@ -227,6 +281,35 @@ mod tests {
         assert_eq!(money("money", ""), "");
         assert_eq!(money("date('%d.%m.%Y')", "2026-11-05"), "05.11.2026");
         assert_eq!(money("b64encode", "ž"), "xb4=");
+    }
+
+    #[test]
+    fn a_template_makes_no_more_than_it_may() {
+        let long = "x".repeat(10_000);
+        let context = Value::from(minijinja::value::Serde(serde_json::json!({"field": {"x": long}})));
+        for source in [
+            "{{ '%1000000000d' | format(1) }}",
+            "{{ '%*d' | format(1000000000, 1) }}",
+            "{{ '%.1000000000f' | format(1.5) }}",
+            "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x | length }}",
+            "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x * 4 %}{% endfor %}{{ n.x | length }}",
+            "{{ 'x' * 1000000000 }}",
+            "{{ (field.x * 20000) | length }}",
+            "{{ field.x | replace('x', field.x) | replace('x', field.x) | length }}",
+            "{{ (field.x | list | join(field.x)) | replace('x', 'xxxxxxxxxx') | length }}",
+            "{{ [field.x] | batch(1000000000, field.x) | list | length }}",
+            "{{ [1] | slice(1000000000) | list | length }}",
+            "{{ (range(90000) | list * 100000) | length }}",
+            "{{ field.x | indent(1000000000, true) | length }}",
+            "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}x{% endmacro %}{{ m(60) }}",
+            "{% for a in field.x %}{% for b in field.x %}{% for c in field.x %}{% endfor %}{% endfor %}{% endfor %}",
+        ] {
+            let rendered = Template::new(source, Escape::None).and_then(|template| template.render(&context));
+            assert!(rendered.is_err(), "{source}: {} bytes", rendered.unwrap_or_default().len());
+        }
+        let large = "{% for i in range(4000) %}{% for j in range(20) %}{{ i * j | round(2) }};{{ field.x[:20] | trim }}\n{% endfor %}{% endfor %}";
+        let rendered = Template::new(large, Escape::None).unwrap().render(&context).unwrap();
+        assert_eq!(rendered.lines().count(), 80_000, "what a large document needs is there");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! One call: what it sends, and what its handlers make of the answer.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use serde_json::{Map, Value as Json};
+use tracing::warn;
 
 use crate::api::Fetched;
+use crate::neighbour;
+use crate::slices::{Budget, aside};
 
 use super::body::{Body, encoded, pairs};
 use super::client::Answer;
@@ -19,6 +22,12 @@ use super::state::{State, Upload};
 use super::template::{Path, Template};
 use super::url::url;
 
+/// For one handler's look at an answer.
+const EXTRACTION: Duration = Duration::from_secs(2);
+/// Bytes that one handler takes out of an answer.
+const LARGEST_EXTRACT: usize = 16 << 20;
+/// The end of what is told of an answer that was not understood.
+pub(super) const LOOK_THERE: &str = "It may have been taken or not: look there before you export again.";
 /// Fetches of one call or query at most.
 const FETCHES: usize = 50;
 
@@ -70,7 +79,7 @@ impl Run<'_> {
         let is_rossum = |url: &str| processor.api.as_ref().is_some_and(|api| api.is_own(url));
         let mut fetched: HashMap<String, Fetched> = HashMap::new();
         loop {
-            let result = fill(&Scope {
+            let scope = || Scope {
                 payload: &state.payload,
                 fields: &state.fields,
                 property: &state.property,
@@ -79,8 +88,9 @@ impl Run<'_> {
                 fetched: &fetched,
                 absent,
                 rossum: Some(&is_rossum),
-            });
-            match result {
+            };
+            let result = aside(self.deadline, || fill(&scope()));
+            match result.map_err(|spent| Told::passing(spent.to_string()))? {
                 Ok(filled) => return Ok(filled),
                 Err(Unfilled::Missing(path)) => {
                     return Err(Told::final_one(format!("there is no `{{{path}}}` for this document")));
@@ -161,16 +171,21 @@ impl Run<'_> {
         call: &Call,
         handler: &Handler,
         answer: &Answer,
-        response: &Map<String, Json>,
+        response: &Json,
         name: &str,
     ) -> Result<bool, Failure> {
         let key = handler.key.replace("{sequence}", &state.item.to_string());
         let found = match &handler.value {
             None => Json::Null,
             Some(extract) => {
-                let mut whole = Map::new();
-                whole.extend(response.clone());
-                match extract.from(&whole) {
+                if extract.reads_json() && answer.is_ok() && !answer.is_understood(response) {
+                    let what = format!("{key}: the answer is no JSON, maybe a login page. {LOOK_THERE}");
+                    return Err(Failure::final_one(name, &what));
+                }
+                let deadline = self.deadline.min(Instant::now() + EXTRACTION);
+                let budget = Budget::until(deadline).with_memory(LARGEST_EXTRACT);
+                let found = aside(self.deadline, || extract.from(response, &budget));
+                match found.unwrap_or_else(|spent| Err(spent.to_string())) {
                     Ok(found) => found,
                     Err(problem) => {
                         state.problems.push(format!("{name}: {key}: {problem}"));
@@ -185,7 +200,19 @@ impl Run<'_> {
             return Ok(false);
         }
         match handler.target {
-            Target::Field => state.write(&key, &found),
+            Target::Field => {
+                if found.is_null() {
+                    warn!(
+                        annotation = state.annotation,
+                        "{name}: the answer has nothing for the field {key}"
+                    );
+                }
+                let written = match &found {
+                    Json::Number(number) if number.is_f64() => neighbour::spelling(&answer.body, number),
+                    _ => None,
+                };
+                state.write(&key, &written.map_or(found, Json::String));
+            }
             Target::Property => {
                 state.property.insert(key, found);
             }
@@ -202,11 +229,11 @@ impl Run<'_> {
         state: &State,
         call: &Call,
         condition: &Filter,
-        response: &Map<String, Json>,
+        response: &Json,
         found: &Json,
     ) -> Result<bool, Told> {
         let mut names = Self::names(state, call);
-        names.insert("response".to_owned(), Json::Object(response.clone()));
+        names.insert("response".to_owned(), response.clone());
         names.insert("found_value".to_owned(), found.clone());
         self.filled(state, Absent::IsNullUnfetched, &names, |scope| condition.holds(scope)).await
     }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Url, redirect};
 use serde_json::{Map, Value as Json, json};
 
 use crate::breaker::Breaker;
+use crate::clock;
 use crate::export::SendError;
-use crate::export::target::{LONGEST_ANSWER, failure, retry_after};
+use crate::export::target::{LONGEST_ANSWER, failure};
+use crate::neighbour::{self, Digits};
 use crate::unreached::words;
 
 /// Redirections that a GET follows, on the same host.
@@ -40,7 +41,10 @@ pub(super) struct Sent<'s> {
 pub struct Answer {
     pub status: u16,
     pub retry_after: Option<Duration>,
+    /// As far as it was read.
     pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub(super) is_whole: bool,
     pub(super) headers: Vec<(String, String)>,
     pub(super) url: String,
     pub(super) elapsed: Duration,
@@ -131,25 +135,20 @@ impl Clients {
         if !sent.body.is_empty() {
             call = call.body(sent.body.to_vec());
         }
-        let mut answer = call.send().await.map_err(|error| failure(&error))?;
+        let answer = call.send().await.map_err(|error| failure(&error))?;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let mut known = Answer {
             status: answer.status().as_u16(),
-            retry_after: retry_after(answer.headers()),
+            retry_after: neighbour::retry_after(answer.headers(), clock::now()),
             body: Vec::new(),
+            is_whole: true,
             headers: answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
             url: answer.url().to_string(),
             elapsed: start.elapsed(),
         };
-        let mut whole = BytesMut::new();
-        while let Some(data) = answer.chunk().await.map_err(|error| SendError::Broken(words(&error)))? {
-            let room = LONGEST_ANSWER.saturating_sub(whole.len());
-            whole.extend_from_slice(&data[..data.len().min(room)]);
-            if data.len() >= room {
-                break;
-            }
-        }
-        known.body = whole.to_vec();
+        (known.body, known.is_whole) = neighbour::beginning(answer, LONGEST_ANSWER)
+            .await
+            .map_err(|error| SendError::Broken(words(&error)))?;
         known.elapsed = start.elapsed();
         Ok(known)
     }
@@ -178,7 +177,12 @@ impl Answer {
     }
 
     /// As handlers see it, under `response`.
-    pub(super) fn to_json(&self) -> Map<String, Json> {
+    /// Whether the body is what a query for JSON reads, or nothing at all. `response` is this answer.
+    pub(super) fn is_understood(&self, response: &Json) -> bool {
+        self.body.is_empty() || response.get("body").is_some_and(|body| !body.is_string())
+    }
+
+    pub(super) fn to_json(&self) -> Json {
         let text = self.text();
         let mut headers = Map::new();
         for (name, value) in &self.headers {
@@ -192,7 +196,7 @@ impl Answer {
             "" => None,
             kind if kind.contains("unknown") => None,
             kind if kind.contains("application/json") || kind.contains("+json") => {
-                Some(serde_json::from_slice(&self.body).unwrap_or_else(|_| text.clone().into()))
+                Some(neighbour::json(&self.body, Digits::AsValued).unwrap_or_else(|_| text.clone().into()))
             }
             _ => Some(Json::String(text.clone())),
         };
@@ -224,6 +228,6 @@ impl Answer {
         if let Some(body) = body {
             whole.insert("body".to_owned(), super::scope::unmarked(body));
         }
-        whole
+        Json::Object(whole)
     }
 }

@@ -49,7 +49,7 @@ impl Run<'_> {
                 continue;
             }
             if of == Relations::Parent
-                && let Some(others) = relation["annotations"].as_array_mut()
+                && let Some(others) = relation.get_mut("annotations").and_then(Json::as_array_mut)
             {
                 others.retain(|url| id_of(url) != *annotation);
             }

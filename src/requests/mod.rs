@@ -26,8 +26,11 @@ mod state;
 mod template;
 mod url;
 mod xml_path;
+mod xml_shape;
 
 use serde_json::{Map, Value as Json};
+
+use crate::neighbour::{self, Digits};
 
 pub use client::Answer;
 pub use failure::{Failure, Kind as FailureKind, Told};
@@ -43,7 +46,10 @@ impl Settings {
         if !reads.payload {
             return Json::Null;
         }
-        let mut sent: Map<String, Json> = serde_json::from_slice(body).unwrap_or_default();
+        let mut sent: Map<String, Json> = match neighbour::json(body, Digits::AsValued) {
+            Ok(Json::Object(sent)) => sent,
+            _ => Map::new(),
+        };
         sent.retain(|key, _| !matches!(key.as_str(), "rossum_authorization_token" | "secrets"));
         if !reads.content {
             sent.remove("schemas");

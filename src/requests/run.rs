@@ -11,10 +11,12 @@ use serde_json::{Map, Value as Json};
 
 use crate::api::Api;
 use crate::export::SendError;
+use crate::export::target::LONGEST_ANSWER;
 use crate::secret::Secret;
+use crate::slices::aside;
 
 use super::auth::Tokens;
-use super::call::Run;
+use super::call::{LOOK_THERE, Run};
 use super::client::{Answer, Clients, Sent, header};
 use super::failure::{Failure, Told};
 use super::scope::{Absent, Scope};
@@ -250,7 +252,19 @@ impl Processor {
         let Some(call) = self.call(state) else { return Ok(()) };
         let name = called(state.stage, &call.name);
         let run = Run { processor: self, credentials, deadline };
-        let response = answer.to_json();
+        let handlers = call.priority_handlers.len() + call.handlers.len();
+        if handlers == 0 {
+            state.advance();
+            return Ok(());
+        }
+        if !answer.is_whole {
+            let what = format!(
+                "the answer has more than {LONGEST_ANSWER} bytes, which is too much to read. {LOOK_THERE}"
+            );
+            return Err(Failure::final_one(&name, &what));
+        }
+        let response = aside(deadline, || answer.to_json());
+        let response = response.map_err(|spent| Told::passing(spent.to_string()).at(&name))?;
         for handler in &call.priority_handlers {
             if run.handle(state, call, handler, answer, &response, &name).await? {
                 break;

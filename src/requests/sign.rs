@@ -18,6 +18,7 @@ use super::scope::{Absent, Scope, words};
 use super::settings::Call;
 use super::state::State;
 use super::template::Path;
+use super::url::url;
 
 /// How a call says who it is.
 #[derive(Default)]
@@ -41,15 +42,19 @@ impl Run<'_> {
                         Some(part) => scope.fill(part),
                         None => Ok(Json::Null),
                     };
-                    let url = words(&scope.text(&own.url)?);
+                    let url = match url(scope, &own.url)? {
+                        Ok(url) => url,
+                        Err(what) => return Ok(Err(what)),
+                    };
                     let (content, headers, params) =
                         (part(&own.content)?, part(&own.headers)?, part(&own.params)?);
                     let key = key(&[&url.clone().into(), &content, &headers, &params]);
                     let headers = headers.as_object().cloned().unwrap_or_default();
                     let (method, is_json) = (own.method.clone(), own.is_json);
-                    Ok(TokenRequest { url, method, is_json, content, headers, params, key })
+                    Ok(Ok(TokenRequest { url, method, is_json, content, headers, params, key }))
                 };
                 let request = self.filled(state, Absent::Fails, &Map::new(), fill).await?;
+                let request = request.map_err(|what| Told::final_one(format!("`auth`: {what}")))?;
                 self.token(request, &own.credential_key).await
             }
             Some(Auth::Certificate(own)) => {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use crate::neighbour::{self, Digits};
+
 use super::scope::{MARK, words};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,8 +78,11 @@ impl Kind {
         match self {
             Self::Text => Json::String(text.to_owned()),
             Self::Number => {
-                let whole = text.parse::<i64>().map(Json::from).ok();
-                whole.or_else(|| text.parse::<f64>().ok().map(Json::from)).unwrap_or_default()
+                // A number that would be another one stays the text that it is.
+                let number = neighbour::json(text.as_bytes(), Digits::AsValued).ok();
+                let number =
+                    number.filter(|json| json.is_number() || json.is_string() && !text.starts_with('"'));
+                number.or_else(|| text.parse::<f64>().ok().map(Json::from)).unwrap_or_default()
             }
             Self::Boolean => matches!(text, "true" | "True" | "1").into(),
         }
@@ -209,6 +214,10 @@ mod tests {
         state.write("count", &json!("5"));
         assert_eq!(state.fields["count"]["typed"], json!(5));
         assert_eq!(state.written()[0].1, r#"["200","a\"b"]"#);
+        state.write("count", &json!("12345678901234567890123"));
+        assert_eq!(state.fields["count"]["typed"], json!("12345678901234567890123"));
+        state.write("count", &json!("1.50"));
+        assert_eq!(state.fields["count"]["typed"], json!(1.5));
         state.write("nowhere", &json!(1));
         state.write("nowhere", &json!(1));
         assert_eq!(state.unknown_fields, ["nowhere"]);

@@ -32,6 +32,8 @@ pub(super) struct Hole {
     pub(super) path: Path,
     /// `{base64(…)}`
     pub(super) is_base64: bool,
+    /// `{raw(…)}`: in a URL, put in as it is.
+    pub(super) is_raw: bool,
 }
 
 /// `payload.document.content.@.datapoints[0].value`
@@ -117,6 +119,21 @@ impl std::fmt::Display for Path {
     }
 }
 
+/// As it was written.
+impl std::fmt::Display for Text {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => f.write_str(text)?,
+                Piece::Hole(Hole { path, is_base64: true, .. }) => write!(f, "{{base64({path})}}")?,
+                Piece::Hole(Hole { path, is_raw: true, .. }) => write!(f, "{{raw({path})}}")?,
+                Piece::Hole(Hole { path, .. }) => write!(f, "{{{path}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Text {
     /// The text with its placeholders, or the name that is none: `more` are names beside the usual ones.
     pub(super) fn parse(text: &str, more: &[&str]) -> Result<Self, String> {
@@ -129,9 +146,10 @@ impl Text {
             let hole =
                 inside.find(['}', '{']).filter(|end| inside[*end..].starts_with('}')).and_then(|end| {
                     let body = inside[..end].trim();
-                    let wrapped = body.strip_prefix("base64(").and_then(|body| body.strip_suffix(')'));
-                    let path = Path::parse(wrapped.unwrap_or(body))?;
-                    Some((Hole { path, is_base64: wrapped.is_some() }, end))
+                    let wrapped = |word: &str| body.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
+                    let (base64, raw) = (wrapped("base64"), wrapped("raw"));
+                    let path = Path::parse(base64.or(raw).unwrap_or(body))?;
+                    Some((Hole { path, is_base64: base64.is_some(), is_raw: raw.is_some() }, end))
                 });
             let Some((hole, end)) = hole else {
                 literal.push('{');

@@ -1,72 +1,83 @@
-//! The URL of a call: what stands in a field cannot change where it leads, beyond the path that it is part of.
+//! The URL of a call: what stands in a value cannot change where it leads, beyond the segment that it is part of.
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::Url;
+
+use crate::export::place::{self, Piece as Part};
 
 use super::scope::{Scope, Unfilled};
-use super::template::{Piece, Text};
+use super::template::{Hole, Piece, Text};
 
-/// Within a path; `/` stays, since fields hold parts of paths.
-const IN_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
-/// Within a query.
-const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What `{raw(…)}` cannot put in either.
+const NEVER: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'`');
+
+/// Whether a value may say which host is called: a secret, or what an answer gave. `hosts` has the last word.
+pub(super) fn may_name_host(hole: &Hole) -> bool {
+    matches!(hole.path.root(), "property") || hole.path.is_secret()
+}
+
+/// The placeholders that stand where the host does.
+pub(super) fn in_host(text: &Text) -> impl Iterator<Item = &Hole> {
+    let mut start = String::new();
+    let mut in_host = Vec::new();
+    for piece in &text.pieces {
+        match piece {
+            Piece::Literal(literal) => start.push_str(literal),
+            Piece::Hole(hole) => in_host.push(hole),
+        }
+        // A placeholder at the beginning brings the host; where its path begins is known when the call is made.
+        if path_at(&start).is_some() || matches!(text.pieces.first(), Some(Piece::Hole(_))) {
+            break;
+        }
+    }
+    in_host.into_iter()
+}
+
+/// Where the path begins, behind the host.
+fn path_at(url: &str) -> Option<usize> {
+    let host = url.find("://")? + 3;
+    url[host..].find(['/', '\\', '?', '#']).map(|at| host + at)
+}
 
 /// The URL, or why it is none.
 pub(super) fn url(scope: &Scope<'_>, text: &Text) -> Result<Result<String, String>, Unfilled> {
-    let mut url = String::new();
+    let mut start = String::new();
+    let mut parts: Option<Vec<Part>> = None;
     for piece in &text.pieces {
-        match piece {
-            Piece::Literal(literal) => url.push_str(literal),
-            Piece::Hole(hole) => {
+        match (piece, &mut parts) {
+            (Piece::Literal(literal), Some(parts)) => parts.push(Part::Own(literal.clone())),
+            (Piece::Literal(literal), None) => start.push_str(literal),
+            (Piece::Hole(hole), Some(parts)) => {
                 let value = scope.words_of(hole)?;
-                if url.trim().is_empty() {
-                    url.push_str(value.trim());
-                } else if url.contains('?') {
-                    url.push_str(&utf8_percent_encode(&value, IN_QUERY).to_string());
+                parts.push(Part::Value(if hole.is_raw {
+                    utf8_percent_encode(&value, NEVER).to_string()
                 } else {
-                    if value.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
-                        return Ok(Err(format!("`{{{}}}` in its `url` leads out of the path", hole.path)));
-                    }
-                    url.push_str(&in_path(&value));
-                }
+                    place::encoded(&value)
+                }));
+            }
+            (Piece::Hole(hole), None) if may_name_host(hole) => start.push_str(scope.words_of(hole)?.trim()),
+            (Piece::Hole(hole), None) => {
+                return Ok(Err(format!("`{{{}}}` in its `url` would name the host", hole.path)));
             }
         }
+        if parts.is_none()
+            && let Some(at) = path_at(&start)
+        {
+            parts = Some(vec![Part::Own(start.split_off(at))]);
+        }
     }
-    Ok(Ok(url.trim().to_owned()))
-}
-
-/// What is encoded already stays as it is.
-fn in_path(value: &str) -> String {
-    let mut encoded = String::new();
-    let mut rest = value;
-    while let Some(at) = rest.find('%') {
-        encoded.push_str(&utf8_percent_encode(&rest[..at], IN_PATH).to_string());
-        let is_code =
-            rest.get(at + 1..at + 3).is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit()));
-        encoded.push_str(if is_code { "%" } else { "%25" });
-        rest = &rest[at + 1..];
+    let path = match place::path(&parts.unwrap_or_default()) {
+        Ok(path) => path,
+        Err(astray) => return Ok(Err(format!("its `url` ({text}): {astray}"))),
+    };
+    let whole = format!("{}{}", start.trim_start(), path.trim_end());
+    let fits = |url: &Url| {
+        Url::parse(start.trim()).is_ok_and(|start| start.origin() == url.origin())
+            && place::keeps(url, path.trim_end())
+    };
+    // What is no URL at all is said where it is to be called.
+    if Url::parse(&whole).is_ok_and(|url| !fits(&url)) {
+        return Ok(Err(format!("its `url` ({text}) leads elsewhere than it says")));
     }
-    encoded.push_str(&utf8_percent_encode(rest, IN_PATH).to_string());
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_stay_within_the_path() {
-        assert_eq!(in_path("a b?c#d/é%41%zz"), "a%20b%3Fc%23d/%C3%A9%41%25zz");
-    }
+    Ok(Ok(whole))
 }

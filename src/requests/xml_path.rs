@@ -1,7 +1,13 @@
 //! `XPath` as Python's `ElementTree` has it: `.//order/status`, `item[@kind='a']/id`, `line[2]`.
 
+use std::collections::HashSet;
+
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::Value as Json;
+
+use crate::slices::{Budget, Spent};
+
+use super::xml_shape;
 
 /// Elements of an answer at most.
 const NODES: u32 = 500_000;
@@ -62,41 +68,79 @@ impl XmlPath {
     }
 
     /// The texts of what is found: one, several as a list, or `null`. An element without text gives its XML.
-    pub(super) fn search(&self, xml: &str) -> Result<Json, String> {
+    pub(super) fn search(&self, xml: &str, budget: &Budget) -> Result<Json, String> {
+        if !xml_shape::is_bounded(xml) {
+            return Err("the XML of the answer nests or declares more than is read".to_owned());
+        }
         let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES, ..ParsingOptions::default() };
         let document = Document::parse_with_options(xml, options)
             .map_err(|_| "the answer says that it is XML, and cannot be read as such".to_owned())?;
+        self.find(&document, xml, budget).map_err(|spent| format!("`$xmlpath`: {spent}"))
+    }
+
+    fn find(&self, document: &Document<'_>, xml: &str, budget: &Budget) -> Result<Json, Spent> {
         let mut found = vec![document.root_element()];
         for step in &self.steps {
-            let mut next: Vec<Node<'_, '_>> = Vec::new();
-            for node in found {
-                let mut here: Vec<Node<'_, '_>> = match (&step.test, step.is_deep) {
-                    (Test::Itself, _) => vec![node],
-                    (Test::Parent, _) => node.parent_element().into_iter().collect(),
-                    (_, true) => node.descendants().skip(1).filter(|one| step.test.fits(*one)).collect(),
-                    (_, false) => node.children().filter(|one| step.test.fits(*one)).collect(),
-                };
-                for condition in &step.conditions {
-                    here = condition.of(here);
-                }
-                for one in here {
-                    if !next.contains(&one) {
-                        next.push(one);
-                    }
-                }
-            }
-            found = next;
+            found = step.of(found, budget)?;
         }
-        let mut texts = found.into_iter().map(|node| match node.text().map(str::trim) {
-            Some(text) if !text.is_empty() => Json::String(node.text().unwrap_or_default().to_owned()),
-            _ => Json::String(xml[node.range()].to_owned()),
-        });
-        let (first, second) = (texts.next(), texts.next());
-        Ok(match (first, second) {
-            (None, _) => Json::Null,
-            (Some(one), None) => one,
-            (Some(one), Some(two)) => Json::Array([one, two].into_iter().chain(texts).collect()),
+        let mut texts = Vec::new();
+        for node in found {
+            let text = node.text().filter(|text| !text.trim().is_empty()).unwrap_or(&xml[node.range()]);
+            budget.take(text.len() + size_of::<Json>())?;
+            texts.push(Json::String(text.to_owned()));
+        }
+        Ok(match texts.len() {
+            0 => Json::Null,
+            1 => texts.remove(0),
+            _ => Json::Array(texts),
         })
+    }
+}
+
+impl Step {
+    /// What this step leads to from these nodes, each once.
+    fn of<'a, 'i>(&self, from: Vec<Node<'a, 'i>>, budget: &Budget) -> Result<Vec<Node<'a, 'i>>, Spent> {
+        let mut next = Vec::new();
+        let mut known = HashSet::new();
+        // What is below a node was found with it already, where no place among its own is asked for.
+        let is_by_place = self.conditions.iter().any(|condition| matches!(condition, Condition::Place(_)));
+        let mut covered = 0..0;
+        for node in from {
+            budget.count(1)?;
+            let mut here: Vec<Node<'_, '_>> = match (&self.test, self.is_deep) {
+                (Test::Itself, _) => vec![node],
+                (Test::Parent, _) => node.parent_element().into_iter().collect(),
+                (_, true) => {
+                    let own = node.range();
+                    if !is_by_place && covered.start <= own.start && own.end <= covered.end {
+                        continue;
+                    }
+                    covered = own;
+                    self.fitting(node.descendants().skip(1), budget)?
+                }
+                (_, false) => self.fitting(node.children(), budget)?,
+            };
+            for condition in &self.conditions {
+                here = condition.of(here, budget)?;
+            }
+            next.extend(here.into_iter().filter(|one| known.insert(one.id())));
+        }
+        Ok(next)
+    }
+
+    fn fitting<'a, 'i>(
+        &self,
+        nodes: impl Iterator<Item = Node<'a, 'i>>,
+        budget: &Budget,
+    ) -> Result<Vec<Node<'a, 'i>>, Spent> {
+        let mut fitting = Vec::new();
+        for node in nodes {
+            budget.count(1)?;
+            if self.test.fits(node) {
+                fitting.push(node);
+            }
+        }
+        Ok(fitting)
     }
 }
 
@@ -186,30 +230,61 @@ impl Test {
 }
 
 impl Condition {
-    fn of<'a, 'i>(&self, found: Vec<Node<'a, 'i>>) -> Vec<Node<'a, 'i>> {
+    fn of<'a, 'i>(&self, found: Vec<Node<'a, 'i>>, budget: &Budget) -> Result<Vec<Node<'a, 'i>>, Spent> {
         if let Self::Place(place) = self {
             let place = if *place == 0 { found.len() } else { *place };
-            return found.get(place.wrapping_sub(1)).copied().into_iter().collect();
+            return Ok(found.get(place.wrapping_sub(1)).copied().into_iter().collect());
         }
-        let text = |node: Node<'_, '_>| -> String {
-            node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
-        };
-        let holds = |node: &Node<'_, '_>| match self {
+        let mut kept = Vec::new();
+        for node in found {
+            if self.holds(node, budget)? {
+                kept.push(node);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn holds(&self, node: Node<'_, '_>, budget: &Budget) -> Result<bool, Spent> {
+        budget.count(1)?;
+        Ok(match self {
             Self::Attribute(name, value) => node
                 .attribute(name.as_str())
                 .is_some_and(|own| value.as_ref().is_none_or(|value| own == value)),
-            Self::Child(name, value) => node.children().any(|child| {
-                child.tag_name().name() == name && value.as_ref().is_none_or(|value| text(child) == *value)
-            }),
-            Self::Text(value) => text(*node) == *value,
+            Self::Child(name, value) => {
+                for child in node.children() {
+                    budget.count(1)?;
+                    if child.tag_name().name() == name
+                        && value.as_ref().map_or(Ok(true), |value| has_text(child, value, budget))?
+                    {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Self::Text(value) => has_text(node, value, budget)?,
             Self::Place(_) => true,
-        };
-        found.into_iter().filter(holds).collect()
+        })
     }
+}
+
+/// Whether this is all the text in a node and below it. It looks no further than to the first difference.
+fn has_text(node: Node<'_, '_>, wanted: &str, budget: &Budget) -> Result<bool, Spent> {
+    let mut rest = wanted;
+    for node in node.descendants() {
+        budget.count(1)?;
+        let Some(text) = node.text().filter(|_| node.is_text()) else { continue };
+        match rest.strip_prefix(text) {
+            Some(after) => rest = after,
+            None => return Ok(false),
+        }
+    }
+    Ok(rest.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use serde_json::json;
 
     use super::*;
@@ -233,12 +308,45 @@ mod tests {
             ("*/id", json!(["1", "2"])),
             (".//nothing", json!(null)),
         ] {
-            assert_eq!(XmlPath::parse(path).unwrap().search(XML).unwrap(), found, "{path}");
+            assert_eq!(XmlPath::parse(path).unwrap().search(XML, &budget()).unwrap(), found, "{path}");
         }
         for wrong in ["/answer", "order[", "order[position()<2]", "a|b", "order[@x=y]", "text()"] {
             assert!(XmlPath::parse(wrong).is_err(), "{wrong}");
         }
-        assert!(XmlPath::parse("a").unwrap().search("<a").is_err());
-        assert!(XmlPath::parse("a").unwrap().search("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>").is_err());
+        let dtd = "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>";
+        for wrong in ["<a", dtd] {
+            assert!(XmlPath::parse("a").unwrap().search(wrong, &budget()).is_err(), "{wrong}");
+        }
+    }
+
+    fn budget() -> Budget {
+        Budget::until(Instant::now() + Duration::from_secs(60)).with_memory(16 << 20)
+    }
+
+    #[test]
+    fn an_answer_cannot_make_a_search_large_or_long() {
+        let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+        assert!(XmlPath::parse(".//a").unwrap().search(&nested(20_000), &budget()).is_err(), "too deep");
+        // As deep as is read, many times: the texts of all elements are far more than the answer.
+        let wide = format!("<r>{}</r>", nested(200).repeat(500));
+        let error = XmlPath::parse(".//a").unwrap().search(&wide, &budget()).unwrap_err();
+        assert!(error.contains("memory"), "{error}");
+        // Each element once, though each is below many others.
+        for path in [".//a//a//a", ".//a/..//a", "a//a/..//a"] {
+            let found = XmlPath::parse(path)
+                .unwrap()
+                .search("<r><a>1<a>2<a>3<a>4</a></a></a></a></r>", &budget())
+                .unwrap();
+            let list = found.as_array().unwrap();
+            let mut once: Vec<_> = list.iter().map(ToString::to_string).collect();
+            once.sort();
+            once.dedup();
+            assert_eq!(once.len(), list.len(), "{path}");
+        }
+        let many = format!("<r>{}</r>", "<x/>".repeat(100_000));
+        let found = XmlPath::parse(".//x").unwrap().search(&many, &budget()).unwrap();
+        assert_eq!(found.as_array().map(Vec::len), Some(100_000));
+        let late = Budget::until(Instant::now());
+        assert!(XmlPath::parse(".//x").unwrap().search(&many, &late).unwrap_err().contains("too long"));
     }
 }

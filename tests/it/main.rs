@@ -39,6 +39,8 @@ mod lookup;
 mod master_data;
 /// What a body costs in memory, and that it is given back.
 mod memory;
+/// Systems that answer what nobody asked for, and values that lead elsewhere.
+mod neighbours;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.

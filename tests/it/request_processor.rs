@@ -203,11 +203,11 @@ fn eventually_in(annex: &Annex, state: &str) {
 const WHOLE: [&str; 8] = [
     "POST /token",
     "POST /invoices",
-    "PUT /invoices/4711/scan/INV/1%20&x?vendor=%C3%84+%26+Co",
+    "PUT /invoices/4711/scan/INV%2F1%20%26x?vendor=%C3%84+%26+Co",
     "POST /attachments",
     "POST /attachments",
     "POST /lines/A",
-    "POST /lines/B/7",
+    "POST /lines/B%2F7",
     "",
 ];
 
@@ -572,7 +572,7 @@ fn what_hangs_or_leads_elsewhere_is_told() {
     assert_eq!(run(json!([call("slow", slow, json!({"ignore_timeout": true})), fast]), ""), [""; 0]);
     assert_eq!(lines(&erp).last().unwrap(), "GET /fast");
     let foreign = run(
-        json!([call("x", "{field.document_id.value}".to_owned(), json!({}))]),
+        json!([call("x", "{payload.secrets.client_secret}".to_owned(), json!({}))]),
         "hosts = [\"erp.example.com\"]\n",
     );
     assert!(foreign[0].contains("call x: the `url` that was made is none"), "{foreign:?}");
@@ -647,7 +647,7 @@ fn whatever_is_not_understood_is_refused_with_its_path() {
         assert!(text.contains(part), "{part}\n{text}");
         assert!(text.contains("annex.toml:12:12: requests.json"), "{text}");
     }
-    let open = at(&format!("{request}/url"), json!("{field.oauth_url}invoices"));
+    let open = at(&format!("{request}/url"), json!("{property.base}invoices"));
     assert!(
         check(&open, "").contains("the `url` of the call create_draft begins with a placeholder"),
         "{}",

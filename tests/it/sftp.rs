@@ -9,7 +9,7 @@ use crate::support::{Annex, Sshd, eventually};
 fn config(sshd: &Sshd, deliver: &str, host_key: &str) -> String {
     format!(
         "[server]\nstate = \"state\"\n\
-         [[target]]\nname = \"bank\"\nurl = \"{}\"\nhost_key = \"{host_key}\"\nauth = {{ key = \"file:key\" }}\n\
+         [[target]]\nname = \"bank\"\nurl = \"{}\"\nhost_key = \"{host_key}\"\nauth = {{ key = \"file:key\" }}\nexists = \"replace\"\n\
          [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
          [[hook.step]]\nuse = \"export\"\nname = \"files\"\ntarget = \"bank\"\ndeliver = \"{deliver}\"\npath = \"{{{{ field.document_id }}}}.json\"\nshape = \"json\"\n",
         sshd.url()
@@ -47,6 +47,38 @@ fn files(sshd: &Sshd) -> Vec<String> {
 
 fn read(sshd: &Sshd, name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(sshd.folder().join("incoming").join(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_file_of_another_document_stays_and_files_are_for_the_group_at_most() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let sshd = Sshd::start();
+    let key = sshd.key("user");
+    let with = |exists: &str| {
+        let text = config(&sshd, "now", &sshd.fingerprint()).replace("exists = \"replace\"\n", exists);
+        Annex::dev_with_files(&text, &[("key", key.as_str())])
+    };
+    let annex = with("");
+    assert_eq!(messages(&annex, &document("r-1", "a", "first")), [""; 0]);
+    let told = messages(&annex, &document("r-2", "a", "other"));
+    assert!(told[0].contains("there already"), "{told:?}");
+    assert_eq!(messages(&annex, &document("r-3", "a", "first")), [""; 0], "the same again");
+    assert_eq!(
+        (files(&sshd), read(&sshd, "a.json")["notes"].as_str()),
+        (vec!["a.json".to_owned()], Some("first"))
+    );
+    let annex = with("exists = \"number\"\n");
+    for request in ["r-4", "r-5"] {
+        assert_eq!(messages(&annex, &document(request, "a", "other")), [""; 0]);
+    }
+    assert_eq!(files(&sshd), ["a-2.json", "a.json"]);
+    assert_eq!(read(&sshd, "a-2.json")["notes"], "other");
+    for name in files(&sshd) {
+        let mode =
+            std::fs::metadata(sshd.folder().join("incoming").join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777 & !0o640, 0, "{name} has {mode:o}");
+    }
 }
 
 #[test]

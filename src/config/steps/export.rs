@@ -9,7 +9,7 @@ use reqwest::header::HeaderName;
 use toml::Spanned;
 
 use crate::export::shape::{Csv, FIELDS, Json, Shape, Ubl, Xml};
-use crate::export::{Call, Document, Escape, Template, Verdicts};
+use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
 use crate::outbox::Courier;
 use crate::steps::Step;
 use crate::steps::export::{Deliver, Export};
@@ -55,19 +55,24 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let problem_field = problem_field(section, deliver);
     let problem = problem(section);
     let validation_sources = super::validation_sources(section);
+    // In a folder, a value may name a folder below it.
+    let escape = match target.as_ref().map(|target| &target.kind) {
+        None | Some(TargetKind::Http(_)) => Escape::Url,
+        Some(TargetKind::Folder(_) | TargetKind::Sftp(_)) => Escape::None,
+    };
     let calls = if section.has("call") {
         section
             .sections("call")
             .into_iter()
             .enumerate()
             .filter_map(|(at, own)| {
-                let call = call(&own, at + 1);
+                let call = call(&own, at + 1, escape);
                 own.finish();
                 call
             })
             .collect()
     } else {
-        call(section, 1).into_iter().collect::<Vec<_>>()
+        call(section, 1, escape).into_iter().collect::<Vec<_>>()
     };
     for (at, call) in calls.iter().enumerate() {
         if calls[..at].iter().any(|other| other.name == call.name) {
@@ -136,7 +141,7 @@ pub(super) fn problem(section: &Section<'_>) -> Option<String> {
     section.text("problem").and_then(|pointer| pointer_in(section, &pointer))
 }
 
-fn call(section: &Section<'_>, number: usize) -> Option<Call> {
+fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     let name =
         section.text("name").map_or_else(|| format!("call {number}"), |name| (*name.get_ref()).to_owned());
     let method = section.text("method").map_or(Some(Method::POST), |method| {
@@ -153,8 +158,8 @@ fn call(section: &Section<'_>, number: usize) -> Option<Call> {
     });
     let path = section.text("path");
     let path = match path {
-        Some(path) => template(section, "path", path.span(), path.get_ref(), Escape::None),
-        None => Template::new("", Escape::None).ok(),
+        Some(path) => template(section, "path", path.span(), path.get_ref(), escape),
+        None => Template::new("", escape).ok(),
     };
     let headers = texts(section, "headers");
     let document = document(section);

@@ -52,10 +52,7 @@ impl Csv {
             if at > 0 {
                 out.push(self.separator);
             }
-            if self.guards_formulas
-                && value.starts_with(['=', '+', '-', '@', '\t', '\r'])
-                && !is_number(value)
-            {
+            if self.guards_formulas && is_formula(value) {
                 out.push_str(&escape.text(&format!("'{value}")));
             } else {
                 out.push_str(&escape.text(value));
@@ -66,6 +63,20 @@ impl Csv {
         }
         out.push_str("\r\n");
     }
+}
+
+/// Whether a spreadsheet takes it for a formula. It passes over what it does not show, and over the width of a sign.
+fn is_formula(value: &str) -> bool {
+    let is_unseen = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{2060}' | '\u{ad}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = value.trim_start_matches(is_unseen);
+    // A tab or a line's end begins another cell in some of them.
+    let begins = shown.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'])
+        || value.starts_with(['\t', '\r', '\n']);
+    begins && !is_number(value)
 }
 
 fn is_number(text: &str) -> bool {
@@ -81,4 +92,37 @@ fn columns(view: &View, rows: &[Value]) -> Vec<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_known_however_they_begin() {
+        for formula in [
+            "=1",
+            " =1",
+            "\u{a0}=1",
+            "＝1",
+            " ＝1",
+            "\t=1",
+            "\r=1",
+            "\tx",
+            "\n=1",
+            "\0=1",
+            "\u{feff}=1",
+            "\u{200b}=1",
+            "@cmd",
+            "+1+1",
+            "-2-3",
+            "−1+1",
+            "=cmd|x",
+        ] {
+            assert!(is_formula(formula), "{formula:?}");
+        }
+        for value in ["-1.50", "+49", "1=1", "a", "", " ", "Müller & Co", "'=1"] {
+            assert!(!is_formula(value), "{value:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::unreached::words;
 
@@ -42,13 +43,15 @@ pub struct Token {
 /// A token is replaced this long before it ends.
 const EARLY: Duration = Duration::from_secs(30);
 /// The life of a token whose issuer names none.
-const USUAL_LIFE: u64 = 300;
+const USUAL_LIFE: Duration = Duration::from_secs(300);
+/// The longest answer of a token's issuer, in bytes.
+const LONGEST: usize = 100_000;
 
 #[derive(Deserialize)]
 struct Issued {
     access_token: String,
     #[serde(default)]
-    expires_in: Option<u64>,
+    expires_in: serde_json::Value,
 }
 
 impl Auth {
@@ -108,11 +111,16 @@ impl OAuth2 {
         if !status.is_success() {
             return Err(SendError::Token(format!("{} answered {status}", self.token_url)));
         }
-        let body = answer.bytes().await.map_err(|error| SendError::Token(words(&error)))?;
+        let body = neighbour::whole(answer, LONGEST).await.map_err(|unread| match unread {
+            Unread::TooLong(most) => {
+                SendError::Token(format!("{} answers with more than {most} bytes", self.token_url))
+            }
+            Unread::Broken(error) => SendError::Token(words(&error)),
+        })?;
         let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
             SendError::Token(format!("{} answered without an `access_token`", self.token_url))
         })?;
-        let life = Duration::from_secs(issued.expires_in.unwrap_or(USUAL_LIFE)).saturating_sub(EARLY);
+        let life = neighbour::seconds(&issued.expires_in).unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
         Ok(Token { secret: Secret::new(issued.access_token.into_bytes()), until: now + life })
     }
 }

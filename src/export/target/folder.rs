@@ -1,16 +1,22 @@
-//! A folder as a target: whole files only.
+//! A folder as a target: whole files only, and none in place of another's.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::call::Request;
+use super::file_name::{self, Exists};
 use super::{Received, SendError};
 
 pub struct FolderTarget {
     pub folder: PathBuf,
+    pub exists: Exists,
 }
+
+/// Who runs this, and its group: other systems read the files as members of it.
+const FILE_MODE: u32 = 0o640;
+const FOLDER_MODE: u32 = 0o750;
 
 impl FolderTarget {
     pub(super) fn look(&self) -> Result<(), SendError> {
@@ -22,40 +28,152 @@ impl FolderTarget {
     }
 
     pub(super) async fn write(&self, request: &Request) -> Result<Received, SendError> {
-        if !super::is_file_name(&request.path) {
-            let problem = "the path that was made is no name of a file in the folder";
-            return Err(SendError::Refused(problem.to_owned()));
-        }
-        let path = self.folder.join(&request.path);
+        file_name::check(&request.path)?;
+        let (folder, path, exists) = (self.folder.clone(), request.path.clone(), self.exists);
         let body = request.body.clone();
-        let written = tokio::task::spawn_blocking(move || write(&path, &body)).await;
+        let written = tokio::task::spawn_blocking(move || write(&folder, &path, &body, exists)).await;
         match written {
-            Ok(Ok(())) => Ok(Received { status: 201, retry_after: None, body: Vec::new() }),
-            Ok(Err(error)) => Err(SendError::Unreachable(error.to_string())),
+            Ok(written) => written.map(|()| Received::written()),
             Err(_) => Err(SendError::Broken("writing stopped".to_owned())),
         }
     }
 }
 
-/// Two that write the same file at a time write drafts of their own.
-static DRAFTS: AtomicU64 = AtomicU64::new(0);
+/// What no waiting mends: the name, and what stands in its way.
+fn failure(error: &io::Error) -> SendError {
+    match error.kind() {
+        ErrorKind::InvalidFilename
+        | ErrorKind::InvalidInput
+        | ErrorKind::AlreadyExists // a file, where a folder is to be made
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory => SendError::Refused(format!("the file cannot be made: {error}")),
+        _ => SendError::Unreachable(error.to_string()),
+    }
+}
 
 /// Readers see no file or a whole one; after a power cut too.
-fn write(path: &Path, body: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-    let draft = folder.join(format!(".{name}.{}.{number}", std::process::id()));
-    let result = (|| {
-        let mut file = File::create(&draft)?;
-        file.write_all(body)?;
-        file.sync_all()?;
-        fs::rename(&draft, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if result.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
+fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), SendError> {
+    let place = folder.join(path);
+    let folder_of = place.parent().unwrap_or(folder);
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder_of);
+    made.map_err(|error| failure(&error))?;
+    let draft = folder_of.join(file_name::draft());
+    let result = keep(&draft, body).map_err(|error| failure(&error)).and_then(|()| {
+        for candidate in file_name::candidates(path, exists) {
+            if put(&draft, &folder.join(candidate), body, exists)? {
+                return File::open(folder_of)
+                    .and_then(|folder| folder.sync_all())
+                    .map_err(|error| failure(&error));
+            }
+        }
+        Err(file_name::taken())
+    });
+    let _ = fs::remove_file(&draft); // it is at its place by another name, or there was an error
     result
+}
+
+/// A file that was not there, whatever link somebody put there.
+fn keep(draft: &Path, body: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(draft)?;
+    file.write_all(body)?;
+    file.sync_all()
+}
+
+/// Gives the draft its name; `false` where that is another file's.
+fn put(draft: &Path, path: &Path, body: &[u8], exists: Exists) -> Result<bool, SendError> {
+    if exists == Exists::Replace {
+        return fs::rename(draft, path).map(|()| true).map_err(|error| failure(&error));
+    }
+    let is_there = match fs::hard_link(draft, path) {
+        Ok(()) => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => true,
+        // Some file systems have no second names.
+        Err(_) => fs::symlink_metadata(path).is_ok(),
+    };
+    if !is_there {
+        return fs::rename(draft, path).map(|()| true).map_err(|error| failure(&error));
+    }
+    // What an earlier try wrote is as it should be.
+    is_same(path, body).map_err(|error| failure(&error))
+}
+
+fn is_same(path: &Path, body: &[u8]) -> io::Result<bool> {
+    let known = fs::symlink_metadata(path)?;
+    if !known.is_file() || usize::try_from(known.len()).ok() != Some(body.len()) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::with_capacity(body.len());
+    match File::open(path) {
+        Ok(file) => file.take(known.len()).read_to_end(&mut bytes)?,
+        // Somebody else's.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(bytes == body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_of_another_document_stays_and_an_own_one_is_no_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let of = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        write(folder, "7.csv", b"first", Exists::Error).unwrap();
+        write(folder, "7.csv", b"first", Exists::Error).unwrap();
+        let error = write(folder, "7.csv", b"other", Exists::Error).unwrap_err();
+        assert!(matches!(&error, SendError::Refused(text) if text.contains("already")), "{error}");
+        assert_eq!((of("7.csv").as_str(), names(folder)), ("first", vec!["7.csv".to_owned()]));
+        for _ in 0..2 {
+            write(folder, "7.csv", b"other", Exists::Number).unwrap();
+        }
+        assert_eq!(of("7-2.csv"), "other");
+        assert_eq!(names(folder), ["7-2.csv", "7.csv"]);
+        write(folder, "7.csv", b"third", Exists::Replace).unwrap();
+        assert_eq!(of("7.csv"), "third");
+        assert_eq!(names(folder), ["7-2.csv", "7.csv"]);
+    }
+
+    #[test]
+    fn files_are_for_the_group_at_most_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let elsewhere = folder.join("elsewhere");
+        fs::create_dir(folder.join("out")).unwrap();
+        symlink(&elsewhere, folder.join("out/7.csv")).unwrap();
+        let out = folder.join("out");
+        assert!(matches!(write(&out, "7.csv", b"x", Exists::Error), Err(SendError::Refused(_))));
+        write(&out, "7.csv", b"x", Exists::Replace).unwrap();
+        assert!(!elsewhere.exists(), "the link was followed");
+        write(&out, "below/8.csv", b"x", Exists::Error).unwrap();
+        for (name, most) in [("7.csv", 0o640), ("below/8.csv", 0o640), ("below", 0o750)] {
+            let mode = fs::metadata(out.join(name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & !most, 0, "{name} has {mode:o}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_name_is_no_passing_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        File::create(folder.path().join("file")).unwrap();
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        for path in ["file/7.csv", "folder"] {
+            for exists in [Exists::Error, Exists::Replace] {
+                let error = write(folder.path(), path, b"x", exists).unwrap_err();
+                assert!(matches!(error, SendError::Refused(_)), "{path}: {error}");
+            }
+        }
+    }
 }

@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, Url, redirect};
 
 use super::super::call::{self, Request};
+use super::super::place;
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
+use crate::clock;
 use crate::multipart::{self, Part};
+use crate::neighbour;
 use crate::unreached::words;
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
@@ -113,7 +115,8 @@ impl HttpTarget {
         let url = base
             .join(&relative)
             .ok()
-            .filter(|url| url.origin() == base.origin() && url.path().starts_with(base.path()));
+            .filter(|url| url.origin() == base.origin() && url.path().starts_with(base.path()))
+            .filter(|url| url.fragment().is_none() && place::keeps(url, path));
         url.ok_or_else(|| SendError::Refused(format!("the path that was made leads out of {}", self.base)))
     }
 
@@ -168,28 +171,15 @@ fn file_name(content_type: &str) -> &'static str {
     }
 }
 
-async fn read(mut answer: Response) -> Result<Received, SendError> {
+async fn read(answer: Response) -> Result<Received, SendError> {
     let status = answer.status().as_u16();
-    let retry_after = retry_after(answer.headers());
-    let mut whole = BytesMut::new();
-    while let Some(data) = answer.chunk().await.map_err(|error| SendError::Broken(words(&error)))? {
-        let room = LONGEST_ANSWER.saturating_sub(whole.len());
-        whole.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() >= room {
-            break;
-        }
-    }
-    Ok(Received { status, retry_after, body: whole.to_vec() })
-}
-
-/// Seconds, or a date (RFC 9110, section 10.2.3).
-pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    date.duration_since(crate::clock::now()).ok()
+    let retry_after = neighbour::retry_after(answer.headers(), clock::now());
+    let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default().to_owned();
+    let (body, is_whole) = neighbour::beginning(answer, LONGEST_ANSWER)
+        .await
+        .map_err(|error| SendError::Broken(words(&error)))?;
+    Ok(Received { status, retry_after, content_type, body, is_whole })
 }
 
 /// Why a call failed, without what it held.

@@ -1,22 +1,22 @@
 //! Where exports go: an HTTP interface, or a folder here or on another host.
 
 mod auth;
+mod file_name;
 mod folder;
 mod http;
 mod sftp;
 
 use std::time::{Duration, Instant};
 
-use std::path::{Component, Path};
-
 use super::call::Request;
 
 pub use auth::{Auth, OAuth2, Token};
+pub use file_name::Exists;
 pub use folder::FolderTarget;
-pub use http::{ClientError, HttpTarget, failure, retry_after};
+pub use http::{ClientError, HttpTarget, failure};
 pub use sftp::{Login, SftpTarget};
 
-/// The longest answer of a target that is read; what follows is left.
+/// Bytes of an answer that are read. Where something is to be taken out of it, a longer one is an error.
 pub const LONGEST_ANSWER: usize = 1_000_000;
 
 pub struct Target {
@@ -35,7 +35,18 @@ pub enum TargetKind {
 pub struct Received {
     pub status: u16,
     pub retry_after: Option<Duration>,
+    pub content_type: String,
+    /// As far as it was read.
     pub body: Vec<u8>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
+impl Received {
+    /// A file that was written.
+    fn written() -> Self {
+        Self { status: 201, retry_after: None, content_type: String::new(), body: Vec::new(), is_whole: true }
+    }
 }
 
 /// Why there is no answer. It says nothing of what the request held.
@@ -83,10 +94,4 @@ impl Target {
             TargetKind::Sftp(target) => target.place(),
         }
     }
-}
-
-/// Whether a path that was made of fields names a file below a folder: nothing above it, and nothing hidden.
-fn is_file_name(path: &str) -> bool {
-    let is_name = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
-    !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(is_name)
 }

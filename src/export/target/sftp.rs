@@ -8,14 +8,15 @@ use russh::client::{self, Handle};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key};
 use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as SftpError;
-use russh_sftp::protocol::StatusCode;
-use tokio::io::AsyncWriteExt as _;
+use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::breaker::Breaker;
 use crate::secret::Secret;
 
 use super::super::call::Request;
+use super::file_name::{self, Exists};
 use super::{Received, SendError};
 
 pub struct SftpTarget {
@@ -29,6 +30,7 @@ pub struct SftpTarget {
     host_keys: Vec<String>,
     /// For one file, from connecting to its place.
     timeout: Duration,
+    exists: Exists,
     breaker: Breaker,
 }
 
@@ -67,6 +69,9 @@ impl client::Handler for Handler {
     }
 }
 
+/// Who owns a file, and its group.
+const FILE_MODE: u32 = 0o640;
+
 /// A connection: it ends when it is dropped.
 struct Session {
     handle: Handle<Handler>,
@@ -81,12 +86,13 @@ impl SftpTarget {
         login: Login,
         host_keys: Vec<String>,
         timeout: Duration,
+        exists: Exists,
     ) -> Self {
         let folder = match folder.strip_prefix("/~") {
             Some(below) => format!(".{}", below.trim_end_matches('/')),
             None => folder.trim_end_matches('/').to_owned(),
         };
-        Self { host, port, folder, user, login, host_keys, timeout, breaker: Breaker::default() }
+        Self { host, port, folder, user, login, host_keys, timeout, exists, breaker: Breaker::default() }
     }
 
     /// Where it is, for people.
@@ -110,10 +116,7 @@ impl SftpTarget {
     }
 
     pub(super) async fn write(&self, request: &Request, deadline: Instant) -> Result<Received, SendError> {
-        if !super::is_file_name(&request.path) {
-            let problem = "the path that was made is no name of a file in the folder";
-            return Err(SendError::Refused(problem.to_owned()));
-        }
+        file_name::check(&request.path)?;
         let call = self.breaker.admit(Instant::now()).map_err(SendError::Down)?;
         let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
         let result = timeout(left, self.put(request)).await.unwrap_or(Err(SendError::TimedOut));
@@ -121,7 +124,7 @@ impl SftpTarget {
             Err(SendError::TimedOut) => _ = call.timed_out(left, self.timeout, Instant::now()),
             _ => call.report(matches!(result, Ok(()) | Err(SendError::Refused(_))), Instant::now()),
         }
-        result.map(|()| Received { status: 201, retry_after: None, body: Vec::new() })
+        result.map(|()| Received::written())
     }
 
     async fn connect(&self) -> Result<Session, SendError> {
@@ -156,37 +159,78 @@ impl SftpTarget {
     /// Readers see no file or a whole one: it is written beside its place, and then put there.
     async fn put(&self, request: &Request) -> Result<(), SendError> {
         let session = self.connect().await?;
-        let sftp = &session.sftp;
-        let path = format!("{}/{}", self.folder, request.path);
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-        let draft = format!("{folder}/.{name}.part");
-        let mut made = self.folder.clone();
-        for part in request.path.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
-            made = format!("{made}/{part}");
-            let _ = sftp.create_dir(&made).await; // it may be there; else the file cannot be made, which is told
+        let below = request.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut folder = self.folder.clone();
+        for part in below.split('/').filter(|part| !part.is_empty()) {
+            folder = format!("{folder}/{part}");
+            let _ = session.sftp.create_dir(&folder).await; // it may be there; else the file cannot be made, which is told
         }
-        let mut file = sftp.create(&draft).await.map_err(|error| failure(&error))?;
-        let written = async {
-            file.write_all(&request.body).await.map_err(|error| SendError::Broken(error.to_string()))?;
-            let _ = file.sync_all().await; // an extension that few servers lack
-            file.shutdown().await.map_err(|error| SendError::Broken(error.to_string()))
-        };
-        written.await?;
-        if sftp.rename(&draft, &path).await.is_err() {
-            // Version 3 of the protocol replaces no file.
-            match sftp.remove_file(&path).await {
-                Ok(()) => {}
-                Err(SftpError::Status(status)) if status.status_code == StatusCode::NoSuchFile => {}
-                Err(error) => return Err(failure(&error)),
+        let draft = format!("{folder}/{}", file_name::draft());
+        let put = async {
+            session.keep(&draft, &request.body).await?;
+            for candidate in file_name::candidates(&request.path, self.exists) {
+                let path = format!("{}/{candidate}", self.folder);
+                if session.place(&draft, &path, &request.body, self.exists).await? {
+                    return Ok(());
+                }
             }
-            sftp.rename(&draft, &path).await.map_err(|error| failure(&error))?;
-        }
+            Err(file_name::taken())
+        };
+        let result = put.await;
+        let _ = session.sftp.remove_file(&draft).await; // it is at its place, or there was an error
         session.end().await;
-        Ok(())
+        result
     }
 }
 
 impl Session {
+    /// Writes a file that was not there.
+    async fn keep(&self, draft: &str, body: &[u8]) -> Result<(), SendError> {
+        let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
+        let attributes = FileAttributes { permissions: Some(FILE_MODE), ..FileAttributes::empty() };
+        let opened = self.sftp.open_with_flags_and_attributes(draft, flags, attributes).await;
+        let mut file = opened.map_err(|error| failure(&error))?;
+        let broken = |error: std::io::Error| SendError::Broken(error.to_string());
+        file.write_all(body).await.map_err(broken)?;
+        let _ = file.sync_all().await; // an extension that few servers lack
+        file.shutdown().await.map_err(broken)
+    }
+
+    /// Gives the draft its name; `false` where that is another file's.
+    async fn place(&self, draft: &str, path: &str, body: &[u8], exists: Exists) -> Result<bool, SendError> {
+        let is_there = self.sftp.symlink_metadata(path).await.is_ok();
+        if !is_there && self.sftp.rename(draft, path).await.is_ok() {
+            return Ok(true);
+        }
+        if exists == Exists::Replace {
+            // Version 3 of the protocol replaces no file.
+            match self.sftp.remove_file(path).await {
+                Ok(()) => {}
+                Err(SftpError::Status(status)) if status.status_code == StatusCode::NoSuchFile => {}
+                Err(error) => return Err(failure(&error)),
+            }
+            return self.sftp.rename(draft, path).await.map(|()| true).map_err(|error| failure(&error));
+        }
+        if !is_there && self.sftp.symlink_metadata(path).await.is_err() {
+            return self.sftp.rename(draft, path).await.map(|()| true).map_err(|error| failure(&error));
+        }
+        // What an earlier try wrote is as it should be.
+        self.is_same(path, body).await
+    }
+
+    async fn is_same(&self, path: &str, body: &[u8]) -> Result<bool, SendError> {
+        let known = self.sftp.symlink_metadata(path).await.map_err(|error| failure(&error))?;
+        if !known.file_type().is_file() || known.size != u64::try_from(body.len()).ok() {
+            return Ok(false);
+        }
+        let Ok(file) = self.sftp.open(path).await else { return Ok(false) };
+        let mut bytes = Vec::with_capacity(body.len());
+        let most = u64::try_from(body.len()).unwrap_or(u64::MAX).saturating_add(1);
+        let read = file.take(most).read_to_end(&mut bytes).await;
+        read.map_err(|error| SendError::Broken(error.to_string()))?;
+        Ok(bytes == body)
+    }
+
     async fn end(self) {
         let _ = self.sftp.close().await;
         let _ = self.handle.disconnect(Disconnect::ByApplication, "", "").await;

@@ -62,7 +62,7 @@ impl Certificate {
             ("scope", scope),
             ("aud", audience.into()),
             ("iat", now.into()),
-            ("exp", (now + self.expiry).into()),
+            ("exp", now.saturating_add(self.expiry).into()),
         ] {
             claims.insert(name.to_owned(), value);
         }

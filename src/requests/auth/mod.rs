@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+use crate::neighbour;
 use crate::secret::Secret;
 
 use super::scope::words;
@@ -97,13 +98,13 @@ pub(super) fn issued(answer: &Json, credential_key: &Path) -> Option<(Secret, Du
         };
     }
     let token = Some(words(value)).filter(|token| !token.is_empty())?;
-    let life = answer.get("expires_in").and_then(|life| words(life).trim().parse().ok());
-    let life = Duration::from_secs(life.unwrap_or(USUAL_LIFE)).saturating_sub(EARLY);
+    let life = answer.get("expires_in").and_then(neighbour::seconds);
+    let life = life.unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
     Some((Secret::new(token.into_bytes()), life))
 }
 
-/// Where the answer does not say how long a token lives, in seconds.
-const USUAL_LIFE: u64 = 3_600;
+/// Where the answer does not say how long a token lives.
+const USUAL_LIFE: Duration = Duration::from_secs(3_600);
 /// A token is fetched anew this long before its end.
 const EARLY: Duration = Duration::from_secs(60);
 /// Tokens that are kept.

@@ -22,7 +22,7 @@ impl Reader {
                 ];
                 let own = self.object(Some(json), path, &keys)?;
                 Some(Auth::Bearer(Box::new(Bearer {
-                    url: self.required_text(own, "url", path, &[]),
+                    url: self.url(own, path, &[]),
                     method: self.method(own, path),
                     is_json: own.get("content_type").and_then(Json::as_str) == Some("json"),
                     content: self.optional_template(own, "content", path, &[]),
@@ -107,7 +107,7 @@ impl Reader {
             reader.optional_template(own, key, path, &[]).unwrap_or(Template::Fixed(usual))
         };
         Some(Auth::Certificate(Box::new(Certificate {
-            url: self.required_text(own, "url", path, &[]),
+            url: self.url(own, path, &[]),
             client_id: self.required_text(own, "client_id", path, &[]),
             key_id: self.required_text(own, "certificate_id", path, &[]),
             private_key: self.required_text(own, "private_certificate", path, &[]),

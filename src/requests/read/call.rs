@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 use super::super::client::header;
 use super::super::extract::{Extract, Query};
 use super::super::settings::{Call, ContentType, Handler, Request, Target};
-use super::super::template::Path;
+use super::super::template::{Path, Text};
+use super::super::url::{in_host, may_name_host};
 use super::super::xml_path::XmlPath;
 use super::{Object, Reader};
 
@@ -51,6 +52,24 @@ impl Reader {
                 Method::GET
             }
         }
+    }
+
+    /// A URL, whose host no field names.
+    pub(super) fn url(&mut self, own: &Object, path: &str, more: &[&str]) -> Text {
+        let text = self.required_text(own, "url", path, more);
+        let names: Vec<_> =
+            in_host(&text).filter(|hole| !may_name_host(hole)).map(|hole| hole.path.to_string()).collect();
+        for name in names {
+            let hint = "write the host itself, or take it from a secret, an answer or `get_content`, and name it in `hosts` of the step";
+            self.wrong(&format!("{path}.url"), format!("`{{{name}}}` would name the host"), Some(hint));
+        }
+        for hole in text.holes().filter(|hole| hole.is_raw) {
+            self.notes.push(format!(
+                "{path}.url: `{{raw({})}}` is put in as it is: what stands there can lead to another resource",
+                hole.path
+            ));
+        }
+        text
     }
 
     pub(super) fn request(&mut self, json: Option<&Json>, path: &str) -> Option<Request> {
@@ -113,7 +132,7 @@ impl Reader {
             self.wrong(path, "`timeout` is a number of seconds, 1 to 300", None);
         }
         Some(Request {
-            url: self.required_text(own, "url", path, more),
+            url: self.url(own, path, more),
             method: self.method(own, path),
             headers,
             params: self.optional_template(own, "params", path, more),

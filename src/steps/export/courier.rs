@@ -8,11 +8,13 @@ use serde_json::{Map, Value, json};
 use crate::export::{Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
+use crate::slices::aside;
 
 use super::super::carrying::{Report, TRY, changed, dead, failed_by_api};
 use super::super::post::call_key;
+use super::Export;
 use super::taken::NoRequest;
-use super::{Export, answer_of};
+use super::understood::LOOK_THERE;
 
 /// How far an export is, as the outbox keeps it.
 #[derive(Default, Serialize, Deserialize)]
@@ -110,7 +112,14 @@ impl Export {
                 }
             }
             Ok(received) => {
-                let said = answer_of(&received);
+                let said = aside(Instant::now() + TRY, || self.understood(progress.call, &received));
+                let said = match said.unwrap_or_else(|spent| Err(spent.to_string())) {
+                    Ok(said) => said,
+                    Err(what) => {
+                        let what = at(&what);
+                        return Carried::Dead { problem: format!("{what}. {LOOK_THERE}"), cause: what };
+                    }
+                };
                 let values = self.values(call, &said, &progress.datapoints);
                 progress.values.extend(values);
                 progress.answers.insert(call.name.clone(), said);

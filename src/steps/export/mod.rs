@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 mod courier;
 mod taken;
+mod understood;
 mod words;
 
 use serde::Deserialize;
@@ -13,8 +14,9 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Received, Request, Target, Uses, Verdict, View};
+use crate::export::{Call, Request, Target, Uses, Verdict, View};
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
+use crate::slices::aside;
 
 use courier::Progress;
 use taken::{NoRequest, Taken};
@@ -58,6 +60,17 @@ impl Step for Export {
         true
     }
 
+    fn notes(&self) -> Vec<String> {
+        let raw = self.calls.iter().filter(|call| call.path.is_raw());
+        let told = |call: &Call| {
+            format!(
+                "{}: `path` puts values in as they are (`safe`): what stands in a field can lead to another resource",
+                call.name
+            )
+        };
+        raw.map(told).collect()
+    }
+
     fn run<'c>(&'c self, context: StepContext<'c>) -> StepFuture<'c> {
         Box::pin(async move {
             match self.deliver {
@@ -96,8 +109,11 @@ impl Export {
             if call.needs_original() && original.is_none() {
                 original = Some(self.original(view, deadline).await?);
             }
-            let context = taken::context(view, answers, secrets, original.as_ref());
-            match call.request(view, &context) {
+            let made = aside(deadline, || {
+                let context = taken::context(view, answers, secrets, original.as_ref());
+                call.request(view, &context)
+            });
+            match made.unwrap_or_else(|spent| Err(spent.into())) {
                 Ok(Some(request)) => return Ok(Some((at, request))),
                 Ok(None) => {}
                 Err(error) => return Err(NoRequest::Render(call.name.clone(), error)),
@@ -157,7 +173,6 @@ impl Export {
             let call = &self.calls[at];
             let received = self.target.send(&request, &call_key(&key, at), deadline).await;
             let received = received.map_err(|error| self.unsent(call, &error))?;
-            let said = answer_of(&received);
             answer.reasons.note(|| {
                 let says = format!("{} answered {}", self.target.name, received.status);
                 Reason::single(&*call.name, Came::Acted, says, Vec::new())
@@ -173,10 +188,20 @@ impl Export {
                     return Err(StepError { message: self.said(&received), cause });
                 }
             }
+            let said = aside(deadline, || self.understood(at, &received));
+            let said = said.unwrap_or_else(|spent| Err(spent.to_string()));
+            let said = said.map_err(|what| self.not_understood(call, &what))?;
+            for from in Self::missing(call, &said) {
+                let text = format!(
+                    "{} was sent, and its answer to {} has nothing at {from}.",
+                    self.target.name, call.name
+                );
+                answer.show(MessageType::Warning, None, escape_html(&text));
+            }
             match &delivery.payload.annotation {
                 Some(annotation) => {
                     let tree = answer.journal.tree(annotation);
-                    self.write_back(call, &said, &tree, answer)?;
+                    self.write_back(call, &said, &tree, answer);
                     answer.keep_changes();
                 }
                 None => values.extend(self.values(call, &said, &datapoints)),
@@ -193,6 +218,12 @@ impl Export {
             }
         }
         Ok(())
+    }
+
+    /// The places in an answer that a field is to be filled from, and where there is nothing.
+    fn missing<'f>(call: &'f Call, said: &Value) -> Vec<&'f str> {
+        let write = call.write.iter().map(|(_, from)| &**from);
+        write.filter(|from| *from != "status" && said["body"].pointer(from).is_none()).collect()
     }
 
     /// What an answer gives to each field that is written.
@@ -229,17 +260,13 @@ impl Export {
         self.found(call, said).into_iter().filter_map(of).collect()
     }
 
-    fn write_back(
-        &self,
-        call: &Call,
-        said: &Value,
-        tree: &Tree<'_>,
-        answer: &mut Answer,
-    ) -> Result<(), StepError> {
+    fn write_back(&self, call: &Call, said: &Value, tree: &Tree<'_>, answer: &mut Answer) {
         for (field, value) in self.found(call, said) {
-            let node = tree
-                .first(field)
-                .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))?;
+            // That it is there was looked at before anything was sent.
+            let Some(node) = tree.first(field) else {
+                warn!("the document has no field {field}, which the answer to {} is written to", call.name);
+                continue;
+            };
             let change = Change {
                 value: Some(FieldValue::Text(shorten(value))),
                 validation_sources: Some(self.validation_sources.clone()),
@@ -248,15 +275,7 @@ impl Export {
             };
             answer.journal.record(node, change);
         }
-        Ok(())
     }
-}
-
-/// An answer as later templates read it: `answers.create.body.id`.
-fn answer_of(received: &Received) -> Value {
-    let body = serde_json::from_slice(&received.body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&received.body).into_owned()));
-    json!({"status": received.status, "body": body})
 }
 
 /// The hook's secrets, which Rossum sends along where the hook has any.

@@ -7,7 +7,7 @@ use minijinja::value::Serde;
 use serde_json::{Map, Value};
 
 use crate::api::{ApiError, Original};
-use crate::export::{RenderError, View};
+use crate::export::{Call, RenderError, View};
 use crate::rossum::{Annotation, Journal, Payload};
 
 use super::super::exported::{Exported, unfetched};
@@ -57,13 +57,14 @@ impl Export {
             Exported::Not => return Ok(None),
             Exported::Fetched(body) => body,
             Exported::Here => {
-                return Ok(Some(match &payload.annotation {
+                let taken = match &payload.annotation {
                     Some(annotation) => self.taken(payload, annotation, delivery.body, &answer.journal),
                     None => {
                         let view = View::new(payload, delivery.body, &answer.journal, self.uses());
                         Taken { view, datapoints: Map::new() }
                     }
-                }));
+                };
+                return self.fit(taken).map(Some);
             }
         };
         let fetched = Payload::read(body.as_bytes())
@@ -71,7 +72,26 @@ impl Export {
         let Some(annotation) = &fetched.annotation else { return Ok(None) };
         let mut taken = self.taken(&fetched, annotation, delivery.body, &Journal::default());
         taken.view.annotation_id = payload.annotation_id.to_string();
-        Ok(Some(taken))
+        self.fit(taken).map(Some)
+    }
+
+    /// Whether all calls can be made and their answers kept: what is sent cannot be taken back, so this is asked before.
+    fn fit(&self, taken: Taken) -> Result<Taken, StepError> {
+        if let Some(field) = self.kept_fields().find(|field| !taken.datapoints.contains_key(*field)) {
+            return Err(StepError::configuration(format!(
+                "its data has no field {field}, which an answer is to be written to; nothing was sent"
+            )));
+        }
+        if self.calls.iter().any(Call::needs_original) && taken.view.original.is_none() {
+            return Err(StepError::configuration("the delivery names no document; nothing was sent"));
+        }
+        Ok(taken)
+    }
+
+    /// Fields that get what becomes of the export.
+    fn kept_fields(&self) -> impl Iterator<Item = &String> {
+        let written = self.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
+        written.chain(&self.problem_field)
     }
 
     fn taken(
@@ -82,9 +102,8 @@ impl Export {
         journal: &Journal,
     ) -> Taken {
         let tree = journal.tree(annotation);
-        let written = self.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
         let mut datapoints = Map::new();
-        for field in written.chain(&self.problem_field) {
+        for field in self.kept_fields() {
             if let Some(node) = tree.first(field) {
                 datapoints.insert(field.clone(), tree.node(node).id.to_string().into());
             }

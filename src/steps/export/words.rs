@@ -21,7 +21,9 @@ impl Export {
                 "The connection to {name} broke. It may have taken the export or not: look there before you export again."
             ),
             SendError::Refused(_) => {
-                format!("The export could not be sent to {name}. Tell the people who run this extension.")
+                format!(
+                    "The export could not be sent to {name}. Tell the people who run this extension: {error}."
+                )
             }
             _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
         };

@@ -90,7 +90,10 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
         "events": events, "sideload": sideload, "config": own, "metadata": {}, "run_after": run_after, "test": test,
     });
     if let Some(owner) = attributes.token_owner {
-        body["token_owner"] = session.url("users", owner).into();
+        let body = body.as_object_mut().into_iter();
+        body.for_each(|body| {
+            body.insert("token_owner".to_owned(), session.url("users", owner).into());
+        });
     }
     let made = session.change(Method::POST, "hooks", Some(&body)).await?;
     if session.is_dry_run() {

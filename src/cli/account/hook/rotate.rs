@@ -34,10 +34,10 @@ pub(in super::super::super) struct RotateArguments {
     #[arg(long, value_name = "COMMAND")]
     apply: Option<String>,
     /// Seconds to wait for a delivery by the new secret; then the old one stays, and --finish drops it later
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=2_592_000))]
     wait: u64,
     /// Seconds in which no delivery may use the old secret before it is dropped
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=2_592_000))]
     quiet: u64,
     /// Make no new secret: drop old ones that are no longer used
     #[arg(long)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::account::Session;
 use crate::cases::Case;
@@ -87,15 +87,16 @@ pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Re
     let (event, action) = called.event.split_once('.').ok_or_else(|| {
         Failure::Because(format!("`{}` is no pair: write annotation_content.initialize", called.event))
     })?;
-    let mut body = json!({"event": event, "action": action});
+    let mut body =
+        Map::from_iter([("event".to_owned(), Value::from(event)), ("action".to_owned(), action.into())]);
     if let Some(annotation) = called.annotation {
-        body["annotation"] = session.url("annotations", annotation).into();
-        body["status"] = called.status.clone().into();
-        body["previous_status"] = called.previous_status.clone().into();
+        body.insert("annotation".to_owned(), session.url("annotations", annotation).into());
+        body.insert("status".to_owned(), called.status.clone().into());
+        body.insert("previous_status".to_owned(), called.previous_status.clone().into());
     } else if event.starts_with("annotation") {
         return Err(Failure::Because("it needs --annotation ID".to_owned()));
     }
-    Ok(session.try_out(&format!("hooks/{id}/generate_payload"), &body).await?)
+    Ok(session.try_out(&format!("hooks/{id}/generate_payload"), &body.into()).await?)
 }
 
 pub(super) async fn test(session: &Session, arguments: &TestArguments) -> Result<(), Failure> {
