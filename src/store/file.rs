@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -22,7 +23,12 @@ pub(crate) async fn open(folder: &Path, name: &str, connections: u32) -> Result<
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new().max_connections(connections).connect_with(options).await;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        // Where SQLite rolled back by itself (a full disk), the connection counts a transaction that is none: another is opened.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .connect_with(options)
+        .await;
     pool.map_err(|error| StoreError::Sqlite { file, error })
 }
 
@@ -46,4 +52,27 @@ fn own(folder: &Path, file: &Path) -> io::Result<()> {
         let _ = chown(file, Some(folder.uid()), Some(folder.gid())); // who is not root need not
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A full disk has SQLite roll back by itself; here the statement does.
+    #[tokio::test]
+    async fn a_connection_whose_transaction_ended_by_itself_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = open(folder.path(), "a.sqlite", 1).await.unwrap();
+        sqlx::query("CREATE TABLE a (b INTEGER)").execute(&pool).await.unwrap();
+        let mut work = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *work).await.unwrap();
+        drop(work);
+        for _ in 0..3 {
+            let mut work = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            sqlx::query("INSERT INTO a VALUES (1)").execute(&mut *work).await.unwrap();
+            work.commit().await.unwrap();
+        }
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM a").fetch_one(&pool).await.unwrap();
+        assert_eq!(count, 3);
+    }
 }
