@@ -1,6 +1,7 @@
 //! The database of an outbox that is open.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,9 +31,7 @@ impl Open {
         let writes = file::open(folder, FILE, 1).await?;
         let file = folder.join(FILE);
         let failed = |error| StoreError::Sqlite { file: file.clone(), error };
-        for statement in table::SCHEMA {
-            sqlx::query(statement).execute(&writes).await.map_err(failed)?;
-        }
+        table::prepare(&writes).await.map_err(failed)?;
         let reads = file::open(folder, FILE, 2).await?;
         file::own_all(folder, FILE)?;
         let inode = inode(&file).unwrap_or_default();
@@ -55,6 +54,16 @@ impl Open {
         };
         self.orders.send(Message { order, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Copies what it holds into another file: this works too when the file itself is no longer in its folder.
+    pub(super) async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        // Into an empty file that is its owner's alone: SQLite takes one that is there and empty.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+        made.map_err(|error| StoreError::Folder { folder: file.to_owned(), error })?;
+        let query = sqlx::query("VACUUM INTO ?").bind(file.display().to_string());
+        query.execute(&self.reads).await.map_err(|error| self.failed(error))?;
+        Ok(())
     }
 
     pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, SystemTime};
 
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock;
 use crate::store::StoreError;
 
 use super::job::{Job, State};
 use super::open::Open;
+use super::patience::LONGEST_WAIT;
+use super::slots::Slots;
 
-pub(super) const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS job (
         id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, courier TEXT NOT NULL, line TEXT NOT NULL,
         annotation TEXT NOT NULL, request_id TEXT NOT NULL, state INTEGER NOT NULL, turn INTEGER NOT NULL, attempts INTEGER NOT NULL,
@@ -23,12 +25,65 @@ pub(super) const SCHEMA: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS answer (
         hook TEXT NOT NULL, request_id TEXT NOT NULL, answered INTEGER NOT NULL, answer BLOB NOT NULL,
         PRIMARY KEY (hook, request_id)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS run (
+        courier TEXT NOT NULL, annotation TEXT NOT NULL, changed INTEGER NOT NULL, taken BLOB NOT NULL,
+        PRIMARY KEY (courier, annotation)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS run_changed ON run (changed)",
+    "CREATE TABLE IF NOT EXISTS room (id INTEGER PRIMARY KEY, filler BLOB NOT NULL) STRICT",
 ];
 
-/// Jobs that can be carried now: due, and first in their line. A clock that was set back keeps nothing for longer
-/// than the longest wait.
+/// Columns that came later.
+const ADDED: [(&str, &str, &str); 6] = [
+    ("job", "target", "TEXT NOT NULL DEFAULT ''"),
+    ("job", "waited", "INTEGER NOT NULL DEFAULT 0"),
+    ("job", "tellings", "INTEGER NOT NULL DEFAULT 0"),
+    ("job", "telling", "TEXT NOT NULL DEFAULT ''"),
+    ("job", "fence", "INTEGER NOT NULL DEFAULT 0"),
+    ("answer", "until", "INTEGER NOT NULL DEFAULT 0"),
+];
+
+const INDEXES_OF_ADDED: [&str; 3] = [
+    "CREATE INDEX IF NOT EXISTS job_target ON job (target, due) WHERE state = 0 AND turn = 1",
+    "CREATE INDEX IF NOT EXISTS job_telling ON job (due) WHERE tellings > 0",
+    "CREATE INDEX IF NOT EXISTS answer_until ON answer (until)",
+];
+
+/// Makes what is missing. What is there stays, with what an earlier version kept in it.
+pub(super) async fn prepare(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    // One sync of the disk for all of it: the first export waits for this.
+    let mut work = pool.begin_with("BEGIN IMMEDIATE").await?;
+    for statement in SCHEMA {
+        sqlx::query(statement).execute(&mut *work).await?;
+    }
+    for (table, column, kind) in ADDED {
+        let known = sqlx::query_scalar("SELECT count(*) FROM pragma_table_info(?) WHERE name = ?");
+        let known: i64 = known.bind(table).bind(column).fetch_one(&mut *work).await?;
+        if known == 0 {
+            // All three are ours.
+            let statement = format!("ALTER TABLE {table} ADD COLUMN {column} {kind}");
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut *work).await?;
+        }
+    }
+    for statement in INDEXES_OF_ADDED {
+        sqlx::query(statement).execute(&mut *work).await?;
+    }
+    work.commit().await
+}
+
+/// The targets of jobs that could be carried, found by their index and not by looking at each job.
+const TARGETS: &str = "WITH RECURSIVE one (target) AS (
+    SELECT min(target) FROM job WHERE state = 0 AND turn = 1
+    UNION ALL SELECT (SELECT min(target) FROM job WHERE state = 0 AND turn = 1 AND target > one.target) FROM one WHERE target IS NOT NULL)
+    SELECT target FROM one WHERE target IS NOT NULL";
+
+/// Jobs of a target that can be carried now: due, and first in their line. A clock that was set back keeps nothing for
+/// longer than the longest wait.
 const READY: &str =
-    "SELECT id FROM job WHERE state = 0 AND turn = 1 AND (due <= ?1 OR due > ?2) ORDER BY due LIMIT ?3";
+    "SELECT id FROM job WHERE state = 0 AND turn = 1 AND target = ?1 AND (due <= ?2 OR due > ?3)
+    ORDER BY due LIMIT ?4";
+
+/// Jobs that were given up, and whom it concerns does not know it yet.
+const UNTOLD: &str = "SELECT id, target FROM job WHERE tellings > 0 AND state = 2 AND (due <= ?1 OR due > ?2) ORDER BY due LIMIT ?3";
 
 /// Milliseconds since 1970, for columns.
 pub(super) fn milliseconds(time: SystemTime) -> i64 {
@@ -45,11 +100,16 @@ fn job(row: &SqliteRow) -> Result<Job, sqlx::Error> {
         id: row.try_get("id")?,
         key: row.try_get("key")?,
         courier: row.try_get("courier")?,
+        target: row.try_get("target")?,
         line: row.try_get("line")?,
         annotation: row.try_get("annotation")?,
         request_id: row.try_get("request_id")?,
         state: State::of(row.try_get("state")?),
         attempts: row.try_get("attempts")?,
+        waited: Duration::from_millis(u64::try_from(row.try_get::<i64, _>("waited")?).unwrap_or(0)),
+        telling: row.try_get("telling")?,
+        tellings: row.try_get("tellings")?,
+        fence: row.try_get("fence")?,
         accepted: time(row.try_get("accepted")?),
         due: time(row.try_get("due")?),
         problem: row.try_get("problem")?,
@@ -59,23 +119,52 @@ fn job(row: &SqliteRow) -> Result<Job, sqlx::Error> {
 }
 
 impl Open {
-    /// Jobs that can be carried now.
-    pub(super) async fn ready(&self, longest: Duration, most: usize) -> Result<Vec<i64>, StoreError> {
+    /// Jobs that can be carried now, by target, as many as have a free slot and those that have one.
+    pub(super) async fn ready(&self, slots: &Slots) -> Result<Vec<i64>, StoreError> {
         let now = clock::now();
-        let ids = sqlx::query_scalar(READY)
-            .bind(milliseconds(now))
-            .bind(milliseconds(now + longest))
-            .bind(i64::try_from(most).unwrap_or(i64::MAX))
-            .fetch_all(&self.reads)
-            .await;
-        ids.map_err(|error| self.failed(error))
+        let (now, never) = (milliseconds(now), milliseconds(now + LONGEST_WAIT * 2));
+        let failed = |error| self.failed(error);
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        let targets: Vec<String> =
+            sqlx::query_scalar(TARGETS).fetch_all(&self.reads).await.map_err(failed)?;
+        let mut due: Vec<(String, Vec<i64>)> = Vec::with_capacity(targets.len());
+        for target in targets {
+            let most = slots.free(&target).min(slots.free_of_all());
+            if most == 0 {
+                continue;
+            }
+            let ids = sqlx::query_scalar(READY).bind(&target).bind(now).bind(never);
+            let ids = ids.bind(number(most + slots.len())).fetch_all(&self.reads).await;
+            due.push((target, ids.map_err(failed)?));
+        }
+        let untold = sqlx::query_as(UNTOLD).bind(now).bind(never);
+        let untold: Vec<(i64, String)> =
+            untold.bind(number(slots.len() + 8)).fetch_all(&self.reads).await.map_err(failed)?;
+        for (id, target) in untold {
+            match due.iter_mut().find(|(known, _)| *known == target) {
+                Some((_, ids)) => ids.push(id),
+                None => due.push((target, vec![id])),
+            }
+        }
+        Ok(slots.share(due))
     }
 
-    /// A job that waits.
+    /// A job that waits, or that was given up and is to be told of.
     pub(super) async fn job(&self, id: i64) -> Result<Option<Job>, StoreError> {
-        let query = sqlx::query("SELECT * FROM job WHERE id = ? AND state = 0").bind(id);
-        let row = query.fetch_optional(&self.reads).await.map_err(|error| self.failed(error))?;
-        row.as_ref().map(job).transpose().map_err(|error| self.failed(error))
+        let query = "SELECT * FROM job WHERE id = ? AND (state = 0 OR state = 2 AND tellings > 0)";
+        let row = sqlx::query(query).bind(id).fetch_optional(&self.reads).await;
+        row.map_err(|error| self.failed(error))?
+            .as_ref()
+            .map(job)
+            .transpose()
+            .map_err(|error| self.failed(error))
+    }
+
+    /// What is known of a run.
+    pub(super) async fn taken(&self, courier: &str, annotation: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = sqlx::query_scalar("SELECT taken FROM run WHERE courier = ? AND annotation = ?");
+        let query = query.bind(courier).bind(annotation);
+        query.fetch_optional(&self.reads).await.map_err(|error| self.failed(error))
     }
 
     /// When the next job is due that is not yet.
@@ -104,8 +193,8 @@ impl Open {
     /// Jobs without what they hold.
     pub(super) async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Job>, StoreError> {
         let query =
-            "SELECT id, key, courier, line, annotation, request_id, state, attempts, accepted, due, problem,
-            '' AS progress, x'' AS body FROM job WHERE ?1 IS NULL OR state = ?1 ORDER BY id LIMIT ?2";
+            "SELECT id, key, courier, target, line, annotation, request_id, state, attempts, waited, tellings, fence,
+            accepted, due, problem, '' AS telling, '' AS progress, x'' AS body FROM job WHERE ?1 IS NULL OR state = ?1 ORDER BY id LIMIT ?2";
         let query = sqlx::query(query).bind(state.map(State::number)).bind(most);
         let rows = query.fetch_all(&self.reads).await.map_err(|error| self.failed(error))?;
         rows.iter().map(job).collect::<Result<_, _>>().map_err(|error| self.failed(error))
