@@ -18,9 +18,9 @@ use crate::steps::reasons::Reasons;
 use crate::steps::{Answer, Context, Delivery, OnError};
 
 use super::hook::Hook;
+use super::keeping;
 use super::refusal::Refusal;
 use super::repeats::Arrival;
-use super::reply;
 use super::witness;
 
 /// Bodies from this size are read and evaluated off the reactor: some 200 µs of work that no small delivery
@@ -145,7 +145,7 @@ async fn deliver(
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     let id = payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat);
     let Some(id) = id else {
-        let result = run(&hook, &delivery, deadline, &mut facts).await;
+        let result = run(&hook, &delivery, None, deadline, &mut facts).await;
         return Outcome { result, facts };
     };
     let first = loop {
@@ -168,9 +168,8 @@ async fn deliver(
         first.answered(answer.clone());
         return Outcome { result: Ok(answer), facts };
     }
-    let result = run(&hook, &delivery, deadline, &mut facts).await;
+    let result = run(&hook, &delivery, Some(id), deadline, &mut facts).await;
     if let Ok(answer) = &result {
-        remember(&hook, id, answer, deadline).await;
         first.answered(answer.clone());
     }
     Outcome { result, facts }
@@ -179,7 +178,7 @@ async fn deliver(
 /// The answer to a delivery that Rossum did not send: nothing is kept of it.
 pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Result<Bytes, Refusal> {
     let delivery = Delivery::read(&body).map_err(|unreadable| Refusal::Payload(unreadable.problem))?;
-    run(hook, &delivery, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
+    run(hook, &delivery, None, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
 }
 
 /// The answer that this delivery got from an earlier process.
@@ -199,31 +198,23 @@ async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
     }
 }
 
-/// Keeps an answer over a restart; where that fails, the delivery is answered all the same.
-async fn remember(hook: &Hook, id: &str, answer: &Bytes, deadline: Instant) {
-    let Some(memory) = &hook.memory else { return };
-    match timeout_at(deadline, memory.remember(&hook.name, id, answer)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(problem)) => {
-            warn!(hook = hook.name, request_id = id, "the answer cannot be kept over a restart: {problem}");
-        }
-        Err(_) => warn!(hook = hook.name, request_id = id, "keeping the answer takes too long"),
-    }
-}
-
-/// The steps that want the event, one after another.
+/// The steps that want the event, one after another; what they leave behind is kept, with the answer under `id`.
 async fn run(
     hook: &Hook,
     delivery: &Delivery<'_>,
+    id: Option<&str>,
     deadline: Instant,
     facts: &mut Facts,
 ) -> Result<Bytes, Refusal> {
     let payload = &delivery.payload;
+    if !keeping::can_keep(hook, &payload.event).await {
+        return Err(Refusal::NotKept);
+    }
     let mut answer = Answer::default();
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
-    let mut asked = false;
+    let (mut asked, mut has_failed) = (false, false);
     for (at, (stage, metrics)) in hook.stages.iter().enumerate() {
         if !stage.wants(&payload.event) {
             witness::left_out(facts, &stage.name, "not for this event");
@@ -242,6 +233,7 @@ async fn run(
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 metrics.failed();
+                has_failed = true;
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
@@ -263,15 +255,16 @@ async fn run(
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
     }
+    keeping::settle(payload, &mut answer, has_failed);
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
-    let written = reply::write(payload, &answer);
+    let written = keeping::keep(hook, payload, &mut answer, id, deadline).await;
     if let Some(trace) = &mut facts.trace {
         trace.wrote = began.elapsed();
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
-    Ok(written)
+    written
 }
 
 #[cfg(test)]

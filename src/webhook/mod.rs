@@ -12,6 +12,7 @@ mod dispatch;
 mod door;
 mod front_page;
 mod hook;
+mod keeping;
 mod log_line;
 mod promises;
 mod refusal;
