@@ -22,6 +22,8 @@ mod databases;
 mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
+/// What is kept and sent while the disk is full, steps fail halfway, targets are slow.
+mod durability;
 /// The step `export`, the outbox, deliveries that come again.
 mod exports;
 /// The map of the house: which room imports which.
