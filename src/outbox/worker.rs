@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -99,12 +99,17 @@ impl Workers {
         }
         // A folder that cannot be used shall be known before the first export comes; where it can, it is there for the lock.
         let _ = self.outbox.probe().await;
-        let Some(_lock) = self.lock().await else { return };
+        let Some(mut lock) = self.lock().await else { return };
         let mut under_way = UnderWay::default();
         loop {
             if self.is_stopping() {
                 while under_way.tasks.join_next().await.is_some() {}
                 return;
+            }
+            // Where the lock's file was deleted, another process could take a new one.
+            if !self.is_locked_by(&lock) {
+                let Some(new) = self.lock().await else { continue };
+                lock = new;
             }
             let wait = match self.begin(&mut under_way).await {
                 Ok(wait) => wait,
@@ -135,6 +140,12 @@ impl Workers {
     /// Until somebody wakes it, or for this long.
     async fn rest(&self, time: Duration) {
         let _ = timeout(time, self.outbox.wake.notified()).await;
+    }
+
+    /// Whether the file that is locked is still the one in the folder.
+    fn is_locked_by(&self, lock: &File) -> bool {
+        let there = std::fs::metadata(self.outbox.folder().join(LOCK));
+        lock.metadata().ok().zip(there.ok()).is_some_and(|(ours, there)| ours.ino() == there.ino())
     }
 
     /// One process at a time carries the jobs of a folder; `None` once it is to stop.

@@ -247,12 +247,15 @@ async fn a_file_that_disappears_is_put_back_and_said() {
     for end in ["", "-wal", "-shm"] {
         std::fs::remove_file(running.folder.path().join(format!("outbox.sqlite{end}"))).unwrap();
     }
+    let lock = running.folder.path().join(LOCK);
+    std::fs::remove_file(&lock).unwrap();
     running.accept(Outcome { jobs: vec![job("erp", 7)], ..Outcome::default() }).await;
     running.eventually("none is lost", State::Sent, 4).await;
     let warnings = running.workers.outbox.health().warnings();
     assert!(warnings.len() == 1 && warnings[0].contains("nothing is lost"), "{warnings:?}");
     let mode = std::fs::metadata(running.folder.path().join("outbox.sqlite")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    assert!(File::open(&lock).unwrap().try_lock().is_err(), "the lock is held again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
