@@ -244,6 +244,11 @@ async fn a_file_that_disappears_is_put_back_and_said() {
     let fake = Arc::new(Fake::new("erp", |_, number| if number < 3 { later(1_000) } else { done() }));
     let running = Running::start(&[("erp", Arc::clone(&fake))]);
     running.accept(jobs("erp", 3)).await;
+    let start = Instant::now();
+    while fake.calls() == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "it carries");
+        sleep(Duration::from_millis(10)).await;
+    }
     for end in ["", "-wal", "-shm"] {
         std::fs::remove_file(running.folder.path().join(format!("outbox.sqlite{end}"))).unwrap();
     }
