@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rossum_annex::outbox::{NewJob, Outbox};
+use rossum_annex::outbox::{NewJob, Outbox, Outcome};
 
 /// An export of a usual size.
 const BODY: usize = 10_000;
@@ -20,6 +20,7 @@ fn job(number: u64) -> NewJob {
     NewJob {
         key: format!("{number:032x}"),
         courier: "hook/step".to_owned(),
+        target: "erp".to_owned(),
         line: format!("hook/step#{number}"),
         annotation: number.to_string(),
         request_id: number.to_string(),
@@ -32,7 +33,7 @@ fn job(number: u64) -> NewJob {
 async fn rate(callers: u64) -> f64 {
     let folder = tempfile::tempdir_in("target").unwrap();
     let outbox = Arc::new(Outbox::new(folder.path()));
-    outbox.prepare().await.unwrap();
+    outbox.probe().await.unwrap();
     let start = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
@@ -40,7 +41,10 @@ async fn rate(callers: u64) -> f64 {
             rossum_annex::tasks::handled(async move {
                 let mut count = 0_u64;
                 while start.elapsed() < TIME {
-                    outbox.accept(job(caller << 32 | count)).await.unwrap();
+                    outbox
+                        .accept(Outcome { jobs: vec![job(caller << 32 | count)], ..Outcome::default() })
+                        .await
+                        .unwrap();
                     count += 1;
                 }
                 count

@@ -16,7 +16,7 @@ use crate::data::Watch;
 use crate::database;
 use crate::inspector::{Inspector, Mode};
 use crate::outbox::{Outbox, Workers};
-use crate::server::admin::{self, Pages};
+use crate::server::admin::{self, OutboxFacts, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
@@ -127,6 +127,11 @@ impl Building {
             streams: Streams::default(),
         };
         let (reload, reloads) = mpsc::channel(1);
+        let outbox = Arc::clone(&self.workers.outbox);
+        let outbox = move || {
+            let health = outbox.health();
+            OutboxFacts { problem: health.problem(), warnings: health.warnings() }
+        };
         let pages = Arc::new(Pages {
             board: Arc::clone(&keeper.board),
             metrics: Arc::clone(&self.metrics),
@@ -136,6 +141,7 @@ impl Building {
             config: self.path,
             inspection: self.inspector.as_ref().map(inspection),
             door: Arc::clone(&self.door),
+            outbox: Box::new(outbox),
             reload,
         });
         let house = House {

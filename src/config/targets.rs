@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::export::target::{Auth, Exists, FolderTarget, HttpTarget, OAuth2};
 use crate::export::{Target, TargetKind};
+use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
 use super::document::Section;
@@ -49,6 +50,7 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
             http(section, url, environment).map(|target| TargetKind::Http(Box::new(target)))
         }
     });
+    let concurrency = concurrency(section);
     let kind = match (folder, called) {
         (Some(folder), None) => TargetKind::Folder(FolderTarget { folder, exists: exists(section) }),
         (None, Some(called)) => called?,
@@ -64,7 +66,21 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
             return None;
         }
     };
-    Some(Arc::new(Target { name: name.to_owned(), kind }))
+    Some(Arc::new(Target { name: name.to_owned(), kind, concurrency }))
+}
+
+/// Queued exports at a time.
+pub(super) fn concurrency(section: &Section<'_>) -> usize {
+    match section.count("concurrency") {
+        Some(count) if count > MOST_AT_A_TIME => {
+            let what = format!("no more than {MOST_AT_A_TIME} exports are sent at a time");
+            let hint = format!("write at most {MOST_AT_A_TIME}");
+            section.document().note(section.place_of("concurrency"), what, Some(hint));
+            MOST_AT_A_TIME
+        }
+        Some(count) => count,
+        None => CONCURRENCY,
+    }
 }
 
 /// What becomes of a file whose name is taken.

@@ -53,6 +53,8 @@ pub struct NewJob {
     pub key: String,
     /// Who carries it.
     pub courier: String,
+    /// Whom it goes to: so many jobs of one target are carried at a time.
+    pub target: String,
     /// Jobs of one line are done one after another.
     pub line: String,
     /// For people.
@@ -70,13 +72,26 @@ pub struct Job {
     pub id: i64,
     pub key: String,
     pub courier: String,
+    pub target: String,
     #[serde(skip)]
     pub line: String,
     pub annotation: String,
     pub request_id: String,
     pub state: State,
-    /// Tries of the part that is next.
+    /// Tries of the part that is next that were begun, with the one that is under way.
     pub attempts: u32,
+    /// How long that part has waited between its tries, whatever the clock did meanwhile.
+    #[serde(skip)]
+    pub waited: Duration,
+    /// How far it was when it was given up: what is told. A retry begins where it was before.
+    #[serde(skip)]
+    pub telling: String,
+    /// Tries to tell that it was given up; 0 where there is nothing to tell.
+    #[serde(skip)]
+    pub tellings: u32,
+    /// How often it was begun: who began it last may say what became of it.
+    #[serde(skip)]
+    pub fence: i64,
     #[serde(serialize_with = "rfc3339")]
     pub accepted: Option<SystemTime>,
     #[serde(serialize_with = "rfc3339")]
@@ -102,15 +117,21 @@ pub enum Carried {
     Dead { problem: String, cause: String },
 }
 
-pub type CourierFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
+pub type CourierFuture<'c> = Pin<Box<dyn Future<Output = Carried> + Send + 'c>>;
 
 /// Does the work of jobs, one part after another.
 pub trait Courier: Send + Sync {
-    /// Carries the next part of a job. It may have been carried before, and the process killed before that was noted.
-    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried>;
+    /// Whom its jobs go to.
+    fn target(&self) -> &str;
 
-    /// Hears that a job was given up, once that is noted; it is not told again.
-    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()>;
+    /// How many jobs of that target are carried at a time.
+    fn concurrency(&self) -> usize;
+
+    /// Carries the next part of a job. It may have been carried before, and the process killed before that was noted.
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c>;
+
+    /// Tells whom it concerns that a job was given up. It is asked again until this is done or cannot be.
+    fn tell<'c>(&'c self, job: &'c Job) -> CourierFuture<'c>;
 }
 
 /// A key for work that nothing identifies.

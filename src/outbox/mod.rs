@@ -4,52 +4,48 @@
 //! accept → writer (one commit for all that wait) → outbox.sqlite → worker → courier → writer
 //! ```
 //!
-//! A table of its own with a single writer, and no job library: jobs of one line go one after another, the same key
-//! is taken once, and each part of a job is resumed where it failed; all that is one query here. It knows nothing of
-//! what a job does: that is its courier's.
+//! What keeps the jobs is a [`Ledger`]; a SQLite file of the state folder is the one that there is. A table of its own with
+//! a single writer, and no job library: jobs of one line go one after another, the same key is taken once, and each part
+//! of a job is resumed where it failed; all that is one query here. It knows nothing of what a job does: that is its
+//! courier's.
 
 mod forget;
+mod health;
 mod job;
+mod ledger;
 mod open;
+mod pace;
+mod patience;
+mod slots;
+mod sqlite;
 mod table;
 mod worker;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use crate::private;
-use crate::sqlite::SqliteError as StoreError;
+use crate::sqlite::SqliteError;
 
+pub use health::Health;
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
-use open::Open;
+pub use ledger::{Answered, Ledger, LedgerFuture, Note, Outcome, Run};
+use pace::Pace;
+pub use slots::{CONCURRENCY, MOST_AT_A_TIME, Slots};
+use sqlite::{Access, Sqlite};
 pub use worker::{Couriers, Workers};
-use writer::Order;
-
-/// After it could not be opened, this long nobody tries again.
-const AGAIN: Duration = Duration::from_secs(2);
 
 /// The outbox of a state folder, opened when it is first used.
 pub struct Outbox {
     folder: PathBuf,
-    state: Mutex<Tried>,
+    ledger: Box<dyn Ledger>,
+    health: Arc<Health>,
+    pace: Pace,
     wake: Arc<Notify>,
-    access: Access,
-}
-
-#[derive(Clone, Copy)]
-enum Access {
-    Write,
-    Read,
-}
-
-enum Tried {
-    Closed,
-    Open(Arc<Open>),
-    Failed { at: Instant, error: Arc<StoreError> },
 }
 
 impl Outbox {
@@ -63,7 +59,9 @@ impl Outbox {
     }
 
     fn with(folder: &Path, access: Access) -> Self {
-        Self { folder: folder.to_owned(), state: Mutex::new(Tried::Closed), wake: Arc::default(), access }
+        let health = Arc::<Health>::default();
+        let ledger = Box::new(Sqlite::new(folder, Arc::clone(&health), access));
+        Self { folder: folder.to_owned(), ledger, health, pace: Pace::default(), wake: Arc::default() }
     }
 
     pub fn folder(&self) -> &Path {
@@ -76,59 +74,41 @@ impl Outbox {
         file.exists() || private::is_link(&file) // a link is an error where it is opened, wherever it leads
     }
 
-    async fn open(&self) -> Result<Arc<Open>, Arc<StoreError>> {
-        let mut state = self.state.lock().await;
-        match &*state {
-            Tried::Open(open) if open.is_there() => return Ok(Arc::clone(open)),
-            Tried::Failed { at, error } if at.elapsed() < AGAIN => return Err(Arc::clone(error)),
-            _ => {}
-        }
-        let opened = match self.access {
-            Access::Write => Open::new(&self.folder).await,
-            Access::Read => Open::look(&self.folder).await,
-        };
-        match opened {
-            Ok(open) => {
-                let open = Arc::new(open);
-                *state = Tried::Open(Arc::clone(&open));
-                Ok(open)
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                *state = Tried::Failed { at: Instant::now(), error: Arc::clone(&error) };
-                Err(error)
-            }
-        }
+    /// Whether it can be written, as far as that is known.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
-    /// Opens it, so that a folder that cannot be used is known before anything is to be kept.
-    pub async fn prepare(&self) -> Result<(), Arc<StoreError>> {
-        self.open().await.map(drop)
+    /// The turn of a job that calls Rossum's API: all of them together keep to a pace that it takes from one account.
+    pub async fn turn(&self) {
+        self.pace.turn().await;
     }
 
     /// Lets go of it, so that nothing that was sent is left on the disk. Somebody who still uses it keeps it open.
     pub async fn close(&self) {
-        let tried = std::mem::replace(&mut *self.state.lock().await, Tried::Closed);
-        if let Tried::Open(open) = tried
-            && let Some(open) = Arc::into_inner(open)
-        {
-            open.close().await;
-        }
+        self.ledger.close().await;
     }
 
-    /// Keeps a job. It is on disk when this returns; one whose key is known is there already, and stays as it is.
-    pub async fn accept(&self, job: NewJob) -> Result<(), Arc<StoreError>> {
-        let open = self.open().await?;
-        open.order(Order::Accept(Box::new(job))).await?;
-        self.wake.notify_one();
+    /// Notes whether it could be written.
+    fn written<T>(&self, result: Result<T, Arc<SqliteError>>) -> Result<T, Arc<SqliteError>> {
+        result.inspect_err(|problem| self.health.failed(problem))
+    }
+
+    /// Looks whether another job could be kept.
+    pub async fn probe(&self) -> Result<(), Arc<SqliteError>> {
+        self.written(self.ledger.probe().await)?;
+        self.health.recovered();
         Ok(())
     }
 
-    /// Keeps the answer to a delivery, so that it is answered again and not run again.
-    pub async fn remember(&self, hook: &str, request_id: &str, answer: &[u8]) -> Result<(), Arc<StoreError>> {
-        let open = self.open().await?;
-        let (hook, request_id) = (hook.to_owned(), request_id.to_owned());
-        open.order(Order::Remember { hook, request_id, answer: answer.to_vec() }).await?;
+    /// Keeps what a delivery leaves behind, all of it or nothing. It is on disk when this returns; a job whose key is known
+    /// is there already, and stays as it is.
+    pub async fn accept(&self, outcome: Outcome) -> Result<(), Arc<SqliteError>> {
+        let has_jobs = !outcome.jobs.is_empty();
+        self.written(self.ledger.accept(outcome).await)?;
+        if has_jobs {
+            self.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -138,39 +118,44 @@ impl Outbox {
         hook: &str,
         request_id: &str,
         window: Duration,
-    ) -> Result<Option<Vec<u8>>, Arc<StoreError>> {
-        self.open().await?.recall(hook, request_id, window).await.map_err(Arc::new)
+    ) -> Result<Option<Vec<u8>>, Arc<SqliteError>> {
+        self.ledger.recall(hook, request_id, window).await
+    }
+
+    /// What of an unfinished run was taken by its target.
+    pub async fn taken(&self, courier: &str, annotation: &str) -> Result<Option<Vec<u8>>, Arc<SqliteError>> {
+        self.ledger.taken(courier, annotation).await
     }
 
     /// Jobs without what they hold, oldest first; all of them, or those of one state.
-    pub async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Job>, Arc<StoreError>> {
-        self.open().await?.list(state, most).await.map_err(Arc::new)
+    pub async fn list(&self, state: Option<State>, most: u32) -> Result<Vec<Job>, Arc<SqliteError>> {
+        self.ledger.list(state, most).await
     }
 
     /// One job by the beginning of its key, with what it holds.
-    pub async fn find(&self, key: &str) -> Result<Vec<Job>, Arc<StoreError>> {
-        self.open().await?.find(key).await.map_err(Arc::new)
+    pub async fn find(&self, key: &str) -> Result<Vec<Job>, Arc<SqliteError>> {
+        self.ledger.find(key).await
     }
 
     /// How many later jobs of its line were sent: sending it now would undo what they did.
-    pub async fn overtaken(&self, job: &Job) -> Result<u64, Arc<StoreError>> {
-        self.open().await?.overtaken(job).await.map_err(Arc::new)
+    pub async fn overtaken(&self, job: &Job) -> Result<u64, Arc<SqliteError>> {
+        self.ledger.overtaken(job).await
     }
 
     /// Has a job tried again from where it failed; whether it was there to be.
-    pub async fn retry(&self, key: &str) -> Result<bool, Arc<StoreError>> {
-        let changed = self.open().await?.order(Order::Retry { key: key.to_owned() }).await?;
+    pub async fn retry(&self, key: &str) -> Result<bool, Arc<SqliteError>> {
+        let changed = self.written(self.ledger.retry(key.to_owned()).await)?;
         self.wake.notify_one();
-        Ok(changed > 0)
+        Ok(changed)
     }
 
     /// Gives a job up for good; whether it was there to be.
-    pub async fn drop_job(&self, key: &str) -> Result<bool, Arc<StoreError>> {
-        Ok(self.open().await?.order(Order::Drop { key: key.to_owned() }).await? > 0)
+    pub async fn drop_job(&self, key: &str) -> Result<bool, Arc<SqliteError>> {
+        self.written(self.ledger.drop_job(key.to_owned()).await)
     }
 
     /// How many jobs wait, and how many were given up.
-    pub async fn counts(&self) -> Result<[u64; 2], Arc<StoreError>> {
-        self.open().await?.counts().await.map_err(Arc::new)
+    pub async fn counts(&self) -> Result<[u64; 2], Arc<SqliteError>> {
+        self.ledger.counts().await
     }
 }

@@ -9,7 +9,8 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::sqlite::{self, SqliteError as StoreError, Step, Versions};
+use crate::private;
+use crate::sqlite::{self, SqliteError};
 use crate::tasks;
 
 use super::table;
@@ -17,13 +18,6 @@ use super::writer::{self, Message, Order};
 
 /// The file in the state folder. Not that of the datasets: an import must not keep exports from being accepted.
 pub(super) const FILE: &str = "outbox.sqlite";
-/// The versions of its tables.
-const VERSIONS: Versions = &[&[
-    Step::Run(table::SCHEMA[0]),
-    Step::Run(table::SCHEMA[1]),
-    Step::Run(table::SCHEMA[2]),
-    Step::Run(table::SCHEMA[3]),
-]];
 /// Orders that wait for the writer; more have to wait for a place.
 const QUEUE: usize = 1_024;
 
@@ -37,10 +31,10 @@ pub(super) struct Open {
 
 impl Open {
     /// Opens it to write; makes it where it is not there yet.
-    pub(super) async fn new(folder: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn new(folder: &Path) -> Result<Self, SqliteError> {
         // One connection writes, so that writes never wait for each other inside SQLite.
-        let writes = sqlite::open(folder, FILE, 1, VERSIONS).await?;
-        let reads = sqlite::open(folder, FILE, 2, VERSIONS).await?;
+        let writes = sqlite::open(folder, FILE, 1, table::VERSIONS).await?;
+        let reads = sqlite::open(folder, FILE, 2, table::VERSIONS).await?;
         let file = folder.join(FILE);
         let inode = inode(&file).unwrap_or_default();
         let (orders, received) = mpsc::channel(QUEUE);
@@ -49,10 +43,10 @@ impl Open {
     }
 
     /// Opens it to read only: nothing is made, and nothing changed.
-    pub(super) async fn look(folder: &Path) -> Result<Self, StoreError> {
-        let reads = sqlite::look(folder, FILE, VERSIONS).await?;
+    pub(super) async fn look(folder: &Path) -> Result<Self, SqliteError> {
+        let reads = sqlite::look(folder, FILE, table::VERSIONS).await?;
         let missing =
-            || StoreError::Folder { folder: folder.to_owned(), error: io::ErrorKind::NotFound.into() };
+            || SqliteError::Folder { folder: folder.to_owned(), error: io::ErrorKind::NotFound.into() };
         let reads = reads.ok_or_else(missing)?;
         let file = folder.join(FILE);
         let inode = inode(&file).unwrap_or_default();
@@ -75,19 +69,28 @@ impl Open {
     }
 
     /// Has the writer do something; how many rows it changed. It is on disk when this returns.
-    pub(super) async fn order(&self, order: Order) -> Result<u64, Arc<StoreError>> {
+    pub(super) async fn order(&self, order: Order) -> Result<u64, Arc<SqliteError>> {
         let (done, answer) = oneshot::channel();
         let gone = || {
             let error = sqlx::Error::WorkerCrashed;
-            Arc::new(StoreError::Sqlite { file: self.file.clone(), error })
+            Arc::new(SqliteError::Sqlite { file: self.file.clone(), error })
         };
         let (orders, _) = self.writer.as_ref().ok_or_else(gone)?;
         orders.send(Message { order, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
-    pub(super) fn failed(&self, error: sqlx::Error) -> StoreError {
-        StoreError::Sqlite { file: self.file.clone(), error }
+    /// Copies what it holds into another file: this works too when the file itself is no longer in its folder.
+    pub(super) async fn copy_to(&self, file: &Path) -> Result<(), SqliteError> {
+        // Into an empty file that is its owner's alone: SQLite takes one that is there and empty.
+        private::ensure(file).map_err(|error| SqliteError::Folder { folder: file.to_owned(), error })?;
+        let query = sqlx::query("VACUUM INTO ?").bind(file.display().to_string());
+        query.execute(&self.reads).await.map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    pub(super) fn failed(&self, error: sqlx::Error) -> SqliteError {
+        SqliteError::Sqlite { file: self.file.clone(), error }
     }
 }
 

@@ -1,33 +1,35 @@
-//! Carries jobs that are due: several lines at a time, the jobs of one line one after another.
+//! Carries jobs that are due: several targets and lines at a time, the jobs of one line one after another.
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, interval, sleep, timeout};
+use tracing::{error, info};
 
 use crate::clock;
 use crate::private;
+use crate::sqlite::SqliteError;
 
-use super::job::{Carried, Courier, Job, State};
-use super::open::Open;
-use super::writer::Order;
-use super::{AGAIN, Outbox};
+use super::Outbox;
+use super::job::Courier;
+use super::slots::Slots;
 
-/// Jobs that are carried at a time.
-const AT_A_TIME: usize = 8;
-/// The first wait after a failure; it doubles with each.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+mod carry;
+#[cfg(test)]
+mod tests;
+
+/// After the outbox could not be read or written.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Jobs that another process changed (`annex outbox retry`) are seen after this long.
 const LOOK: Duration = Duration::from_secs(3);
-/// A job that has failed for so long is given up.
-const GIVE_UP: Duration = Duration::from_secs(3 * 24 * 3_600);
+/// Whether the outbox can be written is looked at so often while it can.
+const PROBE: Duration = Duration::from_secs(30);
 const LOCK: &str = "outbox.lock";
 
 /// Who carries which jobs; exchanged at a reload.
@@ -37,6 +39,16 @@ pub struct Workers {
     pub outbox: Arc<Outbox>,
     pub couriers: ArcSwap<Couriers>,
     stopping: AtomicBool,
+}
+
+/// What is under way: which job a task carries is known, however the task ends.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<()>,
+    jobs: HashMap<Id, (i64, String)>,
+    slots: Slots,
+    /// The couriers that the slots and the jobs' targets were set by.
+    set_by: Option<Arc<Couriers>>,
 }
 
 impl Workers {
@@ -54,41 +66,73 @@ impl Workers {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Carries jobs until it is stopped. What it is carrying when it is dropped is carried again by the next process.
+    /// Carries jobs until it is stopped, and looks after the outbox meanwhile. What it is carrying when it is dropped is
+    /// carried again by the next process.
     pub async fn run(self: Arc<Self>) {
+        tokio::select! {
+            () = Arc::clone(&self).carry_all() => {}
+            () = self.look_after() => {}
+        }
+    }
+
+    /// Whether the outbox can be written shall be known before an export comes, and that it can again without one.
+    async fn look_after(&self) {
+        let mut looks = interval(LOOK);
+        let mut probed: Option<Instant> = None;
+        loop {
+            looks.tick().await;
+            let is_used = !self.couriers.load().is_empty() || self.outbox.exists();
+            let is_due =
+                probed.is_none_or(|at| at.elapsed() > PROBE) || self.outbox.health().problem().is_some();
+            if is_used && is_due {
+                probed = Some(Instant::now());
+                let _ = self.outbox.probe().await; // it is noted
+            }
+        }
+    }
+
+    async fn carry_all(self: Arc<Self>) {
         while self.couriers.load().is_empty() && !self.outbox.exists() {
             self.rest(LOOK).await;
             if self.is_stopping() {
                 return;
             }
         }
-        // A folder that cannot be used shall be known before the first export comes.
-        if let Err(problem) = self.outbox.prepare().await {
-            error!("exports cannot be kept: {problem}");
-        }
-        let Some(_lock) = self.lock().await else { return };
-        let mut carried = JoinSet::new();
-        let mut under_way: Vec<i64> = Vec::new();
+        // A folder that cannot be used shall be known before the first export comes; where it can, it is there for the lock.
+        let _ = self.outbox.probe().await;
+        let Some(mut lock) = self.lock().await else { return };
+        let mut under_way = UnderWay::default();
         loop {
             if self.is_stopping() {
-                while carried.join_next().await.is_some() {}
+                while under_way.tasks.join_next().await.is_some() {}
                 return;
             }
-            let wait = match self.begin(&mut carried, &mut under_way).await {
+            // Where the lock's file was deleted, another process could take a new one.
+            if !self.is_locked_by(&lock) {
+                let Some(new) = self.lock().await else { continue };
+                lock = new;
+            }
+            let wait = match self.begin(&mut under_way).await {
                 Ok(wait) => wait,
                 Err(problem) => {
-                    error!("the outbox cannot be read: {problem}");
+                    self.outbox.health().failed(&problem);
                     AGAIN
                 }
             };
             tokio::select! {
                 () = self.outbox.wake.notified() => {}
-                Some(done) = carried.join_next(), if !carried.is_empty() => match done {
-                    Ok(id) => under_way.retain(|one| *one != id),
-                    // A panic in a courier: which job it was is not known, so all are looked at anew.
-                    Err(_) if carried.is_empty() => under_way.clear(),
-                    Err(_) => {}
-                },
+                Some(done) = under_way.tasks.join_next_with_id(), if !under_way.tasks.is_empty() => {
+                    let (id, problem) = match done {
+                        Ok((id, ())) => (id, None),
+                        Err(problem) => (problem.id(), Some(problem)),
+                    };
+                    let Some((job, key)) = under_way.jobs.remove(&id) else { continue };
+                    under_way.slots.give_back(job);
+                    if let Some(problem) = problem {
+                        // That it was begun is noted, with when it is due again.
+                        error!(job = key, "carrying an export ended without a verdict: {problem}");
+                    }
+                }
                 () = sleep(wait) => {}
             }
         }
@@ -97,6 +141,12 @@ impl Workers {
     /// Until somebody wakes it, or for this long.
     async fn rest(&self, time: Duration) {
         let _ = timeout(time, self.outbox.wake.notified()).await;
+    }
+
+    /// Whether the file that is locked is still the one in the folder.
+    fn is_locked_by(&self, lock: &File) -> bool {
+        let there = std::fs::metadata(self.outbox.folder().join(LOCK));
+        lock.metadata().ok().zip(there.ok()).is_some_and(|(ours, there)| ours.ino() == there.ino())
     }
 
     /// One process at a time carries the jobs of a folder; `None` once it is to stop.
@@ -122,138 +172,37 @@ impl Workers {
     }
 
     /// Begins what is due; how long there is nothing to do.
-    async fn begin(
-        self: &Arc<Self>,
-        carried: &mut JoinSet<i64>,
-        under_way: &mut Vec<i64>,
-    ) -> Result<Duration, String> {
-        let text = |problem: &dyn std::fmt::Display| problem.to_string();
-        if !self.outbox.exists() {
+    async fn begin(self: &Arc<Self>, under_way: &mut UnderWay) -> Result<Duration, Arc<SqliteError>> {
+        if !self.outbox.exists() && under_way.set_by.is_none() {
             return Ok(LOOK);
         }
-        let open = self.outbox.open().await.map_err(|problem| text(&problem))?;
-        if under_way.len() >= AT_A_TIME {
+        self.aim(under_way).await?;
+        if under_way.slots.free_of_all() == 0 {
             return Ok(LOOK);
         }
-        let ready = open.ready(LONGEST_WAIT * 2, AT_A_TIME + under_way.len()).await;
-        for id in ready.map_err(|problem| text(&problem))? {
-            if under_way.len() >= AT_A_TIME {
-                return Ok(LOOK);
-            }
-            if !under_way.contains(&id)
-                && let Some(job) = open.job(id).await.map_err(|problem| text(&problem))?
-            {
-                under_way.push(id);
-                carried.spawn(Arc::clone(self).carry(Arc::clone(&open), job));
-            }
+        for job in self.outbox.ledger.claim(&under_way.slots).await? {
+            under_way.slots.take(job.id, &job.target);
+            let (id, key) = (job.id, job.key.clone());
+            let task = under_way.tasks.spawn(Arc::clone(self).carry(job));
+            under_way.jobs.insert(task.id(), (id, key));
         }
-        let next = open.next_due().await.map_err(|problem| text(&problem))?;
+        let next = self.outbox.ledger.next_due().await?;
         let until = next.and_then(|next| next.duration_since(clock::now()).ok());
         Ok(until.unwrap_or(LOOK).clamp(Duration::from_millis(5), LOOK))
     }
 
-    /// Carries a job as far as it goes.
-    async fn carry(self: Arc<Self>, open: Arc<Open>, mut job: Job) -> i64 {
-        let id = job.id;
-        loop {
-            let courier = self.couriers.load().get(&job.courier).cloned();
-            let carried = match &courier {
-                Some(courier) => courier.carry(&mut job).await,
-                None => Carried::Later {
-                    problem: format!("the configuration has no step {}", job.courier),
-                    cause: "the configuration has no such step".to_owned(),
-                    not_before: Some(Duration::from_secs(60)),
-                },
-            };
-            let goes_on = carried == Carried::Further;
-            let order = note(&job, carried);
-            let given_up = match &order {
-                Order::End { state: State::Dead, problem, .. } => Some(problem.clone()),
-                _ => None,
-            };
-            // What cannot be noted is done again: the target knows it by its key.
-            match timeout(Duration::from_secs(60), open.order(order)).await {
-                // One that was dropped meanwhile goes no further.
-                Ok(Ok(changed)) if goes_on && changed > 0 && !self.is_stopping() => job.attempts = 0,
-                Ok(Ok(changed)) => {
-                    if let (Some(courier), Some(problem)) = (courier, given_up.filter(|_| changed > 0)) {
-                        courier.given_up(&job, &problem).await;
-                    }
-                    return id;
-                }
-                Err(_) => return id,
-                Ok(Err(problem)) => {
-                    error!(job = job.key, "what became of an export cannot be noted: {problem}");
-                    sleep(AGAIN).await;
-                    return id;
-                }
-            }
+    /// After a start and a reload: whom jobs go to, and how many at a time, is what the configuration says now.
+    async fn aim(&self, under_way: &mut UnderWay) -> Result<(), Arc<SqliteError>> {
+        let couriers = self.couriers.load_full();
+        if under_way.set_by.as_ref().is_some_and(|set_by| Arc::ptr_eq(set_by, &couriers)) {
+            return Ok(());
         }
-    }
-}
-
-/// What the writer is to note, with a line in the log.
-fn note(job: &Job, carried: Carried) -> Order {
-    let id = job.id;
-    let Job { key, courier, annotation, .. } = job;
-    match carried {
-        Carried::Done => {
-            info!(job = key, courier, annotation, "export sent");
-            Order::End { id, state: State::Sent, problem: String::new() }
+        let limit = |courier: &Arc<dyn Courier>| (courier.target().to_owned(), courier.concurrency());
+        under_way.slots.set_limits(couriers.values().map(limit).collect());
+        for (name, courier) in couriers.iter() {
+            self.outbox.ledger.aim(name.clone(), courier.target().to_owned()).await?;
         }
-        Carried::Further => Order::Further { id, progress: job.progress.clone(), body: job.body.clone() },
-        Carried::Dead { problem, cause } => {
-            error!(job = key, courier, annotation, "export given up: {cause}; annex outbox show {key}");
-            Order::End { id, state: State::Dead, problem }
-        }
-        Carried::Later { problem, cause, not_before } => {
-            let age = job.accepted.and_then(|accepted| clock::now().duration_since(accepted).ok());
-            if age.is_some_and(|age| age > GIVE_UP) && job.attempts > 0 {
-                error!(
-                    job = key,
-                    courier,
-                    annotation,
-                    "export given up after {}: {cause}",
-                    clock::display_span(GIVE_UP)
-                );
-                return Order::End { id, state: State::Dead, problem };
-            }
-            let wait = wait(job.attempts, not_before);
-            warn!(
-                job = key,
-                courier,
-                annotation,
-                attempt = job.attempts + 1,
-                "export failed, again in {}: {cause}",
-                clock::display_span(wait)
-            );
-            Order::Later { id, problem, wait }
-        }
-    }
-}
-
-/// Twice as long after each failure, spread by half so that not all come back at once; what the target asks for wins.
-fn wait(attempts: u32, not_before: Option<Duration>) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.min(12)).min(LONGEST_WAIT);
-    let mut random = [0_u8; 2];
-    let _ = getrandom::fill(&mut random); // without it, all at once
-    let share = f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX);
-    let spread = doubled.mul_f64(0.5 + share / 2.0);
-    not_before.map_or(spread, |asked| asked.min(LONGEST_WAIT))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_are_spread_and_the_target_decides() {
-        for attempts in 0..20 {
-            let full = FIRST_WAIT.saturating_mul(1 << attempts.min(12)).min(LONGEST_WAIT);
-            let wait = wait(attempts, None);
-            assert!(wait >= full / 2 && wait <= full, "{attempts}: {wait:?}");
-        }
-        assert_eq!(wait(9, Some(Duration::from_secs(7))), Duration::from_secs(7));
-        assert_eq!(wait(0, Some(Duration::from_secs(999_999))), LONGEST_WAIT);
+        under_way.set_by = Some(couriers);
+        Ok(())
     }
 }

@@ -2,58 +2,54 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::sqlite::SqlitePool;
-use sqlx::{AssertSqlSafe, Sqlite, Transaction};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection as _, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::sqlite::SqliteError as StoreError;
+use crate::sqlite::SqliteError;
 
 use super::forget::Forgetting;
-use super::job::{NewJob, State};
+use super::job::State;
+use super::ledger::{Answered, Note, Outcome, Run};
 use super::table::milliseconds;
 
 /// Orders in one commit.
 const BATCH: usize = 256;
-/// How long it is known what was sent and dropped, without its data.
+/// How long it is known what was sent and dropped, without its data; and what of an unfinished run was taken.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long answers are kept: longer than any window (`repeat_window`).
+/// How long answers are kept at least: those of a version that did not say for how long.
 const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Answers that are kept at most: some hundred megabytes of large ones.
-const MOST_ANSWERS: i64 = 20_000;
-/// Commits between two cleanings.
-const CLEAN: u32 = 500;
+/// Between two cleanings, and before the first: a clock that is wrong at the start has been set by then.
+const CLEAN: Duration = Duration::from_secs(600);
+/// As large as a job.
+const ROOM: i64 = 100_000;
 
 pub(super) struct Message {
     pub(super) order: Order,
-    pub(super) done: oneshot::Sender<Result<u64, Arc<StoreError>>>,
+    pub(super) done: oneshot::Sender<Result<u64, Arc<SqliteError>>>,
 }
 
 pub(super) enum Order {
-    Accept(Box<NewJob>),
-    Remember {
-        hook: String,
-        request_id: String,
-        answer: Vec<u8>,
-    },
-    /// A part is done: what is kept of the job.
-    Further {
+    Accept(Box<Outcome>),
+    /// A try of a job in this state begins, by who knows its last fence.
+    Begin {
         id: i64,
-        progress: String,
-        body: Vec<u8>,
-    },
-    Later {
-        id: i64,
-        problem: String,
+        fence: i64,
+        state: State,
         wait: Duration,
     },
-    End {
+    Note {
         id: i64,
-        state: State,
-        problem: String,
+        fence: i64,
+        note: Note,
+    },
+    Aim {
+        courier: String,
+        target: String,
     },
     Retry {
         key: String,
@@ -61,34 +57,46 @@ pub(super) enum Order {
     Drop {
         key: String,
     },
+    /// Takes as much room as a job does, or gives it back.
+    Room(bool),
 }
 
 pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Receiver<Message>) {
-    let mut commits: u32 = 0;
+    let mut cleaned = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     let mut forgetting = Forgetting::new();
     loop {
         match timeout(forgetting.wait(), orders.recv_many(&mut batch, BATCH)).await {
             Ok(0) => break,
-            Ok(_) => {}
+            Ok(_) => forgetting.written(),
             Err(_) => {
                 forgetting.forget(&pool).await;
                 continue;
             }
         }
-        let result = commit(&pool, &batch, commits.is_multiple_of(CLEAN)).await;
-        commits = commits.wrapping_add(1);
-        match result {
+        let cleans = cleaned.elapsed() > CLEAN;
+        if cleans {
+            cleaned = Instant::now();
+        }
+        match commit(&pool, &batch, cleans).await {
             Ok(changes) => {
-                forgetting.written();
                 for (message, changed) in batch.drain(..).zip(changes) {
                     let _ = message.done.send(Ok(changed)); // who no longer waits need not know
                 }
             }
+            // What one of them cannot have, another may: a small note where a large job has no room.
             Err(error) => {
-                let error = Arc::new(StoreError::Sqlite { file: file.clone(), error });
+                let is_alone = batch.len() == 1 && !cleans;
+                let mut first = Some(error).filter(|_| is_alone);
                 for message in batch.drain(..) {
-                    let _ = message.done.send(Err(Arc::clone(&error)));
+                    let result = match first.take() {
+                        Some(error) => Err(error),
+                        None => commit(&pool, std::slice::from_ref(&message), false).await,
+                    };
+                    let result = result
+                        .map(|changes| changes.first().copied().unwrap_or(0))
+                        .map_err(|error| Arc::new(SqliteError::Sqlite { file: file.clone(), error }));
+                    let _ = message.done.send(result);
                 }
             }
         }
@@ -97,8 +105,23 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
     pool.close().await;
 }
 
+/// One transaction. After an error nobody knows what the connection believes of it (a full disk has SQLite roll back by
+/// itself, and sqlx counts on): it is closed, and the next commit has a fresh one.
 async fn commit(pool: &SqlitePool, batch: &[Message], cleans: bool) -> Result<Vec<u64>, sqlx::Error> {
-    let mut work = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut connection = pool.acquire().await?;
+    let result = transact(&mut connection, batch, cleans).await;
+    if result.is_err() {
+        let _ = connection.close().await; // what it could not write it cannot say either
+    }
+    result
+}
+
+async fn transact(
+    connection: &mut SqliteConnection,
+    batch: &[Message],
+    cleans: bool,
+) -> Result<Vec<u64>, sqlx::Error> {
+    let mut work = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut changes = Vec::with_capacity(batch.len());
     for message in batch {
         changes.push(carry_out(&mut work, &message.order).await?);
@@ -110,12 +133,66 @@ async fn commit(pool: &SqlitePool, batch: &[Message], cleans: bool) -> Result<Ve
     Ok(changes)
 }
 
-async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<u64, sqlx::Error> {
+type Work<'w, 'c> = &'w mut Transaction<'c, Sqlite>;
+
+fn span(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn carry_out(work: Work<'_, '_>, order: &Order) -> Result<u64, sqlx::Error> {
     let now = milliseconds(clock::now());
     let query = match order {
-        Order::Accept(job) => sqlx::query(
-            "INSERT INTO job (key, courier, line, annotation, request_id, state, turn, attempts, accepted, changed,
-                due, problem, progress, body) VALUES (?1, ?2, ?3, ?4, ?5, 0,
+        Order::Accept(outcome) => return accept(work, outcome, now).await,
+        Order::Note { id, fence, note } => return write_down(work, (*id, *fence), note, now).await,
+        Order::Begin { id, fence, state: State::Dead, wait } => sqlx::query(
+            "UPDATE job SET fence = fence + 1, tellings = tellings + 1, due = ? WHERE id = ? AND fence = ? AND state = 2 AND tellings > 0",
+        )
+        .bind(now.saturating_add(span(*wait)))
+        .bind(id)
+        .bind(fence),
+        Order::Begin { id, fence, wait, .. } => sqlx::query(
+            "UPDATE job SET fence = fence + 1, attempts = attempts + 1, due = ? WHERE id = ? AND fence = ? AND state = 0",
+        )
+        .bind(now.saturating_add(span(*wait)))
+        .bind(id)
+        .bind(fence),
+        Order::Aim { courier, target } => sqlx::query(
+            "UPDATE job SET target = ?1 WHERE courier = ?2 AND target <> ?1 AND (state = 0 OR tellings > 0)",
+        )
+        .bind(target)
+        .bind(courier),
+        Order::Retry { key } => sqlx::query(
+            "UPDATE job SET state = 0, attempts = 0, waited = 0, tellings = 0, telling = '', problem = '', changed = ?1, due = ?1
+                WHERE key = ?2 AND state IN (0, 2)",
+        )
+        .bind(now)
+        .bind(key),
+        Order::Drop { key } => sqlx::query(
+            "UPDATE job SET state = 3, changed = ?, tellings = 0, telling = '', progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
+        )
+        .bind(now)
+        .bind(key),
+        Order::Room(true) => {
+            sqlx::query("INSERT OR REPLACE INTO room VALUES (1, zeroblob(?))").bind(ROOM)
+        }
+        Order::Room(false) => sqlx::query("DELETE FROM room"),
+    };
+    let changed = query.execute(&mut **work).await?.rows_affected();
+    if let Order::Drop { key } | Order::Retry { key } = order
+        && changed > 0
+    {
+        pass_on(work, "key", key).await?;
+    }
+    Ok(changed)
+}
+
+/// All that a delivery leaves behind; how many of its jobs were new.
+async fn accept(work: Work<'_, '_>, outcome: &Outcome, now: i64) -> Result<u64, sqlx::Error> {
+    let mut new = 0;
+    for job in &outcome.jobs {
+        let query = sqlx::query(
+            "INSERT INTO job (key, courier, target, line, annotation, request_id, state, turn, attempts, accepted, changed,
+                due, problem, progress, body) VALUES (?1, ?2, ?9, ?3, ?4, ?5, 0,
                 NOT EXISTS (SELECT 1 FROM job WHERE line = ?3 AND state = 0), 0, ?6, ?6, ?6, '', ?7, ?8)
                 ON CONFLICT (key) DO NOTHING",
         )
@@ -126,58 +203,93 @@ async fn carry_out(work: &mut Transaction<'_, Sqlite>, order: &Order) -> Result<
         .bind(&job.request_id)
         .bind(now)
         .bind(&job.progress)
-        .bind(&job.body),
-        Order::Remember { hook, request_id, answer } => {
-            sqlx::query("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?)")
-                .bind(hook)
-                .bind(request_id)
+        .bind(&job.body)
+        .bind(&job.target);
+        new += query.execute(&mut **work).await?.rows_affected();
+    }
+    for Run { courier, annotation, taken, .. } in &outcome.runs {
+        let query = match taken {
+            Some(taken) => sqlx::query("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?)")
+                .bind(courier)
+                .bind(annotation)
                 .bind(now)
-                .bind(answer)
-        }
-        Order::Further { id, progress, body } => sqlx::query(
-            "UPDATE job SET progress = ?1, body = ?2, attempts = 0, problem = '', changed = ?3, due = ?3 WHERE id = ?4 AND state = 0",
+                .bind(taken),
+            None => sqlx::query("DELETE FROM run WHERE courier = ? AND annotation = ?")
+                .bind(courier)
+                .bind(annotation),
+        };
+        query.execute(&mut **work).await?;
+    }
+    if let Some(Answered { hook, request_id, answer, window }) = &outcome.answer {
+        sqlx::query("INSERT OR REPLACE INTO answer (hook, request_id, answered, answer, until) VALUES (?, ?, ?, ?, ?)")
+            .bind(hook)
+            .bind(request_id)
+            .bind(now)
+            .bind(answer)
+            .bind(now.saturating_add(span(*window)))
+            .execute(&mut **work)
+            .await?;
+    }
+    Ok(new)
+}
+
+/// What became of a try; nothing where the job is no longer this try's.
+async fn write_down(
+    work: Work<'_, '_>,
+    (id, fence): (i64, i64),
+    note: &Note,
+    now: i64,
+) -> Result<u64, sqlx::Error> {
+    let due = |wait: &Duration| now.saturating_add(span(*wait));
+    let query = match note {
+        Note::Further { progress, body, goes_on, wait } => sqlx::query(
+            "UPDATE job SET progress = ?4, body = ?5, attempts = ?6, waited = 0, problem = '', changed = ?3, due = ?7
+                WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
+        .bind(id)
+        .bind(fence)
+        .bind(now)
         .bind(progress)
         .bind(body)
-        .bind(now)
-        .bind(id),
-        Order::Later { id, problem, wait } => sqlx::query(
-            "UPDATE job SET attempts = attempts + 1, problem = ?, changed = ?, due = ? WHERE id = ? AND state = 0",
+        .bind(i64::from(*goes_on))
+        .bind(if *goes_on { due(wait) } else { now }),
+        Note::Later { problem, wait } => sqlx::query(
+            "UPDATE job SET problem = ?4, changed = ?3, due = ?5, waited = waited + ?6 WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
+        .bind(id)
+        .bind(fence)
+        .bind(now)
         .bind(problem)
-        .bind(now)
-        .bind(now.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
-        .bind(id),
-        Order::End { id, state: State::Sent, .. } => sqlx::query(
-            "UPDATE job SET state = 1, attempts = attempts + 1, problem = '', changed = ?, progress = '', body = x'' WHERE id = ? AND state = 0",
+        .bind(due(wait))
+        .bind(span(*wait)),
+        Note::End { state: State::Sent, .. } => sqlx::query(
+            "UPDATE job SET state = 1, problem = '', changed = ?3, progress = '', body = x'' WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
-        .bind(now)
-        .bind(id),
-        Order::End { id, state, problem } => sqlx::query(
-            "UPDATE job SET state = ?, attempts = attempts + 1, problem = ?, changed = ? WHERE id = ? AND state = 0",
+        .bind(id)
+        .bind(fence)
+        .bind(now),
+        Note::End { state, problem, telling } => sqlx::query(
+            "UPDATE job SET state = ?4, problem = ?5, telling = ?6, changed = ?3, due = ?3, tellings = (?4 = 2) WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
+        .bind(id)
+        .bind(fence)
+        .bind(now)
         .bind(state.number())
         .bind(problem)
-        .bind(now)
-        .bind(id),
-        Order::Retry { key } => sqlx::query(
-            "UPDATE job SET state = 0, attempts = 0, problem = '', changed = ?1, due = ?1 WHERE key = ?2 AND state IN (0, 2)",
-        )
-        .bind(now)
-        .bind(key),
-        Order::Drop { key } => sqlx::query(
-            "UPDATE job SET state = 3, changed = ?, progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
-        )
-        .bind(now)
-        .bind(key),
+        .bind(telling),
+        Note::Told => sqlx::query("UPDATE job SET tellings = 0, telling = '' WHERE id = ? AND fence = ? AND state = 2")
+            .bind(id)
+            .bind(fence),
+        Note::TellLater { wait } => {
+            sqlx::query("UPDATE job SET due = ?3 WHERE id = ?1 AND fence = ?2 AND state = 2")
+                .bind(id)
+                .bind(fence)
+                .bind(due(wait))
+        }
     };
     let changed = query.execute(&mut **work).await?.rows_affected();
-    if changed > 0 {
-        match order {
-            Order::End { id, .. } => pass_on(work, "id", *id).await?,
-            Order::Drop { key } | Order::Retry { key } => pass_on(work, "key", key).await?,
-            _ => {}
-        }
+    if changed > 0 && matches!(note, Note::End { .. }) {
+        pass_on(work, "id", id).await?;
     }
     Ok(changed)
 }
@@ -205,13 +317,12 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .bind(before(KEPT))
         .execute(&mut **work)
         .await?;
-    sqlx::query(
-        "DELETE FROM answer WHERE answered < ?1 OR answered <=
-            (SELECT answered FROM answer ORDER BY answered DESC LIMIT 1 OFFSET ?2)",
-    )
-    .bind(before(ANSWERS_KEPT))
-    .bind(MOST_ANSWERS)
-    .execute(&mut **work)
-    .await?;
+    sqlx::query("DELETE FROM run WHERE changed < ?").bind(before(KEPT)).execute(&mut **work).await?;
+    // Its window is what the hook promises: nothing is forgotten before.
+    sqlx::query("DELETE FROM answer WHERE until > 0 AND until < ? OR until = 0 AND answered < ?")
+        .bind(before(Duration::ZERO))
+        .bind(before(ANSWERS_KEPT))
+        .execute(&mut **work)
+        .await?;
     Ok(())
 }

@@ -96,8 +96,18 @@ pub struct Pages {
     pub config: PathBuf,
     pub inspection: Option<Inspection>,
     pub door: Arc<Door>,
+    /// How the outbox is.
+    pub outbox: Box<dyn Fn() -> OutboxFacts + Send + Sync>,
     /// Who wants a reload asks here, and hears the mistakes.
     pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
+}
+
+/// How the outbox is, as an operator sees it.
+#[derive(Debug, Default)]
+pub struct OutboxFacts {
+    /// Why it cannot be written, where it cannot.
+    pub problem: Option<String>,
+    pub warnings: Vec<String>,
 }
 
 /// `GET /status`.
@@ -125,6 +135,8 @@ struct Overview<'p> {
 struct Exports {
     waiting: u64,
     given_up: u64,
+    /// Whether exports can be accepted.
+    writable: bool,
 }
 
 impl Pages {
@@ -141,6 +153,12 @@ impl Pages {
             reasons.push("an accept loop stands still".to_owned());
         }
         let (waiting, given_up) = self.metrics.outbox_jobs();
+        let outbox = (self.outbox)();
+        let writable = outbox.problem.is_none();
+        if let Some(problem) = outbox.problem {
+            reasons.push(format!("the outbox cannot be written: {problem}"));
+        }
+        warnings.extend(outbox.warnings);
         if given_up > 0 {
             warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
         }
@@ -154,7 +172,7 @@ impl Pages {
             reasons,
             warnings,
             certificates,
-            exports: Exports { waiting, given_up },
+            exports: Exports { waiting, given_up, writable },
             hooks: self.door.secrets(),
         }
     }
@@ -220,6 +238,7 @@ impl Pages {
 
     fn metrics(&self) -> Response<Full<Bytes>> {
         let all = self.board.all();
+        self.metrics.outbox_writable((self.outbox)().problem.is_none());
         self.metrics.certificates(all.iter().map(|status| CertificateFacts {
             name: &status.name,
             not_after: status.not_after,

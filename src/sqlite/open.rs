@@ -127,3 +127,26 @@ async fn wait_for_others(connection: &mut SqliteConnection, wait: Duration) -> R
     let set = format!("PRAGMA busy_timeout = {}", wait.as_millis());
     sqlx::query(AssertSqlSafe(set)).execute(connection).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A full disk has SQLite roll back by itself; here the statement does.
+    #[tokio::test]
+    async fn a_connection_whose_transaction_ended_by_itself_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = open(folder.path(), "a.sqlite", 1, &[]).await.unwrap();
+        sqlx::query("CREATE TABLE a (b INTEGER)").execute(&pool).await.unwrap();
+        let mut work = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *work).await.unwrap();
+        drop(work);
+        for _ in 0..3 {
+            let mut work = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            sqlx::query("INSERT INTO a VALUES (1)").execute(&mut *work).await.unwrap();
+            work.commit().await.unwrap();
+        }
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM a").fetch_one(&pool).await.unwrap();
+        assert_eq!(count, 3);
+    }
+}

@@ -1,5 +1,6 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
+use crate::outbox::Outcome;
 use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
 
@@ -11,6 +12,8 @@ pub struct Answer {
     automation_blockers: Vec<AutomationBlocker>,
     pub journal: Journal,
     pub reasons: Reasons,
+    /// What is to be kept once all steps are done, together or not at all.
+    pub outcome: Outcome,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }
@@ -21,6 +24,7 @@ pub struct Checkpoint {
     messages: usize,
     automation_blockers: usize,
     journal: usize,
+    jobs: usize,
 }
 
 impl Answer {
@@ -87,6 +91,7 @@ impl Answer {
             messages: self.messages.len(),
             automation_blockers: self.automation_blockers.len(),
             journal: self.journal.len(),
+            jobs: self.outcome.jobs.len(),
         }
     }
 
@@ -100,5 +105,6 @@ impl Answer {
         self.messages.truncate(to.messages);
         self.automation_blockers.truncate(to.automation_blockers);
         self.journal.roll_back(to.journal.max(self.kept));
+        self.outcome.jobs.truncate(to.jobs);
     }
 }

@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
 use crate::api::{Api, ApiError};
 use crate::outbox::{Carried, Job};
 
@@ -52,10 +50,11 @@ impl Report<'_> {
         }
     }
 
-    /// Tells that the job was given up, once: the outbox keeps it anyway.
-    pub(super) async fn give_up(self, job: &Job) {
-        if let Err(error) = self.send(job, TELL).await {
-            warn!(job = job.key, "Rossum was not told that the export was given up: {error}");
+    /// Tells that the job was given up; the outbox asks again until Rossum took it or cannot.
+    pub(super) async fn give_up(self, job: &Job) -> Carried {
+        match self.send(job, TELL).await {
+            Ok(()) => Carried::Done,
+            Err(error) => failed_by_api("the values of a given-up export", &error),
         }
     }
 

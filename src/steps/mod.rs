@@ -18,6 +18,7 @@ pub mod export;
 mod exported;
 pub mod formulas;
 pub mod function;
+mod halfway;
 pub mod lookup;
 pub mod master_data;
 pub mod matching;

@@ -54,31 +54,42 @@ impl Post {
         })
     }
 
-    /// Keeps an export: it is on disk when this returns.
-    pub(super) async fn accept(
+    /// A job of this step's, for the end of the delivery: it is kept with the delivery's other jobs and its answer.
+    pub(super) fn job(
         &self,
         delivery: &Delivery<'_>,
+        target: &str,
         progress: String,
         body: Vec<u8>,
-    ) -> Result<(), StepError> {
+    ) -> Result<NewJob, StepError> {
+        if self.outbox.get().is_none() {
+            return Err(StepError {
+                message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
+                cause: "there is no outbox here: queued exports need the server".to_owned(),
+            });
+        }
         let annotation = delivery.payload.annotation_id.to_string();
-        let job = NewJob {
+        Ok(NewJob {
             key: self.key(delivery)?,
             courier: self.courier().to_owned(),
+            target: target.to_owned(),
             line: format!("{}#{annotation}", self.courier()),
             annotation,
             request_id: delivery.payload.request_id.as_deref().unwrap_or_default().to_owned(),
             progress,
             body,
-        };
-        let outbox = self.outbox.get().ok_or_else(|| StepError {
-            message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
-            cause: "there is no outbox here: queued exports need the server".to_owned(),
-        })?;
-        outbox.accept(job).await.map_err(|error| StepError {
-            message: "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.".to_owned(),
-            cause: format!("an export could not be kept: {error}"),
         })
+    }
+
+    pub(super) fn outbox(&self) -> Option<&Arc<Outbox>> {
+        self.outbox.get()
+    }
+
+    /// The turn of a job that calls Rossum's API.
+    pub(super) async fn turn(&self) {
+        if let Some(outbox) = self.outbox.get() {
+            outbox.turn().await;
+        }
     }
 }
 

@@ -26,6 +26,11 @@ pub trait Step: Send + Sync {
         false
     }
 
+    /// Whether what it sends is kept first, so that it cannot do its work while nothing can be kept.
+    fn queues(&self) -> bool {
+        false
+    }
+
     /// Whether Rossum must send the queue's schema along (`sideload`).
     fn needs_schema(&self) -> bool {
         false
@@ -47,6 +52,10 @@ impl<S: Step> Step for Arc<S> {
 
     fn reaches_out(&self) -> bool {
         (**self).reaches_out()
+    }
+
+    fn queues(&self) -> bool {
+        (**self).queues()
     }
 
     fn needs_schema(&self) -> bool {

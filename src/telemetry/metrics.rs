@@ -76,6 +76,7 @@ pub struct Metrics {
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
+    outbox_writable: Gauge,
     reload_succeeded: Gauge,
     reload_time: Seconds,
     resident_memory: Gauge,
@@ -129,12 +130,14 @@ impl Metrics {
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
             jobs: Family::default(),
+            outbox_writable: Gauge::default(),
             reload_succeeded: Gauge::default(),
             reload_time: Seconds::default(),
             resident_memory: Gauge::default(),
         };
         metrics.register(started);
         metrics.outbox(0, 0);
+        metrics.outbox_writable(true);
         metrics
     }
 
@@ -172,6 +175,11 @@ impl Metrics {
             "outbox_jobs",
             "Exports in the outbox that wait, and that were given up",
             self.jobs.clone(),
+        );
+        annex.register(
+            "outbox_writable",
+            "1 while exports can be kept, 0 while the outbox cannot be written",
+            self.outbox_writable.clone(),
         );
         annex.register(
             "configuration_last_reload_successful",
@@ -252,6 +260,11 @@ impl Metrics {
     pub fn outbox_jobs(&self) -> (u64, u64) {
         let of = |state| u64::try_from(self.jobs.get_or_create(&JobLabel { state }).get()).unwrap_or(0);
         (of("waiting"), of("dead"))
+    }
+
+    /// Whether exports can be kept.
+    pub fn outbox_writable(&self, writable: bool) {
+        self.outbox_writable.set(writable.into());
     }
 
     pub fn reload(&self, at: SystemTime, taken: bool) {

@@ -12,6 +12,7 @@ mod body_memory;
 mod door;
 mod front_page;
 mod hook;
+mod keeping;
 mod log_line;
 mod promises;
 mod refusal;

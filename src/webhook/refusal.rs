@@ -39,6 +39,8 @@ pub(super) enum Refusal {
     Truncated,
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
+    #[error("an export cannot be kept at the moment: Rossum sends it again")]
+    NotKept,
     #[error("{0}")]
     Payload(PayloadError),
     #[error("the steps ran out of time")]
@@ -65,7 +67,7 @@ impl Refusal {
             }
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoHost | Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
-            Self::Overloaded(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded(_) | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -85,6 +87,7 @@ impl Refusal {
             Self::TooSlow => "too_slow",
             Self::Truncated => "truncated",
             Self::Overloaded(_) => "overloaded",
+            Self::NotKept => "not_kept",
             Self::Payload(_) => "unreadable",
             Self::OutOfTime => "out_of_time",
             Self::Panicked => "panicked",
@@ -104,6 +107,7 @@ impl Refusal {
             Self::TooSlow => "The extension received this document's data too slowly. Please try again.".to_owned(),
             Self::Truncated => "The extension received only a part of this document's data. Please try again.".to_owned(),
             Self::Overloaded(_) => "The extension is busy. Please try again in a moment.".to_owned(),
+            Self::NotKept => "The export could not be kept, so it was not accepted. Please try again later; if it happens again, tell your administrator.".to_owned(),
             Self::Payload(error) => format!("The extension could not read this document's data: {error}."),
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
@@ -127,7 +131,7 @@ impl Refusal {
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Overloaded(_) => {
+            Self::Overloaded(_) | Self::NotKept => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
             }
             _ => {}

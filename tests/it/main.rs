@@ -23,6 +23,8 @@ mod databases;
 mod datasets;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
+/// What is kept and sent while the disk is full, steps fail halfway, targets are slow.
+mod durability;
 /// The step `export`, the outbox, deliveries that come again.
 mod exports;
 /// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.

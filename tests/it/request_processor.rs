@@ -354,7 +354,8 @@ fn an_error_ends_the_run_and_says_which_call_and_what_the_other_side_said() {
     let text = answer["messages"][0]["content"].as_str().unwrap();
     assert_eq!(
         text,
-        "The export is not through: stage 2, call upload_scan: the answer has status 422: &lt;b&gt;too dark&lt;/b&gt;"
+        "The export is not through: stage 2, call upload_scan: the answer has status 422: &lt;b&gt;too dark&lt;/b&gt;. \
+            Taken already: stage 1, call create_draft (id 4711). Look there before you export again."
     );
     assert_eq!(answer["messages"][0]["type"], "error");
     assert_eq!(

@@ -33,6 +33,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let own = own_secrets(section);
     let expected = expected(section);
     let tls = targets::tls(section);
+    let concurrency = targets::concurrency(section);
     let settings = settings(section)?;
 
     for (place, _, name) in &expected {
@@ -106,6 +107,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         schemas,
         validation_sources,
         problem_field,
+        concurrency,
     });
     let courier: Arc<dyn Courier> = Arc::<RequestProcessor>::clone(&step);
     let reaches = Reaches::Hosts(Arc::clone(&step));

@@ -8,6 +8,8 @@ mod sftp;
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::call::Request;
 
 pub use auth::{Auth, OAuth2, Token};
@@ -22,6 +24,8 @@ pub const LONGEST_ANSWER: usize = 1_000_000;
 pub struct Target {
     pub name: String,
     pub kind: TargetKind,
+    /// Queued exports that are sent to it at a time.
+    pub concurrency: usize,
 }
 
 pub enum TargetKind {
@@ -31,7 +35,7 @@ pub enum TargetKind {
 }
 
 /// What a target answered. A file that was written counts as 201.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
     pub status: u16,
     pub retry_after: Option<Duration>,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::export::{Request, SendError, Verdict, View, may_pass};
+use crate::export::{Call, Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
 use crate::slices::aside;
@@ -45,6 +45,9 @@ impl Export {
     async fn prepare(&self, job: &mut Job, mut progress: Progress) -> Carried {
         let next = match &progress.view {
             Some(view) => {
+                if self.calls.iter().any(Call::needs_original) {
+                    self.post.turn().await;
+                }
                 let deadline = Instant::now() + TRY;
                 self.next(progress.call, view, &progress.answers, None, deadline).await
             }
@@ -91,6 +94,7 @@ impl Export {
             return changed(&progress.calls);
         }
         if progress.is_sent {
+            self.post.turn().await;
             return self.report(&progress.values).write_back(job).await;
         }
         let Some(mut request) = progress.request.take() else { return self.prepare(job, progress).await };
@@ -148,16 +152,25 @@ impl Export {
 }
 
 impl Courier for Export {
-    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried> {
+    fn target(&self) -> &str {
+        &self.target.name
+    }
+
+    fn concurrency(&self) -> usize {
+        self.target.concurrency
+    }
+
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c> {
         Box::pin(self.carry_part(job))
     }
 
-    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
+    fn tell<'c>(&'c self, job: &'c Job) -> CourierFuture<'c> {
         Box::pin(async move {
-            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
+            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return Carried::Done };
             let field = self.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
-            let Some(id) = field.and_then(Value::as_str) else { return };
-            self.report(&[(id.to_owned(), shorten(problem.to_owned()))]).give_up(job).await;
+            let Some(id) = field.and_then(Value::as_str) else { return Carried::Done };
+            self.post.turn().await;
+            self.report(&[(id.to_owned(), shorten(job.problem.clone()))]).give_up(job).await
         })
     }
 }

@@ -14,16 +14,17 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Request, Target, Uses, Verdict, View};
+use crate::export::{Call, Received, Request, Target, Uses, Verdict, View};
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
 use crate::slices::aside;
 
 use courier::Progress;
 use taken::{NoRequest, Taken};
 
+use super::halfway::{Call as TakenCall, Halfway};
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
-use super::{Answer, Context as StepContext, Step, StepError, StepFuture};
+use super::{Answer, Context as StepContext, Delivery, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
 pub struct Export {
@@ -69,6 +70,10 @@ impl Step for Export {
             )
         };
         raw.map(told).collect()
+    }
+
+    fn queues(&self) -> bool {
+        self.deliver == Deliver::Queued
     }
 
     fn run<'c>(&'c self, context: StepContext<'c>) -> StepFuture<'c> {
@@ -149,19 +154,29 @@ impl Export {
                 progress.view = (call + 1 < self.calls.len()).then_some(view);
             }
         }
-        let kept = self.post.accept(delivery, json!(progress).to_string(), body).await;
-        if kept.is_ok() {
-            answer.reasons.note(|| Reason::single(&*self.target.name, Came::Acted, QUEUED, Vec::new()));
-        }
-        kept
+        let job = self.post.job(delivery, &self.target.name, json!(progress).to_string(), body)?;
+        answer.outcome.jobs.push(job);
+        answer.reasons.note(|| Reason::single(&*self.target.name, Came::Acted, QUEUED, Vec::new()));
+        Ok(())
     }
 
     async fn send_now(&self, context: StepContext<'_>) -> Result<(), StepError> {
         let StepContext { delivery, answer, deadline } = context;
         let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
-        let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
-            return Ok(());
-        };
+        let Some(taken) = self.take(delivery, answer, deadline).await? else { return Ok(()) };
+        let mut halfway = Halfway::new(&self.post, &delivery.payload.annotation_id.to_string()).await;
+        let ended = self.send_all(delivery, answer, taken, &mut halfway, deadline).await;
+        halfway.end(ended, answer)
+    }
+
+    async fn send_all(
+        &self,
+        delivery: &Delivery<'_>,
+        answer: &mut Answer,
+        Taken { view, datapoints }: Taken,
+        halfway: &mut Halfway<'_>,
+        deadline: Instant,
+    ) -> Result<(), StepError> {
         let secrets = self.reads("secrets").then(|| secrets(delivery.body));
         let key = self.post.key(delivery)?;
         let mut answers = Map::new();
@@ -171,8 +186,7 @@ impl Export {
             let next = self.next(from, &view, &answers, secrets.as_ref(), deadline).await;
             let Some((at, request)) = next.map_err(NoRequest::told)? else { break };
             let call = &self.calls[at];
-            let received = self.target.send(&request, &call_key(&key, at), deadline).await;
-            let received = received.map_err(|error| self.unsent(call, &error))?;
+            let received = self.send_once(halfway, call, &request, &call_key(&key, at), deadline).await?;
             answer.reasons.note(|| {
                 let says = format!("{} answered {}", self.target.name, received.status);
                 Reason::single(&*call.name, Came::Acted, says, Vec::new())
@@ -224,6 +238,27 @@ impl Export {
     fn missing<'f>(call: &'f Call, said: &Value) -> Vec<&'f str> {
         let write = call.write.iter().map(|(_, from)| &**from);
         write.filter(|from| *from != "status" && said["body"].pointer(from).is_none()).collect()
+    }
+
+    /// Sends a call, unless it was taken before, as it is, by a run that did not get to its end.
+    async fn send_once(
+        &self,
+        halfway: &mut Halfway<'_>,
+        call: &Call,
+        request: &Request,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Received, StepError> {
+        let this = TakenCall::new(&call.name, request, &request.body);
+        if let Some(received) = halfway.recall(&this) {
+            return Ok(received);
+        }
+        let received = halfway.during(self.target.send(request, key, deadline)).await;
+        let received = received.map_err(|error| self.unsent(call, &error))?;
+        if call.verdicts.of(received.status) != Verdict::Error {
+            halfway.took(this, &received);
+        }
+        Ok(received)
     }
 
     /// What an answer gives to each field that is written.

@@ -53,6 +53,7 @@ impl RequestProcessor {
             return changed(&progress.calls);
         }
         if progress.is_sent {
+            self.post.turn().await;
             return self.report(job, &progress).await;
         }
         match progress.request.take() {
@@ -63,6 +64,10 @@ impl RequestProcessor {
 
     /// Prepares the call that is next, so that it stays the same over all tries.
     async fn prepare_part(&self, job: &mut Job, mut progress: Progress) -> Carried {
+        // What the calls gather, and what they leave in Rossum, goes through its API.
+        if self.processor.api.is_some() && self.processor.settings.needs_api() {
+            self.post.turn().await;
+        }
         let deadline = Instant::now() + TRY;
         let next = self.processor.next(&mut progress.state, &Credentials::default(), deadline).await;
         match next {
@@ -174,19 +179,31 @@ impl RequestProcessor {
 }
 
 impl Courier for RequestProcessor {
-    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c, Carried> {
+    fn target(&self) -> &str {
+        self.post.courier()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c> {
         Box::pin(self.carry_part(job))
     }
 
-    fn given_up<'c>(&'c self, job: &'c Job, problem: &'c str) -> CourierFuture<'c, ()> {
+    fn tell<'c>(&'c self, job: &'c Job) -> CourierFuture<'c> {
         Box::pin(async move {
-            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return };
+            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return Carried::Done };
             let mut values = values(&progress.state);
             if let Some(id) = self.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))
             {
-                values.push((id.to_owned(), shorten(problem.to_owned())));
+                values.push((id.to_owned(), shorten(job.problem.clone())));
             }
-            self.told(&values).give_up(job).await;
+            if values.is_empty() {
+                return Carried::Done;
+            }
+            self.post.turn().await;
+            self.told(&values).give_up(job).await
         })
     }
 }

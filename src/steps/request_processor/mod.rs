@@ -20,6 +20,7 @@ use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, 
 
 use super::export::Deliver;
 use super::exported::Exported;
+use super::halfway::Halfway;
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
@@ -39,6 +40,8 @@ pub struct RequestProcessor {
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued run was given up; emptied once it is through.
     pub problem_field: Option<String>,
+    /// Queued runs at a time.
+    pub concurrency: usize,
 }
 
 /// What an error does to the calls after it.
@@ -65,6 +68,10 @@ impl Step for RequestProcessor {
         true
     }
 
+    fn queues(&self) -> bool {
+        self.deliver == Deliver::Queued
+    }
+
     fn notes(&self) -> Vec<String> {
         self.processor.settings.notes.clone()
     }
@@ -82,13 +89,14 @@ impl Step for RequestProcessor {
                 Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
                 Deliver::Queued => {
                     let progress = json!(courier::Progress::new(self, state)).to_string();
-                    let kept = self.post.accept(delivery, progress, Vec::new()).await;
-                    if kept.is_ok() {
-                        answer
-                            .reasons
-                            .note(|| Reason::single("run", reasons::Came::Acted, QUEUED, Vec::new()));
-                    }
-                    kept
+                    answer.outcome.jobs.push(self.post.job(
+                        delivery,
+                        self.post.courier(),
+                        progress,
+                        Vec::new(),
+                    )?);
+                    answer.reasons.note(|| Reason::single("run", reasons::Came::Acted, QUEUED, Vec::new()));
+                    Ok(())
                 }
             }
         })
@@ -143,7 +151,8 @@ impl RequestProcessor {
     ) -> Result<(), StepError> {
         let credentials = credentials(delivery.body);
         let key = self.post.key(delivery)?;
-        let ended = self.run_all(&mut state, &credentials, &key, deadline).await;
+        let mut halfway = Halfway::forgetful();
+        let ended = self.run_all(&mut state, &credentials, &key, &mut halfway, deadline).await;
         self.write_back(delivery, answer, &state, deadline).await;
         answer.reasons.note(|| {
             let says = format!("{} calls made", state.sent());
@@ -153,7 +162,8 @@ impl RequestProcessor {
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }
-        ended.map_err(|(message, cause)| StepError { message: told(&message), cause })
+        let ended = ended.map_err(|(message, cause)| StepError { message: told(&message), cause });
+        halfway.end(ended, answer)
     }
 
     /// As far as it goes. An error has what a person reads, and what the log says.
@@ -162,6 +172,7 @@ impl RequestProcessor {
         state: &mut State,
         credentials: &Credentials,
         key: &str,
+        halfway: &mut Halfway<'_>,
         deadline: Instant,
     ) -> Result<(), (String, String)> {
         loop {
@@ -175,7 +186,7 @@ impl RequestProcessor {
                     continue;
                 }
             };
-            match self.call(state, credentials, &prepared, key, deadline).await {
+            match self.call(state, credentials, &prepared, key, halfway, deadline).await {
                 Ok(Came::Through) => {}
                 Ok(Came::Refused { problem, cause }) => match self.errors {
                     Errors::Stop => return Err((problem, cause)),
@@ -212,6 +223,7 @@ impl RequestProcessor {
         credentials: &Credentials,
         prepared: &Prepared,
         key: &str,
+        halfway: &mut Halfway<'_>,
         deadline: Instant,
     ) -> Result<Came, Failure> {
         let key = call_key(key, state.number());
@@ -225,6 +237,9 @@ impl RequestProcessor {
             }
             answered => answered?,
         };
+        if !matches!(&*prepared.method, "GET" | "HEAD") && !self.is_error(state, answered.status) {
+            halfway.made(&prepared.name, &answered.body);
+        }
         self.came(state, credentials, prepared, &answered, deadline).await
     }
 

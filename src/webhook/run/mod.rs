@@ -153,14 +153,14 @@ async fn deliver(
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
-        None => steps::run(hook, &delivery, deadline, facts).await,
+        None => steps::run(hook, &delivery, None, deadline, facts).await,
     }
 }
 
 /// The answer to a delivery that Rossum did not send: nothing is kept of it.
 pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Answered {
     let delivery = Delivery::read(&body).map_err(|unreadable| Refusal::Payload(unreadable.problem))?;
-    steps::run(hook, &delivery, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
+    steps::run(hook, &delivery, None, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
 }
 
 #[cfg(test)]

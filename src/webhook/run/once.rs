@@ -42,9 +42,8 @@ pub(super) async fn run(
         first.answered(answer.clone());
         return Ok(answer);
     }
-    let result = steps::run(hook, delivery, deadline, facts).await;
+    let result = steps::run(hook, delivery, Some(id), deadline, facts).await;
     if let Ok(answer) = &result {
-        remember(hook, id, answer, deadline).await;
         first.answered(answer.clone());
     }
     result
@@ -64,17 +63,5 @@ async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
             None
         }
         Err(_) => None,
-    }
-}
-
-/// Keeps an answer over a restart; where that fails, the delivery is answered all the same.
-async fn remember(hook: &Hook, id: &str, answer: &Bytes, deadline: Instant) {
-    let Some(memory) = &hook.memory else { return };
-    match timeout_at(deadline, memory.remember(&hook.name, id, answer)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(problem)) => {
-            warn!(hook = hook.name, request_id = id, "the answer cannot be kept over a restart: {problem}");
-        }
-        Err(_) => warn!(hook = hook.name, request_id = id, "keeping the answer takes too long"),
     }
 }

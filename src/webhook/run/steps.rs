@@ -10,22 +10,26 @@ use crate::steps::{Answer, Context, Delivery, OnError};
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
-use super::super::{reply, witness};
+use super::super::{keeping, witness};
 use super::Facts;
 
-/// Runs them; gives the answer as Rossum reads it.
+/// Runs them; what they leave behind is kept, with the answer under `id`. Gives the answer as Rossum reads it.
 pub(super) async fn run(
     hook: &Hook,
     delivery: &Delivery<'_>,
+    id: Option<&str>,
     deadline: Instant,
     facts: &mut Facts,
 ) -> Result<Bytes, Refusal> {
     let payload = &delivery.payload;
+    if !keeping::can_keep(hook, &payload.event).await {
+        return Err(Refusal::NotKept);
+    }
     let mut answer = Answer::default();
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
-    let mut asked = false;
+    let (mut asked, mut has_failed) = (false, false);
     for (at, (stage, metrics)) in hook.stages.iter().enumerate() {
         if !stage.wants(&payload.event) {
             witness::left_out(facts, &stage.name, "not for this event");
@@ -44,6 +48,7 @@ pub(super) async fn run(
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 metrics.failed();
+                has_failed = true;
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
@@ -65,13 +70,14 @@ pub(super) async fn run(
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
     }
+    keeping::settle(payload, &mut answer, has_failed);
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
-    let written = reply::write(payload, &answer);
+    let written = keeping::keep(hook, payload, &mut answer, id, deadline).await;
     if let Some(trace) = &mut facts.trace {
         trace.wrote = began.elapsed();
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
-    Ok(written)
+    written
 }

@@ -1,0 +1,57 @@
+//! Whether the outbox can be written, for readiness, metrics and the log.
+
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{error, info};
+
+#[derive(Debug, Default)]
+pub struct Health {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    problem: Option<String>,
+    /// Files that disappeared while the process ran, and what became of their jobs.
+    lost: Vec<String>,
+}
+
+/// Accidents that are listed; there is none in a good year.
+const MOST_LOST: usize = 10;
+
+impl Health {
+    /// It could not be written; said once.
+    pub(super) fn failed(&self, problem: &impl std::fmt::Display) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.problem.is_none() {
+            error!("the outbox cannot be written, so no export is accepted and none is sent: {problem}");
+        }
+        known.problem = Some(problem.to_string());
+    }
+
+    /// There is room for another job.
+    pub(super) fn recovered(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.problem.take().is_some() {
+            info!("the outbox can be written again");
+        }
+    }
+
+    pub(super) fn lost(&self, what: String) {
+        error!("{what}");
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.lost.len() < MOST_LOST {
+            known.lost.push(what);
+        }
+    }
+
+    /// Why it cannot be written, where it cannot.
+    pub fn problem(&self) -> Option<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
+    }
+
+    /// What an operator should look at, until the next start.
+    pub fn warnings(&self) -> Vec<String> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).lost.clone()
+    }
+}

@@ -1,0 +1,223 @@
+//! Runs of several calls that are made while Rossum waits. What a run got done is known until its delivery went well: exported
+//! again, the same call is not made twice.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tracing::warn;
+
+use crate::export::Received;
+use crate::outbox::{Outbox, Outcome, Run};
+use crate::rossum::{MessageType, escape_html};
+
+use super::post::Post;
+use super::{Answer, StepError};
+
+/// Characters of an id that a person reads.
+const QUOTED: usize = 100;
+
+/// A call, as far as it must be the same to be the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Call {
+    name: String,
+    hash: String,
+}
+
+impl Call {
+    /// What is sent, and its body, which is kept apart.
+    pub(super) fn new(name: &str, request: &impl Serialize, body: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        // Writing these types to memory cannot fail: their keys are texts.
+        hash.update(serde_json::to_vec(request).unwrap_or_default());
+        hash.update([0]);
+        hash.update(body);
+        Self { name: name.to_owned(), hash: hex::encode(hash.finalize()) }
+    }
+}
+
+/// A call that its target took, with its answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Taken {
+    call: Call,
+    /// What the target calls what it made.
+    id: Option<String>,
+    answer: Value,
+}
+
+impl Taken {
+    fn told(&self) -> String {
+        match &self.id {
+            Some(id) => format!("{} (id {id})", self.call.name),
+            None => self.call.name.clone(),
+        }
+    }
+}
+
+/// How far a run is.
+pub(super) struct Halfway<'p> {
+    outbox: Option<&'p Arc<Outbox>>,
+    courier: &'p str,
+    annotation: String,
+    /// Taken by earlier runs, and not met by this one yet.
+    before: Vec<Taken>,
+    now: Vec<Taken>,
+    /// Whether there is something of it on disk.
+    is_kept: bool,
+    /// Whether what is on disk is not all.
+    is_behind: bool,
+}
+
+impl<'p> Halfway<'p> {
+    pub(super) async fn new(post: &'p Post, annotation: &str) -> Self {
+        let (outbox, courier) = (post.outbox(), post.courier());
+        let kept = match outbox {
+            Some(outbox) => outbox.taken(courier, annotation).await.unwrap_or_else(|problem| {
+                warn!(annotation, "what an earlier run got done is not known: {problem}");
+                None
+            }),
+            None => None,
+        };
+        let before: Vec<Taken> =
+            kept.as_ref().and_then(|kept| serde_json::from_slice(kept).ok()).unwrap_or_default();
+        Self {
+            outbox,
+            courier,
+            annotation: annotation.to_owned(),
+            before,
+            now: Vec::new(),
+            is_kept: kept.is_some(),
+            is_behind: false,
+        }
+    }
+
+    /// A run whose answers may hold tokens: nothing of it is kept, and what it got done is only told.
+    pub(super) fn forgetful() -> Self {
+        Self {
+            outbox: None,
+            courier: "",
+            annotation: String::new(),
+            before: Vec::new(),
+            now: Vec::new(),
+            is_kept: false,
+            is_behind: false,
+        }
+    }
+
+    /// The answer of an earlier run to the same call.
+    pub(super) fn recall(&mut self, call: &Call) -> Option<Received> {
+        let at = self.before.iter().position(|taken| taken.call == *call)?;
+        let answer = serde_json::from_value(self.before[at].answer.clone()).ok()?;
+        self.now.push(self.before.remove(at));
+        Some(answer)
+    }
+
+    /// A call was taken.
+    pub(super) fn took(&mut self, call: Call, answer: &Received) {
+        let id = id_in(&answer.body);
+        let answer = serde_json::to_value(answer).unwrap_or_default();
+        self.now.push(Taken { call, id, answer });
+        self.is_behind = true;
+    }
+
+    /// A call was taken, in a run of which nothing is kept.
+    pub(super) fn made(&mut self, name: &str, answer: &[u8]) {
+        let call = Call { name: name.to_owned(), hash: String::new() };
+        self.now.push(Taken { call, id: id_in(answer), answer: Value::Null });
+    }
+
+    /// Makes the next call; what was taken before it is kept meanwhile.
+    pub(super) async fn during<C: Future>(&mut self, call: C) -> C::Output {
+        if !self.is_behind {
+            return call.await;
+        }
+        let (answered, ()) = tokio::join!(call, self.keep());
+        answered
+    }
+
+    async fn keep(&mut self) {
+        self.is_behind = false;
+        let Some(outbox) = self.outbox else { return };
+        self.is_kept = true;
+        let run = self.run();
+        let kept = outbox.accept(Outcome { runs: vec![run], ..Outcome::default() }).await;
+        if let Err(problem) = kept {
+            warn!(annotation = self.annotation, "what a run got done cannot be kept: {problem}");
+            self.is_behind = true;
+        }
+    }
+
+    fn run(&self) -> Run {
+        let all: Vec<&Taken> = self.before.iter().chain(&self.now).collect();
+        Run {
+            courier: self.courier.to_owned(),
+            annotation: self.annotation.clone(),
+            taken: serde_json::to_vec(&all).ok(),
+            is_kept: self.is_kept,
+        }
+    }
+
+    /// The end of a run: the delivery keeps what it got done, or forgets it, once it is known how the delivery ends.
+    pub(super) fn end(self, ended: Result<(), StepError>, answer: &mut Answer) -> Result<(), StepError> {
+        let all: Vec<String> = self.before.iter().chain(&self.now).map(Taken::told).collect();
+        if !all.is_empty() && self.outbox.is_some() {
+            answer.outcome.runs.push(self.run());
+        }
+        match ended {
+            Err(mut error) if !all.is_empty() => {
+                let again = if self.outbox.is_some() {
+                    "Exported again, it is not sent twice while its data stays the same."
+                } else {
+                    "Look there before you export again."
+                };
+                let end = if error.message.ends_with(['.', '!', '?']) { "" } else { "." };
+                error.message = format!("{}{end} Taken already: {}. {again}", error.message, all.join(", "));
+                Err(error)
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                if !self.before.is_empty() {
+                    let before: Vec<String> = self.before.iter().map(Taken::told).collect();
+                    let text = format!(
+                        "An earlier export of this document that failed had sent other data: {}. Look whether it is there twice.",
+                        before.join(", ")
+                    );
+                    answer.show(MessageType::Warning, None, escape_html(&text));
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The id in an answer: `{"id": …}`, or one level below.
+fn id_in(body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let all = answer.as_object()?;
+    let id = all.get("id").or_else(|| all.values().find_map(|inner| inner.get("id")))?;
+    let text = match id {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text.chars().filter(|c| !c.is_control()).take(QUOTED).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_and_calls_are_the_same_only_with_the_same_data() {
+        assert_eq!(id_in(br#"{"id": 17}"#).as_deref(), Some("17"));
+        assert_eq!(id_in(br#"{"invoice": {"id": "E-1"}}"#).as_deref(), Some("E-1"));
+        for none in [&b"<html>"[..], b"[1]", br#"{"id": null}"#, br#"{"number": 4}"#] {
+            assert_eq!(id_in(none), None);
+        }
+        let call = |path: &str, body: &[u8]| Call::new("create", &path, body);
+        assert_eq!(call("a", b"b"), call("a", b"b"));
+        assert_ne!(call("a", b"b"), call("a", b"c"));
+        assert_ne!(call("a", b"b"), call("b", b"b"));
+    }
+}

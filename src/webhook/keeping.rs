@@ -1,0 +1,94 @@
+//! What a delivery leaves behind: its jobs, its answer, what its runs got done. All of it is kept, in one transaction after all
+//! steps, or the delivery did not happen.
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::outbox::{Answered, Outcome};
+use crate::rossum::{Event, MessageType, Payload};
+use crate::steps::Answer;
+
+use super::hook::Hook;
+use super::refusal::Refusal;
+use super::reply;
+
+/// Whether a delivery can be kept, as far as that is known before its steps run: what a step sends at once is not sent where
+/// another step's export cannot be kept, since Rossum then sends all of it again.
+pub(super) async fn can_keep(hook: &Hook, event: &Event<'_>) -> bool {
+    let Some(memory) = hook.memory.as_ref().filter(|memory| memory.health().problem().is_some()) else {
+        return true;
+    };
+    let queues = hook.stages.iter().any(|(stage, _)| stage.step.queues() && stage.wants(event));
+    event.is_interactive() || !queues || memory.probe().await.is_ok()
+}
+
+/// An export whose answer is an error fails in Rossum, and a person exports again: nothing of it is sent then, and what was
+/// taken already is remembered for the next time. Elsewhere nobody does it again, and what could be done is done.
+pub(super) fn settle(payload: &Payload<'_>, answer: &mut Answer, has_failed: bool) {
+    let is_veto = ["export", "confirm"].contains(&&*payload.event.action)
+        && answer.messages().iter().any(|message| message.kind == MessageType::Error);
+    let is_off = payload.event.event == "annotation_content" && (has_failed || is_veto);
+    let outcome = &mut answer.outcome;
+    if !has_failed && !is_veto {
+        for run in &mut outcome.runs {
+            run.taken = None;
+        }
+        outcome.runs.retain(|run| run.is_kept);
+    }
+    if is_off && !outcome.jobs.is_empty() {
+        outcome.jobs.clear();
+        let text = "The other exports of this document were not sent either: they go together. Export again.";
+        answer.show(MessageType::Error, None, text);
+    }
+}
+
+/// Writes the answer, and keeps it under `id` with all that the delivery leaves behind.
+pub(super) async fn keep(
+    hook: &Hook,
+    payload: &Payload<'_>,
+    answer: &mut Answer,
+    id: Option<&str>,
+    deadline: Instant,
+) -> Result<Bytes, Refusal> {
+    let written = reply::write(payload, answer);
+    let Outcome { jobs, runs, .. } = std::mem::take(&mut answer.outcome);
+    let Some(memory) = &hook.memory else { return Ok(written) };
+    let has_jobs = !jobs.is_empty();
+    if !has_jobs && runs.is_empty() && id.is_none() {
+        return Ok(written);
+    }
+    let answered = id.map(|id| Answered {
+        hook: hook.name.clone(),
+        request_id: id.to_owned(),
+        answer: written.to_vec(),
+        window: hook.repeats.window(),
+    });
+    let request_id = payload.request_id.as_deref().unwrap_or("-");
+    let kept = memory.accept(Outcome { jobs, answer: answered, runs });
+    match timeout_at(deadline, kept).await {
+        Ok(Ok(())) => Ok(written),
+        // Nothing was queued: the answer is worth more than that it is known later.
+        Ok(Err(problem)) if !has_jobs => {
+            warn!(hook = hook.name, request_id, "the answer cannot be kept over a restart: {problem}");
+            Ok(written)
+        }
+        Err(_) if !has_jobs => {
+            warn!(hook = hook.name, request_id, "keeping the answer takes too long");
+            Ok(written)
+        }
+        Ok(Err(problem)) => {
+            warn!(
+                hook = hook.name,
+                request_id, "an export could not be kept, so it was not accepted: {problem}"
+            );
+            if payload.event.is_interactive() {
+                let text = "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.";
+                answer.show(MessageType::Error, None, text);
+                return Ok(reply::write(payload, answer));
+            }
+            Err(Refusal::NotKept)
+        }
+        Err(_) => Err(Refusal::OutOfTime),
+    }
+}

@@ -1,0 +1,297 @@
+//! What is kept and what is sent in the running binary while the disk is full, a step fails after another, a run fails halfway,
+//! a target is slow.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Annex, Call, Client, Erp, Reply, eventually, free_port, write};
+
+fn config(erp: &Erp, steps: &str) -> String {
+    let address = erp.address;
+    format!(
+        "[server]\nstate = \"state\"\n\
+         [[target]]\nname = \"erp\"\nurl = \"http://{address}/api/\"\ntimeout = \"20s\"\n\
+         [[target]]\nname = \"slow\"\nurl = \"http://{address}/slow/\"\ntimeout = \"20s\"\nconcurrency = 2\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}"
+    )
+}
+
+fn queued(name: &str, target: &str, path: &str) -> String {
+    format!(
+        "[[hook.step]]\nuse = \"export\"\nname = \"{name}\"\ntarget = \"{target}\"\ndeliver = \"queued\"\npath = \"{path}\"\nshape = \"json\"\n"
+    )
+}
+
+fn document(request_id: &str, annotation: u64, number: &str, filler: usize) -> Value {
+    let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+    json!({"request_id": request_id, "event": "annotation_content", "action": "export",
+        "annotation": {"id": annotation, "content": [{"id": 100, "schema_id": "header", "category": "section", "children": [
+            datapoint(1, "document_id", number), datapoint(2, "note", &"x".repeat(filler))]}]}})
+}
+
+/// The texts of an answer's messages.
+#[track_caller]
+fn deliver(annex: &Annex, document: &Value) -> Vec<String> {
+    let answer = annex.client().deliver("/x", document.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    let text = |message: &Value| message["content"].as_str().unwrap_or_default().to_owned();
+    answer["messages"].as_array().unwrap().iter().map(text).collect()
+}
+
+fn listed(annex: &Annex, state: &str) -> usize {
+    let output = annex.run(&["outbox", "list", "--json", "--only", state, "--limit", "1000"]);
+    serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().len()
+}
+
+fn times(calls: &[Call], line: &str) -> usize {
+    calls.iter().filter(|call| call.line == line).count()
+}
+
+/// A small file system for the state; gone with it.
+struct Small<'f>(&'f Path);
+
+impl<'f> Small<'f> {
+    fn mount(folder: &'f Path, size: &str) -> Option<Self> {
+        std::fs::create_dir(folder).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder).stderr(Stdio::null());
+        let is_mounted = mount.status().is_ok_and(|status| status.success());
+        if !is_mounted {
+            eprintln!("NOT RUN: it needs the right to mount a file system");
+        }
+        is_mounted.then_some(Self(folder))
+    }
+
+    /// Leaves no byte free.
+    fn fill(&self) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
+        while file.write_all(&[0; 512]).is_ok() {}
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
+    // Four are under way when the disk becomes full, and four have not begun.
+    let erp = Erp::start(|_, _| {
+        std::thread::sleep(Duration::from_secs(2));
+        Reply::ok("{}")
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let Some(small) = Small::mount(&state, "3m") else { return };
+    write(&folder.path().join("annex.toml"), &config(&erp, &queued("a", "erp", "a")));
+    let admin = free_port();
+    let annex = Annex::dev_inspected(folder, admin);
+    let page = |path: &str| {
+        let mut client = Client::plain(([127, 0, 0, 1], admin).into());
+        let answer = client.request_as(&format!("127.0.0.1:{admin}"), "GET", path, &[], b"");
+        (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+    };
+    assert_eq!(page("/readyz").0, 200);
+    for number in 0..8 {
+        assert_eq!(
+            deliver(&annex, &document(&format!("r-{number}"), number, "INV", 50_000)),
+            Vec::<String>::new()
+        );
+    }
+    erp.called(4);
+    small.fill();
+    let (mut accepted, mut refused) = (0, 0);
+    for number in 100..140 {
+        match annex
+            .client()
+            .deliver("/x", document(&format!("r-{number}"), number, "INV", 50_000).to_string())
+            .status
+        {
+            200 => accepted += 1,
+            503 => refused += 1,
+            status => panic!("{status}"),
+        }
+    }
+    assert!(refused > 0, "{accepted} accepted");
+    eventually("it is not ready", Duration::from_secs(20), || {
+        let (status, text) = page("/readyz");
+        status == 503 && text.contains("the outbox cannot be written")
+    });
+    assert!(page("/metrics").1.contains("annex_outbox_writable 0"));
+    assert!(page("/status").1.contains("\"writable\":false"));
+    // What was under way has ended by now, and what cannot be noted is not begun.
+    std::thread::sleep(Duration::from_secs(6));
+    let made = erp.calls().len();
+    assert!(made <= 8 + accepted, "{made} calls for {} jobs", 8 + accepted);
+    small.free();
+    eventually("all are sent", Duration::from_secs(60), || listed(&annex, "sent") == 8 + accepted);
+    eventually("it is ready", Duration::from_secs(20), || page("/readyz").0 == 200);
+    assert!(page("/metrics").1.contains("annex_outbox_writable 1"));
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for call in erp.calls() {
+        *taken.entry(call.key().to_owned()).or_default() += 1;
+    }
+    let most = taken.values().max().copied().unwrap_or(0);
+    println!(
+        "{accepted} accepted and {refused} refused while full, {made} calls, one key {most} times at most"
+    );
+    assert!(most <= 2, "{taken:?}");
+    assert_eq!(deliver(&annex, &document("r-200", 200, "INV", 50_000)), Vec::<String>::new());
+    eventually("it goes on", Duration::from_secs(20), || listed(&annex, "sent") == 9 + accepted);
+    annex.logs("the outbox can be written again", Duration::from_secs(1));
+    drop(annex);
+    drop(small);
+}
+
+#[test]
+fn queued_steps_of_a_delivery_go_together_or_not_at_all() {
+    let erp = Erp::kind();
+    let second = queued("b", "erp", "b").replace(
+        "shape = \"json\"",
+        "content_type = \"text/plain\"\ntemplate = \"{{ field.document_id | money }}\"",
+    );
+    let annex = Annex::dev_with(&config(&erp, &format!("{}{second}", queued("a", "erp", "a"))));
+    let failed = deliver(&annex, &document("r-1", 7, "no amount", 0));
+    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert!(failed[0].contains("is no amount"), "{failed:?}");
+    assert!(failed[1].contains("not sent either"), "{failed:?}");
+    assert_eq!(deliver(&annex, &document("r-1", 7, "no amount", 0)), failed, "repeated, it is the same");
+    // The person corrects it and exports again.
+    assert_eq!(deliver(&annex, &document("r-2", 7, "12.50", 0)), Vec::<String>::new());
+    eventually("both are sent", Duration::from_secs(20), || listed(&annex, "sent") == 2);
+    let calls = erp.calls();
+    assert_eq!((times(&calls, "POST /api/a"), times(&calls, "POST /api/b"), calls.len()), (1, 1, 2));
+}
+
+#[test]
+fn where_nothing_can_be_kept_nothing_of_a_delivery_is_sent() {
+    let erp = Erp::kind();
+    let now = queued("a", "erp", "a").replace("deliver = \"queued\"\n", "");
+    let text = config(&erp, &format!("{now}{}", queued("b", "erp", "b")));
+    let annex = Annex::dev_with_files(&text, &[("state", "no folder")]);
+    annex.logs("the outbox cannot be written", Duration::from_secs(10));
+    let send = || annex.client().deliver("/x", document("r-1", 7, "INV-1", 0).to_string()).status;
+    for _ in 0..3 {
+        assert_eq!(send(), 503);
+    }
+    assert_eq!(erp.calls().len(), 0);
+    std::fs::remove_file(annex.folder().join("state")).unwrap();
+    eventually("Rossum sends it again, and it is taken", Duration::from_secs(20), || send() == 200);
+    eventually("both are sent", Duration::from_secs(20), || erp.calls().len() == 2);
+}
+
+const CALLS: &str = "[[hook.step]]\nuse = \"export\"\nname = \"n\"\ntarget = \"erp\"\n\
+    [[hook.step.call]]\nname = \"create\"\npath = \"invoices\"\nshape = \"json\"\n\
+    [[hook.step.call]]\nname = \"submit\"\nmethod = \"PUT\"\npath = \"invoices/{{ answers.create.body.id }}/submit\"\nshape = \"json\"\n";
+
+#[test]
+fn a_run_that_failed_halfway_is_told_and_taken_up_where_it_stood() {
+    let erp = Erp::start(|call, number| match (&*call.line, number) {
+        ("POST /api/invoices", _) => Reply::ok(&format!(r#"{{"id": "E-{number}"}}"#)),
+        (_, 1) => Reply::status(422, "the period is closed"),
+        (_, 2) => Reply::Cut,
+        _ => Reply::ok("{}"),
+    });
+    let mut annex = Annex::dev_with(&config(&erp, CALLS));
+    let failed = deliver(&annex, &document("r-1", 7, "INV-1", 0));
+    assert!(failed[0].contains("the period is closed"), "{failed:?}");
+    assert!(failed[0].contains("Taken already: create (id E-0)"), "{failed:?}");
+    annex = annex.again("KILL");
+    let failed = deliver(&annex, &document("r-2", 7, "INV-1", 0));
+    assert!(failed[0].contains("Taken already: create (id E-0)"), "{failed:?}");
+    assert_eq!(deliver(&annex, &document("r-3", 7, "INV-1", 0)), Vec::<String>::new());
+    let calls = erp.calls();
+    assert_eq!(times(&calls, "POST /api/invoices"), 1, "created once");
+    assert_eq!(times(&calls, "PUT /api/invoices/E-0/submit"), 3);
+    // A run that went through is forgotten: exported again on purpose, it is sent again.
+    assert_eq!(deliver(&annex, &document("r-4", 7, "INV-1", 0)), Vec::<String>::new());
+    assert_eq!(times(&erp.calls(), "POST /api/invoices"), 2);
+}
+
+#[test]
+fn a_run_with_other_data_is_made_anew_and_says_that_there_may_be_two() {
+    let erp = Erp::start(|call, number| match (&*call.line, number) {
+        ("POST /api/invoices", _) => Reply::ok(&format!(r#"{{"id": "E-{number}"}}"#)),
+        (_, 1) => Reply::status(422, "no such vendor"),
+        _ => Reply::ok("{}"),
+    });
+    let annex = Annex::dev_with(&config(&erp, CALLS));
+    assert_eq!(deliver(&annex, &document("r-1", 7, "INV-1", 0)).len(), 1);
+    let corrected = deliver(&annex, &document("r-2", 7, "INV-2", 0));
+    assert!(corrected.len() == 1 && corrected[0].contains("create (id E-0)"), "{corrected:?}");
+    assert!(corrected[0].contains("Look whether it is there twice"), "{corrected:?}");
+    let lines: Vec<String> = erp.calls().into_iter().map(|call| call.line).collect();
+    let create = "POST /api/invoices";
+    assert_eq!(lines, [create, "PUT /api/invoices/E-0/submit", create, "PUT /api/invoices/E-2/submit"]);
+}
+
+#[test]
+fn a_step_that_was_sent_is_not_sent_again_when_one_after_it_failed() {
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&is_broken);
+    let erp = Erp::start(move |call, _| {
+        if call.line.ends_with("/b") && broken.load(Ordering::Relaxed) {
+            Reply::status(422, "no")
+        } else {
+            Reply::ok("{}")
+        }
+    });
+    let now = |path: &str| queued(path, "erp", path).replace("deliver = \"queued\"\n", "");
+    let annex = Annex::dev_with(&config(&erp, &format!("{}{}", now("a"), now("b"))));
+    assert_eq!(deliver(&annex, &document("r-1", 7, "INV-1", 0)).len(), 1);
+    is_broken.store(false, Ordering::Relaxed);
+    assert_eq!(deliver(&annex, &document("r-2", 7, "INV-1", 0)), Vec::<String>::new());
+    let calls = erp.calls();
+    assert_eq!((times(&calls, "POST /api/a"), times(&calls, "POST /api/b")), (1, 2));
+}
+
+#[test]
+fn a_slow_target_does_not_keep_an_instant_one_waiting() {
+    let erp = Erp::start(|call, _| {
+        if call.line.contains("/slow/") {
+            std::thread::sleep(Duration::from_secs(4));
+        }
+        Reply::ok("{}")
+    });
+    let steps = format!(
+        "{}{}",
+        queued("a", "slow", "a"),
+        "[[hook]]\npath = \"/y\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n".to_owned() + &queued("b", "erp", "b")
+    );
+    let annex = Annex::dev_with(&config(&erp, &steps));
+    for number in 0..30 {
+        deliver(&annex, &document(&format!("r-{number}"), number, "INV-1", 0));
+    }
+    erp.called(2);
+    for number in 0..20 {
+        let answer =
+            annex.client().deliver("/y", document(&format!("q-{number}"), number, "INV-1", 0).to_string());
+        assert_eq!(answer.status, 200);
+    }
+    eventually("the instant ones are sent", Duration::from_secs(20), || {
+        times(&erp.calls(), "POST /api/b") == 20
+    });
+    // At most two at a time, each for 4 s: what the slow one has taken meanwhile is a part.
+    assert!(times(&erp.calls(), "POST /slow/a") < 15, "{}", times(&erp.calls(), "POST /slow/a"));
+    let check = |concurrency: &str| {
+        let text = config(&erp, &steps).replace("concurrency = 2", &format!("concurrency = {concurrency}"));
+        write(&annex.folder().join("annex.toml"), &text);
+        String::from_utf8(annex.run(&["check", "--dev-http"]).stderr).unwrap()
+    };
+    assert!(check("0").contains("`concurrency` must be at least 1"));
+    assert!(check("33").contains("no more than 32 exports"));
+}
