@@ -202,7 +202,9 @@ impl BusinessRule {
             let what = format!("{}: {}", self.name, self.message);
             let look = |came, place| self.place(on, came, place, began + EXPLAINING);
             let reason = patience::explain(|| Reason::of(what, self.rule.source(), places, look));
-            reason.into_iter().for_each(|reason| said.reasons.note(|| reason));
+            if let Some(reason) = reason {
+                said.reasons.note(|| reason);
+            }
         }
         said.reasons.explained_since(began);
         match (found.rows.is_empty(), asked) {

@@ -56,7 +56,8 @@ impl Patience {
 
     /// A body that came fast does not have all of that time to be slow in.
     fn earn(&mut self, bytes: usize) {
-        let earned = Duration::from_secs_f64(bytes as f64 / self.limits.body_rate.max(1) as f64);
+        let microseconds = bytes.saturating_mul(1_000_000) / self.limits.body_rate.max(1);
+        let earned = Duration::from_micros(microseconds as u64);
         self.until = (self.until + earned).min(Instant::now() + EARNED.max(self.limits.body_grace));
     }
 }

@@ -286,7 +286,7 @@ mod tests {
         assert!(waits.grow(SMALL).await.is_ok(), "it waits until one of them pauses");
         assert!(is_told(&large) && small.iter().all(|share| !is_told(share)));
         let mut verified: Vec<Share> = (0..3).map(|_| taken(&memory, 2 * MIB)).collect();
-        verified.iter_mut().for_each(|share| assert!(share.verified().is_ok()));
+        assert!(verified.iter_mut().all(|share| share.verified().is_ok()));
         assert!(memory.share().grow(2 * MIB).await.is_err(), "nobody can be sent away");
     }
 

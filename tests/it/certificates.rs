@@ -211,17 +211,24 @@ fn a_store_that_cannot_be_read_is_asked_again_and_never_taken_for_empty() {
 fn a_certificate_that_cannot_be_stored_is_served_and_stored_later_without_another_order() {
     let pebble = Pebble::start();
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "retry = [\"1s\"]");
-    // A folder in the way of the temporary file, as a full disk would be for root.
-    let in_the_way = folder.path().join("state/acme/server/certificate.pem.new");
-    std::fs::create_dir_all(&in_the_way).unwrap();
+    // A folder in the file's place, made when the order has begun: before, it would be what cannot be read.
+    let place = folder.path().join("state/acme/server");
+    let in_the_way = place.join("certificate.pem");
+    let maker = std::thread::spawn({
+        let in_the_way = in_the_way.clone();
+        move || {
+            eventually("the order begins", SOON, || place.join("pace.json").exists());
+            std::fs::create_dir(in_the_way).unwrap();
+        }
+    });
     let annex = start(&pebble, folder);
+    maker.join().unwrap();
     serves(&pebble, NAME);
     annex.logs("cannot write", SOON);
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(pebble.orders(), 1);
     std::fs::remove_dir(&in_the_way).unwrap();
-    let stored = annex.folder().join("state/acme/server/certificate.pem");
-    eventually("it is stored", Duration::from_secs(40), || stored.exists());
+    eventually("it is stored", Duration::from_secs(40), || in_the_way.is_file());
     assert_eq!(pebble.orders(), 1);
 }
 

@@ -2,15 +2,13 @@
 //! a target is slow.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, Call, Client, Erp, Reply, eventually, free_port, write};
+use crate::support::{Annex, Call, Client, Erp, Reply, SmallDisk, eventually, free_port, write};
 
 fn config(erp: &Erp, steps: &str) -> String {
     let address = erp.address;
@@ -54,39 +52,6 @@ fn times(calls: &[Call], line: &str) -> usize {
     calls.iter().filter(|call| call.line == line).count()
 }
 
-/// A small file system for the state; gone with it.
-struct Small<'f>(&'f Path);
-
-impl<'f> Small<'f> {
-    fn mount(folder: &'f Path, size: &str) -> Option<Self> {
-        std::fs::create_dir(folder).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder).stderr(Stdio::null());
-        let is_mounted = mount.status().is_ok_and(|status| status.success());
-        if !is_mounted {
-            eprintln!("NOT RUN: it needs the right to mount a file system");
-        }
-        is_mounted.then_some(Self(folder))
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) {
-        use std::io::Write as _;
-        let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
-        while file.write_all(&[0; 512]).is_ok() {}
-    }
-
-    fn free(&self) {
-        std::fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for Small<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
     // Four are under way when the disk becomes full, and four have not begun.
@@ -96,7 +61,7 @@ fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
     });
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let Some(small) = Small::mount(&state, "3m") else { return };
+    let Some(small) = SmallDisk::mount(&state, "3m") else { return };
     write(&folder.path().join("annex.toml"), &config(&erp, &queued("a", "erp", "a")));
     let admin = free_port();
     let annex = Annex::dev_inspected(folder, admin);
