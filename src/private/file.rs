@@ -50,7 +50,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Draft::new(path)?.fill(bytes)?.keep()
 }
 
-/// As [`write`]; it is on disk when this returns, also after a power cut.
+/// As [`write()`]; it is on disk when this returns, also after a power cut.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = Draft::new(path)?.fill(bytes)?;
     draft.file.sync_all()?;
