@@ -121,6 +121,13 @@ impl<'p> Halfway<'p> {
         self.is_behind = true;
     }
 
+    /// The last answer was not understood, so nobody knows whether its call was taken: exported again, it is made again.
+    /// Whether there was one.
+    pub(super) fn not_understood(&mut self) -> bool {
+        self.is_behind = true;
+        self.now.pop().is_some()
+    }
+
     /// A call was taken, in a run of which nothing is kept.
     pub(super) fn made(&mut self, name: &str, answer: &[u8]) {
         let call = Call { name: name.to_owned(), hash: String::new() };
@@ -161,7 +168,7 @@ impl<'p> Halfway<'p> {
     /// The end of a run: the delivery keeps what it got done, or forgets it, once it is known how the delivery ends.
     pub(super) fn end(self, ended: Result<(), StepError>, answer: &mut Answer) -> Result<(), StepError> {
         let all: Vec<String> = self.before.iter().chain(&self.now).map(Taken::told).collect();
-        if !all.is_empty() && self.outbox.is_some() {
+        if (!all.is_empty() || self.is_kept) && self.outbox.is_some() {
             answer.outcome.runs.push(self.run());
         }
         match ended {

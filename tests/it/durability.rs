@@ -187,6 +187,23 @@ fn a_run_that_failed_halfway_is_told_and_taken_up_where_it_stood() {
     assert_eq!(times(&erp.calls(), "POST /api/invoices"), 2);
 }
 
+/// A login page is no invoice that was made: where the answer was not understood, exporting again sends again.
+#[test]
+fn a_call_whose_answer_was_not_understood_does_not_count_as_taken() {
+    let erp = Erp::start(|call, number| match (&*call.line, number) {
+        ("POST /api/invoices", 0) => Reply::ok("<html>Please log in</html>"),
+        ("POST /api/invoices", _) => Reply::ok(&format!(r#"{{"id": "E-{number}"}}"#)),
+        _ => Reply::ok("{}"),
+    });
+    let annex = Annex::dev_with(&config(&erp, CALLS));
+    let failed = deliver(&annex, &document("r-1", 7, "INV-1", 0));
+    assert!(failed.len() == 1 && !failed[0].contains("Taken already"), "{failed:?}");
+    assert!(failed[0].contains("look there before you export again"), "{failed:?}");
+    assert_eq!(deliver(&annex, &document("r-2", 7, "INV-1", 0)), Vec::<String>::new());
+    let lines: Vec<String> = erp.calls().into_iter().map(|call| call.line).collect();
+    assert_eq!(lines, ["POST /api/invoices", "POST /api/invoices", "PUT /api/invoices/E-1/submit"]);
+}
+
 #[test]
 fn a_run_with_other_data_is_made_anew_and_says_that_there_may_be_two() {
     let erp = Erp::start(|call, number| match (&*call.line, number) {

@@ -20,6 +20,7 @@ use crate::slices::aside;
 
 use courier::Progress;
 use taken::{NoRequest, Taken};
+use understood::LOOK_THERE;
 
 use super::halfway::{Call as TakenCall, Halfway};
 use super::post::{Post, call_key};
@@ -184,7 +185,15 @@ impl Export {
         let mut from = 0;
         loop {
             let next = self.next(from, &view, &answers, secrets.as_ref(), deadline).await;
-            let Some((at, request)) = next.map_err(NoRequest::told)? else { break };
+            let next = next.map_err(|problem| match problem {
+                // The answer before it does not have what the call needs.
+                NoRequest::Render(..) if halfway.not_understood() => {
+                    let StepError { message, cause } = problem.told();
+                    StepError { message: format!("{message} {LOOK_THERE}"), cause }
+                }
+                _ => problem.told(),
+            });
+            let Some((at, request)) = next? else { break };
             let call = &self.calls[at];
             let received = self.send_once(halfway, call, &request, &call_key(&key, at), deadline).await?;
             answer.reasons.note(|| {
@@ -204,7 +213,10 @@ impl Export {
             }
             let said = aside(deadline, || self.understood(at, &received));
             let said = said.unwrap_or_else(|spent| Err(spent.to_string()));
-            let said = said.map_err(|what| self.not_understood(call, &what))?;
+            let said = said.map_err(|what| {
+                halfway.not_understood();
+                self.not_understood(call, &what)
+            })?;
             for from in Self::missing(call, &said) {
                 let text = format!(
                     "{} was sent, and its answer to {} has nothing at {from}.",
