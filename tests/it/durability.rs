@@ -187,6 +187,25 @@ fn a_run_that_failed_halfway_is_told_and_taken_up_where_it_stood() {
     assert_eq!(times(&erp.calls(), "POST /api/invoices"), 2);
 }
 
+/// What is known of a job that was sent is its key and a few words: the file does not keep a page for each.
+#[test]
+fn exports_that_were_sent_leave_little_behind() {
+    let erp = Erp::kind();
+    let annex = Annex::dev_with(&config(&erp, &queued("n", "erp", "invoices")));
+    let file = annex.folder().join("state/outbox.sqlite");
+    for number in 0..150 {
+        assert_eq!(
+            deliver(&annex, &document(&format!("r-{number}"), number, "INV-1", 3_000)),
+            Vec::<String>::new()
+        );
+    }
+    eventually("all are sent", Duration::from_secs(60), || listed(&annex, "sent") == 150);
+    let folder = annex.stop("TERM");
+    let size = std::fs::metadata(file).unwrap().len();
+    assert!(size < 150 * 3_000, "{size} bytes for 150 exports of more than 3000 each");
+    drop(folder);
+}
+
 /// A login page is no invoice that was made: where the answer was not understood, exporting again sends again.
 #[test]
 fn a_call_whose_answer_was_not_understood_does_not_count_as_taken() {

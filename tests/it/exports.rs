@@ -380,7 +380,7 @@ fn a_full_disk_accepts_nothing_and_loses_nothing() {
     let state = folder.path().join("state");
     std::fs::create_dir(&state).unwrap();
     let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"])
         .arg(&state)
         .stderr(std::process::Stdio::null())
         .status();
@@ -391,7 +391,7 @@ fn a_full_disk_accepts_nothing_and_loses_nothing() {
     write(&folder.path().join("annex.toml"), &config(&erp, QUEUED));
     let annex = Annex::dev_in(folder, free_port());
     let (mut accepted, mut refused) = (0, 0);
-    for number in 0..60 {
+    for number in 0..150 {
         let mut document = document(&format!("r-{number}"), number, "INV-1");
         document["annotation"]["content"][0]["children"][0]["content"]["normalized_value"] =
             json!("x".repeat(30_000));
