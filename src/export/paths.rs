@@ -1,6 +1,7 @@
 //! Templates of URLs: what is the template's own and what a value gave stays known until the URL is whole.
 
-use minijinja::{AutoEscape, Error, Output, State, Value};
+use minijinja::value::ValueKind;
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State, Value};
 
 use super::escape::Escape;
 use super::place::Piece;
@@ -13,6 +14,7 @@ pub(super) const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
 pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let [begin, end] = MARKS;
     let is_raw = value.is_safe() || matches!(state.auto_escape(), AutoEscape::None);
+    single(value)?;
     let text = match value {
         value if value.is_none() => String::new(),
         // A block that was put aside by `set` or made by a macro has its marks already.
@@ -23,6 +25,15 @@ pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Va
         value => Escape::Url.text(&words(value)),
     };
     write(out, &format!("{begin}{text}{end}"))
+}
+
+/// A list, an object or a truth value is no part of a URL, whatever its text would be.
+pub(super) fn single(value: &Value) -> Result<(), Error> {
+    if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::Bool) {
+        let what = format!("a value of the kind {} is no part of a URL", value.kind());
+        return Err(Error::new(ErrorKind::InvalidOperation, what));
+    }
+    Ok(())
 }
 
 /// What a template put out, in its pieces.
@@ -101,6 +112,20 @@ mod tests {
         ] {
             let error = made(source, "1").unwrap_err();
             assert!(error.contains("undefined"), "{source}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_a_text_or_a_number_is_a_part_of_a_url() {
+        let source = "a/{{ id | segment }}/b";
+        for source in [source, "a/{{ id }}/b", "a?x={{ id }}"] {
+            let template = Template::new(source, Escape::Url).unwrap();
+            let made =
+                |id: minijinja::Value| template.render_path(&context! { id }).map_err(|e| e.to_string());
+            for wrong in [context! {}, minijinja::Value::from(vec![1]), true.into()] {
+                assert!(made(wrong).unwrap_err().contains("no part of a URL"), "{source}");
+            }
+            assert!(made(17.into()).unwrap().contains("17"), "{source}");
         }
     }
 

@@ -97,7 +97,10 @@ impl Template {
             let separator = separator.and_then(|text| text.chars().next()).unwrap_or(',');
             escaped(&text, Escape::Csv { separator })
         });
-        environment.add_filter("segment", |text: Value| escaped(&text, Escape::Url));
+        environment.add_filter("segment", |value: Value| {
+            paths::single(&value)?;
+            escaped(&value, Escape::Url)
+        });
         // What it gives is encoded, and must not be encoded once more.
         environment.add_filter("urlencode", |value: Value| {
             there(&value)?;

@@ -157,6 +157,18 @@ pub fn adopt(path: &Path) -> io::Result<()> {
     if is_private { Ok(()) } else { protect(&file) }
 }
 
+/// What is no plain file is an error, and is not opened: a pipe would keep whoever does waiting.
+pub fn plain(path: &Path) -> io::Result<()> {
+    let known = fs::symlink_metadata(path)?;
+    if known.is_symlink() {
+        refused(path, LINK)
+    } else if known.is_file() {
+        Ok(())
+    } else {
+        refused(path, "is no file: move it away")
+    }
+}
+
 /// What root makes in somebody's folder is the folder's owner's. Who is not root cannot give a file away, and need not.
 fn give(file: &File, path: &Path) -> io::Result<()> {
     let folder = fs::metadata(folder_of(path))?;

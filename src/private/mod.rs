@@ -7,6 +7,7 @@ mod file;
 mod owner;
 
 pub use file::{
-    adopt, ensure, folder, is_link, lock_file, own_folder, own_socket, write, write_durably, write_like,
+    adopt, ensure, folder, is_link, lock_file, own_folder, own_socket, plain, write, write_durably,
+    write_like,
 };
 pub use owner::become_owner;

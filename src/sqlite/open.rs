@@ -1,5 +1,6 @@
 //! How a file is opened: to write, to read beside a writer, or to have one look.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -73,6 +74,14 @@ pub(crate) async fn look(
     let file = folder.join(name);
     if !private::is_link(&file) && !file.exists() {
         return Ok(None);
+    }
+    for name in [name.to_owned()].into_iter().chain(BESIDE.map(|end| format!("{name}{end}"))) {
+        match private::plain(&folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(SqliteError::Folder { folder: folder.to_owned(), error });
+            }
+            _ => {}
+        }
     }
     // Without a write-ahead log nobody writes: to read the file as it stands leaves nothing beside it.
     let is_still = !folder.join(format!("{name}-wal")).exists();

@@ -41,8 +41,12 @@ impl Exported {
         })?;
         let id = payload.annotation_id.to_string();
         let content = api.content(&id, deadline).await.map_err(|error| unfetched("The document", &error))?;
-        let content: Content<'_> = serde_json::from_slice(&content)
-            .map_err(|_| StepError::configuration("Rossum's API gave no annotation data"))?;
+        let content: Option<Content<'_>> = serde_json::from_slice(&content).ok();
+        let content = content.filter(|content| content.is_list()).ok_or_else(|| StepError {
+            message: "The document could not be fetched from Rossum. Nothing was sent: export again later."
+                .to_owned(),
+            cause: "Rossum's API answered without a list of sections in `content`".to_owned(),
+        })?;
         Ok(Self::Fetched(format!("{{\"annotation\":{{\"id\":0,\"content\":{}}}}}", content.content.get())))
     }
 }
@@ -52,6 +56,14 @@ impl Exported {
 struct Content<'c> {
     #[serde(borrow)]
     content: &'c RawValue,
+}
+
+impl Content<'_> {
+    /// Whether it has sections, as every annotation does.
+    fn is_list(&self) -> bool {
+        let inside = self.content.get().strip_prefix('[');
+        inside.is_some_and(|inside| !inside.trim_start().starts_with(']'))
+    }
 }
 
 fn status(body: &[u8]) -> Option<String> {

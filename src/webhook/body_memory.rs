@@ -18,8 +18,9 @@ use super::refusal::Refusal;
 /// How long a body may take before it can be sent away, and how long it may pause.
 const PROMPT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a body waits for room, and how often it looks.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long a body waits for room, and how often it looks. Longer than [`PROMPT`]: by then all that are there now can be
+/// sent away.
+const WAIT: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 /// Bytes up to which a body is small: a document of some hundred rows.
 const SMALL: usize = 256 << 10;

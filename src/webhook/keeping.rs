@@ -23,6 +23,11 @@ pub(super) async fn can_keep(hook: &Hook, event: &Event<'_>) -> bool {
     event.is_interactive() || !queues || memory.probe().await.is_ok()
 }
 
+/// Whether the answer to an event has no place for messages: what is not done then must not look as if it were.
+pub(super) fn nobody_reads(event: &Event<'_>) -> bool {
+    event.event != "annotation_content" && !event.is_interactive()
+}
+
 /// An export whose answer is an error fails in Rossum, and a person exports again: nothing of it is sent then, and what was
 /// taken already is remembered for the next time. Elsewhere nobody does it again, and what could be done is done.
 pub(super) fn settle(payload: &Payload<'_>, answer: &mut Answer, has_failed: bool) {

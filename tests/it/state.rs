@@ -139,6 +139,26 @@ fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
     assert!(fs::read(state.join("outbox.sqlite")).unwrap()[60..64] == [0, 0, 0, 7], "it is left alone");
 }
 
+/// Who opens a pipe waits for whoever writes into it: nobody does.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
+    for (name, list) in [("outbox.sqlite", ["outbox", "list"]), ("datasets.sqlite-wal", ["data", "list"])] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        fs::create_dir(&state).unwrap();
+        if name.ends_with("-wal") {
+            write(&state.join("datasets.sqlite"), "");
+        }
+        let made = std::process::Command::new("mkfifo").arg(state.join(name)).status().unwrap();
+        assert!(made.success());
+        let mut command = std::process::Command::new("timeout");
+        command.arg("20").arg(annex_command().get_program()).args(list).args(["--state", "state"]);
+        let done = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success() && text.contains("is no file"), "{name}: {:?} {text}", done.status);
+    }
+}
+
 /// Some folder's files with owner, mode and size.
 fn seen(folder: &Path) -> Vec<(String, u32, u32, u64, bool)> {
     let mut all: Vec<_> = fs::read_dir(folder)

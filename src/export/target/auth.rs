@@ -120,6 +120,12 @@ impl OAuth2 {
         let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
             SendError::Token(format!("{} answered without an `access_token`", self.token_url))
         })?;
+        if issued.access_token.trim().is_empty() {
+            return Err(SendError::Token(format!(
+                "{} answered with an empty `access_token`",
+                self.token_url
+            )));
+        }
         let life = neighbour::seconds(&issued.expires_in).unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
         Ok(Token { secret: Secret::new(issued.access_token.into_bytes()), until: now + life })
     }

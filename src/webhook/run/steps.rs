@@ -50,6 +50,10 @@ pub(super) async fn run(
                 metrics.failed();
                 has_failed = true;
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
+                // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed.
+                if stage.step.queues() && keeping::nobody_reads(&payload.event) {
+                    return Err(Refusal::NotKept);
+                }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
                 if stage.on_error == OnError::Stop {
