@@ -195,6 +195,30 @@ fn an_event_that_brings_no_data_is_exported_with_the_data_of_the_api() {
     assert_eq!(written(&rossum), [(3, "E-1".to_owned())]);
 }
 
+/// Nobody reads a message there: what cannot be accepted is refused, so that Rossum sends it again.
+#[test]
+fn a_queued_export_whose_data_cannot_be_fetched_is_refused_where_nobody_reads() {
+    for (status, body) in [
+        (503, "{}"),
+        (401, "{}"),
+        (200, "<html>log in</html>"),
+        (200, "[1, 2]"),
+        (200, r#"{"content": []}"#),
+        (200, r#"{"content": {"a": 1}}"#),
+        (200, r#"{"content": null}"#),
+    ] {
+        let (rossum, erp) = (Erp::start(move |_, _| Reply::status(status, body)), Erp::kind());
+        let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nevents = [\"annotation_status.changed\"]\n";
+        let annex = start(&rossum, &erp, step);
+        let told = json!({"request_id": "r-1", "event": "annotation_status", "action": "changed",
+            "annotation": {"id": 7, "status": "exported", "previous_status": "exporting"}});
+        let answer = annex.client().deliver("/x", told.to_string());
+        assert_eq!(answer.status, 503, "{status} {body}: {answer:?}");
+        annex.logs("step failed", Duration::from_secs(5));
+        assert_eq!(erp.calls().len(), 0, "{status} {body}");
+    }
+}
+
 #[test]
 fn an_api_that_is_away_or_refuses_loses_nothing() {
     let erp = Erp::kind();
