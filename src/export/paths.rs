@@ -120,9 +120,8 @@ mod tests {
         let source = "a/{{ id | segment }}/b";
         for source in [source, "a/{{ id }}/b", "a?x={{ id }}"] {
             let template = Template::new(source, Escape::Url).unwrap();
-            let made =
-                |id: minijinja::Value| template.render_path(&context! { id }).map_err(|e| e.to_string());
-            for wrong in [context! {}, minijinja::Value::from(vec![1]), true.into()] {
+            let made = |id: Value| template.render_path(&context! { id }).map_err(|e| e.to_string());
+            for wrong in [context! {}, Value::from(vec![1]), true.into()] {
                 assert!(made(wrong).unwrap_err().contains("no part of a URL"), "{source}");
             }
             assert!(made(17.into()).unwrap().contains("17"), "{source}");
