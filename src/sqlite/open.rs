@@ -102,7 +102,7 @@ async fn read(
 ) -> Result<SqlitePool, SqliteError> {
     if private::is_link(file) {
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
-        let error = std::io::Error::other(format!("{} is a link, which is not followed", file.display()));
+        let error = io::Error::other(format!("{} is a link, which is not followed", file.display()));
         return Err(SqliteError::Folder { folder, error });
     }
     let options =

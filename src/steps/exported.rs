@@ -42,7 +42,7 @@ impl Exported {
         let id = payload.annotation_id.to_string();
         let content = api.content(&id, deadline).await.map_err(|error| unfetched("The document", &error))?;
         let content: Option<Content<'_>> = serde_json::from_slice(&content).ok();
-        let content = content.filter(|content| content.is_list()).ok_or_else(|| StepError {
+        let content = content.filter(Content::is_list).ok_or_else(|| StepError {
             message: "The document could not be fetched from Rossum. Nothing was sent: export again later."
                 .to_owned(),
             cause: "Rossum's API answered without a list of sections in `content`".to_owned(),

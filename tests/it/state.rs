@@ -149,9 +149,9 @@ fn a_pipe_in_the_place_of_a_file_is_refused_at_once() {
         if name.ends_with("-wal") {
             write(&state.join("datasets.sqlite"), "");
         }
-        let made = std::process::Command::new("mkfifo").arg(state.join(name)).status().unwrap();
+        let made = Command::new("mkfifo").arg(state.join(name)).status().unwrap();
         assert!(made.success());
-        let mut command = std::process::Command::new("timeout");
+        let mut command = Command::new("timeout");
         command.arg("20").arg(annex_command().get_program()).args(list).args(["--state", "state"]);
         let done = command.current_dir(folder.path()).output().unwrap();
         let text = String::from_utf8_lossy(&done.stderr).into_owned();
