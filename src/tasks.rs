@@ -1,5 +1,6 @@
 //! The tasks that a server runs beside its connections. Each has an owner: the server, which waits for it or ends it when it
-//! stops, or a handle that ends it when it is dropped. `clippy.toml` forbids any other way to start one.
+//! stops; a handle that ends it when it is dropped; or, for the outbox's writer, who closes the outbox. `clippy.toml` forbids
+//! tokio's own `spawn`; sets of tasks (`JoinSet`) end with whoever holds them.
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;

@@ -169,7 +169,7 @@ impl Annex {
             warn!("stopped with an export under way: it is sent again, with the same key");
         }
         drop(workers);
-        if timeout_at(until, house.workers.outbox.close()).await.is_err() {
+        if !timeout_at(until, house.workers.outbox.close()).await.unwrap_or(false) {
             warn!("the outbox was not closed in time: the next start does so");
         }
         drain.tasks.end_background().await;

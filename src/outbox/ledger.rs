@@ -110,6 +110,6 @@ pub trait Ledger: Send + Sync {
     /// Whether there is room for another job: writes as much as one has, and takes it back.
     fn probe(&self) -> LedgerFuture<'_, ()>;
 
-    /// Lets go of what it holds, once nobody else uses it: what was sent is gone then.
-    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Lets go of what it holds: what was sent is gone then. `false` where somebody still uses it, so that it stays open.
+    fn close(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }

@@ -84,9 +84,9 @@ impl Outbox {
         self.pace.turn().await;
     }
 
-    /// Lets go of it, so that nothing that was sent is left on the disk. Somebody who still uses it keeps it open.
-    pub async fn close(&self) {
-        self.ledger.close().await;
+    /// Lets go of it, so that nothing that was sent is left on the disk. `false` where somebody still uses it.
+    pub async fn close(&self) -> bool {
+        self.ledger.close().await
     }
 
     /// Notes whether it could be written.

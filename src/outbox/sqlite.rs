@@ -220,13 +220,16 @@ impl Ledger for Sqlite {
         })
     }
 
-    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn close(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move {
             let tried = std::mem::replace(&mut *self.state.lock().await, Tried::Closed);
-            if let Tried::Open(open) = tried
-                && let Some(open) = Arc::into_inner(open)
-            {
-                open.close().await;
+            let Tried::Open(open) = tried else { return true };
+            match Arc::into_inner(open) {
+                Some(open) => {
+                    open.close().await;
+                    true
+                }
+                None => false,
             }
         })
     }
