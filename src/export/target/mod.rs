@@ -1,6 +1,7 @@
 //! Where exports go: an HTTP interface, or a folder here or on another host.
 
 mod auth;
+mod beneath;
 mod file_name;
 mod folder;
 mod http;
