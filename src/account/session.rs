@@ -140,7 +140,10 @@ impl Session {
             Problem::Token | Problem::Refused { status: 400 | 403, .. } => Problem::Login,
             other => other,
         })?;
-        let key = answer["key"].as_str().ok_or_else(|| Problem::Unreadable("auth/login".to_owned()))?;
+        let key = answer["key"].as_str().ok_or_else(|| {
+            let kind = neighbour::kind(Some(&answer));
+            Problem::Unreadable(format!("auth/login answers with {kind}, and no `key` in it"))
+        })?;
         Ok(Secret::new(key.as_bytes().to_vec()))
     }
 

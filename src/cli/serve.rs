@@ -304,5 +304,6 @@ fn banner(
         let (annex, at) = (quoted(&annex), format!("http://{address}{path}"));
         text.add(format_args!("  try     {annex} send --to {}{argument}", quoted(&at)));
     }
+    text.add("");
     text
 }
