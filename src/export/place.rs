@@ -78,7 +78,7 @@ fn check(segment: &str, has_value: bool) -> Result<(), Astray> {
 
 /// Whether anybody could read a segment as `.` or `..`, or as several of which one is: however often it is decoded, and
 /// whatever passes for a dot or a slash.
-fn leads_out(segment: &str) -> bool {
+pub(super) fn leads_out(segment: &str) -> bool {
     let mut bytes = segment.as_bytes().to_vec();
     for _ in 0..ROUNDS {
         let decoded: Vec<u8> = percent_decode(&bytes).collect();

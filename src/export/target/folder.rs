@@ -44,10 +44,7 @@ impl FolderTarget {
 /// What no waiting mends: the name, and what stands in its way.
 fn failure(error: &io::Error) -> SendError {
     match error.kind() {
-        ErrorKind::NotADirectory => SendError::Refused(
-            "the file cannot be made: a folder of its path is a link or a file; below a target's folder no link is followed"
-                .to_owned(),
-        ),
+        ErrorKind::NotADirectory => file_name::linked(),
         ErrorKind::InvalidFilename
         | ErrorKind::InvalidInput
         | ErrorKind::AlreadyExists // a file, where a folder is to be made
