@@ -200,18 +200,11 @@ fn what_rossum_refuses_and_what_is_asked_for_is_said_plainly() {
     for command in commands {
         is_plain(&command.join(" "), &run_in(folder.path(), command, &[]));
     }
-    let environment =
-        [("ROSSUM_URL", "http://127.0.0.1:1/v1"), ("ROSSUM_TOKEN", "t"), ("HOME", "/nonexistent")];
-    let dry = [
-        "hook",
-        "create",
-        HOSTILE,
-        "--dry-run",
-        "--event",
-        "annotation_content.updated",
-        "--config-url",
-        "https://a.example/x",
-    ];
+    let hook = json!({"id": 12, "name": HOSTILE, "config": {"url": "https://a.example/x"}}).to_string();
+    let server = Erp::start(move |_, _| Reply::ok(&hook));
+    let url = format!("http://{}/v1", server.address);
+    let environment = [("ROSSUM_URL", &*url), ("ROSSUM_TOKEN", "t"), ("HOME", "/nonexistent")];
+    let dry = ["hook", "change", "12", "--dry-run", "--name", &format!("{HOSTILE}2")];
     is_plain("a dry run", &run_in(folder.path(), &dry, &environment));
 }
 
