@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
+use std::io;
 
 /// A text whose unseen characters are written out, `\u001b`, as JSON writes them: JSON that goes through it means the
 /// same afterwards. Line feeds and tabs stay.
@@ -20,6 +21,81 @@ impl<T: fmt::Display> fmt::Display for Plain<T> {
 impl<T: fmt::Display> fmt::Display for Line<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(Neutral { out: f, keeps: &[] }, "{}", self.0)
+    }
+}
+
+/// Lines for people. Each begins where [`Lines::add`] was called, and nowhere else: no text from outside makes one of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines(Vec<String>);
+
+impl Lines {
+    /// One line.
+    pub fn of(line: impl fmt::Display) -> Self {
+        Self(vec![Line(line).to_string()])
+    }
+
+    /// What is said, an empty line, and what to do about it.
+    pub fn hinted(what: impl fmt::Display, hint: impl fmt::Display) -> Self {
+        let mut lines = Self::of(what);
+        lines.add("");
+        lines.add(format_args!("hint: {hint}"));
+        lines
+    }
+
+    /// One more line, whatever the text holds.
+    pub fn add(&mut self, line: impl fmt::Display) {
+        self.0.push(Line(line).to_string());
+    }
+
+    /// JSON over several lines: its texts stay within theirs.
+    pub fn add_json(&mut self, json: &serde_json::Value) {
+        self.0.extend(format!("{json:#}").lines().map(|line| Line(line).to_string()));
+    }
+
+    /// The lines of another.
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+}
+
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// A document on its way to a terminal, with what acts written out. Line feeds and tabs stay: nothing of ours is beside it.
+pub struct Seen<W: io::Write> {
+    out: W,
+    /// A line without its end: it may end in the midst of a character.
+    begun: Vec<u8>,
+}
+
+impl<W: io::Write> Seen<W> {
+    pub fn new(out: W) -> Self {
+        Self { out, begun: Vec::new() }
+    }
+
+    fn put(&mut self, rest: Vec<u8>) -> io::Result<()> {
+        let whole = std::mem::replace(&mut self.begun, rest);
+        self.out.write_all(Plain(String::from_utf8_lossy(&whole)).to_string().as_bytes())
+    }
+}
+
+impl<W: io::Write> io::Write for Seen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun.extend_from_slice(bytes);
+        if let Some(end) = self.begun.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.begun.split_off(end + 1);
+            self.put(rest)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// What a line began with is shown as it is so far.
+    fn flush(&mut self) -> io::Result<()> {
+        self.put(Vec::new())?;
+        self.out.flush()
     }
 }
 
@@ -79,6 +155,31 @@ mod tests {
         assert_eq!(Line("a\n\tb").to_string(), "a\\u000a\\u0009b");
         let family = "👨\u{200d}👩 نمی\u{200c}خواهم";
         assert_eq!(Line(family).to_string(), family);
+    }
+
+    #[test]
+    fn a_line_is_made_by_us_and_by_nobody_else() {
+        let mut lines = Lines::of("a\n✓ all is well");
+        lines.add("");
+        lines.add_json(&serde_json::json!({"b": "c\n}\u{202e}"}));
+        lines.append(Lines::hinted("d\r\n", "e\u{1b}[2J"));
+        assert_eq!(
+            lines.to_string(),
+            "a\\u000a✓ all is well\n\n{\n  \"b\": \"c\\n}\\u202e\"\n}\nd\\u000d\\u000a\n\nhint: e\\u001b[2J"
+        );
+    }
+
+    #[test]
+    fn a_document_is_seen_whole_however_it_comes() {
+        use std::io::Write as _;
+        let whole = "é\u{1b}[31m\n\u{202e}x\u{9b}\n가";
+        for size in 1..=whole.len() {
+            let mut out = Vec::new();
+            let mut seen = Seen::new(&mut out);
+            whole.as_bytes().chunks(size).for_each(|chunk| seen.write_all(chunk).unwrap());
+            seen.flush().unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), "é\\u001b[31m\n\\u202ex\\u009b\n가", "{size}");
+        }
     }
 
     #[test]

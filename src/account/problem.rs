@@ -45,7 +45,7 @@ fn words(body: &[u8]) -> String {
     say(&json, "", &mut lines);
     match lines.as_slice() {
         [one] => one.clone(),
-        lines => format!("\n  {}", lines.join("\n  ")),
+        lines => lines.join("; "),
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(words(br#"{"name": ["This field is required."]}"#), "name: This field is required.");
         assert_eq!(
             words(br#"{"config": {"url": ["Enter a valid URL."]}, "non_field_errors": ["No."]}"#),
-            "\n  config.url: Enter a valid URL.\n  No."
+            "config.url: Enter a valid URL.; No."
         );
         assert_eq!(words(b"<html>"), "<html>");
     }

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
+use crate::shown::Lines;
 use crate::unreached::words;
 
 use super::{Credentials, Login, Problem};
@@ -33,7 +34,7 @@ pub struct Session {
     token: OnceCell<Secret>,
     /// Changes are said and not made.
     dry_run: bool,
-    say: fn(&str),
+    say: fn(&Lines),
 }
 
 impl Session {
@@ -42,7 +43,7 @@ impl Session {
         credentials: Credentials,
         tls: rustls::ClientConfig,
         dry_run: bool,
-        say: fn(&str),
+        say: fn(&Lines),
     ) -> Result<Self, Problem> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
@@ -95,8 +96,11 @@ impl Session {
     /// A change: said and not made in a dry run, which gives `null`.
     pub async fn change(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Problem> {
         if self.dry_run {
-            let shown = body.map(|body| format!("\n{body:#}")).unwrap_or_default();
-            (self.say)(&format!("would send: {method} {}{path}{}", self.base.path(), masked(&shown)));
+            let mut lines = Lines::of(format_args!("would send: {method} {}{path}", self.base.path()));
+            if let Some(body) = body {
+                lines.add_json(&masked(body));
+            }
+            (self.say)(&lines);
             return Ok(Value::Null);
         }
         self.ask(method, path, body).await
@@ -136,7 +140,10 @@ impl Session {
             Problem::Token | Problem::Refused { status: 400 | 403, .. } => Problem::Login,
             other => other,
         })?;
-        let key = answer["key"].as_str().ok_or_else(|| Problem::Unreadable("auth/login".to_owned()))?;
+        let key = answer["key"].as_str().ok_or_else(|| {
+            let kind = neighbour::kind(Some(&answer));
+            Problem::Unreadable(format!("auth/login answers with {kind}, and no `key` in it"))
+        })?;
         Ok(Secret::new(key.as_bytes().to_vec()))
     }
 
@@ -175,7 +182,7 @@ impl Session {
                 Ok(answer) => answer,
                 // Nothing was sent yet: it may be tried again, whatever it is.
                 Err(error) if error.is_connect() && tried < TRIES => {
-                    (self.say)("Rossum cannot be reached, trying again");
+                    (self.say)(&Lines::of("Rossum cannot be reached, trying again"));
                     sleep(Duration::from_secs(u64::from(tried))).await;
                     continue;
                 }
@@ -186,11 +193,11 @@ impl Session {
             let is_later = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
             if is_later && tried < TRIES {
                 let wait = wait.unwrap_or(Duration::from_secs(u64::from(tried) * 2)).min(LONGEST_WAIT);
-                (self.say)(&format!(
+                (self.say)(&Lines::of(format_args!(
                     "Rossum is busy (status {}), again in {} s",
                     status.as_u16(),
                     wait.as_secs()
-                ));
+                )));
                 sleep(wait).await;
                 continue;
             }
@@ -214,15 +221,19 @@ impl Session {
     }
 }
 
-/// Text to be shown, without what stands under `secret`.
-fn masked(text: &str) -> String {
-    let line = |line: &str| match line.split_once("\"secret\": ") {
-        Some((before, after)) if after.trim_end_matches(',') != "null" => {
-            format!("{before}\"secret\": \"…\"{}", if after.ends_with(',') { "," } else { "" })
+/// What is to be shown, without what stands under `secret`.
+fn masked(json: &Value) -> Value {
+    match json {
+        Value::Object(map) => {
+            let one = |(key, value): (&String, &Value)| match key.as_str() {
+                "secret" if !value.is_null() => (key.clone(), "…".into()),
+                _ => (key.clone(), masked(value)),
+            };
+            Value::Object(map.iter().map(one).collect())
         }
-        _ => line.to_owned(),
-    };
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+        Value::Array(list) => Value::Array(list.iter().map(masked).collect()),
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -232,10 +243,8 @@ mod tests {
     #[test]
     fn what_is_shown_has_no_secret() {
         let body = json!({"config": {"secret": "s3", "url": "https://x"}, "name": "n"});
-        let shown = masked(&format!("{body:#}"));
-        assert!(
-            !shown.contains("s3") && shown.contains("\"secret\": \"…\",") && shown.contains("https://x"),
-            "{shown}"
-        );
+        let shown = json!({"config": {"secret": "…", "url": "https://x"}, "name": "n"});
+        assert_eq!(masked(&body), shown);
+        assert_eq!(masked(&json!([{"secret": null}])), json!([{"secret": null}]));
     }
 }

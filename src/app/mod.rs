@@ -20,6 +20,7 @@ use crate::config::{Config, Mistakes};
 use crate::server::admin;
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Listener, Redirect, Service};
+use crate::shown::Lines;
 use crate::tasks;
 use crate::tls::{self, Acceptor, Keeper, KeeperError};
 
@@ -32,9 +33,9 @@ pub use building::Page;
 pub enum StartError {
     #[error("{0}")]
     Config(#[from] Mistakes),
-    #[error("cannot listen on {address}: {error}{}", hint(.error, .address))]
+    #[error("cannot listen on {address}: {error}")]
     Bind { address: SocketAddr, error: io::Error },
-    #[error("cannot open the admin socket {path}: {error}\n\nhint: its folder must be there and writable")]
+    #[error("cannot open the admin socket {path}: {error}")]
     AdminSocket { path: PathBuf, error: io::Error },
     #[error("{0}")]
     Certificates(#[from] KeeperError),
@@ -46,15 +47,21 @@ pub enum StartError {
     Signals(io::Error),
 }
 
-fn hint(error: &io::Error, address: &SocketAddr) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            format!("\n\nhint: find who has the port: ss -ltnp 'sport = :{}'", address.port())
-        }
-        io::ErrorKind::PermissionDenied => {
-            "\n\nhint: ports below 1024 come from systemd: systemctl enable --now annex.socket".to_owned()
-        }
-        _ => String::new(),
+impl StartError {
+    /// For people: what failed, and what to do about it.
+    pub fn lines(&self) -> Lines {
+        let hint = match self {
+            Self::Config(mistakes) => return mistakes.lines(),
+            Self::AdminSocket { .. } => "its folder must be there and writable".to_owned(),
+            Self::Bind { address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                format!("find who has the port: ss -ltnp 'sport = :{}'", address.port())
+            }
+            Self::Bind { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                "ports below 1024 come from systemd: systemctl enable --now annex.socket".to_owned()
+            }
+            _ => return Lines::of(self),
+        };
+        Lines::hinted(self, hint)
     }
 }
 

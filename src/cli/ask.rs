@@ -81,9 +81,10 @@ impl Where {
     pub(super) async fn asked(self, method: Method, path: &str) -> Result<(StatusCode, Value), Failure> {
         let place = self.place()?;
         let unreachable = |error: std::io::Error| {
-            Failure::Because(format!(
-                "cannot reach the running server at {place}: {error}\n\nhint: is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR"
-            ))
+            Failure::hinted(
+                format_args!("cannot reach the running server at {place}: {error}"),
+                "is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR",
+            )
         };
         let answered = match &place {
             Place::Tcp(address) => {

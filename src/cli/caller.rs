@@ -21,6 +21,8 @@ use crate::signature::Algorithm;
 use crate::tasks::{self, Owned};
 use crate::tls;
 
+use super::exit::Failure;
+
 /// Rossum gives up after 30 s (contract: "Time, retries").
 const GIVE_UP: Duration = Duration::from_secs(30);
 
@@ -40,9 +42,9 @@ pub(super) struct Caller {
 pub(super) enum CallError {
     #[error("`{0}` is no URL of a hook: write http://HOST:PORT/PATH or https://HOST/PATH")]
     Url(String),
-    #[error("cannot connect to {0}: {1}\n\nhint: is Annex running there? annex --dev-http")]
+    #[error("cannot connect to {0}: {1}")]
     Connect(String, std::io::Error),
-    #[error("TLS with {0}: {1}\n\nhint: for a certificate of a private CA, name its root with --ca FILE")]
+    #[error("TLS with {0}: {1}")]
     Tls(String, std::io::Error),
     #[error("--ca: {0}")]
     Ca(#[from] tls::FilesError),
@@ -52,6 +54,16 @@ pub(super) enum CallError {
     Http(#[from] hyper::Error),
     #[error("no answer within 30 s, which is when Rossum gives up")]
     TimeOut,
+}
+
+/// What is said of it, with what to do.
+pub(super) fn failure(error: CallError) -> Failure {
+    let hint = match error {
+        CallError::Connect(..) => "is Annex running there? annex --dev-http",
+        CallError::Tls(..) => "for a certificate of a private CA, name its root with --ca FILE",
+        other => return other.into(),
+    };
+    Failure::hinted(error, hint)
 }
 
 impl Caller {

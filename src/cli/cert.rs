@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::shown::Line;
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print, say};
+use super::exit::{Failure, Mark, print, print_lines, say};
 use super::status::certificate_for_people;
 
 #[derive(clap::Subcommand)]
@@ -51,7 +51,7 @@ fn status(place: Where, json: bool) -> Result<(), Failure> {
     if list.is_empty() {
         return print("no certificates");
     }
-    list.iter().try_for_each(|certificate| print(certificate_for_people(certificate).trim_end()))
+    list.iter().try_for_each(|certificate| print_lines(&certificate_for_people(certificate)))
 }
 
 fn renew(name: Option<&str>, dry_run: bool, place: Where, json: bool) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::{self, Config, Mistakes, Purpose};
 use crate::tls;
 
-use super::exit::{Failure, print, say};
+use super::exit::{Failure, print, say_lines};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -32,7 +32,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Ok(config) => config,
         Err(mistakes) => {
             let count = mistakes.0.len();
-            say(format_args!("{mistakes}{count} mistake{}", if count == 1 { "" } else { "s" }));
+            let mut lines = mistakes.lines();
+            lines.add(format_args!("{count} mistake{}", if count == 1 { "" } else { "s" }));
+            say_lines(&lines);
             return Err(Failure::Said);
         }
     };

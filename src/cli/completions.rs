@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print_own};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -14,5 +14,5 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut super::Cli::command(), "annex", &mut script);
-    print(String::from_utf8_lossy(&script).trim_end())
+    print_own(&String::from_utf8_lossy(&script))
 }

@@ -1,6 +1,6 @@
 //! `annex config schema`.
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print_own};
 
 /// Every key with what it means, for editors.
 const SCHEMA: &str = include_str!("../../config/annex.schema.json");
@@ -15,6 +15,6 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Schema => print(SCHEMA.trim_end()),
+        Command::Schema => print_own(SCHEMA),
     }
 }

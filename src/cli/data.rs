@@ -1,6 +1,6 @@
 //! `annex data`: the customer's own records, for steps to look things up in.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::data::{self, Format, Layout, ReadError};
 use crate::shown::Line;
 use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, clear_records, document, print, show_records};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -257,7 +257,8 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
         }
     }
     for (number, record) in records {
-        print(format_args!("\n#{number}"))?;
+        print("")?;
+        print(format_args!("#{number}"))?;
         for (column, value) in dataset.columns.iter().zip(record) {
             print(format_args!("  {}: {}", Line(column), Line(value.as_deref().unwrap_or("-"))))?;
         }
@@ -271,8 +272,9 @@ async fn export(arguments: ExportArguments) -> Result<(), Failure> {
     }
     let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
-    let mut out = data::Writer::new(io::BufWriter::new(io::stdout().lock()));
-    if arguments.format == Kind::Csv {
+    let is_csv = arguments.format == Kind::Csv;
+    let (mut lines, mut out) = (document(), data::Writer::new(document()));
+    if is_csv {
         out.write(dataset.columns.iter().map(String::as_str))?;
     }
     let mut after = 0;
@@ -281,13 +283,14 @@ async fn export(arguments: ExportArguments) -> Result<(), Failure> {
         let Some((last, _)) = page.last() else { break };
         after = *last;
         for (_, record) in page {
-            if arguments.format == Kind::Csv {
+            if is_csv {
                 out.write(record.iter().map(|value| value.as_deref().unwrap_or_default()))?;
             } else {
-                print(object(&dataset, record))?;
+                writeln!(lines, "{}", object(&dataset, record))?;
             }
         }
     }
+    lines.flush()?;
     out.flush()?;
     Ok(())
 }
@@ -310,16 +313,15 @@ impl Progress {
 
     fn tell(&mut self, read: u64) {
         let now = Instant::now();
-        if now >= self.next && io::stderr().is_terminal() {
-            let _ = write!(io::stderr(), "\r{read} records");
+        if now >= self.next {
             self.next = now + TELL;
-            self.shown = true;
+            self.shown |= show_records(read);
         }
     }
 
     fn end(&self) {
         if self.shown {
-            let _ = write!(io::stderr(), "\r\u{1b}[K");
+            clear_records();
         }
     }
 }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::config::{self, Purpose};
 use crate::doctor::{Finding, Verdict, examine};
-use crate::shown::Line;
+use crate::shown::Lines;
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print};
+use super::exit::{Failure, Mark, print, print_lines};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut tell = |finding: Finding| {
         if !arguments.json {
             // A pipe that was closed ends the printing, not the examination.
-            let _ = print(line(&finding));
+            let _ = print_lines(&lines(&finding));
         }
         findings.push(finding);
     };
@@ -86,14 +86,17 @@ fn server(status: Option<&Value>) -> Finding {
     }
 }
 
-fn line(finding: &Finding) -> String {
+fn lines(finding: &Finding) -> Lines {
     let mark = match finding.verdict {
         Verdict::Good => Mark::Good,
         Verdict::Warning => Mark::Warning,
         Verdict::Bad => Mark::Bad,
     };
-    let remedy = finding.remedy.as_ref().map(|remedy| format!("\n    {}", Line(remedy))).unwrap_or_default();
-    format!("{mark} {}{remedy}", Line(&finding.what))
+    let mut lines = Lines::of(format_args!("{mark} {}", finding.what));
+    if let Some(remedy) = &finding.remedy {
+        lines.add(format_args!("    {remedy}"));
+    }
+    lines
 }
 
 fn as_json(finding: &Finding) -> Value {

@@ -137,7 +137,8 @@ fn say(
         Err(exception) => {
             for line in &exception.traceback {
                 let place = line.place.as_deref().map(|place| format!(", in {place}")).unwrap_or_default();
-                print(format_args!("  line {}{place}\n    {}", line.number, line.code))?;
+                print(format_args!("  line {}{place}", line.number))?;
+                print(format_args!("    {}", line.code))?;
             }
             print(Line(&exception.text))?;
         }

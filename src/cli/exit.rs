@@ -2,14 +2,20 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
-use crate::shown::Plain;
+use serde_json::Value;
+
+use crate::config::Mistakes;
+use crate::shown::{Line, Lines, Plain, Seen};
 
 /// Why a command failed: what is said, if it was not said already.
 pub(super) enum Failure {
     Said,
+    /// In one line, whatever it holds.
     Because(String),
+    Told(Lines),
 }
 
 impl<E: fmt::Display> From<E> for Failure {
@@ -18,20 +24,72 @@ impl<E: fmt::Display> From<E> for Failure {
     }
 }
 
+impl Failure {
+    /// What failed, and what to do about it.
+    pub(super) fn hinted(what: impl fmt::Display, hint: impl fmt::Display) -> Self {
+        Self::Told(Lines::hinted(what, hint))
+    }
+}
+
+/// A configuration that cannot be read.
+pub(super) fn mistaken(mistakes: Mistakes) -> Failure {
+    Failure::Told(mistakes.lines())
+}
+
 pub(super) fn code(done: Result<(), Failure>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Said) => ExitCode::FAILURE,
-        Err(Failure::Because(error)) => {
-            let (on, off) = if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-                ("\u{1b}[1;31m", "\u{1b}[0m")
-            } else {
-                ("", "")
-            };
-            let _ = writeln!(io::stderr(), "{on}error:{off} {}", Plain(error.trim_end()));
-            ExitCode::FAILURE
-        }
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Said) => {}
+        Err(Failure::Because(error)) => fail(&Lines::of(error.trim_end())),
+        Err(Failure::Told(lines)) => fail(&lines),
     }
+    ExitCode::FAILURE
+}
+
+fn fail(lines: &Lines) {
+    let (on, off) = if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        ("\u{1b}[1;31m", "\u{1b}[0m")
+    } else {
+        ("", "")
+    };
+    let _ = writeln!(io::stderr(), "{on}error:{off} {lines}");
+}
+
+/// Arguments that the command line does not know. What of them is quoted is neutral.
+pub(super) fn usage(error: &clap::Error, again: impl Fn(Vec<String>) -> Option<clap::Error>) -> ExitCode {
+    if !error.use_stderr() {
+        // Help and version: nothing in them is from outside.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let neutral = std::env::args_os().map(|argument| Line(argument.to_string_lossy()).to_string());
+    match again(neutral.collect()) {
+        // The same mistake, in words of neutral arguments: its lines are clap's.
+        Some(error) => {
+            let text = error.render().to_string();
+            let mut lines = Lines::default();
+            let text = text.trim_end().strip_prefix("error: ").unwrap_or(text.trim_end());
+            text.lines().for_each(|line| lines.add(line));
+            fail(&lines);
+        }
+        None => fail(&Lines::of(error)),
+    }
+    ExitCode::from(2)
+}
+
+/// A fault of ours, with its place. What it quotes may be from outside.
+pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let name = std::thread::current().name().unwrap_or("unnamed").to_owned();
+    let mut lines = Lines::of(format_args!(
+        "thread '{name}' panicked at {place}: {}",
+        panic.payload_as_str().unwrap_or("it says nothing")
+    ));
+    let trace = std::backtrace::Backtrace::capture();
+    if trace.status() == std::backtrace::BacktraceStatus::Captured {
+        trace.to_string().lines().for_each(|line| lines.add(line));
+    }
+    say_lines(&lines);
 }
 
 /// How something is, at a glance; coloured on a terminal.
@@ -76,13 +134,36 @@ impl Mark {
     }
 }
 
-/// Prints to standard output, and nothing in it acts on the terminal; a reader that went away (`| head`) is no error.
-pub(super) fn print(text: impl fmt::Display) -> Result<(), Failure> {
-    let mut text = Plain(text).to_string();
+/// Prints one line to standard output, whatever the text holds.
+pub(super) fn print(line: impl fmt::Display) -> Result<(), Failure> {
+    print_lines(&Lines::of(line))
+}
+
+/// Prints lines, those that begin with a mark in colour.
+pub(super) fn print_lines(lines: &Lines) -> Result<(), Failure> {
+    let mut text = lines.to_string();
     if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         text = text.split('\n').map(Mark::coloured).collect::<Vec<_>>().join("\n");
     }
-    match writeln!(io::stdout(), "{text}") {
+    put(text)
+}
+
+/// Prints JSON over several lines, for people and programs.
+pub(super) fn print_json(json: &Value) -> Result<(), Failure> {
+    let mut lines = Lines::default();
+    lines.add_json(json);
+    put(lines.to_string())
+}
+
+/// Prints a document that comes with the program.
+pub(super) fn print_own(document: &str) -> Result<(), Failure> {
+    put(Plain(document.trim_end()).to_string())
+}
+
+/// A reader that went away (`| head`) is no error.
+fn put(mut text: String) -> Result<(), Failure> {
+    text.push('\n');
+    match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(Failure::from),
     }
@@ -90,24 +171,44 @@ pub(super) fn print(text: impl fmt::Display) -> Result<(), Failure> {
 
 /// Prints bytes as they are, for programs; what a person sees of them on a terminal is plain.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
-    if io::stdout().is_terminal() {
-        return print(String::from_utf8_lossy(bytes));
-    }
-    match io::stdout().lock().write_all(bytes) {
+    let mut out = document();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(Failure::from),
     }
 }
 
-/// Says something beside the result, on standard error.
-pub(super) fn say(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{}", Plain(text)); // nobody is there to hear it
+/// Where a document of the customer's own goes: byte by byte into a pipe or a file, plain onto a terminal. What is
+/// written is there after `flush`.
+pub(super) fn document() -> Box<dyn Write> {
+    let out = io::stdout();
+    if out.is_terminal() { Box::new(Seen::new(out)) } else { Box::new(io::BufWriter::new(out)) }
+}
+
+/// Says one line beside the result, on standard error.
+pub(super) fn say(line: impl fmt::Display) {
+    say_lines(&Lines::of(line));
+}
+
+pub(super) fn say_lines(lines: &Lines) {
+    let _ = writeln!(io::stderr(), "{lines}"); // nobody is there to hear it
+}
+
+/// Shows a number of records that grows, on a terminal. Whether it is shown.
+pub(super) fn show_records(read: u64) -> bool {
+    let mut out = io::stderr();
+    out.is_terminal() && write!(out, "\r{read} records").is_ok()
+}
+
+/// Takes away what [`show_records`] showed.
+pub(super) fn clear_records() {
+    let _ = write!(io::stderr(), "\r\u{1b}[K");
 }
 
 /// Asks at the terminal; the answer without its line feed.
 pub(super) fn ask(question: impl fmt::Display) -> Result<String, Failure> {
     let mut out = io::stdout();
-    write!(out, "{}", Plain(question))?;
+    write!(out, "{}", Line(question))?;
     out.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

@@ -5,7 +5,7 @@ use std::io;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use super::exit::{Failure, print};
+use super::exit::{Failure, print_own};
 
 pub(super) fn run() -> Result<(), Failure> {
     let mut annex = super::Cli::command();
@@ -20,7 +20,7 @@ pub(super) fn run() -> Result<(), Failure> {
     commands(&annex, "annex", &mut page)?;
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
-    print(String::from_utf8_lossy(&page).trim_end())
+    print_own(&String::from_utf8_lossy(&page))
 }
 
 /// A section for each command that does something.

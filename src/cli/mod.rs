@@ -32,7 +32,7 @@ use clap::{Parser, Subcommand};
 ///
 /// Without a subcommand it serves. To try it, with sample hooks built in: annex --dev-http
 #[derive(Parser)]
-#[command(name = "annex", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "annex", bin_name = "annex", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -125,7 +125,11 @@ fn service_environment(config: &Path) -> impl Fn(&str) -> Option<String> {
 
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    std::panic::set_hook(Box::new(exit::panicked));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error, |arguments| Cli::try_parse_from(arguments).err()),
+    };
     let done = match cli.command {
         None => serve::run(cli.serve),
         Some(Command::Serve(arguments)) => serve::run(arguments),

@@ -96,10 +96,13 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 let RetryArguments { key: arguments, force } = arguments;
                 let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
                 if !force && job.state == State::Dead && outbox.overtaken(&job).await? > 0 {
-                    return Err(Failure::Because(format!(
-                        "a later export of annotation {} was sent: this one would put the older data in its place\n\nhint: annex outbox drop {}; or send it nevertheless with --force",
-                        job.annotation, job.key
-                    )));
+                    return Err(Failure::hinted(
+                        format_args!(
+                            "a later export of annotation {} was sent: this one would put the older data in its place",
+                            job.annotation
+                        ),
+                        format_args!("annex outbox drop {}; or send it nevertheless with --force", job.key),
+                    ));
                 }
                 if !outbox.retry(&job.key).await? {
                     return Err(Failure::Because(format!(

@@ -1,7 +1,6 @@
 //! `annex send`: signs a payload and sends it, as Rossum does; shows the answer for people.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,11 +10,11 @@ use serde_json::Value;
 
 use crate::outbox;
 use crate::secret::Secret;
-use crate::shown::Line;
+use crate::shown::{Line, Lines};
 use crate::signature::{Algorithm, sign};
 
-use super::caller::{Answered, Caller};
-use super::exit::{Failure, print};
+use super::caller::{self, Answered, Caller};
+use super::exit::{Failure, print, print_lines};
 
 /// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
 const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
@@ -62,7 +61,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(async {
-        let mut caller = Caller::connect(&arguments.to, arguments.ca.as_deref()).await?;
+        let mut caller =
+            Caller::connect(&arguments.to, arguments.ca.as_deref()).await.map_err(caller::failure)?;
         let mut answers = Vec::new();
         for _ in 0..arguments.repeat {
             let signature = signature.as_deref().map(|value| (algorithm, value));
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.json {
         answers.iter().try_for_each(|answer| print(as_json(answer)))?;
     } else {
-        print(for_people(&answers, &body).trim_end())?;
+        print_lines(&for_people(&answers, &body))?;
     }
     if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
 }
@@ -139,36 +139,40 @@ fn milliseconds(took: Duration) -> f64 {
 }
 
 /// The last answer, its messages and operations with their fields, and the times of all.
-fn for_people(answers: &[Answered], sent: &[u8]) -> String {
-    let Some(last) = answers.last() else {
-        return String::new();
-    };
-    let mut text = String::new();
-    let _ = writeln!(text, "{} in {} ms", last.status, milliseconds(last.took));
+fn for_people(answers: &[Answered], sent: &[u8]) -> Lines {
+    let mut text = Lines::default();
+    let Some(last) = answers.last() else { return text };
+    text.add(format_args!("{} in {} ms", last.status, milliseconds(last.took)));
     if answers.len() > 1 {
         let mut times: Vec<_> = answers.iter().map(|answer| answer.took).collect();
         times.sort_unstable();
         let [min, median, max] = [0, times.len() / 2, times.len() - 1].map(|at| milliseconds(times[at]));
         let failed = answers.iter().filter(|answer| !answer.status.is_success()).count();
-        let _ = writeln!(
-            text,
+        text.add(format_args!(
             "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)",
             answers.len()
-        );
+        ));
     }
     let Ok(answer) = serde_json::from_slice::<Value>(&last.body) else {
-        let _ = writeln!(text, "{}", String::from_utf8_lossy(&last.body));
+        let body = String::from_utf8_lossy(&last.body);
+        if !body.trim().is_empty() {
+            text.add(body.trim());
+        }
         return text;
     };
     let fields = Fields::of(sent);
     let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     for message in list("messages") {
         let kind = plain(message.get("type").unwrap_or(&"message".into()));
-        let _ = writeln!(text, "  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"]));
+        text.add(format_args!("  {kind:<8} {}{}", fields.at(&message["id"]), plain(&message["content"])));
     }
     for blocker in list("automation_blockers") {
-        let _ =
-            writeln!(text, "  {:<8} {}{}", "blocker", fields.at(&blocker["id"]), plain(&blocker["content"]));
+        text.add(format_args!(
+            "  {:<8} {}{}",
+            "blocker",
+            fields.at(&blocker["id"]),
+            plain(&blocker["content"])
+        ));
     }
     for operation in list("operations") {
         let kind = plain(operation.get("op").unwrap_or(&"operation".into()));
@@ -180,10 +184,10 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> String {
             let labels = options.iter().map(|option| plain(&option["label"])).collect::<Vec<_>>();
             format!("  (of {})", labels.join(", "))
         });
-        let _ = writeln!(text, "  {kind:<8} {}{before}{new}{options}", fields.at(&operation["id"]));
+        text.add(format_args!("  {kind:<8} {}{before}{new}{options}", fields.at(&operation["id"])));
     }
     for file in list("files") {
-        let _ = writeln!(text, "  file     {file}");
+        text.add(format_args!("  file     {file}"));
     }
     text
 }

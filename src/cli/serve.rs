@@ -1,6 +1,5 @@
 //! `annex serve`, and `annex --dev-http`.
 
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +10,16 @@ use tokio::time::interval;
 use tracing::{debug, info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::app::{Annex, Page};
+use crate::app::{Annex, Page, StartError};
 use crate::config::{self, Admin, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
 use crate::secret::Secret;
-use crate::shown::quoted;
+use crate::shown::{Lines, quoted};
 use crate::telemetry::{self, Format};
 use crate::webhook::{RECORD_MAX, Record};
 
 use super::allocator;
-use super::exit::{Failure, print};
+use super::exit::{Failure, print_lines};
 use super::tunnel::{Pointed, Tunnel};
 
 /// Where dev mode listens: the port of Rossum's guide.
@@ -120,6 +119,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     served
 }
 
+fn failure(error: StartError) -> Failure {
+    Failure::Told(error.lines())
+}
+
 async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     let load = {
         let path = path.clone();
@@ -129,13 +132,13 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
         }
     };
     let config = load().ok();
-    let annex = Annex::https(Box::new(load), path)?;
+    let annex = Annex::https(Box::new(load), path).map_err(failure)?;
     if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
         annex.tasks().background(look_around(config));
     }
     let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
-    Ok(annex.run().await?)
+    annex.run().await.map_err(failure)
 }
 
 /// What may keep a CA from validating the names, told beside the first order and not instead of it: a router that does
@@ -198,14 +201,14 @@ async fn dev_http(
             .unwrap_or(Path::new(""))
             .join("cases"),
     });
-    let annex = Annex::dev_http(Box::new(load), name.clone(), address, page)?;
+    let annex = Annex::dev_http(Box::new(load), name.clone(), address, page).map_err(failure)?;
     annex.tasks().background(reload_when_saved(saved, annex.reloader()));
     let tunnel = match tunnel {
         None => None,
         Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),
         Some(url) => Some(Tunnel::given(url)?),
     };
-    print(banner(&annex, &name, &secret, tunnel.as_ref()))?;
+    print_lines(&banner(&annex, &name, &secret, tunnel.as_ref()))?;
     let paths: Vec<&str> = annex.hooks.iter().map(|(path, _)| path.as_str()).collect();
     let pointed = match (hook, &tunnel) {
         (Some(hook), Some(tunnel)) => Some(Pointed::new(hook, tunnel, &paths).await?),
@@ -215,7 +218,7 @@ async fn dev_http(
     if let Some(pointed) = pointed {
         pointed.put_back().await?;
     }
-    Ok(served?)
+    served.map_err(failure)
 }
 
 /// While developing, what is saved counts at once.
@@ -256,13 +259,16 @@ fn banner(
     source: &Path,
     secret: &DevSecret,
     tunnel: Option<&Tunnel>,
-) -> String {
+) -> Lines {
     let annex = std::env::args().next().unwrap_or_else(|| "annex".to_owned());
-    let mut text = String::new();
-    let _ =
-        writeln!(text, "Annex {} on http://{address}, with {}", env!("CARGO_PKG_VERSION"), source.display());
+    let mut text = Lines::default();
+    text.add(format_args!(
+        "Annex {} on http://{address}, with {}",
+        env!("CARGO_PKG_VERSION"),
+        source.display()
+    ));
     for (path, name) in hooks {
-        let _ = writeln!(text, "  hook    http://{address}{path}  ({name})");
+        text.add(format_args!("  hook    http://{address}{path}  ({name})"));
     }
     let (shown, argument) = match secret {
         DevSecret::Environment => (format!("the one in {DEV_SECRET}"), String::new()),
@@ -274,32 +280,30 @@ fn banner(
             )
         }
     };
-    let _ = writeln!(text, "  secret  {shown}");
+    text.add(format_args!("  secret  {shown}"));
     if let Some(inspector) = inspector {
-        let _ = writeln!(text, "  look    http://{inspector}  (each delivery, what the steps did and why)");
+        text.add(format_args!("  look    http://{inspector}  (each delivery, what the steps did and why)"));
     }
     match tunnel {
         None => {
-            let _ = writeln!(text, "  next    ngrok http {0}, or annex --dev-http --tunnel", address.port());
+            text.add(format_args!("  next    ngrok http {0}, or annex --dev-http --tunnel", address.port()));
         }
         Some(Tunnel { url, .. }) => {
             for (path, name) in hooks {
-                let _ = writeln!(text, "  public  {url}{path}  ({name})");
+                text.add(format_args!("  public  {url}{path}  ({name})"));
             }
             if let Some((path, name)) = hooks.last() {
                 let (at, name) = (format!("{url}{path}"), quoted(name));
                 let at = quoted(&at);
-                let _ = writeln!(
-                    text,
-                    "  next    annex hook create {name} -q QUEUE_ID -e annotation_content.updated --config-url {at} --config-secret env:{DEV_SECRET}"
-                );
-                let _ = writeln!(text, "          annex hook change ID --config-url {at}");
+                text.add(format_args!("  next    annex hook create {name} -q QUEUE_ID -e annotation_content.updated --config-url {at} --config-secret env:{DEV_SECRET}"));
+                text.add(format_args!("          annex hook change ID --config-url {at}"));
             }
         }
     }
     if let Some((path, _)) = hooks.last() {
         let (annex, at) = (quoted(&annex), format!("http://{address}{path}"));
-        let _ = writeln!(text, "  try     {annex} send --to {}{argument}", quoted(&at));
+        text.add(format_args!("  try     {annex} send --to {}{argument}", quoted(&at)));
     }
+    text.add("");
     text
 }

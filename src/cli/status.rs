@@ -1,15 +1,13 @@
 //! `annex status`: how the running server is. Exit code 0 if it is ready.
 
-use std::fmt::Write as _;
-
 use hyper::Method;
 use serde_json::Value;
 
 use crate::clock;
-use crate::shown::Line;
+use crate::shown::{Line, Lines};
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print};
+use super::exit::{Failure, Mark, print, print_lines};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -25,17 +23,16 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     if arguments.json {
         print(&status)?;
     } else {
-        print(for_people(&status).trim_end())?;
+        print_lines(&for_people(&status))?;
     }
     if status["ready"] == true { Ok(()) } else { Err(Failure::Said) }
 }
 
-fn for_people(status: &Value) -> String {
+fn for_people(status: &Value) -> Lines {
     let text = |key: &str| Line(status[key].as_str().unwrap_or("-"));
-    let mut out = String::new();
+    let mut out = Lines::default();
     let ready = status["ready"] == true;
-    let _ = writeln!(
-        out,
+    out.add(format_args!(
         "{} annex {} is {}, process {}, {}{}",
         if ready { Mark::Good } else { Mark::Bad },
         text("version"),
@@ -43,38 +40,38 @@ fn for_people(status: &Value) -> String {
         status["pid"],
         since(&status["started"]),
         status["https"].as_str().map(|https| format!(", on https://{}", Line(https))).unwrap_or_default(),
-    );
-    let _ = writeln!(out, "  configuration {}", text("config"));
+    ));
+    out.add(format_args!("  configuration {}", text("config")));
     let list = |key: &str| status[key].as_array().cloned().unwrap_or_default();
     for (mark, problem) in list("reasons")
         .into_iter()
         .map(|problem| (Mark::Bad, problem))
         .chain(list("warnings").into_iter().map(|problem| (Mark::Warning, problem)))
     {
-        let _ = writeln!(out, "{mark} {}", Line(problem.as_str().unwrap_or_default()));
+        out.add(format_args!("{mark} {}", problem.as_str().unwrap_or_default()));
     }
     let exports = &status["exports"];
     if exports["waiting"].as_u64().is_some_and(|waiting| waiting > 0) {
-        let _ = writeln!(out, "  exports {} wait", exports["waiting"]);
+        out.add(format_args!("  exports {} wait", exports["waiting"]));
     }
     for certificate in list("certificates") {
-        out.push_str(&certificate_for_people(&certificate));
+        out.append(certificate_for_people(&certificate));
     }
     out
 }
 
 /// A few lines for one certificate.
-pub(super) fn certificate_for_people(certificate: &Value) -> String {
+pub(super) fn certificate_for_people(certificate: &Value) -> Lines {
     let text = |key: &str| certificate[key].as_str();
     let names = |key: &str| {
         let list = certificate[key].as_array().into_iter().flatten().filter_map(Value::as_str);
         list.collect::<Vec<_>>().join(", ")
     };
-    let mut out = String::new();
-    let _ = writeln!(out, "certificate {}", Line(text("name").unwrap_or_default()));
+    let mut out = Lines::default();
+    out.add(format_args!("certificate {}", text("name").unwrap_or_default()));
     let mut line = |name: &str, value: Option<String>| {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let _ = writeln!(out, "  {name:<10} {}", Line(value));
+            out.add(format_args!("  {name:<10} {value}"));
         }
     };
     line("names", Some(names("names")));

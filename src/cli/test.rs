@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::cases::{Case, Difference, differences};
 use crate::config::{self, Config, Purpose};
 use crate::rossum::escape_html;
-use crate::shown::Line;
+use crate::shown::Lines;
 use crate::webhook::Trial;
 
-use super::exit::{Failure, Mark, print};
+use super::exit::{self, Failure, Mark, print, print_lines};
 
 /// Answers recorded deliveries again, and says what differs.
 ///
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         if arguments.json {
             print(as_json(&done))?;
         } else {
-            print(as_text(&done).trim_end())?;
+            print_lines(&as_text(&done))?;
         }
         all.push(done);
     }
@@ -122,7 +122,7 @@ fn cases(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn trial(path: &Path) -> Result<Trial, Failure> {
     let environment = super::service_environment(path);
-    let config: Config = config::load(path, Purpose::Trial, &environment)?;
+    let config: Config = config::load(path, Purpose::Trial, &environment).map_err(exit::mistaken)?;
     Ok(Trial::new(config.hooks)?)
 }
 
@@ -190,17 +190,20 @@ fn lines(differences: &[Difference]) -> Vec<(char, &str)> {
     differences.iter().map(line).collect()
 }
 
-fn as_text(done: &Done) -> String {
-    let name = Line(&done.name);
+fn as_text(done: &Done) -> Lines {
+    let name = &done.name;
     match &done.came {
-        Came::Same => format!("{} {name}", Mark::Good),
-        Came::Updated => format!("{} {name}: accepted", Mark::Warning),
-        Came::New => format!("{} {name}: it has no expected answer yet; --update takes this one", Mark::Bad),
-        Came::Failed(problem) => format!("{} {name}: {}", Mark::Bad, Line(problem)),
+        Came::Same => Lines::of(format_args!("{} {name}", Mark::Good)),
+        Came::Updated => Lines::of(format_args!("{} {name}: accepted", Mark::Warning)),
+        Came::New => Lines::of(format_args!(
+            "{} {name}: it has no expected answer yet; --update takes this one",
+            Mark::Bad
+        )),
+        Came::Failed(problem) => Lines::of(format_args!("{} {name}: {problem}", Mark::Bad)),
         Came::Differs(all) => {
-            let mut text = format!("{} {name}\n", Mark::Bad);
+            let mut text = Lines::of(format_args!("{} {name}", Mark::Bad));
             for (sign, line) in lines(all) {
-                let _ = writeln!(text, "    {sign} {}", Line(line));
+                text.add(format_args!("    {sign} {line}"));
             }
             text
         }
@@ -244,7 +247,7 @@ fn junit(all: &[Done]) -> String {
             _ => writeln!(
                 text,
                 "  {head}><failure message=\"answered differently\">{}</failure></testcase>",
-                escape_html(&as_text(done)).replace(|c: char| c.is_control() && c != '\n', " ")
+                escape_html(&as_text(done).to_string()).replace(|c: char| c.is_control() && c != '\n', " ")
             ),
         };
     }

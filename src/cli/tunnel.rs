@@ -13,7 +13,7 @@ use crate::account::{Credentials, Session};
 use crate::shown::quoted;
 
 use super::caller::client_config;
-use super::exit::{Failure, print, say};
+use super::exit::{Failure, print, say_lines};
 
 /// Where ngrok tells what it does, unless it says otherwise.
 const NGROK_API: &str = "127.0.0.1:4040";
@@ -54,9 +54,10 @@ impl Tunnel {
         command.args(["http", &port.to_string(), "--log", "stdout", "--log-format", "json"]);
         let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut ngrok = started.map_err(|error| {
-            Failure::Because(format!(
-                "ngrok cannot be started: {error}\n\nhint: install it from https://ngrok.com/download and run `ngrok config add-authtoken …`, or start another tunnel to port {port} and give its URL: --tunnel=https://…"
-            ))
+            Failure::hinted(
+                format_args!("ngrok cannot be started: {error}"),
+                format_args!("install it from https://ngrok.com/download and run `ngrok config add-authtoken …`, or start another tunnel to port {port} and give its URL: --tunnel=https://…"),
+            )
         })?;
         let log = ngrok.stdout.take().map(lines);
         let errors = ngrok.stderr.take().map(lines);
@@ -141,7 +142,7 @@ impl Pointed {
     /// Points a hook at one of the paths that are served: the one that it has, or the only one.
     pub(super) async fn new(id: u64, tunnel: &Tunnel, paths: &[&str]) -> Result<Self, Failure> {
         let credentials = Credentials::find(None, &super::environment)?;
-        let session = Session::new(credentials, client_config(None)?, false, |text| say(text))?;
+        let session = Session::new(credentials, client_config(None)?, false, say_lines)?;
         let hook = session.get(&format!("hooks/{id}")).await?;
         let pointed = Self { session, id, config: hook["config"].clone() };
         let before = pointed.config["url"].as_str().unwrap_or_default();
@@ -151,9 +152,7 @@ impl Pointed {
             [one] => one,
             all => {
                 let what = format!("hook {id} calls {known}, which is not served here: {}", all.join(", "));
-                return Err(Failure::Because(format!(
-                    "{what}\n\nhint: give the hook of the configuration that `path`"
-                )));
+                return Err(Failure::hinted(what, "give the hook of the configuration that `path`"));
             }
         };
         let url = &format!("{}{path}", tunnel.url);
@@ -178,11 +177,11 @@ impl Pointed {
         let before = self.config["url"].as_str().unwrap_or_default().to_owned();
         let id = self.id;
         let failed = |failure: Failure| match failure {
-            Failure::Because(cause) => Failure::Because(format!(
-                "hook {id} could not be put back: {cause}\n\nhint: annex hook change {id} --config-url {}",
-                quoted(&before)
-            )),
-            Failure::Said => Failure::Said,
+            Failure::Because(cause) => Failure::hinted(
+                format_args!("hook {id} could not be put back: {cause}"),
+                format_args!("annex hook change {id} --config-url {}", quoted(&before)),
+            ),
+            other => other,
         };
         self.set(&before).await.map_err(failed)?;
         self.session.end().await?;

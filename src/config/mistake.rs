@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::shown::Line;
+use crate::shown::Lines;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
@@ -16,12 +16,22 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Line(&self.file).fmt(f)?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
+        self.lines().fmt(f)
+    }
+}
+
+impl Mistake {
+    /// For people: the place and what is wrong, and below it what to write instead.
+    pub fn lines(&self) -> Lines {
+        let Self { file, line, column, what, hint } = self;
+        let mut lines = match line {
+            0 => Lines::of(format_args!("{file}: {what}")),
+            line => Lines::of(format_args!("{file}:{line}:{column}: {what}")),
+        };
+        if let Some(hint) = hint {
+            lines.add(format_args!("  hint: {hint}"));
         }
-        write!(f, ": {}", Line(&self.what))?;
-        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {}", Line(hint)))
+        lines
     }
 }
 
@@ -29,12 +39,18 @@ impl fmt::Display for Mistake {
 #[derive(Debug)]
 pub struct Mistakes(pub Vec<Mistake>);
 
+impl Mistakes {
+    /// For people: those of each mistake.
+    pub fn lines(&self) -> Lines {
+        let mut lines = Lines::default();
+        self.0.iter().for_each(|mistake| lines.append(mistake.lines()));
+        lines
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for mistake in &self.0 {
-            writeln!(f, "{mistake}")?;
-        }
-        Ok(())
+        self.lines().fmt(f)
     }
 }
 

@@ -9,6 +9,8 @@
 mod call;
 mod document;
 mod escape;
+#[cfg(test)]
+mod odd;
 mod paths;
 pub mod place;
 mod render;

@@ -78,7 +78,7 @@ fn check(segment: &str, has_value: bool) -> Result<(), Astray> {
 
 /// Whether anybody could read a segment as `.` or `..`, or as several of which one is: however often it is decoded, and
 /// whatever passes for a dot or a slash.
-fn leads_out(segment: &str) -> bool {
+pub(super) fn leads_out(segment: &str) -> bool {
     let mut bytes = segment.as_bytes().to_vec();
     for _ in 0..ROUNDS {
         let decoded: Vec<u8> = percent_decode(&bytes).collect();
@@ -136,6 +136,7 @@ pub fn keeps(url: &Url, written: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::odd;
     use super::*;
 
     /// What leads elsewhere, in every spelling.
@@ -177,15 +178,7 @@ mod tests {
     ];
 
     fn value(number: u64) -> String {
-        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-        let mut next = |bound: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % u64::try_from(bound).unwrap()).unwrap()
-        };
-        let length = next(6);
-        (0..length).map(|_| PIECES[next(PIECES.len())]).collect()
+        odd::text(&PIECES, 6, number)
     }
 
     #[test]

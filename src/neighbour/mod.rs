@@ -43,6 +43,19 @@ pub fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST).min(LONGEST))
 }
 
+/// What an answer is, for people, where something else was to be there. It quotes nothing.
+pub fn kind(json: Option<&Value>) -> &'static str {
+    match json {
+        None => "what is no JSON",
+        Some(Value::Null) => "`null`",
+        Some(Value::Bool(_)) => "a truth value",
+        Some(Value::Number(_)) => "a number",
+        Some(Value::String(_)) => "a text",
+        Some(Value::Array(_)) => "a list",
+        Some(Value::Object(_)) => "an object",
+    }
+}
+
 /// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();

@@ -65,7 +65,7 @@ impl Failure {
 
     pub(super) fn unsent(place: &str, error: &SendError) -> Self {
         let kind = match error {
-            SendError::Refused(_) => Kind::Final,
+            error if error.is_final() => Kind::Final,
             SendError::TimedOut => Kind::TimedOut,
             SendError::Down(wait) => Kind::Passing(Some(*wait)),
             _ => Kind::Passing(None),

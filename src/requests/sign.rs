@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value as Json};
 
 use crate::clock;
+use crate::neighbour;
 
 use super::auth::{Auth, OAuth1, Signed, TokenRequest, issued, key};
 use super::body::{encoded, pairs};
@@ -135,16 +136,24 @@ impl Run<'_> {
         }
         let sent = Sent { method: request.method, url, headers, body: &body };
         let answer = clients.send(sent, TOKEN_TIME, self.deadline).await;
-        let answer = answer.map_err(|error| Told::passing(format!("its token cannot be had: {error}")))?;
+        let answer = answer.map_err(|error| {
+            let what = format!("its token cannot be had: {error}");
+            if error.is_final() { Told::final_one(what) } else { Told::passing(what) }
+        })?;
         if !answer.is_ok() {
             let what = format!("its token cannot be had: status {}", answer.status);
             let passes = crate::export::may_pass(answer.status);
             return Err(if passes { Told::passing(what) } else { Told::final_one(what) });
         }
-        let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let found = issued(&json, credential_key);
-        let (secret, life) =
-            found.ok_or_else(|| Told::final_one("there is no token at its `credential_key`".to_owned()))?;
+        let json: Option<Json> = serde_json::from_slice(&answer.body).ok();
+        let found = json.as_ref().and_then(|json| issued(json, credential_key));
+        let (secret, life) = found.ok_or_else(|| {
+            let kind = if answer.is_whole { neighbour::kind(json.as_ref()) } else { "more than 1,000,000 bytes" };
+            Told::final_one(format!(
+                "its token cannot be had: the token endpoint answered {} with {kind}, and there is no token at `credential_key` in it",
+                answer.status
+            ))
+        })?;
         let token = String::from_utf8_lossy(secret.expose()).into_owned();
         tokens.keep(key, secret, Instant::now() + life).await;
         Ok(Token { placeholder: Some(token), cached: Some(key), header: None })

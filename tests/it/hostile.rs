@@ -46,7 +46,7 @@ fn answers_of_a_hook_and_of_the_admin_pages_are_shown_plainly() {
         "operations": [{"op": HOSTILE, "id": 2, "value": {"content": {"value": HOSTILE}, "options": [{"label": HOSTILE}]}}],
         "files": [{"id": HOSTILE}]});
     write(&folder.path().join("p.json"), &payload(HOSTILE).to_string());
-    for (name, body) in [("lists", answer.to_string()), ("no JSON", HOSTILE.replace('\n', " "))] {
+    for (name, body) in [("lists", answer.to_string()), ("no JSON", HOSTILE.to_owned())] {
         let server = Erp::start(move |_, _| Reply::ok(&body));
         let to = format!("http://{}/x", server.address);
         for json in [&[][..], &["--json"]] {
@@ -156,6 +156,90 @@ fn hooks_and_logs_of_an_account_are_shown_plainly() {
         [&["hook", "list"][..], &["hook", "logs", "12"], &["queue", "list"], &["hook", "list", "--json"]]
     {
         is_plain(&command.join(" "), &run_in(folder.path(), command, &environment));
+    }
+}
+
+#[test]
+fn what_rossum_refuses_and_what_is_asked_for_is_said_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    for body in [
+        json!({"detail": HOSTILE}).to_string(),
+        json!({HOSTILE: [HOSTILE, "a\nFORGED"]}).to_string(),
+        HOSTILE.to_owned(),
+    ] {
+        let server = Erp::start(move |_, _| Reply::status(403, &body));
+        let url = format!("http://{}/v1", server.address);
+        let environment = [("ROSSUM_URL", &*url), ("ROSSUM_TOKEN", "t"), ("HOME", "/nonexistent")];
+        let commands: [&[&str]; 6] = [
+            &["hook", "list"],
+            &["queue", "list"],
+            &["rule", "list"],
+            &["schema", "get", "5"],
+            &["hook", "logs"],
+            &["hook", "delete", "12", "--yes"],
+        ];
+        for command in commands {
+            is_plain(&command.join(" "), &run_in(folder.path(), command, &environment));
+        }
+    }
+    let commands: [&[&str]; 13] = [
+        &[HOSTILE],
+        &["status", HOSTILE],
+        &["hook", HOSTILE],
+        &["completions", HOSTILE],
+        &["serve", "--log", HOSTILE],
+        &["serve", "--dev-http", "--inspector", HOSTILE],
+        &["status", "--admin", HOSTILE],
+        &["send", "--to", HOSTILE],
+        &["send", HOSTILE, "--to", "http://127.0.0.1:1/"],
+        &["data", "drop", HOSTILE, "--state", "state"],
+        &["data", "import", "v", HOSTILE, "--state", "state"],
+        &["outbox", "show", HOSTILE, "--state", "state"],
+        &["test", HOSTILE],
+    ];
+    for command in commands {
+        is_plain(&command.join(" "), &run_in(folder.path(), command, &[]));
+    }
+    let hook = json!({"id": 12, "name": HOSTILE, "config": {"url": "https://a.example/x"}}).to_string();
+    let server = Erp::start(move |_, _| Reply::ok(&hook));
+    let url = format!("http://{}/v1", server.address);
+    let environment = [("ROSSUM_URL", &*url), ("ROSSUM_TOKEN", "t"), ("HOME", "/nonexistent")];
+    let dry = ["hook", "change", "12", "--dry-run", "--name", &format!("{HOSTILE}2")];
+    is_plain("a dry run", &run_in(folder.path(), &dry, &environment));
+}
+
+/// What a person sees of a document on a terminal does not act, and a pipe has it byte by byte.
+#[test]
+fn a_dataset_is_exported_as_it_is_and_seen_plainly() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("v.jsonl"), &json!({"id": "1", "name": HOSTILE}).to_string());
+    run_in(folder.path(), &["data", "import", "v", "v.jsonl", "--state", "state"], &[]);
+    let annex = annex_command().get_program().to_str().unwrap().to_owned();
+    for format in ["csv", "jsonl"] {
+        let arguments = ["data", "export", "v", "--state", "state", "--format", format];
+        let piped = run_in(folder.path(), &arguments, &[]);
+        if format == "csv" {
+            assert_eq!(piped, format!("id,name\n1,\"{HOSTILE}\"\n"));
+        } else {
+            let read: Value = serde_json::from_str(&piped).unwrap();
+            assert_eq!(read["name"], HOSTILE);
+        }
+        let command = format!("{annex} {}", arguments.join(" "));
+        let seen = std::process::Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .current_dir(folder.path())
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let seen = String::from_utf8(seen.stdout).unwrap().replace("\r\n", "\n");
+        let acts: Vec<char> = seen
+            .chars()
+            .filter(|c| {
+                c.is_control() && *c != '\n'
+                    || matches!(c, '\u{202e}' | '\u{2066}' | '\u{200b}' | '\u{feff}' | '\u{2028}')
+            })
+            .collect();
+        assert!(acts.is_empty() && seen.contains("FORGED"), "{format}: {acts:?} in {seen:?}");
     }
 }
 

@@ -40,6 +40,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "inspector",
             "outbox",
             "server",
+            "shown",
             "steps",
             "tasks",
             "telemetry",
@@ -115,7 +116,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
     ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["clock", "multipart", "neighbour", "secret", "unreached"]),
     ("multipart", &[]),
-    ("account", &["clock", "neighbour", "private", "secret", "unreached"]),
+    ("account", &["clock", "neighbour", "private", "secret", "shown", "unreached"]),
     ("cases", &["clock", "private"]),
     ("unreached", &[]),
     ("breaker", &[]),
@@ -139,7 +140,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
 /// Foreign crates and the rooms that may name them.
 const FOREIGN: [(&str, &[&str]); 46] = [
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
-    ("nix", &["private"]),
+    ("nix", &["export", "private"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
     ("reqwest", &["account", "api", "cli", "config", "export", "neighbour", "requests", "unreached"]), // config: URLs and headers of targets, URLs of databases
@@ -276,6 +277,43 @@ fn nothing_can_make_a_verified_body_but_the_verifier() {
         .map(|(path, ..)| path)
         .collect();
     assert_eq!(makers, ["src/signature.rs"]);
+}
+
+/// What a person sees on a terminal goes through few hands, which make it neutral.
+#[test]
+fn nothing_is_printed_but_by_the_hands_that_make_it_neutral() {
+    const HANDS: [&str; 2] = ["src/cli/exit.rs", "src/telemetry/log.rs"];
+    let prints = [
+        "print!(",
+        "println!(",
+        "dbg!(",
+        "stdout()",
+        "stderr()",
+        "io::stdout",
+        "io::stderr",
+        "/dev/tty",
+        "/dev/std",
+    ];
+    let mut wrong = Vec::new();
+    for (path, room, text) in files().into_iter().filter(|(path, ..)| !HANDS.contains(&path.as_str())) {
+        let code = code(&text);
+        wrong.extend(
+            prints.iter().filter(|print| code.contains(**print)).map(|print| format!("{path}: {print}")),
+        );
+        // Line feeds are ours: an error says one line, and `Lines` has what stands below it.
+        if code.contains("Plain(") && path != "src/shown.rs" {
+            wrong.push(format!("{path}: Plain"));
+        }
+        let errors = code.lines().filter(|line| line.trim_start().starts_with("#[error("));
+        wrong.extend(errors.filter(|line| line.contains("\\n")).map(|line| format!("{path}: {line}")));
+        if room == "cli" {
+            let told = code.lines().filter(|line| {
+                ["print(", "say(", "Because("].iter().any(|word| line.contains(word)) && line.contains("\\n")
+            });
+            wrong.extend(told.map(|line| format!("{path}: {line}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// What builds a text or list of any length, and how often each file of the language may: where the length has a bound

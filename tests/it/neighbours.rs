@@ -196,7 +196,43 @@ fn a_tokens_life_and_size_are_the_issuers_word_and_not_our_end() {
     let annex = Annex::dev_with(&with_token(&erp));
     let told = messages(&deliver(&annex, &document("r-1", 7, "INV-1")));
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(annex.log().contains("answers with more than 100000 bytes"), "{}", annex.log());
+    assert!(annex.log().contains("answered 200 OK with more than 100000 bytes"), "{}", annex.log());
+}
+
+#[test]
+fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
+    let answers: [(u16, &str, String); 8] = [
+        (200, "200 OK with a list, and no `access_token` in it", "[]".to_owned()),
+        (200, "200 OK with `null`, and no `access_token` in it", "null".to_owned()),
+        (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": 7}".to_owned()),
+        (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": \" \"}".to_owned()),
+        (200, "200 OK with what is no JSON, and no `access_token` in it", "<html>FORGED</html>".to_owned()),
+        (200, "200 OK with more than 100000 bytes", "x".repeat(9_000_000)),
+        (401, "401 Unauthorized", "{}".to_owned()),
+        (503, "503 Service Unavailable", "{}".to_owned()),
+    ];
+    for (status, words, body) in answers {
+        let erp = Erp::start(move |call, _| match &*call.line {
+            "POST /token" => Reply::status(status, &body),
+            _ => Reply::ok("{}"),
+        });
+        let step = with_token(&erp);
+        let annex = Annex::dev_with(&step);
+        let told = messages(&deliver(&annex, &document("r-1", 7, "INV-1")));
+        assert!(
+            told.len() == 1 && told[0].1.contains(words) && !told[0].1.contains("cannot be reached"),
+            "{told:?}"
+        );
+        assert_eq!(told[0].1.contains("later"), status == 503, "{told:?}");
+        assert!(!told[0].1.contains("FORGED") && !annex.log().contains("FORGED"));
+
+        let annex = Annex::dev_with(
+            &step.replace("use = \"export\"", "use = \"export\"\nname = \"erp\"\ndeliver = \"queued\""),
+        );
+        deliver(&annex, &document("r-2", 7, "INV-1"));
+        eventually_listed(&annex, if status == 503 { "waiting" } else { "dead" }, 1);
+        assert!(lines(&erp).iter().all(|line| line == "POST /token"), "{:?}", lines(&erp));
+    }
 }
 
 fn with_token(erp: &Erp) -> String {

@@ -94,11 +94,14 @@ fn files_are_whole_replaced_and_stay_in_their_folder() {
         (read(&sshd, "a.json")["notes"].as_str(), read(&sshd, "2026/11/b.json")["notes"].as_str()),
         (Some("newer"), Some("second"))
     );
-    for name in ["../out", "/etc/x", ".hidden", "a/../../b"] {
+    std::fs::create_dir(sshd.folder().join("outside")).unwrap();
+    std::os::unix::fs::symlink("../../outside", sshd.folder().join("incoming/2026/linked")).unwrap();
+    for name in ["../out", "/etc/x", ".hidden", "a/../../b", "2026/linked/c", "%2e%2e/c"] {
         let told = messages(&annex, &document(name, name, "x"));
         assert!(told[0].starts_with("The export could not be sent to bank."), "{name}: {told:?}");
     }
     assert_eq!(files(&sshd), ["2026", "a.json"]);
+    assert_eq!(std::fs::read_dir(sshd.folder().join("outside")).unwrap().count(), 0, "the link was followed");
     let text = config(&sshd, "now", &sshd.fingerprint());
     let text =
         text.replace("state = \"state\"", "state = \"state\"\ndomains = [\"x.invalid\"]\nadmin = \"off\"");

@@ -7,7 +7,7 @@ use crate::rossum::Event;
 use crate::secret::{Secret, SecretFile};
 use crate::webhook::HookSettings;
 
-use super::super::exit::Failure;
+use super::super::exit::{Failure, mistaken};
 
 pub(super) struct Configured {
     pub(super) name: String,
@@ -32,7 +32,7 @@ const USUAL: [&str; 3] =
 pub(super) fn hooks(path: Option<PathBuf>) -> Result<Vec<Configured>, Failure> {
     let path = super::super::config_path(path);
     let environment = super::super::service_environment(&path);
-    let config = config::load(&path, Purpose::Serve, &environment)?;
+    let config = config::load(&path, Purpose::Serve, &environment).map_err(mistaken)?;
     let domain = config.server.domains.first();
     config.hooks.iter().map(|hook| read(hook, domain, &path)).collect()
 }

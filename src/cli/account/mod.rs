@@ -16,7 +16,7 @@ use crate::account::{Credentials, Session};
 use crate::shown::Line;
 
 use super::caller::client_config;
-use super::exit::{Failure, ask, print, say};
+use super::exit::{Failure, ask, print, print_json, say_lines};
 
 /// What all of them take.
 #[derive(clap::Args)]
@@ -41,7 +41,7 @@ impl Access {
     fn open(&self) -> Result<Session, Failure> {
         let credentials = Credentials::find(self.profile.as_deref(), &super::environment)?;
         let tls = client_config(None)?;
-        Ok(Session::new(credentials, tls, self.dry_run, |text| say(text))?)
+        Ok(Session::new(credentials, tls, self.dry_run, say_lines)?)
     }
 
     /// Does a command's work within a session.
@@ -127,13 +127,13 @@ fn read_json(path: &Path) -> Result<Value, Failure> {
 }
 
 /// Into a file, or to standard output.
-fn put(text: &str, into: Option<&Path>) -> Result<(), Failure> {
+fn put(json: &Value, into: Option<&Path>) -> Result<(), Failure> {
     match into {
-        None => print(text),
+        None => print_json(json),
         Some(path) => {
             let because = |error| Failure::Because(format!("{}: {error}", path.display()));
             let mut file = std::fs::File::create(path).map_err(because)?;
-            file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(because)
+            writeln!(file, "{json:#}").map_err(because)
         }
     }
 }

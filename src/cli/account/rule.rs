@@ -91,7 +91,7 @@ async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure>
         }
     }
     let count = all.len();
-    put(&serde_json::to_string_pretty(&all)?, arguments.output_file.as_deref())?;
+    put(&Value::Array(all), arguments.output_file.as_deref())?;
     match &arguments.output_file {
         Some(path) => {
             print(format_args!("{count} rules in {}: `use = \"rules\"`, `file = …`", path.display()))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::account::Session;
 
-use super::super::exit::{Failure, print};
+use super::super::exit::{Failure, print, print_json};
 use super::{Access, put, read_json, text_of};
 
 #[derive(clap::Subcommand)]
@@ -73,8 +73,7 @@ pub(in super::super) fn run(command: Command) -> Result<(), Failure> {
 
 async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure> {
     let schema = session.get(&format!("schemas/{}", arguments.id)).await?;
-    let text = serde_json::to_string_pretty(&sorted(&schema["content"]))?;
-    put(&text, arguments.output_file.as_deref())
+    put(&sorted(&schema["content"]), arguments.output_file.as_deref())
 }
 
 async fn validate(session: &Session, arguments: &ValidateArguments) -> Result<(), Failure> {
@@ -92,7 +91,8 @@ async fn validate(session: &Session, arguments: &ValidateArguments) -> Result<()
     } else if is_good {
         print("Rossum takes this schema")?;
     } else {
-        print(format_args!("Rossum does not take this schema:\n{answer:#}"))?;
+        print("Rossum does not take this schema:")?;
+        print_json(&answer)?;
     }
     if is_good { Ok(()) } else { Err(Failure::Said) }
 }

@@ -14,7 +14,7 @@ use crate::config::{self, Purpose};
 use crate::shown::quoted;
 use crate::webhook::Trial;
 
-use super::exit::{Failure, ask, print};
+use super::exit::{Failure, ask, mistaken, print};
 
 /// The schema that is taken where none is given: the one of the examples.
 const SCHEMA: &str = include_str!("../../../config/example_schema.json");
@@ -112,7 +112,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         format!("cd {} && ", quoted(&folder.to_string_lossy()))
     };
-    print(format_args!("\nnext: {inside}annex check && annex test"))?;
+    print("")?;
+    print(format_args!("next: {inside}annex check && annex test"))?;
     print(format_args!("      {inside}annex --dev-http --config annex.toml"))
 }
 
@@ -213,7 +214,7 @@ fn files(
 
 /// A case whose answer is what the configuration answers.
 fn first_case(config: &Path, name: &str, content: &Value) -> Result<Case, Failure> {
-    let config = config::load(config, Purpose::Trial, &|_| None)?;
+    let config = config::load(config, Purpose::Trial, &|_| None).map_err(mistaken)?;
     let trial = Trial::new(config.hooks)?;
     let body = serde_json::to_vec(&sample::payload(content))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -44,6 +44,7 @@ mod tests {
     use serde_json::{Map, Value};
 
     use super::super::escape::Escape;
+    use super::super::odd;
     use super::super::render::Template;
     use super::*;
 
@@ -91,17 +92,8 @@ mod tests {
         "žluťoučký 🦀",
     ];
 
-    /// Texts that are the same in each run, and another for each number.
     fn nasty(number: u64) -> String {
-        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-        let mut next = |bound: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % u64::try_from(bound).unwrap()).unwrap()
-        };
-        let length = next(7);
-        (0..length).map(|_| PIECES[next(PIECES.len())]).collect()
+        odd::text(&PIECES, 7, number)
     }
 
     fn view(number: u64) -> View {

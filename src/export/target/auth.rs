@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::unreached::words;
 
+use super::super::verdict::may_pass;
 use super::SendError;
 
 pub enum Auth {
@@ -46,13 +47,6 @@ const EARLY: Duration = Duration::from_secs(30);
 const USUAL_LIFE: Duration = Duration::from_secs(300);
 /// The longest answer of a token's issuer, in bytes.
 const LONGEST: usize = 100_000;
-
-#[derive(Deserialize)]
-struct Issued {
-    access_token: String,
-    #[serde(default)]
-    expires_in: serde_json::Value,
-}
 
 impl Auth {
     /// Adds what proves who we are.
@@ -108,25 +102,23 @@ impl OAuth2 {
             .form(&form);
         let answer = request.send().await.map_err(|error| SendError::Token(words(&error)))?;
         let status = answer.status();
+        let said = |what: &str| format!("{} answered {status}{what}", self.token_url);
         if !status.is_success() {
-            return Err(SendError::Token(format!("{} answered {status}", self.token_url)));
+            let passes = may_pass(status.as_u16());
+            return Err(if passes { SendError::Token } else { SendError::NoToken }(said("")));
         }
         let body = neighbour::whole(answer, LONGEST).await.map_err(|unread| match unread {
-            Unread::TooLong(most) => {
-                SendError::Token(format!("{} answers with more than {most} bytes", self.token_url))
-            }
+            Unread::TooLong(most) => SendError::NoToken(said(&format!(" with more than {most} bytes"))),
             Unread::Broken(error) => SendError::Token(words(&error)),
         })?;
-        let issued: Issued = serde_json::from_slice(&body).map_err(|_| {
-            SendError::Token(format!("{} answered without an `access_token`", self.token_url))
+        let json: Option<Value> = serde_json::from_slice(&body).ok();
+        let token = json.as_ref().and_then(|json| json.get("access_token")?.as_str());
+        let token = token.filter(|token| !token.trim().is_empty()).ok_or_else(|| {
+            let kind = neighbour::kind(json.as_ref());
+            SendError::NoToken(said(&format!(" with {kind}, and no `access_token` in it")))
         })?;
-        if issued.access_token.trim().is_empty() {
-            return Err(SendError::Token(format!(
-                "{} answered with an empty `access_token`",
-                self.token_url
-            )));
-        }
-        let life = neighbour::seconds(&issued.expires_in).unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
-        Ok(Token { secret: Secret::new(issued.access_token.into_bytes()), until: now + life })
+        let life = json.as_ref().and_then(|json| neighbour::seconds(json.get("expires_in")?));
+        let life = life.unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
+        Ok(Token { secret: Secret::new(token.as_bytes()), until: now + life })
     }
 }

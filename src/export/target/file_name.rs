@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Component, Path};
 
+use super::super::place;
 use super::SendError;
 
 /// What happens where a file of the same name is there already, with other content.
@@ -30,12 +31,22 @@ pub(super) fn check(path: &str) -> Result<(), SendError> {
         && path.len() <= LONGEST_PATH
         && !path.ends_with('/')
         && !path.contains(|c: char| c.is_control())
-        && Path::new(path).components().all(is_name);
+        && Path::new(path).components().all(is_name)
+        // `%2e%2e` is a name here, and the way up for whoever reads it as a URL.
+        && !path.split('/').any(place::leads_out);
     if is_path {
         return Ok(());
     }
     let problem = "the path that was made is no name of a file in the folder: it is empty, hidden, too long, or leads out of it";
     Err(SendError::Refused(problem.to_owned()))
+}
+
+/// A folder on the way is none, or leads elsewhere.
+pub(super) fn linked() -> SendError {
+    SendError::Refused(
+        "the file cannot be made: a folder of its path is a link or a file; below a target's folder no link is followed"
+            .to_owned(),
+    )
 }
 
 /// Another file is there.
@@ -70,12 +81,17 @@ mod tests {
 
     #[test]
     fn a_name_stays_below_the_folder_and_can_be() {
-        for right in ["7.csv", "2026/7.csv", "a b.csv", "a..b", "ž.xml"] {
+        for right in ["7.csv", "2026/7.csv", "a b.csv", "a..b", "ž.xml", "100 %.csv", "%41"] {
             assert!(check(right).is_ok(), "{right}");
         }
         let long = "x".repeat(256);
         for wrong in
             ["", "/etc/x", "..", "a/../b", ".csv", "a/.b", "a\0b", "a/", "a\nb", &long, &"x/".repeat(1_500)]
+        {
+            assert!(matches!(check(wrong), Err(SendError::Refused(_))), "{wrong}");
+        }
+        for wrong in
+            ["%2e%2e/7.csv", "a/%2E%2e/7.csv", "%252e%252e", "a/..%2f7.csv", "\u{ff0e}\u{ff0e}/7.csv", "%00"]
         {
             assert!(matches!(check(wrong), Err(SendError::Refused(_))), "{wrong}");
         }

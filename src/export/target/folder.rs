@@ -1,11 +1,14 @@
 //! A folder as a target: whole files only, and none in place of another's.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::super::call::Request;
+use super::beneath::Beneath;
 use super::file_name::{self, Exists};
 use super::{Received, SendError};
 
@@ -14,8 +17,7 @@ pub struct FolderTarget {
     pub exists: Exists,
 }
 
-/// Who runs this, and its group: other systems read the files as members of it.
-const FILE_MODE: u32 = 0o640;
+/// Who runs this, and its group.
 const FOLDER_MODE: u32 = 0o750;
 
 impl FolderTarget {
@@ -42,10 +44,10 @@ impl FolderTarget {
 /// What no waiting mends: the name, and what stands in its way.
 fn failure(error: &io::Error) -> SendError {
     match error.kind() {
+        ErrorKind::NotADirectory => file_name::linked(),
         ErrorKind::InvalidFilename
         | ErrorKind::InvalidInput
         | ErrorKind::AlreadyExists // a file, where a folder is to be made
-        | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory => SendError::Refused(format!("the file cannot be made: {error}")),
         _ => SendError::Unreachable(error.to_string()),
     }
@@ -53,68 +55,72 @@ fn failure(error: &io::Error) -> SendError {
 
 /// Readers see no file or a whole one; after a power cut too.
 fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), SendError> {
-    let place = folder.join(path);
-    let folder_of = place.parent().unwrap_or(folder);
-    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder_of);
-    made.map_err(|error| failure(&error))?;
-    let draft = folder_of.join(file_name::draft());
-    let result = keep(&draft, body).map_err(|error| failure(&error)).and_then(|()| {
-        for candidate in file_name::candidates(path, exists) {
-            if put(&draft, &folder.join(candidate), body, exists)? {
-                return File::open(folder_of)
-                    .and_then(|folder| folder.sync_all())
-                    .map_err(|error| failure(&error));
+    let (below, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+    let place = made.and_then(|()| Beneath::open(folder, below)).map_err(|error| failure(&error))?;
+    let draft = file_name::draft();
+    let result = keep(&place, &draft, body).map_err(|error| failure(&error)).and_then(|()| {
+        for candidate in file_name::candidates(name, exists) {
+            if put(&place, &draft, &candidate, body, exists)? {
+                return place.sync().map_err(|error| failure(&error));
             }
         }
         Err(file_name::taken())
     });
-    let _ = fs::remove_file(&draft); // it is at its place by another name, or there was an error
+    let _ = place.remove(&draft); // it is at its place by another name, or there was an error
     result
 }
 
-/// A file that was not there, whatever link somebody put there.
-fn keep(draft: &Path, body: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(draft)?;
+fn keep(place: &Beneath, draft: &str, body: &[u8]) -> io::Result<()> {
+    let mut file = place.create(draft)?;
     file.write_all(body)?;
     file.sync_all()
 }
 
 /// Gives the draft its name; `false` where that is another file's.
-fn put(draft: &Path, path: &Path, body: &[u8], exists: Exists) -> Result<bool, SendError> {
+fn put(place: &Beneath, draft: &str, name: &str, body: &[u8], exists: Exists) -> Result<bool, SendError> {
     if exists == Exists::Replace {
-        return fs::rename(draft, path).map(|()| true).map_err(|error| failure(&error));
+        return place.rename(draft, name).map(|()| true).map_err(|error| failure(&error));
     }
-    let is_there = match fs::hard_link(draft, path) {
+    let is_there = match place.link(draft, name) {
         Ok(()) => return Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => true,
         // Some file systems have no second names.
-        Err(_) => fs::symlink_metadata(path).is_ok(),
+        Err(_) => place.has(name),
     };
     if !is_there {
-        return fs::rename(draft, path).map(|()| true).map_err(|error| failure(&error));
+        return place.rename(draft, name).map(|()| true).map_err(|error| failure(&error));
     }
     // What an earlier try wrote is as it should be.
-    is_same(path, body).map_err(|error| failure(&error))
+    is_same(place, name, body).map_err(|error| failure(&error))
 }
 
-fn is_same(path: &Path, body: &[u8]) -> io::Result<bool> {
-    let known = fs::symlink_metadata(path)?;
+fn is_same(place: &Beneath, name: &str, body: &[u8]) -> io::Result<bool> {
+    let file = match place.read(name) {
+        Ok(file) => file,
+        // Somebody else's, a link, or a socket.
+        Err(error)
+            if error.kind() == ErrorKind::PermissionDenied
+                || [Errno::ELOOP, Errno::ENXIO].iter().any(|no| error.raw_os_error() == Some(*no as i32)) =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    let known = file.metadata()?;
     if !known.is_file() || usize::try_from(known.len()).ok() != Some(body.len()) {
         return Ok(false);
     }
     let mut bytes = Vec::with_capacity(body.len());
-    match File::open(path) {
-        Ok(file) => file.take(known.len()).read_to_end(&mut bytes)?,
-        // Somebody else's.
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(false),
-        Err(error) => return Err(error),
-    };
+    file.take(known.len()).read_to_end(&mut bytes)?;
     Ok(bytes == body)
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use std::fs::File;
 
     use super::*;
 
@@ -162,6 +168,32 @@ mod tests {
             let mode = fs::metadata(out.join(name)).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode & !most, 0, "{name} has {mode:o}");
         }
+    }
+
+    #[test]
+    fn no_linked_folder_is_followed_below_the_targets_own() {
+        let base = tempfile::tempdir().unwrap();
+        let [outside, real, out] = ["outside", "real", "out"].map(|name| base.path().join(name));
+        fs::create_dir_all(outside.join("deep")).unwrap();
+        fs::create_dir_all(real.join("year")).unwrap();
+        symlink(&real, &out).unwrap();
+        symlink(&outside, real.join("acme")).unwrap();
+        symlink("../../outside/deep", real.join("year/acme")).unwrap();
+        symlink("year", real.join("inside")).unwrap();
+        for path in ["acme/7.csv", "acme/deep/7.csv", "acme/new/7.csv", "year/acme/7.csv", "inside/7.csv"] {
+            for exists in [Exists::Error, Exists::Number, Exists::Replace] {
+                let error = write(&out, path, b"x", exists).unwrap_err();
+                assert!(
+                    matches!(&error, SendError::Refused(text) if text.contains("link")),
+                    "{path}: {error}"
+                );
+            }
+        }
+        assert_eq!(names(&outside), ["deep"], "a link was followed");
+        assert!(names(&outside.join("deep")).is_empty() && names(&real.join("year")) == ["acme"]);
+        // The target's own folder may be one.
+        write(&out, "year/2026/7.csv", b"x", Exists::Error).unwrap();
+        assert_eq!(fs::read(real.join("year/2026/7.csv")).unwrap(), b"x");
     }
 
     #[test]

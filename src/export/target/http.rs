@@ -82,8 +82,7 @@ impl HttpTarget {
         let reached = match &result {
             // A proxy in front of it says so, where there is one. A 500 is an answer: another document may pass.
             Ok(received) => !matches!(received.status, 502..=504),
-            Err(SendError::Refused(_)) => true,
-            Err(_) => false,
+            Err(error) => error.is_final(),
         };
         match &result {
             Err(SendError::TimedOut) => _ = call.timed_out(left, self.timeout, Instant::now()),

@@ -1,6 +1,7 @@
 //! Where exports go: an HTTP interface, or a folder here or on another host.
 
 mod auth;
+mod beneath;
 mod file_name;
 mod folder;
 mod http;
@@ -66,9 +67,19 @@ pub enum SendError {
     Broken(String),
     #[error("its token cannot be had: {0}")]
     Token(String),
+    /// Who issues its tokens answers, and gives none: not by waiting either.
+    #[error("its token cannot be had: {0}")]
+    NoToken(String),
     /// Nothing that waiting mends.
     #[error("{0}")]
     Refused(String),
+}
+
+impl SendError {
+    /// Whether waiting mends nothing: whoever is asked answers, and will answer the same.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::NoToken(_))
+    }
 }
 
 impl Target {

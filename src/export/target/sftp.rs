@@ -164,6 +164,11 @@ impl SftpTarget {
         for part in below.split('/').filter(|part| !part.is_empty()) {
             folder = format!("{folder}/{part}");
             let _ = session.sftp.create_dir(&folder).await; // it may be there; else the file cannot be made, which is told
+            // The protocol has no way to open a folder without its links: what is one now is not gone through.
+            let known = session.sftp.symlink_metadata(&folder).await;
+            if known.is_ok_and(|known| known.file_type().is_symlink()) {
+                return Err(file_name::linked());
+            }
         }
         let draft = format!("{folder}/{}", file_name::draft());
         let put = async {

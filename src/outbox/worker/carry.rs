@@ -188,58 +188,39 @@ fn verdict(marks: &Marks, carried: Option<Carried>, job: Option<&Job>, goes_on: 
     let Marks { key, courier, annotation, attempts, .. } = marks;
     let attempts = *attempts;
     let telling = || job.map(|job| job.progress.clone()).unwrap_or_default();
-    match carried {
+    let (problem, cause, not_before, given_up) = match carried {
         Some(Carried::Done) => {
             info!(job = key, courier, annotation, "export sent");
-            Note::End { state: State::Sent, problem: String::new(), telling: String::new() }
+            return Note::End { state: State::Sent, problem: String::new(), telling: String::new() };
         }
-        Some(Carried::Further) => Note::Further {
-            progress: job.map(|job| job.progress.clone()).unwrap_or_default(),
-            body: job.map(|job| job.body.clone()).unwrap_or_default(),
-            goes_on,
-            wait: patience::wait(1, None),
-        },
+        Some(Carried::Further) => {
+            return Note::Further {
+                progress: job.map(|job| job.progress.clone()).unwrap_or_default(),
+                body: job.map(|job| job.body.clone()).unwrap_or_default(),
+                goes_on,
+                wait: patience::wait(1, None),
+            };
+        }
         Some(Carried::Dead { problem, cause }) => {
             error!(job = key, courier, annotation, "export given up: {cause}; annex outbox show {key}");
-            Note::End { state: State::Dead, problem, telling: telling() }
+            return Note::End { state: State::Dead, problem, telling: telling() };
         }
         Some(Carried::Later { problem, cause, not_before }) => {
-            let wait = patience::wait(attempts, not_before);
-            if patience::is_over(attempts, marks.waited) {
-                let after = patience::display();
-                error!(
-                    job = key,
-                    courier, annotation, "export given up after {after} and {attempts} tries: {cause}"
-                );
-                return Note::End { state: State::Dead, problem, telling: telling() };
-            }
-            let again = clock::display_span(wait);
-            warn!(
-                job = key,
-                courier,
-                annotation,
-                attempt = attempts,
-                "export failed, again in {again}: {cause}"
-            );
-            Note::Later { problem, wait }
+            let is_over = patience::is_over(attempts, marks.waited);
+            (problem, cause, not_before, is_over.then(|| format!("{} and ", patience::display())))
         }
         None => {
             let problem = "carrying it ended without a verdict: a mistake in Annex. Its log says where; please report it";
-            let problem = problem.to_owned();
-            if attempts >= MOST_PANICS {
-                error!(job = key, courier, annotation, "export given up after {attempts} tries: {problem}");
-                return Note::End { state: State::Dead, problem, telling: telling() };
-            }
-            let wait = patience::wait(attempts, None);
-            let again = clock::display_span(wait);
-            error!(
-                job = key,
-                courier,
-                annotation,
-                attempt = attempts,
-                "export failed, again in {again}: {problem}"
-            );
-            Note::Later { problem, wait }
+            error!(job = key, courier, annotation, attempt = attempts, "{problem}");
+            (problem.to_owned(), problem.to_owned(), None, (attempts >= MOST_PANICS).then(String::new))
         }
+    };
+    if let Some(after) = given_up {
+        error!(job = key, courier, annotation, "export given up after {after}{attempts} tries: {cause}");
+        return Note::End { state: State::Dead, problem, telling: telling() };
     }
+    let wait = patience::wait(attempts, not_before);
+    let again = clock::display_span(wait);
+    warn!(job = key, courier, annotation, attempt = attempts, "export failed, again in {again}: {cause}");
+    Note::Later { problem, wait }
 }

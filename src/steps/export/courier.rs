@@ -142,7 +142,7 @@ impl Export {
                 let cause = at(&error);
                 let problem = cause.clone();
                 match error {
-                    SendError::Refused(_) => Carried::Dead { problem, cause },
+                    error if error.is_final() => Carried::Dead { problem, cause },
                     SendError::Down(wait) => Carried::Later { problem, cause, not_before: Some(wait) },
                     _ => Carried::Later { problem, cause, not_before: None },
                 }

@@ -25,6 +25,10 @@ impl Export {
                     "The export could not be sent to {name}. Tell the people who run this extension: {error}."
                 )
             }
+            SendError::NoToken(_) => {
+                format!("Nothing was sent to {name}. Tell the people who run this extension: {error}.")
+            }
+            SendError::Token(_) => format!("Nothing was sent to {name}: {error}. Export again later."),
             _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
         };
         StepError { message, cause: format!("{name}, call {}: {error}", call.name) }

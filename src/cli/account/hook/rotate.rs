@@ -19,6 +19,7 @@ use super::super::super::ask::Where;
 use super::super::super::exit::{Failure, print};
 use super::super::configured::{self, Configured};
 use super::super::{Access, confirmed, raw_text_of, text_of};
+use crate::shown::Lines;
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct RotateArguments {
@@ -74,11 +75,17 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         kept.write(&[&[secret.expose()][..], &lines(&before)].concat())?;
         if let Err(failure) = kept.apply(lines(&before).len() + 1).await {
             kept.write(&lines(&before))?;
-            let Failure::Because(failure) = failure else { return Err(failure) };
-            return Err(Failure::Because(format!(
-                "{failure}\n\nhint: the new secret is taken out of {} again; Rossum still has the old one",
+            let mut lines = match failure {
+                Failure::Because(failure) => Lines::of(failure),
+                Failure::Told(lines) => lines,
+                Failure::Said => return Err(failure),
+            };
+            lines.add("");
+            lines.add(format_args!(
+                "hint: the new secret is taken out of {} again; Rossum still has the old one",
                 kept.path.display()
-            )));
+            ));
+            return Err(Failure::Told(lines));
         }
         print(format_args!("the server takes the new secret beside the old one"))?;
     }
@@ -88,8 +95,8 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         let path = format!("hooks/{}", hook["id"]);
         let changed = session.change(Method::PATCH, &path, Some(&json!({ "config": config }))).await;
         changed.map_err(|problem| {
-            let text = "hint: both secrets are taken here, so no delivery is lost; run the command again once that is mended";
-            Failure::Because(format!("{problem}\n\n{text}"))
+            let hint = "both secrets are taken here, so no delivery is lost; run the command again once that is mended";
+            Failure::hinted(problem, hint)
         })?;
     }
     if session.is_dry_run() {
@@ -138,9 +145,12 @@ impl<'a> Kept<'a> {
     fn of(configured: &Configured, arguments: &'a RotateArguments) -> Result<Self, Failure> {
         let file = configured.secret_file.clone().ok_or_else(|| {
             let name = &arguments.name;
-            Failure::Because(format!(
-                "the secret of {name} is in the environment, which nobody can change for a running server\n\nhint: put it into a file, and write `secrets = [\"file:{name}.secret\"]`"
-            ))
+            Failure::hinted(
+                format_args!(
+                    "the secret of {name} is in the environment, which nobody can change for a running server"
+                ),
+                format_args!("put it into a file, and write `secrets = [\"file:{name}.secret\"]`"),
+            )
         })?;
         let crate::secret::SecretFile { path, is_credential } = file;
         Ok(Self { path, is_credential, hook: &arguments.name, arguments })
@@ -180,9 +190,9 @@ impl<'a> Kept<'a> {
             None => {
                 let (_, said) = self.server().asked(Method::POST, "/reload").await?;
                 if let Some(mistakes) = said["mistakes"].as_str() {
-                    return Err(Failure::Because(format!(
-                        "the server refuses its configuration: {mistakes}"
-                    )));
+                    let mut lines = Lines::of("the server refuses its configuration:");
+                    mistakes.lines().for_each(|line| lines.add(format_args!("  {line}")));
+                    return Err(Failure::Told(lines));
                 }
             }
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::account::Session;
 use crate::cases::Case;
 
-use super::super::super::exit::{Failure, print};
+use super::super::super::exit::{Failure, print, print_json};
 use super::super::{Access, first_line_of, put, read_json, table, text_of};
 
 /// A call that Rossum would make.
@@ -106,14 +106,14 @@ pub(super) async fn test(session: &Session, arguments: &TestArguments) -> Result
     };
     let answer =
         session.try_out(&format!("hooks/{}/test", arguments.id), &json!({"payload": payload})).await?;
-    print(format_args!("{:#}", answer.get("response").unwrap_or(&answer)))
+    print_json(answer.get("response").unwrap_or(&answer))
 }
 
 pub(super) async fn invoke(session: &Session, arguments: &InvokeArguments) -> Result<(), Failure> {
     let payload = arguments.payload.as_deref().map_or(Ok(json!({})), read_json)?;
     let path = format!("hooks/{}/invoke", arguments.id);
     let answer = session.change(Method::POST, &path, Some(&payload)).await?;
-    if session.is_dry_run() { Ok(()) } else { print(format_args!("{answer:#}")) }
+    if session.is_dry_run() { Ok(()) } else { print_json(&answer) }
 }
 
 pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result<(), Failure> {
@@ -147,15 +147,15 @@ pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result
 
 pub(super) async fn payload(session: &Session, arguments: &PayloadArguments) -> Result<(), Failure> {
     let payload = generated(session, arguments.id, &arguments.called).await?;
-    let text = match &arguments.case {
-        None => serde_json::to_string_pretty(&payload)?,
+    let json = match &arguments.case {
+        None => payload,
         Some(hook) => {
             let body = serde_json::to_vec(&payload)?;
             let case = Case::unanswered(hook, &body);
-            serde_json::to_string(
+            serde_json::to_value(
                 &case.ok_or_else(|| Failure::Because("what Rossum made is no payload".to_owned()))?,
             )?
         }
     };
-    put(&text, arguments.output_file.as_deref())
+    put(&json, arguments.output_file.as_deref())
 }
