@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::sqlite::SqliteError;
+use crate::sqlite::{self, SqliteError};
 
 use super::forget::Forgetting;
 use super::job::State;
@@ -78,7 +78,15 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
         if cleans {
             cleaned = Instant::now();
         }
-        match commit(&pool, &batch, cleans).await {
+        let mut committed = commit(&pool, &batch, cleans).await;
+        if committed.as_ref().is_err_and(sqlite::is_full) {
+            // The log may be what fills the disk.
+            forgetting.forget(&pool).await;
+            if batch.len() == 1 {
+                committed = commit(&pool, &batch, false).await;
+            }
+        }
+        match committed {
             Ok(changes) => {
                 for (message, changed) in batch.drain(..).zip(changes) {
                     let _ = message.done.send(Ok(changed)); // who no longer waits need not know
@@ -168,7 +176,7 @@ async fn carry_out(work: Work<'_, '_>, order: &Order) -> Result<u64, sqlx::Error
         .bind(now)
         .bind(key),
         Order::Drop { key } => sqlx::query(
-            "UPDATE job SET state = 3, changed = ?, tellings = 0, telling = '', progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
+            "UPDATE job SET state = 3, changed = ?, tellings = 0, telling = '', problem = '', progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
         )
         .bind(now)
         .bind(key),
@@ -337,6 +345,8 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .bind(before(KEPT))
         .execute(&mut **work)
         .await?;
+    // Versions before 0.2 kept what the other system said of an export that was dropped.
+    sqlx::query("UPDATE job SET problem = '' WHERE state = 3 AND problem <> ''").execute(&mut **work).await?;
     sqlx::query("DELETE FROM run WHERE changed < ?").bind(before(KEPT)).execute(&mut **work).await?;
     // Its window is what the hook promises: nothing is forgotten before.
     sqlx::query("DELETE FROM answer WHERE until > 0 AND until < ? OR until = 0 AND answered < ?")

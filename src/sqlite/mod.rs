@@ -5,12 +5,15 @@
 //! the state before a change or after it, never between.
 
 mod error;
+mod limited;
 mod open;
 mod version;
 
 use std::time::Duration;
 
 pub use error::SqliteError;
+pub(crate) use error::is_full;
+pub(crate) use limited::{LONGEST_VALUE, Limited, MOST_WRITTEN, Rows, Stopped};
 pub(crate) use open::{forget, look, open, reader};
 pub(crate) use version::{Step, Versions};
 

@@ -17,6 +17,12 @@ use super::{BUSY, SqliteError, Versions, version};
 /// What SQLite keeps beside a file: the write-ahead log, its index, the journal of a change of mode.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// Pages of 4 KiB in the write-ahead log after which they go into the file: on a small disk the log would otherwise
+/// take the room that the file needs for them.
+const LOG_PAGES: &str = "256";
+/// Bytes that the log keeps on the disk once what was in it is in the file.
+const LOG_KEPT: &str = "1048576";
+
 /// How long the log waits for those who read an earlier state, and writers with it.
 const READERS: Duration = Duration::from_millis(100);
 
@@ -39,6 +45,8 @@ pub(crate) async fn open(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("secure_delete", "ON")
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("journal_size_limit", LOG_KEPT)
         .busy_timeout(BUSY);
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
@@ -47,6 +55,10 @@ pub(crate) async fn open(
         .connect_with(options)
         .await;
     let pool = pool.map_err(|error| SqliteError::Sqlite { file: file.clone(), error })?;
+    // Before anything is written: what a process that was killed left in the log may take the room for it.
+    if let Ok(mut connection) = pool.acquire().await {
+        let _ = forget(&mut connection).await; // who reads or writes meanwhile keeps it, and it is tried again
+    }
     let migrated = version::migrate(&pool, &file, versions).await;
     if let Err(error) = migrated.and_then(|()| adopt(folder, name)) {
         pool.close().await;
