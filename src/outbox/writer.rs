@@ -345,7 +345,7 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .bind(before(KEPT))
         .execute(&mut **work)
         .await?;
-    // Versions before 0.2 kept what the other system said of an export that was dropped.
+    // Earlier builds kept what the other system said of an export that was dropped.
     sqlx::query("UPDATE job SET problem = '' WHERE state = 3 AND problem <> ''").execute(&mut **work).await?;
     sqlx::query("DELETE FROM run WHERE changed < ?").bind(before(KEPT)).execute(&mut **work).await?;
     // Its window is what the hook promises: nothing is forgotten before.

@@ -77,6 +77,7 @@ pub struct Metrics {
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
+    outbox_lost: Gauge,
     reload_succeeded: Gauge,
     reload_time: Seconds,
     resident_memory: Gauge,
@@ -131,6 +132,7 @@ impl Metrics {
             certificate_last_attempt: Family::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
+            outbox_lost: Gauge::default(),
             reload_succeeded: Gauge::default(),
             reload_time: Seconds::default(),
             resident_memory: Gauge::default(),
@@ -180,6 +182,11 @@ impl Metrics {
             "outbox_writable",
             "1 while exports can be kept, 0 while the outbox cannot be written",
             self.outbox_writable.clone(),
+        );
+        annex.register(
+            "outbox_file_lost",
+            "How often the outbox's file disappeared or was replaced since the start",
+            self.outbox_lost.clone(),
         );
         annex.register(
             "configuration_last_reload_successful",
@@ -265,6 +272,11 @@ impl Metrics {
     /// Whether exports can be kept.
     pub fn outbox_writable(&self, writable: bool) {
         self.outbox_writable.set(writable.into());
+    }
+
+    /// How often the outbox's file disappeared or was replaced since the start.
+    pub fn outbox_lost(&self, times: u64) {
+        self.outbox_lost.set(i64::try_from(times).unwrap_or(i64::MAX));
     }
 
     pub fn reload(&self, at: SystemTime, taken: bool) {
