@@ -34,7 +34,7 @@ use crate::sqlite::SqliteError;
 
 pub use health::Health;
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
-pub use ledger::{Answered, Ledger, LedgerFuture, Note, Outcome, Run};
+pub use ledger::{Answered, Counts, Ledger, LedgerFuture, Note, Outcome, Run};
 use lines::Lines;
 pub use lines::Turn;
 use pace::Pace;
@@ -164,8 +164,8 @@ impl Outbox {
         self.written(self.ledger.drop_job(key.to_owned()).await)
     }
 
-    /// How many jobs wait, and how many were given up.
-    pub async fn counts(&self) -> Result<[u64; 2], Arc<SqliteError>> {
+    /// How many jobs there are of those that an operator looks at.
+    pub async fn counts(&self) -> Result<Counts, Arc<SqliteError>> {
         self.ledger.counts().await
     }
 }

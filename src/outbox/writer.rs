@@ -270,12 +270,13 @@ async fn write_down(
         .bind(problem)
         .bind(due(wait))
         .bind(span(*wait)),
-        Note::End { state: State::Sent, .. } => sqlx::query(
-            "UPDATE job SET state = 1, problem = '', changed = ?3, progress = '', body = x'' WHERE id = ?1 AND fence = ?2 AND state = 0",
+        Note::End { state: State::Sent, problem, .. } => sqlx::query(
+            "UPDATE job SET state = 1, problem = ?4, changed = ?3, progress = '', body = x'' WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
         .bind(id)
         .bind(fence)
-        .bind(now),
+        .bind(now)
+        .bind(problem),
         Note::End { state, problem, telling } => sqlx::query(
             "UPDATE job SET state = ?4, problem = ?5, telling = ?6, changed = ?3, due = ?3, tellings = (?4 = 2) WHERE id = ?1 AND fence = ?2 AND state = 0",
         )

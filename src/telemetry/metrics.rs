@@ -138,7 +138,7 @@ impl Metrics {
             resident_memory: Gauge::default(),
         };
         metrics.register(started);
-        metrics.outbox(0, 0);
+        metrics.outbox(0, 0, 0);
         metrics.outbox_writable(true);
         metrics
     }
@@ -175,7 +175,7 @@ impl Metrics {
         );
         annex.register(
             "outbox_jobs",
-            "Exports in the outbox that wait, and that were given up",
+            "Exports in the outbox that wait, that were given up, and that were sent without all that `write` was to bring back",
             self.jobs.clone(),
         );
         annex.register(
@@ -256,14 +256,14 @@ impl Metrics {
         self.closed_when_full.inc();
     }
 
-    /// Jobs in the outbox: waiting, and given up.
-    pub fn outbox(&self, waiting: u64, dead: u64) {
-        for (state, count) in [("waiting", waiting), ("dead", dead)] {
+    /// Jobs in the outbox: waiting, given up, and sent with something left undone.
+    pub fn outbox(&self, waiting: u64, dead: u64, incomplete: u64) {
+        for (state, count) in [("waiting", waiting), ("dead", dead), ("incomplete", incomplete)] {
             self.jobs.get_or_create(&JobLabel { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
-    /// The same, as they were counted last.
+    /// Those that wait, and those that were given up, as they were counted last.
     pub fn outbox_jobs(&self) -> (u64, u64) {
         let of = |state| u64::try_from(self.jobs.get_or_create(&JobLabel { state }).get()).unwrap_or(0);
         (of("waiting"), of("dead"))
