@@ -146,7 +146,8 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
 /// do, could not read root's keys again at a reload, nor open its ports anew.
 fn is_ours(state: &Path) -> Result<(), Failure> {
     let folder = state.display();
-    let unusable = |error| Failure::Because(format!("the state folder {folder} cannot be looked at: {error}"));
+    let unusable =
+        |error| Failure::Because(format!("the state folder {folder} cannot be looked at: {error}"));
     let Some(user) = private::foreign_owner(state).map_err(unusable)? else { return Ok(()) };
     Err(Failure::Because(format!(
         "this is root, and the state folder {folder}, or one on the way to it, belongs to user {user}, who could lead root to other files\n\n\

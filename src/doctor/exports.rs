@@ -80,7 +80,9 @@ pub(super) async fn outbox(config: &Config, tell: &mut impl FnMut(Finding)) {
         return;
     }
     tell(match outbox.counts().await {
-        Ok(Counts { waiting, dead: 0, .. }) => Finding::good(format!("no export was given up; {waiting} wait")),
+        Ok(Counts { waiting, dead: 0, .. }) => {
+            Finding::good(format!("no export was given up; {waiting} wait"))
+        }
         Ok(Counts { dead, .. }) => Finding::warning(
             format!("{dead} exports were given up"),
             "annex outbox list says why; annex outbox retry KEY, or drop KEY",

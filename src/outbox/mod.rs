@@ -65,7 +65,14 @@ impl Outbox {
     fn with(folder: &Path, access: Access) -> Self {
         let health = Arc::<Health>::default();
         let ledger = Box::new(Sqlite::new(folder, Arc::clone(&health), access));
-        Self { folder: folder.to_owned(), ledger, health, pace: Pace::default(), lines: Lines::default(), wake: Arc::default() }
+        Self {
+            folder: folder.to_owned(),
+            ledger,
+            health,
+            pace: Pace::default(),
+            lines: Lines::default(),
+            wake: Arc::default(),
+        }
     }
 
     pub fn folder(&self) -> &Path {

@@ -78,11 +78,7 @@ pub(super) struct Halfway<'p> {
 impl<'p> Halfway<'p> {
     /// Begins a run, once an earlier one of the same step and annotation has ended: with what that got done, where it
     /// failed or was still under way when this one came.
-    pub(super) async fn new(
-        post: &'p Post,
-        annotation: &str,
-        deadline: Instant,
-    ) -> Result<Self, StepError> {
+    pub(super) async fn new(post: &'p Post, annotation: &str, deadline: Instant) -> Result<Self, StepError> {
         let (outbox, courier) = (post.outbox(), post.courier());
         let turn = match outbox {
             Some(outbox) => Some(outbox.line(courier, annotation, deadline).await.ok_or_else(not_ended)?),

@@ -52,13 +52,16 @@ fn of_store(error: &StoreError) -> StepError {
     let message = match error {
         StoreError::TooLong => TOO_LONG,
         StoreError::Busy => BUSY,
-        StoreError::TooMuch(_)
-        | StoreError::LongText(_)
-        | StoreError::LargeValue
-        | StoreError::Written => TOO_MUCH,
+        StoreError::TooMuch(_) | StoreError::LongText(_) | StoreError::LargeValue | StoreError::Written => {
+            TOO_MUCH
+        }
         _ => FAILED,
     };
-    StepError { message: message.to_owned(), cause: format!("a query of the store failed: {error}"), lasts: Lasts::ForGood }
+    StepError {
+        message: message.to_owned(),
+        cause: format!("a query of the store failed: {error}"),
+        lasts: Lasts::ForGood,
+    }
 }
 
 fn of_database(name: &str, error: &DatabaseError) -> StepError {

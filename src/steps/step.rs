@@ -104,7 +104,11 @@ impl StepError {
     /// A mistake in the step's configuration that only a document can show.
     pub fn configuration(cause: impl Into<String>) -> Self {
         let cause = cause.into();
-        Self { message: format!("This extension is not set up for this document: {cause}."), cause, lasts: Lasts::ForGood }
+        Self {
+            message: format!("This extension is not set up for this document: {cause}."),
+            cause,
+            lasts: Lasts::ForGood,
+        }
     }
 }
 

@@ -56,7 +56,7 @@ struct Turn {
 /// Queries at a time that are not in SQL.
 const CONNECTIONS: u32 = 8;
 /// Queries in SQL at a time: each may take [`MEMORY`] for what it finds.
-const TURNS: usize = 4;
+const TURNS: u32 = 4;
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK: i32 = 2_000;
 
@@ -65,7 +65,7 @@ impl Reader {
         Self {
             file: folder.join(FILE),
             pool: OnceCell::new(),
-            turns: Arc::new(Semaphore::new(TURNS)),
+            turns: Arc::new(Semaphore::new(TURNS as usize)),
             idle: Mutex::default(),
             words: Words::default(),
         }
@@ -232,7 +232,7 @@ mod tests {
         let ask = async |sql: &str, deadline| {
             reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
         };
-        let others = Arc::clone(&reader.turns).acquire_many_owned(TURNS as u32).await.unwrap();
+        let others = Arc::clone(&reader.turns).acquire_many_owned(TURNS).await.unwrap();
         let soon = Instant::now() + Duration::from_millis(50);
         let busy = ask("SELECT 1", soon).await;
         assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");

@@ -57,7 +57,10 @@ pub(super) async fn remember(hook: &Hook, payload: &Payload<'_>, answer: &mut An
     match timeout_at(deadline, kept).await {
         Ok(Ok(())) => {}
         Ok(Err(problem)) => {
-            warn!(hook = hook.name, request_id, "what was sent cannot be kept, and may be sent again: {problem}");
+            warn!(
+                hook = hook.name,
+                request_id, "what was sent cannot be kept, and may be sent again: {problem}"
+            );
         }
         Err(_) => warn!(hook = hook.name, request_id, "keeping what was sent takes too long"),
     }

@@ -162,7 +162,11 @@ impl RequestProcessor {
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }
-        let ended = ended.map_err(|(message, cause)| StepError { message: told(&message), cause, lasts: Lasts::ForGood });
+        let ended = ended.map_err(|(message, cause)| StepError {
+            message: told(&message),
+            cause,
+            lasts: Lasts::ForGood,
+        });
         halfway.end(ended, answer)
     }
 
