@@ -1,5 +1,6 @@
 //! The one writer: all that waits goes into one commit, and so under one sync of the disk.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3600);
 const CLEAN: Duration = Duration::from_secs(600);
 /// As large as a job.
 const ROOM: i64 = 100_000;
+
+const NO_ROOM_FOR_LOG: &str = "somebody reads the file for long, so that its log grows, and the disk has hardly room for what is in it: end what reads it, or make room";
 
 pub(super) struct Message {
     pub(super) order: Order,
@@ -77,6 +80,17 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
         let cleans = cleaned.elapsed() > CLEAN;
         if cleans {
             cleaned = Instant::now();
+        }
+        if !sqlite::log_has_room(&file) {
+            forgetting.forget(&pool).await;
+            if !sqlite::log_has_room(&file) {
+                let error = || io::Error::new(io::ErrorKind::StorageFull, NO_ROOM_FOR_LOG).into();
+                for message in batch.drain(..) {
+                    let error = SqliteError::Sqlite { file: file.clone(), error: error() };
+                    let _ = message.done.send(Err(Arc::new(error)));
+                }
+                continue;
+            }
         }
         let mut committed = commit(&pool, &batch, cleans).await;
         if committed.as_ref().is_err_and(sqlite::is_full) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use error::SqliteError;
 pub(crate) use error::is_full;
 pub(crate) use limited::{LONGEST_VALUE, Limited, MOST_WRITTEN, Rows, Stopped};
-pub(crate) use open::{forget, look, open, reader};
+pub(crate) use open::{forget, log_has_room, look, open, reader};
 pub(crate) use version::{Step, Versions};
 
 /// How long a writer waits for another one.

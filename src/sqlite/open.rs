@@ -21,7 +21,7 @@ const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// take the room that the file needs for them.
 const LOG_PAGES: &str = "256";
 /// Bytes that the log keeps on the disk once what was in it is in the file.
-const LOG_KEPT: &str = "1048576";
+const LOG_KEPT: u64 = 1 << 20;
 
 /// How long the log waits for those who read an earlier state, and writers with it.
 const READERS: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ pub(crate) async fn open(
         .synchronous(SqliteSynchronous::Full)
         .pragma("secure_delete", "ON")
         .pragma("wal_autocheckpoint", LOG_PAGES)
-        .pragma("journal_size_limit", LOG_KEPT)
+        .pragma("journal_size_limit", LOG_KEPT.to_string())
         .busy_timeout(BUSY);
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
@@ -142,6 +142,16 @@ pub(crate) async fn forget(connection: &mut SqliteConnection) -> Result<bool, sq
     wait_for_others(connection, BUSY).await?;
     let busy: i64 = busy?;
     Ok(busy == 0)
+}
+
+/// Whether all that is in a file's write-ahead log could go into the file. A log that somebody's long reading keeps must
+/// not grow until it cannot be emptied any more.
+pub(crate) fn log_has_room(file: &Path) -> bool {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let log = std::fs::metadata(log).map_or(0, |known| known.len());
+    let free = || file.parent().and_then(private::free);
+    log <= LOG_KEPT || free().is_none_or(|free| free >= log)
 }
 
 async fn wait_for_others(connection: &mut SqliteConnection, wait: Duration) -> Result<(), sqlx::Error> {

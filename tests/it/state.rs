@@ -98,7 +98,7 @@ fn set_version(file: &Path, version: u32) {
 
 #[test]
 fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
-    let erp = Erp::start(|_, _| crate::support::Reply::status(503, "later"));
+    let erp = Erp::start(|_, _| Reply::status(503, "later"));
     let annex = Annex::dev_with(&config(&erp));
     assert_eq!(annex.client().deliver("/x", document(1, "INV-1")).status, 200);
     write(&annex.folder().join("v.csv"), "id\n1\n");
@@ -132,7 +132,7 @@ fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
         assert_eq!(fs::read(&file).unwrap().len(), before.len());
     }
     set_version(&state.join("outbox.sqlite"), 7);
-    let annex = Annex::dev_in(folder, crate::support::free_port());
+    let annex = Annex::dev_in(folder, free_port());
     let refused = annex.client().deliver("/x", document(2, "INV-2"));
     assert_eq!(refused.status, 503, "what cannot be kept is not accepted: Rossum sends it again");
     annex.logs("newer Annex", LONG);
@@ -228,11 +228,10 @@ fn root_does_not_serve_from_the_folder_of_another_user() {
     chown(folder.path().join("state"), Some(THEIRS), Some(THEIRS)).unwrap();
     let certificate = rcgen::generate_simple_self_signed(vec!["annex.example.com".to_owned()]).unwrap();
     write(&folder.path().join("cert.pem"), &certificate.cert.pem());
-    write(&folder.path().join("key.pem"), &certificate.signing_key.serialize_pem());
+    write(&folder.path().join("key.pem"), &certificate.key_pair.serialize_pem());
     let text = format!(
-        "[server]\nhttps = \"127.0.0.1:{}\"\nadmin = \"127.0.0.1:{}\"\nstate = \"state\"\n\
-         [certificates]\nfiles = [{{ chain = \"cert.pem\", key = \"key.pem\" }}]\n\
-         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"checks\"\n",
+        "[server]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"127.0.0.1:{}\"\nstate = \"state\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = \"document_id\"\n",
         free_port(),
         free_port()
     );
