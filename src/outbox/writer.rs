@@ -29,7 +29,7 @@ const CLEAN: Duration = Duration::from_secs(600);
 /// As large as a job.
 const ROOM: i64 = 100_000;
 
-const NO_ROOM_FOR_LOG: &str = "somebody reads the file for long, so that its log grows, and the disk has hardly room for what is in it: end what reads it, or make room";
+const NO_ROOM_FOR_LOG: &str = "the disk is full: what is in the log of the file has hardly room any more; make room, and end what reads the file for long";
 
 pub(super) struct Message {
     pub(super) order: Order,

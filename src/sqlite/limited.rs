@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -43,10 +44,27 @@ pub(crate) enum Stopped {
     Value,
     #[error("it writes more than {MOST_WRITTEN} bytes into temporary files")]
     Written,
+    #[error("it uses a function that gathers without bound")]
+    Function,
     #[error("its result is larger than it may be")]
     Result,
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+}
+
+/// Functions that gather in memory without regard to the limit of a value, until they are done.
+const UNBOUNDED: [&str; 4] =
+    ["json_group_array", "json_group_object", "jsonb_group_array", "jsonb_group_object"];
+
+fn allows(asked: AuthContext<'_>) -> Authorization {
+    match asked.action {
+        AuthAction::Function { function_name }
+            if UNBOUNDED.iter().any(|name| name.eq_ignore_ascii_case(function_name)) =>
+        {
+            Authorization::Deny
+        }
+        _ => Authorization::Allow,
+    }
 }
 
 /// What a query found: the names of its columns, and rows of texts.
@@ -79,6 +97,7 @@ impl Limited {
         for (limit, most) in [(Limit::SQLITE_LIMIT_LENGTH, longest)].into_iter().chain(LIMITS) {
             connection.set_limit(limit, most).map_err(failed)?;
         }
+        connection.authorizer(Some(allows)).map_err(failed)?;
         Ok(Self(connection))
     }
 
@@ -103,6 +122,7 @@ impl Limited {
         rows.map_err(|stopped| match &stopped {
             Stopped::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::TooBig) => Stopped::Value,
+                _ if error.to_string().contains("not authorized to use function") => Stopped::Function,
                 Some(ErrorCode::OperationInterrupted) if Instant::now() >= deadline => Stopped::Time,
                 Some(ErrorCode::OperationInterrupted) => Stopped::Written,
                 _ => stopped,

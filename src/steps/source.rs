@@ -52,9 +52,11 @@ fn of_store(error: &StoreError) -> StepError {
     let message = match error {
         StoreError::TooLong => TOO_LONG,
         StoreError::Busy => BUSY,
-        StoreError::TooMuch(_) | StoreError::LongText(_) | StoreError::LargeValue | StoreError::Written => {
-            TOO_MUCH
-        }
+        StoreError::TooMuch(_)
+        | StoreError::LongText(_)
+        | StoreError::LargeValue
+        | StoreError::Function
+        | StoreError::Written => TOO_MUCH,
         _ => FAILED,
     };
     StepError {

@@ -55,6 +55,10 @@ pub enum StoreError {
     )]
     LargeValue,
     #[error(
+        "it uses json_group_array or json_group_object, which SQLite does not bound in memory: use group_concat, or a record for each value"
+    )]
+    Function,
+    #[error(
         "it sorts or gathers more than a query may put on the disk meanwhile ({mib} MiB): \
          narrow it by WHERE before it joins, sorts or groups, and import the dataset with --index for that column",
         mib = MOST_WRITTEN >> 20

@@ -139,6 +139,7 @@ impl Reader {
             Err(Stopped::Time) => Err(StoreError::TooLong),
             Err(Stopped::Result) => Err(StoreError::TooMuch(MEMORY >> 20)),
             Err(Stopped::Value) => Err(StoreError::LargeValue),
+            Err(Stopped::Function) => Err(StoreError::Function),
             Err(Stopped::Written) => Err(StoreError::Written),
             Err(Stopped::Sqlite(error)) => {
                 Err(SqliteError::Limited { file: self.file.clone(), error }.into())
