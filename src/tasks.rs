@@ -22,6 +22,12 @@ pub fn handled<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static
     tokio::spawn(task)
 }
 
+/// Has work done on a thread that may block. It goes on to its end when its handle is dropped: it needs a deadline of its own.
+#[must_use = "somebody waits for what it gives"]
+pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(work)
+}
+
 /// The tasks of one server.
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {

@@ -130,7 +130,11 @@ impl Building {
         let outbox = Arc::clone(&self.workers.outbox);
         let outbox = move || {
             let health = outbox.health();
-            OutboxFacts { problem: health.problem(), warnings: health.warnings() }
+            OutboxFacts {
+                problem: health.problem(),
+                warnings: health.warnings(),
+                times_lost: health.times_lost(),
+            }
         };
         let pages = Arc::new(Pages {
             board: Arc::clone(&keeper.board),

@@ -114,9 +114,9 @@ impl House {
     /// What waits in the outbox, for the metrics.
     async fn count_jobs(&self) {
         if self.workers.outbox.exists()
-            && let Ok([waiting, dead]) = self.workers.outbox.counts().await
+            && let Ok(counts) = self.workers.outbox.counts().await
         {
-            self.metrics.outbox(waiting, dead);
+            self.metrics.outbox(counts.waiting, counts.dead, counts.incomplete);
         }
     }
 

@@ -177,8 +177,10 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
         let (key, state, annotation) = (&job.key, job.state.word(), &job.annotation);
         let (annotation, courier) = (Line(annotation), Line(&job.courier));
         print(format_args!("{key}  {state}  annotation {annotation}  {courier}  accepted {accepted}"))?;
-        if !job.problem.is_empty() {
-            print(format_args!("  tried {} times: {}", job.attempts, Line(&job.problem)))?;
+        match job.state {
+            _ if job.problem.is_empty() => {}
+            State::Sent => print(format_args!("  note: {}", Line(&job.problem)))?,
+            _ => print(format_args!("  tried {} times: {}", job.attempts, Line(&job.problem)))?,
         }
     }
     Ok(())
@@ -213,8 +215,10 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
             Line(kind)
         ))?;
     }
-    if !job.problem.is_empty() {
-        print(format_args!("  tried       {} times: {}", job.attempts, Line(&job.problem)))?;
+    match job.state {
+        _ if job.problem.is_empty() => {}
+        State::Sent => print(format_args!("  note        {}", Line(&job.problem)))?,
+        _ => print(format_args!("  tried       {} times: {}", job.attempts, Line(&job.problem)))?,
     }
     Ok(())
 }

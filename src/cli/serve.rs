@@ -13,6 +13,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::app::{Annex, Page, StartError};
 use crate::config::{self, Admin, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
+use crate::private;
 use crate::secret::Secret;
 use crate::shown::{Lines, quoted};
 use crate::telemetry::{self, Format};
@@ -132,6 +133,9 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
         }
     };
     let config = load().ok();
+    if let Some(config) = &config {
+        is_ours(&config.state)?;
+    }
     let annex = Annex::https(Box::new(load), path).map_err(failure)?;
     if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
         annex.tasks().background(look_around(config));
@@ -139,6 +143,23 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     let hooks = annex.hooks.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>().join(" ");
     info!("annex {} listens on https://{} for {hooks}", env!("CARGO_PKG_VERSION"), annex.address);
     annex.run().await.map_err(failure)
+}
+
+/// Root does not serve from a folder that another user can put links into: a server that became that user, as commands
+/// do, could not read root's keys again at a reload, nor open its ports anew.
+fn is_ours(state: &Path) -> Result<(), Failure> {
+    let folder = state.display();
+    let unusable =
+        |error| Failure::Because(format!("the state folder {folder} cannot be looked at: {error}"));
+    let Some(user) = private::foreign_owner(state).map_err(unusable)? else { return Ok(()) };
+    Err(Failure::hinted(
+        format_args!(
+            "this is root, and the state folder {folder}, or one on the way to it, belongs to user {user}, who could lead root to other files"
+        ),
+        format_args!(
+            "start it as that user: systemctl start annex, or setpriv --reuid={user} --clear-groups --ambient-caps=+net_bind_service --inh-caps=+net_bind_service annex serve; or give root a folder of its own by `state`"
+        ),
+    ))
 }
 
 /// What may keep a CA from validating the names, told beside the first order and not instead of it: a router that does
@@ -201,6 +222,13 @@ async fn dev_http(
             .unwrap_or(Path::new(""))
             .join("cases"),
     });
+    if let Ok(config) = load() {
+        let folder = config.state.display().to_string();
+        let unusable = |error| {
+            Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+        };
+        private::become_owner(&config.state).map_err(unusable)?; // as commands do: no port of dev mode needs root
+    }
     let annex = Annex::dev_http(Box::new(load), name.clone(), address, page).map_err(failure)?;
     annex.tasks().background(reload_when_saved(saved, annex.reloader()));
     let tunnel = match tunnel {

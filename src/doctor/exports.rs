@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::outbox::Outbox;
+use crate::outbox::{Counts, Outbox};
 use crate::steps::post::Reaches;
 use crate::steps::request_processor::RequestProcessor;
 
@@ -80,8 +80,10 @@ pub(super) async fn outbox(config: &Config, tell: &mut impl FnMut(Finding)) {
         return;
     }
     tell(match outbox.counts().await {
-        Ok([waiting, 0]) => Finding::good(format!("no export was given up; {waiting} wait")),
-        Ok([_, dead]) => Finding::warning(
+        Ok(Counts { waiting, dead: 0, .. }) => {
+            Finding::good(format!("no export was given up; {waiting} wait"))
+        }
+        Ok(Counts { dead, .. }) => Finding::warning(
             format!("{dead} exports were given up"),
             "annex outbox list says why; annex outbox retry KEY, or drop KEY",
         ),

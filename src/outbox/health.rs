@@ -14,6 +14,8 @@ struct Known {
     problem: Option<String>,
     /// Files that disappeared while the process ran, and what became of their jobs.
     lost: Vec<String>,
+    /// All of them, listed or not.
+    times_lost: u64,
 }
 
 /// Accidents that are listed; there is none in a good year.
@@ -40,6 +42,7 @@ impl Health {
     pub(super) fn lost(&self, what: String) {
         error!("{what}");
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.times_lost += 1;
         if known.lost.len() < MOST_LOST {
             known.lost.push(what);
         }
@@ -48,6 +51,11 @@ impl Health {
     /// Why it cannot be written, where it cannot.
     pub fn problem(&self) -> Option<String> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).problem.clone()
+    }
+
+    /// How often its file disappeared or was replaced since the start.
+    pub fn times_lost(&self) -> u64 {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).times_lost
     }
 
     /// What an operator should look at, until the next start.

@@ -96,7 +96,11 @@ pub struct Job {
     pub accepted: Option<SystemTime>,
     #[serde(serialize_with = "rfc3339")]
     pub due: Option<SystemTime>,
+    /// Why the last try failed; of one that was sent, what it left undone.
     pub problem: String,
+    /// What a courier leaves undone although the job is done: kept as its problem. It holds no data.
+    #[serde(skip)]
+    pub remark: String,
     #[serde(skip)]
     pub progress: String,
     #[serde(skip)]

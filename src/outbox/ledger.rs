@@ -42,6 +42,16 @@ pub struct Run {
     pub is_kept: bool,
 }
 
+/// How many jobs there are of those that an operator looks at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub waiting: u64,
+    /// Given up.
+    pub dead: u64,
+    /// Sent, and something was left undone.
+    pub incomplete: u64,
+}
+
 /// What became of a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
@@ -104,8 +114,8 @@ pub trait Ledger: Send + Sync {
     /// Gives a job up for good; whether it was there to be.
     fn drop_job(&self, key: String) -> LedgerFuture<'_, bool>;
 
-    /// How many jobs wait, and how many were given up.
-    fn counts(&self) -> LedgerFuture<'_, [u64; 2]>;
+    /// How many jobs there are of those that an operator looks at.
+    fn counts(&self) -> LedgerFuture<'_, Counts>;
 
     /// Whether there is room for another job: writes as much as one has, and takes it back.
     fn probe(&self) -> LedgerFuture<'_, ()>;

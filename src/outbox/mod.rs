@@ -13,6 +13,7 @@ mod forget;
 mod health;
 mod job;
 mod ledger;
+mod lines;
 mod open;
 mod pace;
 mod patience;
@@ -24,7 +25,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -33,7 +34,9 @@ use crate::sqlite::SqliteError;
 
 pub use health::Health;
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
-pub use ledger::{Answered, Ledger, LedgerFuture, Note, Outcome, Run};
+pub use ledger::{Answered, Counts, Ledger, LedgerFuture, Note, Outcome, Run};
+use lines::Lines;
+pub use lines::Turn;
 use pace::Pace;
 pub use slots::{CONCURRENCY, MOST_AT_A_TIME, Slots};
 use sqlite::{Access, Sqlite};
@@ -45,6 +48,7 @@ pub struct Outbox {
     ledger: Box<dyn Ledger>,
     health: Arc<Health>,
     pace: Pace,
+    lines: Lines,
     wake: Arc<Notify>,
 }
 
@@ -61,7 +65,14 @@ impl Outbox {
     fn with(folder: &Path, access: Access) -> Self {
         let health = Arc::<Health>::default();
         let ledger = Box::new(Sqlite::new(folder, Arc::clone(&health), access));
-        Self { folder: folder.to_owned(), ledger, health, pace: Pace::default(), wake: Arc::default() }
+        Self {
+            folder: folder.to_owned(),
+            ledger,
+            health,
+            pace: Pace::default(),
+            lines: Lines::default(),
+            wake: Arc::default(),
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -82,6 +93,12 @@ impl Outbox {
     /// The turn of a job that calls Rossum's API: all of them together keep to a pace that it takes from one account.
     pub async fn turn(&self) {
         self.pace.turn().await;
+    }
+
+    /// The turn of a run that is made while Rossum waits: runs of one step for one annotation follow each other. `None`
+    /// where those before it take until `deadline`.
+    pub async fn line(&self, courier: &str, annotation: &str, deadline: Instant) -> Option<Turn> {
+        self.lines.turn(format!("{courier}#{annotation}"), deadline).await
     }
 
     /// Lets go of it, so that nothing that was sent is left on the disk. `false` where somebody still uses it.
@@ -154,8 +171,8 @@ impl Outbox {
         self.written(self.ledger.drop_job(key.to_owned()).await)
     }
 
-    /// How many jobs wait, and how many were given up.
-    pub async fn counts(&self) -> Result<[u64; 2], Arc<SqliteError>> {
+    /// How many jobs there are of those that an operator looks at.
+    pub async fn counts(&self) -> Result<Counts, Arc<SqliteError>> {
         self.ledger.counts().await
     }
 }

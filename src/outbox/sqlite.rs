@@ -13,7 +13,7 @@ use crate::sqlite::SqliteError;
 
 use super::health::Health;
 use super::job::{Job, State};
-use super::ledger::{Ledger, LedgerFuture, Note, Outcome};
+use super::ledger::{Counts, Ledger, LedgerFuture, Note, Outcome};
 use super::open::{FILE, Open};
 use super::slots::Slots;
 use super::writer::Order;
@@ -209,7 +209,7 @@ impl Ledger for Sqlite {
         Box::pin(async move { Ok(self.order(Order::Drop { key }).await? > 0) })
     }
 
-    fn counts(&self) -> LedgerFuture<'_, [u64; 2]> {
+    fn counts(&self) -> LedgerFuture<'_, Counts> {
         read!(self, open => open.counts())
     }
 

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::sqlite::{SqliteError, Step, Versions};
 
 use super::job::{Job, State};
+use super::ledger::Counts;
 use super::open::Open;
 use super::patience::LONGEST_WAIT;
 use super::slots::Slots;
@@ -93,6 +94,7 @@ fn job(row: &SqliteRow) -> Result<Job, sqlx::Error> {
         accepted: time(row.try_get("accepted")?),
         due: time(row.try_get("due")?),
         problem: row.try_get("problem")?,
+        remark: String::new(),
         progress: row.try_get("progress")?,
         body: row.try_get("body")?,
     })
@@ -199,13 +201,13 @@ impl Open {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    pub(super) async fn counts(&self) -> Result<[u64; 2], SqliteError> {
-        let mut counts = [0; 2];
-        for (count, state) in counts.iter_mut().zip([State::Waiting, State::Dead]) {
-            let query = sqlx::query_scalar("SELECT count(*) FROM job WHERE state = ?").bind(state.number());
-            let found: i64 = query.fetch_one(&self.reads).await.map_err(|error| self.failed(error))?;
-            *count = u64::try_from(found).unwrap_or(0);
-        }
-        Ok(counts)
+    pub(super) async fn counts(&self) -> Result<Counts, SqliteError> {
+        let query = "SELECT count(*) FILTER (WHERE state = ?1), count(*) FILTER (WHERE state = ?2),
+            count(*) FILTER (WHERE state = ?3 AND problem <> '') FROM job";
+        let query = sqlx::query_as(query).bind(State::Waiting.number()).bind(State::Dead.number());
+        let found = query.bind(State::Sent.number()).fetch_one(&self.reads).await;
+        let found: (i64, i64, i64) = found.map_err(|error| self.failed(error))?;
+        let number = |count| u64::try_from(count).unwrap_or(0);
+        Ok(Counts { waiting: number(found.0), dead: number(found.1), incomplete: number(found.2) })
     }
 }

@@ -1,5 +1,6 @@
 //! The one writer: all that waits goes into one commit, and so under one sync of the disk.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::sqlite::SqliteError;
+use crate::sqlite::{self, SqliteError};
 
 use super::forget::Forgetting;
 use super::job::State;
@@ -27,6 +28,8 @@ const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 3600);
 const CLEAN: Duration = Duration::from_secs(600);
 /// As large as a job.
 const ROOM: i64 = 100_000;
+
+const NO_ROOM_FOR_LOG: &str = "the disk is full: what is in the log of the file has hardly room any more; make room, and end what reads the file for long";
 
 pub(super) struct Message {
     pub(super) order: Order,
@@ -78,7 +81,26 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
         if cleans {
             cleaned = Instant::now();
         }
-        match commit(&pool, &batch, cleans).await {
+        if !sqlite::log_has_room(&file) {
+            forgetting.forget(&pool).await;
+            if !sqlite::log_has_room(&file) {
+                let error = || io::Error::new(io::ErrorKind::StorageFull, NO_ROOM_FOR_LOG).into();
+                for message in batch.drain(..) {
+                    let error = SqliteError::Sqlite { file: file.clone(), error: error() };
+                    let _ = message.done.send(Err(Arc::new(error)));
+                }
+                continue;
+            }
+        }
+        let mut committed = commit(&pool, &batch, cleans).await;
+        if committed.as_ref().is_err_and(sqlite::is_full) {
+            // The log may be what fills the disk.
+            forgetting.forget(&pool).await;
+            if batch.len() == 1 {
+                committed = commit(&pool, &batch, false).await;
+            }
+        }
+        match committed {
             Ok(changes) => {
                 for (message, changed) in batch.drain(..).zip(changes) {
                     let _ = message.done.send(Ok(changed)); // who no longer waits need not know
@@ -168,7 +190,7 @@ async fn carry_out(work: Work<'_, '_>, order: &Order) -> Result<u64, sqlx::Error
         .bind(now)
         .bind(key),
         Order::Drop { key } => sqlx::query(
-            "UPDATE job SET state = 3, changed = ?, tellings = 0, telling = '', progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
+            "UPDATE job SET state = 3, changed = ?, tellings = 0, telling = '', problem = '', progress = '', body = x'' WHERE key = ? AND state IN (0, 2)",
         )
         .bind(now)
         .bind(key),
@@ -262,12 +284,13 @@ async fn write_down(
         .bind(problem)
         .bind(due(wait))
         .bind(span(*wait)),
-        Note::End { state: State::Sent, .. } => sqlx::query(
-            "UPDATE job SET state = 1, problem = '', changed = ?3, progress = '', body = x'' WHERE id = ?1 AND fence = ?2 AND state = 0",
+        Note::End { state: State::Sent, problem, .. } => sqlx::query(
+            "UPDATE job SET state = 1, problem = ?4, changed = ?3, progress = '', body = x'' WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
         .bind(id)
         .bind(fence)
-        .bind(now),
+        .bind(now)
+        .bind(problem),
         Note::End { state, problem, telling } => sqlx::query(
             "UPDATE job SET state = ?4, problem = ?5, telling = ?6, changed = ?3, due = ?3, tellings = (?4 = 2) WHERE id = ?1 AND fence = ?2 AND state = 0",
         )
@@ -337,6 +360,8 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .bind(before(KEPT))
         .execute(&mut **work)
         .await?;
+    // Earlier builds kept what the other system said of an export that was dropped.
+    sqlx::query("UPDATE job SET problem = '' WHERE state = 3 AND problem <> ''").execute(&mut **work).await?;
     sqlx::query("DELETE FROM run WHERE changed < ?").bind(before(KEPT)).execute(&mut **work).await?;
     // Its window is what the hook promises: nothing is forgotten before.
     sqlx::query("DELETE FROM answer WHERE until > 0 AND until < ? OR until = 0 AND answered < ?")

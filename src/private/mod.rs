@@ -5,9 +5,11 @@
 
 mod file;
 mod owner;
+mod room;
 
 pub use file::{
     adopt, ensure, folder, is_link, lock_file, own_folder, own_socket, plain, write, write_durably,
     write_like,
 };
-pub use owner::become_owner;
+pub use owner::{become_owner, foreign_owner};
+pub use room::free;

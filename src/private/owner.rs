@@ -26,6 +26,14 @@ pub fn become_owner(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The user whom root would have to become to work in a folder; `None` where it need not, or is not root.
+pub fn foreign_owner(folder: &Path) -> io::Result<Option<u32>> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    Ok(stranger(&std::path::absolute(folder)?)?.map(|(user, _)| user))
+}
+
 /// The first on the way to a folder who is not root, and so may put a link there: each name is looked at, and each
 /// link's own way.
 fn stranger(folder: &Path) -> io::Result<Option<(u32, u32)>> {

@@ -108,6 +108,8 @@ pub struct OutboxFacts {
     /// Why it cannot be written, where it cannot.
     pub problem: Option<String>,
     pub warnings: Vec<String>,
+    /// How often its file disappeared or was replaced since the start.
+    pub times_lost: u64,
 }
 
 /// `GET /status`.
@@ -238,7 +240,9 @@ impl Pages {
 
     fn metrics(&self) -> Response<Full<Bytes>> {
         let all = self.board.all();
-        self.metrics.outbox_writable((self.outbox)().problem.is_none());
+        let outbox = (self.outbox)();
+        self.metrics.outbox_writable(outbox.problem.is_none());
+        self.metrics.outbox_lost(outbox.times_lost);
         self.metrics.certificates(all.iter().map(|status| CertificateFacts {
             name: &status.name,
             not_after: status.not_after,

@@ -9,11 +9,20 @@ pub enum SqliteError {
     Folder { folder: PathBuf, error: io::Error },
     #[error("{file}: {}", words(.error))]
     Sqlite { file: PathBuf, error: sqlx::Error },
+    /// A query of the configuration fails, or its file cannot be opened.
+    #[error("{file}: {error}")]
+    Limited { file: PathBuf, error: rusqlite::Error },
     /// Its tables are of a later Annex: reading them by an earlier one's rules could lose what they hold.
     #[error(
         "{file} was written by a newer Annex (its tables have version {found}, this one knows {known}): install that version again, or move the file away"
     )]
     Newer { file: PathBuf, found: i64, known: i64 },
+}
+
+/// Whether there was no room on the disk.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.as_deref() == Some("13")
 }
 
 /// What SQLite says, with what to do about it.

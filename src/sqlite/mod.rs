@@ -5,13 +5,16 @@
 //! the state before a change or after it, never between.
 
 mod error;
+mod limited;
 mod open;
 mod version;
 
 use std::time::Duration;
 
 pub use error::SqliteError;
-pub(crate) use open::{forget, look, open, reader};
+pub(crate) use error::is_full;
+pub(crate) use limited::{LONGEST_VALUE, Limited, MOST_WRITTEN, Rows, Stopped};
+pub(crate) use open::{forget, log_has_room, look, open, reader};
 pub(crate) use version::{Step, Versions};
 
 /// How long a writer waits for another one.

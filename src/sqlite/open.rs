@@ -17,6 +17,12 @@ use super::{BUSY, SqliteError, Versions, version};
 /// What SQLite keeps beside a file: the write-ahead log, its index, the journal of a change of mode.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// Pages of 4 KiB in the write-ahead log after which they go into the file: on a small disk the log would otherwise
+/// take the room that the file needs for them.
+const LOG_PAGES: &str = "256";
+/// Bytes that the log keeps on the disk once what was in it is in the file.
+const LOG_KEPT: u64 = 1 << 20;
+
 /// How long the log waits for those who read an earlier state, and writers with it.
 const READERS: Duration = Duration::from_millis(100);
 
@@ -39,6 +45,8 @@ pub(crate) async fn open(
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("secure_delete", "ON")
+        .pragma("wal_autocheckpoint", LOG_PAGES)
+        .pragma("journal_size_limit", LOG_KEPT.to_string())
         .busy_timeout(BUSY);
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
@@ -47,6 +55,10 @@ pub(crate) async fn open(
         .connect_with(options)
         .await;
     let pool = pool.map_err(|error| SqliteError::Sqlite { file: file.clone(), error })?;
+    // Before anything is written: what a process that was killed left in the log may take the room for it.
+    if let Ok(mut connection) = pool.acquire().await {
+        let _ = forget(&mut connection).await; // who reads or writes meanwhile keeps it, and it is tried again
+    }
     let migrated = version::migrate(&pool, &file, versions).await;
     if let Err(error) = migrated.and_then(|()| adopt(folder, name)) {
         pool.close().await;
@@ -130,6 +142,16 @@ pub(crate) async fn forget(connection: &mut SqliteConnection) -> Result<bool, sq
     wait_for_others(connection, BUSY).await?;
     let busy: i64 = busy?;
     Ok(busy == 0)
+}
+
+/// Whether all that is in a file's write-ahead log could go into the file. A log that somebody's long reading keeps must
+/// not grow until it cannot be emptied any more.
+pub(crate) fn log_has_room(file: &Path) -> bool {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let log = std::fs::metadata(log).map_or(0, |known| known.len());
+    let free = || file.parent().and_then(private::free);
+    log <= LOG_KEPT || free().is_none_or(|free| free >= log)
 }
 
 async fn wait_for_others(connection: &mut SqliteConnection, wait: Duration) -> Result<(), sqlx::Error> {

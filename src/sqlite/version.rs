@@ -29,11 +29,17 @@ fn number(versions: Versions) -> i64 {
 pub(super) async fn of(pool: &SqlitePool, file: &Path, versions: Versions) -> Result<i64, SqliteError> {
     let found = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool).await;
     let found = found.map_err(|error| SqliteError::Sqlite { file: file.to_owned(), error })?;
+    known(file, found, versions)?;
+    Ok(found)
+}
+
+/// A newer version than is known is an error.
+pub(super) fn known(file: &Path, found: i64, versions: Versions) -> Result<(), SqliteError> {
     let known = number(versions);
     if found > known {
         return Err(SqliteError::Newer { file: file.to_owned(), found, known });
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Whether a file has the tables that are known.

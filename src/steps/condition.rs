@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::rossum::{Annotation, Journal};
 use crate::txscript::{Document, Limits, Problem, Schema, Script};
 
-use super::{Delivery, StepError, patience};
+use super::{Delivery, Lasts, StepError, patience};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
@@ -116,6 +116,7 @@ impl Condition {
         let failed = |cause: &str| StepError {
             message: FAILED.to_owned(),
             cause: format!("its action_condition fails: {cause}"),
+            lasts: Lasts::ForGood,
         };
         // The text of the problem may quote the document.
         let script =

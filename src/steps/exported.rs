@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::api::{Api, ApiError};
 
-use super::{Delivery, StepError};
+use super::{Delivery, Lasts, StepError};
 
 /// The status of an annotation whose export went through.
 const EXPORTED: &str = "exported";
@@ -46,6 +46,7 @@ impl Exported {
             message: "The document could not be fetched from Rossum. Nothing was sent: export again later."
                 .to_owned(),
             cause: "Rossum's API answered without a list of sections in `content`".to_owned(),
+            lasts: Lasts::ForNow,
         })?;
         Ok(Self::Fetched(format!("{{\"annotation\":{{\"id\":0,\"content\":{}}}}}", content.content.get())))
     }
@@ -88,5 +89,6 @@ pub(super) fn unfetched(what: &str, error: &ApiError) -> StepError {
     StepError {
         message: format!("{what} could not be fetched from Rossum. {todo}"),
         cause: format!("{what}: {error}"),
+        lasts: if error.may_pass() { Lasts::ForNow } else { Lasts::ForGood },
     }
 }

@@ -2,6 +2,7 @@
 //! again, the same call is not made twice.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use crate::export::Received;
-use crate::outbox::{Outbox, Outcome, Run};
+use crate::outbox::{Outbox, Outcome, Run, Turn};
 use crate::rossum::{MessageType, escape_html};
 
 use super::post::Post;
-use super::{Answer, StepError};
+use super::{Answer, Lasts, StepError};
 
 /// Characters of an id that a person reads.
 const QUOTED: usize = 100;
@@ -62,7 +63,12 @@ pub(super) struct Halfway<'p> {
     annotation: String,
     /// Taken by earlier runs, and not met by this one yet.
     before: Vec<Taken>,
+    /// Taken by a run that went through while this one waited for its end, and not met yet: two exports of the same data
+    /// at the same time are one.
+    beside: Vec<Taken>,
     now: Vec<Taken>,
+    /// No other run of this step for this annotation begins before it is dropped.
+    turn: Option<Turn>,
     /// Whether there is something of it on disk.
     is_kept: bool,
     /// Whether what is on disk is not all.
@@ -70,8 +76,14 @@ pub(super) struct Halfway<'p> {
 }
 
 impl<'p> Halfway<'p> {
-    pub(super) async fn new(post: &'p Post, annotation: &str) -> Self {
+    /// Begins a run, once an earlier one of the same step and annotation has ended: with what that got done, where it
+    /// failed or was still under way when this one came.
+    pub(super) async fn new(post: &'p Post, annotation: &str, deadline: Instant) -> Result<Self, StepError> {
         let (outbox, courier) = (post.outbox(), post.courier());
+        let turn = match outbox {
+            Some(outbox) => Some(outbox.line(courier, annotation, deadline).await.ok_or_else(not_ended)?),
+            None => None,
+        };
         let kept = match outbox {
             Some(outbox) => outbox.taken(courier, annotation).await.unwrap_or_else(|problem| {
                 warn!(annotation, "what an earlier run got done is not known: {problem}");
@@ -79,17 +91,20 @@ impl<'p> Halfway<'p> {
             }),
             None => None,
         };
-        let before: Vec<Taken> =
-            kept.as_ref().and_then(|kept| serde_json::from_slice(kept).ok()).unwrap_or_default();
-        Self {
+        let read = |kept: &[u8]| serde_json::from_slice::<Vec<Taken>>(kept).ok();
+        let before = kept.as_deref().and_then(read).unwrap_or_default();
+        let beside = turn.as_ref().and_then(Turn::before).and_then(read).unwrap_or_default();
+        Ok(Self {
             outbox,
             courier,
             annotation: annotation.to_owned(),
             before,
+            beside,
             now: Vec::new(),
+            turn,
             is_kept: kept.is_some(),
             is_behind: false,
-        }
+        })
     }
 
     /// A run whose answers may hold tokens: nothing of it is kept, and what it got done is only told.
@@ -99,7 +114,9 @@ impl<'p> Halfway<'p> {
             courier: "",
             annotation: String::new(),
             before: Vec::new(),
+            beside: Vec::new(),
             now: Vec::new(),
+            turn: None,
             is_kept: false,
             is_behind: false,
         }
@@ -107,10 +124,13 @@ impl<'p> Halfway<'p> {
 
     /// The answer of an earlier run to the same call.
     pub(super) fn recall(&mut self, call: &Call) -> Option<Received> {
-        let at = self.before.iter().position(|taken| taken.call == *call)?;
-        let answer = serde_json::from_value(self.before[at].answer.clone()).ok()?;
-        self.now.push(self.before.remove(at));
-        Some(answer)
+        for earlier in [&mut self.before, &mut self.beside] {
+            let Some(at) = earlier.iter().position(|taken| taken.call == *call) else { continue };
+            let answer = serde_json::from_value(earlier[at].answer.clone()).ok()?;
+            self.now.push(earlier.remove(at));
+            return Some(answer);
+        }
+        None
     }
 
     /// A call was taken.
@@ -166,7 +186,12 @@ impl<'p> Halfway<'p> {
     }
 
     /// The end of a run: the delivery keeps what it got done, or forgets it, once it is known how the delivery ends.
-    pub(super) fn end(self, ended: Result<(), StepError>, answer: &mut Answer) -> Result<(), StepError> {
+    pub(super) fn end(mut self, ended: Result<(), StepError>, answer: &mut Answer) -> Result<(), StepError> {
+        if let Some(mut turn) = self.turn.take() {
+            // What failed is on disk before the next one begins.
+            turn.leave(ended.is_ok().then(|| serde_json::to_vec(&self.now).ok()).flatten());
+            answer.turns.push(turn);
+        }
         let all: Vec<String> = self.before.iter().chain(&self.now).map(Taken::told).collect();
         if (!all.is_empty() || self.is_kept) && self.outbox.is_some() {
             answer.outcome.runs.push(self.run());
@@ -195,6 +220,16 @@ impl<'p> Halfway<'p> {
                 Ok(())
             }
         }
+    }
+}
+
+/// An earlier run of the same annotation takes too long.
+fn not_ended() -> StepError {
+    StepError {
+        message: "Another export of this document is still under way, so nothing was sent: look what became of it, and export again then."
+            .to_owned(),
+        cause: "another run for this annotation did not end in time".to_owned(),
+        lasts: Lasts::ForNow,
     }
 }
 

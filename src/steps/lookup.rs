@@ -16,7 +16,7 @@ use super::matching::{Run, option};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
 use super::source::Source;
-use super::{Answer, Context, Step, StepError, StepFuture, Template};
+use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"` with `queries`.
 pub struct Lookup {
@@ -87,6 +87,7 @@ fn too_much(spent: Spent) -> StepError {
     StepError {
         message: "What was found for this document is more than it may be. Choose by hand.".to_owned(),
         cause: format!("what the queries found: {spent}"),
+        lasts: Lasts::ForGood,
     }
 }
 

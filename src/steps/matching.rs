@@ -11,7 +11,7 @@ use crate::slices::{Budget, Spent, sliced};
 
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
-use super::{Answer, Context, Step, StepError, StepFuture, Template};
+use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
 pub struct Matching {
@@ -118,6 +118,7 @@ impl Matching {
         done.map_err(|spent| StepError {
             message: "Comparing this with the list takes more than it may. Choose by hand.".to_owned(),
             cause: format!("comparing with the list: {spent}"),
+            lasts: Lasts::ForGood,
         })
     }
 

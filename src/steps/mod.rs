@@ -37,5 +37,5 @@ mod template;
 
 pub use answer::{Answer, Checkpoint};
 pub use delivery::Delivery;
-pub use step::{Context, OnError, Stage, Step, StepError, StepFuture};
+pub use step::{Context, Lasts, OnError, Stage, Step, StepError, StepFuture};
 pub use template::{Template, TemplateError};

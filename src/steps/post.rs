@@ -6,7 +6,7 @@ use crate::export::Target;
 use crate::outbox::{self, Courier, NewJob, Outbox};
 
 use super::request_processor::RequestProcessor;
-use super::{Delivery, StepError};
+use super::{Delivery, Lasts, StepError};
 
 /// Connected by the server, once the configuration is read.
 #[derive(Default)]
@@ -51,6 +51,7 @@ impl Post {
         outbox::random_key().map_err(|error| StepError {
             message: "The export could not be sent. Tell the people who run this extension.".to_owned(),
             cause: format!("the system gives no random numbers: {error}"),
+            lasts: Lasts::ForGood,
         })
     }
 
@@ -66,6 +67,7 @@ impl Post {
             return Err(StepError {
                 message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
                 cause: "there is no outbox here: queued exports need the server".to_owned(),
+                lasts: Lasts::ForGood,
             });
         }
         let annotation = delivery.payload.annotation_id.to_string();

@@ -10,7 +10,7 @@ use crate::rossum::{
 };
 use crate::txscript::Schema;
 
-use super::{Answer, StepError};
+use super::{Answer, Lasts, StepError};
 
 #[derive(Deserialize, Default)]
 pub(super) struct Returned {
@@ -54,6 +54,7 @@ fn wrong(what: impl std::fmt::Display) -> StepError {
     StepError {
         message: "This extension gave an answer that cannot be used.".to_owned(),
         cause: format!("the function returned {what}"),
+        lasts: Lasts::ForGood,
     }
 }
 

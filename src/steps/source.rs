@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::database::{Database, DatabaseError};
 use crate::store::{Asked, Found, Reader, StoreError};
 
-use super::StepError;
+use super::{Lasts, StepError};
 
 pub enum Source {
     Store(Arc<Reader>),
@@ -52,10 +52,18 @@ fn of_store(error: &StoreError) -> StepError {
     let message = match error {
         StoreError::TooLong => TOO_LONG,
         StoreError::Busy => BUSY,
-        StoreError::TooMuch(_) | StoreError::LongText(_) => TOO_MUCH,
+        StoreError::TooMuch(_)
+        | StoreError::LongText(_)
+        | StoreError::LargeValue
+        | StoreError::Function
+        | StoreError::Written => TOO_MUCH,
         _ => FAILED,
     };
-    StepError { message: message.to_owned(), cause: format!("a query of the store failed: {error}") }
+    StepError {
+        message: message.to_owned(),
+        cause: format!("a query of the store failed: {error}"),
+        lasts: Lasts::ForGood,
+    }
 }
 
 fn of_database(name: &str, error: &DatabaseError) -> StepError {
@@ -69,5 +77,6 @@ fn of_database(name: &str, error: &DatabaseError) -> StepError {
     StepError {
         message: message.to_owned(),
         cause: format!("a query of the database {name} failed: {error}"),
+        lasts: Lasts::ForGood,
     }
 }

@@ -87,13 +87,28 @@ pub struct StepError {
     pub message: String,
     /// For the log. Quotes no data of the document.
     pub cause: String,
+    pub lasts: Lasts,
+}
+
+/// Whether the same may succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lasts {
+    /// Until somebody changes something: the document, the configuration, the other system.
+    #[default]
+    ForGood,
+    /// Rossum may send the delivery again.
+    ForNow,
 }
 
 impl StepError {
     /// A mistake in the step's configuration that only a document can show.
     pub fn configuration(cause: impl Into<String>) -> Self {
         let cause = cause.into();
-        Self { message: format!("This extension is not set up for this document: {cause}."), cause }
+        Self {
+            message: format!("This extension is not set up for this document: {cause}."),
+            cause,
+            lasts: Lasts::ForGood,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqlitePool;
 
-use crate::sqlite::{self, SqliteError};
+use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Change, Dataset, Import, Imported, Record};
@@ -48,6 +48,22 @@ pub enum StoreError {
     LongText(String),
     #[error("it needs more memory than a query may take ({0} MiB)")]
     TooMuch(usize),
+    #[error(
+        "one of the values that it makes or reads is larger than a query may have ({kib} KiB): \
+         let group_concat, replace, printf and recursion make less, or select fewer records",
+        kib = LONGEST_VALUE >> 10
+    )]
+    LargeValue,
+    #[error(
+        "it uses json_group_array or json_group_object, which SQLite does not bound in memory: use group_concat, or a record for each value"
+    )]
+    Function,
+    #[error(
+        "it sorts or gathers more than a query may put on the disk meanwhile ({mib} MiB): \
+         narrow it by WHERE before it joins, sorts or groups, and import the dataset with --index for that column",
+        mib = MOST_WRITTEN >> 20
+    )]
+    Written,
     #[error(
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
     )]

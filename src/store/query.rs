@@ -1,16 +1,17 @@
 //! Queries of the configuration on the store: read-only, each until its deadline.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_util::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use sqlx::{AssertSqlSafe, Column as _, Row as _, Sqlite, TypeInfo as _, ValueRef as _};
-use tokio::sync::OnceCell;
+use sqlx::{Row as _, Sqlite, TypeInfo as _, ValueRef as _};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
-use crate::sqlite::{self, SqliteError};
+use crate::sqlite::{self, Limited, Rows, SqliteError, Stopped};
+use crate::tasks;
 
 use super::datasets::VERSIONS;
 use super::documents::MEMORY;
@@ -38,18 +39,36 @@ impl Found {
 pub struct Reader {
     file: PathBuf,
     pool: OnceCell<SqlitePool>,
+    /// Queries in SQL that may be under way, and the connections that they use; kept apart from the others', which
+    /// have bounds of ours instead of SQLite's.
+    turns: Arc<Semaphore>,
+    idle: Mutex<Vec<Limited>>,
     /// For `$search`.
     pub(super) words: Words,
 }
 
-/// Queries at a time.
+/// A turn of one query in SQL.
+struct Turn {
+    connection: Limited,
+    _turn: OwnedSemaphorePermit,
+}
+
+/// Queries at a time that are not in SQL.
 const CONNECTIONS: u32 = 8;
+/// Queries in SQL at a time: each may take [`MEMORY`] for what it finds.
+const TURNS: u32 = 4;
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK: i32 = 2_000;
 
 impl Reader {
     pub fn new(folder: &Path) -> Self {
-        Self { file: folder.join(FILE), pool: OnceCell::new(), words: Words::default() }
+        Self {
+            file: folder.join(FILE),
+            pool: OnceCell::new(),
+            turns: Arc::new(Semaphore::new(TURNS as usize)),
+            idle: Mutex::default(),
+            words: Words::default(),
+        }
     }
 
     pub(super) async fn pool(&self) -> Result<&SqlitePool, StoreError> {
@@ -100,37 +119,54 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let failed = |error| self.failed(error);
-        let mut connection = self.guarded(deadline).await?;
+        let limited = self.turn(deadline).await?;
         // Nothing large is read for nothing. The query may end with a remark.
-        let limited = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
-        let mut asked = sqlx::query(AssertSqlSafe(limited));
-        for value in values {
-            asked = asked.bind(value);
-        }
-        let mut found = Found::default();
-        let done = async {
-            let mut rows = asked.fetch(&mut *connection);
-            let late =
-                |error| if Instant::now() >= deadline { StoreError::TooLong } else { self.failed(error) };
-            let mut memory = 0;
-            while let Some(row) = rows.try_next().await.map_err(late)? {
-                if found.columns.is_empty() {
-                    found.columns = row.columns().iter().map(|column| column.name().to_owned()).collect();
-                }
-                let record = (0..found.columns.len()).map(|at| text(&row, at)).collect::<Result<Record, _>>();
-                let record = record.map_err(failed)?;
-                memory += record.iter().flatten().map(String::len).sum::<usize>();
-                if memory > MEMORY {
-                    return Err(StoreError::TooMuch(MEMORY >> 20));
-                }
-                found.records.push(record);
+        let sql = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
+        let values = values.to_vec();
+        // SQLite itself ends it at the deadline: the thread is free again then.
+        let asked = tasks::blocking(move || {
+            let found = limited.connection.ask(&sql, &values, MEMORY, deadline);
+            (limited, found)
+        });
+        let (limited, found) = asked.await.map_err(|_| StoreError::TooLong)?;
+        self.give_back(limited);
+        match found {
+            Ok(Rows { columns, rows }) if rows.is_empty() => {
+                drop(columns);
+                Ok(Found::default())
             }
-            Ok(())
+            Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
+            Err(Stopped::Time) => Err(StoreError::TooLong),
+            Err(Stopped::Result) => Err(StoreError::TooMuch(MEMORY >> 20)),
+            Err(Stopped::Value) => Err(StoreError::LargeValue),
+            Err(Stopped::Function) => Err(StoreError::Function),
+            Err(Stopped::Written) => Err(StoreError::Written),
+            Err(Stopped::Sqlite(error)) => {
+                Err(SqliteError::Limited { file: self.file.clone(), error }.into())
+            }
+        }
+    }
+
+    /// A turn among the queries in SQL, with a connection whose bounds SQLite keeps.
+    async fn turn(&self, deadline: Instant) -> Result<Turn, StoreError> {
+        if Instant::now() >= deadline {
+            return Err(StoreError::TooLong);
+        }
+        let turn = timeout_at(deadline.into(), Arc::clone(&self.turns).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(StoreError::Busy) };
+        if !self.file.exists() {
+            return Err(StoreError::NoDatasets(self.file.clone()));
+        }
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Limited::open(&self.file, VERSIONS)?,
         };
-        let done: Result<(), StoreError> = done.await;
-        self.release(&mut connection).await?;
-        done.map(|()| found)
+        Ok(Turn { connection, _turn: turn })
+    }
+
+    fn give_back(&self, turn: Turn) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(turn.connection);
     }
 
     /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.
@@ -197,17 +233,14 @@ mod tests {
         let ask = async |sql: &str, deadline| {
             reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
         };
-        let mut others = Vec::new();
-        for _ in 0..CONNECTIONS {
-            others.push(reader.guarded(later).await.unwrap());
-        }
+        let others = Arc::clone(&reader.turns).acquire_many_owned(TURNS).await.unwrap();
         let soon = Instant::now() + Duration::from_millis(50);
         let busy = ask("SELECT 1", soon).await;
         assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
-        others.clear();
+        drop(others);
         assert_eq!(ask("SELECT 1 AS a", later).await.unwrap().records, [[Some("1".to_owned())]]);
-        let large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) \
-                     SELECT hex(zeroblob(4000000)) FROM n";
+        let large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) \
+                     SELECT hex(zeroblob(500000)) FROM n";
         let large = ask(large, later).await;
         assert!(
             matches!(large, Err(StoreError::TooMuch(64))),

@@ -77,6 +77,7 @@ pub struct Metrics {
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
+    outbox_lost: Gauge,
     reload_succeeded: Gauge,
     reload_time: Seconds,
     resident_memory: Gauge,
@@ -131,12 +132,13 @@ impl Metrics {
             certificate_last_attempt: Family::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
+            outbox_lost: Gauge::default(),
             reload_succeeded: Gauge::default(),
             reload_time: Seconds::default(),
             resident_memory: Gauge::default(),
         };
         metrics.register(started);
-        metrics.outbox(0, 0);
+        metrics.outbox(0, 0, 0);
         metrics.outbox_writable(true);
         metrics
     }
@@ -173,13 +175,18 @@ impl Metrics {
         );
         annex.register(
             "outbox_jobs",
-            "Exports in the outbox that wait, and that were given up",
+            "Exports in the outbox that wait, that were given up, and that were sent without all that `write` was to bring back",
             self.jobs.clone(),
         );
         annex.register(
             "outbox_writable",
             "1 while exports can be kept, 0 while the outbox cannot be written",
             self.outbox_writable.clone(),
+        );
+        annex.register(
+            "outbox_file_lost",
+            "How often the outbox's file disappeared or was replaced since the start",
+            self.outbox_lost.clone(),
         );
         annex.register(
             "configuration_last_reload_successful",
@@ -249,14 +256,14 @@ impl Metrics {
         self.closed_when_full.inc();
     }
 
-    /// Jobs in the outbox: waiting, and given up.
-    pub fn outbox(&self, waiting: u64, dead: u64) {
-        for (state, count) in [("waiting", waiting), ("dead", dead)] {
+    /// Jobs in the outbox: waiting, given up, and sent with something left undone.
+    pub fn outbox(&self, waiting: u64, dead: u64, incomplete: u64) {
+        for (state, count) in [("waiting", waiting), ("dead", dead), ("incomplete", incomplete)] {
             self.jobs.get_or_create(&JobLabel { state }).set(i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
 
-    /// The same, as they were counted last.
+    /// Those that wait, and those that were given up, as they were counted last.
     pub fn outbox_jobs(&self) -> (u64, u64) {
         let of = |state| u64::try_from(self.jobs.get_or_create(&JobLabel { state }).get()).unwrap_or(0);
         (of("waiting"), of("dead"))
@@ -265,6 +272,11 @@ impl Metrics {
     /// Whether exports can be kept.
     pub fn outbox_writable(&self, writable: bool) {
         self.outbox_writable.set(writable.into());
+    }
+
+    /// How often the outbox's file disappeared or was replaced since the start.
+    pub fn outbox_lost(&self, times: u64) {
+        self.outbox_lost.set(i64::try_from(times).unwrap_or(i64::MAX));
     }
 
     pub fn reload(&self, at: SystemTime, taken: bool) {

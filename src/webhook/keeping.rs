@@ -48,6 +48,24 @@ pub(super) fn settle(payload: &Payload<'_>, answer: &mut Answer, has_failed: boo
     }
 }
 
+/// Keeps what the runs of a delivery that Rossum sends again got done: none of it is sent twice then.
+pub(super) async fn remember(hook: &Hook, payload: &Payload<'_>, answer: &mut Answer, deadline: Instant) {
+    let runs = std::mem::take(&mut answer.outcome.runs);
+    let Some(memory) = hook.memory.as_ref().filter(|_| !runs.is_empty()) else { return };
+    let request_id = payload.request_id.as_deref().unwrap_or("-");
+    let kept = memory.accept(Outcome { runs, ..Outcome::default() });
+    match timeout_at(deadline, kept).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => {
+            warn!(
+                hook = hook.name,
+                request_id, "what was sent cannot be kept, and may be sent again: {problem}"
+            );
+        }
+        Err(_) => warn!(hook = hook.name, request_id, "keeping what was sent takes too long"),
+    }
+}
+
 /// Writes the answer, and keeps it under `id` with all that the delivery leaves behind.
 pub(super) async fn keep(
     hook: &Hook,

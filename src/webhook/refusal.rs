@@ -41,6 +41,8 @@ pub(super) enum Refusal {
     Overloaded(&'static str),
     #[error("an export cannot be kept at the moment: Rossum sends it again")]
     NotKept,
+    #[error("an export could not be sent at the moment: Rossum sends the delivery again")]
+    NotSent,
     #[error("{0}")]
     Payload(PayloadError),
     #[error("the steps ran out of time")]
@@ -67,7 +69,7 @@ impl Refusal {
             }
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoHost | Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
-            Self::Overloaded(_) | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded(_) | Self::NotKept | Self::NotSent => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,6 +90,7 @@ impl Refusal {
             Self::Truncated => "truncated",
             Self::Overloaded(_) => "overloaded",
             Self::NotKept => "not_kept",
+            Self::NotSent => "not_sent",
             Self::Payload(_) => "unreadable",
             Self::OutOfTime => "out_of_time",
             Self::Panicked => "panicked",
@@ -108,6 +111,7 @@ impl Refusal {
             Self::Truncated => "The extension received only a part of this document's data. Please try again.".to_owned(),
             Self::Overloaded(_) => "The extension is busy. Please try again in a moment.".to_owned(),
             Self::NotKept => "The export could not be kept, so it was not accepted. Please try again later; if it happens again, tell your administrator.".to_owned(),
+            Self::NotSent => "The export could not be sent at the moment. Please try again later; if it happens again, tell your administrator.".to_owned(),
             Self::Payload(error) => format!("The extension could not read this document's data: {error}."),
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
@@ -131,7 +135,7 @@ impl Refusal {
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Overloaded(_) | Self::NotKept => {
+            Self::Overloaded(_) | Self::NotKept | Self::NotSent => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
             }
             _ => {}

@@ -122,6 +122,50 @@ fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
     drop(small);
 }
 
+/// Somebody who reads the file for long keeps the write-ahead log until it fills the disk. After a kill the next process
+/// empties it first.
+#[test]
+fn a_log_that_fills_a_small_disk_makes_room_at_the_next_start_and_while_it_serves() {
+    let erp = Erp::kind();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let Some(small) = SmallDisk::mount(&state, "4m") else { return };
+    write(&folder.path().join("annex.toml"), &config(&erp, &queued("a", "erp", "a")));
+    let mut annex = Annex::dev_in(folder, free_port());
+    let send = |annex: &Annex, number: u64| {
+        annex
+            .client()
+            .deliver("/x", document(&format!("r-{number}"), number, "INV", 50_000).to_string())
+            .status
+    };
+    assert_eq!(send(&annex, 0), 200);
+    let log = || std::fs::metadata(state.join("outbox.sqlite-wal")).map_or(0, |known| known.len());
+    let mut accepted = 1;
+    for (first, ends) in [(1_000, "KILL"), (2_000, "nobody")] {
+        let reader = rusqlite::Connection::open(state.join("outbox.sqlite")).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM job").unwrap();
+        let refused = (first..first + 300).find(|number| match send(&annex, *number) {
+            200 => false,
+            status => status == 503,
+        });
+        accepted += usize::try_from(refused.expect("the disk is full") - first).unwrap();
+        println!("full with a log of {} bytes", log());
+        drop(reader);
+        if ends == "KILL" {
+            annex = annex.again(ends);
+        }
+        eventually("exports are accepted again", Duration::from_secs(20), || {
+            let status = send(&annex, first + 999);
+            status == 200
+        });
+        accepted += 1;
+        eventually("all are sent", Duration::from_secs(60), || listed(&annex, "sent") == accepted);
+        eventually("the log is small", Duration::from_secs(20), || log() < 1_100_000);
+    }
+    drop(annex);
+    drop(small);
+}
+
 #[test]
 fn queued_steps_of_a_delivery_go_together_or_not_at_all() {
     let erp = Erp::kind();
@@ -221,6 +265,77 @@ fn a_call_whose_answer_was_not_understood_does_not_count_as_taken() {
     assert_eq!(deliver(&annex, &document("r-2", 7, "INV-1", 0)), Vec::<String>::new());
     let lines: Vec<String> = erp.calls().into_iter().map(|call| call.line).collect();
     assert_eq!(lines, ["POST /api/invoices", "POST /api/invoices", "PUT /api/invoices/E-1/submit"]);
+}
+
+/// Two clicks are one export: runs of one annotation follow each other, and one that waited for another with the same data
+/// is that one. Exported again afterwards, on purpose, it is sent again.
+#[test]
+fn runs_of_one_annotation_follow_each_other_and_the_same_at_the_same_time_is_one() {
+    let erp = Erp::start(|call, number| match (&*call.line, number) {
+        ("POST /api/invoices", _) => {
+            std::thread::sleep(Duration::from_millis(700));
+            Reply::ok(&format!(r#"{{"id": "E-{number}"}}"#))
+        }
+        (_, 1) => Reply::status(422, "the period is closed"),
+        _ => Reply::ok("{}"),
+    });
+    let annex = Annex::dev_with(&config(&erp, CALLS));
+    let at_once = |requests: [(&str, u64, &str); 3]| -> Vec<usize> {
+        std::thread::scope(|scope| {
+            let annex = &annex;
+            let all = requests.map(|(id, annotation, number)| {
+                scope.spawn(move || deliver(annex, &document(id, annotation, number, 0)).len())
+            });
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        })
+    };
+    let create = |from: usize| times(&erp.calls()[from..], "POST /api/invoices");
+    // The first fails halfway; those that waited go on where it stood.
+    let failed = at_once([("r-1", 7, "INV-1"), ("r-2", 7, "INV-1"), ("r-3", 7, "INV-1")]);
+    assert_eq!((failed.iter().sum::<usize>(), create(0)), (1, 1), "{failed:?}");
+    let made = erp.calls().len();
+    assert_eq!(deliver(&annex, &document("r-4", 7, "INV-1", 0)), Vec::<String>::new());
+    assert_eq!(create(made), 1, "on purpose");
+    // Other data is another export, and other annotations wait for none.
+    let made = erp.calls().len();
+    at_once([("r-5", 7, "INV-1"), ("r-6", 7, "INV-2"), ("r-7", 8, "INV-1")]);
+    assert_eq!(create(made), 3);
+}
+
+/// Where nobody reads a message, what may pass is sent again by Rossum, and what was taken is not sent twice then. What
+/// stays is in the log: sent again, it would fail again.
+#[test]
+fn an_export_that_fails_for_now_where_nobody_reads_is_sent_again_by_rossum() {
+    let erp = Erp::start(|call, number| match (&*call.line, number) {
+        ("POST /api/b", 1) => Reply::status(503, "a moment"),
+        ("POST /api/b", 2) => Reply::Cut,
+        ("POST /api/b", 4) => Reply::status(422, "no such vendor"),
+        _ => Reply::ok("{}"),
+    });
+    let now = |path: &str| {
+        let step = queued(path, "erp", path).replace("deliver = \"queued\"\n", "");
+        format!("{step}events = [\"annotation_status.changed\"]\n")
+    };
+    let annex = Annex::dev_with(&config(&erp, &format!("{}{}", now("a"), now("b"))));
+    let send = |request_id: &str| {
+        let mut told = document(request_id, 7, "INV-1", 0);
+        told["event"] = json!("annotation_status");
+        told["action"] = json!("changed");
+        annex.client().deliver("/x", told.to_string()).status
+    };
+    assert_eq!([send("r-1"), send("r-1"), send("r-1")], [503, 503, 200]);
+    let calls = erp.calls();
+    assert_eq!((times(&calls, "POST /api/a"), times(&calls, "POST /api/b")), (1, 3));
+    let keys: std::collections::HashSet<_> = calls.iter().skip(1).map(|call| call.key().to_owned()).collect();
+    assert_eq!(keys.len(), 1, "the same export");
+    // Another one, which the other system refuses for good.
+    assert_eq!(erp.calls().len(), 4);
+    let mut refused = 0;
+    for request_id in ["r-2", "r-2"] {
+        refused += usize::from(send(request_id) != 200);
+    }
+    assert_eq!(refused, 0, "Rossum would try in vain");
+    annex.logs("step failed", Duration::from_secs(5));
 }
 
 #[test]

@@ -138,7 +138,8 @@ const ROOMS: [(&str, &[&str]); 34] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 46] = [
+const FOREIGN: [(&str, &[&str]); 47] = [
+    ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
     ("nix", &["export", "private"]),
     ("futures_util", &["database", "store"]),

@@ -232,6 +232,81 @@ fn a_fields_text_is_no_pattern_unless_the_configuration_says_so() {
     assert!(notes.iter().all(|note| note.contains("`text` is read as a pattern")), "{said}");
 }
 
+/// Queries in SQL that take gigabytes where nothing bounds them: the text of each, and what the log says of it.
+const GREEDY: [(&str, &str); 8] = [
+    ("SELECT group_concat(a.name), 1 FROM vendors a, vendors b", "larger than a query may have"),
+    (
+        "WITH RECURSIVE t(x) AS (SELECT 'x' UNION ALL SELECT x || x FROM t) SELECT x, 1 FROM t ORDER BY length(x) DESC",
+        "larger than a query may have",
+    ),
+    ("SELECT replace(hex(zeroblob(400000000)), '0', 'xxxx'), 1", "larger than a query may have"),
+    // SQLite gives nothing instead of an error.
+    ("SELECT printf('%.*c', 900000000, 'x') AS id, 1 AS name", ""),
+    ("SELECT json_group_array(a.name), 1 FROM vendors a, vendors b", "which SQLite does not bound in memory"),
+    (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT printf('%.*c', 100000, 'x') || i AS a, i FROM n ORDER BY a",
+        "put on the disk meanwhile",
+    ),
+    (
+        "WITH t AS MATERIALIZED (SELECT a.id, b.name, printf('%.*c', 50000, 'x') AS c FROM vendors a, vendors b) SELECT t.id, t.name FROM t, t u ORDER BY u.c",
+        "put on the disk meanwhile",
+    ),
+    (
+        "SELECT a.id, printf('%.*c', 900000, 'x') FROM vendors a, vendors b",
+        "needs more memory than a query may take (64 MiB)",
+    ),
+];
+
+/// Four at a time: each is ended by its bounds with what to do, the next one is answered, and nobody else waits.
+#[test]
+fn the_greediest_queries_in_sql_take_little_memory_and_no_disk() {
+    let hook = |at: usize, sql: &str| {
+        format!(
+            "[[hook]]\npath = \"/{at}\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"match\"\nname = \"G{at}.\"\n\
+             target = \"vendor\"\ndataset = \"vendors\"\nvalue = \"id\"\nlabel = \"{{id}}\"\ntime = \"15s\"\noptions = 1000\nqueries = [\"{sql}\"]\n"
+        )
+    };
+    let plain = GREEDY.len();
+    let mut config = "[server]\nstate = \"state\"\n".to_owned();
+    for (at, (sql, _)) in GREEDY.iter().enumerate() {
+        config += &hook(at, &format!("SELECT * FROM ({sql}) WHERE :text <> ''"));
+    }
+    config += &hook(plain, "SELECT id, name FROM vendors WHERE id = :text");
+    let mut records = String::from("id,name\n");
+    for number in 0..5_000 {
+        let _ = writeln!(records, "V{number},aaaaaaaa number {number}");
+    }
+    let annex = Annex::dev_with_files(&config, &[("vendors.csv", &records)]);
+    let output = annex.run(&["data", "import", "vendors", "vendors.csv", "--index", "id"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(options(&ask(&annex, plain, "V7").0), ["V7"]);
+    let rests = annex.memory_kb("VmHWM");
+    for four in (0..plain).collect::<Vec<_>>().chunks(4) {
+        std::thread::scope(|scope| {
+            for at in four {
+                let annex = &annex;
+                scope.spawn(move || {
+                    let (answer, took) = ask(annex, *at, "a");
+                    assert!(took < Duration::from_secs(20), "{at} took {took:?}");
+                    assert!(options(&answer).is_empty(), "{at}: {answer}");
+                });
+            }
+        });
+        assert_eq!(options(&ask(&annex, plain, "V7").0), ["V7"]);
+    }
+    let log = annex.log();
+    for (at, (_, said)) in GREEDY.iter().enumerate().filter(|(_, (_, said))| !said.is_empty()) {
+        let line = log
+            .lines()
+            .find(|line| line.contains(&format!("step=G{at}.")))
+            .unwrap_or_else(|| panic!("{at}: {log}"));
+        assert!(line.contains(said), "{at}: {line}");
+    }
+    let grown = annex.memory_kb("VmHWM").saturating_sub(rests) / 1024;
+    println!("{} greedy queries, four at a time, took {grown} MiB", GREEDY.len());
+    assert!(grown < 200, "they took {grown} MiB");
+}
+
 /// A crowd of our own fills the pool: nobody blames the database for it, and it is asked again at once.
 #[test]
 fn a_crowd_of_our_own_opens_no_breaker() {

@@ -157,6 +157,22 @@ fn what_the_target_answered_is_written_back_when_it_was_sent_later() {
     );
 }
 
+/// It was sent, so nobody is stopped: what `write` did not find is with the export and in the metrics.
+#[test]
+fn a_queued_write_that_finds_nothing_is_kept_with_the_export() {
+    let (rossum, erp) = (rossum(), Erp::start(|_, _| Reply::status(201, r#"{"number": "E-1"}"#)));
+    let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nwrite = { erp_id = \"/id\" }\n";
+    let annex = start(&rossum, &erp, step);
+    deliver(&annex, &document("r-1"));
+    eventually_in(&annex, "sent");
+    let run = |arguments: &[&str]| String::from_utf8(annex.run(arguments).stdout).unwrap();
+    let list: Value = serde_json::from_str(&run(&["outbox", "list", "--json", "--only", "sent"])).unwrap();
+    let shown = run(&["outbox", "show", list[0]["key"].as_str().unwrap()]);
+    assert!(shown.contains("note        sent, and what `write` was to bring back is not in the answer: call erp: nothing at /id"), "{shown}");
+    assert!(run(&["outbox", "list", "--only", "sent"]).contains("nothing at /id"));
+    assert!(written(&rossum).is_empty());
+}
+
 #[test]
 fn an_export_that_is_given_up_says_so_in_rossum() {
     let (rossum, erp) = (

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Annex, Erp, annex_command, eventually, write};
+use crate::support::{Annex, Client, Erp, Reply, annex_command, eventually, free_port, write};
 
 const LONG: Duration = Duration::from_secs(30);
 const VALUE: &str = "INV-UNMISTAKABLE-7f3a9c";
@@ -98,7 +98,7 @@ fn set_version(file: &Path, version: u32) {
 
 #[test]
 fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
-    let erp = Erp::start(|_, _| crate::support::Reply::status(503, "later"));
+    let erp = Erp::start(|_, _| Reply::status(503, "later"));
     let annex = Annex::dev_with(&config(&erp));
     assert_eq!(annex.client().deliver("/x", document(1, "INV-1")).status, 200);
     write(&annex.folder().join("v.csv"), "id\n1\n");
@@ -132,7 +132,7 @@ fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
         assert_eq!(fs::read(&file).unwrap().len(), before.len());
     }
     set_version(&state.join("outbox.sqlite"), 7);
-    let annex = Annex::dev_in(folder, crate::support::free_port());
+    let annex = Annex::dev_in(folder, free_port());
     let refused = annex.client().deliver("/x", document(2, "INV-2"));
     assert_eq!(refused.status, 503, "what cannot be kept is not accepted: Rossum sends it again");
     annex.logs("newer Annex", LONG);
@@ -172,6 +172,79 @@ fn seen(folder: &Path) -> Vec<(String, u32, u32, u64, bool)> {
         .collect();
     all.sort();
     all
+}
+
+/// What the other system says may quote the document.
+#[test]
+fn of_an_export_that_was_dropped_no_word_of_the_other_system_is_left() {
+    let erp = Erp::start(|_, _| Reply::status(422, &format!("no vendor for {VALUE}")));
+    let annex = Annex::dev_with(&config(&erp));
+    let state = annex.folder().join("state");
+    assert_eq!(annex.client().deliver("/x", document(7, "INV-1")).status, 200);
+    let dead = || {
+        let output = annex.run(&["outbox", "list", "--json", "--only", "dead"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    eventually("it is given up", LONG, || dead()[0]["problem"].to_string().contains(VALUE));
+    let key = dead()[0]["key"].as_str().unwrap().to_owned();
+    assert!(annex.run(&["outbox", "drop", &key]).status.success());
+    eventually("its words are gone from the disk", LONG, || holds(&state, VALUE).is_empty());
+    let shown = annex.run(&["outbox", "show", &key]);
+    assert!(!String::from_utf8_lossy(&shown.stdout).contains(VALUE));
+}
+
+/// The file is put back, and an operator who looks at metrics only hears of it.
+#[test]
+fn an_outbox_file_that_disappears_is_counted() {
+    let erp = Erp::kind();
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("annex.toml"), &config(&erp));
+    let admin = free_port();
+    let annex = Annex::dev_inspected(folder, admin);
+    let lost = |times: u8| {
+        let mut client = Client::plain(([127, 0, 0, 1], admin).into());
+        let answer = client.request_as(&format!("127.0.0.1:{admin}"), "GET", "/metrics", &[], b"");
+        String::from_utf8_lossy(&answer.body).contains(&format!("annex_outbox_file_lost {times}\n"))
+    };
+    assert_eq!(annex.client().deliver("/x", document(7, "INV-1")).status, 200);
+    erp.called(1);
+    assert!(lost(0));
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(annex.folder().join(format!("state/outbox.sqlite{end}")));
+    }
+    assert_eq!(annex.client().deliver("/x", document(8, "INV-2")).status, 200);
+    erp.called(2);
+    assert!(lost(1));
+}
+
+/// As root a server would follow what another user puts into the folder; it says as whom it is to be started.
+#[test]
+fn root_does_not_serve_from_the_folder_of_another_user() {
+    if Command::new("id").arg("-u").output().unwrap().stdout != b"0\n" {
+        return; // only root can be led astray
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("state")).unwrap();
+    chown(folder.path().join("state"), Some(THEIRS), Some(THEIRS)).unwrap();
+    let certificate = rcgen::generate_simple_self_signed(vec!["annex.example.com".to_owned()]).unwrap();
+    write(&folder.path().join("cert.pem"), &certificate.cert.pem());
+    write(&folder.path().join("key.pem"), &certificate.key_pair.serialize_pem());
+    let text = format!(
+        "[server]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"127.0.0.1:{}\"\nstate = \"state\"\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = \"document_id\"\n",
+        free_port(),
+        free_port()
+    );
+    write(&folder.path().join("annex.toml"), &text);
+    let mut command = annex_command();
+    command
+        .args(["serve", "--config", "annex.toml"])
+        .current_dir(folder.path())
+        .env("ROSSUM_SECRET", "a-secret-of-a-test-long-enough");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&format!("belongs to user {THEIRS}")), "{said}");
+    assert!(said.contains("setpriv --reuid="), "{said}");
 }
 
 const THEIRS: u32 = 54_321;

@@ -191,7 +191,8 @@ fn verdict(marks: &Marks, carried: Option<Carried>, job: Option<&Job>, goes_on: 
     let (problem, cause, not_before, given_up) = match carried {
         Some(Carried::Done) => {
             info!(job = key, courier, annotation, "export sent");
-            return Note::End { state: State::Sent, problem: String::new(), telling: String::new() };
+            let problem = job.map(|job| job.remark.clone()).unwrap_or_default();
+            return Note::End { state: State::Sent, problem, telling: String::new() };
         }
         Some(Carried::Further) => {
             return Note::Further {

@@ -35,6 +35,9 @@ pub(super) struct Progress {
     /// Whether all is sent, and only the values are to be written back.
     #[serde(default)]
     pub(super) is_sent: bool,
+    /// Places in answers that a field was to be filled from, and where there was nothing.
+    #[serde(default)]
+    pub(super) missing: Vec<String>,
     /// What is written back at the end: datapoints and values.
     #[serde(default)]
     pub(super) values: Vec<(String, String)>,
@@ -65,6 +68,7 @@ impl Export {
                     progress.values.push((id.to_owned(), String::new()));
                 }
                 if progress.values.is_empty() {
+                    job.remark = remark(&progress.missing);
                     return Carried::Done;
                 }
                 progress.is_sent = true;
@@ -95,10 +99,12 @@ impl Export {
         }
         if progress.is_sent {
             self.post.turn().await;
+            job.remark = remark(&progress.missing);
             return self.report(&progress.values).write_back(job).await;
         }
         let Some(mut request) = progress.request.take() else { return self.prepare(job, progress).await };
         let Some(call) = self.calls.get(progress.call) else {
+            job.remark = remark(&progress.missing);
             return Carried::Done; // all were sent, and only that was not noted
         };
         request.body = std::mem::take(&mut job.body);
@@ -125,12 +131,15 @@ impl Export {
                     }
                 };
                 let values = self.values(call, &said, &progress.datapoints);
+                let nothing = Self::missing(call, &said);
+                progress.missing.extend(nothing.iter().map(|from| at(&format_args!("nothing at {from}"))));
                 progress.values.extend(values);
                 progress.answers.insert(call.name.clone(), said);
                 progress.call += 1;
                 let is_all =
                     progress.view.is_none() && progress.values.is_empty() && self.problem_field.is_none();
                 if is_all {
+                    job.remark = remark(&progress.missing);
                     return Carried::Done;
                 }
                 // The call is noted as sent before anything else can fail.
@@ -149,6 +158,14 @@ impl Export {
             }
         }
     }
+}
+
+/// What a job that is done left undone.
+fn remark(missing: &[String]) -> String {
+    if missing.is_empty() {
+        return String::new();
+    }
+    format!("sent, and what `write` was to bring back is not in the answer: {}", missing.join("; "))
 }
 
 impl Courier for Export {

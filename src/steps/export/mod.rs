@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Received, Request, Target, Uses, Verdict, View};
+use crate::export::{Call, Received, Request, Target, Uses, Verdict, View, may_pass};
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
 use crate::slices::aside;
 
@@ -25,7 +25,7 @@ use understood::LOOK_THERE;
 use super::halfway::{Call as TakenCall, Halfway};
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
-use super::{Answer, Context as StepContext, Delivery, Step, StepError, StepFuture};
+use super::{Answer, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
 pub struct Export {
@@ -165,7 +165,8 @@ impl Export {
         let StepContext { delivery, answer, deadline } = context;
         let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
         let Some(taken) = self.take(delivery, answer, deadline).await? else { return Ok(()) };
-        let mut halfway = Halfway::new(&self.post, &delivery.payload.annotation_id.to_string()).await;
+        let annotation = delivery.payload.annotation_id.to_string();
+        let mut halfway = Halfway::new(&self.post, &annotation, deadline).await?;
         let ended = self.send_all(delivery, answer, taken, &mut halfway, deadline).await;
         halfway.end(ended, answer)
     }
@@ -188,8 +189,8 @@ impl Export {
             let next = next.map_err(|problem| match problem {
                 // The answer before it does not have what the call needs.
                 NoRequest::Render(..) if halfway.not_understood() => {
-                    let StepError { message, cause } = problem.told();
-                    StepError { message: format!("{message} {LOOK_THERE}"), cause }
+                    let StepError { message, cause, lasts } = problem.told();
+                    StepError { message: format!("{message} {LOOK_THERE}"), cause, lasts }
                 }
                 _ => problem.told(),
             });
@@ -208,7 +209,8 @@ impl Export {
                 }
                 Verdict::Error => {
                     let cause = format!("call {}: {}", call.name, self.answered(&received));
-                    return Err(StepError { message: self.said(&received), cause });
+                    let lasts = if may_pass(received.status) { Lasts::ForNow } else { Lasts::ForGood };
+                    return Err(StepError { message: self.said(&received), cause, lasts });
                 }
             }
             let said = aside(deadline, || self.understood(at, &received));

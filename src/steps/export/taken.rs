@@ -11,7 +11,7 @@ use crate::export::{Call, RenderError, View};
 use crate::rossum::{Annotation, Journal, Payload};
 
 use super::super::exported::{Exported, unfetched};
-use super::super::{Answer, Delivery, StepError};
+use super::super::{Answer, Delivery, Lasts, StepError};
 use super::Export;
 
 /// The data of a document, and the datapoints that are written back, by the names of their fields.
@@ -37,6 +37,7 @@ impl NoRequest {
                     "The export could not be made ({call}): {error}. Tell the people who run this extension."
                 ),
                 cause: format!("call {call}: {}", error.cause()),
+                lasts: Lasts::ForGood,
             },
             Self::Api(error) => unfetched("The original document", &error),
             Self::NoOriginal(cause) => StepError::configuration(cause),

@@ -7,7 +7,7 @@ use crate::export::target::LONGEST_ANSWER;
 use crate::export::{Call, Received};
 use crate::neighbour::{self, Digits};
 
-use super::super::StepError;
+use super::super::{Lasts, StepError};
 use super::Export;
 
 /// The end of each message about an answer that was not understood.
@@ -50,6 +50,7 @@ impl Export {
         StepError {
             message: format!("{name}, {}: {what}. {LOOK_THERE}", call.name),
             cause: format!("{name}, call {}: {what}", call.name),
+            lasts: Lasts::ForGood,
         }
     }
 }

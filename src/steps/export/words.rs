@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::export::{Call, Received, SendError};
 
-use super::super::StepError;
+use super::super::{Lasts, StepError};
 use super::Export;
 
 /// Characters of an answer that a person reads.
@@ -31,7 +31,11 @@ impl Export {
             SendError::Token(_) => format!("Nothing was sent to {name}: {error}. Export again later."),
             _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
         };
-        StepError { message, cause: format!("{name}, call {}: {error}", call.name) }
+        let lasts = match error {
+            SendError::Refused(_) => Lasts::ForGood,
+            _ => Lasts::ForNow,
+        };
+        StepError { message, cause: format!("{name}, call {}: {error}", call.name), lasts }
     }
 
     /// That the target answered, without its words.

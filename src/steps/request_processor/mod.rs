@@ -24,7 +24,7 @@ use super::halfway::Halfway;
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
-use super::{Answer, Context, Delivery, Step, StepError, StepFuture};
+use super::{Answer, Context, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "request_processor"`.
 pub struct RequestProcessor {
@@ -162,7 +162,11 @@ impl RequestProcessor {
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }
-        let ended = ended.map_err(|(message, cause)| StepError { message: told(&message), cause });
+        let ended = ended.map_err(|(message, cause)| StepError {
+            message: told(&message),
+            cause,
+            lasts: Lasts::ForGood,
+        });
         halfway.end(ended, answer)
     }
 

@@ -6,7 +6,7 @@ use tracing::{error, warn};
 
 use crate::rossum::{MessageType, escape_html};
 use crate::steps::reasons::Reasons;
-use crate::steps::{Answer, Context, Delivery, OnError};
+use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
@@ -50,9 +50,12 @@ pub(super) async fn run(
                 metrics.failed();
                 has_failed = true;
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
-                // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed.
-                if stage.step.queues() && keeping::nobody_reads(&payload.event) {
-                    return Err(Refusal::NotKept);
+                // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
+                // does not mend is in the log and the metrics: sent again it would fail again.
+                let is_sent_again = stage.step.queues() || failure.lasts == Lasts::ForNow;
+                if is_sent_again && keeping::nobody_reads(&payload.event) {
+                    keeping::remember(hook, payload, &mut answer, deadline).await;
+                    return Err(if stage.step.queues() { Refusal::NotKept } else { Refusal::NotSent });
                 }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
