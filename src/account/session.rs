@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
+use crate::trees;
 use crate::unreached::words;
 
 use super::{Credentials, Login, Problem};
@@ -204,7 +205,7 @@ impl Session {
             if bytes.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_slice(&bytes).map_err(|_| Problem::Unreadable(what));
+            return trees::read(&bytes, trees::LARGEST_DELIVERY).map_err(|_| Problem::Unreadable(what));
         }
         Err(Problem::Busy(0))
     }

@@ -7,6 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Map, Value as Json};
 
 use crate::clock;
+use crate::trees;
 
 use super::auth::{Auth, OAuth1, Signed, TokenRequest, issued, key};
 use super::body::{encoded, pairs};
@@ -141,7 +142,7 @@ impl Run<'_> {
             let passes = crate::export::may_pass(answer.status);
             return Err(if passes { Told::passing(what) } else { Told::final_one(what) });
         }
-        let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let json: Json = trees::read(&answer.body, trees::SMALL).unwrap_or_default();
         let found = issued(&json, credential_key);
         let (secret, life) =
             found.ok_or_else(|| Told::final_one("there is no token at its `credential_key`".to_owned()))?;

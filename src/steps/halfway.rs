@@ -11,6 +11,7 @@ use tracing::warn;
 use crate::export::Received;
 use crate::outbox::{Outbox, Outcome, Run};
 use crate::rossum::{MessageType, escape_html};
+use crate::trees;
 
 use super::post::Post;
 use super::{Answer, StepError};
@@ -200,7 +201,7 @@ impl<'p> Halfway<'p> {
 
 /// The id in an answer: `{"id": …}`, or one level below.
 fn id_in(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+    let answer = trees::read(body, trees::SMALL).ok()?;
     let all = answer.as_object()?;
     let id = all.get("id").or_else(|| all.values().find_map(|inner| inner.get("id")))?;
     let text = match id {

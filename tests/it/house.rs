@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 34] = [
+const ROOMS: [(&str, &[&str]); 35] = [
     (
         "cli",
         &[
@@ -87,7 +87,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "tasks",
         ],
     ),
-    ("inspector", &["cases", "clock", "steps"]),
+    ("inspector", &["cases", "clock", "steps", "trees"]),
     (
         "steps",
         &[
@@ -103,23 +103,39 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "signature",
             "slices",
             "store",
+            "trees",
             "txscript",
         ],
     ),
     (
         "requests",
-        &["api", "breaker", "clock", "export", "multipart", "neighbour", "secret", "slices", "unreached"],
+        &[
+            "api",
+            "breaker",
+            "clock",
+            "export",
+            "multipart",
+            "neighbour",
+            "secret",
+            "slices",
+            "trees",
+            "unreached",
+        ],
     ),
-    ("txscript", &["clock", "rossum"]),
-    ("export", &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "unreached"]),
+    ("txscript", &["clock", "rossum", "trees"]),
+    (
+        "export",
+        &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "trees", "unreached"],
+    ),
     ("database", &["breaker", "secret", "slices", "store"]),
-    ("api", &["clock", "multipart", "neighbour", "secret", "unreached"]),
+    ("api", &["clock", "multipart", "neighbour", "secret", "slices", "trees", "unreached"]),
     ("multipart", &[]),
-    ("account", &["clock", "neighbour", "private", "secret", "unreached"]),
+    ("account", &["clock", "neighbour", "private", "secret", "trees", "unreached"]),
     ("cases", &["clock", "private"]),
     ("unreached", &[]),
     ("breaker", &[]),
-    ("neighbour", &[]),
+    ("neighbour", &["trees"]),
+    ("trees", &["slices"]),
     ("outbox", &["clock", "private", "sqlite", "tasks"]),
     ("data", &["clock", "slices", "store"]),
     ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
