@@ -87,7 +87,9 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
             let mut fields = Vec::new();
             for (name, value) in object(json, path)? {
                 let path = format!("{path}.{name}");
-                fields.push((path_of(name), compiler.expression(value, &path)?));
+                let names: Vec<_> = name.split('.').collect();
+                let value = compiler.taint.of(&names, || compiler.expression(value, &path))?;
+                fields.push((path_of(name), value));
             }
             Stage::AddFields(fields)
         }
@@ -155,7 +157,7 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
             for (name, value) in object(json, path)? {
                 let path = format!("{path}.{name}");
                 match name.as_str() {
-                    "_id" => id = Some(compiler.expression(value, &path)?),
+                    "_id" => id = Some(compiler.taint.of(&["_id"], || compiler.expression(value, &path))?),
                     name => outputs.push(Gathered::read(compiler, name, value, &path, false)?),
                 }
             }
@@ -232,7 +234,11 @@ fn parts(
             Json::Object(inner) if !inner.keys().any(|key| key.starts_with('$')) => {
                 parts(compiler, value, &place, &field, kept, removed)?;
             }
-            value => kept.push((field, Some(compiler.expression(value, &place)?))),
+            value => {
+                let names: Vec<_> = field.iter().map(String::as_str).collect();
+                let value = compiler.taint.of(&names, || compiler.expression(value, &place))?;
+                kept.push((field, Some(value)));
+            }
         }
     }
     Ok(())
