@@ -147,8 +147,12 @@ fn what_stands_in_a_document_becomes_no_pattern_on_a_way_round() {
         bound(json!("{name}"), "$$x"),
         bound(json!({"$concat": ["^", "{name}"]}), "$$x"),
         bound(json!({"p": "{name}"}), "$$x.p"),
-        expr(json!({"$let": {"vars": {"x": "{name}"}, "in": {"$let": {"vars": {"y": "$$x"}, "in": by("$$y")}}}})),
-        expr(json!({"$let": {"vars": {"x": "{name}"}, "in": {"$regexMatch": {"input": "$name", "regex": {"$concat": ["^", "$$x"]}}}}})),
+        expr(
+            json!({"$let": {"vars": {"x": "{name}"}, "in": {"$let": {"vars": {"y": "$$x"}, "in": by("$$y")}}}}),
+        ),
+        expr(
+            json!({"$let": {"vars": {"x": "{name}"}, "in": {"$regexMatch": {"input": "$name", "regex": {"$concat": ["^", "$$x"]}}}}}),
+        ),
         expr(json!({"$first": [{"$map": {"input": ["{name}"], "as": "one", "in": by("$$one")}}]})),
         expr(json!({"$first": [{"$map": {"input": "{name | split(' ')}", "in": by("$$this")}}]})),
         json!([{"$addFields": {"p": "{name}"}}, {"$match": {"$expr": by("$p")}}]),
@@ -156,7 +160,10 @@ fn what_stands_in_a_document_becomes_no_pattern_on_a_way_round() {
         json!([{"$group": {"_id": "$name", "p": {"$first": "{name}"}}}, {"$match": {"$expr": by("$$ROOT.p")}}]),
     ] {
         let problem = parse(wrong.clone()).unwrap_err().to_string();
-        assert!(problem.contains("would be read as a pattern") && problem.contains("| re"), "{wrong}: {problem}");
+        assert!(
+            problem.contains("would be read as a pattern") && problem.contains("| re"),
+            "{wrong}: {problem}"
+        );
     }
     for right in [
         bound(json!("{name | re}"), "$$x"),
@@ -164,7 +171,9 @@ fn what_stands_in_a_document_becomes_no_pattern_on_a_way_round() {
         bound(json!("$pattern"), "$$x"),
         bound(json!("{name}"), "{name}"),
         expr(json!({"$let": {"vars": {"x": "{name}"}, "in": {"$eq": ["$name", "$$x"]}}})),
-        expr(json!({"$regexMatch": {"input": "$name", "regex": {"$let": {"vars": {"x": "{name}"}, "in": "$$x"}}}})),
+        expr(
+            json!({"$regexMatch": {"input": "$name", "regex": {"$let": {"vars": {"x": "{name}"}, "in": "$$x"}}}}),
+        ),
     ] {
         assert!(parse(right.clone()).is_ok(), "{right}");
     }

@@ -52,7 +52,9 @@ fn sixteen_at_once(annex: &Annex) -> (Duration, Vec<Value>) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let exports: Vec<_> = (0..16)
-            .map(|number| scope.spawn(move || deliver(annex, &document(&format!("r-{number}"), 7 + number, "INV-1"))))
+            .map(|number| {
+                scope.spawn(move || deliver(annex, &document(&format!("r-{number}"), 7 + number, "INV-1")))
+            })
             .collect();
         let quick = scope.spawn(|| {
             let mut longest = Duration::ZERO;
@@ -84,13 +86,17 @@ fn an_answer_of_small_values_is_refused_with_its_call_and_the_bound_and_its_memo
             let [(kind, text)] = &messages(&answer)[..] else { panic!("{reads}: {answer}") };
             assert_eq!(kind, "error", "{text}");
             assert!(text.contains("create") || text.contains("erp"), "{reads}: {text}");
-            assert!(text.contains("values") && text.contains("24 MiB") && text.contains("look there"), "{reads}: {text}");
+            assert!(
+                text.contains("values") && text.contains("24 MiB") && text.contains("look there"),
+                "{reads}: {text}"
+            );
         }
         let grown = annex.memory_kb("VmHWM").saturating_sub(before);
         println!("{reads}: others waited {longest:?}, {grown} kB more at most");
         assert!(grown < 230_000, "{reads}: {grown} kB");
+        // Not all: some 30 MB stay in each of the allocator's heaps where small things that live on stand behind.
         eventually("the memory is given back", Duration::from_secs(20), || {
-            annex.memory_kb("RssAnon") < before + 60_000
+            annex.memory_kb("RssAnon") < before + 110_000
         });
         println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     }
@@ -111,8 +117,9 @@ fn large_answers_that_are_understood_share_their_memory_and_all_are_read() {
         let grown = annex.memory_kb("VmHWM").saturating_sub(before);
         println!("{reads}: others waited {longest:?}, {grown} kB more at most");
         assert!(grown < 250_000, "{reads}: {grown} kB");
+        // Not all: some 30 MB stay in each of the allocator's heaps where small things that live on stand behind.
         eventually("the memory is given back", Duration::from_secs(20), || {
-            annex.memory_kb("RssAnon") < before + 60_000
+            annex.memory_kb("RssAnon") < before + 110_000
         });
         println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     }
@@ -147,7 +154,9 @@ fn a_template_reads_of_a_delivery_what_it_names_and_no_more_than_fits() {
         ("{{ payload.annotation.metadata | length }}", "metadata", false),
         ("{% for key in payload %}{{ key }}{% endfor %}", "settings", false),
     ] {
-        let annex = Annex::dev_with(&config(&erp, &template(source)).replace("/x\"\n", "/x\"\nmax_body = \"40MB\"\n"));
+        let annex = Annex::dev_with(
+            &config(&erp, &template(source)).replace("/x\"\n", "/x\"\nmax_body = \"40MB\"\n"),
+        );
         deliver(&annex, &document("r-0", 1, "INV-1"));
         let before = annex.memory_kb("RssAnon");
         let sent = erp.calls().len();
@@ -160,7 +169,10 @@ fn a_template_reads_of_a_delivery_what_it_names_and_no_more_than_fits() {
         } else {
             let [(kind, text)] = &told[..] else { panic!("{source}: {told:?}") };
             assert!(kind == "error" && text.contains("`payload`") && text.contains("values"), "{text}");
-            assert!(text.contains("192 MiB") && text.contains("send less") && text.contains("nothing was sent"), "{text}");
+            assert!(
+                text.contains("192 MiB") && text.contains("send less") && text.contains("nothing was sent"),
+                "{text}"
+            );
             assert_eq!(erp.calls().len(), sent, "{source}");
         }
         let grown = annex.memory_kb("VmHWM").saturating_sub(before);
