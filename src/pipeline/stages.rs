@@ -79,20 +79,21 @@ pub(super) fn stages(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result
     Ok(all)
 }
 
+/// The fields of `$addFields`.
+fn added(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result<Vec<(Vec<String>, Expression)>> {
+    let one = |(name, value): (&String, &Json)| {
+        let names: Vec<_> = name.split('.').collect();
+        let value = compiler.taint.of(&names, || compiler.expression(value, &format!("{path}.{name}")))?;
+        Ok((path_of(name), value))
+    };
+    object(json, path)?.iter().map(one).collect()
+}
+
 fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Result<Stage> {
     Ok(match name {
         "$match" => Stage::Match(compiler.condition(json, path)?),
         "$project" => project(compiler, json, path)?,
-        "$addFields" | "$set" => {
-            let mut fields = Vec::new();
-            for (name, value) in object(json, path)? {
-                let path = format!("{path}.{name}");
-                let names: Vec<_> = name.split('.').collect();
-                let value = compiler.taint.of(&names, || compiler.expression(value, &path))?;
-                fields.push((path_of(name), value));
-            }
-            Stage::AddFields(fields)
-        }
+        "$addFields" | "$set" => Stage::AddFields(added(compiler, json, path)?),
         "$unset" => {
             let names = json.as_array().map_or_else(|| std::slice::from_ref(json), Vec::as_slice);
             Stage::Unset(names.iter().map(|name| text(name, path).map(path_of)).collect::<Result<_>>()?)

@@ -13,16 +13,16 @@ use super::{ENTRY, LIST, OBJECT, Unread, VALUE};
 pub enum Parts<'p> {
     All,
     /// All but these: keys, or keys within the object at a key.
-    But(&'p [(&'p str, Parts<'p>)]),
+    But(&'p [(&'p str, Self)]),
     /// Only these.
-    Only(&'p [(&'p str, Parts<'p>)]),
+    Only(&'p [(&'p str, Self)]),
     /// It is passed over.
     None,
     /// It is passed over where it is a list.
     NoList,
 }
 
-impl<'p> Parts<'p> {
+impl Parts<'_> {
     fn at(self, key: &str) -> Self {
         match self {
             Self::Only(parts) => {

@@ -291,7 +291,7 @@ mod tests {
             assert!(bytes <= expected(text.as_bytes()), "{part}: {bytes}");
             match read(text.as_bytes(), 1 << 20) {
                 Err(Unread::TooLarge { values, most }) => {
-                    assert!(values < 16_000 && most == 1 << 20, "{part}")
+                    assert!(values < 16_000 && most == 1 << 20, "{part}");
                 }
                 other => panic!("{part}: {other:?}"),
             }
