@@ -171,6 +171,11 @@ pub fn aside<T>(deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent>
     })
 }
 
+/// Runs short work off the serving threads where that is possible, and without a turn of its own: taking a large value apart.
+pub fn apart<T>(work: impl FnOnce() -> T) -> T {
+    if IS_ASIDE.get() || !can_move() { work() } else { block_in_place(work) }
+}
+
 /// Why a work ended before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Spent {

@@ -1,5 +1,6 @@
 //! What goes wrong with an account, in Rossum's own words.
 
+use crate::trees;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ impl Problem {
 
 /// `{"detail": "…"}`, `{"field": ["…"]}`, or whatever else it says.
 fn words(body: &[u8]) -> String {
-    let Ok(json) = serde_json::from_slice::<Value>(body) else {
+    let Ok(json) = trees::read(body, trees::SMALL) else {
         let text = String::from_utf8_lossy(body);
         return text.trim().chars().take(QUOTED).collect();
     };

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::shown::Lines;
+use crate::trees;
 use crate::unreached::words;
 
 use super::{Credentials, Login, Problem};
@@ -211,7 +212,7 @@ impl Session {
             if bytes.is_empty() {
                 return Ok(Value::Null);
             }
-            return serde_json::from_slice(&bytes).map_err(|_| Problem::Unreadable(what));
+            return trees::read(&bytes, trees::LARGEST_DELIVERY).map_err(|_| Problem::Unreadable(what));
         }
         Err(Problem::Busy(0))
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::multipart::{self, Part};
 
-use super::{Api, ApiError, Sent, whole};
+use super::{Api, ApiError, Sent, tree, whole};
 
 /// Objects of one list at most.
 const MOST: usize = 10_000;
@@ -53,7 +53,7 @@ impl Api {
         let content_type = kind.unwrap_or("application/octet-stream").to_owned();
         let bytes = whole(answer, deadline).await?;
         if content_type.contains("application/json")
-            && let Ok(json) = serde_json::from_slice(&bytes)
+            && let Some(json) = tree(&bytes, deadline)?
         {
             return Ok(Fetched::Json(json));
         }
@@ -63,8 +63,7 @@ impl Api {
     async fn json(&self, path: &str, deadline: Instant) -> Result<Value, ApiError> {
         let answer = self.call(Method::GET, path, None, deadline).await?;
         let bytes = whole(answer, deadline).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| ApiError::Unreachable("it answers with no JSON".to_owned()))
+        tree(&bytes, deadline)?.ok_or_else(|| ApiError::Unreachable("it answers with no JSON".to_owned()))
     }
 
     /// All objects of a list, page after page.
@@ -111,7 +110,7 @@ impl Api {
         };
         let (form, kind) = multipart::form(&[part]);
         let made = self.call(Method::POST, "documents", Some(Sent::Form(form, kind)), deadline).await?;
-        let made: Value = serde_json::from_slice(&whole(made, deadline).await?).unwrap_or_default();
+        let made = tree(&whole(made, deadline).await?, deadline)?.unwrap_or_default();
         let Some(document) = made["url"].as_str() else {
             return Err(ApiError::Unreachable("it made a document without a URL".to_owned()));
         };

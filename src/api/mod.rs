@@ -15,6 +15,7 @@ use tokio::time::timeout_at;
 use crate::clock;
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
+use crate::trees::{self, work_with};
 use crate::unreached::words;
 
 pub use documents::Fetched;
@@ -58,12 +59,14 @@ pub enum ApiError {
     Refused { what: String, status: u16, words: String },
     #[error("what Rossum's API answers is larger than {} MB", LARGEST / 1_000_000)]
     TooLarge,
+    #[error("what Rossum's API answers: {0}")]
+    TooMuch(String),
 }
 
 impl ApiError {
     /// Whether the same may succeed later.
     pub fn may_pass(&self) -> bool {
-        !matches!(self, Self::Refused { .. } | Self::TooLarge)
+        !matches!(self, Self::Refused { .. } | Self::TooLarge | Self::TooMuch(_))
     }
 
     /// What Rossum itself says, for people; it may quote the document.
@@ -200,6 +203,19 @@ impl Api {
 fn busy(answer: &Response) -> ApiError {
     let retry_after = neighbour::retry_after(answer.headers(), clock::now());
     ApiError::Busy { status: answer.status().as_u16(), retry_after }
+}
+
+/// Bytes of the largest tree: three such are fetched for a call now and then.
+const LARGEST_TREE: usize = 64 << 20;
+
+/// The tree of an answer; `None` where it is no JSON.
+fn tree(bytes: &[u8], deadline: Instant) -> Result<Option<Value>, ApiError> {
+    match work_with(bytes, deadline, || trees::read(bytes, LARGEST_TREE)) {
+        Ok(Ok(json)) => Ok(Some(json)),
+        Ok(Err(unread)) if unread.is_too_large() => Err(ApiError::TooMuch(unread.to_string())),
+        Ok(Err(_)) => Ok(None),
+        Err(_) => Err(ApiError::TimedOut),
+    }
 }
 
 async fn whole(answer: Response, deadline: Instant) -> Result<Vec<u8>, ApiError> {

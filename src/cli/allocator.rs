@@ -1,8 +1,8 @@
 //! The allocator gives large blocks back to the system.
 //!
 //! glibc keeps what large bodies took: each block that is freed raises the size from which blocks are mapped one by one,
-//! up to 32 MiB, and less is kept in heaps that shrink at their end only. Two variables fix both sizes; they are read when
-//! a process starts, so that it starts itself once more with them: the same process, with its descriptors.
+//! up to 32 MiB, and less is kept in heaps that shrink at their end only. Variables fix both sizes and the number of heaps;
+//! they are read when a process starts, so that it starts itself once more with them: the same process, with its descriptors.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -11,6 +11,9 @@ use std::process::Command;
 const MAPPED: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "4194304");
 /// Bytes that may be free at the end of a heap.
 const TRIMMED: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "8388608");
+
+/// Heaps that threads share. By default there are eight for each core, and each keeps what was free at its end.
+const HEAPS: (&str, &str) = ("MALLOC_ARENA_MAX", "4");
 
 /// Starts the process once more where the allocator is not told yet. It goes on where that cannot be.
 pub(super) fn settle() {
@@ -24,5 +27,5 @@ pub(super) fn settle() {
         command.arg0(name);
     }
     // Nothing is lost where it fails: memory is only kept for longer.
-    let _ = command.args(arguments).envs([MAPPED, TRIMMED]).exec();
+    let _ = command.args(arguments).envs([MAPPED, TRIMMED, HEAPS]).exec();
 }

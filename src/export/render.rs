@@ -58,6 +58,8 @@ impl From<Spent> for RenderError {
 pub struct Template {
     environment: Environment<'static>,
     names: HashSet<String>,
+    /// The same as far as they are paths: `payload.event`.
+    paths: HashSet<String>,
     source: String,
 }
 
@@ -109,13 +111,19 @@ impl Template {
         environment.add_filter("money", money);
         environment.add_filter("date", date);
         environment.add_template_owned(NAME, source.to_owned())?;
-        let names = environment.get_template(NAME)?.undeclared_variables(false);
-        Ok(Self { environment, names, source: source.to_owned() })
+        let template = environment.get_template(NAME)?;
+        let [names, paths] = [false, true].map(|nested| template.undeclared_variables(nested));
+        Ok(Self { environment, names, paths, source: source.to_owned() })
     }
 
     /// Whether it reads this name.
     pub fn reads(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// What it reads, as far as that is a path of names; the longest that is sure.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(String::as_str)
     }
 
     /// Whether values are put into it as they are, where they would be encoded.

@@ -1,15 +1,69 @@
 //! A document as templates and shapes see it: `field`, `line_items`, `payload`.
 
+use std::time::Instant;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Payload, Tree};
+use crate::trees::{DELIVERIES, Parts, Tree as JsonTree, work_with};
 
 /// What templates read beside the fields; the rest is not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Uses {
-    pub payload: bool,
+    /// Within the delivery: `event`, `annotation.metadata.x`. An empty one is the whole delivery.
+    pub payload: Vec<String>,
     pub original: bool,
+}
+
+/// What is read of the annotation: `.metadata.x`, or nothing where it is all of it.
+fn of_annotation(path: &str) -> Option<&str> {
+    path.strip_prefix("annotation").filter(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Keys of a delivery that open doors.
+const SECRET: [&str; 2] = ["rossum_authorization_token", "secrets"];
+
+impl Uses {
+    /// Of templates that read these names.
+    pub fn of<'n>(names: impl Iterator<Item = &'n str>, original: bool) -> Self {
+        let within = |name: &str| {
+            let rest = name.strip_prefix("payload")?;
+            if rest.is_empty() { Some(String::new()) } else { rest.strip_prefix('.').map(str::to_owned) }
+        };
+        Self { payload: names.filter_map(within).collect(), original }
+    }
+
+    /// What templates read of a delivery, without its token and secrets.
+    ///
+    /// # Errors
+    /// Where it is more than fits in memory, or others keep it waiting until the deadline.
+    pub async fn payload(&self, body: &[u8], deadline: Instant) -> Result<JsonTree, String> {
+        if self.payload.is_empty() {
+            return Ok(JsonTree::default());
+        }
+        let room = DELIVERIES.room(body, deadline).await.map_err(|spent| spent.to_string())?;
+        let read = work_with(body, deadline, || {
+            if self.payload.iter().any(String::is_empty) {
+                let but = SECRET.map(|key| (key, Parts::None));
+                return JsonTree::read(body, Parts::But(&but), room);
+            }
+            let all = || self.payload.iter().filter_map(|path| of_annotation(path));
+            let has_content = all().any(|rest| rest.is_empty() || rest.split('.').nth(1) == Some("content"));
+            let mut only: Vec<(&str, Parts<'_>)> = SECRET.map(|key| (key, Parts::None)).to_vec();
+            if !has_content {
+                only.push(("annotation", Parts::But(&[("content", Parts::NoList)])));
+            }
+            only.extend(
+                self.payload.iter().map(|path| (path.split('.').next().unwrap_or_default(), Parts::All)),
+            );
+            if !self.payload.iter().any(|path| of_annotation(path).is_some()) {
+                only.retain(|(key, _)| *key != "annotation");
+            }
+            JsonTree::read(body, Parts::Only(&only), room)
+        });
+        read.map_err(|spent| spent.to_string())?.map_err(|unread| unread.to_string())
+    }
 }
 
 /// The file that the document was made of, which Rossum keeps.
@@ -22,7 +76,7 @@ pub struct Original {
 }
 
 /// The extracted data, as earlier steps left it. It holds no token and none of the hook's secrets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
     /// By schema id: a text, a list of texts (simple multivalue), or a list of rows.
     pub field: Map<String, Value>,
@@ -30,18 +84,20 @@ pub struct View {
     pub line_items: Vec<Value>,
     pub annotation_id: String,
     /// The delivery as it was sent, without its token and secrets.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub payload: Value,
+    #[serde(default, skip_serializing_if = "is_null")]
+    pub payload: JsonTree,
     /// Where a call sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
 }
 
-/// Keys of a delivery that open doors.
-const SECRET: [&str; 2] = ["rossum_authorization_token", "secrets"];
+fn is_null(tree: &JsonTree) -> bool {
+    tree.is_null()
+}
 
 impl View {
-    pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: Uses) -> Self {
+    /// `sent` is what templates read of the delivery itself.
+    pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: &Uses, sent: JsonTree) -> Self {
         let mut field = Map::new();
         let mut first_table = None;
         if let Some(annotation) = &payload.annotation {
@@ -52,13 +108,6 @@ impl View {
         }
         let name = if field.contains_key("line_items") { Some("line_items".to_owned()) } else { first_table };
         let line_items = name.and_then(|name| field.get(&name)?.as_array().cloned()).unwrap_or_default();
-        let mut sent = Value::Null;
-        if uses.payload {
-            sent = serde_json::from_slice(body).unwrap_or_default();
-            if let Value::Object(sent) = &mut sent {
-                sent.retain(|key, _| !SECRET.contains(&key.as_str()));
-            }
-        }
         let original = uses.original.then(|| original(body)).flatten();
         Self { field, line_items, annotation_id: payload.annotation_id.to_string(), payload: sent, original }
     }

@@ -3,6 +3,8 @@
 use serde_json::Value as Json;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::trees::{self, Parts};
+
 pub(super) const MASK: &str = "•••";
 
 /// A place in a delivery or in an answer. What is not named here is masked: a key says nothing of whose word its value
@@ -58,14 +60,23 @@ impl Place {
 }
 
 /// Parts of a delivery that the page shows.
-const PARTS: [&str; 8] =
-    ["event", "action", "annotation", "schemas", "messages", "operations", "automation_blockers", "content"];
+const PARTS: [(&str, Parts<'_>); 8] = [
+    ("event", Parts::All),
+    ("action", Parts::All),
+    ("annotation", Parts::All),
+    ("schemas", Parts::All),
+    ("messages", Parts::All),
+    ("operations", Parts::All),
+    ("automation_blockers", Parts::All),
+    ("content", Parts::All),
+];
 
-/// A delivery or an answer; `None` where it is no JSON.
+/// Bytes of a delivery as a tree that is shown.
+const LARGEST: usize = 64 << 20;
+
+/// A delivery or an answer; `None` where it is no JSON, or too much of it.
 pub(super) fn mask(text: &[u8]) -> Option<Box<RawValue>> {
-    let Ok(Json::Object(mut all)) = serde_json::from_slice(text) else { return None };
-    all.retain(|key, _| PARTS.contains(&key.as_str()));
-    let mut all = Json::Object(all);
+    let mut all = trees::read_parts(text, Parts::Only(&PARTS), LARGEST).ok().filter(Json::is_object)?;
     walk(&mut all, Place::Top);
     to_raw_value(&all).ok()
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde_json::{Number, Value};
 
+use crate::trees::{self, Parts, Room, Tree, Unread};
+
 /// Which numbers become texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
@@ -16,6 +18,9 @@ pub enum Digits {
 
 impl Digits {
     fn are_lost(self, text: &str) -> bool {
+        if text.len() < 19 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return false; // whole, and a 64-bit number holds it
+        }
         let Ok(number) = serde_json::from_str::<Number>(text) else { return false };
         let kept = number.to_string();
         match self {
@@ -43,8 +48,19 @@ fn valued(text: &str) -> (String, i64) {
 }
 
 /// What the bytes hold, with texts for numbers whose digits would be lost.
-pub fn json(bytes: &[u8], digits: Digits) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(&kept(bytes, digits))
+///
+/// # Errors
+/// Where it is no JSON, or more than an answer may hold.
+pub fn json(bytes: &[u8], digits: Digits) -> Result<Value, Unread> {
+    trees::read(&kept(bytes, digits), trees::LARGEST_ANSWER)
+}
+
+/// The same, with room that was waited for.
+///
+/// # Errors
+/// As [`json`], by the bound of the room's kind.
+pub fn tree(bytes: &[u8], digits: Digits, parts: Parts<'_>, room: Room) -> Result<Tree, Unread> {
+    Tree::read(&kept(bytes, digits), parts, room)
 }
 
 /// How a number is written in these bytes, where it is always written so.

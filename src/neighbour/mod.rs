@@ -11,7 +11,7 @@ use reqwest::Response;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-pub use digits::{Digits, json, spelling};
+pub use digits::{Digits, json, spelling, tree};
 
 /// The longest span that another side can name: added to a moment, it is a moment still.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);

@@ -133,3 +133,48 @@ async fn a_pattern_has_a_bound_for_each_match_and_each_text() {
     let result = run(&given(1, &"x".repeat(64 * 1024 + 1), later()), plain).await;
     assert!(matches!(&result, Err(RunError::Query(problem)) if problem.contains("65536 bytes")));
 }
+
+#[test]
+fn what_stands_in_a_document_becomes_no_pattern_on_a_way_round() {
+    let parse = |stages: Json| {
+        let query = json!({"aggregate": stages});
+        Query::parse("vendors", &query, "query")
+    };
+    let by = |regex: &str| json!({"$regexMatch": {"input": "$name", "regex": regex}});
+    let expr = |expression: Json| json!([{"$match": {"$expr": expression}}]);
+    let bound = |value: Json, regex: &str| expr(json!({"$let": {"vars": {"x": value}, "in": by(regex)}}));
+    for wrong in [
+        bound(json!("{name}"), "$$x"),
+        bound(json!({"$concat": ["^", "{name}"]}), "$$x"),
+        bound(json!({"p": "{name}"}), "$$x.p"),
+        expr(
+            json!({"$let": {"vars": {"x": "{name}"}, "in": {"$let": {"vars": {"y": "$$x"}, "in": by("$$y")}}}}),
+        ),
+        expr(
+            json!({"$let": {"vars": {"x": "{name}"}, "in": {"$regexMatch": {"input": "$name", "regex": {"$concat": ["^", "$$x"]}}}}}),
+        ),
+        expr(json!({"$first": [{"$map": {"input": ["{name}"], "as": "one", "in": by("$$one")}}]})),
+        expr(json!({"$first": [{"$map": {"input": "{name | split(' ')}", "in": by("$$this")}}]})),
+        json!([{"$addFields": {"p": "{name}"}}, {"$match": {"$expr": by("$p")}}]),
+        json!([{"$project": {"a": {"p": {"$toUpper": "{name}"}}, "name": 1}}, {"$match": {"$expr": by("$a.p")}}]),
+        json!([{"$group": {"_id": "$name", "p": {"$first": "{name}"}}}, {"$match": {"$expr": by("$$ROOT.p")}}]),
+    ] {
+        let problem = parse(wrong.clone()).unwrap_err().to_string();
+        assert!(
+            problem.contains("would be read as a pattern") && problem.contains("| re"),
+            "{wrong}: {problem}"
+        );
+    }
+    for right in [
+        bound(json!("{name | re}"), "$$x"),
+        bound(json!("{name | raw}"), "$$x"),
+        bound(json!("$pattern"), "$$x"),
+        bound(json!("{name}"), "{name}"),
+        expr(json!({"$let": {"vars": {"x": "{name}"}, "in": {"$eq": ["$name", "$$x"]}}})),
+        expr(
+            json!({"$regexMatch": {"input": "$name", "regex": {"$let": {"vars": {"x": "{name}"}, "in": "$$x"}}}}),
+        ),
+    ] {
+        assert!(parse(right.clone()).is_ok(), "{right}");
+    }
+}

@@ -7,6 +7,7 @@ use super::filter::{Condition, OneOf, Pattern, Test};
 use super::given::{Fields, ReadAs, Template};
 use super::operators::FUNCTIONS;
 use super::stages::{Stage, stages};
+use super::taint::Taint;
 use super::value::Value;
 use super::{Mistake, Query};
 
@@ -19,7 +20,8 @@ pub(super) fn query(
     fields: Fields<'_>,
     note: &dyn Fn(String),
 ) -> Result<(String, Vec<Stage>)> {
-    let compiler = Compiler { fields, read_as: ReadAs::Text, note };
+    let taint = Taint::default();
+    let compiler = Compiler { fields, read_as: ReadAs::Text, note, taint: &taint };
     let dataset = compiler.dataset(&query.dataset, &format!("{path}.dataset"))?;
     let object = object(&query.json, path)?;
     let allowed = ["find", "aggregate", "projection", "sort", "limit", "skip"];
@@ -90,6 +92,7 @@ pub(super) struct Compiler<'c> {
     read_as: ReadAs,
     /// Hears what is right, and yet perhaps not meant.
     note: &'c dyn Fn(String),
+    pub(super) taint: &'c Taint,
 }
 
 impl Compiler<'_> {
@@ -118,6 +121,9 @@ impl Compiler<'_> {
             let what = "a path must not hold a placeholder: what stands in a document would choose the field";
             return Err(Mistake::new(path, what));
         }
+        if self.read_as == ReadAs::Text && template.as_ref().is_some_and(Template::is_unescaped) {
+            self.taint.hold();
+        }
         if self.read_as == ReadAs::Pattern {
             for name in template.iter().flat_map(Template::raw) {
                 (self.note)(format!(
@@ -126,6 +132,20 @@ impl Compiler<'_> {
             }
         }
         Ok(template)
+    }
+
+    /// Looks whether a variable or a field that is read holds the text of a document.
+    fn reads(&self, names: &[&str], path: &str) -> Result<()> {
+        let Some(name) = names.iter().find(|name| self.taint.knows(name)) else { return Ok(()) };
+        if self.read_as == ReadAs::Pattern {
+            let what = format!(
+                "`{name}` holds what stands in a document, which would be read as a pattern: write `{{field}}` here, where it \
+                 stands for itself, or `{{field | re}}` where `{name}` is made (`{{field | raw}}` if it is to be a pattern)"
+            );
+            return Err(Mistake::new(path, what));
+        }
+        self.taint.hold();
+        Ok(())
     }
 
     /// A value as it stands; texts may have placeholders.
@@ -235,11 +255,17 @@ impl Compiler<'_> {
                 Some(template) => Expression::Literal(template.value(self.fields, self.read_as, path)?),
                 None => match (source.strip_prefix("$$"), source.strip_prefix('$')) {
                     (Some(variable), _) => {
-                        let mut path = path_of(variable);
-                        let name = path.remove(0);
-                        Expression::Variable(name, path)
+                        let mut segments = path_of(variable);
+                        let name = segments.remove(0);
+                        let marked = format!("$${name}");
+                        self.reads(&[&marked], path)?;
+                        self.reads(&segments.iter().map(String::as_str).collect::<Vec<_>>(), path)?;
+                        Expression::Variable(name, segments)
                     }
-                    (None, Some(field)) => Expression::Path(path_of(field)),
+                    (None, Some(field)) => {
+                        self.reads(&field.split('.').collect::<Vec<_>>(), path)?;
+                        Expression::Path(path_of(field))
+                    }
                     (None, None) => Expression::Literal(Value::Text(source.clone())),
                 },
             },
@@ -253,7 +279,8 @@ impl Compiler<'_> {
                 }
                 _ => {
                     let each = object.iter().map(|(name, value)| {
-                        Ok((name.clone(), self.expression(value, &format!("{path}.{name}"))?))
+                        let read = || self.expression(value, &format!("{path}.{name}"));
+                        Ok((name.clone(), self.taint.of(&[name], read)?))
                     });
                     Expression::Document(each.collect::<Result<_>>()?)
                 }
@@ -314,11 +341,19 @@ impl Compiler<'_> {
                 Expression::Let { variables: self.variables(vars, path)?, body: part("in")? }
             }
             "$filter" => {
-                Expression::Filter { input: part("input")?, name: variable()?, condition: part("cond")? }
+                let name = variable()?;
+                let input = self.taint.of(&[&format!("$${name}")], || part("input"))?;
+                Expression::Filter { input, name, condition: part("cond")? }
             }
-            "$map" => Expression::Map { input: part("input")?, name: variable()?, body: part("in")? },
+            "$map" => {
+                let name = variable()?;
+                let input = self.taint.of(&[&format!("$${name}")], || part("input"))?;
+                Expression::Map { input, name, body: part("in")? }
+            }
             "$reduce" => {
-                Expression::Reduce { input: part("input")?, start: part("initialValue")?, body: part("in")? }
+                let input = self.taint.of(&["$$this", "$$value"], || part("input"))?;
+                let start = self.taint.of(&["$$value"], || part("initialValue"))?;
+                Expression::Reduce { input, start, body: part("in")? }
             }
             "$regexMatch" => {
                 let object = object(json, path)?;
@@ -369,7 +404,10 @@ impl Compiler<'_> {
 
     pub(super) fn variables(&self, json: &Json, path: &str) -> Result<Vec<(String, Expression)>> {
         let each = object(json, path)?.iter();
-        each.map(|(name, value)| Ok((name.clone(), self.expression(value, &format!("{path}.{name}"))?)))
-            .collect()
+        let one = |(name, value): (&String, &Json)| {
+            let read = || self.expression(value, &format!("{path}.{name}"));
+            Ok((name.clone(), self.taint.of(&[&format!("$${name}")], read)?))
+        };
+        each.map(one).collect()
     }
 }

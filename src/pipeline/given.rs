@@ -107,6 +107,12 @@ impl Template {
         Ok(Value::Array(all))
     }
 
+    /// Whether it holds a field's text that is neither escaped nor said to be a pattern.
+    pub(super) fn is_unescaped(&self) -> bool {
+        let is = |part: &Part| matches!(part, Part::Field { filter: Filter::None | Filter::Split(_), .. });
+        self.parts.iter().any(is)
+    }
+
     /// The fields whose texts are taken as they are, whatever they are read as.
     pub(super) fn raw(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {

@@ -92,7 +92,10 @@ impl Gathered {
                 | Accumulator::Rank
                 | Accumulator::DenseRank
                 | Accumulator::DocumentNumber => Expression::Literal(Value::Null),
-                _ => compiler.expression(value, &format!("{path}.{key}"))?,
+                _ => {
+                    let read = || compiler.expression(value, &format!("{path}.{key}"));
+                    compiler.taint.of(&[name], read)?
+                }
             };
             if found.replace((accumulator, of)).is_some() {
                 return Err(Mistake::new(path, "it gathers one thing"));

@@ -23,6 +23,7 @@ mod places;
 mod run;
 mod search;
 mod stages;
+mod taint;
 mod value;
 
 pub use filter::Condition;

@@ -79,18 +79,21 @@ pub(super) fn stages(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result
     Ok(all)
 }
 
+/// The fields of `$addFields`.
+fn added(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result<Vec<(Vec<String>, Expression)>> {
+    let one = |(name, value): (&String, &Json)| {
+        let names: Vec<_> = name.split('.').collect();
+        let value = compiler.taint.of(&names, || compiler.expression(value, &format!("{path}.{name}")))?;
+        Ok((path_of(name), value))
+    };
+    object(json, path)?.iter().map(one).collect()
+}
+
 fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Result<Stage> {
     Ok(match name {
         "$match" => Stage::Match(compiler.condition(json, path)?),
         "$project" => project(compiler, json, path)?,
-        "$addFields" | "$set" => {
-            let mut fields = Vec::new();
-            for (name, value) in object(json, path)? {
-                let path = format!("{path}.{name}");
-                fields.push((path_of(name), compiler.expression(value, &path)?));
-            }
-            Stage::AddFields(fields)
-        }
+        "$addFields" | "$set" => Stage::AddFields(added(compiler, json, path)?),
         "$unset" => {
             let names = json.as_array().map_or_else(|| std::slice::from_ref(json), Vec::as_slice);
             Stage::Unset(names.iter().map(|name| text(name, path).map(path_of)).collect::<Result<_>>()?)
@@ -155,7 +158,7 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
             for (name, value) in object(json, path)? {
                 let path = format!("{path}.{name}");
                 match name.as_str() {
-                    "_id" => id = Some(compiler.expression(value, &path)?),
+                    "_id" => id = Some(compiler.taint.of(&["_id"], || compiler.expression(value, &path))?),
                     name => outputs.push(Gathered::read(compiler, name, value, &path, false)?),
                 }
             }
@@ -232,7 +235,11 @@ fn parts(
             Json::Object(inner) if !inner.keys().any(|key| key.starts_with('$')) => {
                 parts(compiler, value, &place, &field, kept, removed)?;
             }
-            value => kept.push((field, Some(compiler.expression(value, &place)?))),
+            value => {
+                let names: Vec<_> = field.iter().map(String::as_str).collect();
+                let value = compiler.taint.of(&names, || compiler.expression(value, &place))?;
+                kept.push((field, Some(value)));
+            }
         }
     }
     Ok(())

@@ -9,7 +9,8 @@ use tracing::warn;
 
 use crate::api::Fetched;
 use crate::neighbour;
-use crate::slices::{Budget, aside};
+use crate::slices::{Budget, apart, aside};
+use crate::trees::work_with;
 
 use super::body::{Body, encoded, pairs};
 use super::client::Answer;
@@ -184,7 +185,7 @@ impl Run<'_> {
                 }
                 let deadline = self.deadline.min(Instant::now() + EXTRACTION);
                 let budget = Budget::until(deadline).with_memory(LARGEST_EXTRACT);
-                let found = aside(self.deadline, || extract.from(response, &budget));
+                let found = work_with(&answer.body, self.deadline, || extract.from(response, &budget));
                 match found.unwrap_or_else(|spent| Err(spent.to_string())) {
                     Ok(found) => found,
                     Err(problem) => {
@@ -195,7 +196,10 @@ impl Run<'_> {
             }
         };
         if let Some(condition) = &handler.condition
-            && !self.applies(state, call, condition, response, &found).await.map_err(|told| told.at(name))?
+            && !self
+                .applies(state, call, condition, answer, response, &found)
+                .await
+                .map_err(|told| told.at(name))?
         {
             return Ok(false);
         }
@@ -208,7 +212,10 @@ impl Run<'_> {
                     );
                 }
                 let written = match &found {
-                    Json::Number(number) if number.is_f64() => neighbour::spelling(&answer.body, number),
+                    Json::Number(number) if number.is_f64() => {
+                        let spelling = || neighbour::spelling(&answer.body, number);
+                        work_with(&answer.body, self.deadline, spelling).ok().flatten()
+                    }
                     _ => None,
                 };
                 state.write(&key, &written.map_or(found, Json::String));
@@ -229,12 +236,19 @@ impl Run<'_> {
         state: &State,
         call: &Call,
         condition: &Filter,
+        answer: &Answer,
         response: &Json,
         found: &Json,
     ) -> Result<bool, Told> {
-        let mut names = Self::names(state, call);
-        names.insert("response".to_owned(), response.clone());
-        names.insert("found_value".to_owned(), found.clone());
-        self.filled(state, Absent::IsNullUnfetched, &names, |scope| condition.holds(scope)).await
+        let names = work_with(&answer.body, self.deadline, || {
+            let mut names = Self::names(state, call);
+            names.insert("response".to_owned(), response.clone());
+            names.insert("found_value".to_owned(), found.clone());
+            names
+        });
+        let names = names.map_err(|spent| Told::passing(spent.to_string()))?;
+        let holds = self.filled(state, Absent::IsNullUnfetched, &names, |scope| condition.holds(scope)).await;
+        apart(|| drop(names));
+        holds
     }
 }

@@ -13,6 +13,7 @@ use crate::clock;
 use crate::export::SendError;
 use crate::export::target::{LONGEST_ANSWER, failure};
 use crate::neighbour::{self, Digits};
+use crate::trees::{Parts, Room, Tree, Unread};
 use crate::unreached::words;
 
 /// Redirections that a GET follows, on the same host.
@@ -176,13 +177,16 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// As handlers see it, under `response`.
     /// Whether the body is what a query for JSON reads, or nothing at all. `response` is this answer.
     pub(super) fn is_understood(&self, response: &Json) -> bool {
         self.body.is_empty() || response.get("body").is_some_and(|body| !body.is_string())
     }
 
-    pub(super) fn to_json(&self) -> Json {
+    /// As handlers see it, under `response`.
+    ///
+    /// # Errors
+    /// Where its JSON is more than an answer may hold.
+    pub(super) fn to_json(&self, room: Room) -> Result<Tree, Unread> {
         let text = self.text();
         let mut headers = Map::new();
         for (name, value) in &self.headers {
@@ -192,13 +196,16 @@ impl Answer {
         let kind = self.header("content-type").unwrap_or_default().to_ascii_lowercase();
         let encoding =
             kind.split("charset=").nth(1).map(|rest| rest.split(';').next().unwrap_or(rest).trim());
-        let body = match &*kind {
+        let body: Option<Tree> = match &*kind {
             "" => None,
             kind if kind.contains("unknown") => None,
             kind if kind.contains("application/json") || kind.contains("+json") => {
-                Some(neighbour::json(&self.body, Digits::AsValued).unwrap_or_else(|_| text.clone().into()))
+                match neighbour::tree(&self.body, Digits::AsValued, Parts::All, room) {
+                    Err(unread) if unread.is_too_large() => return Err(unread),
+                    read => Some(read.unwrap_or_else(|_| Json::String(text.clone()).into())),
+                }
             }
-            _ => Some(Json::String(text.clone())),
+            _ => Some(Json::String(text.clone()).into()),
         };
         let cookies: Map<String, Json> = self
             .headers
@@ -225,9 +232,12 @@ impl Answer {
         ] {
             whole.insert(key.to_owned(), value);
         }
-        if let Some(body) = body {
-            whole.insert("body".to_owned(), super::scope::unmarked(body));
-        }
-        Json::Object(whole)
+        Ok(match body {
+            None => Json::Object(whole).into(),
+            Some(body) => body.map(|body| {
+                whole.insert("body".to_owned(), super::scope::unmarked(body));
+                Json::Object(whole)
+            }),
+        })
     }
 }

@@ -28,9 +28,12 @@ mod url;
 mod xml_path;
 mod xml_shape;
 
-use serde_json::{Map, Value as Json};
+use std::time::Instant;
+
+use serde_json::Value as Json;
 
 use crate::neighbour::{self, Digits};
+use crate::trees::{DELIVERIES, Parts, Tree, work_with};
 
 pub use client::Answer;
 pub use failure::{Failure, Kind as FailureKind, Told};
@@ -39,26 +42,32 @@ pub use run::{Credentials, Next, Prepared, Processor};
 pub use settings::Settings;
 pub use state::{Kind, State, cell, row};
 
+/// What is read of a delivery.
+const PAYLOAD: Parts<'_> = Parts::But(&[SECRETS, TOKEN]);
+const PAYLOAD_WITHOUT_CONTENT: Parts<'_> = Parts::But(&[
+    SECRETS,
+    TOKEN,
+    ("schemas", Parts::None),
+    ("annotation", Parts::But(&[("content", Parts::NoList)])),
+]);
+const SECRETS: (&str, Parts<'_>) = ("secrets", Parts::None);
+const TOKEN: (&str, Parts<'_>) = ("rossum_authorization_token", Parts::None);
+
 impl Settings {
     /// A delivery as far as it is read, without what must not be kept.
-    pub fn payload(&self, body: &[u8]) -> Json {
+    ///
+    /// # Errors
+    /// Where that is more than fits in memory, or others keep it waiting until the deadline.
+    pub async fn payload(&self, body: &[u8], deadline: Instant) -> Result<Tree, String> {
         let reads = self.reads_payload();
         if !reads.payload {
-            return Json::Null;
+            return Ok(Tree::from(Json::Null));
         }
-        let mut sent: Map<String, Json> = match neighbour::json(body, Digits::AsValued) {
-            Ok(Json::Object(sent)) => sent,
-            _ => Map::new(),
-        };
-        sent.retain(|key, _| !matches!(key.as_str(), "rossum_authorization_token" | "secrets"));
-        if !reads.content {
-            sent.remove("schemas");
-            if let Some(annotation) = sent.get_mut("annotation").and_then(Json::as_object_mut)
-                && annotation.get("content").is_some_and(Json::is_array)
-            {
-                annotation.remove("content");
-            }
-        }
-        scope::unmarked(Json::Object(sent))
+        let parts = if reads.content { PAYLOAD } else { PAYLOAD_WITHOUT_CONTENT };
+        let room = DELIVERIES.room(body, deadline).await.map_err(|spent| spent.to_string())?;
+        let read =
+            || neighbour::tree(body, Digits::AsValued, parts, room).map(|sent| sent.map(scope::unmarked));
+        let read = work_with(body, deadline, read).map_err(|spent| spent.to_string())?;
+        read.map_err(|unread| unread.to_string())
     }
 }

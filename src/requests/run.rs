@@ -13,7 +13,8 @@ use crate::api::Api;
 use crate::export::SendError;
 use crate::export::target::LONGEST_ANSWER;
 use crate::secret::Secret;
-use crate::slices::aside;
+use crate::slices::Spent;
+use crate::trees::{ANSWERS, work_with};
 
 use super::auth::Tokens;
 use super::call::{LOOK_THERE, Run};
@@ -263,8 +264,12 @@ impl Processor {
             );
             return Err(Failure::final_one(&name, &what));
         }
-        let response = aside(deadline, || answer.to_json());
-        let response = response.map_err(|spent| Told::passing(spent.to_string()).at(&name))?;
+        let spent =
+            |spent: Spent| Told::passing(format!("other answers keep this one waiting: {spent}")).at(&name);
+        let room = ANSWERS.room(&answer.body, deadline).await.map_err(spent)?;
+        let response = work_with(&answer.body, deadline, || answer.to_json(room)).map_err(spent)?;
+        let response = response
+            .map_err(|unread| Failure::final_one(&name, &format!("its answer: {unread}. {LOOK_THERE}")))?;
         for handler in &call.priority_handlers {
             if run.handle(state, call, handler, answer, &response, &name).await? {
                 break;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::clock;
 use crate::neighbour;
+use crate::trees;
 
 use super::auth::{Auth, OAuth1, Signed, TokenRequest, issued, key};
 use super::body::{encoded, pairs};
@@ -145,7 +146,7 @@ impl Run<'_> {
             let passes = crate::export::may_pass(answer.status);
             return Err(if passes { Told::passing(what) } else { Told::final_one(what) });
         }
-        let json: Option<Json> = serde_json::from_slice(&answer.body).ok();
+        let json: Option<Json> = trees::read(&answer.body, trees::SMALL).ok();
         let found = json.as_ref().and_then(|json| issued(json, credential_key));
         let (secret, life) = found.ok_or_else(|| {
             let kind = if answer.is_whole { neighbour::kind(json.as_ref()) } else { "more than 1,000,000 bytes" };

@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::neighbour::{self, Digits};
+use crate::trees::Tree;
 
 use super::scope::{MARK, words};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub annotation: String,
     /// The delivery, as far as the settings read it.
-    pub payload: Json,
+    pub payload: Tree,
     /// Fields by their schema ids: [`cell`]s, rows of tables, values of simple multivalues.
     pub fields: Map<String, Json>,
     pub(super) property: Map<String, Json>,
@@ -105,7 +106,7 @@ pub fn row(mut cells: Map<String, Json>) -> Json {
 }
 
 impl State {
-    pub fn new(annotation: String, payload: Json, fields: Map<String, Json>) -> Self {
+    pub fn new(annotation: String, payload: Tree, fields: Map<String, Json>) -> Self {
         Self {
             annotation,
             payload,
@@ -206,7 +207,7 @@ mod tests {
         let mut fields = Map::new();
         fields.insert("status".to_owned(), cell("7", "status", "", None, Kind::Text));
         fields.insert("count".to_owned(), cell("8", "count", "1", Some("1"), Kind::Number));
-        let mut state = State::new("1".to_owned(), Json::Null, fields);
+        let mut state = State::new("1".to_owned(), Tree::default(), fields);
         state.write("status", &json!(200));
         assert_eq!(state.written(), [("status".to_owned(), "200".to_owned())]);
         assert_eq!(state.fields["status"]["typed"], json!("200"));

@@ -12,6 +12,7 @@ use tracing::warn;
 use crate::export::Received;
 use crate::outbox::{Outbox, Outcome, Run, Turn};
 use crate::rossum::{MessageType, escape_html};
+use crate::trees;
 
 use super::post::Post;
 use super::{Answer, Lasts, StepError};
@@ -235,7 +236,7 @@ fn not_ended() -> StepError {
 
 /// The id in an answer: `{"id": …}`, or one level below.
 fn id_in(body: &[u8]) -> Option<String> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
+    let answer = trees::read(body, trees::SMALL).ok()?;
     let all = answer.as_object()?;
     let id = all.get("id").or_else(|| all.values().find_map(|inner| inner.get("id")))?;
     let text = match id {

@@ -6,8 +6,10 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use crate::rossum::{Annotation, Change, MessageType};
-use crate::txscript::{Document, Limits, Row, Schema, Script};
+use tracing::warn;
+
+use crate::rossum::{Annotation, Change, MessageType, escape_html};
+use crate::txscript::{Document, Limits, Row, Schema, Script, TooLarge};
 
 use super::answer::Answer;
 use super::patience;
@@ -205,7 +207,15 @@ impl Rule {
                 Action::ShowField(_) | Action::HideField(_) => {}
                 Action::AddValidationSource(id) => {
                     let nodes = fired.iter().filter_map(|row| document.datapoint(id, *row));
-                    let with: Vec<_> = nodes.map(|node| (node, document.validation_sources(node))).collect();
+                    let with = nodes.map(|node| Ok((node, document.validation_sources(node)?)));
+                    let with: Vec<_> = match with.collect::<Result<_, TooLarge>>() {
+                        Ok(with) => with,
+                        Err(error) => {
+                            warn!("validation sources are not added: {error}");
+                            answer.show(MessageType::Error, None, escape_html(&error.to_string()));
+                            continue;
+                        }
+                    };
                     for (node, mut sources) in with {
                         if !sources.iter().any(|source| source == SOURCE) {
                             sources.push(SOURCE.to_owned());

@@ -2,7 +2,12 @@
 //!
 //! The text is the configuration's own and may hold HTML; what a placeholder puts in is escaped.
 
-use crate::rossum::escape_html;
+use crate::rossum::{MAX_MESSAGE_CHARACTERS, escape_html};
+
+/// Characters that a value gives to a text: as many as Rossum takes of a message.
+const LONGEST_VALUE: usize = MAX_MESSAGE_CHARACTERS;
+/// Bytes from which on a text takes nothing more. Rossum shows 4,096 characters of it.
+const LONGEST_TEXT: usize = 64 << 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -64,17 +69,20 @@ impl Template {
 
     /// The text with each placeholder's value; one that has none is put in as nothing.
     pub fn render(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
-        self.fill(|name| escape_html(&value(name).unwrap_or_default()).into_owned())
+        self.fill(|name| escape_html(&cut(value(name).unwrap_or_default())).into_owned())
     }
 
     /// The same where no HTML is read: nothing is escaped.
     pub fn render_plain(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
-        self.fill(|name| value(name).unwrap_or_default())
+        self.fill(|name| cut(value(name).unwrap_or_default()))
     }
 
     fn fill(&self, mut value: impl FnMut(&str) -> String) -> String {
         let mut text = String::new();
         for part in &self.parts {
+            if text.len() > LONGEST_TEXT {
+                break; // a message is cut far before
+            }
             match part {
                 Part::Literal(literal) => text.push_str(literal),
                 Part::Placeholder(name) => text.push_str(&value(name)),
@@ -92,6 +100,15 @@ impl Template {
     }
 }
 
+/// A value as far as a text takes it; what was cut shows.
+fn cut(mut value: String) -> String {
+    if let Some((at, _)) = value.char_indices().nth(LONGEST_VALUE) {
+        value.truncate(at);
+        value.push('…');
+    }
+    value
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +118,17 @@ mod tests {
         let template = Template::parse("<b>{ name }</b> {{x}} {missing}!").unwrap();
         let text = template.render(|name| (name == "name").then(|| "A&B".to_owned()));
         assert_eq!(text, "<b>A&amp;B</b> {x} !");
+    }
+
+    #[test]
+    fn a_text_takes_so_much_of_a_value_and_so_many_values() {
+        let long = "&".repeat(1_000_000);
+        let template = Template::parse(&"{name} ".repeat(100_000)).unwrap();
+        for text in [template.render(|_| Some(long.clone())), template.render_plain(|_| Some(long.clone()))] {
+            assert!(text.starts_with('&') && text.contains('…'));
+            // One value more than the bound, each of its characters an entity.
+            assert!(text.len() < LONGEST_TEXT + 5 * LONGEST_VALUE + 10, "{}", text.len());
+        }
     }
 
     #[test]

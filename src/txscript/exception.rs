@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::rossum::escape_html;
 
+use super::field::{TOO_LARGE, TooLarge};
 use super::value::Value;
 
 macro_rules! kinds {
@@ -63,6 +64,12 @@ pub(crate) enum Stop<'h> {
     Raised(Box<Raised<'h>>),
     /// Not an exception: nothing catches it.
     Limit(&'static str),
+}
+
+impl From<TooLarge> for Stop<'_> {
+    fn from(_: TooLarge) -> Self {
+        Self::Limit(TOO_LARGE)
+    }
 }
 
 pub(crate) type Eval<'h, T = Value<'h>> = Result<T, Stop<'h>>;

@@ -29,7 +29,7 @@ mod words;
 
 pub use compile::Variables;
 pub use exception::{Failure, Line};
-pub use field::{Document, FieldType, Schema, SchemaError, TypesMissing};
+pub use field::{Document, FieldType, Schema, SchemaError, TooLarge, TypesMissing};
 pub use machine::limits::Limits;
 pub use problem::Problem;
 pub use script::{Outcome, Output, Row, Script, Shown};

@@ -297,7 +297,7 @@ impl Failure {
 fn call<'h>(machine: &mut Machine<'h>) -> Eval<'h, String> {
     let Some(handler) = machine.program.handler else { return Ok("null".to_owned()) };
     let payload = if handler.reads_payload {
-        let text = machine.view.document.whole();
+        let text = machine.view.document.whole()?;
         machine.json_read(&text)?.unwrap_or_default()
     } else {
         Value::Dict(machine.new_dict(Special::No)?)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 34] = [
+const ROOMS: [(&str, &[&str]); 35] = [
     (
         "cli",
         &[
@@ -88,7 +88,7 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "tasks",
         ],
     ),
-    ("inspector", &["cases", "clock", "steps"]),
+    ("inspector", &["cases", "clock", "steps", "trees"]),
     (
         "steps",
         &[
@@ -104,23 +104,39 @@ const ROOMS: [(&str, &[&str]); 34] = [
             "signature",
             "slices",
             "store",
+            "trees",
             "txscript",
         ],
     ),
     (
         "requests",
-        &["api", "breaker", "clock", "export", "multipart", "neighbour", "secret", "slices", "unreached"],
+        &[
+            "api",
+            "breaker",
+            "clock",
+            "export",
+            "multipart",
+            "neighbour",
+            "secret",
+            "slices",
+            "trees",
+            "unreached",
+        ],
     ),
-    ("txscript", &["clock", "rossum"]),
-    ("export", &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "unreached"]),
+    ("txscript", &["clock", "rossum", "trees"]),
+    (
+        "export",
+        &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "trees", "unreached"],
+    ),
     ("database", &["breaker", "secret", "slices", "store"]),
-    ("api", &["clock", "multipart", "neighbour", "secret", "unreached"]),
+    ("api", &["clock", "multipart", "neighbour", "secret", "slices", "trees", "unreached"]),
     ("multipart", &[]),
-    ("account", &["clock", "neighbour", "private", "secret", "shown", "unreached"]),
+    ("account", &["clock", "neighbour", "private", "secret", "shown", "trees", "unreached"]),
     ("cases", &["clock", "private"]),
     ("unreached", &[]),
     ("breaker", &[]),
-    ("neighbour", &[]),
+    ("neighbour", &["trees"]),
+    ("trees", &["slices"]),
     ("outbox", &["clock", "private", "sqlite", "tasks"]),
     ("data", &["clock", "slices", "store"]),
     ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
@@ -415,5 +431,53 @@ fn no_json_is_indexed_to_be_changed() {
         .filter(|(_, room, _)| room != "tls")
         .flat_map(|(path, _, text)| find(&code(&text)).into_iter().map(move |line| format!("{path}: {line}")))
         .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Where JSON is read otherwise than by `src/trees/`, and how often: into types of our own, which keep nothing that they do
+/// not name, or what this server wrote or its operator gives it.
+const READERS: [(&str, usize); 23] = [
+    ("src/cases/mod.rs", 3),                       // cases; a payload by its raw parts
+    ("src/data/json_lines.rs", 1),                 // a line of a dataset of the operator's
+    ("src/database/record.rs", 2),                 // a row, by its raw parts
+    ("src/export/shape/json.rs", 1),               // whether a text is a number
+    ("src/export/target/auth.rs", 1),              // of 64 kB at most
+    ("src/export/view.rs", 1),                     // names of the document
+    ("src/neighbour/digits.rs", 2),                // one number
+    ("src/requests/body.rs", 1),                   // keeps nothing
+    ("src/rossum/payload.rs", 1),                  // counts its nodes
+    ("src/steps/delivery.rs", 1),                  // raw secrets
+    ("src/steps/export/courier.rs", 2),            // what was kept
+    ("src/steps/exported.rs", 2),                  // a status; raw content
+    ("src/steps/formulas.rs", 2),                  // what code made, which counts
+    ("src/steps/halfway.rs", 1),                   // what was kept
+    ("src/steps/request_processor/courier.rs", 2), // what was kept
+    ("src/steps/returned.rs", 1),                  // what code made
+    ("src/store/datasets.rs", 1),                  // what was kept
+    ("src/store/documents.rs", 1),                 // what was kept
+    ("src/tls/acme/order.rs", 2),                  // problems of the CA
+    ("src/tls/acme/request.rs", 2),                // the CA's answers, into types
+    ("src/tls/acme/storage.rs", 2),                // what was kept
+    ("src/trees/grow.rs", 1),
+    ("src/txscript/modules/json_reader.rs", 1), // counts in the machine's memory
+];
+
+#[test]
+fn foreign_json_becomes_a_tree_in_one_place_which_counts_it() {
+    let reads = ["serde_json::from_s", "serde_json::from_r", "Deserializer::from_"];
+    let mut wrong = Vec::new();
+    for (path, room, text) in files() {
+        if room == "cli" || room == "config" {
+            continue; // files of the operator's
+        }
+        let code = code(&text);
+        let count: usize = reads.iter().map(|read| code.matches(read).count()).sum();
+        let allowed = READERS.iter().find(|(file, _)| *file == path).map_or(0, |(_, count)| *count);
+        if count != allowed {
+            wrong.push(format!(
+                "{path}: {count} readers, not {allowed}: use `trees::read`, or say here why not"
+            ));
+        }
+    }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

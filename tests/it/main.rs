@@ -73,6 +73,8 @@ mod state;
 mod steps;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
+/// Foreign JSON as trees: bounds, memory, who waits.
+mod trees;
 /// `annex --dev-http --tunnel`.
 mod tunnel;
 /// TxScript: the real package says what is right.

@@ -107,7 +107,13 @@ mod tests {
             ("sender_name".to_owned(), text(1)),
             ("line_items".to_owned(), Value::Array(rows.clone())),
         ]);
-        View { field, line_items: rows, annotation_id: "7".to_owned(), payload: Value::Null, original: None }
+        View {
+            field,
+            line_items: rows,
+            annotation_id: "7".to_owned(),
+            payload: Value::Null.into(),
+            original: None,
+        }
     }
 
     /// XML cannot hold some characters at all.

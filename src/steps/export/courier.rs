@@ -8,12 +8,11 @@ use serde_json::{Map, Value, json};
 use crate::export::{Call, Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
-use crate::slices::aside;
 
 use super::super::carrying::{Report, TRY, changed, dead, failed_by_api};
 use super::super::post::call_key;
 use super::Export;
-use super::taken::NoRequest;
+use super::taken::{Answers, NoRequest};
 use super::understood::LOOK_THERE;
 
 /// How far an export is, as the outbox keeps it.
@@ -28,7 +27,7 @@ pub(super) struct Progress {
     /// What later calls read; not kept where there are none.
     pub(super) view: Option<View>,
     /// Answers of earlier calls, by name.
-    pub(super) answers: Map<String, Value>,
+    pub(super) answers: Answers,
     /// The datapoints that are written back, by the names of their fields.
     #[serde(default)]
     pub(super) datapoints: Map<String, Value>,
@@ -122,8 +121,7 @@ impl Export {
                 }
             }
             Ok(received) => {
-                let said = aside(Instant::now() + TRY, || self.understood(progress.call, &received));
-                let said = match said.unwrap_or_else(|spent| Err(spent.to_string())) {
+                let said = match self.understood(progress.call, &received, Instant::now() + TRY).await {
                     Ok(said) => said,
                     Err(what) => {
                         let what = at(&what);
@@ -134,7 +132,9 @@ impl Export {
                 let nothing = Self::missing(call, &said);
                 progress.missing.extend(nothing.iter().map(|from| at(&format_args!("nothing at {from}"))));
                 progress.values.extend(values);
-                progress.answers.insert(call.name.clone(), said);
+                if self.reads_answers_after(progress.call) {
+                    progress.answers.insert(call.name.clone(), said);
+                }
                 progress.call += 1;
                 let is_all =
                     progress.view.is_none() && progress.values.is_empty() && self.problem_field.is_none();

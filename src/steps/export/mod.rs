@@ -9,17 +9,16 @@ mod taken;
 mod understood;
 mod words;
 
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Received, Request, Target, Uses, Verdict, View, may_pass};
+use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View, may_pass};
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
 use crate::slices::aside;
 
 use courier::Progress;
-use taken::{NoRequest, Taken};
+use taken::{Answers, NoRequest, Taken};
 use understood::LOOK_THERE;
 
 use super::halfway::{Call as TakenCall, Halfway};
@@ -89,7 +88,8 @@ impl Step for Export {
 
 impl Export {
     fn uses(&self) -> Uses {
-        Uses { payload: self.reads("payload"), original: self.calls.iter().any(Call::needs_original) }
+        let paths = self.calls.iter().flat_map(Call::templates).flat_map(Template::paths);
+        Uses::of(paths, self.calls.iter().any(Call::needs_original))
     }
 
     /// Whether one of its templates reads this name.
@@ -106,7 +106,7 @@ impl Export {
         &self,
         from: usize,
         view: &View,
-        answers: &Map<String, Value>,
+        answers: &Answers,
         secrets: Option<&Value>,
         deadline: Instant,
     ) -> Result<Option<(usize, Request)>, NoRequest> {
@@ -179,9 +179,9 @@ impl Export {
         halfway: &mut Halfway<'_>,
         deadline: Instant,
     ) -> Result<(), StepError> {
-        let secrets = self.reads("secrets").then(|| secrets(delivery.body));
+        let secrets = self.reads("secrets").then(|| Value::Object(delivery.credentials().0));
         let key = self.post.key(delivery)?;
-        let mut answers = Map::new();
+        let mut answers = Answers::new();
         let mut values = Vec::new();
         let mut from = 0;
         loop {
@@ -213,9 +213,7 @@ impl Export {
                     return Err(StepError { message: self.said(&received), cause, lasts });
                 }
             }
-            let said = aside(deadline, || self.understood(at, &received));
-            let said = said.unwrap_or_else(|spent| Err(spent.to_string()));
-            let said = said.map_err(|what| {
+            let said = self.understood(at, &received, deadline).await.map_err(|what| {
                 halfway.not_understood();
                 self.not_understood(call, &what)
             })?;
@@ -234,7 +232,9 @@ impl Export {
                 }
                 None => values.extend(self.values(call, &said, &datapoints)),
             }
-            answers.insert(call.name.clone(), said);
+            if self.reads_answers_after(at) {
+                answers.insert(call.name.clone(), said);
+            }
             from = at + 1;
         }
         if let Some(api) = self.api.as_ref().filter(|_| !values.is_empty()) {
@@ -325,14 +325,4 @@ impl Export {
             answer.journal.record(node, change);
         }
     }
-}
-
-/// The hook's secrets, which Rossum sends along where the hook has any.
-fn secrets(body: &[u8]) -> Value {
-    #[derive(Deserialize)]
-    struct Sent {
-        #[serde(default)]
-        secrets: Value,
-    }
-    serde_json::from_slice::<Sent>(body).map(|sent| sent.secrets).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! What an export takes from a delivery, and from Rossum's API where the delivery does not bring it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use minijinja::Value as Context;
@@ -9,10 +10,14 @@ use serde_json::{Map, Value};
 use crate::api::{ApiError, Original};
 use crate::export::{Call, RenderError, View};
 use crate::rossum::{Annotation, Journal, Payload};
+use crate::trees::Tree;
 
 use super::super::exported::{Exported, unfetched};
 use super::super::{Answer, Delivery, Lasts, StepError};
 use super::Export;
+
+/// Answers of earlier calls, by their names.
+pub(super) type Answers = BTreeMap<String, Tree>;
 
 /// The data of a document, and the datapoints that are written back, by the names of their fields.
 pub(super) struct Taken {
@@ -54,14 +59,22 @@ impl Export {
         deadline: Instant,
     ) -> Result<Option<Taken>, StepError> {
         let payload = &delivery.payload;
+        let uses = self.uses();
+        let sent = |what: String| {
+            StepError::configuration(format!(
+                "its templates read `payload`, and {what}; send less along (sideloads, `settings`, `metadata`), or read \
+                 `field`; nothing was sent"
+            ))
+        };
         let body = match Exported::of(delivery, self.api.as_deref(), deadline).await? {
             Exported::Not => return Ok(None),
             Exported::Fetched(body) => body,
             Exported::Here => {
+                let sent = uses.payload(delivery.body, deadline).await.map_err(sent)?;
                 let taken = match &payload.annotation {
-                    Some(annotation) => self.taken(payload, annotation, delivery.body, &answer.journal),
+                    Some(annotation) => self.taken(payload, annotation, delivery.body, &answer.journal, sent),
                     None => {
-                        let view = View::new(payload, delivery.body, &answer.journal, self.uses());
+                        let view = View::new(payload, delivery.body, &answer.journal, &uses, sent);
                         Taken { view, datapoints: Map::new() }
                     }
                 };
@@ -71,7 +84,8 @@ impl Export {
         let fetched = Payload::read(body.as_bytes())
             .map_err(|_| StepError::configuration("the annotation data of Rossum's API cannot be read"))?;
         let Some(annotation) = &fetched.annotation else { return Ok(None) };
-        let mut taken = self.taken(&fetched, annotation, delivery.body, &Journal::default());
+        let sent = uses.payload(delivery.body, deadline).await.map_err(sent)?;
+        let mut taken = self.taken(&fetched, annotation, delivery.body, &Journal::default(), sent);
         taken.view.annotation_id = payload.annotation_id.to_string();
         self.fit(taken).map(Some)
     }
@@ -101,6 +115,7 @@ impl Export {
         annotation: &Annotation<'_>,
         body: &[u8],
         journal: &Journal,
+        sent: Tree,
     ) -> Taken {
         let tree = journal.tree(annotation);
         let mut datapoints = Map::new();
@@ -109,7 +124,7 @@ impl Export {
                 datapoints.insert(field.clone(), tree.node(node).id.to_string().into());
             }
         }
-        Taken { view: View::new(payload, body, journal, self.uses()), datapoints }
+        Taken { view: View::new(payload, body, journal, &self.uses(), sent), datapoints }
     }
 
     /// The file that the document was made of.
@@ -127,7 +142,7 @@ impl Export {
 /// What templates read.
 pub(super) fn context(
     view: &View,
-    answers: &Map<String, Value>,
+    answers: &Answers,
     secrets: Option<&Value>,
     original: Option<&Original>,
 ) -> Context {

@@ -1,11 +1,14 @@
 //! What an answer gives to the calls after it and to fields. One that was not understood is an error where something is to be
 //! read from it: nothing is called with what it did not say.
 
-use serde_json::{Value, json};
+use std::time::Instant;
+
+use serde_json::{Map, Value};
 
 use crate::export::target::LONGEST_ANSWER;
 use crate::export::{Call, Received};
 use crate::neighbour::{self, Digits};
+use crate::trees::{ANSWERS, Parts, Tree, work_with};
 
 use super::super::{Lasts, StepError};
 use super::Export;
@@ -17,13 +20,20 @@ pub(super) const LOOK_THERE: &str =
 impl Export {
     /// An answer as later templates read it: `answers.create.body.id`. Or why nothing can be read from it, in words that quote
     /// nothing of it.
-    pub(super) fn understood(&self, at: usize, received: &Received) -> Result<Value, String> {
-        let said = |body: Value| Ok(json!({"status": received.status, "body": body}));
+    pub(super) async fn understood(
+        &self,
+        at: usize,
+        received: &Received,
+        deadline: Instant,
+    ) -> Result<Tree, String> {
+        let said = |body: Tree| {
+            let status = ("status".to_owned(), received.status.into());
+            Ok(body.map(|body| Value::Object(Map::from_iter([status, ("body".to_owned(), body)]))))
+        };
         let fills =
             self.calls.get(at).is_some_and(|call| call.write.iter().any(|(_, from)| from != "status"));
-        let later = self.calls.iter().skip(at + 1).flat_map(Call::templates);
-        if !fills && !later.into_iter().any(|template| template.reads("answers")) {
-            return said(Value::Null);
+        if !fills && !self.reads_answers_after(at) {
+            return said(Tree::default());
         }
         if !received.is_whole {
             return Err(format!(
@@ -31,17 +41,26 @@ impl Export {
             ));
         }
         if received.body.is_empty() {
-            return said(Value::Null);
+            return said(Tree::default());
         }
         let kind = received.content_type.to_ascii_lowercase();
-        match neighbour::json(&received.body, Digits::AsWritten) {
+        let room = ANSWERS.room(&received.body, deadline).await;
+        let room = room.map_err(|spent| format!("its answer waits behind those of others: {spent}"))?;
+        let read = || neighbour::tree(&received.body, Digits::AsWritten, Parts::All, room);
+        match work_with(&received.body, deadline, read).map_err(|spent| spent.to_string())? {
             Ok(body) => said(body),
+            Err(unread) if unread.is_too_large() => Err(format!("its answer: {unread}")),
             Err(_) if fills || kind.contains("html") || kind.contains("json") => {
                 let what = if kind.contains("html") { "a page (HTML), maybe a login" } else { "no JSON" };
                 Err(format!("its answer is {what}, and something is to be read from it"))
             }
-            Err(_) => said(String::from_utf8_lossy(&received.body).into()),
+            Err(_) => said(Value::from(String::from_utf8_lossy(&received.body)).into()),
         }
+    }
+
+    /// Whether a call after this one reads answers.
+    pub(super) fn reads_answers_after(&self, at: usize) -> bool {
+        self.calls.iter().skip(at + 1).flat_map(Call::templates).any(|template| template.reads("answers"))
     }
 
     /// That an answer was not understood, for the person at the screen.

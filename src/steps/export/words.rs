@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::export::{Call, Received, SendError};
+use crate::trees;
 
 use super::super::{Lasts, StepError};
 use super::Export;
@@ -53,7 +54,7 @@ impl Export {
     fn problem_in(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
         let pointed = self.problem.as_ref().and_then(|pointer| {
-            let json: Value = serde_json::from_str(&text).ok()?;
+            let json = trees::read(body, trees::SMALL).ok()?;
             Some(match json.pointer(pointer)? {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),

@@ -9,14 +9,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use tracing::warn;
 
 use crate::requests::{
     Answer as Answered, Credentials, Failure, FailureKind, Next, Prepared, Processor, State,
 };
 use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten};
+use crate::trees;
 
 use super::export::Deliver;
 use super::exported::Exported;
@@ -120,7 +120,12 @@ impl RequestProcessor {
         deadline: Instant,
     ) -> Result<Option<State>, StepError> {
         let payload = &delivery.payload;
-        let sent = self.processor.settings.payload(delivery.body);
+        let sent = self.processor.settings.payload(delivery.body, deadline).await.map_err(|what| {
+            StepError::configuration(format!(
+                "`{{payload…}}` in its settings needs the delivery, and {what}; send less along (sideloads, `settings`, \
+                 `metadata`), or take `{{field…}}`; nothing was sent"
+            ))
+        })?;
         let schema = self.schemas.of(delivery).ok();
         let schema = schema.as_deref();
         let id = payload.annotation_id.to_string();
@@ -149,7 +154,8 @@ impl RequestProcessor {
         mut state: State,
         deadline: Instant,
     ) -> Result<(), StepError> {
-        let credentials = credentials(delivery.body);
+        let (secrets, token) = delivery.credentials();
+        let credentials = Credentials { secrets, token };
         let key = self.post.key(delivery)?;
         let mut halfway = Halfway::forgetful();
         let ended = self.run_all(&mut state, &credentials, &key, &mut halfway, deadline).await;
@@ -287,7 +293,7 @@ impl RequestProcessor {
     fn said(&self, answered: &Answered) -> String {
         let text = String::from_utf8_lossy(&answered.body);
         let pointed = self.problem.as_ref().and_then(|pointer| {
-            let json: Json = serde_json::from_str(&text).ok()?;
+            let json = trees::read(&answered.body, trees::SMALL).ok()?;
             Some(match json.pointer(pointer)? {
                 Json::String(text) => text.clone(),
                 other => other.to_string(),
@@ -342,17 +348,4 @@ impl RequestProcessor {
 fn values(state: &State) -> Vec<(String, String)> {
     let written = state.written().into_iter();
     written.filter_map(|(field, value)| Some((state.datapoint(&field)?.to_owned(), shorten(value)))).collect()
-}
-
-/// What the delivery brings and nobody keeps.
-fn credentials(body: &[u8]) -> Credentials {
-    #[derive(Deserialize)]
-    struct Sent {
-        #[serde(default)]
-        secrets: Option<Map<String, Json>>,
-        #[serde(default)]
-        rossum_authorization_token: Option<String>,
-    }
-    let Ok(sent) = serde_json::from_slice::<Sent>(body) else { return Credentials::default() };
-    Credentials { secrets: sent.secrets.unwrap_or_default(), token: sent.rossum_authorization_token }
 }

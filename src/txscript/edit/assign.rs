@@ -169,7 +169,7 @@ impl<'h> Machine<'h> {
         let sent = attributes.sent.filter(|_| matches!(new, Value::Str("")));
         Ok(match sent {
             Some(node) if self.view.document.journal.changed_value(node).is_none() => {
-                let raw = self.view.document.raw(node).and_then(|raw| raw.get("content"));
+                let raw = self.view.document.raw(node)?.and_then(|raw| raw.get("content"));
                 let touched = matches!(attributes.normalized.get(), Value::Str(_));
                 !touched
                     && raw.and_then(|content| content.get("value")).is_some_and(serde_json::Value::is_null)

@@ -147,7 +147,7 @@ impl<'h> Machine<'h> {
             ("struct", Part::STRUCT, &attributes.structure),
         ];
         let sent = attributes.sent.filter(|_| wanted == Part::ALL && !attributes.made_here);
-        let sent = sent.and_then(|node| self.view.document.raw(node));
+        let sent = sent.map(|node| self.view.document.raw(node)).transpose()?.flatten();
         let sent_content = sent.and_then(|sent| sent.get("content"));
         for (name, part, set) in of_content {
             if let (true, Some(set)) = (wanted.has(part), set.get()) {

@@ -26,13 +26,13 @@ impl<'h> Machine<'h> {
             "field" => Ok(Value::Fields),
             "context" => Ok(Value::Context),
             "annotation" => {
-                let annotation = self.view.document.payload().get("annotation");
+                let annotation = self.view.document.payload()?.get("annotation");
                 Ok(match annotation.and_then(|annotation| annotation.get("status")) {
                     Some(_) => Value::Annotation,
                     None => Value::None,
                 })
             }
-            "updated_datapoint_ids" => match self.view.document.payload().get("updated_datapoint_ids") {
+            "updated_datapoint_ids" => match self.view.document.payload()?.get("updated_datapoint_ids") {
                 Some(ids) if !ids.is_null() => self.json_value(ids),
                 _ => self.list(Vec::new()),
             },
@@ -49,7 +49,7 @@ impl<'h> Machine<'h> {
 
     /// `t.annotation.name`.
     pub(crate) fn annotation(&mut self, name: &str) -> Eval<'h> {
-        let payload = self.view.document.payload();
+        let payload = self.view.document.payload()?;
         let found = match name {
             "raw_data" => payload.get("annotation"),
             "document" => payload.get("document"),

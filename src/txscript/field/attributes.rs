@@ -36,7 +36,7 @@ impl<'h> Machine<'h> {
             }
             (_, Word::parent | Word::parent_multivalue) => Some(self.parent(owner, word)?),
             (Value::Datapoint(_), Word::struct_) => {
-                let content = self.content(owner);
+                let content = self.content(owner)?;
                 Some(match content.and_then(|content| content.get("struct")) {
                     Some(json) if !json.is_null() => self.json(json)?,
                     _ => Value::Dict(self.new_dict(super::super::types::dict::Special::No)?),
@@ -95,9 +95,10 @@ impl<'h> Machine<'h> {
         }
     }
 
-    fn content(&self, owner: Value<'h>) -> Option<&'h Map<String, Json>> {
-        let node = self.origin(owner).0?;
-        self.view.document.raw(node)?.get("content")?.as_object()
+    fn content(&self, owner: Value<'h>) -> Eval<'h, Option<&'h Map<String, Json>>> {
+        let Some(node) = self.origin(owner).0 else { return Ok(None) };
+        let raw = self.view.document.raw(node)?;
+        Ok(raw.and_then(|raw| raw.get("content")?.as_object()))
     }
 
     pub(crate) fn attr_exists(&mut self, owner: Value<'h>, name: &str) -> Eval<'h, bool> {
@@ -128,8 +129,8 @@ impl<'h> Machine<'h> {
         {
             return self.str(&changed).map(Some);
         }
-        let raw = node.and_then(|node| document.raw(node));
-        let of_content = self.content(owner).and_then(|content| content.get(name));
+        let raw = node.map(|node| document.raw(node)).transpose()?.flatten();
+        let of_content = self.content(owner)?.and_then(|content| content.get(name));
         let of_node = raw.and_then(|raw| raw.get(name));
         let of_schema = field.and_then(|field| field.raw.get(name));
         match name {

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use serde_json::{Map, Value as Json, json};
 
 use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Tree};
+use crate::trees::{self, Parts};
 
 use super::schema::{Field, Schema};
 
@@ -16,6 +17,13 @@ use super::schema::{Field, Schema};
 )]
 pub struct TypesMissing;
 
+/// The delivery has more than a tree of it may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{TOO_LARGE}")]
+pub struct TooLarge;
+
+pub(crate) const TOO_LARGE: &str = "the delivery is too much to be read as a whole, with more than 192 MiB of memory: send less along (sideloads, `settings`, `metadata`)";
+
 /// What code is evaluated over. Changes of earlier steps are seen through the journal.
 pub struct Document<'d> {
     pub(crate) tree: Tree<'d>,
@@ -25,8 +33,8 @@ pub struct Document<'d> {
     body: &'d [u8],
     columns: Vec<OnceCell<Box<[Option<NodeRef>]>>>,
     rows: Vec<OnceCell<Box<[NodeRef]>>>,
-    payload: OnceCell<Json>,
-    raw: OnceCell<Vec<Map<String, Json>>>,
+    payload: OnceCell<Result<Json, TooLarge>>,
+    raw: OnceCell<Result<Vec<Map<String, Json>>, TooLarge>>,
 }
 
 impl<'d> Document<'d> {
@@ -99,9 +107,12 @@ impl<'d> Document<'d> {
     }
 
     /// Where a datapoint's value is from, as it was sent.
-    pub fn validation_sources(&self, node: NodeRef) -> Vec<String> {
-        let sources = self.raw(node).and_then(|raw| raw.get("validation_sources")).and_then(Json::as_array);
-        sources.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+    ///
+    /// # Errors
+    /// Where the delivery is too much to be read as a whole.
+    pub fn validation_sources(&self, node: NodeRef) -> Result<Vec<String>, TooLarge> {
+        let sources = self.raw(node)?.and_then(|raw| raw.get("validation_sources")).and_then(Json::as_array);
+        Ok(sources.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect())
     }
 
     /// The datapoint with this schema id that belongs to a row, or else to the header; a column has none there.
@@ -116,27 +127,21 @@ impl<'d> Document<'d> {
         }
     }
 
-    pub(crate) fn payload(&self) -> &Json {
-        self.payload.get_or_init(|| {
-            let mut payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
-            if let Some(annotation) = payload.get_mut("annotation").and_then(Json::as_object_mut) {
-                annotation.remove("content");
-            }
-            payload
-        })
+    pub(crate) fn payload(&self) -> Result<&Json, TooLarge> {
+        let parts = Parts::But(&[("annotation", Parts::But(&[("content", Parts::None)]))]);
+        self.payload.get_or_init(|| read(self.body, parts)).as_ref().map_err(|error| *error)
     }
 
     /// The payload with all its content, as the steps so far left it.
-    pub(crate) fn whole(&self) -> Cow<'_, str> {
-        let sent = String::from_utf8_lossy(self.body);
+    pub(crate) fn whole(&self) -> Result<Cow<'_, str>, TooLarge> {
         if self.journal.is_empty() {
-            return sent;
+            return Ok(String::from_utf8_lossy(self.body));
         }
-        let mut payload: Json = serde_json::from_str(&sent).unwrap_or_default();
+        let mut payload = read(self.body, Parts::All)?;
         if let Some(content) = payload.pointer_mut("/annotation/content").and_then(Json::as_array_mut) {
             self.renew(content, &mut 0);
         }
-        Cow::Owned(payload.to_string())
+        Ok(Cow::Owned(payload.to_string()))
     }
 
     /// Puts what steps changed into a list of nodes; `place` counts the nodes in document order.
@@ -172,29 +177,37 @@ impl<'d> Document<'d> {
     }
 
     /// A node as it was sent, without its children.
-    pub(crate) fn raw(&self, node: NodeRef) -> Option<&Map<String, Json>> {
+    pub(crate) fn raw(&self, node: NodeRef) -> Result<Option<&Map<String, Json>>, TooLarge> {
+        let parts = Parts::Only(&[("annotation", Parts::Only(&[("content", Parts::All)]))]);
         let all = self.raw.get_or_init(|| {
-            let payload: Json = serde_json::from_slice(self.body).unwrap_or_default();
+            let mut payload = read(self.body, parts)?;
             let mut all = Vec::with_capacity(self.tree.sent().len());
-            if let Some(content) = payload.get("annotation").and_then(|annotation| annotation.get("content"))
-            {
-                flatten(content, &mut all);
+            if let Some(content) = payload.pointer_mut("/annotation/content") {
+                flatten(content.take(), &mut all);
             }
-            all
+            Ok(all)
         });
-        all.get(node.place())
+        Ok(all.as_ref().map_err(|error| *error)?.get(node.place()))
+    }
+}
+
+/// A tree of the delivery; where it is no JSON it would not be here.
+fn read(body: &[u8], parts: Parts<'_>) -> Result<Json, TooLarge> {
+    match trees::read_parts(body, parts, trees::LARGEST_DELIVERY) {
+        Err(unread) if unread.is_too_large() => Err(TooLarge),
+        read => Ok(read.unwrap_or_default()),
     }
 }
 
 /// In the order of the annotation's nodes.
-fn flatten(list: &Json, all: &mut Vec<Map<String, Json>>) {
-    for node in list.as_array().into_iter().flatten() {
-        let Json::Object(map) = node else { continue };
-        let mut own = map.clone();
-        let children = own.remove("children");
+fn flatten(list: Json, all: &mut Vec<Map<String, Json>>) {
+    let Json::Array(list) = list else { return };
+    for node in list {
+        let Json::Object(mut own) = node else { continue };
+        let children = own.shift_remove("children");
         all.push(own);
         if let Some(children) = children {
-            flatten(&children, all);
+            flatten(children, all);
         }
     }
 }

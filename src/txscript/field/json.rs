@@ -92,7 +92,7 @@ impl<'h> Machine<'h> {
 
     /// `context.name`.
     pub(crate) fn context(&mut self, name: &str) -> Eval<'h> {
-        let payload = self.view.document.payload();
+        let payload = self.view.document.payload()?;
         if matches!(name, "annotation" | "document") {
             return match payload.get(name).filter(|json| !json.is_null()) {
                 Some(json) => self.json(json),

@@ -10,7 +10,8 @@ mod schema;
 mod view;
 
 pub(super) use business_rule::{Aggregation, RuleFunction};
-pub use document::{Document, TypesMissing};
+pub(super) use document::TOO_LARGE;
+pub use document::{Document, TooLarge, TypesMissing};
 pub(super) use json::JsonNode;
 pub use schema::{FieldType, Schema, SchemaError};
 pub(super) use view::{Cells, Datapoint, RowRef, TableRef, View};

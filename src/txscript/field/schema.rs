@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json};
 
 use crate::rossum::{Annotation, Category};
+use crate::trees;
 
 /// What a field's value is to code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +53,9 @@ pub struct Schema {
 /// Why something is no schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    #[error("it is not JSON: {0}")]
-    NotJson(String),
+    /// It is no JSON, or too much of it.
+    #[error("{0}")]
+    Unread(String),
     #[error("it has no list of sections: a schema as the API returns it has them in `content`")]
     NoContent,
     #[error("a field at {0} has no `id`, or an unknown `category`")]
@@ -64,14 +66,17 @@ pub enum SchemaError {
     TooDeep,
 }
 
+/// Bytes of a schema as a tree.
+const LARGEST: usize = 64 << 20;
+
 /// Sections, multivalues, tuples, datapoints: Rossum knows no more levels.
 const LEVELS: usize = 8;
 
 impl Schema {
     /// Reads a schema as the API returns it, the list of its sections, or the list that a delivery carries.
     pub fn parse(text: &str) -> Result<Self, SchemaError> {
-        let json: Json =
-            serde_json::from_str(text).map_err(|error| SchemaError::NotJson(error.to_string()))?;
+        let json: Json = trees::read(text.as_bytes(), LARGEST)
+            .map_err(|unread| SchemaError::Unread(unread.to_string()))?;
         Self::of(&json)
     }
 
