@@ -120,7 +120,7 @@ impl Pool {
                 break;
             }
             // Small ones that go leave no room among large ones.
-            let kinds = if is_full { &self.by_age[..] } else { &self.by_age[1..] };
+            let kinds = if too_many_large { &self.by_age[1..] } else { &self.by_age[..] };
             let oldest = kinds.iter().filter_map(|kind| kind.iter().find(|(_, other)| *other != id)).min();
             match oldest {
                 Some(&(age, other)) if age < oldest_that_stays => self.send_away(other),
