@@ -168,7 +168,9 @@ impl Annex {
         // An export whose call is under way need not be sent again.
         if timeout_at(until, &mut workers).await.is_err() {
             for export in house.workers.carried() {
-                warn!("cut off by the end of the server: export {export}; it is sent again, with the same key");
+                warn!(
+                    "cut off by the end of the server: export {export}; it is sent again, with the same key"
+                );
             }
         }
         drop(workers);

@@ -197,7 +197,10 @@ mod tests {
                 whole.push(data, capacity);
                 counted = capacity;
                 assert_eq!(whole.capacity(), counted);
-                assert!(counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP, "{counted} for {length}");
+                assert!(
+                    counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP,
+                    "{counted} for {length}"
+                );
             }
             assert!(counted <= most.max(length));
             assert_eq!(whole.into_bytes().len(), length);

@@ -257,7 +257,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whose_memory_has_lain_longest_makes_room_whatever_drops_it_gets_and_a_fresh_or_verified_one_never() {
+    async fn whose_memory_has_lain_longest_makes_room_whatever_drops_it_gets_and_a_fresh_or_verified_one_never()
+     {
         let memory = BodyMemory::new(8 * MIB);
         let mut verified = taken(&memory, 2 * MIB);
         assert!(verified.verified().is_ok());

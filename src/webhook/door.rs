@@ -238,7 +238,8 @@ impl Door {
             .inspector
             .as_ref()
             .map(|inspector| Watched::new(inspector, head, host(&head.uri, &head.headers), &body, arrival));
-        let work = Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched, entry };
+        let work =
+            Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched, entry };
         let promised = match hook.answers {
             Answers::Direct => None,
             Answers::Async => Some(run::glance(&body).await).filter(|glance| !glance.is_interactive),

@@ -37,7 +37,9 @@ fn is_host(text: &str) -> bool {
             (!name.is_empty() && name.len() <= LONGEST && name.bytes().all(fits), rest)
         }
     };
-    let is_port = |port: &str| port.is_empty() || port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_port = |port: &str| {
+        port.is_empty() || port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    };
     is_name && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
@@ -50,12 +52,25 @@ mod tests {
 
     #[test]
     fn names_and_addresses_pass_with_a_port_or_without() {
-        let right = ["hooks.example.com", "h:443", "a-b.ngrok-free.app", "my_host", "127.0.0.1:5042", "[::1]:8443", "[::1]", "x.", "x:"];
+        let right = [
+            "hooks.example.com",
+            "h:443",
+            "a-b.ngrok-free.app",
+            "my_host",
+            "127.0.0.1:5042",
+            "[::1]:8443",
+            "[::1]",
+            "x.",
+            "x:",
+        ];
         for host in right {
             assert!(is_host(host), "{host}");
         }
         let long = "x".repeat(300);
-        let wrong = ["", ":443", "a, b", "a,b", "a b", "a/b", "u@a", "a:b", "a:99999", "a:+1", "a:1:2", "[::1", "[x]", "[::1]x", "::1", "a%b", "é", &long];
+        let wrong = [
+            "", ":443", "a, b", "a,b", "a b", "a/b", "u@a", "a:b", "a:99999", "a:+1", "a:1:2", "[::1", "[x]",
+            "[::1]x", "::1", "a%b", "é", &long,
+        ];
         for host in wrong {
             assert!(!is_host(host), "{host}");
         }

@@ -304,7 +304,9 @@ fn all_signed_deliveries_are_answered(
     let took = start.elapsed();
     let begun = flood.end();
     let full = annex.log().matches("made room for others").count();
-    println!("{shape:?}: {refused} refused in {took:?}, slowest {slowest:?}; {begun} begun, {full} sent away; peak {peak} kB");
+    println!(
+        "{shape:?}: {refused} refused in {took:?}, slowest {slowest:?}; {begun} begun, {full} sent away; peak {peak} kB"
+    );
     std::thread::sleep(Duration::from_secs(2));
     println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     assert_eq!(refused, 0, "{shape:?}: of {}", deliveries());
@@ -317,13 +319,31 @@ fn all_signed_deliveries_are_answered(
 
 const SHAPES: [Shape; 5] = [
     // Drop by drop, without a pause.
-    Shape { connections: 400, declared: 1_200_000, at_once: 1_100_000, drop: 60, every: Duration::from_millis(45) },
+    Shape {
+        connections: 400,
+        declared: 1_200_000,
+        at_once: 1_100_000,
+        drop: 60,
+        every: Duration::from_millis(45),
+    },
     // Large, and as fast as they can.
     Shape { connections: 100, declared: 20_000_000, at_once: 20_000_000, drop: 0, every: Duration::ZERO },
     // Bodies that are small.
-    Shape { connections: 2_000, declared: 200_000, at_once: 190_000, drop: 10, every: Duration::from_millis(200) },
+    Shape {
+        connections: 2_000,
+        declared: 200_000,
+        at_once: 190_000,
+        drop: 10,
+        every: Duration::from_millis(200),
+    },
     // At the least rate that is allowed.
-    Shape { connections: 400, declared: 20_000_000, at_once: 700_000, drop: 7_000, every: Duration::from_millis(100) },
+    Shape {
+        connections: 400,
+        declared: 20_000_000,
+        at_once: 700_000,
+        drop: 7_000,
+        every: Duration::from_millis(100),
+    },
     // Begun anew again and again, without an end.
     Shape { connections: 800, declared: 1_200_000, at_once: 600_000, drop: 1, every: Duration::from_secs(4) },
 ];
@@ -332,7 +352,13 @@ fn shape(number: usize) {
     let annex = Annex::dev_but(|command| {
         command.args(["--inspector", "off"]); // it keeps deliveries
     });
-    let peak = all_signed_deliveries_are_answered(&annex, || annex.client(), "/invoice_checks", SHAPES[number], &Over::Plain);
+    let peak = all_signed_deliveries_are_answered(
+        &annex,
+        || annex.client(),
+        "/invoice_checks",
+        SHAPES[number],
+        &Over::Plain,
+    );
     assert!(peak < 650_000, "docs/security.md names the worst: {peak} kB");
 }
 
@@ -367,7 +393,8 @@ fn bodies_over_tls_keep_no_signed_delivery_out() {
     let roots = [leaf];
     let client = || Client::tls(annex.address, NAME, &roots, rustls::ALL_VERSIONS).unwrap();
     let shape = Shape { connections: 60, ..SHAPES[0] };
-    let peak = all_signed_deliveries_are_answered(&annex, client, "/x", shape, &Over::Tls(tls_config(&roots), NAME));
+    let peak =
+        all_signed_deliveries_are_answered(&annex, client, "/x", shape, &Over::Tls(tls_config(&roots), NAME));
     assert!(peak < 150_000, "{peak} kB");
 }
 

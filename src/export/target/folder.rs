@@ -1,9 +1,12 @@
 //! A folder as a target: whole files only, and none in place of another's.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::super::call::Request;
 use super::file_name::{self, Exists};
@@ -39,6 +42,13 @@ impl FolderTarget {
     }
 }
 
+/// A draft that is older was left by a crash: writing one takes moments.
+const OLD_DRAFT: Duration = Duration::from_secs(6 * 3600);
+/// How often a folder is looked through for them.
+const LOOK: Duration = Duration::from_secs(3600);
+/// When each folder was looked through.
+static LOOKED: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
+
 /// What no waiting mends: the name, and what stands in its way.
 fn failure(error: &io::Error) -> SendError {
     match error.kind() {
@@ -57,6 +67,7 @@ fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), S
     let folder_of = place.parent().unwrap_or(folder);
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder_of);
     made.map_err(|error| failure(&error))?;
+    clear_now_and_then(folder_of);
     let draft = folder_of.join(file_name::draft());
     let result = keep(&draft, body).map_err(|error| failure(&error)).and_then(|()| {
         for candidate in file_name::candidates(path, exists) {
@@ -70,6 +81,31 @@ fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), S
     });
     let _ = fs::remove_file(&draft); // it is at its place by another name, or there was an error
     result
+}
+
+/// Removes drafts that a crash left, an hour after the last look at the earliest.
+fn clear_now_and_then(folder: &Path) {
+    let now = Instant::now();
+    let mut looked = LOOKED.lock().unwrap_or_else(PoisonError::into_inner);
+    looked.retain(|_, at| now.duration_since(*at) < LOOK);
+    if !looked.contains_key(folder) {
+        looked.insert(folder.to_owned(), now);
+        drop(looked);
+        clear(folder);
+    }
+}
+
+/// Drafts that are old, and plain files. Another host may share the folder: its drafts are not old.
+fn clear(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(file_name::is_draft))
+    {
+        let age = |known: &fs::Metadata| known.modified().ok().and_then(|at| at.elapsed().ok());
+        let is_left = |known: &fs::Metadata| known.is_file() && age(known).is_some_and(|age| age > OLD_DRAFT);
+        if entry.metadata().is_ok_and(|known| is_left(&known)) {
+            let _ = fs::remove_file(entry.path()); // where that is not allowed, it stays
+        }
+    }
 }
 
 /// A file that was not there, whatever link somebody put there.
@@ -144,6 +180,24 @@ mod tests {
         write(folder, "7.csv", b"third", Exists::Replace).unwrap();
         assert_eq!(of("7.csv"), "third");
         assert_eq!(names(folder), ["7-2.csv", "7.csv"]);
+    }
+
+    #[test]
+    fn drafts_that_a_crash_left_go_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let [left, young, other, linked] =
+            [".annex-0123456789abcdef.part", ".annex-fedcba9876543210.part", "7.part", "x"].map(at);
+        let old = std::time::SystemTime::now() - 2 * OLD_DRAFT;
+        for path in [&left, &other, &linked] {
+            File::create(path).unwrap().set_modified(old).unwrap();
+        }
+        File::create(&young).unwrap();
+        let link = at(".annex-0000000000000000.part");
+        symlink(&linked, &link).unwrap();
+        write(folder.path(), "8.csv", b"x", Exists::Error).unwrap();
+        assert!(!left.exists());
+        assert!([young, other, linked, link].iter().all(|path| path.exists()));
     }
 
     #[test]
