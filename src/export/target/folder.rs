@@ -188,7 +188,7 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let [left, young, other, linked] =
             [".annex-0123456789abcdef.part", ".annex-fedcba9876543210.part", "7.part", "x"].map(at);
-        let old = std::time::SystemTime::now() - 2 * OLD_DRAFT;
+        let old = std::time::SystemTime::UNIX_EPOCH + OLD_DRAFT;
         for path in [&left, &other, &linked] {
             File::create(path).unwrap().set_modified(old).unwrap();
         }
