@@ -33,13 +33,18 @@ pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 pub struct Tasks {
     awaited: TaskTracker,
     background: TaskTracker,
+    /// Ends what was not done in time, and the background.
+    cut: CancellationToken,
     end: CancellationToken,
 }
 
 impl Tasks {
     /// Starts a task whose end the server waits for when it stops: somebody was told that it will be done.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(self.awaited.spawn(task));
+        let cut = self.cut.clone();
+        drop(self.awaited.spawn(async move {
+            cut.run_until_cancelled(task).await;
+        }));
     }
 
     /// Starts a task that is dropped where it is when the server stops: nobody waits for it.
@@ -59,6 +64,12 @@ impl Tasks {
     pub async fn ended(&self) {
         self.awaited.close();
         self.awaited.wait().await;
+    }
+
+    /// Ends those that are waited for, where they wait for something; until they are dropped.
+    pub async fn cut_off(&self) {
+        self.cut.cancel();
+        self.ended().await;
     }
 
     /// Ends the others.
@@ -96,6 +107,8 @@ mod tests {
         tasks.ended().await;
         assert_eq!(done.load(Ordering::Relaxed), 1);
         tasks.end_background().await;
+        tasks.spawn(after(1_000));
+        tasks.cut_off().await;
         drop(own);
         sleep(Duration::from_secs(5_000)).await;
         assert_eq!(done.load(Ordering::Relaxed), 1, "nothing goes on after the end");

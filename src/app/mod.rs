@@ -167,19 +167,28 @@ impl Annex {
         info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
         let until = Instant::now() + deadline;
         house.workers.stop();
-        match drain.finish(deadline).await {
-            0 => info!("stopped"),
-            left => warn!("stopped with connections or deliveries still under way: {left}"),
+        let left = drain.finish(deadline).await;
+        if left > 0 {
+            house.door.tell_cut_off();
+            drain.cut_off().await;
         }
         // An export whose call is under way need not be sent again.
         if timeout_at(until, &mut workers).await.is_err() {
-            warn!("stopped with an export under way: it is sent again, with the same key");
+            for export in house.workers.carried() {
+                warn!(
+                    "cut off by the end of the server: export {export}; it is sent again, with the same key"
+                );
+            }
         }
         drop(workers);
         if !timeout_at(until, house.workers.outbox.close()).await.unwrap_or(false) {
             warn!("the outbox was not closed in time: the next start does so");
         }
         drain.tasks.end_background().await;
+        match left {
+            0 => info!("stopped"),
+            left => warn!("stopped with connections or deliveries still under way: {left}"),
+        }
         Ok(())
     }
 }

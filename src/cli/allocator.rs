@@ -7,8 +7,9 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-/// Bytes; larger blocks are mapped one by one. Those of common deliveries are not.
-const MAPPED: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "4194304");
+/// Bytes; larger blocks are mapped one by one, and bodies that are as large grow without a copy. Those of common deliveries
+/// are not.
+const MAPPED: (&str, &str) = ("MALLOC_MMAP_THRESHOLD_", "65536");
 /// Bytes that may be free at the end of a heap.
 const TRIMMED: (&str, &str) = ("MALLOC_TRIM_THRESHOLD_", "8388608");
 

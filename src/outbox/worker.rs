@@ -1,10 +1,10 @@
 //! Carries jobs that are due: several targets and lines at a time, the jobs of one line one after another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,7 +17,7 @@ use crate::private;
 use crate::sqlite::SqliteError;
 
 use super::Outbox;
-use super::job::Courier;
+use super::job::{Courier, Job};
 use super::slots::Slots;
 
 mod carry;
@@ -39,6 +39,8 @@ pub struct Workers {
     pub outbox: Arc<Outbox>,
     pub couriers: ArcSwap<Couriers>,
     stopping: AtomicBool,
+    /// What is being carried, as people know it.
+    carried: Mutex<BTreeMap<i64, String>>,
 }
 
 /// What is under way: which job a task carries is known, however the task ends.
@@ -51,9 +53,38 @@ struct UnderWay {
     set_by: Option<Arc<Couriers>>,
 }
 
+/// One entry of [`Workers::carried`], until this is dropped.
+struct Known<'k>(&'k Mutex<BTreeMap<i64, String>>, i64);
+
+impl<'k> Known<'k> {
+    fn new(all: &'k Mutex<BTreeMap<i64, String>>, id: i64, words: String) -> Self {
+        all.lock().unwrap_or_else(PoisonError::into_inner).insert(id, words);
+        Self(all, id)
+    }
+}
+
+impl Drop for Known<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
 impl Workers {
     pub fn new(outbox: Arc<Outbox>, couriers: Couriers) -> Self {
-        Self { outbox, couriers: ArcSwap::from_pointee(couriers), stopping: AtomicBool::new(false) }
+        let couriers = ArcSwap::from_pointee(couriers);
+        Self { outbox, couriers, stopping: AtomicBool::new(false), carried: Mutex::default() }
+    }
+
+    /// The exports that are being carried: whose, of which annotation, by which key.
+    pub fn carried(&self) -> Vec<String> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Carries a job, which is known meanwhile.
+    async fn carry_known(self: Arc<Self>, job: Job) {
+        let words = format!("{} annotation {}, key {}", job.courier, job.annotation, job.key);
+        let _known = Known::new(&self.carried, job.id, words);
+        Arc::clone(&self).carry(job).await;
     }
 
     /// Begins nothing new; [`Workers::run`] ends when the calls that are under way are done and noted.
@@ -183,7 +214,7 @@ impl Workers {
         for job in self.outbox.ledger.claim(&under_way.slots).await? {
             under_way.slots.take(job.id, &job.target);
             let (id, key) = (job.id, job.key.clone());
-            let task = under_way.tasks.spawn(Arc::clone(self).carry(job));
+            let task = under_way.tasks.spawn(Arc::clone(self).carry_known(job));
             under_way.jobs.insert(task.id(), (id, key));
         }
         let next = self.outbox.ledger.next_due().await?;

@@ -13,6 +13,8 @@ use nix::fcntl::AtFlags;
 use nix::libc::{O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH};
 use nix::unistd::{Gid, Uid, fchownat, geteuid};
 
+use super::drafts;
+
 const LINK: &str = "is a link, which is not followed: remove it";
 
 /// Two that write the same file at a time write drafts of their own.
@@ -80,9 +82,10 @@ struct Draft<'p> {
 impl<'p> Draft<'p> {
     fn new(path: &'p Path) -> io::Result<Self> {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+        drafts::clear_once(folder_of(path));
         loop {
             let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-            let beside = folder_of(path).join(format!(".{name}.{}-{number}.part", std::process::id()));
+            let beside = folder_of(path).join(drafts::name(&name, number));
             // New: it follows no link, and has no mode from before.
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside) {
                 Ok(file) => {

@@ -3,6 +3,7 @@
 //! No link is followed, what is there already lends nobody its mode, and an owner is changed on a descriptor only: who
 //! owns the folder cannot have root write, or give away, a file of root's.
 
+mod drafts;
 mod file;
 mod owner;
 mod room;

@@ -27,9 +27,9 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::select;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{interval, sleep};
+use tokio::{pin, select};
 
 use crate::clock;
 use crate::private;
@@ -40,13 +40,13 @@ use crate::tls::{Asked, Board, Protocol, Status};
 use crate::webhook::{Door, HookUse};
 
 use super::connection;
-use super::connections::{Activity, UnderWay};
+use super::connections::{Connections, UnderWay};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Pulse};
 
-/// Admin connections at a time: a scraper, an operator, and some to spare.
+/// Admin connections at a time: a scraper, an operator, and some to spare. For one more, the idlest is closed.
 const CONNECTIONS: usize = 32;
 /// Without it no browser page can make a browser on this host ask for something: a page cannot set it.
 pub const HEADER: &str = "x-annex-admin";
@@ -303,7 +303,7 @@ impl Pages {
 
 /// Serves the pages until the drain begins.
 pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Arc::new(Connections::new(CONNECTIONS, Arc::clone(&pages.metrics)));
     let mut ticks = interval(BEAT);
     loop {
         let accept = async {
@@ -317,28 +317,44 @@ pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
             _ = ticks.tick() => { beat.beat(); continue }
             stream = accept => stream,
         };
-        let (Ok(stream), Ok(permit)) = (stream, Arc::clone(&permits).try_acquire_owned()) else {
+        let Ok(stream) = stream else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
+        let ticket = connections.admit("admin");
+        pin!(ticket);
+        let ticket = loop {
+            select! {
+                biased;
+                ticket = &mut ticket => break ticket,
+                () = drain.stopping() => return,
+                _ = ticks.tick() => beat.beat(),
+            }
+        };
         let (pages, drain) = (Arc::clone(&pages), drain.clone());
         drain.clone().spawn(async move {
-            let activity = Arc::new(Activity::new());
             let stopping = drain.clone();
-            let answer = move |request, under_way| {
+            let answer = move |request, mut under_way: UnderWay| {
                 let (pages, drain) = (Arc::clone(&pages), stopping.clone());
+                // Who may ask here is trusted: what was asked for is done before its connection makes room.
+                under_way.verified();
                 async move { pages.answer(request, &drain, under_way).await }
             };
-            let limits = Limits::default();
-            match stream {
-                Stream::Tcp(io) => {
-                    connection::serve(io, Protocol::Http1, &activity, limits, &drain, answer).await;
+            let (limits, activity) = (Limits::default(), &ticket.activity);
+            let served = async {
+                match stream {
+                    Stream::Tcp(io) => {
+                        connection::serve(io, Protocol::Http1, activity, limits, &drain, answer).await;
+                    }
+                    Stream::Unix(io) => {
+                        connection::serve(io, Protocol::Http1, activity, limits, &drain, answer).await;
+                    }
                 }
-                Stream::Unix(io) => {
-                    connection::serve(io, Protocol::Http1, &activity, limits, &drain, answer).await;
-                }
+            };
+            select! {
+                () = activity.dismissed() => {}
+                () = served => {}
             }
-            drop(permit);
         });
     }
 }

@@ -15,7 +15,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 use tokio::{pin, select};
@@ -71,7 +71,7 @@ pub(super) async fn serve<IO, F, A, B>(
             drive(&mut Http1(connection), activity, limits, drain).await;
         }
         Protocol::Http2 => {
-            let connection = http2::Builder::new(TokioExecutor::new())
+            let connection = http2::Builder::new(drain.clone())
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(HTTP2_STREAMS)
                 .keep_alive_interval(HTTP2_PING)
@@ -118,7 +118,7 @@ where
 }
 
 struct Http2<'c, IO, S: hyper::service::HttpService<Incoming>>(
-    Pin<&'c mut http2::Connection<TokioIo<Parting<IO>>, S, TokioExecutor>>,
+    Pin<&'c mut http2::Connection<TokioIo<Parting<IO>>, S, Drain>>,
 )
 where
     IO: AsyncRead + AsyncWrite + Unpin;

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use hyper::rt::Executor;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use crate::tasks::Tasks;
+
+/// How long tasks that are cut off may take to notice.
+const CUT: Duration = Duration::from_millis(500);
 
 /// Shared by everything that must end before the process does.
 #[derive(Debug, Clone, Default)]
@@ -34,5 +38,23 @@ impl Drain {
         self.stop.cancel();
         let _ = timeout(deadline, self.tasks.ended()).await; // what is left is counted
         self.tasks.awaited()
+    }
+
+    /// Ends what [`Drain::finish`] left. What computes without a pause ends with the process.
+    pub async fn cut_off(&self) {
+        let _ = timeout(CUT, self.tasks.cut_off()).await; // it was told by name
+    }
+}
+
+/// HTTP/2 runs each request in a task: the drain waits for these too.
+impl<F> Executor<F> for Drain
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn execute(&self, task: F) {
+        self.spawn(async move {
+            task.await;
+        });
     }
 }

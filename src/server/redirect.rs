@@ -6,9 +6,10 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
-use hyper::{Request, Response, StatusCode, Version};
+use hyper::{Request, Response, StatusCode};
 
 use crate::tls::Challenges;
+use crate::webhook::names_its_host;
 
 /// Where the CA looks (RFC 8555 section 8.3).
 const CHALLENGE_PATH: &str = "/.well-known/acme-challenge/";
@@ -37,8 +38,7 @@ impl Redirect {
     }
 
     fn location<B>(&self, request: &Request<B>) -> Option<HeaderValue> {
-        let hosts = request.headers().get_all(HOST).iter().count();
-        if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        if !names_its_host(request.version(), request.uri(), request.headers()) {
             return None;
         }
         let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -50,17 +50,13 @@ impl Redirect {
         let ours = domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked));
         let host = match (ours, domains.first()) {
             (Some(ours), _) | (None, Some(ours)) => ours,
-            (None, None) if is_host(asked) => asked,
+            (None, None) if !asked.is_empty() => asked,
             (None, None) => return None,
         };
         let port = if self.https_port == 443 { String::new() } else { format!(":{}", self.https_port) };
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         HeaderValue::try_from(format!("https://{host}{port}{path}")).ok()
     }
-}
-
-fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.[]:".contains(&b))
 }
 
 fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
@@ -97,6 +93,9 @@ mod tests {
             Some("https://hooks.example.com:8443/x")
         );
         assert_eq!(location(&[], 443, "a.example", "/").as_deref(), Some("https://a.example/"));
-        assert_eq!(location(&[], 443, "a/../@b", "/"), None);
+        for host in ["a/../@b", "", "a, b"] {
+            assert_eq!(location(&[], 443, host, "/"), None);
+            assert_eq!(location(&ours, 443, host, "/"), None);
+        }
     }
 }

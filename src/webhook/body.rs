@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -13,8 +13,10 @@ use crate::signature::{VerifiedBody, Verifier};
 use super::body_memory::{BodyMemory, Share};
 use super::refusal::Refusal;
 
-/// The first buffer for a body of unknown length, and the most that a declared length gets in advance.
-const FIRST_BUFFER: usize = 1 << 20;
+/// Bytes by which a buffer grows, at least and at most. In between it doubles, so that it takes no more than twice what
+/// came. From the larger one on the allocator maps a buffer of its own, which grows without a copy and is given back at once.
+const LEAST_STEP: usize = 16 << 10;
+const LARGEST_STEP: usize = 256 << 10;
 
 /// How much of a refused body is thrown away, and for how long.
 const DISCARD_BYTES: usize = 64 << 20;
@@ -76,7 +78,8 @@ pub(super) async fn read(
     }
     let mut patience = Patience::begin(*limits);
     let mut share = memory.share();
-    let mut whole = Joined::Nothing { expected: declared.unwrap_or(0).min(FIRST_BUFFER) };
+    let mut whole = Joined::Nothing;
+    let most = declared.unwrap_or(largest);
     let mut length = 0_usize;
     loop {
         let frame = tokio::select! {
@@ -95,10 +98,12 @@ pub(super) async fn read(
         if length > largest {
             return Err(Refusal::TooLarge { limit: largest });
         }
-        share.grow(data.len()).await?;
+        // What it takes is counted, not what it declares.
+        let capacity = whole.capacity_with(data.len(), most);
+        share.grow(capacity.saturating_sub(whole.capacity())).await?;
         patience.earn(data.len());
         verifier.update(&data);
-        whole.push(data);
+        whole.push(data, capacity);
     }
     let verified = verifier.finish(whole.into_bytes()).map_err(Refusal::Forged)?;
     share.verified()?;
@@ -122,22 +127,46 @@ pub(super) async fn discard(mut body: Incoming) {
 
 /// Frames joined; a body of one frame is not copied.
 enum Joined {
-    Nothing { expected: usize },
-    One(Bytes, usize),
-    Many(BytesMut),
+    Nothing,
+    One(Bytes),
+    Many(Vec<u8>),
 }
 
 impl Joined {
-    fn push(&mut self, data: Bytes) {
-        *self = match std::mem::replace(self, Self::Nothing { expected: 0 }) {
-            Self::Nothing { expected } => Self::One(data, expected),
-            Self::One(first, expected) => {
-                let mut buffer = BytesMut::with_capacity(expected.max(first.len() + data.len()));
+    /// Bytes of memory that it takes.
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::One(bytes) => bytes.len(),
+            Self::Many(buffer) => buffer.capacity(),
+        }
+    }
+
+    /// The same with so many bytes more, of a body that has so many at most.
+    fn capacity_with(&self, more: usize, most: usize) -> usize {
+        let (length, capacity) = match self {
+            Self::Nothing => return more,
+            Self::One(bytes) => (bytes.len(), bytes.len()),
+            Self::Many(buffer) => (buffer.len(), buffer.capacity()),
+        };
+        let needed = length + more;
+        if needed <= capacity {
+            return capacity;
+        }
+        (capacity + capacity.clamp(LEAST_STEP, LARGEST_STEP)).min(most).max(needed)
+    }
+
+    fn push(&mut self, data: Bytes, capacity: usize) {
+        *self = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => Self::One(data),
+            Self::One(first) => {
+                let mut buffer = Vec::with_capacity(capacity);
                 buffer.extend_from_slice(&first);
                 buffer.extend_from_slice(&data);
                 Self::Many(buffer)
             }
             Self::Many(mut buffer) => {
+                buffer.reserve_exact(capacity - buffer.len());
                 buffer.extend_from_slice(&data);
                 Self::Many(buffer)
             }
@@ -146,9 +175,35 @@ impl Joined {
 
     fn into_bytes(self) -> Bytes {
         match self {
-            Self::Nothing { .. } => Bytes::new(),
-            Self::One(bytes, _) => bytes,
-            Self::Many(buffer) => buffer.freeze(),
+            Self::Nothing => Bytes::new(),
+            Self::One(bytes) => bytes,
+            Self::Many(buffer) => buffer.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_takes_what_was_counted_and_little_more_than_what_came() {
+        for (frame, most) in [(60, 1_200_000), (8_000, 20_000_000), (16_384, 16_385), (8_000, 40_000)] {
+            let (mut whole, mut length, mut counted) = (Joined::Nothing, 0, 0);
+            while length < most.min(1_000_000) {
+                let data = Bytes::from(vec![b'x'; frame.min(most - length)]);
+                let capacity = whole.capacity_with(data.len(), most);
+                length += data.len();
+                whole.push(data, capacity);
+                counted = capacity;
+                assert_eq!(whole.capacity(), counted);
+                assert!(
+                    counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP,
+                    "{counted} for {length}"
+                );
+            }
+            assert!(counted <= most.max(length));
+            assert_eq!(whole.into_bytes().len(), length);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The memory that bodies under way take together, shared so that a stranger's bodies cannot keep Rossum's out.
 //!
-//! Where it is full, a body that is not verified yet makes room for the one that needs some: first the one that paused
-//! longest, then the one that has been under way longest. A body that keeps coming and is young stays: a crowd of good
-//! deliveries would go round in circles. Who finds nobody to send away waits a little. Small bodies have a part of the
-//! memory that large ones cannot take.
+//! Where it is full, the unverified body whose memory has lain longest, on average over its bytes, makes room for one whose
+//! bytes are younger. A drop now and then does not make a body younger, a part sent at once does not for long, and its
+//! size does not count. Who wants to hold all of the memory against others has to bring all of it anew ten times a second
+//! ([`FRESH`]): 2.6 GB/s by default. Bodies that are younger stay, or a crowd of good deliveries would go round in circles:
+//! who finds nobody to send away waits a little. Small bodies have a part of the memory that large ones cannot take, also
+//! where those are verified.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,11 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use super::refusal::Refusal;
 
-/// How long a body may take before it can be sent away, and how long it may pause.
-const PROMPT: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(50);
-/// How long a body waits for room, and how often it looks. Longer than [`PROMPT`]: by then all that are there now can be
-/// sent away.
+/// Bodies whose memory is younger on average are not sent away.
+const FRESH: Duration = Duration::from_millis(100);
+/// How long a body waits for room, and how often it looks.
 const WAIT: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(20);
 /// Bytes up to which a body is small: a document of some hundred rows.
@@ -34,24 +33,26 @@ pub(super) struct BodyMemory {
     limit: usize,
 }
 
-#[derive(Default)]
 struct Pool {
+    start: Instant,
     /// Bytes of all bodies, and of those that are large.
     used: usize,
     large: usize,
-    /// Bodies that are not verified yet, oldest first.
-    unverified: BTreeMap<u64, Arriving>,
-    /// When each of them came last, or earlier: brought up to date where somebody looks.
-    paused: BinaryHeap<Reverse<(Instant, u64)>>,
+    /// Bodies that are not verified yet.
+    unverified: HashMap<u64, Arriving>,
+    /// Their order by age, the oldest first: of small ones and of large ones.
+    by_age: [BTreeSet<(Age, u64)>; 2],
     next: u64,
 }
 
+/// When the memory of a body was taken, on average over its bytes: microseconds since the pool's start.
+type Age = u128;
+
 /// A body that is not verified yet.
 struct Arriving {
-    since: Instant,
-    /// When a part of it came last.
-    last: Instant,
     bytes: usize,
+    /// The sum over its bytes of when each was taken.
+    taken: u128,
     leave: Arc<Notify>,
 }
 
@@ -72,8 +73,18 @@ enum Standing {
     Verified,
 }
 
+fn is_large(bytes: usize) -> bool {
+    bytes > SMALL
+}
+
 fn large(bytes: usize) -> usize {
-    if bytes > SMALL { bytes } else { 0 }
+    if is_large(bytes) { bytes } else { 0 }
+}
+
+impl Arriving {
+    fn age(&self) -> Age {
+        self.taken / self.bytes.max(1) as u128
+    }
 }
 
 impl Pool {
@@ -82,70 +93,75 @@ impl Pool {
         self.large = self.large + large(after) - large(before);
     }
 
-    /// Whether a body may grow to this size.
-    fn fits(&self, before: usize, after: usize, limit: usize) -> bool {
-        let used = self.used + after - before;
-        let all_large = self.large + large(after) - large(before);
-        used <= limit && (large(after) == 0 || all_large <= limit - limit / RESERVE)
+    fn microseconds(&self, now: Instant) -> u128 {
+        now.duration_since(self.start).as_micros()
     }
 
-    fn begin(&mut self, leave: &Arc<Notify>, now: Instant) -> u64 {
+    fn begin(&mut self, leave: &Arc<Notify>) -> u64 {
         let id = self.next;
         self.next += 1;
-        let arriving = Arriving { since: now, last: now, bytes: 0, leave: Arc::clone(leave) };
-        self.unverified.insert(id, arriving);
-        if self.paused.len() > 2 * self.unverified.len() + 64 {
-            self.paused =
-                self.unverified.iter().map(|(id, arriving)| Reverse((arriving.last, *id))).collect();
-        } else {
-            self.paused.push(Reverse((now, id)));
-        }
+        self.unverified.insert(id, Arriving { bytes: 0, taken: 0, leave: Arc::clone(leave) });
         id
     }
 
-    /// The body that paused longest, where it did so for too long.
-    fn paused(&mut self, other_than: u64, now: Instant) -> Option<u64> {
-        let mut own = None;
-        let found = loop {
-            let Some(&Reverse((at, id))) = self.paused.peek() else { break None };
-            if now.duration_since(at) <= PAUSE {
-                break None;
+    /// Lets a body that is there grow, where it may, at the expense of older ones.
+    fn grow(&mut self, id: u64, bytes: usize, limit: usize, now: Instant) -> Result<usize, NoRoom> {
+        let moment = self.microseconds(now);
+        let Some(body) = self.unverified.get(&id) else { return Err(NoRoom::SentAway) };
+        let (before, after) = (body.bytes, body.bytes + bytes);
+        let taken = body.taken + bytes as u128 * moment;
+        let age = taken / after.max(1) as u128;
+        let oldest_that_stays = age.min(moment.saturating_sub(FRESH.as_micros()));
+        loop {
+            let is_full = self.used + bytes > limit;
+            let all_large = self.large + large(after) - large(before);
+            let too_many_large = is_large(after) && all_large > limit - limit / RESERVE;
+            if !is_full && !too_many_large {
+                break;
             }
-            self.paused.pop();
-            match self.unverified.get(&id) {
-                Some(arriving) if arriving.last > at => self.paused.push(Reverse((arriving.last, id))),
-                Some(_) if id == other_than => own = Some(Reverse((at, id))),
-                Some(_) => break Some(id),
-                None => {} // it ended
+            // Small ones that go leave no room among large ones.
+            let kinds = if too_many_large { &self.by_age[1..] } else { &self.by_age[..] };
+            let oldest = kinds.iter().filter_map(|kind| kind.iter().find(|(_, other)| *other != id)).min();
+            match oldest {
+                Some(&(age, other)) if age < oldest_that_stays => self.send_away(other),
+                _ => return Err(NoRoom::Full),
             }
-        };
-        self.paused.extend(own);
-        found
-    }
-
-    /// The body that has been under way longest, where that is too long.
-    fn slow(&self, other_than: u64, now: Instant) -> Option<u64> {
-        let (id, arriving) = self.unverified.iter().find(|(id, _)| **id != other_than)?;
-        (now.duration_since(arriving.since) > PROMPT).then_some(*id)
-    }
-
-    /// Sends a body away; whether there was one.
-    fn make_room(&mut self, other_than: u64, now: Instant) -> bool {
-        let Some(id) = self.paused(other_than, now).or_else(|| self.slow(other_than, now)) else {
-            return false;
-        };
-        if let Some(arriving) = self.unverified.remove(&id) {
-            self.account(arriving.bytes, 0);
-            arriving.leave.notify_one();
         }
-        true
+        self.account(before, after);
+        if let Some(mut body) = self.forget(id) {
+            (body.bytes, body.taken) = (after, taken);
+            self.by_age[usize::from(is_large(after))].insert((body.age(), id));
+            self.unverified.insert(id, body);
+        }
+        Ok(after)
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Arriving> {
+        let body = self.unverified.remove(&id)?;
+        self.by_age[usize::from(is_large(body.bytes))].remove(&(body.age(), id));
+        Some(body)
+    }
+
+    fn send_away(&mut self, id: u64) {
+        if let Some(body) = self.forget(id) {
+            self.account(body.bytes, 0);
+            body.leave.notify_one();
+        }
     }
 }
 
 impl BodyMemory {
     /// Room for so many bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self { pool: Arc::default(), limit }
+        let pool = Pool {
+            start: Instant::now(),
+            used: 0,
+            large: 0,
+            unverified: HashMap::new(),
+            by_age: Default::default(),
+            next: 0,
+        };
+        Self { pool: Arc::new(Mutex::new(pool)), limit }
     }
 
     fn lock(&self) -> MutexGuard<'_, Pool> {
@@ -181,24 +197,14 @@ impl Share {
     }
 
     fn try_grow(&mut self, bytes: usize) -> Result<(), NoRoom> {
-        let (now, after) = (Instant::now(), self.bytes + bytes);
         let mut pool = self.memory.lock();
         let id = match self.standing {
-            Standing::Unverified(id) if pool.unverified.contains_key(&id) => id,
-            Standing::Unverified(_) | Standing::Verified => return Err(NoRoom::SentAway),
-            Standing::Empty => pool.begin(&self.leave, now),
+            Standing::Unverified(id) => id,
+            Standing::Verified => return Err(NoRoom::SentAway),
+            Standing::Empty => pool.begin(&self.leave),
         };
         self.standing = Standing::Unverified(id);
-        while !pool.fits(self.bytes, after, self.memory.limit) {
-            if !pool.make_room(id, now) {
-                return Err(NoRoom::Full);
-            }
-        }
-        pool.account(self.bytes, after);
-        if let Some(arriving) = pool.unverified.get_mut(&id) {
-            (arriving.bytes, arriving.last) = (after, now);
-        }
-        self.bytes = after;
+        self.bytes = pool.grow(id, bytes, self.memory.limit, Instant::now())?;
         Ok(())
     }
 
@@ -211,7 +217,7 @@ impl Share {
     /// From now on nobody sends it away.
     pub(super) fn verified(&mut self) -> Result<(), Refusal> {
         if let Standing::Unverified(id) = self.standing {
-            self.memory.lock().unverified.remove(&id).ok_or(SENT_AWAY)?;
+            self.memory.lock().forget(id).ok_or(SENT_AWAY)?;
         }
         self.standing = Standing::Verified;
         Ok(())
@@ -224,7 +230,7 @@ impl Drop for Share {
         let has_part = match self.standing {
             Standing::Empty => false,
             // One that was sent away gave its part back then.
-            Standing::Unverified(id) => pool.unverified.remove(&id).is_some(),
+            Standing::Unverified(id) => pool.forget(id).is_some(),
             Standing::Verified => true,
         };
         if has_part {
@@ -251,29 +257,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_paused_longest_makes_room_then_the_oldest_and_a_prompt_or_verified_one_never() {
+    async fn whose_memory_has_lain_longest_makes_room_whatever_drops_it_gets_and_a_fresh_or_verified_one_never()
+     {
         let memory = BodyMemory::new(8 * MIB);
-        let [mut verified, mut paused, mut other] = [2, 2, 2].map(|mib| taken(&memory, mib * MIB));
+        let mut verified = taken(&memory, 2 * MIB);
         assert!(verified.verified().is_ok());
-        assert!(memory.share().try_grow(2 * MIB).is_err(), "all of them are prompt");
-        tokio::time::advance(2 * PAUSE).await;
-        assert!(other.try_grow(1).is_ok());
-        let next = taken(&memory, 2 * MIB - 1);
-        assert!(is_told(&paused) && !is_told(&other) && !is_told(&verified) && !is_told(&next));
-        assert!(paused.try_grow(1).is_err() && paused.verified().is_err(), "it is gone");
-        drop(paused);
-        assert_eq!(memory.lock().used, 6 * MIB);
-        // None of them pauses, and one of them has been under way for too long.
-        let mut next = next;
-        for _ in 0..60 {
-            tokio::time::advance(PAUSE).await;
-            assert!(other.try_grow(1).is_ok() && (next.try_grow(1).is_ok()));
+        let mut drips = taken(&memory, 2 * MIB);
+        tokio::time::advance(FRESH / 2).await;
+        let mut steady = taken(&memory, 2 * MIB);
+        assert!(memory.share().try_grow(2 * MIB).is_err(), "all of them are fresh");
+        for _ in 0..10 {
+            tokio::time::advance(FRESH).await;
+            assert!(drips.try_grow(1).is_ok() && steady.try_grow(64 << 10).is_ok());
         }
-        let last = taken(&memory, MIB + MIB / 2);
-        assert!(is_told(&other) && !is_told(&last));
-        drop((verified, other, next, last));
+        let next = taken(&memory, 2 * MIB - MIB / 2);
+        assert!(is_told(&drips) && !is_told(&steady) && !is_told(&verified) && !is_told(&next));
+        assert!(drips.try_grow(1).is_err() && drips.verified().is_err(), "it is gone");
+        drop((drips, verified, steady, next));
         let pool = memory.lock();
         assert_eq!((pool.used, pool.large, pool.unverified.len()), (0, 0, 0));
+        assert!(pool.by_age.iter().all(BTreeSet::is_empty));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_of_all_sends_nobody_away() {
+        let memory = BodyMemory::new(8 * MIB);
+        let mut oldest = taken(&memory, 4 * MIB);
+        tokio::time::advance(2 * FRESH).await;
+        let younger = taken(&memory, 3 * MIB);
+        tokio::time::advance(2 * FRESH).await;
+        assert!(oldest.try_grow(MIB).is_err() && !is_told(&younger));
     }
 
     #[tokio::test(start_paused = true)]
@@ -282,21 +295,14 @@ mod tests {
         let large = taken(&memory, 7 * MIB);
         assert!(memory.share().try_grow(MIB).is_err(), "large ones do not get the reserve");
         let small: Vec<Share> = (0..4).map(|_| taken(&memory, SMALL)).collect();
-        assert!(memory.share().try_grow(SMALL).is_err(), "all of it is taken by prompt bodies");
+        assert!(memory.share().try_grow(SMALL).is_err(), "all of it is taken by fresh bodies");
         let mut waits = memory.share();
-        assert!(waits.grow(SMALL).await.is_ok(), "it waits until one of them pauses");
+        assert!(waits.grow(SMALL).await.is_ok(), "it waits until one of them is not fresh any more");
         assert!(is_told(&large) && small.iter().all(|share| !is_told(share)));
+        tokio::time::advance(2 * FRESH).await;
         let mut verified: Vec<Share> = (0..3).map(|_| taken(&memory, 2 * MIB)).collect();
         assert!(verified.iter_mut().all(|share| share.verified().is_ok()));
-        assert!(memory.share().grow(2 * MIB).await.is_err(), "nobody can be sent away");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_ended_is_forgotten() {
-        let memory = BodyMemory::new(8 * MIB);
-        for _ in 0..10_000 {
-            assert!(taken(&memory, 10).verified().is_ok());
-        }
-        assert!(memory.lock().paused.len() < 200);
+        assert!(memory.share().grow(2 * MIB).await.is_err(), "no large one can be sent away");
+        assert!(small.iter().all(|share| !is_told(share)), "and a small one that goes would not help");
     }
 }

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tracing::{error, info, warn};
 
 use crate::cases::Recorder;
@@ -25,10 +25,12 @@ use super::body::{self, DoorLimits};
 use super::body_memory::{BodyMemory, Share};
 use super::front_page;
 use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
+use super::host::{host, names_its_host};
 use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
 use super::run::{self, Facts, Outcome, Way};
+use super::under_way::{Entry, UnderWay};
 use super::watched::{self, Watched};
 
 /// What a caller showed of itself, beside its signature.
@@ -56,6 +58,7 @@ pub struct Door {
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
     tasks: Tasks,
+    under_way: UnderWay,
 }
 
 /// Why a delivery cannot be sent again.
@@ -102,14 +105,6 @@ impl Routes {
     }
 }
 
-/// The host that a request is for; it may carry a port.
-fn host(head: &Parts) -> &str {
-    head.uri.authority().map_or_else(
-        || head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
-        |authority| authority.as_str(),
-    )
-}
-
 /// A folder that cannot be written to is said, and does not keep the server from serving.
 fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
     let made = Recorder::new(folder, most);
@@ -125,7 +120,14 @@ impl Door {
         tasks: Tasks,
     ) -> Self {
         let routes = Routes::new(hooks, limits, &metrics);
-        Self { routes: ArcSwap::from_pointee(routes), promises: Arc::default(), metrics, inspector, tasks }
+        Self {
+            routes: ArcSwap::from_pointee(routes),
+            promises: Arc::default(),
+            metrics,
+            inspector,
+            tasks,
+            under_way: UnderWay::default(),
+        }
     }
 
     /// From the next request on, these hooks.
@@ -139,6 +141,11 @@ impl Door {
         let mut all: Vec<_> = routes.hooks.values().flatten().map(|hook| hook.used()).collect();
         all.sort_by(|one, other| one.name().cmp(other.name()));
         all
+    }
+
+    /// Logs each delivery that is under way, where the server ends before it does.
+    pub fn tell_cut_off(&self) {
+        self.under_way.tell_cut_off();
     }
 
     /// Answers any request. Every way ends in one log line. `verified` is called once the signature is known to be good.
@@ -168,8 +175,8 @@ impl Door {
     ) -> Response<Full<Bytes>> {
         let certificate = arrival.caller.certificate;
         let path = head.uri.path();
-        let refusal = match (routes.find(path, host(head)), &head.method) {
-            _ if !names_its_host(head) => Refusal::NoHost,
+        let refusal = match (routes.find(path, host(&head.uri, &head.headers)), &head.method) {
+            _ if !names_its_host(head.version, &head.uri, &head.headers) => Refusal::NoHost,
             (Some(hook), &Method::POST) if hook.turns_away(certificate) => Refusal::NoClientCertificate,
             (Some(hook), &Method::POST) => {
                 return self.deliver(routes, hook, head, body, arrival, verified).await;
@@ -213,9 +220,11 @@ impl Door {
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
+        let entry = self.under_way.begin(&hook.name);
         let (body, share) = match routes.verify(hook, head, body).await {
             Ok(whole) => {
                 verified();
+                entry.verified();
                 whole
             }
             Err(refusal) => {
@@ -228,8 +237,9 @@ impl Door {
         let watched = self
             .inspector
             .as_ref()
-            .map(|inspector| Watched::new(inspector, head, host(head), &body, arrival));
-        let work = Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched };
+            .map(|inspector| Watched::new(inspector, head, host(&head.uri, &head.headers), &body, arrival));
+        let work =
+            Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched, entry };
         let promised = match hook.answers {
             Answers::Direct => None,
             Answers::Async => Some(run::glance(&body).await).filter(|glance| !glance.is_interactive),
@@ -284,7 +294,9 @@ impl Door {
             metrics: Arc::clone(&self.metrics),
             arrival,
             watched: Some(Watched::again(inspector, sent, &body, arrival, number)),
+            entry: self.under_way.begin(&hook.name),
         };
+        work.entry.verified();
         Ok(work.run_by(body, true).await.1)
     }
 
@@ -312,6 +324,7 @@ struct Work {
     metrics: Arc<Metrics>,
     arrival: Arrival,
     watched: Option<Watched>,
+    entry: Entry,
 }
 
 /// What came of a delivery: its answer, or a refusal with the `request_id`.
@@ -325,14 +338,14 @@ impl Work {
 
     /// The same, also for one that is sent again; gives the number that the inspector shows it by.
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
-        let Self { hook, metrics, arrival, watched } = self;
+        let Self { hook, metrics, arrival, watched, entry } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
         if !is_again && let Some(used) = hook.uses.get(secret) {
             used.count();
         }
         let kept = hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
         let way = Way { is_watched: watched.is_some(), is_again };
-        let Outcome { result, mut facts } = run::run(&hook, body, way).await;
+        let Outcome { result, mut facts } = run::run(&hook, body, way, &entry).await;
         if let (Some(recorder), Some(kept), Ok(answer)) = (&hook.record, kept, &result) {
             recorder.record(&hook.name, &facts.event, &facts.annotation, &kept, answer);
         }
@@ -389,12 +402,6 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Fo
     let mut all = headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let first = all.next();
     if all.next().is_some() { Err(Forged::Several) } else { Ok(first) }
-}
-
-/// Whether a request says whom it is for as HTTP wants it (RFC 9112, 3.2): by one host, where it is HTTP/1.1.
-fn names_its_host(head: &Parts) -> bool {
-    let hosts = head.headers.get_all(HOST).iter().count();
-    hosts == 1 || hosts == 0 && head.version != Version::HTTP_11
 }
 
 fn json(status: StatusCode, answer: Bytes) -> Response<Full<Bytes>> {

@@ -19,7 +19,7 @@ const RETRY_AFTER_SECONDS: &str = "2";
 pub(super) enum Refusal {
     #[error("no hook at this path")]
     NoHook,
-    #[error("no Host header, or several")]
+    #[error("no Host header, several, or one that names no host")]
     NoHost,
     #[error("nothing was promised here, or it is over")]
     NoResult,
@@ -101,7 +101,7 @@ impl Refusal {
     fn for_people(&self, request_id: Option<&str>) -> String {
         let text = match self {
             Self::NoHook => "There is no extension at this address. Please ask your administrator to check the hook's URL.".to_owned(),
-            Self::NoHost => "This call does not say which host it is for.".to_owned(),
+            Self::NoHost => "This call does not say which one host it is for.".to_owned(),
             Self::NoResult => "There is no result here, or not any more.".to_owned(),
             Self::Broken => "The extension failed. Its log says why.".to_owned(),
             Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, Erp, Reply, eventually};
+use rossum_annex::signature::Algorithm;
+
+use crate::support::{Annex, Erp, Reply, SECRET, eventually, sign};
 
 /// A document of some size whose `amount_total` is 12.50.
 fn document(request_id: &str, action: &str, size: usize) -> String {
@@ -109,6 +111,42 @@ fn the_end_of_the_server_waits_for_deliveries_that_were_promised() {
     let said = || annex.log().lines().any(|line| line.contains("r-1") || line.contains("annotation 7"));
     eventually("the delivery is logged", Duration::from_secs(10), said);
     let _: Value = erp.calls()[0].json();
+}
+
+/// What the end of the server cuts off is told one by one, and nothing is told after that it stopped.
+#[test]
+fn each_delivery_and_export_that_the_end_cuts_off_is_told_by_name() {
+    for answer in ["direct", "async"] {
+        let erp = patient(&Arc::new(AtomicBool::new(false)));
+        let config = config(&erp, answer).replace("[server]\n", "[server]\nlimits = { drain = \"1s\" }\n");
+        let mut annex = Annex::dev_with(&config);
+        let held: Vec<_> = (0..3)
+            .map(|number| {
+                let mut client = annex.client();
+                let body = document(&format!("cut-{number}"), "export", if number == 2 { 120_000 } else { 10 });
+                let body = body.replace("\"id\":7", &format!("\"id\":{}", 70 + number));
+                let (header, value) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
+                let length = body.len();
+                client.send(
+                    format!("POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n{header}: {value}\r\n\r\n{body}")
+                        .as_bytes(),
+                );
+                client
+            })
+            .collect();
+        erp.called(3);
+        annex.signal("TERM");
+        assert_eq!(annex.ended(Duration::from_secs(10)).code(), Some(0));
+        let log = annex.log();
+        for number in 0..3 {
+            let line = format!("slow annotation {} cut off by the end of the server", 70 + number);
+            let told: Vec<_> = log.lines().filter(|one| one.contains(&line)).collect();
+            assert_eq!(told.len(), 1, "{answer}: {log}");
+            assert!(told[0].ends_with(&format!("request cut-{number}")), "{log}");
+        }
+        assert!(log.lines().last().unwrap().contains("stopped with"), "{answer}: {log}");
+        drop(held);
+    }
 }
 
 /// Strangers with a well-formed false signature take all the memory of bodies and then bring a byte now and then. Every

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::{Annex, Client, eventually, sign};
+use crate::support::{Annex, Client, Flood, Over, Shape, eventually, invoice_with_lines, sign, tls_config};
 
 use rossum_annex::signature::Algorithm;
 
@@ -273,19 +273,153 @@ fn a_peer_that_never_reads_its_answers_is_dropped() {
     still_serves(&annex);
 }
 
+/// How many signed deliveries the tests of body attacks send; `DELIVERIES=1000` for more.
+fn deliveries() -> usize {
+    std::env::var("DELIVERIES").ok().and_then(|count| count.parse().ok()).unwrap_or(150)
+}
+
+/// Signed deliveries while strangers hold the memory of bodies: all are answered, and what the strangers took is given
+/// back. Gives the peak in kB.
+#[track_caller]
+fn all_signed_deliveries_are_answered(
+    annex: &Annex,
+    mut client: impl FnMut() -> Client,
+    path: &str,
+    shape: Shape,
+    over: &Over,
+) -> usize {
+    let bodies = [invoice_with_lines(20), invoice_with_lines(150)];
+    assert_eq!(client().deliver(path, &bodies[1]).status, 200);
+    let before = annex.memory_kb("RssAnon");
+    let flood = Flood::begin(annex.address, path, shape, over);
+    std::thread::sleep(Duration::from_secs(2));
+    let (mut refused, mut peak, mut slowest, start) = (0, 0, Duration::ZERO, Instant::now());
+    for number in 0..deliveries() {
+        let at = Instant::now();
+        let answer = client().deliver(path, &bodies[usize::from(number % 10 == 9)]);
+        refused += usize::from(answer.status != 200);
+        slowest = slowest.max(at.elapsed());
+        peak = peak.max(annex.memory_kb("VmRSS"));
+    }
+    let took = start.elapsed();
+    let begun = flood.end();
+    let full = annex.log().matches("made room for others").count();
+    println!(
+        "{shape:?}: {refused} refused in {took:?}, slowest {slowest:?}; {begun} begun, {full} sent away; peak {peak} kB"
+    );
+    std::thread::sleep(Duration::from_secs(2));
+    println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
+    assert_eq!(refused, 0, "{shape:?}: of {}", deliveries());
+    assert!(full > 0, "the memory was never full: the attack attacked nothing");
+    // Small buffers lie in heaps that shrink at their end only, so that a flood of small bodies leaves more.
+    let kept = if shape.declared > 256 << 10 { 90_000 } else { 450_000 };
+    eventually("the memory is given back", Duration::from_secs(20), || {
+        annex.memory_kb("RssAnon") < before + kept
+    });
+    peak
+}
+
+const SHAPES: [Shape; 5] = [
+    // Drop by drop, without a pause.
+    Shape {
+        connections: 400,
+        declared: 1_200_000,
+        at_once: 1_100_000,
+        drop: 60,
+        every: Duration::from_millis(45),
+    },
+    // Large, and as fast as they can.
+    Shape { connections: 100, declared: 20_000_000, at_once: 20_000_000, drop: 0, every: Duration::ZERO },
+    // Bodies that are small.
+    Shape {
+        connections: 2_000,
+        declared: 200_000,
+        at_once: 190_000,
+        drop: 10,
+        every: Duration::from_millis(200),
+    },
+    // At the least rate that is allowed.
+    Shape {
+        connections: 400,
+        declared: 20_000_000,
+        at_once: 700_000,
+        drop: 7_000,
+        every: Duration::from_millis(100),
+    },
+    // Begun anew again and again, without an end.
+    Shape { connections: 800, declared: 1_200_000, at_once: 600_000, drop: 1, every: Duration::from_secs(4) },
+];
+
+fn shape(number: usize) {
+    let annex = Annex::dev_but(|command| {
+        command.args(["--inspector", "off"]); // it keeps deliveries
+    });
+    let peak = all_signed_deliveries_are_answered(
+        &annex,
+        || annex.client(),
+        "/invoice_checks",
+        SHAPES[number],
+        &Over::Plain,
+    );
+    assert!(peak < 650_000, "docs/security.md names the worst: {peak} kB");
+}
+
 #[test]
-fn tls_1_0_and_garbage_get_an_alert() {
+fn bodies_that_never_pause_keep_no_signed_delivery_out() {
+    shape(0);
+}
+
+#[test]
+fn large_bodies_at_full_speed_keep_no_signed_delivery_out() {
+    shape(1);
+}
+
+#[test]
+fn thousands_of_small_bodies_keep_no_signed_delivery_out() {
+    shape(2);
+}
+
+#[test]
+fn bodies_at_the_least_rate_keep_no_signed_delivery_out() {
+    shape(3);
+}
+
+#[test]
+fn bodies_begun_again_and_again_keep_no_signed_delivery_out() {
+    shape(4);
+}
+
+#[test]
+fn bodies_over_tls_keep_no_signed_delivery_out() {
+    let (annex, leaf) = https("[server.limits]\nbody_memory = \"32MiB\"\n");
+    let roots = [leaf];
+    let client = || Client::tls(annex.address, NAME, &roots, rustls::ALL_VERSIONS).unwrap();
+    let shape = Shape { connections: 60, ..SHAPES[0] };
+    let peak =
+        all_signed_deliveries_are_answered(&annex, client, "/x", shape, &Over::Tls(tls_config(&roots), NAME));
+    assert!(peak < 150_000, "{peak} kB");
+}
+
+const NAME: &str = "hooks.example.test";
+
+/// HTTPS with a certificate of its own.
+fn https(limits: &str) -> (Annex, rustls::pki_types::CertificateDer<'static>) {
     let (https, folder) = (crate::support::free_port(), tempfile::tempdir().unwrap());
-    let made = rcgen::generate_simple_self_signed(vec!["hooks.example.test".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
     crate::support::write(&folder.path().join("key.pem"), &made.key_pair.serialize_pem());
     crate::support::write(&folder.path().join("chain.pem"), &made.cert.pem());
     crate::support::write(
         &folder.path().join("annex.toml"),
         &format!(
-            "[server]\nhttps = \"127.0.0.1:{https}\"\nhttp = \"off\"\nadmin = \"off\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n"
+            "[server]\nhttps = \"127.0.0.1:{https}\"\nhttp = \"off\"\nadmin = \"off\"\ncertificate = \"chain.pem\"\nkey = \"key.pem\"\n{limits}[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n"
         ),
     );
-    let annex = Annex::https(folder, https);
+    (Annex::https(folder, https), made.cert.der().clone())
+}
+
+#[test]
+fn tls_1_0_and_garbage_get_an_alert() {
+    let (annex, leaf) = https("");
     // A ClientHello of TLS 1.0: version 3.1, 32 bytes of randomness, one cipher suite, no extensions.
     let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1];
     hello.extend_from_slice(&[7; 32]);
@@ -298,8 +432,6 @@ fn tls_1_0_and_garbage_get_an_alert() {
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.first().is_none_or(|kind| *kind == 0x15), "an alert or nothing: {answer:?}");
     }
-    let address = ([127, 0, 0, 1], https).into();
-    let mut client =
-        Client::tls(address, "hooks.example.test", &[made.cert.der().clone()], rustls::ALL_VERSIONS).unwrap();
+    let mut client = Client::tls(annex.address, NAME, &[leaf], rustls::ALL_VERSIONS).unwrap();
     assert_eq!(client.deliver("/x", "{}").status, 200);
 }

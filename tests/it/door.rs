@@ -398,3 +398,34 @@ secrets = ["env:ROSSUM_SECRET"]
     assert_eq!(json["operations"].as_array().unwrap().len(), 1);
     assert!(annex.log().contains("step failed") && annex.log().contains("step=vendor"), "{}", annex.log());
 }
+
+#[test]
+fn a_host_that_names_no_host_is_refused_over_either_version() {
+    let annex = Annex::dev();
+    let status = |host: &str| {
+        let mut client = annex.client();
+        client.send(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes());
+        client.answer().unwrap().status
+    };
+    for host in
+        ["hooks.example.com", "x:443", "a-b.ngrok-free.app", "127.0.0.1:5042", "[::1]:8443", "localhost"]
+    {
+        assert_eq!(status(host), 200, "{host}");
+    }
+    for host in ["", "a, b", "a,b", "a b", "u@a", "a/b", "a:b", "[::1", "::1", "a\"b"] {
+        assert_eq!(status(host), 400, "{host:?}");
+    }
+    annex.logs("one that names no host", std::time::Duration::from_secs(5));
+    for (host, expected) in
+        [("hooks.example.com", "200"), ("[::1]:8443", "200"), ("a,b", "400"), ("u@a", "400")]
+    {
+        let curl = std::process::Command::new("curl")
+            .args(["-s", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code}", "-H"])
+            .args([&format!("host: {host}"), &format!("http://{}/", annex.address)])
+            .output()
+            .unwrap();
+        // A peer that makes no request of such a name need not be answered.
+        let said = String::from_utf8_lossy(&curl.stdout).into_owned();
+        assert!(said == expected || expected == "400" && said == "000", "{host}: {said}");
+    }
+}

@@ -503,3 +503,40 @@ fn in_dev_mode_what_is_saved_counts_at_once_and_mistakes_are_told() {
         annex.client().deliver("/y", document.clone()).json().to_string().contains("third")
     });
 }
+
+/// Half a request, a whole one that was answered, or nothing at all: none of them keeps an operator out.
+#[test]
+fn connections_that_are_held_open_do_not_shut_the_admin_pages_out() {
+    use std::io::{Read as _, Write as _};
+    let (server, _annex) = Server::start();
+    let host = format!("127.0.0.1:{}", server.admin);
+    let held: Vec<_> = ["", "GET /hea", "GET /healthz HTTP/1.1\r\nhost: HOST\r\n\r\n"]
+        .iter()
+        .cycle()
+        .take(100)
+        .map(|sent| {
+            let mut socket = std::net::TcpStream::connect(&host).unwrap();
+            let _ = socket.write_all(sent.replace("HOST", &host).as_bytes()); // it may have to go already
+            socket
+        })
+        .collect();
+    let start = std::time::Instant::now();
+    for page in ["/healthz", "/readyz", "/metrics", "/status"] {
+        assert_eq!(server.page("GET", page, &[]).0, 200, "{page}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    let closed = |socket: &std::net::TcpStream| {
+        let mut socket = socket;
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut part = [0; 4096];
+        loop {
+            match socket.read(&mut part) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+        }
+    };
+    let closed = held.iter().filter(|socket| closed(socket)).count();
+    assert!((69..=75).contains(&closed), "the idlest made room, and no more than had to: {closed}");
+}

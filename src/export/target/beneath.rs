@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
@@ -32,6 +32,11 @@ impl Beneath {
             at = Self(openat(&at.0, name, flags | OFlag::O_NOFOLLOW, Mode::empty())?);
         }
         Ok(at)
+    }
+
+    /// A path that leads to it, wherever it is now, as long as it is open.
+    pub(super) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
 
     /// A file that was not there, whatever link somebody put there.

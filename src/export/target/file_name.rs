@@ -75,6 +75,12 @@ pub(super) fn draft() -> String {
     format!(".annex-{:016x}.part", RandomState::new().build_hasher().finish())
 }
 
+/// Whether a file has such a name.
+pub(super) fn is_draft(name: &str) -> bool {
+    let number = name.strip_prefix(".annex-").and_then(|rest| rest.strip_suffix(".part"));
+    number.is_some_and(|number| number.len() == 16 && number.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +110,6 @@ mod tests {
         assert_eq!(of("7", Exists::Number), ["7", "7-2", "7-3"]);
         assert_eq!(of("7", Exists::Error), ["7"]);
         assert_ne!(draft(), draft());
+        assert!(is_draft(&draft()) && !is_draft(".annex-7.part") && !is_draft("7.csv"));
     }
 }

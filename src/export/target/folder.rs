@@ -1,9 +1,12 @@
 //! A folder as a target: whole files only, and none in place of another's.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -41,6 +44,13 @@ impl FolderTarget {
     }
 }
 
+/// A draft that is older was left by a crash: writing one takes moments.
+const OLD_DRAFT: Duration = Duration::from_secs(6 * 3600);
+/// How often a folder is looked through for them.
+const LOOK: Duration = Duration::from_secs(3600);
+/// When each folder was looked through.
+static LOOKED: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
+
 /// What no waiting mends: the name, and what stands in its way.
 fn failure(error: &io::Error) -> SendError {
     match error.kind() {
@@ -58,6 +68,7 @@ fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), S
     let (below, name) = path.rsplit_once('/').unwrap_or(("", path));
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
     let place = made.and_then(|()| Beneath::open(folder, below)).map_err(|error| failure(&error))?;
+    clear_now_and_then(&folder.join(below), &place);
     let draft = file_name::draft();
     let result = keep(&place, &draft, body).map_err(|error| failure(&error)).and_then(|()| {
         for candidate in file_name::candidates(name, exists) {
@@ -69,6 +80,31 @@ fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), S
     });
     let _ = place.remove(&draft); // it is at its place by another name, or there was an error
     result
+}
+
+/// Removes drafts that a crash left, an hour after the last look at the earliest.
+fn clear_now_and_then(folder: &Path, place: &Beneath) {
+    let now = Instant::now();
+    let mut looked = LOOKED.lock().unwrap_or_else(PoisonError::into_inner);
+    looked.retain(|_, at| now.duration_since(*at) < LOOK);
+    if !looked.contains_key(folder) {
+        looked.insert(folder.to_owned(), now);
+        drop(looked);
+        clear(place);
+    }
+}
+
+/// Drafts that are old, and plain files. Another host may share the folder: its drafts are not old.
+fn clear(place: &Beneath) {
+    let Ok(entries) = fs::read_dir(place.path()) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(file_name::is_draft))
+    {
+        let age = |known: &fs::Metadata| known.modified().ok().and_then(|at| at.elapsed().ok());
+        let is_left = |known: &fs::Metadata| known.is_file() && age(known).is_some_and(|age| age > OLD_DRAFT);
+        if entry.metadata().is_ok_and(|known| is_left(&known)) {
+            let _ = fs::remove_file(entry.path()); // where that is not allowed, it stays
+        }
+    }
 }
 
 fn keep(place: &Beneath, draft: &str, body: &[u8]) -> io::Result<()> {
@@ -150,6 +186,24 @@ mod tests {
         write(folder, "7.csv", b"third", Exists::Replace).unwrap();
         assert_eq!(of("7.csv"), "third");
         assert_eq!(names(folder), ["7-2.csv", "7.csv"]);
+    }
+
+    #[test]
+    fn drafts_that_a_crash_left_go_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let [left, young, other, linked] =
+            [".annex-0123456789abcdef.part", ".annex-fedcba9876543210.part", "7.part", "x"].map(at);
+        let old = std::time::SystemTime::UNIX_EPOCH + OLD_DRAFT;
+        for path in [&left, &other, &linked] {
+            File::create(path).unwrap().set_modified(old).unwrap();
+        }
+        File::create(&young).unwrap();
+        let link = at(".annex-0000000000000000.part");
+        symlink(&linked, &link).unwrap();
+        write(folder.path(), "8.csv", b"x", Exists::Error).unwrap();
+        assert!(!left.exists());
+        assert!([young, other, linked, link].iter().all(|path| path.exists()));
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::steps::Delivery;
 
 use super::hook::Hook;
 use super::refusal::Refusal;
+use super::under_way::Entry;
 
 /// Bodies from this size are read and evaluated in slices off the serving threads: some 200 µs of work that no small
 /// delivery behind them shall wait for.
@@ -65,7 +66,7 @@ pub(super) struct Way {
 
 /// Runs a delivery: a small one where it is, a large one in slices off the serving threads. Every wait ends at
 /// the hook's `timeout`; a panic in a step costs this delivery and nothing else.
-pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
+pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way, entry: &Entry) -> Outcome {
     let arrived = Instant::now();
     let Ok(Ok(_place)) = timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await else {
         return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
@@ -78,7 +79,7 @@ pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
     }
     let _under_way = hook.metrics.begin(body.bytes().len());
     let is_small = body.bytes().len() < LARGE_BODY;
-    let work = deliver(hook, body, deadline, &mut facts, way);
+    let work = deliver(hook, body, deadline, &mut facts, (way, entry));
     let result = if is_small {
         Caught(Box::pin(work)).await
     } else {
@@ -136,7 +137,7 @@ async fn deliver(
     body: VerifiedBody,
     deadline: Instant,
     facts: &mut Facts,
-    way: Way,
+    (way, entry): (Way, &Entry),
 ) -> Answered {
     let delivery = match Delivery::read(&body) {
         Ok(delivery) => delivery,
@@ -150,6 +151,7 @@ async fn deliver(
     facts.known_event = payload.event.known();
     facts.annotation = payload.annotation_id.to_string();
     facts.request_id = payload.request_id.as_deref().map(str::to_owned);
+    entry.read(&facts.annotation, facts.request_id.as_deref());
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
@@ -173,7 +175,12 @@ mod tests {
     use crate::secret::Secret;
     use crate::signature::{Algorithm, Keys, LegacySha1, sign};
     use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
+    use crate::webhook::under_way::UnderWay;
     use crate::webhook::{HookLimits, HookSettings};
+
+    async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
+        super::run(hook, body, way, &UnderWay::default().begin("test")).await
+    }
 
     const WAY: Way = Way { is_watched: true, is_again: false };
 

@@ -33,6 +33,11 @@ fn builder(
 trait Stream: std::io::Read + std::io::Write + Send {}
 impl<T: std::io::Read + std::io::Write + Send> Stream for T {}
 
+/// For connections that a test makes itself.
+pub(crate) fn tls_config(roots: &[CertificateDer<'static>]) -> Arc<ClientConfig> {
+    Arc::new(builder(roots, rustls::ALL_VERSIONS).with_no_client_auth())
+}
+
 /// One connection, HTTP/1.1 by hand: nothing between the test and the bytes.
 pub(crate) struct Client {
     stream: Box<dyn Stream>,
