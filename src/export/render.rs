@@ -58,6 +58,8 @@ impl From<Spent> for RenderError {
 pub struct Template {
     environment: Environment<'static>,
     names: HashSet<String>,
+    /// Names with the attributes that are read of them.
+    paths: HashSet<String>,
     source: String,
 }
 
@@ -110,12 +112,18 @@ impl Template {
         environment.add_filter("date", date);
         environment.add_template_owned(NAME, source.to_owned())?;
         let names = environment.get_template(NAME)?.undeclared_variables(false);
-        Ok(Self { environment, names, source: source.to_owned() })
+        let paths = environment.get_template(NAME)?.undeclared_variables(true);
+        Ok(Self { environment, names, paths, source: source.to_owned() })
     }
 
     /// Whether it reads this name.
     pub fn reads(&self, name: &str) -> bool {
         self.names.contains(name)
+    }
+
+    /// The schema ids of the header fields that it reads.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().filter_map(|path| path.strip_prefix("field.")?.split('.').next())
     }
 
     /// Whether values are put into it as they are, where they would be encoded.
