@@ -15,6 +15,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rossum_annex::config::{self, Purpose};
 use rossum_annex::secret::Secret;
 use rossum_annex::signature::{self, Algorithm, Keys, LegacySha1, VerifiedBody};
+use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
 use serde::Deserialize;
 
@@ -44,7 +45,11 @@ async fn run(stages: &[Stage], delivery: &Delivery<'_>) -> Answer {
     let mut answer = Answer::default();
     let deadline = Instant::now() + Duration::from_secs(25);
     for stage in stages {
-        stage.step.run(Context { delivery, answer: &mut answer, deadline }).await.unwrap();
+        stage
+            .step
+            .run(Context { delivery, answer: &mut answer, deadline, missing: Missing::default() })
+            .await
+            .unwrap();
     }
     answer
 }

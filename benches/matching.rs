@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rossum_annex::config::{self, Purpose};
 use rossum_annex::rossum::Payload;
+use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
 use rossum_annex::store::{Change, Import, Store};
 
@@ -177,7 +178,8 @@ async fn main() {
             let mut answer = Answer::default();
             let start = Instant::now();
             let deadline = start + Duration::from_secs(25);
-            let context = Context { delivery: &delivery, answer: &mut answer, deadline };
+            let context =
+                Context { delivery: &delivery, answer: &mut answer, deadline, missing: Missing::default() };
             stage.step.run(context).await.unwrap();
             if round > 0 {
                 times.push(start.elapsed()); // the first opens the store

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::api::Api;
 
-use super::document::Section;
 use super::secrets::{self, Environment};
+use super::section::Section;
 use super::targets;
 
 /// `None` where there is none, or it is wrong, which is noted.

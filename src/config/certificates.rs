@@ -9,8 +9,8 @@ use toml::Spanned;
 
 use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
 
-use super::document::Section;
 use super::secrets::{self, Environment};
+use super::section::Section;
 
 /// The certificate of `domains`; those of hooks are named after their domain.
 const SERVER: &str = "server";

@@ -11,8 +11,8 @@ use reqwest::Url;
 use crate::database::{Checked, Database, Settings};
 use crate::store::Asked;
 
-use super::document::Section;
 use super::secrets::{self, Environment};
+use super::section::Section;
 
 const CONNECTIONS: usize = 4;
 /// The server itself stops a query after it.

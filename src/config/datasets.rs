@@ -2,7 +2,7 @@
 
 use crate::data::{self, Format, Layout, Watched};
 
-use super::document::Section;
+use super::section::Section;
 
 const FORMATS: [(&str, Format); 3] =
     [("csv", Format::Csv), ("jsonl", Format::JsonLines), ("xlsx", Format::Workbook)];
@@ -52,7 +52,7 @@ fn read(section: &Section<'_>) -> Option<Watched> {
         }
         known
     });
-    let columns = |key| if section.has(key) { section.fields(key).unwrap_or_default() } else { Vec::new() };
+    let columns = |key| if section.has(key) { section.columns(key).unwrap_or_default() } else { Vec::new() };
     let [key, indexed, near] = ["key", "index", "near"].map(columns);
     Some(Watched {
         name: name?,

@@ -6,11 +6,14 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::signature::LegacySha1;
+use crate::steps::schema::Schemas;
 use crate::webhook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
 
 use super::certificates;
-use super::document::{Document, Place, Section};
+use super::document::{Document, Place};
+use super::schemas::HookSchemas;
 use super::secrets::{self, Environment};
+use super::section::Section;
 use super::steps;
 
 /// Answers are kept on disk for so long.
@@ -24,6 +27,7 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
+    let server = root.section("server").map(|server| HookSchemas::read(&server)).unwrap_or_default();
     let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
     sections
         .into_iter()
@@ -39,7 +43,7 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, path.as_ref(), name.as_ref(), environment)
+            read(section, path.as_ref(), name.as_ref(), &server, environment)
         })
         .collect()
 }
@@ -63,6 +67,7 @@ fn read(
     section: Section<'_>,
     path: Option<&Spanned<&str>>,
     name: Option<&Spanned<&str>>,
+    server: &HookSchemas,
     environment: Environment<'_>,
 ) -> Option<HookSettings> {
     let document = section.document();
@@ -95,7 +100,8 @@ fn read(
         body: section.bytes("max_body").unwrap_or(defaults.body),
     };
     let record = record(&section);
-    let stages = steps::read_all(&section);
+    let schemas = if section.has("schema") { HookSchemas::read(&section) } else { server.clone() };
+    let stages = steps::read_all(&section, &schemas);
     section.finish();
     let path = path?.get_ref();
     let name =
@@ -111,6 +117,7 @@ fn read(
         legacy,
         limits,
         stages,
+        schemas: Schemas::from(schemas.only()),
         answers: answers.unwrap_or_default(),
         memory: None,
         record,

@@ -8,7 +8,7 @@ use toml::Spanned;
 use crate::secret::{Secret, SecretFile};
 
 use super::Purpose;
-use super::document::Section;
+use super::section::Section;
 
 /// The key of a hook's secrets.
 const HOOK_SECRETS: &str = "secrets";

@@ -11,8 +11,8 @@ use crate::tls;
 use crate::webhook::{DoorLimits, HookSettings};
 
 use super::certificates;
-use super::document::Section;
 use super::secrets::Environment;
+use super::section::Section;
 
 /// Everything that is not a hook.
 pub struct ServerSettings {
@@ -57,6 +57,8 @@ pub(super) fn read(
     environment: Environment<'_>,
 ) -> ServerSettings {
     let server = root.section("server");
+    // Read with the hooks.
+    let _ = server.as_ref().is_some_and(|server| server.has("schema"));
     let limits = server.as_ref().and_then(|server| server.section("limits"));
     let mut settings = ServerSettings {
         https: address(server.as_ref(), "https", 443),

@@ -7,8 +7,8 @@ use toml::Spanned;
 use crate::export::target::{Login, SftpTarget};
 
 use super::Purpose;
-use super::document::Section;
 use super::secrets::{self, Environment};
+use super::section::Section;
 use super::targets::{TIMEOUT, exists};
 
 pub(super) fn read(

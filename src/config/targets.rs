@@ -15,9 +15,9 @@ use crate::export::{Target, TargetKind};
 use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
-use super::document::Section;
 use super::exports::Targets;
 use super::secrets::{self, Environment};
+use super::section::Section;
 use super::sftp;
 
 /// One call to a target; Rossum waits 30 s for all of a delivery.

@@ -126,6 +126,11 @@ impl Template {
         self.paths.iter().map(String::as_str)
     }
 
+    /// The schema ids of the header fields that it reads.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().filter_map(|path| path.strip_prefix("field.")?.split('.').next())
+    }
+
     /// Whether values are put into it as they are, where they would be encoded.
     pub fn is_raw(&self) -> bool {
         let raw = |after: &str| after.trim_start().starts_with("safe");

@@ -51,7 +51,7 @@ impl Step for BusinessRules {
 
 impl BusinessRules {
     fn apply(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, deadline } = context;
+        let Context { delivery, answer, deadline, .. } = context;
         let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
         let schema = self.schemas.of_shape(delivery, annotation)?;
         let mut said = Answer::default();

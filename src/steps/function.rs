@@ -26,7 +26,7 @@ impl Step for Function {
 
 impl Function {
     fn call(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, deadline } = context;
+        let Context { delivery, answer, deadline, .. } = context;
         let payload = &delivery.payload;
         let empty = Annotation::empty();
         let annotation = payload.annotation.as_ref().unwrap_or(&empty);

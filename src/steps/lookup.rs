@@ -112,7 +112,7 @@ impl Lookup {
     }
 
     pub(super) async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, deadline } = context;
+        let Context { delivery, answer, deadline, .. } = context;
         let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
         let queue = delivery.payload.queue_id;
         if self.queue_ids.as_ref().is_some_and(|ids| !queue.is_some_and(|queue| ids.contains(&queue))) {

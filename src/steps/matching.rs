@@ -92,7 +92,7 @@ impl Step for Matching {
 
 impl Matching {
     async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, deadline } = context;
+        let Context { delivery, answer, deadline, .. } = context;
         let Some(annotation) = &delivery.payload.annotation else {
             return Ok(());
         };

@@ -22,6 +22,7 @@ mod halfway;
 pub mod lookup;
 pub mod master_data;
 pub mod matching;
+pub mod names;
 mod patience;
 pub mod post;
 pub mod reasons;

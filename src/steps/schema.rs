@@ -14,12 +14,17 @@ pub struct Schemas {
     pub file: Option<Arc<Schema>>,
     pub types: Option<HashMap<String, FieldType>>,
     /// The last one that was sent: it is the same in nearly every delivery.
-    sent: Mutex<Option<(Box<str>, Arc<Schema>)>>,
+    last: Mutex<Option<(Box<str>, Arc<Schema>)>>,
 }
 
 impl Schemas {
-    pub fn new(file: Option<Schema>, types: Option<HashMap<String, FieldType>>) -> Self {
-        Self { file: file.map(Arc::new), types, sent: Mutex::default() }
+    pub fn new(file: Option<Arc<Schema>>, types: Option<HashMap<String, FieldType>>) -> Self {
+        Self { file, types, last: Mutex::default() }
+    }
+
+    /// Those of a file, or what Rossum sends along where there is none.
+    pub fn from(file: Option<Arc<Schema>>) -> Self {
+        Self { file, ..Self::default() }
     }
 
     /// Whether only what Rossum sends along has the types.
@@ -47,10 +52,15 @@ impl Schemas {
         if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
             return Ok(Arc::new(Schema::from_annotation(annotation, types)));
         }
+        self.sent(delivery)
+    }
+
+    /// The schema that was sent along with a delivery.
+    pub(super) fn sent(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
         let Some(sent) = delivery.payload.schemas.map(serde_json::value::RawValue::get) else {
             return Err(StepError::configuration(TypesMissing.to_string()));
         };
-        let mut known = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((text, schema)) = &*known
             && **text == *sent
         {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::rossum::Event;
 
+use super::names::{Missing, NamedField};
 use super::{Answer, Delivery};
 
 /// One thing that a hook does with a delivery. Built once at load, run for many deliveries at a time.
@@ -74,6 +75,8 @@ pub struct Context<'c> {
     pub answer: &'c mut Answer,
     /// When the person at the screen has waited long enough: give up on neighbours before it.
     pub deadline: Instant,
+    /// Fields that the step names and the document does not have.
+    pub missing: Missing<'c>,
 }
 
 /// A step that waits for nothing returns [`std::future::ready`] in a box.
@@ -130,6 +133,8 @@ pub struct Stage {
     /// The events that the configuration names instead of the step's own.
     pub events: Option<Vec<String>>,
     pub on_error: OnError,
+    /// The fields that its configuration names.
+    pub names: Vec<NamedField>,
 }
 
 impl Stage {

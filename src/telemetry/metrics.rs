@@ -69,6 +69,7 @@ pub struct Metrics {
     in_flight: Family<HookLabel, Gauge>,
     step_durations: Family<StepLabels, Histogram>,
     step_errors: Family<StepLabels, Counter>,
+    missing_fields: Family<StepLabels, Counter>,
     handshakes: Family<HandshakeLabels, Counter>,
     connections: Family<ListenerLabel, Gauge>,
     closed_when_full: Counter,
@@ -94,6 +95,7 @@ pub struct HookMetrics {
 pub struct StepMetrics {
     durations: Histogram,
     errors: Counter,
+    missing_fields: Counter,
 }
 
 /// Counts something as under way until it is dropped.
@@ -124,6 +126,7 @@ impl Metrics {
             in_flight: Family::default(),
             step_durations: Family::new_with_constructor(durations as fn() -> Histogram),
             step_errors: Family::default(),
+            missing_fields: Family::default(),
             handshakes: Family::default(),
             connections: Family::default(),
             closed_when_full: Counter::default(),
@@ -151,6 +154,11 @@ impl Metrics {
         annex.register("deliveries_in_flight", "Verified deliveries under way", self.in_flight.clone());
         annex.register("step_duration_seconds", "Time in a step", self.step_durations.clone());
         annex.register("step_errors", "Steps that failed or ran out of time", self.step_errors.clone());
+        annex.register(
+            "step_missing_fields",
+            "Fields that a step names and the document does not have",
+            self.missing_fields.clone(),
+        );
         annex.register("tls_handshakes", "TLS handshakes, by version and kind", self.handshakes.clone());
         annex.register("connections", "Open connections", self.connections.clone());
         annex.register(
@@ -232,6 +240,7 @@ impl Metrics {
         StepMetrics {
             durations: self.step_durations.get_or_create_owned(&labels),
             errors: self.step_errors.get_or_create_owned(&labels),
+            missing_fields: self.missing_fields.get_or_create_owned(&labels),
         }
     }
 
@@ -326,6 +335,10 @@ impl StepMetrics {
 
     pub fn failed(&self) {
         self.errors.inc();
+    }
+
+    pub fn missed_field(&self) {
+        self.missing_fields.inc();
     }
 }
 

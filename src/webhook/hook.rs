@@ -1,8 +1,9 @@
 //! A hook at run time: its keys, its steps, its share of work.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +16,8 @@ use crate::outbox::Outbox;
 use crate::secret::{Secret, SecretFile};
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
+use crate::steps::names::NamedField;
+use crate::steps::schema::Schemas;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
@@ -35,6 +38,8 @@ pub struct HookSettings {
     pub legacy: LegacySha1,
     pub limits: HookLimits,
     pub stages: Vec<Stage>,
+    /// Which fields its documents have.
+    pub schemas: Schemas,
     pub answers: Answers,
     /// Where answers are kept over a restart, because its steps send something elsewhere.
     pub memory: Option<Arc<Outbox>>,
@@ -142,6 +147,9 @@ pub(super) struct Hook {
     pub(super) limits: HookLimits,
     pub(super) permits: Semaphore,
     pub(super) stages: Vec<(Stage, StepMetrics)>,
+    pub(super) schemas: Schemas,
+    /// Fields whose absence the log has, each with its step.
+    told: Mutex<HashSet<(String, String)>>,
     pub(super) answers: Answers,
     pub(super) repeats: Repeats,
     pub(super) record: Option<Arc<Recorder>>,
@@ -161,6 +169,7 @@ impl Hook {
             legacy,
             limits,
             stages,
+            schemas,
             answers,
             memory,
             record: _,
@@ -178,12 +187,26 @@ impl Hook {
             limits,
             permits: Semaphore::new(limits.in_flight.min(Semaphore::MAX_PERMITS)),
             stages: stages.into_iter().inspect(|stage| say_notes(&name, stage)).map(counted).collect(),
+            schemas,
+            told: Mutex::default(),
             repeats: Repeats::new(limits.repeat_window),
             answers,
             memory,
             record: None,
             metrics: metrics.hook(&name),
             name,
+        }
+    }
+
+    /// Says once of each step and field that documents do not have it, and counts it each time.
+    pub(super) fn tell_missing(&self, stage: &Stage, metrics: &StepMetrics, missing: &[&NamedField]) {
+        for field in missing {
+            metrics.missed_field();
+            let new = (stage.name.clone(), field.id.clone());
+            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(new) {
+                let hook = &self.name;
+                warn!(hook, step = stage.name, "{}: the document has no field `{}`", field.place, field.id);
+            }
         }
     }
 

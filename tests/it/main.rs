@@ -41,6 +41,8 @@ mod lookup;
 mod master_data;
 /// What a body costs in memory, and that it is given back.
 mod memory;
+/// Names of fields that a document or its schema does not have.
+mod names;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.

@@ -7,7 +7,9 @@ use crate::steps::Step;
 use crate::steps::business_rules::{BusinessRule, BusinessRules, Check};
 use crate::txscript::{Script, Variables};
 
-use super::super::document::{Place, Section, nearest};
+use super::super::document::Place;
+use super::super::nearest::nearest;
+use super::super::section::Section;
 use super::{MESSAGE_TYPES, scripts};
 
 #[derive(Deserialize)]

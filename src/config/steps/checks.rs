@@ -6,8 +6,8 @@ use crate::rossum::MessageType;
 use crate::steps::Step;
 use crate::steps::checks::{Check, Checks, Empty, Rule};
 
-use super::super::document::Section;
-use super::{MESSAGE_TYPES, template};
+use super::super::section::Section;
+use super::{MESSAGE_TYPES, message};
 
 /// The key that says what a check checks.
 const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];
@@ -43,8 +43,8 @@ fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
         tolerance: section.decimal("tolerance").unwrap_or(tolerance),
         empty: section.choice("empty", &EMPTY).unwrap_or_default(),
         kind: section.choice("type", &MESSAGE_TYPES).unwrap_or(MessageType::Error),
-        message: template(&section, "message"),
-        on: section.text("on").map(|on| on.into_inner().to_owned()),
+        message: message(&section, "message", rule.as_ref().map_or(&[], Rule::computed)),
+        on: section.field("on").map(|on| on.into_inner().to_owned()),
         blocks_automation: section.boolean("automation_blocker").unwrap_or(false),
         rule: rule.unwrap_or(Rule::Required { fields: Vec::new() }),
     };

@@ -15,7 +15,9 @@ use crate::steps::Step;
 use crate::steps::export::{Deliver, Export};
 use crate::steps::post::{Exporter, Reaches};
 
-use super::super::document::{Place, Section, nearest};
+use super::super::document::Place;
+use super::super::nearest::nearest;
+use super::super::section::Section;
 use super::scripts;
 
 const SHAPES: [(&str, Kind); 5] = [
@@ -127,7 +129,7 @@ pub(super) fn deliver(section: &Section<'_>) -> Deliver {
 }
 
 pub(super) fn problem_field(section: &Section<'_>, deliver: Deliver) -> Option<String> {
-    let field = section.text("problem_field").map(|field| (*field.get_ref()).to_owned());
+    let field = section.field("problem_field").map(|field| (*field.get_ref()).to_owned());
     if field.is_some() && deliver == Deliver::Now {
         section.wrong(
             "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
@@ -180,6 +182,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {
             Some(pointer) if pointer == "status" || pointer.starts_with('/') => {
+                section.names_field(field.span(), field.get_ref());
                 write.push(((*field.get_ref()).to_owned(), pointer.to_owned()));
             }
             _ => {
@@ -283,7 +286,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
             } else {
                 Vec::new()
             },
-            table: section.text("table").map(|table| (*table.get_ref()).to_owned()),
+            table: section.field("table").map(|table| (*table.get_ref()).to_owned()),
             separator: separator(section),
             guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
         }),
@@ -302,8 +305,9 @@ fn ubl_fields(section: &Section<'_>) -> HashMap<String, String> {
     for (word, field) in section.section("fields").map(|own| own.entries()).unwrap_or_default() {
         let known = FIELDS.iter().any(|(known, _)| known == word.get_ref());
         match field.get_ref().as_str() {
-            Some(field) if known => {
-                fields.insert((*word.get_ref()).to_owned(), field.to_owned());
+            Some(name) if known => {
+                section.names_field(field.span(), name);
+                fields.insert((*word.get_ref()).to_owned(), name.to_owned());
             }
             _ => {
                 let words = FIELDS.iter().map(|(word, _)| *word);
@@ -327,7 +331,12 @@ fn template(
     escape: Escape,
 ) -> Option<Template> {
     match Template::new(source, escape) {
-        Ok(template) => Some(template),
+        Ok(template) => {
+            for field in template.fields() {
+                section.names_field(place.clone(), field);
+            }
+            Some(template)
+        }
         Err(error) => {
             section.document().note(place, format!("`{title}` is no template: {error}"), None::<&str>);
             None

@@ -3,7 +3,7 @@
 use crate::steps::Step;
 use crate::steps::formulas::{Formula, Formulas};
 
-use super::super::document::Section;
+use super::super::section::Section;
 use super::scripts;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {

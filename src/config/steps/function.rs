@@ -4,7 +4,7 @@ use crate::steps::Step;
 use crate::steps::function::Function;
 use crate::txscript::Script;
 
-use super::super::document::Section;
+use super::super::section::Section;
 use super::scripts;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {

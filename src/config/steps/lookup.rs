@@ -13,22 +13,28 @@ use crate::steps::matching::option;
 use crate::steps::source::Source;
 use crate::store::{Asked, Compared, Dialect, Query, Search, SearchKind};
 
-use super::super::document::{Place, Section};
+use super::super::document::Place;
+use super::super::section::Section;
 use super::matching::{DEFAULT_NONE, run, value};
-use super::{MESSAGE_TYPES, template};
+use super::{MESSAGE_TYPES, message, template};
 
 /// Options that a person can still look through.
 pub(super) const MOST: usize = 50;
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    let target = section.required_text("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
+    let target = section.required_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
     let database = section.document().databases().of(section);
     let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
     let queries = queries(section, dialect);
     if let Some(database) = &database {
         for (place, asked) in &queries {
             section.document().check_later(database, place, asked);
+        }
+    }
+    for (place, asked) in &queries {
+        for field in asked.fields() {
+            section.names_field(place.clone(), field);
         }
     }
     let queries: Vec<Asked> = queries.into_iter().map(|(_, asked)| asked).collect();
@@ -46,7 +52,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     if let Some(own) = section.section("fields") {
         for (field, column) in own.entries() {
             match column.get_ref().as_str() {
-                Some(column) => fields.push(((*field.get_ref()).to_owned(), column.to_owned())),
+                Some(column) => {
+                    section.names_field(field.span(), field.get_ref());
+                    fields.push(((*field.get_ref()).to_owned(), column.to_owned()));
+                }
                 None => {
                     let hint = "write the name of a column: `fields = { vendor_city = \"city\" }`";
                     section.document().note(column.span(), "this is no column", Some(hint));
@@ -264,8 +273,8 @@ fn outcome(step: &Section<'_>, key: &'static str, kind: MessageType, target: &st
     let label =
         section.text("label").map_or_else(|| DEFAULT_NONE.to_owned(), |label| label.into_inner().to_owned());
     let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(kind);
-    let message = template(&section, "message").map(|message| (kind, message));
-    let on = section.text("on").map_or_else(|| target.to_owned(), |on| on.into_inner().to_owned());
+    let message = message(&section, "message", &[]).map(|message| (kind, message));
+    let on = section.field("on").map_or_else(|| target.to_owned(), |on| on.into_inner().to_owned());
     section.finish();
     Outcome { takes_first: false, option: option(value, label), message, on }
 }

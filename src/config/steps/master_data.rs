@@ -12,7 +12,9 @@ use crate::steps::source::Source;
 use crate::steps::{Step, Template};
 use crate::store::Asked;
 
-use super::super::document::{Place, Section, nearest};
+use super::super::document::Place;
+use super::super::nearest::nearest;
+use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
 use super::{MESSAGE_TYPES, scripts};

@@ -4,7 +4,7 @@ use crate::rossum::{EnumOption, Value};
 use crate::steps::Step;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 
-use super::super::document::Section;
+use super::super::section::Section;
 use super::{MESSAGE_TYPES, template};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
@@ -19,8 +19,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     if section.has("queries") || section.has("query") {
         return super::lookup::read(section);
     }
-    let field = section.required_text("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
-    let target = section.required_text("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
+    let target = section.required_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
     let run = run(section);
     let ignore =

@@ -18,7 +18,9 @@ use toml::Spanned;
 use crate::rossum::{Event, MessageType};
 use crate::steps::{OnError, Stage, Step, Template};
 
-use super::document::{Section, nearest};
+use super::nearest::nearest;
+use super::schemas::{HookSchemas, StepScope};
+use super::section::Section;
 
 /// Reads a step's own keys; `None` where a mistake was noted that leaves nothing to build.
 type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
@@ -36,11 +38,14 @@ const STEPS: [(&str, Read); 9] = [
     ("rules", rules::read),
 ];
 
-pub(super) fn read_all(hook: &Section<'_>) -> Vec<Stage> {
-    hook.sections("step").into_iter().enumerate().filter_map(|(at, section)| read(section, at + 1)).collect()
+pub(super) fn read_all(hook: &Section<'_>, schemas: &HookSchemas) -> Vec<Stage> {
+    let sections = hook.sections("step").into_iter().enumerate();
+    sections.filter_map(|(at, section)| read(section, schemas, at + 1)).collect()
 }
 
-fn read(section: Section<'_>, number: usize) -> Option<Stage> {
+fn read(section: Section<'_>, schemas: &HookSchemas, number: usize) -> Option<Stage> {
+    let scope = StepScope::new(schemas.clone());
+    let section = section.of_step(&scope);
     let list = STEPS.map(|(word, _)| format!("\"{word}\"")).join(", ");
     section.required_text("use", &format!("one of {list}"));
     let step = section.choice("use", &STEPS)?;
@@ -54,8 +59,9 @@ fn read(section: Section<'_>, number: usize) -> Option<Stage> {
         .map(|events| events.iter().map(|event| known_event(&section, event)).collect());
     let step = step(&section);
     section.document().exports().name_step(&name);
+    let names = scope.check(section.document());
     section.finish();
-    Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default() })
+    Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default(), names })
 }
 
 /// An event as a step names it. One that Rossum does not document is a mistake: it would silently never fire.
@@ -84,6 +90,15 @@ fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
             None
         }
     }
+}
+
+/// A message text whose placeholders are fields, or else values that the step computes.
+fn message(section: &Section<'_>, key: &'static str, computed: &'static [&'static str]) -> Option<Template> {
+    let message = template(section, key)?;
+    for name in message.names().filter(|name| !computed.contains(name)) {
+        section.names_field_or(section.place_of(key), name, computed);
+    }
+    Some(message)
 }
 
 /// `validation_sources`, `["connector"]` where none are named: a value without any blocks automation in Rossum.

@@ -4,11 +4,11 @@ use crate::rossum::SourcesPlace;
 use crate::steps::Step;
 use crate::steps::replace::{Replace, python_replacement};
 
-use super::super::document::Section;
+use super::super::section::Section;
 
 pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    let field = section.required_text("field", "\"document_id\"");
-    let target = section.text("target").map(|target| target.into_inner().to_owned());
+    let field = section.required_field("field", "\"document_id\"");
+    let target = section.field("target").map(|target| target.into_inner().to_owned());
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
     let with = match section.required_text("with", "''") {

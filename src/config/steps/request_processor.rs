@@ -16,7 +16,9 @@ use crate::steps::export::Deliver;
 use crate::steps::post::{Exporter, Reaches};
 use crate::steps::request_processor::{Errors, RequestProcessor};
 
-use super::super::document::{Place, Section, nearest};
+use super::super::document::Place;
+use super::super::nearest::nearest;
+use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
 

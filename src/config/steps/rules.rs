@@ -8,7 +8,8 @@ use crate::steps::Step;
 use crate::steps::rules::{Action, Rule, Rules};
 use crate::txscript::Schema;
 
-use super::super::document::{Place, Section};
+use super::super::document::Place;
+use super::super::section::Section;
 use super::{MESSAGE_TYPES, scripts};
 
 /// A Rule object of Rossum's API, as far as it matters here.

@@ -1,11 +1,13 @@
 //! What steps that run TxScript have in common: code with its mistakes, types of fields, limits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::steps::schema::Schemas;
 use crate::txscript::{FieldType, Limits, Problem, Schema, Script};
 
-use super::super::document::{Place, Section};
+use super::super::document::Place;
+use super::super::section::Section;
 
 const TYPES: [&str; 4] = ["string", "number", "date", "boolean"];
 
@@ -41,7 +43,9 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
         }
         known
     });
-    if file.is_some() && types.is_some() {
+    let own = file.map(Arc::new);
+    let file = if types.is_some() { None } else { own.clone().or_else(|| section.hook_schema()) };
+    if own.is_some() && types.is_some() {
         section.wrong("this step has both `schema` and `types`", "keep one of them");
     }
     Schemas::new(file, types)

@@ -90,6 +90,14 @@ impl Checks {
         let tree = &context.answer.journal.tree(annotation);
         let mut document = Document { tree, answer: context.answer };
         for check in &self.checks {
+            if let Some(field) = context.missing.of(check.rule.fields().into_iter()) {
+                let says = format!("not checked: the document has no field {field}");
+                document
+                    .answer
+                    .reasons
+                    .note(|| Reason::single(check.rule.words(), Came::Failed, says, Vec::new()));
+                continue;
+            }
             let before = document.answer.messages().len();
             check.run(&mut document)?;
             if document.answer.reasons.are_wanted() {
@@ -125,6 +133,15 @@ impl Rule {
             Self::Required { fields } => format!("required: {}", fields.join(", ")),
             Self::Pattern { fields, pattern } => format!("{} like {pattern}", fields.join(", ")),
             Self::OneOf { fields, allowed } => format!("{} one of {}", fields.join(", "), allowed.join(", ")),
+        }
+    }
+
+    /// What a message can quote beside fields.
+    pub fn computed(&self) -> &'static [&'static str] {
+        match self {
+            Self::Sum { .. } | Self::Product { .. } | Self::ColumnSum { .. } => &["calculated", "difference"],
+            Self::DaysBetween { .. } => &["days"],
+            Self::Required { .. } | Self::Pattern { .. } | Self::OneOf { .. } => &[],
         }
     }
 

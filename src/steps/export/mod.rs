@@ -129,7 +129,7 @@ impl Export {
     }
 
     async fn queue(&self, context: StepContext<'_>) -> Result<(), StepError> {
-        let StepContext { delivery, answer, deadline } = context;
+        let StepContext { delivery, answer, deadline, .. } = context;
         let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
             return Ok(());
         };
@@ -162,7 +162,7 @@ impl Export {
     }
 
     async fn send_now(&self, context: StepContext<'_>) -> Result<(), StepError> {
-        let StepContext { delivery, answer, deadline } = context;
+        let StepContext { delivery, answer, deadline, .. } = context;
         let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
         let Some(taken) = self.take(delivery, answer, deadline).await? else { return Ok(()) };
         let annotation = delivery.payload.annotation_id.to_string();

@@ -82,7 +82,7 @@ impl Step for RequestProcessor {
 
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(async move {
-            let Context { delivery, answer, deadline } = context;
+            let Context { delivery, answer, deadline, .. } = context;
             let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
             let Some(state) = self.begin(delivery, answer, deadline).await? else { return Ok(()) };
             match self.deliver {

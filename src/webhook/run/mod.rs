@@ -174,6 +174,7 @@ mod tests {
     use crate::rossum::MessageType;
     use crate::secret::Secret;
     use crate::signature::{Algorithm, Keys, LegacySha1, sign};
+    use crate::steps::schema::Schemas;
     use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
     use crate::webhook::under_way::UnderWay;
     use crate::webhook::{HookLimits, HookSettings};
@@ -210,8 +211,15 @@ mod tests {
     }
 
     fn hook(steps: Vec<Does>, on_error: OnError, in_flight: usize) -> Arc<Hook> {
-        let stage = |step| Stage { name: "test".into(), step: Box::new(step), events: None, on_error };
+        let stage = |step| Stage {
+            name: "test".into(),
+            step: Box::new(step),
+            events: None,
+            on_error,
+            names: Vec::new(),
+        };
         let settings = HookSettings {
+            schemas: Schemas::default(),
             name: "test".into(),
             path: "/test".into(),
             domain: None,

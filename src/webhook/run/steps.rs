@@ -5,6 +5,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use crate::rossum::{MessageType, escape_html};
+use crate::steps::names::{self, Missing};
 use crate::steps::reasons::Reasons;
 use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
 
@@ -37,7 +38,11 @@ pub(super) async fn run(
         }
         asked = true;
         let before = answer.checkpoint();
-        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std() };
+        let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
+        hook.tell_missing(stage, metrics, &missing);
+        let missing = Missing::new(&missing);
+        missing.explain(&mut answer.reasons);
+        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();

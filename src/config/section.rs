@@ -1,0 +1,378 @@
+//! A table of `annex.toml`: its values by key, each of the kind that is asked for.
+//!
+//! A [`Section`] remembers which keys it was asked for; [`Section::finish`] reports all others as unknown, with
+//! the nearest known name.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use rust_decimal::Decimal;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::txscript::Schema;
+
+use super::document::{Document, Place};
+use super::nearest::nearest;
+use super::schemas::{Named, StepScope};
+use super::units;
+
+/// A table of the file.
+pub(super) struct Section<'d> {
+    document: &'d Document<'d>,
+    table: &'d DeTable<'d>,
+    place: Place,
+    title: String,
+    known: RefCell<Vec<&'static str>>,
+    /// The step that it belongs to, if it does.
+    step: Option<Rc<StepScope>>,
+}
+
+impl<'d> Section<'d> {
+    pub(super) fn new(
+        document: &'d Document<'d>,
+        table: &'d DeTable<'d>,
+        place: Place,
+        title: impl Into<String>,
+    ) -> Self {
+        Self { document, table, place, title: title.into(), known: RefCell::default(), step: None }
+    }
+
+    /// This section as a step's; the sections in it are the step's too.
+    pub(super) fn of_step(self, step: &Rc<StepScope>) -> Self {
+        Self { step: Some(Rc::clone(step)), ..self }
+    }
+
+    fn child(&self, table: &'d DeTable<'d>, place: Place, title: String) -> Self {
+        Self { step: self.step.clone(), ..Self::new(self.document, table, place, title) }
+    }
+
+    /// The schema of the hook that the step is in.
+    pub(super) fn hook_schema(&self) -> Option<Arc<Schema>> {
+        self.step.as_ref()?.schemas.only()
+    }
+
+    /// Says that a text in the file is the schema id of a field, which the schema must have.
+    pub(super) fn names_field(&self, place: Place, id: &str) {
+        self.names_field_or(place, id, &[]);
+    }
+
+    /// The same of a text that could as well be one of some words.
+    pub(super) fn names_field_or(&self, place: Place, id: &str, words: &'static [&'static str]) {
+        if let Some(step) = &self.step {
+            step.names.borrow_mut().push(Named { place, id: id.to_owned(), words });
+        }
+    }
+
+    /// The schema id of a field.
+    pub(super) fn field(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        let field = self.text(key)?;
+        self.names_field(field.span(), field.get_ref());
+        Some(field)
+    }
+
+    /// The schema id of a field, which must be there.
+    pub(super) fn required_field(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
+        let field = self.required_text(key, example)?;
+        self.names_field(field.span(), field.get_ref());
+        Some(field)
+    }
+
+    pub(super) fn document(&self) -> &'d Document<'d> {
+        self.document
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
+    /// Notes a mistake about this section as a whole.
+    pub(super) fn wrong(&self, what: impl Into<String>, hint: impl Into<String>) {
+        self.document.note(self.place(), what, Some(hint));
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+        self.known.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    pub(super) fn has(&self, key: &'static str) -> bool {
+        self.value(key).is_some()
+    }
+
+    pub(super) fn place_of(&self, key: &'static str) -> Place {
+        self.value(key).map_or_else(|| self.place(), Spanned::span)
+    }
+
+    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let found = value.get_ref().type_str();
+        self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        let value = self.value(key)?;
+        if let Some(text) = value.get_ref().as_str() {
+            return Some(Spanned::new(value.span(), text));
+        }
+        self.mismatch(key, value, "a text in quotes");
+        None
+    }
+
+    /// A text that must be there.
+    pub(super) fn required_text(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
+        if !self.has(key) {
+            self.wrong(format!("{} has no `{key}`", self.title), format!("write `{key} = {example}`"));
+        }
+        self.text(key)
+    }
+
+    /// A text or a list of texts.
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
+        let value = self.value(key)?;
+        let one = |value: &'d Spanned<DeValue<'d>>| {
+            value.get_ref().as_str().map(|text| Spanned::new(value.span(), text))
+        };
+        let list = match value.get_ref() {
+            DeValue::Array(array) => array.iter().map(one).collect::<Option<Vec<_>>>(),
+            _ => one(value).map(|text| vec![text]),
+        };
+        if list.is_none() {
+            self.mismatch(key, value, "a text in quotes, or a list of them");
+        }
+        list
+    }
+
+    /// A list of whatever.
+    pub(super) fn list(&self, key: &'static str) -> Option<&'d [Spanned<DeValue<'d>>]> {
+        let value = self.value(key)?;
+        let list = value.get_ref().as_array().map(|array| &**array);
+        if list.is_none() {
+            self.mismatch(key, value, "a list");
+        }
+        list
+    }
+
+    /// Schema ids of fields: at least one, none empty.
+    pub(super) fn fields(&self, key: &'static str) -> Option<Vec<String>> {
+        let names = self.names(key)?;
+        for name in &names {
+            self.names_field(name.span(), name.get_ref());
+        }
+        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
+    }
+
+    /// Names of columns: at least one, none empty.
+    pub(super) fn columns(&self, key: &'static str) -> Option<Vec<String>> {
+        let names = self.names(key)?;
+        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
+    }
+
+    fn names(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
+        let names = self.texts(key)?;
+        if names.is_empty() {
+            self.document.note(
+                self.place_of(key),
+                format!("`{key}` names no field"),
+                Some("write schema ids in quotes"),
+            );
+        }
+        for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
+            self.document.note(name.span(), format!("an empty name in `{key}`"), None::<&str>);
+        }
+        Some(names)
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            self.mismatch(key, value, "true or false");
+        }
+        boolean
+    }
+
+    pub(super) fn integer(&self, key: &'static str) -> Option<Spanned<i64>> {
+        let value = self.value(key)?;
+        let number =
+            value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
+        if number.is_none() {
+            self.mismatch(key, value, "a whole number");
+        }
+        number.map(|number| Spanned::new(value.span(), number))
+    }
+
+    /// A count of at least 1.
+    pub(super) fn count(&self, key: &'static str) -> Option<usize> {
+        let number = self.integer(key)?;
+        let count = usize::try_from(*number.get_ref()).ok().filter(|n| *n > 0);
+        if count.is_none() {
+            self.document.note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
+        }
+        count
+    }
+
+    /// An exact decimal, in quotes or as a number.
+    pub(super) fn decimal(&self, key: &'static str) -> Option<Decimal> {
+        let value = self.value(key)?;
+        let text = match value.get_ref() {
+            DeValue::String(text) => &**text,
+            DeValue::Integer(number) => number.as_str(),
+            DeValue::Float(number) => number.as_str(),
+            _ => "",
+        };
+        let decimal = Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative());
+        if decimal.is_none() {
+            self.document.note(
+                value.span(),
+                format!("`{key}` is no amount"),
+                Some(format!("write `{key} = \"0.01\"`")),
+            );
+        }
+        decimal
+    }
+
+    pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
+        let text = self.text(key)?;
+        let span = units::duration(text.get_ref());
+        if span.is_none() {
+            self.document.note(
+                text.span(),
+                format!("`{}` is no duration", text.get_ref()),
+                Some("write `30s`, `5m` or `1h`"),
+            );
+        }
+        span
+    }
+
+    pub(super) fn durations(&self, key: &'static str) -> Option<Vec<Duration>> {
+        let read = |text: Spanned<&str>| {
+            let span = units::duration(text.get_ref());
+            if span.is_none() {
+                let what = format!("`{}` is no duration", text.get_ref());
+                self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
+            }
+            span
+        };
+        self.texts(key)?.into_iter().map(read).collect()
+    }
+
+    pub(super) fn bytes(&self, key: &'static str) -> Option<usize> {
+        let text = self.text(key)?;
+        let size = units::bytes(text.get_ref()).filter(|size| *size > 0);
+        if size.is_none() {
+            self.document.note(
+                text.span(),
+                format!("`{}` is no size", text.get_ref()),
+                Some("write `20MB` or `512KiB`"),
+            );
+        }
+        size
+    }
+
+    /// A regular expression in the `regex` crate's syntax.
+    pub(super) fn regex(&self, key: &'static str) -> Option<Regex> {
+        let text = self.text(key)?;
+        match Regex::new(text.get_ref()) {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let cause = error.to_string();
+                let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.document.note(
+                    text.span(),
+                    format!("`{key}` is no regular expression: {last}"),
+                    Some("in '…' a \\ stands for itself; look-around and back-references are not supported"),
+                );
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let found = words.iter().find(|(word, _)| word == text.get_ref());
+        if found.is_none() {
+            let list = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+            let nearest = nearest(text.get_ref(), words.iter().map(|(word, _)| *word));
+            let hint = nearest
+                .map_or_else(|| format!("write one of {list}"), |word| format!("did you mean \"{word}\"?"));
+            self.document.note(
+                text.span(),
+                format!("`{}` is no value of `{key}`: it takes {list}", text.get_ref()),
+                Some(hint),
+            );
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    pub(super) fn section(&self, key: &'static str) -> Option<Self> {
+        let value = self.value(key)?;
+        if let Some(table) = value.get_ref().as_table() {
+            return Some(self.child(table, value.span(), format!("`{key}`")));
+        }
+        self.mismatch(key, value, "a table");
+        None
+    }
+
+    /// A list of tables: `[[key]]`, or `key = [{ … }]`.
+    pub(super) fn sections(&self, key: &'static str) -> Vec<Self> {
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        let Some(array) = value.get_ref().as_array() else {
+            self.mismatch(key, value, "a list of tables");
+            return Vec::new();
+        };
+        array
+            .iter()
+            .filter_map(|element| {
+                let table = element.get_ref().as_table();
+                if table.is_none() {
+                    self.mismatch(key, element, "a table");
+                }
+                table.map(|table| self.child(table, element.span(), format!("this `{key}`")))
+            })
+            .collect()
+    }
+
+    /// The value as text or whole number, as an enum option's value may be.
+    pub(super) fn text_or_integer(&self, key: &'static str) -> Option<Result<String, i64>> {
+        match self.value(key)?.get_ref() {
+            DeValue::Integer(_) => self.integer(key).map(|n| Err(n.into_inner())),
+            _ => self.text(key).map(|t| Ok(t.into_inner().to_owned())),
+        }
+    }
+
+    /// The keys of a table whose keys are names of the user's own.
+    pub(super) fn entries(&self) -> Vec<(Spanned<&'d str>, &'d Spanned<DeValue<'d>>)> {
+        let entry = |(key, value): (&'d Spanned<_>, _)| {
+            let name: &'d std::borrow::Cow<'d, str> = key.get_ref();
+            (Spanned::new(key.span(), &**name), value)
+        };
+        self.table.iter().map(entry).collect()
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn finish(self) {
+        let known = self.known.borrow();
+        for key in self.table.keys().filter(|key| !known.contains(&&**key.get_ref())) {
+            let hint = nearest(key.get_ref(), known.iter().copied()).map_or_else(
+                || {
+                    let mut names = known.clone();
+                    names.sort_unstable();
+                    names.dedup();
+                    format!("{} takes: {}", self.title, names.join(", "))
+                },
+                |name| format!("did you mean `{name}`?"),
+            );
+            self.document.note(
+                key.span(),
+                format!("unknown key `{}` in {}", key.get_ref(), self.title),
+                Some(hint),
+            );
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The fields that a step was set up with by name, and those of them that a document does not have.
+//!
+//! Rossum sends every header field of the queue's schema, whether it holds something or not, and the columns of each
+//! row. A name that is in neither place is a name that the schema does not have; only the columns of a table without
+//! rows cannot be told from it, unless the schema is at hand.
+
+use std::sync::Arc;
+
+use crate::rossum::{Annotation, Category};
+use crate::txscript::Schema;
+
+use super::reasons::{Came, Reason, Reasons};
+use super::schema::Schemas;
+use super::{Delivery, StepError};
+
+/// A field as the configuration names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedField {
+    /// Its schema id.
+    pub id: String,
+    /// The file and the line that name it.
+    pub place: String,
+}
+
+/// The names that a document does not have, of one step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Missing<'n>(&'n [&'n NamedField]);
+
+impl<'n> Missing<'n> {
+    pub fn new(names: &'n [&'n NamedField]) -> Self {
+        Self(names)
+    }
+
+    /// The first of some fields that the document does not have.
+    pub(super) fn of<'f>(self, mut fields: impl Iterator<Item = &'f str>) -> Option<&'f str> {
+        if self.0.is_empty() {
+            return None;
+        }
+        fields.find(|field| self.0.iter().any(|name| name.id == *field))
+    }
+
+    /// Says so of each where somebody looks.
+    pub fn explain(self, reasons: &mut Reasons) {
+        for name in self.0 {
+            let what = format!("the document has no field {}", name.id);
+            reasons
+                .note(|| Reason::single(what, Came::Failed, format!("named in {}", name.place), Vec::new()));
+        }
+    }
+}
+
+/// The names that a document does not have, in their order. Without a schema that can be read, what may be a column of
+/// a table without rows is not counted.
+pub fn missing_of<'n>(
+    names: &'n [NamedField],
+    schemas: &Schemas,
+    delivery: &Delivery<'_>,
+) -> Vec<&'n NamedField> {
+    let Some(annotation) = &delivery.payload.annotation else {
+        return Vec::new();
+    };
+    let absent: Vec<_> = names.iter().filter(|name| annotation.first(&name.id).is_none()).collect();
+    if absent.is_empty() {
+        return absent;
+    }
+    let schema = schemas.known(delivery).ok().flatten();
+    let may_be_column = |name: &NamedField| match &schema {
+        Some(schema) => schema.table_of(&name.id).is_some(),
+        None => has_empty_table(annotation),
+    };
+    absent.into_iter().filter(|name| !may_be_column(name)).collect()
+}
+
+fn has_empty_table(annotation: &Annotation<'_>) -> bool {
+    annotation.nodes().any(|node| {
+        annotation.node(node).category == Category::Multivalue && annotation.children(node).next().is_none()
+    })
+}
+
+impl Schemas {
+    /// The schema of a delivery, where there is one: the one that was sent along, else the file's.
+    ///
+    /// # Errors
+    ///
+    /// The schema that was sent along cannot be read.
+    fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
+        match delivery.payload.schemas {
+            Some(_) => self.sent(delivery).map(Some),
+            None => Ok(self.file.clone()),
+        }
+    }
+}
