@@ -10,11 +10,13 @@ use rossum_annex::signature::Algorithm;
 
 use crate::support::{Annex, Erp, Reply, SECRET, eventually, sign};
 
-/// A document of some size whose `amount_total` is 12.50.
+/// A document of some size whose `amount_total` is 12.50; each request is about an annotation of its own, since exports of
+/// one annotation follow each other.
 fn document(request_id: &str, action: &str, size: usize) -> String {
+    let annotation = 7 + request_id.bytes().fold(0u64, |sum, byte| sum * 31 + u64::from(byte));
     let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
     json!({"request_id": request_id, "event": "annotation_content", "action": action,
-        "annotation": {"id": 7, "content": [
+        "annotation": {"id": annotation, "content": [
             {"id": 100, "schema_id": "header", "category": "section", "children": [
                 datapoint(1, "document_id", "INV-1"), datapoint(2, "amount_total", "12.50"),
                 datapoint(3, "notes", &"n".repeat(size))]}]}})

@@ -289,7 +289,7 @@ fn a_request_names_its_host_once_and_is_signed_once() {
         assert_eq!(answer.status, status, "HTTP/{version} {headers}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{status}");
     }
-    annex.logs("no Host header, or several", LONG);
+    annex.logs("no Host header, several, or one that names no host", LONG);
     annex.logs("more than one signature header", LONG);
 }
 
