@@ -27,6 +27,9 @@ pub(super) fn settle() {
     if let Some(name) = arguments.next() {
         command.arg0(name);
     }
+    if std::env::var_os(HEAPS.0).is_none() {
+        command.envs([HEAPS]);
+    }
     // Nothing is lost where it fails: memory is only kept for longer.
-    let _ = command.args(arguments).envs([MAPPED, TRIMMED, HEAPS]).exec();
+    let _ = command.args(arguments).envs([MAPPED, TRIMMED]).exec();
 }

@@ -1,6 +1,6 @@
 //! `annex data`: the customer's own records, for steps to look things up in.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::data::{self, Format, Layout, ReadError};
 use crate::shown::Line;
 use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
 
-use super::exit::{Failure, clear_records, document, print, show_records};
+use super::exit::{self, Failure, clear_records, document, print, show_records};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -272,27 +272,52 @@ async fn export(arguments: ExportArguments) -> Result<(), Failure> {
     }
     let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
-    let is_csv = arguments.format == Kind::Csv;
-    let (mut lines, mut out) = (document(), data::Writer::new(document()));
-    if is_csv {
-        out.write(dataset.columns.iter().map(String::as_str))?;
-    }
+    let mut out = Records::new(arguments.format);
     let mut after = 0;
-    loop {
+    let mut is_read = exit::is_read(out.head(&dataset))?;
+    while is_read {
         let page = store.page(&dataset, after, PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
-        for (_, record) in page {
-            if is_csv {
-                out.write(record.iter().map(|value| value.as_deref().unwrap_or_default()))?;
-            } else {
-                writeln!(lines, "{}", object(&dataset, record))?;
-            }
+        is_read = exit::is_read(page.into_iter().try_for_each(|(_, record)| out.write(&dataset, record)))?;
+    }
+    exit::is_read(out.flush()).map(drop)
+}
+
+/// Records on their way out.
+enum Records {
+    Csv(Box<data::Writer<Box<dyn Write>>>),
+    JsonLines(Box<dyn Write>),
+}
+
+impl Records {
+    fn new(format: Kind) -> Self {
+        match format {
+            Kind::Csv => Self::Csv(Box::new(data::Writer::new(document()))),
+            _ => Self::JsonLines(document()),
         }
     }
-    lines.flush()?;
-    out.flush()?;
-    Ok(())
+
+    fn head(&mut self, dataset: &Dataset) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => out.write(dataset.columns.iter().map(String::as_str)),
+            Self::JsonLines(_) => Ok(()),
+        }
+    }
+
+    fn write(&mut self, dataset: &Dataset, record: Record) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => out.write(record.iter().map(|value| value.as_deref().unwrap_or_default())),
+            Self::JsonLines(out) => writeln!(out, "{}", object(dataset, record)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(out) => out.flush(),
+            Self::JsonLines(out) => out.flush(),
+        }
+    }
 }
 
 fn object(dataset: &Dataset, record: Record) -> Value {

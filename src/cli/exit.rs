@@ -160,22 +160,23 @@ pub(super) fn print_own(document: &str) -> Result<(), Failure> {
     put(Plain(document.trim_end()).to_string())
 }
 
-/// A reader that went away (`| head`) is no error.
 fn put(mut text: String) -> Result<(), Failure> {
     text.push('\n');
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(Failure::from),
+    is_read(io::stdout().write_all(text.as_bytes())).map(drop)
+}
+
+/// Whether somebody still reads what was written: a reader that went away (`| head`) is no error.
+pub(super) fn is_read(written: io::Result<()>) -> Result<bool, Failure> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
     }
 }
 
 /// Prints bytes as they are, for programs; what a person sees of them on a terminal is plain.
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = document();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(Failure::from),
-    }
+    is_read(out.write_all(bytes).and_then(|()| out.flush())).map(drop)
 }
 
 /// Where a document of the customer's own goes: byte by byte into a pipe or a file, plain onto a terminal. What is

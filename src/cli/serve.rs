@@ -134,7 +134,7 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     };
     let config = load().ok();
     if let Some(config) = &config {
-        is_ours(&config.state)?;
+        refuse_foreign_state(&config.state)?;
     }
     let annex = Annex::https(Box::new(load), path).map_err(failure)?;
     if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
@@ -147,7 +147,7 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
 
 /// Root does not serve from a folder that another user can put links into: a server that became that user, as commands
 /// do, could not read root's keys again at a reload, nor open its ports anew.
-fn is_ours(state: &Path) -> Result<(), Failure> {
+fn refuse_foreign_state(state: &Path) -> Result<(), Failure> {
     let folder = state.display();
     let unusable =
         |error| Failure::Because(format!("the state folder {folder} cannot be looked at: {error}"));

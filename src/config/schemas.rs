@@ -49,7 +49,7 @@ impl HookSchemas {
         self.0.is_empty()
     }
 
-    /// The schema, where all of the hook's queues have one.
+    /// The schema, where all queues of the hook share one.
     pub(super) fn only(&self) -> Option<Arc<Schema>> {
         match &self.0[..] {
             [(_, schema)] => Some(Arc::clone(schema)),

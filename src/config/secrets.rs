@@ -33,7 +33,7 @@ pub(super) fn of_hook(section: &Section<'_>, environment: Environment<'_>) -> Ve
 
 /// Where the first of a hook's secrets is kept.
 pub(super) fn file_of_hook(section: &Section<'_>, environment: Environment<'_>) -> Option<SecretFile> {
-    let first = section.texts(HOOK_SECRETS)?.into_iter().next()?;
+    let first = section.texts_or_none(HOOK_SECRETS)?.into_iter().next()?;
     let (kind, name) = first.get_ref().split_once(':')?;
     match kind {
         "file" => Some(SecretFile { path: section.document().resolve(name), is_credential: false }),
@@ -82,16 +82,30 @@ pub(super) fn read_one(
         )),
     };
     match read {
-        Ok(secret) if secret.is_empty() => {
-            let hint = "make one with `annex secret new`";
-            document.note(source.span(), format!("the secret {} is empty", source.get_ref()), Some(hint));
-            None
-        }
-        Ok(secret) => Some(secret),
+        Ok(secret) => match flaw(secret.expose()) {
+            None => Some(secret),
+            Some((what, hint)) => {
+                document.note(source.span(), format!("the secret {} {what}", source.get_ref()), Some(hint));
+                None
+            }
+        },
         Err((what, hint)) => {
             document.note(source.span(), what, Some(hint));
             None
         }
+    }
+}
+
+/// What keeps bytes from being a secret that somebody typed, made or pasted, and what to do.
+fn flaw(secret: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_utf16 = secret.starts_with(b"\xff\xfe") || secret.starts_with(b"\xfe\xff") || secret.contains(&0);
+    if secret.trim_ascii().is_empty() {
+        Some(("is empty", "make one with `annex secret new`"))
+    } else if is_utf16 || secret.starts_with(b"\xef\xbb\xbf") {
+        let what = "is a text in UTF-16, or has a byte order mark: no signature would fit";
+        Some((what, "save it as plain UTF-8 without a mark: `annex secret new > FILE` does"))
+    } else {
+        None
     }
 }
 

@@ -129,8 +129,21 @@ impl<'d> Section<'d> {
         self.text(key)
     }
 
-    /// A text or a list of texts.
+    /// A text, or a list of at least one.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
+        let texts = self.texts_or_none(key)?;
+        if texts.is_empty() {
+            self.document.note(
+                self.place_of(key),
+                format!("`{key}` is an empty list"),
+                Some("write at least one, or leave the key out where it is not needed"),
+            );
+        }
+        Some(texts)
+    }
+
+    /// A text or a list of texts, which may be empty where that means something.
+    pub(super) fn texts_or_none(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let value = self.value(key)?;
         let one = |value: &'d Spanned<DeValue<'d>>| {
             value.get_ref().as_str().map(|text| Spanned::new(value.span(), text))
@@ -171,7 +184,7 @@ impl<'d> Section<'d> {
     }
 
     fn names(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
-        let names = self.texts(key)?;
+        let names = self.texts_or_none(key)?;
         if names.is_empty() {
             self.document.note(
                 self.place_of(key),

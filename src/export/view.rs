@@ -83,7 +83,7 @@ pub struct View {
     /// The rows of `line_items`, or else of the first table.
     pub line_items: Vec<Value>,
     pub annotation_id: String,
-    /// The delivery as it was sent, without its token and secrets.
+    /// What templates name of the delivery as it was sent, without its token and secrets.
     #[serde(default, skip_serializing_if = "is_null")]
     pub payload: JsonTree,
     /// Where a call sends it.

@@ -78,9 +78,6 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
             }
         }
         let cleans = cleaned.elapsed() > CLEAN;
-        if cleans {
-            cleaned = Instant::now();
-        }
         if !sqlite::log_has_room(&file) {
             forgetting.forget(&pool).await;
             if !sqlite::log_has_room(&file) {
@@ -93,6 +90,9 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
             }
         }
         let mut committed = commit(&pool, &batch, cleans).await;
+        if cleans && committed.is_ok() {
+            cleaned = Instant::now();
+        }
         if committed.as_ref().is_err_and(sqlite::is_full) {
             // The log may be what fills the disk.
             forgetting.forget(&pool).await;

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 /// A draft that is older was left, whoever made it: writing one takes moments.
 const OLD: Duration = Duration::from_secs(3600);
+/// A draft that is younger may be under way, though its process cannot be seen: of another container, or hidden from a
+/// service (`ProtectProc`).
+const MOMENTS: Duration = Duration::from_secs(60);
 
 /// Folders that this process has looked through.
 static SEEN: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
@@ -36,7 +39,8 @@ fn clear(folder: &Path) {
         let Ok(known) = entry.metadata() else { continue };
         let age = known.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
         let is_gone = pid != std::process::id() && !Path::new("/proc").join(pid.to_string()).exists();
-        if known.is_file() && (is_gone || age > OLD) {
+        let is_left = (is_gone && age > MOMENTS) || age > OLD;
+        if known.is_file() && is_left {
             let _ = fs::remove_file(entry.path()); // where that is not allowed, it stays
         }
     }

@@ -214,7 +214,8 @@ impl Run<'_> {
                 let written = match &found {
                     Json::Number(number) if number.is_f64() => {
                         let spelling = || neighbour::spelling(&answer.body, number);
-                        work_with(&answer.body, self.deadline, spelling).ok().flatten()
+                        work_with(&answer.body, self.deadline, spelling)
+                            .map_err(|spent| Told::passing(spent.to_string()).at(name))?
                     }
                     _ => None,
                 };

@@ -48,7 +48,7 @@ impl Connections {
     pub(super) async fn admit(self: &Arc<Self>, listener: &'static str) -> Ticket {
         let activity = Arc::new(Activity::new());
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        while !self.enter(id, &activity) {
+        while !self.enter(id, &activity, listener) {
             let _ = timeout(LOOK_AGAIN, self.freed.notified()).await;
         }
         let counted = self.metrics.connection(listener);
@@ -56,7 +56,7 @@ impl Connections {
     }
 
     /// Enters if there is a place; otherwise asks the idlest to go.
-    fn enter(&self, id: u64, activity: &Arc<Activity>) -> bool {
+    fn enter(&self, id: u64, activity: &Arc<Activity>, listener: &'static str) -> bool {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() < self.limit.load(Ordering::Relaxed) {
             open.insert(id, Arc::clone(activity));
@@ -65,7 +65,7 @@ impl Connections {
         let idle = open.values().filter_map(|other| Some((other.idle_since()?, other)));
         if let Some((_, idlest)) = idle.min_by_key(|(since, _)| *since) {
             idlest.dismiss();
-            self.metrics.closed_when_full();
+            self.metrics.closed_when_full(listener);
         }
         false
     }

@@ -1,5 +1,6 @@
 //! Queries of the configuration on the store: read-only, each until its deadline.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Row as _, Sqlite, TypeInfo as _, ValueRef as _};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use crate::sqlite::{self, Limited, Rows, SqliteError, Stopped};
@@ -42,6 +43,8 @@ pub struct Reader {
     /// Queries in SQL that may be under way, and the connections that they use; kept apart from the others', which
     /// have bounds of ours instead of SQLite's.
     turns: Arc<Semaphore>,
+    /// The turns of each query, by its text: a slow one leaves some to the others.
+    own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     idle: Mutex<Vec<Limited>>,
     /// For `$search`.
     pub(super) words: Words,
@@ -50,13 +53,15 @@ pub struct Reader {
 /// A turn of one query in SQL.
 struct Turn {
     connection: Limited,
-    _turn: OwnedSemaphorePermit,
+    _turns: [OwnedSemaphorePermit; 2],
 }
 
 /// Queries at a time that are not in SQL.
 const CONNECTIONS: u32 = 8;
 /// Queries in SQL at a time: each may take [`MEMORY`] for what it finds.
-const TURNS: u32 = 4;
+const TURNS: usize = 4;
+/// The same of one query.
+const OWN_TURNS: usize = 2;
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK: i32 = 2_000;
 
@@ -65,7 +70,8 @@ impl Reader {
         Self {
             file: folder.join(FILE),
             pool: OnceCell::new(),
-            turns: Arc::new(Semaphore::new(TURNS as usize)),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            own_turns: Mutex::default(),
             idle: Mutex::default(),
             words: Words::default(),
         }
@@ -119,11 +125,11 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let limited = self.turn(deadline).await?;
+        let limited = self.turn(&query.sql, deadline).await?;
         // Nothing large is read for nothing. The query may end with a remark.
         let sql = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
         let values = values.to_vec();
-        // SQLite itself ends it at the deadline: the thread is free again then.
+        // SQLite itself ends it at the deadline, or when the function that it is in has ended: the thread is free again then.
         let asked = tasks::blocking(move || {
             let found = limited.connection.ask(&sql, &values, MEMORY, deadline);
             (limited, found)
@@ -131,10 +137,7 @@ impl Reader {
         let (limited, found) = asked.await.map_err(|_| StoreError::TooLong)?;
         self.give_back(limited);
         match found {
-            Ok(Rows { columns, rows }) if rows.is_empty() => {
-                drop(columns);
-                Ok(Found::default())
-            }
+            Ok(found) if found.rows.is_empty() => Ok(Found::default()),
             Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
             Err(Stopped::Time) => Err(StoreError::TooLong),
             Err(Stopped::Result) => Err(StoreError::TooMuch(MEMORY >> 20)),
@@ -148,12 +151,18 @@ impl Reader {
     }
 
     /// A turn among the queries in SQL, with a connection whose bounds SQLite keeps.
-    async fn turn(&self, deadline: Instant) -> Result<Turn, StoreError> {
+    async fn turn(&self, sql: &str, deadline: Instant) -> Result<Turn, StoreError> {
         if Instant::now() >= deadline {
             return Err(StoreError::TooLong);
         }
-        let turn = timeout_at(deadline.into(), Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(StoreError::Busy) };
+        let own = {
+            let mut all = self.own_turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(sql.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(OWN_TURNS))))
+        };
+        let turns =
+            async { Ok([own.acquire_owned().await?, Arc::clone(&self.turns).acquire_owned().await?]) };
+        let turns: Result<Result<_, AcquireError>, _> = timeout_at(deadline.into(), turns).await;
+        let Ok(Ok(turns)) = turns else { return Err(StoreError::Busy) };
         if !self.file.exists() {
             return Err(StoreError::NoDatasets(self.file.clone()));
         }
@@ -162,7 +171,7 @@ impl Reader {
             Some(connection) => connection,
             None => Limited::open(&self.file, VERSIONS)?,
         };
-        Ok(Turn { connection, _turn: turn })
+        Ok(Turn { connection, _turns: turns })
     }
 
     fn give_back(&self, turn: Turn) {
@@ -233,11 +242,25 @@ mod tests {
         let ask = async |sql: &str, deadline| {
             reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
         };
-        let others = Arc::clone(&reader.turns).acquire_many_owned(TURNS).await.unwrap();
+        let others = Arc::clone(&reader.turns).acquire_many_owned(4).await.unwrap();
         let soon = Instant::now() + Duration::from_millis(50);
         let busy = ask("SELECT 1", soon).await;
         assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
         drop(others);
+        let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let until = Instant::now() + Duration::from_secs(1);
+        let slow = futures_util::future::join_all((0..8).map(|_| ask(slow, until)));
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            ask("SELECT 1 AS a", Instant::now() + Duration::from_millis(600))
+                .await
+                .map(|found| found.records.len())
+        };
+        let (slow, other) = tokio::join!(slow, other);
+        assert!(
+            slow.iter().all(Result::is_err) && other.is_ok_and(|found| found == 1),
+            "a slow query leaves turns"
+        );
         assert_eq!(ask("SELECT 1 AS a", later).await.unwrap().records, [[Some("1".to_owned())]]);
         let large = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99) \
                      SELECT hex(zeroblob(500000)) FROM n";

@@ -72,7 +72,7 @@ pub struct Metrics {
     missing_fields: Family<StepLabels, Counter>,
     handshakes: Family<HandshakeLabels, Counter>,
     connections: Family<ListenerLabel, Gauge>,
-    closed_when_full: Counter,
+    closed_when_full: Family<ListenerLabel, Counter>,
     certificate_not_after: Family<CertificateLabel, Seconds>,
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
@@ -129,7 +129,7 @@ impl Metrics {
             missing_fields: Family::default(),
             handshakes: Family::default(),
             connections: Family::default(),
-            closed_when_full: Counter::default(),
+            closed_when_full: Family::default(),
             certificate_not_after: Family::default(),
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
@@ -261,8 +261,9 @@ impl Metrics {
         UnderWay(gauge)
     }
 
-    pub fn closed_when_full(&self) {
-        self.closed_when_full.inc();
+    /// An idle connection was closed to make room for a new one of this listener.
+    pub fn closed_when_full(&self, listener: &'static str) {
+        self.closed_when_full.get_or_create(&ListenerLabel { listener }).inc();
     }
 
     /// Jobs in the outbox: waiting, given up, and sent with something left undone.

@@ -13,8 +13,8 @@ use crate::signature::{VerifiedBody, Verifier};
 use super::body_memory::{BodyMemory, Share};
 use super::refusal::Refusal;
 
-/// Bytes by which a buffer grows, at least and at most. In between it doubles, so that it takes no more than twice what
-/// came. From the larger one on the allocator maps a buffer of its own, which grows without a copy and is given back at once.
+/// Bytes by which a buffer grows, at least and at most. In between it doubles, so that it takes at most twice what
+/// came and the least step. Large buffers are mapped by the allocator one by one: they grow without a copy and are given back at once.
 const LEAST_STEP: usize = 16 << 10;
 const LARGEST_STEP: usize = 256 << 10;
 

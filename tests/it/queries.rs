@@ -259,7 +259,7 @@ const GREEDY: [(&str, &str); 8] = [
 
 /// Four at a time: each is ended by its bounds with what to do, the next one is answered, and nobody else waits.
 #[test]
-fn the_greediest_queries_in_sql_take_little_memory_and_no_disk() {
+fn the_greediest_queries_in_sql_take_little_memory() {
     let hook = |at: usize, sql: &str| {
         format!(
             "[[hook]]\npath = \"/{at}\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"match\"\nname = \"G{at}.\"\n\

@@ -110,6 +110,7 @@ impl File<'_, '_> {
             &["target_schema_id", "dataset_key", "label_template", "label_keys"],
         )?;
         let target = self.text(mapping, "target_schema_id", &mapping_path)?.to_owned();
+        self.section.names_field(self.place.clone(), &target);
         let key = self.text(mapping, "dataset_key", &mapping_path).map(str::to_owned);
         let label = self.label(mapping, &mapping_path, key.as_deref());
         let mut fields = Vec::new();
@@ -121,6 +122,7 @@ impl File<'_, '_> {
             };
             let field = self.text(one, "target_schema_id", &path);
             if let Some((field, column)) = field.zip(self.text(one, "dataset_key", &path)) {
+                self.section.names_field(self.place.clone(), field);
                 fields.push((field.to_owned(), column.to_owned()));
             }
         }

@@ -5,7 +5,7 @@ use crate::steps::Step;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 
 use super::super::section::Section;
-use super::{MESSAGE_TYPES, template};
+use super::{MESSAGE_TYPES, message};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
 const DEFAULT_IGNORE: &str = r"[,.\s]";
@@ -161,8 +161,8 @@ fn none(step: &Section<'_>, field: &str) -> NothingFits {
         .text("label")
         .map_or_else(|| value.as_text().into_owned(), |label| label.into_inner().to_owned());
     let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(crate::rossum::MessageType::Error);
-    let message = template(&section, "message").map(|message| (kind, message));
-    let on = section.text("on").map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
+    let message = message(&section, "message", &[]).map(|message| (kind, message));
+    let on = section.field("on").map_or_else(|| field.to_owned(), |on| on.into_inner().to_owned());
     section.finish();
     NothingFits { option: option(value, label), message, on }
 }

@@ -103,7 +103,7 @@ fn message(section: &Section<'_>, key: &'static str, computed: &'static [&'stati
 
 /// `validation_sources`, `["connector"]` where none are named: a value without any blocks automation in Rossum.
 fn validation_sources(section: &Section<'_>) -> Vec<String> {
-    section.texts("validation_sources").map_or_else(
+    section.texts_or_none("validation_sources").map_or_else(
         || vec!["connector".to_owned()],
         |list| list.into_iter().map(|s| s.into_inner().to_owned()).collect(),
     )

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::steps::Step;
 use crate::steps::rules::{Action, Rule, Rules};
@@ -21,7 +22,7 @@ struct RuleObject {
     enabled: bool,
     #[serde(default = "always")]
     trigger_condition: String,
-    #[serde(default)]
+    /// Rossum gives them of every rule: an object without them is something else, a part of a schema perhaps.
     actions: Vec<ActionObject>,
 }
 
@@ -147,13 +148,20 @@ impl Reader<'_, '_> {
         let objects = match serde_json::from_str(&text) {
             Ok(File::List(list) | File::Page { results: list }) => list,
             Ok(File::One(one)) => vec![one],
-            Err(error) => {
+            Err(_) => {
                 let hint = "a list of Rule objects, as GET /v1/rules returns them";
                 // serde's words for "none of these" say nothing; JSON's own do.
-                let error = serde_json::from_str::<serde_json::Value>(&text).err().unwrap_or(error);
+                let error = match serde_json::from_str::<IgnoredAny>(&text) {
+                    Err(syntax) => syntax.to_string(),
+                    Ok(_) => "a rule has `actions`, each with its `type`".to_owned(),
+                };
                 return self.note(place, format!("{path} holds no rules: {error}"), Some(hint));
             }
         };
+        if objects.is_empty() {
+            let hint = "export them from Rossum: annex rule list";
+            self.note(place.clone(), format!("{path} has no rules in it"), Some(hint));
+        }
         for object in objects {
             self.add(object, place.clone(), path);
         }

@@ -48,6 +48,8 @@ impl FolderTarget {
 const OLD_DRAFT: Duration = Duration::from_secs(6 * 3600);
 /// How often a folder is looked through for them.
 const LOOK: Duration = Duration::from_secs(3600);
+/// Folders that are remembered: documents name them. Others are looked through later.
+const MOST_FOLDERS: usize = 256;
 /// When each folder was looked through.
 static LOOKED: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
 
@@ -87,7 +89,7 @@ fn clear_now_and_then(folder: &Path, place: &Beneath) {
     let now = Instant::now();
     let mut looked = LOOKED.lock().unwrap_or_else(PoisonError::into_inner);
     looked.retain(|_, at| now.duration_since(*at) < LOOK);
-    if !looked.contains_key(folder) {
+    if !looked.contains_key(folder) && looked.len() < MOST_FOLDERS {
         looked.insert(folder.to_owned(), now);
         drop(looked);
         clear(place);

@@ -13,7 +13,7 @@ use super::super::carrying::{Report, TRY, changed, dead, failed_by_api};
 use super::super::post::call_key;
 use super::Export;
 use super::taken::{Answers, NoRequest};
-use super::understood::LOOK_THERE;
+use super::understood::{LOOK_THERE, Unusable};
 
 /// How far an export is, as the outbox keeps it.
 #[derive(Default, Serialize, Deserialize)]
@@ -123,9 +123,17 @@ impl Export {
             Ok(received) => {
                 let said = match self.understood(progress.call, &received, Instant::now() + TRY).await {
                     Ok(said) => said,
-                    Err(what) => {
-                        let what = at(&what);
-                        return Carried::Dead { problem: format!("{what}. {LOOK_THERE}"), cause: what };
+                    Err(unread) => {
+                        let cause = at(&unread.text());
+                        return match unread {
+                            Unusable::NotUnderstood(_) => {
+                                Carried::Dead { problem: format!("{cause}. {LOOK_THERE}"), cause }
+                            }
+                            // Sent again with the same key, it is answered again.
+                            Unusable::Waits(_) => {
+                                Carried::Later { problem: cause.clone(), cause, not_before: None }
+                            }
+                        };
                     }
                 };
                 let values = self.values(call, &said, &progress.datapoints);

@@ -19,7 +19,7 @@ use crate::slices::aside;
 
 use courier::Progress;
 use taken::{Answers, NoRequest, Taken};
-use understood::LOOK_THERE;
+use understood::{LOOK_THERE, Unusable};
 
 use super::halfway::{Call as TakenCall, Halfway};
 use super::post::{Post, call_key};
@@ -213,9 +213,11 @@ impl Export {
                     return Err(StepError { message: self.said(&received), cause, lasts });
                 }
             }
-            let said = self.understood(at, &received, deadline).await.map_err(|what| {
-                halfway.not_understood();
-                self.not_understood(call, &what)
+            let said = self.understood(at, &received, deadline).await.map_err(|unread| {
+                if let Unusable::NotUnderstood(_) = unread {
+                    halfway.not_understood();
+                }
+                self.not_understood(call, &unread)
             })?;
             for from in Self::missing(call, &said) {
                 let text = format!(

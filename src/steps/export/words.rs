@@ -32,10 +32,7 @@ impl Export {
             SendError::Token(_) => format!("Nothing was sent to {name}: {error}. Export again later."),
             _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
         };
-        let lasts = match error {
-            SendError::Refused(_) => Lasts::ForGood,
-            _ => Lasts::ForNow,
-        };
+        let lasts = if error.is_final() { Lasts::ForGood } else { Lasts::ForNow };
         StepError { message, cause: format!("{name}, call {}: {error}", call.name), lasts }
     }
 

@@ -103,6 +103,15 @@ impl Step for RequestProcessor {
     }
 }
 
+/// Why a run ended before its end.
+struct Ended {
+    /// For a person.
+    message: String,
+    /// For the log.
+    cause: String,
+    lasts: Lasts,
+}
+
 /// What one call came to.
 enum Came {
     /// Its answer is taken in.
@@ -168,15 +177,17 @@ impl RequestProcessor {
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }
-        let ended = ended.map_err(|(message, cause)| StepError {
+        // What may have been taken is not sent again by itself: nothing is kept of a direct run.
+        let was_sent = state.sent() > 0;
+        let ended = ended.map_err(|Ended { message, cause, lasts }| StepError {
             message: told(&message),
             cause,
-            lasts: Lasts::ForGood,
+            lasts: if was_sent { Lasts::ForGood } else { lasts },
         });
         halfway.end(ended, answer)
     }
 
-    /// As far as it goes. An error has what a person reads, and what the log says.
+    /// As far as it goes.
     async fn run_all(
         &self,
         state: &mut State,
@@ -184,7 +195,7 @@ impl RequestProcessor {
         key: &str,
         halfway: &mut Halfway<'_>,
         deadline: Instant,
-    ) -> Result<(), (String, String)> {
+    ) -> Result<(), Ended> {
         loop {
             let prepared = match self.processor.next(state, credentials, deadline).await {
                 Ok(Next::Finished) => return Ok(()),
@@ -199,7 +210,9 @@ impl RequestProcessor {
             match self.call(state, credentials, &prepared, key, halfway, deadline).await {
                 Ok(Came::Through) => {}
                 Ok(Came::Refused { problem, cause }) => match self.errors {
-                    Errors::Stop => return Err((problem, cause)),
+                    Errors::Stop => {
+                        return Err(Ended { message: problem, cause, lasts: Lasts::ForGood });
+                    }
                     Errors::Continue => state.problems.push(problem),
                 },
                 Err(failure) => {
@@ -211,13 +224,19 @@ impl RequestProcessor {
     }
 
     /// Ends a run, or notes what went wrong.
-    fn fail(&self, state: &mut State, failure: &Failure) -> Result<(), (String, String)> {
+    fn fail(&self, state: &mut State, failure: &Failure) -> Result<(), Ended> {
         let mut text = failure.text();
         if failure.told.kind == FailureKind::TimedOut {
             text.push_str(". It may have been taken or not: look there before you export again.");
         }
         match self.errors {
-            Errors::Stop => Err((text, failure.cause())),
+            Errors::Stop => {
+                let lasts = match failure.told.kind {
+                    FailureKind::Passing(_) => Lasts::ForNow,
+                    FailureKind::TimedOut | FailureKind::Final => Lasts::ForGood,
+                };
+                Err(Ended { message: text, cause: failure.cause(), lasts })
+            }
             Errors::Continue => {
                 warn!(annotation = state.annotation, "{}", failure.cause());
                 state.problems.push(text);
