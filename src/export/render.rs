@@ -40,7 +40,10 @@ impl RenderError {
 impl From<Error> for RenderError {
     fn from(error: Error) -> Self {
         let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
-        let cause = format!("{line}{}", error.kind());
+        let cause = match error.kind() {
+            ErrorKind::OutOfFuel => format!("{line}the template does more work than it may"),
+            kind => format!("{line}{kind}"),
+        };
         let text = error.detail().map_or_else(|| cause.clone(), |detail| format!("{cause}: {detail}"));
         // Names of the template itself are no data.
         let cause = if error.kind() == ErrorKind::UndefinedError { text.clone() } else { cause };

@@ -59,9 +59,9 @@ fn maker(name: &str) -> Option<u32> {
 mod tests {
     use std::fs::File;
     use std::os::unix::fs::symlink;
-    use std::time::SystemTime;
 
     use super::*;
+    use crate::clock;
 
     #[test]
     fn what_a_crash_left_goes_and_nothing_else() {
@@ -83,14 +83,22 @@ mod tests {
         for name in left.iter().chain(&others) {
             File::create(at(name)).unwrap();
         }
-        let old = SystemTime::UNIX_EPOCH + OLD;
-        File::options().write(true).open(at(&left[2])).unwrap().set_modified(old).unwrap();
+        let young = format!(".young.{gone}-0.part");
+        File::create(at(&young)).unwrap();
+        let aged = |name: &String, age| {
+            let file = File::options().write(true).open(at(name)).unwrap();
+            file.set_modified(clock::now() - age).unwrap();
+        };
+        for name in &left {
+            aged(name, MOMENTS * 2);
+        }
+        aged(&left[2], OLD * 2);
         let (link, below) = (format!(".link.{gone}-0.part"), format!(".folder.{gone}-0.part"));
         symlink(at(&others[0]), at(&link)).unwrap();
         fs::create_dir(at(&below)).unwrap();
         clear(folder.path());
         assert!(left.iter().all(|name| !at(name).exists()));
-        for name in others.iter().chain([&link, &below]) {
+        for name in others.iter().chain([&link, &below, &young]) {
             assert!(at(name).exists(), "{name}");
         }
     }

@@ -6,12 +6,14 @@
 
 use std::io::{self, Read as _};
 use std::path::Path;
+use std::sync::Once;
 use std::time::Instant;
 
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tracing::warn;
 
 use crate::private;
 
@@ -110,6 +112,11 @@ impl Limited {
         deadline: Instant,
     ) -> Result<Rows, Stopped> {
         let began = written();
+        if began.is_none() {
+            UNCOUNTED.call_once(|| {
+                warn!("this system does not tell what a thread writes: only time bounds what SQL queries sort on the disk");
+            });
+        }
         let over = move || match (began, written()) {
             (Some(began), Some(now)) => now.saturating_sub(began) > MOST_WRITTEN,
             // A system that does not count: the time bounds it.
@@ -165,6 +172,9 @@ fn text(value: ValueRef<'_>, at: usize) -> Result<Option<String>, rusqlite::Erro
         }
     }))
 }
+
+/// Said once.
+static UNCOUNTED: Once = Once::new();
 
 /// Bytes that this thread wrote into files so far, where the system counts them: SQLite writes on the thread that asks.
 fn written() -> Option<u64> {

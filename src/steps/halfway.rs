@@ -45,7 +45,8 @@ struct Taken {
     call: Call,
     /// What the target calls what it made.
     id: Option<String>,
-    answer: Value,
+    /// None in a run of which nothing is kept.
+    answer: Option<Received>,
 }
 
 impl Taken {
@@ -127,7 +128,7 @@ impl<'p> Halfway<'p> {
     pub(super) fn recall(&mut self, call: &Call) -> Option<Received> {
         for earlier in [&mut self.before, &mut self.beside] {
             let Some(at) = earlier.iter().position(|taken| taken.call == *call) else { continue };
-            let answer = serde_json::from_value(earlier[at].answer.clone()).ok()?;
+            let answer = earlier[at].answer.clone()?;
             self.now.push(earlier.remove(at));
             return Some(answer);
         }
@@ -137,8 +138,7 @@ impl<'p> Halfway<'p> {
     /// A call was taken.
     pub(super) fn took(&mut self, call: Call, answer: &Received) {
         let id = id_in(&answer.body);
-        let answer = serde_json::to_value(answer).unwrap_or_default();
-        self.now.push(Taken { call, id, answer });
+        self.now.push(Taken { call, id, answer: Some(answer.clone()) });
         self.is_behind = true;
     }
 
@@ -152,7 +152,7 @@ impl<'p> Halfway<'p> {
     /// A call was taken, in a run of which nothing is kept.
     pub(super) fn made(&mut self, name: &str, answer: &[u8]) {
         let call = Call { name: name.to_owned(), hash: String::new() };
-        self.now.push(Taken { call, id: id_in(answer), answer: Value::Null });
+        self.now.push(Taken { call, id: id_in(answer), answer: None });
     }
 
     /// Makes the next call; what was taken before it is kept meanwhile.

@@ -53,7 +53,7 @@ fn of_store(error: &StoreError) -> StepError {
         StoreError::TooLong => TOO_LONG,
         StoreError::Busy => BUSY,
         StoreError::TooMuch(_)
-        | StoreError::LongText(_)
+        | StoreError::LongText { .. }
         | StoreError::LargeValue
         | StoreError::Function
         | StoreError::Written => TOO_MUCH,

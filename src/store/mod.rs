@@ -32,6 +32,8 @@ const FILE: &str = "datasets.sqlite";
 
 /// Bytes of a field's text that records are compared with.
 pub(crate) const LONGEST: usize = 64 << 10;
+/// The same in SQL: nothing ends a function of SQLite that compares two long texts.
+pub(crate) const LONGEST_IN_SQL: usize = 16 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -44,8 +46,8 @@ pub enum StoreError {
     /// Nothing is wrong with the store: others keep it busy.
     #[error("as many queries of the datasets are under way as may be: it had no turn in time")]
     Busy,
-    #[error("the text of the field `{0}` is longer than {kib} KiB: no record is looked up by it", kib = LONGEST >> 10)]
-    LongText(String),
+    #[error("the text of the field `{field}` is longer than {kib} KiB: no record is looked up by it")]
+    LongText { field: String, kib: usize },
     #[error("it needs more memory than a query may take ({0} MiB)")]
     TooMuch(usize),
     #[error(

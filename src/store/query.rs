@@ -17,7 +17,7 @@ use crate::tasks;
 use super::datasets::VERSIONS;
 use super::documents::MEMORY;
 use super::words::Words;
-use super::{Asked, FILE, LONGEST, Query, Record, StoreError};
+use super::{Asked, FILE, LONGEST, LONGEST_IN_SQL, Query, Record, StoreError};
 
 /// What a query found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,8 +52,9 @@ pub struct Reader {
 
 /// A turn of one query in SQL.
 struct Turn {
-    connection: Limited,
-    _turns: [OwnedSemaphorePermit; 2],
+    /// One that was used before, if there is one.
+    connection: Option<Limited>,
+    turns: [OwnedSemaphorePermit; 2],
 }
 
 /// Queries at a time that are not in SQL.
@@ -93,12 +94,10 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        if !matches!(asked, Asked::Sql(_)) {
-            let is_long = |value: &Option<String>| value.as_ref().is_some_and(|text| text.len() > LONGEST);
-            if let Some((field, _)) = asked.fields().into_iter().zip(values).find(|(_, value)| is_long(value))
-            {
-                return Err(StoreError::LongText(field.to_owned()));
-            }
+        let longest = if matches!(asked, Asked::Sql(_)) { LONGEST_IN_SQL } else { LONGEST };
+        let is_long = |value: &Option<String>| value.as_ref().is_some_and(|text| text.len() > longest);
+        if let Some((field, _)) = asked.fields().into_iter().zip(values).find(|(_, value)| is_long(value)) {
+            return Err(StoreError::LongText { field: field.to_owned(), kib: longest >> 10 });
         }
         match asked {
             Asked::Sql(query) => self.find(query, values, most, deadline).await,
@@ -125,17 +124,27 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let limited = self.turn(&query.sql, deadline).await?;
+        let Turn { connection, turns } = self.turn(&query.sql, deadline).await?;
         // Nothing large is read for nothing. The query may end with a remark.
         let sql = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
         let values = values.to_vec();
         // SQLite itself ends it at the deadline, or when the function that it is in has ended: the thread is free again then.
+        let file = self.file.clone();
         let asked = tasks::blocking(move || {
-            let found = limited.connection.ask(&sql, &values, MEMORY, deadline);
-            (limited, found)
+            let _turns = turns; // kept for as long as the thread is at work, whoever still waits
+            let connection = connection.map_or_else(|| Limited::open(&file, VERSIONS), Ok)?;
+            let found = connection.ask(&sql, &values, MEMORY, deadline);
+            Ok::<_, StoreError>((connection, found))
         });
-        let (limited, found) = asked.await.map_err(|_| StoreError::TooLong)?;
-        self.give_back(limited);
+        // A panic there is one here: it is a mistake of ours, and no time-out.
+        let (connection, found) = match asked.await {
+            Ok(asked) => asked?,
+            Err(panicked) => match panicked.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return Err(StoreError::TooLong),
+            },
+        };
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         match found {
             Ok(found) if found.rows.is_empty() => Ok(Found::default()),
             Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
@@ -167,15 +176,7 @@ impl Reader {
             return Err(StoreError::NoDatasets(self.file.clone()));
         }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => Limited::open(&self.file, VERSIONS)?,
-        };
-        Ok(Turn { connection, _turns: turns })
-    }
-
-    fn give_back(&self, turn: Turn) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(turn.connection);
+        Ok(Turn { connection: idle, turns })
     }
 
     /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.

@@ -256,6 +256,8 @@ impl Metrics {
     }
 
     pub fn connection(&self, listener: &'static str) -> UnderWay {
+        // A counter that is there from the start shows its first increase.
+        drop(self.closed_when_full.get_or_create(&ListenerLabel { listener }));
         let gauge = self.connections.get_or_create_owned(&ListenerLabel { listener });
         gauge.inc();
         UnderWay(gauge)

@@ -144,7 +144,8 @@ fn each_delivery_and_export_that_the_end_cuts_off_is_told_by_name() {
         assert_eq!(annex.ended(Duration::from_secs(10)).code(), Some(0));
         let log = annex.log();
         for number in 0..3 {
-            let line = format!("slow annotation {} cut off by the end of the server", 70 + number);
+            let annotation = annotation_of(&format!("cut-{number}"));
+            let line = format!("slow annotation {annotation} cut off by the end of the server");
             let told: Vec<_> = log.lines().filter(|one| one.contains(&line)).collect();
             assert_eq!(told.len(), 1, "{answer}: {log}");
             assert!(told[0].ends_with(&format!("request cut-{number}")), "{log}");

@@ -49,7 +49,7 @@ fn every_configuration_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("rossum-secret"), "a secret");
     write(&folder.path().join("erp-database"), "a password");
-    write(&folder.path().join("rules.json"), "[]");
+    write(&folder.path().join("rules.json"), r#"[{"name": "none", "actions": []}]"#);
     let function = "def rossum_hook_request_handler(payload):\n    return None\n";
     write(&folder.path().join("function.py"), function);
     let rules = std::fs::read_to_string("docs/rules.md").unwrap();

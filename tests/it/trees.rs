@@ -38,6 +38,12 @@ fn server(erp: &Erp, reads: &str) -> Annex {
             write = { erp_id = \"/id\" }\n";
         return Annex::dev_with(&format!("{}{QUICK}", config(erp, step).replace("\"2s\"", "\"20s\"")));
     }
+    if reads == "answers" {
+        let step = "[[hook.step]]\nuse = \"export\"\nname = \"erp\"\ntarget = \"erp\"\n\
+            [[hook.step.call]]\nname = \"one\"\npath = \"invoices\"\nshape = \"json\"\n\
+            [[hook.step.call]]\nname = \"two\"\npath = \"submitted\"\ntemplate = \"{{ answers.one.body | length }}\"\n";
+        return Annex::dev_with(&format!("{}{QUICK}", config(erp, step).replace("\"2s\"", "\"20s\"")));
+    }
     let settings = json!({"stages": [{"call_api": [{"name": "create", "request": {"url": format!("http://{}/invoices", erp.address), "method": "POST", "content_type": "json", "content": "{field.document_id}"},
         "response_handlers": [{"target_type": "schema_id", "target_key": "erp_id", "value": {"response.body": {"$jmespath": reads}}, "condition": {"response.body.id": {"$exists": true}}}]}]}]});
     let text = format!(
@@ -115,6 +121,29 @@ fn large_answers_that_are_understood_share_their_memory_and_all_are_read() {
         assert!(grown < 400_000, "{reads}: {grown} kB");
         println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     }
+}
+
+/// What a run keeps of an answer until its delivery is kept takes as much as the answer, and no tree of it.
+#[test]
+fn answers_that_later_calls_read_share_their_memory_too() {
+    let body = format!("[{}]", vec!["{}"; 300_000].join(","));
+    let erp = Erp::start(move |_, _| json_reply(&body));
+    let annex = server(&erp, "answers");
+    deliver(&annex, &document("r-0", 1, "INV-1"));
+    let before = annex.memory_kb("RssAnon");
+    let (longest, told) = sixteen_at_once(&annex);
+    for answer in told {
+        assert_eq!(messages(&answer), [], "{answer}");
+    }
+    assert!(
+        erp.calls()
+            .iter()
+            .filter(|call| call.line.ends_with("/submitted"))
+            .all(|call| call.body == b"300000")
+    );
+    let grown = annex.memory_kb("VmHWM").saturating_sub(before);
+    println!("answers: others waited {longest:?}, {grown} kB more at most");
+    assert!(grown < 400_000, "{grown} kB");
 }
 
 /// A delivery with six million lists somewhere.
