@@ -345,7 +345,7 @@ mod tests {
         assert!(error("{{ field.x | money | date('%d') }}").contains("is no date"));
         assert!(
             error("{% for i in range(9000) %}{% for j in range(9000) %}x{% endfor %}{% endfor %}")
-                .contains("fuel")
+                .contains("the template does more work than it may")
         );
     }
 }

@@ -198,14 +198,17 @@ queries = ["WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELE
     std::thread::scope(|scope| {
         let slow: Vec<_> =
             (0..8).map(|_| scope.spawn(|| outcome(&answer(&annex, &document("CZ1", ""))).3)).collect();
+        let mut stopped = 0;
         for one in slow {
             let messages = one.join().unwrap();
-            assert!(
-                messages[0].as_str().unwrap().starts_with("Looking this up took too long"),
-                "{messages:?}"
-            );
+            let text = messages[0].as_str().unwrap();
+            // Two of one query run at a time; the others find no turn.
+            let is_stopped = text.starts_with("Looking this up took too long");
+            assert!(is_stopped || text.starts_with("Too much is looked up just now"), "{messages:?}");
+            stopped += usize::from(is_stopped);
             assert_eq!(messages[1], "after");
         }
+        assert!(stopped > 0, "none of them ran");
     });
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let answer = annex.client().deliver("/other", document("CZ1", "").to_string()).json();
