@@ -22,12 +22,16 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
 /// All hooks; two that share a path or a name are noted.
-pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
+pub(super) fn read_all(
+    root: &Section<'_>,
+    server: Option<&Section<'_>>,
+    environment: Environment<'_>,
+) -> Vec<HookSettings> {
     let sections = root.sections("hook");
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
-    let server = root.section("server").map(|server| HookSchemas::read(&server)).unwrap_or_default();
+    let server = server.map(HookSchemas::read).unwrap_or_default();
     let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
     sections
         .into_iter()

@@ -248,28 +248,20 @@ impl<'d> Section<'d> {
     }
 
     pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
-        let text = self.text(key)?;
-        let span = units::duration(text.get_ref());
-        if span.is_none() {
-            self.document.note(
-                text.span(),
-                format!("`{}` is no duration", text.get_ref()),
-                Some("write `30s`, `5m` or `1h`"),
-            );
-        }
-        span
+        self.duration_in(&self.text(key)?)
     }
 
     pub(super) fn durations(&self, key: &'static str) -> Option<Vec<Duration>> {
-        let read = |text: Spanned<&str>| {
-            let span = units::duration(text.get_ref());
-            if span.is_none() {
-                let what = format!("`{}` is no duration", text.get_ref());
-                self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
-            }
-            span
-        };
-        self.texts(key)?.into_iter().map(read).collect()
+        self.texts(key)?.iter().map(|text| self.duration_in(text)).collect()
+    }
+
+    fn duration_in(&self, text: &Spanned<&str>) -> Option<Duration> {
+        let span = units::duration(text.get_ref());
+        if span.is_none() {
+            let what = format!("`{}` is no duration", text.get_ref());
+            self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
+        }
+        span
     }
 
     pub(super) fn bytes(&self, key: &'static str) -> Option<usize> {
