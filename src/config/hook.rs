@@ -40,14 +40,15 @@ pub(super) fn read_all(
             let path = section.required_text("path", "\"/invoice-checks\"");
             let name = section.text("name");
             // The same path may be another hook under another domain.
-            let host = section.text("domain").map_or("", |domain| domain.into_inner());
+            let domain = section.text("domain");
             if let Some(path) = &path {
+                let host = domain.as_ref().map_or("", |domain| domain.get_ref());
                 note_second(document, "path", path, paths.entry(host).or_default());
             }
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, path.as_ref(), name.as_ref(), &server, environment)
+            read(section, (path.as_ref(), name.as_ref(), domain.as_ref()), &server, environment)
         })
         .collect()
 }
@@ -69,8 +70,7 @@ fn note_second<'t>(
 
 fn read(
     section: Section<'_>,
-    path: Option<&Spanned<&str>>,
-    name: Option<&Spanned<&str>>,
+    (path, name, domain): (Option<&Spanned<&str>>, Option<&Spanned<&str>>, Option<&Spanned<&str>>),
     server: &HookSchemas,
     environment: Environment<'_>,
 ) -> Option<HookSettings> {
@@ -86,7 +86,7 @@ fn read(
     }
     let secrets = secrets::of_hook(&section, environment);
     let secret_file = secrets::file_of_hook(&section, environment);
-    let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
+    let domain = domain.map(|domain| certificates::domain(&section, domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
         Some(true) => LegacySha1::Allowed,
