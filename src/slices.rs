@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! sliced(future)   each poll is a slice: off the serving threads, with a place on a core; no place is held while it waits
-//! aside(work)      the same for work that cannot be interrupted from outside, such as a script
+//! aside(work)      the same for work that cannot be interrupted from outside, such as a script; aside_to_make for large trees
 //! Budget           counted inside the work: it ends a slice, and it ends the work
 //! ```
 
@@ -28,6 +28,10 @@ const LOOK: u64 = 1024;
 static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores().saturating_sub(1).max(1)));
 /// Uninterrupted works that run at a time. The system divides the cores among them and the serving threads.
 static ASIDE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores() * 2));
+
+/// Works that make a large tree and run at a time: they are short, and keep the allocator's heaps busy, which serving threads
+/// need too. One core stays free for those, where there are several.
+static MAKERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores().saturating_sub(1).max(1)));
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -152,15 +156,24 @@ impl<F: Future> Future for Sliced<F> {
 /// Runs work off the serving threads that nothing interrupts but its own limits, such as a script. A slice that calls this
 /// gives its place to others first. Some works run at a time; the wait for a turn ends at the deadline.
 pub fn aside<T>(deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
+    in_turn(&ASIDE, deadline, work)
+}
+
+/// The same for short work that makes a large tree: fewer of them run at a time.
+pub fn aside_to_make<T>(deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
+    in_turn(&MAKERS, deadline, work)
+}
+
+fn in_turn<T>(turns: &'static Semaphore, deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
     if !can_move() {
         return Ok(work());
     }
     drop(PLACE.take());
     block_in_place(|| {
-        let turn = match ASIDE.try_acquire() {
+        let turn = match turns.try_acquire() {
             Ok(turn) => Some(turn),
             Err(_) => {
-                let waited = Handle::current().block_on(timeout_at(deadline.into(), ASIDE.acquire()));
+                let waited = Handle::current().block_on(timeout_at(deadline.into(), turns.acquire()));
                 waited.map_err(|_| Spent::Time)?.ok()
             }
         };
