@@ -337,6 +337,26 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn trees_are_made_while_a_core_is_free_for_others() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut works = JoinSet::new();
+        for _ in 0..cores() * 4 {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            works.spawn(async move {
+                aside_to_make(soon(), || {
+                    most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(5));
+                    now.fetch_sub(1, Ordering::Relaxed);
+                })
+            });
+        }
+        while let Some(done) = works.join_next().await {
+            assert_eq!(done.unwrap(), Ok(()));
+        }
+        assert_eq!(most.load(Ordering::Relaxed), cores().saturating_sub(1).max(1));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_slice_within_a_slice_and_one_that_goes_aside_or_panics_take_no_second_place() {
         for _ in 0..100 {
             let inner = sliced(async { sliced(async { yield_now().await }).await });
