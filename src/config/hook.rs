@@ -22,12 +22,16 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
 /// All hooks; two that share a path or a name are noted.
-pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<HookSettings> {
+pub(super) fn read_all(
+    root: &Section<'_>,
+    server: Option<&Section<'_>>,
+    environment: Environment<'_>,
+) -> Vec<HookSettings> {
     let sections = root.sections("hook");
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
-    let server = root.section("server").map(|server| HookSchemas::read(&server)).unwrap_or_default();
+    let server = server.map(HookSchemas::read).unwrap_or_default();
     let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
     sections
         .into_iter()
@@ -36,14 +40,15 @@ pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Vec<
             let path = section.required_text("path", "\"/invoice-checks\"");
             let name = section.text("name");
             // The same path may be another hook under another domain.
-            let host = section.text("domain").map_or("", |domain| domain.into_inner());
+            let domain = section.text("domain");
             if let Some(path) = &path {
+                let host = domain.as_ref().map_or("", |domain| domain.get_ref());
                 note_second(document, "path", path, paths.entry(host).or_default());
             }
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, path.as_ref(), name.as_ref(), &server, environment)
+            read(section, (path.as_ref(), name.as_ref(), domain.as_ref()), &server, environment)
         })
         .collect()
 }
@@ -65,8 +70,7 @@ fn note_second<'t>(
 
 fn read(
     section: Section<'_>,
-    path: Option<&Spanned<&str>>,
-    name: Option<&Spanned<&str>>,
+    (path, name, domain): (Option<&Spanned<&str>>, Option<&Spanned<&str>>, Option<&Spanned<&str>>),
     server: &HookSchemas,
     environment: Environment<'_>,
 ) -> Option<HookSettings> {
@@ -82,7 +86,7 @@ fn read(
     }
     let secrets = secrets::of_hook(&section, environment);
     let secret_file = secrets::file_of_hook(&section, environment);
-    let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
+    let domain = domain.map(|domain| certificates::domain(&section, domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
         Some(true) => LegacySha1::Allowed,

@@ -114,15 +114,17 @@ pub fn read(
     let document = document::Document::new(path, text, purpose, environment);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
-        document.set_store(&certificates::state_folder(root.section("server").as_ref(), environment));
+        // Read once: a mistake in it is told once.
+        let server = root.section("server");
+        let state = certificates::state_folder(server.as_ref(), environment);
+        document.set_store(&state);
         let datasets = datasets::read_all(&root);
         let api = api::read(&root, environment);
         document.exports().set_api(api.clone(), root.has("rossum"));
         document.exports().set_targets(targets::read_all(&root, environment));
         document.databases().read_all(&root, environment);
-        let hooks = hook::read_all(&root, environment);
-        let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
-        let state = certificates::state_folder(root.section("server").as_ref(), environment);
+        let hooks = hook::read_all(&root, server.as_ref(), environment);
+        let server = server::read(&root, server, &hooks, &state, environment);
         root.finish();
         let (databases, queries) = document.databases().take();
         Config {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent};
 use crate::store::{Asked, Found, Record};
 
@@ -251,7 +251,7 @@ impl Lookup {
 
     fn fill(
         &self,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         row: Option<NodeRef>,
         target: NodeRef,
         found: &Found,
@@ -296,7 +296,7 @@ impl Lookup {
     /// Where it is not to look: nothing is chosen, and nothing offered.
     fn empty(
         &self,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         row: Option<NodeRef>,
         target: NodeRef,
         answer: &mut Answer,
@@ -312,7 +312,7 @@ impl Lookup {
     }
 
     /// Another field that gets something of the record.
-    fn other(tree: &Tree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
+    fn other(tree: &GrownTree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
         field_at(tree, row, field)
             .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))
     }

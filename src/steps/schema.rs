@@ -32,34 +32,40 @@ impl Schemas {
         self.file.is_none() && self.types.is_none()
     }
 
+    /// The schema of a delivery, where it is known. Whoever asks for one gets the same: what the configuration says comes
+    /// before what Rossum sends along.
+    ///
+    /// # Errors
+    ///
+    /// The schema that was sent along is needed, and cannot be read.
+    pub(super) fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
+        if let Some(schema) = &self.file {
+            return Ok(Some(Arc::clone(schema)));
+        }
+        if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
+            return Ok(Some(Arc::new(Schema::from_annotation(annotation, types))));
+        }
+        let sent = delivery.payload.schemas.map(serde_json::value::RawValue::get);
+        sent.map(|sent| self.sent(sent)).transpose()
+    }
+
     /// The schema of a delivery, or what its annotation shows of it where only the shape counts.
     pub(super) fn of_shape(
         &self,
         delivery: &Delivery<'_>,
         annotation: &Annotation<'_>,
     ) -> Result<Arc<Schema>, StepError> {
-        if self.file.is_some() || self.types.is_some() || delivery.payload.schemas.is_some() {
-            return self.of(delivery);
-        }
-        Ok(Arc::new(Schema::from_annotation(annotation, &HashMap::new())))
+        let shown = || Arc::new(Schema::from_annotation(annotation, &HashMap::new()));
+        Ok(self.known(delivery)?.unwrap_or_else(shown))
     }
 
-    /// The schema of a delivery.
+    /// The schema of a delivery, which the step needs.
     pub(super) fn of(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
-        if let Some(schema) = &self.file {
-            return Ok(Arc::clone(schema));
-        }
-        if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
-            return Ok(Arc::new(Schema::from_annotation(annotation, types)));
-        }
-        self.sent(delivery)
+        self.known(delivery)?.ok_or_else(|| StepError::configuration(TypesMissing.to_string()))
     }
 
     /// The schema that was sent along with a delivery.
-    pub(super) fn sent(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
-        let Some(sent) = delivery.payload.schemas.map(serde_json::value::RawValue::get) else {
-            return Err(StepError::configuration(TypesMissing.to_string()));
-        };
+    fn sent(&self, sent: &str) -> Result<Arc<Schema>, StepError> {
         let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((text, schema)) = &*known
             && **text == *sent

@@ -10,6 +10,7 @@ mod normal;
 mod query;
 mod search;
 mod sql;
+mod turns;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -30,7 +30,7 @@ use super::log_line::{LogLine, Target, Verdict};
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
 use super::run::{self, Facts, Outcome, Way};
-use super::under_way::{Entry, UnderWay};
+use super::under_way::{DeliveriesUnderWay, Entry};
 use super::watched::{self, Watched};
 
 /// What a caller showed of itself, beside its signature.
@@ -58,7 +58,7 @@ pub struct Door {
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
     tasks: Tasks,
-    under_way: UnderWay,
+    under_way: DeliveriesUnderWay,
 }
 
 /// Why a delivery cannot be sent again.
@@ -126,7 +126,7 @@ impl Door {
             metrics,
             inspector,
             tasks,
-            under_way: UnderWay::default(),
+            under_way: DeliveriesUnderWay::default(),
         }
     }
 

@@ -126,7 +126,18 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("txscript", &["clock", "rossum", "trees"]),
     (
         "export",
-        &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "trees", "unreached"],
+        &[
+            "breaker",
+            "clock",
+            "multipart",
+            "neighbour",
+            "rossum",
+            "secret",
+            "slices",
+            "tasks",
+            "trees",
+            "unreached",
+        ],
     ),
     ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["clock", "multipart", "neighbour", "secret", "slices", "trees", "unreached"]),
@@ -138,7 +149,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("neighbour", &["trees"]),
     ("trees", &["slices"]),
     ("outbox", &["clock", "private", "sqlite", "tasks"]),
-    ("data", &["clock", "slices", "store"]),
+    ("data", &["clock", "slices", "store", "tasks"]),
     ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
     ("sqlite", &["private"]),
     ("private", &[]),
@@ -436,28 +447,27 @@ fn no_json_is_indexed_to_be_changed() {
 
 /// Where JSON is read otherwise than by `src/trees/`, and how often: into types of our own, which keep nothing that they do
 /// not name, or what this server wrote or its operator gives it.
-const READERS: [(&str, usize); 23] = [
-    ("src/cases/mod.rs", 3),                       // cases; a payload by its raw parts
-    ("src/data/json_lines.rs", 1),                 // a line of a dataset of the operator's
-    ("src/database/record.rs", 2),                 // a row, by its raw parts
-    ("src/export/shape/json.rs", 1),               // whether a text is a number
-    ("src/export/target/auth.rs", 1),              // of 64 kB at most
-    ("src/export/view.rs", 1),                     // names of the document
-    ("src/neighbour/digits.rs", 2),                // one number
-    ("src/requests/body.rs", 1),                   // keeps nothing
-    ("src/rossum/payload.rs", 1),                  // counts its nodes
-    ("src/steps/delivery.rs", 1),                  // raw secrets
-    ("src/steps/export/courier.rs", 2),            // what was kept
-    ("src/steps/exported.rs", 2),                  // a status; raw content
-    ("src/steps/formulas.rs", 2),                  // what code made, which counts
-    ("src/steps/halfway.rs", 1),                   // what was kept
-    ("src/steps/request_processor/courier.rs", 2), // what was kept
-    ("src/steps/returned.rs", 1),                  // what code made
-    ("src/store/datasets.rs", 1),                  // what was kept
-    ("src/store/documents.rs", 1),                 // what was kept
-    ("src/tls/acme/order.rs", 2),                  // problems of the CA
-    ("src/tls/acme/request.rs", 2),                // the CA's answers, into types
-    ("src/tls/acme/storage.rs", 2),                // what was kept
+const READERS: [(&str, usize); 22] = [
+    ("src/cases/mod.rs", 3),          // cases; a payload by its raw parts
+    ("src/data/json_lines.rs", 1),    // a line of a dataset of the operator's
+    ("src/database/record.rs", 2),    // a row, by its raw parts
+    ("src/export/shape/json.rs", 1),  // whether a text is a number
+    ("src/export/target/auth.rs", 1), // of 64 kB at most
+    ("src/export/view.rs", 1),        // names of the document
+    ("src/neighbour/digits.rs", 2),   // one number
+    ("src/requests/body.rs", 1),      // keeps nothing
+    ("src/rossum/payload.rs", 1),     // counts its nodes
+    ("src/steps/carrying.rs", 1),     // what was kept
+    ("src/steps/delivery.rs", 1),     // raw secrets
+    ("src/steps/exported.rs", 2),     // a status; raw content
+    ("src/steps/formulas.rs", 2),     // what code made, which counts
+    ("src/steps/halfway.rs", 1),      // what was kept
+    ("src/steps/returned.rs", 1),     // what code made
+    ("src/store/datasets.rs", 1),     // what was kept
+    ("src/store/documents.rs", 1),    // what was kept
+    ("src/tls/acme/order.rs", 2),     // problems of the CA
+    ("src/tls/acme/request.rs", 2),   // the CA's answers, into types
+    ("src/tls/acme/storage.rs", 2),   // what was kept
     ("src/trees/grow.rs", 1),
     ("src/txscript/modules/json_reader.rs", 1), // counts in the machine's memory
 ];

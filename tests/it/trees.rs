@@ -123,6 +123,43 @@ fn large_answers_that_are_understood_share_their_memory_and_all_are_read() {
     }
 }
 
+/// Sixteen that export in a loop, so that an answer is always being read: the small deliveries of another hook find a core.
+#[test]
+fn another_hook_is_served_beside_the_worst_answers() {
+    let body = small_objects();
+    let erp = Erp::start(move |_, _| json_reply(&body));
+    let annex = server(&erp, "write");
+    let over = AtomicBool::new(false);
+    let mut times = std::thread::scope(|scope| {
+        for connection in 0..16 {
+            let (annex, over) = (&annex, &over);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !over.load(Ordering::Relaxed) {
+                    number += 1;
+                    deliver(annex, &document(&format!("r-{connection}-{number}"), 7 + connection, "INV-1"));
+                }
+            });
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut times = Vec::new();
+        while Instant::now() < until {
+            let began = Instant::now();
+            let body = document("q", 1, "INV-1").to_string();
+            assert_eq!(annex.client().deliver("/quick", body).status, 200);
+            times.push(began.elapsed());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        over.store(true, Ordering::Relaxed);
+        times
+    });
+    times.sort_unstable();
+    let (of_ten, worst) = (times[times.len() * 9 / 10], times[times.len() - 1]);
+    println!("{} deliveries, nine of ten within {of_ten:?}, all within {worst:?}", times.len());
+    assert!(of_ten < Duration::from_millis(250), "{of_ten:?}");
+    assert!(worst < Duration::from_millis(1_500), "{worst:?}");
+}
+
 /// What a run keeps of an answer until its delivery is kept takes as much as the answer, and no tree of it.
 #[test]
 fn answers_that_later_calls_read_share_their_memory_too() {

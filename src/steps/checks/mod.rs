@@ -11,7 +11,7 @@ mod values;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use crate::rossum::{MessageType, Tree};
+use crate::rossum::{GrownTree, MessageType};
 
 use super::reasons::{Came, Reason, Saw};
 use super::rows::each_place;
@@ -72,7 +72,7 @@ const COLUMN: usize = 50;
 
 /// The document that is checked, and the answer so far.
 struct Document<'d> {
-    tree: &'d Tree<'d>,
+    tree: &'d GrownTree<'d>,
     answer: &'d mut Answer,
 }
 

@@ -176,11 +176,11 @@ mod tests {
     use crate::signature::{Algorithm, Keys, LegacySha1, sign};
     use crate::steps::schema::Schemas;
     use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
-    use crate::webhook::under_way::UnderWay;
+    use crate::webhook::under_way::DeliveriesUnderWay;
     use crate::webhook::{HookLimits, HookSettings};
 
     async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
-        super::run(hook, body, way, &UnderWay::default().begin("test")).await
+        super::run(hook, body, way, &DeliveriesUnderWay::default().begin("test")).await
     }
 
     const WAY: Way = Way { is_watched: true, is_again: false };
