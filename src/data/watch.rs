@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::clock;
+use crate::memory;
 use crate::store::{Change, Import, Store, StoreError};
 
 use super::{Layout, read};
@@ -99,6 +100,7 @@ impl Watch {
         let (state, runtime, name) = (self.state.clone(), Handle::current(), watched.name.clone());
         let work = move || runtime.block_on(import(&state, &watched, stamp));
         let done = tokio::task::spawn_blocking(work).await.map_err(|_| "the import stopped".to_owned())?;
+        memory::stirred();
         if let Some(records) = done? {
             info!(dataset = name, "{records} records imported");
         }

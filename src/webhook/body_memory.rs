@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use crate::memory;
+
 use super::refusal::Refusal;
 
 /// Bodies whose memory is younger on average are not sent away.
@@ -236,6 +238,8 @@ impl Drop for Share {
         if has_part {
             pool.account(self.bytes, 0);
         }
+        drop(pool);
+        memory::stirred();
     }
 }
 
