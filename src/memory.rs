@@ -76,9 +76,12 @@ fn look(floor: usize) -> Option<usize> {
         return None;
     }
     let began = std::time::Instant::now();
+    let (r, u) = (resident()? >> 20, in_use()? >> 20);
+    let counted = began.elapsed();
     give_back();
+    let given = began.elapsed() - counted;
     let left = free()?;
-    tracing::info!("gave {} MiB of free memory back, in {:?}", before.saturating_sub(left) >> 20, began.elapsed());
+    tracing::info!("gave {} MiB of free memory back, was {r} with {u} in use, now {}, in {counted:?} {given:?}", before.saturating_sub(left) >> 20, resident()? >> 20);
     Some(left.min(SPARE))
 }
 
