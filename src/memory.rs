@@ -6,7 +6,7 @@
 //! wakes a server that is at rest.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annex_heap::{Limits, give_back, in_use, limit};
 use tokio::sync::Notify;
@@ -26,8 +26,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of memory that are not worth a look.
 const SMALL: usize = 24 << 20;
-/// Bytes that may lie free.
+/// Bytes that may lie free, and which part of those in use, as a divisor: the next work takes them without the system's
+/// help, which would clear their pages anew.
 const SPARE: usize = 16 << 20;
+const SPARE_SHARE: usize = 8;
 
 static HAS_STIRRED: AtomicBool = AtomicBool::new(false);
 static STIR: Notify = Notify::const_new();
@@ -70,18 +72,16 @@ pub async fn keep() {
 
 /// Gives back what lies free where that is much; what is left of it then.
 fn look(floor: usize) -> Option<usize> {
-    let free = || Some(resident()?.saturating_sub(in_use()?));
-    let before = free()?;
-    if before < floor + SPARE {
+    let (has, used) = (resident()?, in_use()?);
+    let free = has.saturating_sub(used);
+    if free < floor + SPARE.max(used / SPARE_SHARE) {
         return None;
     }
-    let began = std::time::Instant::now();
-    let (r, u) = (resident()? >> 20, in_use()? >> 20);
-    let counted = began.elapsed();
+    let began = Instant::now();
     give_back();
-    let given = began.elapsed() - counted;
-    let left = free()?;
-    tracing::info!("gave {} MiB of free memory back, was {r} with {u} in use, now {}, in {counted:?} {given:?}", before.saturating_sub(left) >> 20, resident()? >> 20);
+    let took = began.elapsed();
+    let left = resident()?.saturating_sub(in_use()?);
+    debug!("{} MiB of free memory were given back in {took:?}", free.saturating_sub(left) >> 20);
     Some(left.min(SPARE))
 }
 
