@@ -25,11 +25,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What is in use now may be freed by work that goes on: the looks become rarer up to this, and then they end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of memory that are not worth a look.
-const SMALL: usize = 24 << 20;
-/// Bytes that may lie free, and which part of those in use, as a divisor: the next work takes them without the system's
-/// help, which would clear their pages anew.
+const SMALL: usize = 16 << 20;
+/// Bytes that may lie free while work goes on, and which part of those in use, as a divisor: the next work takes them
+/// without the system's help, which would clear their pages anew.
 const SPARE: usize = 16 << 20;
 const SPARE_SHARE: usize = 8;
+/// The same once nothing has stirred for a while.
+const SPARE_AT_REST: usize = 4 << 20;
 
 static HAS_STIRRED: AtomicBool = AtomicBool::new(false);
 static STIR: Notify = Notify::const_new();
@@ -55,11 +57,11 @@ pub async fn keep() {
         let mut pause = PAUSE;
         while pause <= LONGEST_PAUSE {
             sleep(PAUSE).await;
-            HAS_STIRRED.store(false, Ordering::Relaxed);
+            let is_busy = HAS_STIRRED.swap(false, Ordering::Relaxed);
             if resident().is_none_or(|resident| resident < SMALL) {
                 break;
             }
-            match tasks::blocking(move || look(floor)).await {
+            match tasks::blocking(move || look(floor, is_busy)).await {
                 Ok(Some(left)) => (floor, pause) = (left, PAUSE),
                 _ => pause *= 2,
             }
@@ -71,10 +73,11 @@ pub async fn keep() {
 }
 
 /// Gives back what lies free where that is much; what is left of it then.
-fn look(floor: usize) -> Option<usize> {
+fn look(floor: usize, is_busy: bool) -> Option<usize> {
     let (has, used) = (resident()?, in_use()?);
     let free = has.saturating_sub(used);
-    if free < floor + SPARE.max(used / SPARE_SHARE) {
+    let spare = if is_busy { SPARE.max(used / SPARE_SHARE) } else { SPARE_AT_REST };
+    if free < floor + spare {
         return None;
     }
     let began = Instant::now();
