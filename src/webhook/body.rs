@@ -203,7 +203,7 @@ impl Joined {
         Growth::Longer((length + room).clamp(LEAST_STEP, LARGEST_STEP).min(may_have).max(needed))
     }
 
-    fn push(&mut self, data: Bytes, growth: Growth) {
+    fn push(&mut self, data: Bytes, mut growth: Growth) {
         let mut pieces = match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => {
                 *self = Self::One(data);
@@ -212,6 +212,7 @@ impl Joined {
             Self::One(first) => {
                 let mut buffer = Vec::with_capacity(first.len() + growth.bytes());
                 buffer.extend_from_slice(&first);
+                growth = Growth::None; // it has grown
                 vec![buffer]
             }
             Self::Many(pieces) => pieces,

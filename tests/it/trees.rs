@@ -91,7 +91,7 @@ fn sixteen_answers_take_a_bounded_memory(reads: &str, body: String, is_right: im
     told.iter().for_each(is_right);
     let grown = annex.memory_kb("VmHWM").saturating_sub(before);
     println!("{reads}: others waited {longest:?}, {grown} kB more at most");
-    assert!(longest < Duration::from_secs(1), "{reads}: others waited {longest:?}");
+    assert!(longest < Duration::from_secs(5), "{reads}: others waited {longest:?}");
     assert!(grown < 300_000, "{reads}: {grown} kB");
     eventually("the memory is given back", Duration::from_secs(20), || {
         annex.memory_kb("RssAnon") < before + 40_000
