@@ -92,7 +92,7 @@ fn sixteen_answers_take_a_bounded_memory(reads: &str, body: String, is_right: im
     let grown = annex.memory_kb("VmHWM").saturating_sub(before);
     println!("{reads}: others waited {longest:?}, {grown} kB more at most");
     assert!(longest < Duration::from_secs(5), "{reads}: others waited {longest:?}");
-    assert!(grown < 300_000, "{reads}: {grown} kB");
+    assert!(grown < 230_000, "{reads}: {grown} kB");
     eventually("the memory is given back", Duration::from_secs(20), || {
         annex.memory_kb("RssAnon") < before + 40_000
     });
@@ -185,9 +185,9 @@ fn a_template_reads_of_a_delivery_what_it_names_and_no_more_than_fits() {
         let grown = annex.memory_kb("VmHWM").saturating_sub(before);
         println!("{source}: {grown} kB more at most");
         // The body twice while its buffer grows, and the largest tree.
-        assert!(grown < if fits { 90_000 } else { 420_000 }, "{source}: {grown} kB");
+        assert!(grown < if fits { 80_000 } else { 320_000 }, "{source}: {grown} kB");
         eventually("the memory is given back", Duration::from_secs(20), || {
-            annex.memory_kb("RssAnon") < before + 70_000
+            annex.memory_kb("RssAnon") < before + 40_000
         });
     }
 }
