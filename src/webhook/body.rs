@@ -255,7 +255,7 @@ mod tests {
                     if let Joined::Many(pieces) = &whole {
                         assert_eq!(pieces.iter().map(Vec::capacity).sum::<usize>(), counted);
                         assert!(scarce_from < usize::MAX || pieces.len() == 1, "a common body is not copied");
-                        assert!(length < scarce_from + 300_000 || pieces.len() > 1);
+                        assert!(length < scarce_from.saturating_add(300_000) || pieces.len() > 1);
                     }
                     assert!(
                         counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP,
