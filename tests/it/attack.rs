@@ -361,7 +361,9 @@ fn shape(number: usize) {
         SHAPES[number],
         &Over::Plain,
     );
-    assert!(peak < 560_000, "docs/security.md names the worst: {peak} kB");
+    // Beside the bodies there are the connections.
+    let bound = if SHAPES[number].connections > 1_000 { 560_000 } else { 460_000 };
+    assert!(peak < bound, "docs/security.md names the worst: {peak} kB");
 }
 
 #[test]
@@ -397,7 +399,7 @@ fn bodies_over_tls_keep_no_signed_delivery_out() {
     let shape = Shape { connections: 60, ..SHAPES[0] };
     let peak =
         all_signed_deliveries_are_answered(&annex, client, "/x", shape, &Over::Tls(tls_config(&roots), NAME));
-    assert!(peak < 150_000, "{peak} kB");
+    assert!(peak < 100_000, "{peak} kB");
 }
 
 const NAME: &str = "hooks.example.test";
