@@ -19,6 +19,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{block_in_place, yield_now};
 use tokio::time::timeout_at;
 
+use crate::memory;
+
 /// How long a slice lasts before others have their turn.
 const SLICE: Duration = Duration::from_millis(3);
 /// Units of work between two looks at the clock: some ten microseconds of cheap units.
@@ -66,6 +68,7 @@ impl Drop for Aside {
         IS_ASIDE.set(self.was);
         if !self.was {
             PLACE.set(None);
+            memory::stirred();
         }
     }
 }

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::config::{Config, Mistakes};
+use crate::memory;
 use crate::server::admin;
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Listener, Redirect, Service};
@@ -158,6 +159,7 @@ impl Annex {
             drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
         }
         drain.tasks.background(systemd::watchdog(house.pulse.clone()));
+        drain.tasks.background(memory::keep());
         let mut workers = tasks::owned({
             let workers = Arc::clone(&house.workers);
             async move { tasks::kept_up("sending exports", || Arc::clone(&workers).run()).await }

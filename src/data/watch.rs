@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::clock;
+use crate::memory;
 use crate::store::{Change, Import, Store, StoreError};
 use crate::tasks;
 
@@ -103,6 +104,7 @@ impl Watch {
             runtime.block_on(cut.run_until_cancelled(import(&state, &watched, stamp)))
         });
         let done = done.await.ok().flatten().unwrap_or_else(|| Err("the import stopped".to_owned()));
+        memory::stirred();
         if let Some(records) = done? {
             info!(dataset = name, "{records} records imported");
         }

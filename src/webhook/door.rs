@@ -287,7 +287,7 @@ impl Door {
         let claim = hook.keys.claim(sent.sha256.as_deref(), sent.sha1.as_deref())?;
         let mut verifier = hook.keys.verifier(claim);
         verifier.update(&sent.body);
-        let body = verifier.finish(sent.body.clone())?;
+        let body = verifier.finish(vec![sent.body.clone()])?;
         let arrival = Arrival::now(caller);
         let work = Work {
             hook: Arc::clone(hook),

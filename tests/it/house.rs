@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 35] = [
+const ROOMS: [(&str, &[&str]); 36] = [
     (
         "cli",
         &[
@@ -15,6 +15,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "config",
             "data",
             "doctor",
+            "memory",
             "outbox",
             "private",
             "rossum",
@@ -38,6 +39,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "data",
             "database",
             "inspector",
+            "memory",
             "outbox",
             "server",
             "shown",
@@ -71,7 +73,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "private", "shown", "tasks", "tls", "webhook"]),
+    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "webhook"]),
     ("tls", &["clock", "private", "secret", "tasks"]),
     (
         "webhook",
@@ -79,6 +81,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "cases",
             "clock",
             "inspector",
+            "memory",
             "outbox",
             "rossum",
             "secret",
@@ -149,7 +152,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("neighbour", &["trees"]),
     ("trees", &["slices"]),
     ("outbox", &["clock", "private", "sqlite", "tasks"]),
-    ("data", &["clock", "slices", "store", "tasks"]),
+    ("data", &["clock", "memory", "slices", "store", "tasks"]),
     ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
     ("sqlite", &["private"]),
     ("private", &[]),
@@ -158,14 +161,16 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("rossum", &[]),
     ("telemetry", &["shown"]),
     ("shown", &[]),
-    ("slices", &[]),
+    ("slices", &["memory"]),
+    ("memory", &["tasks"]),
     ("tasks", &[]),
     ("secret", &[]),
     ("clock", &[]),
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 47] = [
+const FOREIGN: [(&str, &[&str]); 48] = [
+    ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
     ("nix", &["export", "private"]),

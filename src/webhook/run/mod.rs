@@ -244,7 +244,7 @@ mod tests {
         let claim = keys.claim(Some(header.as_bytes()), None).unwrap();
         let mut verifier = keys.verifier(claim);
         verifier.update(&body);
-        verifier.finish(body).unwrap_or_else(|_| panic!("signed just now"))
+        verifier.finish(vec![body]).unwrap_or_else(|_| panic!("signed just now"))
     }
 
     fn content(outcome: Outcome) -> serde_json::Value {
