@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View, may_pass};
+use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View};
+use crate::neighbour::may_pass;
 use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
 use crate::slices::aside;
 
