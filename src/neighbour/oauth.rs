@@ -27,8 +27,14 @@ pub fn refusal(status: u16, body: &[u8], secrets: &[&str]) -> Refusal {
     let described = text("error_description");
     let may_pass = match code {
         // The codes of RFC 6749 and RFC 8707 for a request that is wrong as it is.
-        "invalid_request" | "invalid_client" | "invalid_grant" | "unauthorized_client"
-        | "unsupported_grant_type" | "invalid_scope" | "invalid_target" | "access_denied" => false,
+        "invalid_request"
+        | "invalid_client"
+        | "invalid_grant"
+        | "unauthorized_client"
+        | "unsupported_grant_type"
+        | "invalid_scope"
+        | "invalid_target"
+        | "access_denied" => false,
         "temporarily_unavailable" | "server_error" | "slow_down" => true,
         _ => may_pass(status),
     };

@@ -35,6 +35,7 @@ pub mod schema;
 pub mod source;
 mod step;
 mod template;
+pub mod trigger;
 
 pub use answer::{Answer, Checkpoint};
 pub use delivery::Delivery;

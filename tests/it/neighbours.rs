@@ -212,7 +212,9 @@ fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
         (
             401,
             "401 Unauthorized: invalid_client: Client secret &#39;***&#39; is wrong",
-            format!("{{\"error\": \"invalid_client\", \"error_description\": \"Client secret '{SECRET}' is\\nwrong\"}}"),
+            format!(
+                "{{\"error\": \"invalid_client\", \"error_description\": \"Client secret '{SECRET}' is\\nwrong\"}}"
+            ),
         ),
         (503, "503 Service Unavailable", "{}".to_owned()),
         (503, "503 Service Unavailable: busy", "{\"error_description\": \"busy\"}".to_owned()),

@@ -132,9 +132,8 @@ fn nobody_takes_the_servers_place_and_strangers_are_not_let_in() {
     let annex = Annex::dev_with_files(&config(&sshd, "now", other), &[("key", key.as_str())]);
     let told = messages(&annex, &document("r-1", "a", "x"));
     let problem = format!("its host key is {}, which `host_key` does not have", sshd.fingerprint());
-    let told_to = |what: &str| {
-        format!("Nothing was sent to bank. Tell the people who run this extension: {what}.")
-    };
+    let told_to =
+        |what: &str| format!("Nothing was sent to bank. Tell the people who run this extension: {what}.");
     assert_eq!(told, [told_to(&problem)]);
     annex.logs(&problem, Duration::from_secs(1));
     // Waiting does not change it: what is queued is given up at once, and kept for `annex outbox retry`.
