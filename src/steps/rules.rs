@@ -60,6 +60,10 @@ pub enum Action {
 const SOURCE: &str = "rules";
 
 impl Step for Rules {
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        self.rules.iter().flat_map(|rule| &rule.actions).any(|(trigger, _)| trigger.is_at(event))
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }

@@ -289,6 +289,44 @@ fn kinds_of_actions_and_events_that_are_not_known_are_noted_and_the_rest_acts() 
     }
 }
 
+/// What a function returns at an event.
+fn returned(event: &Value, code: &str) -> Value {
+    let code = format!("def rossum_hook_request_handler(payload):\n    return {code}\n");
+    let step = format!("[[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\nevents = [{}]\n", event["event"]);
+    answer_with(&step, &[("f.py", &code)], event)
+}
+
+#[test]
+fn what_a_function_says_of_mails_uploads_and_invocations_reaches_rossum() {
+    let mail = json!({"event": "email", "action": "received", "files": [{"id": "1"}, {"id": "2"}], "headers": {"from": "a@b"}});
+    let said = returned(
+        &mail,
+        r#"{"files": [dict(f, values=[{"id": "email:x", "value": "7"}]) for f in payload["files"] if f["id"] == "2"], "additional_files": [{"document": "u"}], "extracted_original_sender": {"email": payload["headers"]["from"]}, "messages": [{"type": "info", "content": "one left out"}]}"#,
+    );
+    assert_eq!(said["files"], json!([{"id": "2", "values": [{"id": "email:x", "value": "7"}]}]));
+    assert_eq!(said["additional_files"], json!([{"document": "u"}]));
+    assert_eq!(said["extracted_original_sender"], json!({"email": "a@b"}));
+    assert_eq!(said["messages"][0]["content"], "one left out");
+    // Without a word about files nothing is left out, and an empty list is a word.
+    assert_eq!(returned(&mail, r#"{"additional_files": []}"#)["files"], json!([{"id": "1"}, {"id": "2"}]));
+    assert_eq!(returned(&mail, r#"{"files": []}"#)["files"], json!([]));
+    let upload = json!({"event": "upload", "action": "created", "files": [{"document": "d/1", "prevent_importing": false}]});
+    let stop = r#"{"files": [{"document": "d/1", "prevent_importing": True, "messages": [{"type": "error", "content": "no"}]}]}"#;
+    assert_eq!(
+        returned(&upload, stop)["files"],
+        json!([{"document": "d/1", "prevent_importing": true, "messages": [{"type": "error", "content": "no"}]}])
+    );
+    let manual = json!({"event": "invocation", "action": "manual", "ask": 3});
+    let intent = returned(&manual, r#"{"intent": {"form": {"width": 600}}, "asked": payload["ask"]}"#);
+    assert_eq!(intent, json!({"intent": {"form": {"width": 600}}, "asked": 3}));
+    assert_eq!(returned(&manual, r#"{"messages": "any"}"#), json!({"messages": "any"}));
+    assert_eq!(returned(&manual, "[1, None]"), json!([1, null]));
+    // What fails is told, and all files stay.
+    let failed = returned(&mail, r#"{"files": "all"}"#);
+    assert_eq!(failed["files"].as_array().unwrap().len(), 2);
+    assert_eq!(failed["messages"].as_array().unwrap().len(), 1);
+}
+
 const FUNCTION: &str = r#"
 from txscript import TxScript, is_empty
 

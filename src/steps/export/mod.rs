@@ -15,7 +15,9 @@ use tracing::warn;
 use crate::api::Api;
 use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View};
 use crate::neighbour::may_pass;
-use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
+use crate::rossum::{
+    Change, Event, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten,
+};
 use crate::slices::aside;
 
 use courier::Progress;
@@ -54,6 +56,10 @@ pub enum Deliver {
 const SPARE: Duration = Duration::from_millis(500);
 
 impl Step for Export {
+    fn can_act_at(&self, _event: &Event<'_>) -> bool {
+        true // it may send what the delivery itself says
+    }
+
     fn events(&self) -> &'static [&'static str] {
         &["annotation_content.export"]
     }
