@@ -17,6 +17,11 @@ pub trait Step: Send + Sync {
         &["annotation_content"]
     }
 
+    /// Whether it can do anything at an event. Fields come with `annotation_content` alone.
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        event.event == "annotation_content"
+    }
+
     /// What an operator should know of its configuration: what it leaves undone, and why.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -45,6 +50,10 @@ pub trait Step: Send + Sync {
 impl<S: Step> Step for Arc<S> {
     fn events(&self) -> &'static [&'static str] {
         (**self).events()
+    }
+
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        (**self).can_act_at(event)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -60,8 +60,30 @@ fn read(section: Section<'_>, schemas: &HookSchemas, number: usize) -> Option<St
     let step = step(&section);
     section.document().exports().name_step(&name);
     let names = scope.check(section.document());
+    if let Some(step) = &step {
+        refuse_idle_events(&section, kind, &**step);
+    }
     section.finish();
     Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default(), names })
+}
+
+/// Events at which the step could do nothing: whoever names one waits for something that never happens.
+fn refuse_idle_events(section: &Section<'_>, kind: &str, step: &dyn Step) {
+    for event in section.texts("events").unwrap_or_default() {
+        let pattern = *event.get_ref();
+        let mut pairs = Event::pairs().filter(|pair| pair.matches(pattern)).peekable();
+        if pairs.peek().is_some() && !pairs.any(|pair| step.can_act_at(&pair)) {
+            let acts: Vec<_> = Event::pairs()
+                .filter(|pair| step.can_act_at(pair))
+                .map(|pair| format!("`{}.{}`", pair.event, pair.action))
+                .collect();
+            let what = format!("`{kind}` can do nothing at `{pattern}`");
+            if !acts.is_empty() {
+                let hint = format!("it acts at {}", acts.join(", "));
+                section.document().note(event.span(), what, Some(hint));
+            }
+        }
+    }
 }
 
 /// An event as a step names it. One that Rossum does not document is a mistake: it would silently never fire.

@@ -15,7 +15,9 @@ use tracing::warn;
 use crate::requests::{
     Answer as Answered, Credentials, Failure, FailureKind, Next, Prepared, Processor, State,
 };
-use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten};
+use crate::rossum::{
+    Change, Event, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten,
+};
 use crate::trees;
 
 use super::export::Deliver;
@@ -60,6 +62,10 @@ const SPARE: Duration = Duration::from_millis(500);
 const QUOTED: usize = 500;
 
 impl Step for RequestProcessor {
+    fn can_act_at(&self, _event: &Event<'_>) -> bool {
+        true // it may send what the delivery itself says
+    }
+
     fn events(&self) -> &'static [&'static str] {
         &["annotation_content.export"]
     }
