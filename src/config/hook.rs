@@ -48,7 +48,7 @@ pub(super) fn read_all(
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, (path.as_ref(), name.as_ref(), domain.as_ref()), &server, environment)
+            read(section, [path.as_ref(), name.as_ref(), domain.as_ref()], &server, environment)
         })
         .collect()
 }
@@ -70,7 +70,7 @@ fn note_second<'t>(
 
 fn read(
     section: Section<'_>,
-    (path, name, domain): (Option<&Spanned<&str>>, Option<&Spanned<&str>>, Option<&Spanned<&str>>),
+    [path, name, domain]: [Option<&Spanned<&str>>; 3],
     server: &HookSchemas,
     environment: Environment<'_>,
 ) -> Option<HookSettings> {
