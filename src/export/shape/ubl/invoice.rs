@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::codes::{Category, Currency, ONE, country, unit};
 use super::problems::quoted;
 use super::sheet::{Cell, Row, Sheet};
-use super::values::rounded;
+use super::values::{is_plausible, rounded};
 use super::words::needed;
 
 /// What a document is, by the codes of UNCL1001 that EN 16931 has.
@@ -39,7 +39,7 @@ const KIND_WORDS: [(&str, Kind); 10] = [
     ("381", Kind::CreditNote),
     ("debit_memo", Kind::DebitNote),
     ("383", Kind::DebitNote),
-    ("tax_credit", Kind::CreditNote),
+    ("debit", Kind::DebitNote),
 ];
 
 /// A document type in the form that is compared.
@@ -299,14 +299,15 @@ impl<'s> Sheet<'s> {
             _ => None,
         };
         let by_price = || Some(quantity? * price?);
-        if let Some(amount) = by_gross.or_else(by_price) {
+        if let Some(amount) = by_gross.or_else(by_price).filter(|amount| is_plausible(*amount)) {
             return Some((in_cents(amount), true));
         }
         if gross_is.is_some() {
             let rate = self.column(row, "line_tax_rate");
             if rate.is_empty() {
                 let why = format!(
-                    "is empty, and {} alone does not give it: fill {} too",
+                    "{}, and {} alone does not give it: fill {} too",
+                    net.absence(),
                     gross.name(),
                     rate.name()
                 );

@@ -64,6 +64,11 @@ impl Cell<'_> {
         if self.id.is_empty() { self.label.to_owned() } else { format!("{} (`{}`)", self.label, self.id) }
     }
 
+    /// In what way there is no value.
+    pub(super) fn absence(&self) -> &'static str {
+        if self.is_there { "is empty" } else { "is not in this document" }
+    }
+
     pub(super) fn label(&self) -> &str {
         self.label
     }
@@ -195,8 +200,7 @@ impl<'s> Sheet<'s> {
 
     /// Says that a value is needed and not there.
     pub(super) fn missing(&self, cell: &Cell<'_>, why: &str) {
-        let what = if cell.is_there { "is empty" } else { "is not in this document" };
-        self.wrong(cell, format!("{what}: {why}"));
+        self.wrong(cell, format!("{}: {why}", cell.absence()));
     }
 
     /// A text of the header that UBL needs.

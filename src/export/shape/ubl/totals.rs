@@ -109,7 +109,8 @@ impl Adding<'_, '_> {
     /// The smallest difference that counts, for a number of roundings.
     fn allowed(&self, roundings: usize) -> Decimal {
         let cent = Decimal::new(1, self.currency.digits);
-        self.sheet.settings.tolerance.unwrap_or(cent) * Decimal::from(roundings.max(1))
+        let one = self.sheet.settings.tolerance.unwrap_or(cent);
+        one.checked_mul(Decimal::from(roundings.max(1))).unwrap_or(Decimal::MAX)
     }
 
     fn cell(&self, word: &str) -> Cell<'_> {

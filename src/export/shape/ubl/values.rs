@@ -13,6 +13,10 @@ const FINEST: u32 = 10;
 /// Bytes of a number as it is written.
 const LONGEST: usize = 60;
 
+pub(super) fn is_plausible(amount: Decimal) -> bool {
+    amount.abs() <= Decimal::from(LARGEST)
+}
+
 pub(super) fn rounded(value: Decimal, digits: u32) -> Decimal {
     let mut value = value.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
     value.rescale(digits);
@@ -92,7 +96,7 @@ fn read(text: &str) -> Read {
 
 fn bounded(number: Decimal) -> Read {
     let number = number.normalize();
-    if number.abs() > Decimal::from(LARGEST) || number.scale() > FINEST {
+    if !is_plausible(number) || number.scale() > FINEST {
         return Read::None;
     }
     Read::Number(number)
