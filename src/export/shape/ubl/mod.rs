@@ -120,6 +120,7 @@ impl Ubl {
     pub fn check_value(word: &str, text: &str) -> Result<(), String> {
         match word {
             "currency" => Currency::read(text).map(drop),
+            "issue_date" | "due_date" | "tax_point_date" => values::date(text).map(drop),
             "tax_category" => Category::read(text).map(drop),
             "supplier_country" | "customer_country" => codes::country(text)
                 .map(drop)

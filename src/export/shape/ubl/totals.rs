@@ -23,6 +23,8 @@ pub(super) struct Totals {
     pub(super) prepaid: Decimal,
     pub(super) rounding: Decimal,
     pub(super) payable: Decimal,
+    /// Whether the document says anything of tax; else nothing is written of it.
+    pub(super) is_tax_known: bool,
     pub(super) parts: Vec<Part>,
 }
 
@@ -83,7 +85,7 @@ impl Adding<'_, '_> {
             );
             self.note(&["total_tax", "total"], text);
         }
-        let mut parts = self.parts(lines, details, (net, adjust), tax);
+        let mut parts = self.parts(lines, details, (net, adjust), (tax, said.tax.is_some()));
         let is_even = self.apart.is_empty();
         let (exclusive, inclusive) =
             if is_even { (net + adjust, net + adjust + tax) } else { (base, said.total) };
@@ -102,6 +104,7 @@ impl Adding<'_, '_> {
             prepaid: said.prepaid,
             rounding,
             payable,
+            is_tax_known: is_supported || lines.iter().any(|line| line.tax.is_some()),
             parts,
         })
     }
@@ -258,7 +261,7 @@ impl Adding<'_, '_> {
         lines: &[Line<'_>],
         details: &[TaxDetail],
         (net, adjust): (Decimal, Decimal),
-        tax: Decimal,
+        (tax, is_said): (Decimal, bool),
     ) -> Vec<Part> {
         self.compare_details(details);
         let by_lines = of_lines(lines);
@@ -289,12 +292,13 @@ impl Adding<'_, '_> {
             } else {
                 (format!("The tax of {}", self.cell("tax_details").name()), "tax_details")
             };
-            let text = format!(
-                "{what} is {}, and {} is {}",
-                self.shown(sum),
-                self.cell("total_tax").name(),
-                self.shown(tax)
-            );
+            let (cell, total) = (self.cell("total_tax"), self.cell("total"));
+            let other = if is_said {
+                format!("{} is {}", cell.name(), self.shown(tax))
+            } else {
+                format!("{} is empty, and {} leaves {} for it", cell.name(), total.name(), self.shown(tax))
+            };
+            let text = format!("{what} is {}, and {other}", self.shown(sum));
             self.note(&[word, "total_tax"], text);
         }
         parts

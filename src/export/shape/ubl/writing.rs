@@ -180,6 +180,9 @@ impl Document<'_> {
     }
 
     fn tax_total(&self, out: &mut Elements) {
+        if !self.totals.is_tax_known {
+            return;
+        }
         out.group("cac:TaxTotal", |out| {
             self.amount(out, "cbc:TaxAmount", self.totals.tax);
             for Part { tax, base, amount } in &self.totals.parts {
@@ -196,8 +199,10 @@ impl Document<'_> {
         let totals = &self.totals;
         out.group("cac:LegalMonetaryTotal", |out| {
             self.amount(out, "cbc:LineExtensionAmount", totals.lines);
-            self.amount(out, "cbc:TaxExclusiveAmount", totals.exclusive);
-            self.amount(out, "cbc:TaxInclusiveAmount", totals.inclusive);
+            if totals.is_tax_known {
+                self.amount(out, "cbc:TaxExclusiveAmount", totals.exclusive);
+                self.amount(out, "cbc:TaxInclusiveAmount", totals.inclusive);
+            }
             self.amount_if_any(out, "cbc:AllowanceTotalAmount", totals.allowance);
             self.amount_if_any(out, "cbc:ChargeTotalAmount", totals.charge);
             self.amount_if_any(out, "cbc:PrepaidAmount", totals.prepaid);
