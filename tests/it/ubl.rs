@@ -708,7 +708,7 @@ fn fields_that_the_schema_does_not_have_are_told_at_load_and_its_labels_are_used
         "annex.toml:15:9: the schema has no field `date_issue`: UBL needs an issue date",
         "the schema has no field `currency`: UBL needs a currency",
         "the schema has no field `recipient_name`: UBL needs a customer",
-        "hint: name yours, `fields = { currency = \"…\" }`, or say what it always is, `values = { currency = \"…\" }`",
+        "hint: name yours: `fields = { currency = \"…\" }`, or say what it always is: `values = { currency = \"…\" }`",
         "3 mistakes",
     ] {
         assert!(said.contains(text), "{text}: {said}");

@@ -295,7 +295,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
                 .text("root")
                 .map_or_else(|| "document".to_owned(), |root| (*root.get_ref()).to_owned()),
         }),
-        Kind::Ubl => Shape::Ubl(ubl::read(section)),
+        Kind::Ubl => Shape::Ubl(Box::new(ubl::read(section))),
     })
 }
 

@@ -127,18 +127,17 @@ fn note_absent(section: &Section<'_>, ubl: &Ubl) {
         let is_there = |word: &&str| {
             ubl.fields.contains_key(*word) || ubl.values.contains_key(*word) || has(standard(word))
         };
-        if words.iter().any(|word| is_there(word)) || (words == ["lines"] && has_one_table(section, ubl)) {
+        if words.iter().any(is_there) || (words == ["lines"] && has_one_table(section, ubl)) {
             continue;
         }
         let ids: Vec<String> = words.iter().map(|word| format!("`{}`", standard(word))).collect();
         let what = format!("the schema has no field {}: {why}", ids.join(" or "));
         let word = words.first().copied().unwrap_or_default();
-        let hint = match is_single(word) {
-            true => format!(
-                "name yours, `fields = {{ {word} = \"…\" }}`, or say what it always is, `values = {{ {word} = \"…\" }}`"
-            ),
-            false => format!("name yours: `fields = {{ {word} = \"…\" }}`"),
-        };
+        let mut hint = format!("name yours: `fields = {{ {word} = \"…\" }}`");
+        if is_single(word) {
+            let always = format!(", or say what it always is: `values = {{ {word} = \"…\" }}`");
+            hint.push_str(&always);
+        }
         section.document().note(section.place_of("shape"), what, Some(hint));
     }
 }

@@ -19,7 +19,7 @@ pub enum Shape {
     Json(Json),
     Csv(Csv),
     Xml(Xml),
-    Ubl(Ubl),
+    Ubl(Box<Ubl>),
 }
 
 impl Shape {
@@ -147,7 +147,9 @@ mod tests {
         }
         let fields =
             [("line_name", "x"), ("line_code", "y")].map(|(word, id)| (word.to_owned(), id.to_owned()));
-        Shape::Ubl(Ubl { fields: fields.into(), ..Ubl::default() }).make(&view).map(|made| made.text)
+        Shape::Ubl(Box::new(Ubl { fields: fields.into(), ..Ubl::default() }))
+            .make(&view)
+            .map(|made| made.text)
     }
 
     /// XML cannot hold some characters at all.

@@ -82,7 +82,8 @@ impl Problems {
         for (at, found) in self.found.iter().enumerate() {
             let sentence = found.sentence();
             if text.len() + sentence.len() > LONGEST && at > 0 {
-                text.push_str(&format!(" There are {} more.", self.found.len() - at));
+                let more = format!(" There are {} more.", self.found.len() - at);
+                text.push_str(&more);
                 break;
             }
             if at > 0 {

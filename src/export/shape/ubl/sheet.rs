@@ -59,7 +59,7 @@ impl Cell<'_> {
         self.text.is_empty()
     }
 
-    /// `Issue date (`date_issue`)`.
+    /// Its label and its schema id.
     pub(super) fn name(&self) -> String {
         if self.id.is_empty() { self.label.to_owned() } else { format!("{} (`{}`)", self.label, self.id) }
     }

@@ -63,12 +63,7 @@ fn read(text: &str) -> Read {
     let [points, commas] = ['.', ','].map(|mark| text.matches(mark).count());
     let last = text.rfind(['.', ',']);
     // The mark of decimals is single and last.
-    let is_decimal = match (points, commas) {
-        (0, 0) => false,
-        (1, 0) | (0, 1) => true,
-        (_, 0) | (0, _) => false,
-        _ => true,
-    };
+    let is_decimal = points + commas == 1 || (points > 0 && commas > 0);
     let (whole, rest) = match last.filter(|_| is_decimal) {
         Some(at) => (&text[..at], &text[at + 1..]),
         None => (text, ""),
