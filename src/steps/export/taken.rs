@@ -163,7 +163,11 @@ impl Export {
                 call.look_ahead(view, &context)
             });
             let looked = looked.unwrap_or_else(|spent| Err(spent.into()));
-            let warning = looked.map_err(|error| NoRequest::Render(call.name.clone(), error).told())?;
+            let warning = looked.map_err(|error| {
+                let mut told = NoRequest::Render(call.name.clone(), error).told();
+                told.message.push_str(" Nothing was sent.");
+                told
+            })?;
             if let Some(warning) = warning {
                 answer.show(MessageType::Warning, None, escape_html(&warning));
             }

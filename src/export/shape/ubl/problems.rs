@@ -97,7 +97,7 @@ impl Problems {
     pub(super) fn unfit(&self, what: &str) -> Unfit {
         let ids: BTreeSet<&String> = self.found.iter().flat_map(|found| &found.ids).collect();
         Unfit {
-            text: format!("{what} was not made, and nothing was sent. {}", self.sentences()),
+            text: format!("{what} cannot be made. {}", self.sentences()),
             ids: ids.into_iter().cloned().collect(),
         }
     }
