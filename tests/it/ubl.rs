@@ -392,9 +392,16 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
          t1.tax_detail_tax=18.9",
         Made(&[
             "<cbc:ChargeIndicator>false<",
+            "10.00</cbc:Amount>\n    <cac:TaxCategory>\n      <cbc:ID>S</cbc:ID>\n      <cbc:Percent>21<",
             "10.00</cbc:AllowanceTotalAmount>",
             "190.00</cbc:TaxExclusiveAmount>",
         ]),
+    ),
+    (
+        "fields = { charge = \"freight\" }",
+        "freight=10 | amount_total_base=210 | amount_total_tax=34.65 | amount_total=244.65 | amount_due= | t1.tax_detail_base=105 | \
+         t1.tax_detail_tax=22.05 | t2.tax_detail_base=105 | t2.tax_detail_tax=12.60",
+        Made(&["5.00</cbc:Amount>", "<cbc:ChargeIndicator>true<", "10.00</cbc:ChargeTotalAmount>"]),
     ),
     (
         "",
@@ -530,6 +537,9 @@ fn a_document_with_all_that_en_16931_asks_breaks_none_of_its_rules() {
         .enumerate()
         .map(|(at, changes)| export(&annex, at + 1, &invoice().with(changes)).unwrap().0)
         .collect();
+    let broken = files[0].replace("<cbc:IssueDate>2026-11-05</cbc:IssueDate>", "");
+    let verdict = &schemas.verdicts(&[broken])[0];
+    assert!(verdict.errors[0].contains("IssueDate"), "the schemas tell: {verdict:?}");
     for (changes, verdict) in all.iter().zip(schemas.verdicts(&files)) {
         assert!(verdict.errors.is_empty() && verdict.rules.is_empty(), "{changes}: {verdict:?}");
     }

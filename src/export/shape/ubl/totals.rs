@@ -26,6 +26,8 @@ pub(super) struct Totals {
     /// Whether the document says anything of tax; else nothing is written of it.
     pub(super) is_tax_known: bool,
     pub(super) parts: Vec<Part>,
+    /// Of the allowance or the charge what each part of the tax has of it, as far as that is known.
+    pub(super) shares: Vec<(Tax, Decimal)>,
 }
 
 /// The part of the tax that has one rate and category.
@@ -95,6 +97,7 @@ impl Adding<'_, '_> {
             level(&mut parts, exclusive, tax);
         }
         Some(Totals {
+            shares: shares(&parts, lines, adjust, said.allowance.is_zero() || said.charge.is_zero()),
             lines: net,
             allowance: said.allowance,
             charge: said.charge,
@@ -387,6 +390,18 @@ fn of_lines(lines: &[Line<'_>]) -> Option<BTreeMap<Tax, (Decimal, usize)>> {
         group.1 += 1;
     }
     Some(groups)
+}
+
+/// What each part of the tax has of an allowance or a charge: what its base is apart from its lines. Empty where that is
+/// not known, or not all of it.
+fn shares(parts: &[Part], lines: &[Line<'_>], adjust: Decimal, is_one: bool) -> Vec<(Tax, Decimal)> {
+    let Some(groups) = of_lines(lines).filter(|_| is_one && !adjust.is_zero()) else { return Vec::new() };
+    let apart =
+        |part: &Part| (part.tax, part.base - groups.get(&part.tax).map_or(Decimal::ZERO, |group| group.0));
+    let shares: Vec<_> = parts.iter().map(apart).filter(|(_, share)| !share.is_zero()).collect();
+    let is_whole = shares.iter().map(|(_, share)| *share).sum::<Decimal>() == adjust
+        && shares.iter().all(|(_, share)| share.is_sign_negative() == adjust.is_sign_negative());
+    if is_whole { shares } else { Vec::new() }
 }
 
 /// Puts the cents of roundings into the largest part, so that the parts are the whole.

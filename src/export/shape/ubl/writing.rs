@@ -150,15 +150,26 @@ impl Document<'_> {
                 continue;
             }
             let own = self.field(word);
-            out.group("cac:AllowanceCharge", |out| {
-                out.text("cbc:ChargeIndicator", &[], is_charge);
-                out.text("cbc:AllowanceChargeReason", &[], if own.is_empty() { reason } else { own });
-                self.amount(out, "cbc:Amount", amount);
+            let mut one = |amount: Decimal, tax: Option<&Tax>| {
+                out.group("cac:AllowanceCharge", |out| {
+                    out.text("cbc:ChargeIndicator", &[], is_charge);
+                    out.text("cbc:AllowanceChargeReason", &[], if own.is_empty() { reason } else { own });
+                    self.amount(out, "cbc:Amount", amount);
+                    if let Some(tax) = tax {
+                        self.tax_category(out, "cac:TaxCategory", tax, false);
+                    }
+                });
+            };
+            match (&self.totals.parts[..], &self.totals.shares[..]) {
+                ([only], _) => one(amount, Some(&only.tax)),
                 // Of several rates nobody says which is the allowance's.
-                if let [only] = &self.totals.parts[..] {
-                    self.tax_category(out, "cac:TaxCategory", &only.tax, false);
+                (_, []) => one(amount, None),
+                (_, shares) => {
+                    for (tax, share) in shares {
+                        one(share.abs(), Some(tax));
+                    }
                 }
-            });
+            }
         }
     }
 
