@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 #[path = "../tests/it/support/oracle.rs"]
 mod oracle;
+#[path = "../tests/it/support/python.rs"]
+mod python;
 
 /// Header against header, columns against header, loops over rows, dates, patterns, text.
 const RULES: [&str; 10] = [

@@ -58,6 +58,11 @@ impl<'d> Section<'d> {
         self.step.as_ref()?.schemas.only()
     }
 
+    /// All schemas of the hook that the step is in.
+    pub(super) fn hook_schemas(&self) -> Vec<Arc<Schema>> {
+        self.step.iter().flat_map(|step| step.schemas.iter().map(Arc::clone)).collect()
+    }
+
     /// Says that a text in the file is the schema id of a field, which the schema must have.
     pub(super) fn names_field(&self, place: Place, id: &str) {
         self.names_field_or(place, id, &[]);

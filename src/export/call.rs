@@ -69,13 +69,40 @@ impl Call {
             || self.templates().any(|template| template.reads(ORIGINAL_FILE))
     }
 
+    /// Whether its document cannot be made of some data.
+    pub fn may_refuse(&self) -> bool {
+        matches!(&self.document, Document::Shape(shape) if shape.may_refuse())
+    }
+
+    /// Whether its messages name a field of the document, so that they need its label.
+    pub fn names(&self, id: &str) -> bool {
+        matches!(&self.document, Document::Shape(shape) if shape.names(id))
+    }
+
+    fn is_left_out(&self, context: &Value) -> Result<bool, RenderError> {
+        let Some(condition) = &self.condition else { return Ok(false) };
+        let text = condition.render(context)?;
+        Ok(matches!(&*text.trim().to_ascii_lowercase(), "" | "false" | "0"))
+    }
+
+    /// What is to be said of its document before anything is sent, which cannot be taken back. A call that depends on answers
+    /// cannot be known yet.
+    ///
+    /// # Errors
+    /// Where its document cannot be made.
+    pub fn look_ahead(&self, view: &View, context: &Value) -> Result<Option<String>, RenderError> {
+        let Document::Shape(shape) = &self.document else { return Ok(None) };
+        let depends = self.condition.as_ref().is_some_and(|condition| condition.reads("answers"));
+        if !shape.may_refuse() || depends || self.is_left_out(context)? {
+            return Ok(None);
+        }
+        Ok(shape.make(view)?.warning)
+    }
+
     /// What to send; `None` where its condition says that it is to be left out.
     pub fn request(&self, view: &View, context: &Value) -> Result<Option<Request>, RenderError> {
-        if let Some(condition) = &self.condition {
-            let text = condition.render(context)?;
-            if matches!(&*text.trim().to_ascii_lowercase(), "" | "false" | "0") {
-                return Ok(None);
-            }
+        if self.is_left_out(context)? {
+            return Ok(None);
         }
         let (body, content_type) = self.document.make(view, context)?;
         let headers = self.headers.iter().map(|(name, value)| {

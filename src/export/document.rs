@@ -46,7 +46,7 @@ impl Document {
                 let kind = view.original.as_ref().map(|original| original.content_type.clone());
                 Ok((bytes, kind.unwrap_or_default()))
             }
-            Self::Shape(shape) => Ok((shape.make(view).into_bytes(), shape.content_type().to_owned())),
+            Self::Shape(shape) => Ok((shape.make(view)?.text.into_bytes(), shape.content_type().to_owned())),
         }
     }
 }

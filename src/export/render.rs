@@ -15,6 +15,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::slices::Spent;
 
 use super::escape::Escape;
+use super::shape::Unfit;
 use super::{paths, place, terms};
 
 /// The work and the memory of one rendering: an instruction is a unit, and 64 bytes that it makes or reads are one too. So it
@@ -30,12 +31,24 @@ pub struct RenderError {
     /// For the person at the screen; it may quote what stands in a field.
     text: String,
     cause: String,
+    /// Whether the document's data is what is wrong, which the person at the screen can mend.
+    is_of_data: bool,
 }
 
 impl RenderError {
     /// For the log: it quotes nothing.
     pub fn cause(&self) -> &str {
         &self.cause
+    }
+
+    pub fn is_of_data(&self) -> bool {
+        self.is_of_data
+    }
+}
+
+impl From<Unfit> for RenderError {
+    fn from(unfit: Unfit) -> Self {
+        Self { cause: unfit.cause(), text: unfit.to_string(), is_of_data: true }
     }
 }
 
@@ -49,13 +62,13 @@ impl From<Error> for RenderError {
         let text = error.detail().map_or_else(|| cause.clone(), |detail| format!("{cause}: {detail}"));
         // Names of the template itself are no data.
         let cause = if error.kind() == ErrorKind::UndefinedError { text.clone() } else { cause };
-        Self { text, cause }
+        Self { text, cause, is_of_data: false }
     }
 }
 
 impl From<Spent> for RenderError {
     fn from(spent: Spent) -> Self {
-        Self { text: spent.to_string(), cause: spent.to_string() }
+        Self { text: spent.to_string(), cause: spent.to_string(), is_of_data: false }
     }
 }
 
@@ -153,7 +166,7 @@ impl Template {
         let text = self.render(context)?;
         place::path(&paths::pieces(text.trim())).map_err(|astray| {
             let text = format!("`{}`: {astray}", self.source);
-            RenderError { cause: text.clone(), text }
+            RenderError { cause: text.clone(), text, is_of_data: false }
         })
     }
 

@@ -1,5 +1,6 @@
 //! A document as templates and shapes see it: `field`, `line_items`, `payload`.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,9 @@ pub struct View {
     /// The rows of `line_items`, or else of the first table.
     pub line_items: Vec<Value>,
     pub annotation_id: String,
+    /// How people call the fields that messages name, by schema id, where the delivery's schema says it.
+    #[serde(default, skip_serializing_if = "HashMap::is_empty")]
+    pub labels: HashMap<String, String>,
     /// What templates name of the delivery as it was sent, without its token and secrets.
     #[serde(default, skip_serializing_if = "is_null")]
     pub payload: Tree,
@@ -109,7 +113,8 @@ impl View {
         let name = if field.contains_key("line_items") { Some("line_items".to_owned()) } else { first_table };
         let line_items = name.and_then(|name| field.get(&name)?.as_array().cloned()).unwrap_or_default();
         let original = uses.original.then(|| original(body)).flatten();
-        Self { field, line_items, annotation_id: payload.annotation_id.to_string(), payload: sent, original }
+        let annotation_id = payload.annotation_id.to_string();
+        Self { field, line_items, annotation_id, labels: HashMap::new(), payload: sent, original }
     }
 
     /// The text of a header field; empty where there is none.

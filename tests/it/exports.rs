@@ -505,7 +505,10 @@ fn changed_calls_send_nothing_that_was_not_accepted() {
 fn files_are_whole_and_stay_in_their_folder() {
     let erp = Erp::kind();
     let step = "[[hook.step]]\nuse = \"export\"\ntarget = \"files\"\npath = \"{{ field.document_id }}.xml\"\nshape = \"ubl\"\n";
-    let annex = Annex::dev_with(&config(&erp, step));
+    let step = step.to_owned()
+        + "values = { issue_date = \"2026-11-05\", currency = \"EUR\", supplier_name = \"A\", customer_name = \"B\", total = \"3.5\" }\n\
+        fields = { line_total = \"item_amount\", total = \"\" }\n";
+    let annex = Annex::dev_with(&config(&erp, &step));
     assert_eq!(messages(&deliver(&annex, &document("r-1", 7, "2026/INV-1"))), []);
     let text = std::fs::read_to_string(annex.folder().join("out/2026/INV-1.xml")).unwrap();
     assert!(

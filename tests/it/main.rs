@@ -81,3 +81,5 @@ mod trees;
 mod tunnel;
 /// TxScript: the real package says what is right.
 mod txscript;
+/// `shape = "ubl"`, by the schemas of UBL 2.1.
+mod ubl;

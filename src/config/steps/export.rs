@@ -8,7 +8,7 @@ use reqwest::Method;
 use reqwest::header::HeaderName;
 use toml::Spanned;
 
-use crate::export::shape::{Csv, FIELDS, Json, Shape, Ubl, Xml};
+use crate::export::shape::{Csv, Json, Shape, Xml};
 use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
 use crate::outbox::Courier;
 use crate::steps::Step;
@@ -18,7 +18,7 @@ use crate::steps::post::{Exporter, Reaches};
 use super::super::document::Place;
 use super::super::nearest::nearest;
 use super::super::section::Section;
-use super::scripts;
+use super::{scripts, ubl};
 
 const SHAPES: [(&str, Kind); 5] = [
     ("json", Kind::Json),
@@ -295,32 +295,8 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
                 .text("root")
                 .map_or_else(|| "document".to_owned(), |root| (*root.get_ref()).to_owned()),
         }),
-        Kind::Ubl => Shape::Ubl(Ubl { fields: ubl_fields(section) }),
+        Kind::Ubl => Shape::Ubl(Box::new(ubl::read(section))),
     })
-}
-
-/// `fields = { supplier_name = "vendor_name" }`.
-fn ubl_fields(section: &Section<'_>) -> HashMap<String, String> {
-    let mut fields = HashMap::new();
-    for (word, field) in section.section("fields").map(|own| own.entries()).unwrap_or_default() {
-        let known = FIELDS.iter().any(|(known, _)| known == word.get_ref());
-        match field.get_ref().as_str() {
-            Some(name) if known => {
-                section.names_field(field.span(), name);
-                fields.insert((*word.get_ref()).to_owned(), name.to_owned());
-            }
-            _ => {
-                let words = FIELDS.iter().map(|(word, _)| *word);
-                let hint = nearest(word.get_ref(), words).map_or_else(
-                    || "the words are in docs/export.md".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let what = format!("an invoice has no `{}`", word.get_ref());
-                section.document().note(word.span(), what, Some(hint));
-            }
-        }
-    }
-    fields
 }
 
 fn template(

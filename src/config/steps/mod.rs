@@ -12,6 +12,7 @@ mod replace;
 mod request_processor;
 mod rules;
 mod scripts;
+mod ubl;
 
 use toml::Spanned;
 

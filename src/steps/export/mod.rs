@@ -140,6 +140,7 @@ impl Export {
         let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
             return Ok(());
         };
+        self.look_ahead(&view, None, answer, deadline)?;
         let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
         let mut body = Vec::new();
         // Rossum need not wait for its own file.
@@ -187,6 +188,7 @@ impl Export {
         deadline: Instant,
     ) -> Result<(), StepError> {
         let secrets = self.reads("secrets").then(|| Value::Object(delivery.credentials().0));
+        self.look_ahead(&view, secrets.as_ref(), answer, deadline)?;
         let key = self.post.key(delivery)?;
         let mut answers = Answers::new();
         let mut values = Vec::new();

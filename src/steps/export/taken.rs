@@ -1,6 +1,6 @@
 //! What an export takes from a delivery, and from Rossum's API where the delivery does not bring it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use minijinja::Value as Context;
@@ -9,8 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::api::{ApiError, Original};
 use crate::export::{Call, RenderError, View};
-use crate::rossum::{Annotation, Journal, Payload};
+use crate::rossum::{Annotation, Journal, MessageType, Payload, escape_html};
+use crate::slices::aside;
 use crate::trees::Tree;
+use crate::txscript::Schema;
 
 use super::super::exported::{Exported, unfetched};
 use super::super::{Answer, Delivery, Lasts, StepError};
@@ -37,6 +39,11 @@ impl NoRequest {
     /// As a person and the log read it.
     pub(super) fn told(self) -> StepError {
         match self {
+            Self::Render(_, error) if error.is_of_data() => StepError {
+                message: error.to_string(),
+                cause: error.cause().to_owned(),
+                lasts: Lasts::ForGood,
+            },
             Self::Render(call, error) => StepError {
                 message: format!(
                     "The export could not be made ({call}): {error}. Tell the people who run this extension."
@@ -124,7 +131,48 @@ impl Export {
                 datapoints.insert(field.clone(), tree.node(node).id.to_string().into());
             }
         }
-        Taken { view: View::new(payload, body, journal, &self.uses(), sent), datapoints }
+        let mut view = View::new(payload, body, journal, &self.uses(), sent);
+        view.labels = self.labels(payload);
+        Taken { view, datapoints }
+    }
+
+    /// What people call the fields that its messages name, where the schema was sent along.
+    fn labels(&self, payload: &Payload<'_>) -> HashMap<String, String> {
+        let names = |id: &str| self.calls.iter().any(|call| call.names(id));
+        let sent = payload.schemas.filter(|_| self.calls.iter().any(Call::may_refuse));
+        // One that cannot be read leaves the labels that everybody knows.
+        let schema = sent.and_then(|schemas| Schema::parse(schemas.get()).ok());
+        let labels = schema.iter().flat_map(Schema::labels).filter(|(id, _)| names(id));
+        labels.map(|(id, label)| (id.to_owned(), label.to_owned())).collect()
+    }
+
+    /// Looks at every document that can be made now, before anything is sent.
+    pub(super) fn look_ahead(
+        &self,
+        view: &View,
+        secrets: Option<&Value>,
+        answer: &mut Answer,
+        deadline: Instant,
+    ) -> Result<(), StepError> {
+        if !self.calls.iter().any(Call::may_refuse) {
+            return Ok(());
+        }
+        for call in &self.calls {
+            let looked = aside(deadline, || {
+                let context = context(view, &Answers::new(), secrets, None);
+                call.look_ahead(view, &context)
+            });
+            let looked = looked.unwrap_or_else(|spent| Err(spent.into()));
+            let warning = looked.map_err(|error| {
+                let mut told = NoRequest::Render(call.name.clone(), error).told();
+                told.message.push_str(" Nothing was sent.");
+                told
+            })?;
+            if let Some(warning) = warning {
+                answer.show(MessageType::Warning, None, escape_html(&warning));
+            }
+        }
+        Ok(())
     }
 
     /// The file that the document was made of.

@@ -11,9 +11,11 @@ mod oracle;
 mod pebble;
 mod postgres;
 mod proxy;
+mod python;
 mod relay;
 mod rossum_tool;
 mod sshd;
+mod ubl_schemas;
 
 pub(crate) use annex::{Annex, annex_command, libfaketime, write, write_bytes};
 pub(crate) use browser::Browser;
@@ -29,6 +31,7 @@ pub(crate) use proxy::{Faults, Proxy};
 pub(crate) use relay::Relay;
 pub(crate) use rossum_tool::RossumTool;
 pub(crate) use sshd::Sshd;
+pub(crate) use ubl_schemas::UblSchemas;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

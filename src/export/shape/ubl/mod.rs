@@ -1,0 +1,163 @@
+//! `shape = "ubl"`: a UBL 2.1 invoice or credit note (OASIS UBL 2.1, `UBL-Invoice-2.1.xsd`, `UBL-CreditNote-2.1.xsd`).
+//!
+//! ```text
+//! View → Sheet (values by our words) → Invoice (lines, tax) → Totals → XML
+//! ```
+//!
+//! What is made is valid by these schemas. A document that lacks what they need, that holds what cannot be read in one
+//! way, or whose amounts do not add up, is not made: [`Unfit`] says all of it at once.
+
+mod codes;
+mod invoice;
+mod lists;
+mod problems;
+mod sheet;
+mod totals;
+mod values;
+mod words;
+mod writing;
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::super::view::View;
+use codes::{Category, Currency};
+use invoice::Line;
+use problems::Problems;
+use sheet::Sheet;
+use totals::{Adding, Totals};
+
+pub use codes::is_unit_code;
+pub use invoice::{KINDS, Kind, type_word};
+pub use problems::Unfit;
+pub use words::{Field, NEEDED, fields, is_single};
+
+/// What becomes of a document whose amounts do not add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mismatch {
+    /// It is not made: a receiver that checks EN 16931 refuses it whole, and one that does not books a wrong amount.
+    #[default]
+    Refuse,
+    /// It is made with the amounts as they stand, and a warning.
+    Warn,
+}
+
+#[derive(Debug, Default)]
+pub struct Ubl {
+    /// Other schema ids than Rossum's usual ones, by our word.
+    pub fields: HashMap<String, String>,
+    /// What a header field is where the document leaves it empty, by our word.
+    pub values: HashMap<String, String>,
+    /// How people call the fields, by schema id.
+    pub labels: HashMap<String, String>,
+    /// What every document is, whatever it says.
+    pub document: Option<Kind>,
+    /// What a value of the document type means, by [`type_word`].
+    pub document_types: HashMap<String, Kind>,
+    /// Codes of units by what documents write, in small letters.
+    pub units: HashMap<String, String>,
+    pub mismatch: Mismatch,
+    /// How far sums may be apart; the smallest amount of the currency where it is not set.
+    pub tolerance: Option<Decimal>,
+}
+
+/// A document that can be written.
+struct Document<'s> {
+    sheet: &'s Sheet<'s>,
+    kind: Kind,
+    id: &'s str,
+    issue_date: Date,
+    due_date: Option<Date>,
+    tax_point: Option<Date>,
+    currency: Currency,
+    supplier_country: String,
+    customer_country: String,
+    lines: Vec<Line<'s>>,
+    totals: Totals,
+}
+
+/// A document as it was made.
+#[derive(Debug)]
+pub struct Made {
+    pub text: String,
+    /// What the person should know of it.
+    pub warning: Option<String>,
+}
+
+impl Ubl {
+    /// # Errors
+    /// Where the document's data is not what UBL needs.
+    pub(super) fn make(&self, view: &View) -> Result<Made, Unfit> {
+        let sheet = Sheet::new(self, view);
+        let kind = sheet.kind();
+        let mut apart = Problems::default();
+        let document = read(&sheet, kind, &mut apart);
+        let what = kind.what();
+        let mut missing = sheet.problems.borrow_mut();
+        if self.mismatch == Mismatch::Refuse || document.is_none() {
+            missing.take(&mut apart);
+        }
+        match document.filter(|_| missing.is_empty()) {
+            Some(document) => {
+                drop(missing);
+                Ok(Made { text: document.written(), warning: apart.warning(what) })
+            }
+            None => Err(missing.unfit(what)),
+        }
+    }
+
+    /// Whether it reads a field.
+    pub(super) fn reads(&self, id: &str) -> bool {
+        fields().any(|field| self.fields.get(field.word).map_or(field.id, String::as_str) == id)
+    }
+
+    /// Whether a value that the settings give for a header field can be used; else why not.
+    ///
+    /// # Errors
+    /// Why it cannot be used, as the rest of a sentence.
+    pub fn check_value(word: &str, text: &str) -> Result<(), String> {
+        match word {
+            "currency" => Currency::read(text).map(drop),
+            "issue_date" | "due_date" | "tax_point_date" => values::date(text).map(drop),
+            "tax_category" => Category::read(text).map(drop),
+            "supplier_country" | "customer_country" => codes::country(text)
+                .map(drop)
+                .ok_or_else(|| "this is no country of ISO 3166-1: write its code, such as DE".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads all of it, whatever is missing, so that all of that is said.
+fn read<'s>(sheet: &'s Sheet<'s>, kind: Kind, apart: &mut Problems) -> Option<Document<'s>> {
+    sheet.look_at_header();
+    let id = sheet.needed("id");
+    let dates = sheet.dates();
+    let currency = sheet.currency();
+    for word in ["supplier_name", "customer_name"] {
+        sheet.needed(word);
+    }
+    let supplier_country = sheet.country("supplier_country");
+    let customer_country = sheet.country("customer_country");
+    let mut details = sheet.read_tax_details(&currency);
+    let common = sheet.common_rate(&details, &currency);
+    let mut lines = sheet.read_lines(common, &currency);
+    let mut adding = Adding { sheet, kind, currency: &currency, apart: Problems::default() };
+    let totals = adding.totals(&mut lines, &mut details);
+    *apart = adding.apart;
+    Some(Document {
+        sheet,
+        kind,
+        id,
+        issue_date: dates.issue?,
+        due_date: dates.due,
+        tax_point: dates.tax_point,
+        supplier_country,
+        customer_country,
+        lines,
+        totals: totals?,
+        currency,
+    })
+}
