@@ -125,6 +125,7 @@ fn large_answers_that_are_understood_share_their_memory_and_all_are_read() {
 
 /// Sixteen that export in a loop, so that an answer is always being read: the small deliveries of another hook find a core.
 #[test]
+#[ignore = "it measures time: on a machine that others keep busy it says nothing of the server"]
 fn another_hook_is_served_beside_the_worst_answers() {
     let body = small_objects();
     let erp = Erp::start(move |_, _| json_reply(&body));
