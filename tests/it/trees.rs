@@ -122,6 +122,7 @@ fn answers_of_small_values_are_refused_and_those_that_are_understood_are_read_in
 
 /// Sixteen that export in a loop, so that an answer is always being read: the small deliveries of another hook find a core.
 #[test]
+#[ignore = "it measures time: on a machine that others keep busy it says nothing of the server"]
 fn another_hook_is_served_beside_the_worst_answers() {
     let body = small_objects();
     let erp = Erp::start(move |_, _| json_reply(&body));
