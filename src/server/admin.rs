@@ -98,6 +98,8 @@ pub struct Pages {
     pub door: Arc<Door>,
     /// How the outbox is.
     pub outbox: Box<dyn Fn() -> OutboxFacts + Send + Sync>,
+    /// How the files of datasets are.
+    pub datasets: Box<dyn Fn() -> Vec<DatasetFacts> + Send + Sync>,
     /// Who wants a reload asks here, and hears the mistakes.
     pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
 }
@@ -110,6 +112,16 @@ pub struct OutboxFacts {
     pub warnings: Vec<String>,
     /// How often its file disappeared or was replaced since the start.
     pub times_lost: u64,
+}
+
+/// A dataset that is declared as a file.
+#[derive(Debug, Serialize)]
+pub struct DatasetFacts {
+    pub name: String,
+    /// Why its file is refused, and since when; what was imported before is served.
+    pub refused: Option<String>,
+    #[serde(serialize_with = "clock::rfc3339")]
+    pub since: Option<SystemTime>,
 }
 
 /// `GET /status`.
@@ -128,6 +140,7 @@ struct Overview<'p> {
     warnings: Vec<String>,
     certificates: Vec<Status>,
     exports: Exports,
+    datasets: Vec<DatasetFacts>,
     /// Which of the hooks' secrets are used.
     hooks: Vec<HookUse>,
 }
@@ -164,6 +177,16 @@ impl Pages {
         if given_up > 0 {
             warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
         }
+        let datasets = (self.datasets)();
+        for DatasetFacts { name, refused, since } in &datasets {
+            if let Some(problem) = refused {
+                let since = since.map_or_else(|| "-".to_owned(), clock::display);
+                warnings.push(format!(
+                    "the file of the dataset {name} is refused since {since}, and what was imported before it is served: \
+                     {problem}"
+                ));
+            }
+        }
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -175,6 +198,7 @@ impl Pages {
             warnings,
             certificates,
             exports: Exports { waiting, given_up, writable },
+            datasets,
             hooks: self.door.secrets(),
         }
     }
@@ -249,6 +273,8 @@ impl Pages {
             failures: status.failures,
             last_attempt: status.last_attempt,
         }));
+        let datasets = (self.datasets)();
+        self.metrics.datasets(datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.since)));
         let mut response = plain(StatusCode::OK, self.metrics.render());
         let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);

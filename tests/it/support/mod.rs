@@ -14,6 +14,7 @@ mod proxy;
 mod relay;
 mod rossum_tool;
 mod sshd;
+pub(crate) mod workbook;
 
 pub(crate) use annex::{Annex, annex_command, libfaketime, write, write_bytes};
 pub(crate) use browser::Browser;
