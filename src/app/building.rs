@@ -16,10 +16,12 @@ use crate::data::{Board, Refusal, Watch};
 use crate::database;
 use crate::inspector::{Inspector, Mode};
 use crate::outbox::{Outbox, Workers};
-use crate::server::admin::{self, DatasetFacts, OutboxFacts, Pages};
+use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
-use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::server::{
+    Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
+};
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
 use crate::webhook::Door;

@@ -189,8 +189,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     store.close().await;
     if place.json {
         let mut said = json!({"dataset": name, "read": done.read, "records": done.records});
-        if let Some(said) = said.as_object_mut().filter(|_| !notes.texts().is_empty()) {
-            said.insert("notes".to_owned(), json!(notes.texts()));
+        if let Some(said) = said.as_object_mut().filter(|_| !done.notes.is_empty()) {
+            said.insert("notes".to_owned(), json!(done.notes));
         }
         return print(said);
     }
@@ -203,7 +203,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         import.columns.len(),
         done.records
     ))?;
-    notes.texts().into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
+    done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
 }
 
 /// How the file is written, by the arguments.

@@ -9,16 +9,14 @@ use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::notes::{Notes, Skipped};
+use super::separator::{hint, name, separator};
 use super::table::{self, Row};
 use super::{Layout, ReadError, Records, text};
 
-/// In the order in which they are taken where nothing tells them apart.
-const SEPARATORS: [u8; 4] = *b",;\t|";
 /// Bytes of a row, most often of a quote without end.
 const LONGEST_ROW: usize = 1 << 20;
-/// Bytes and rows at the beginning in which the separator is looked for.
+/// Bytes at the beginning in which the separator is looked for.
 const SAMPLE: u64 = 64 << 10;
-const SAMPLED_ROWS: usize = 30;
 
 pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
     let notes = Notes::default();
@@ -52,85 +50,18 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
             }
         }
     }
+    let noted = notes.clone();
+    let spans = move |row: &Row| {
+        let holds = |value: &String| value.contains(['\n', '\r']) && value.contains(char::from(separator));
+        row.last_line > row.line && row.values.iter().flatten().any(holds)
+    };
+    let rows = rows.inspect(move |row| {
+        if let Some(row) = row.as_ref().ok().filter(|row| spans(row)) {
+            noted.skip(Skipped::Spanning, row.line);
+        }
+    });
     let read = table::read(path, Box::new(rows), layout, true, notes)?;
     Ok(Records { separator: Some(separator), ..read })
-}
-
-/// What a line above all others says, for Excel: `sep=;`.
-struct Hint {
-    separator: u8,
-    line: u64,
-}
-
-fn hint(sample: &[u8]) -> Option<Hint> {
-    let blank = |line: &&[u8]| line.trim_ascii().is_empty();
-    let mut lines = sample.split(|byte| *byte == b'\n');
-    let empty = lines.clone().take_while(blank).count();
-    let first = lines.nth(empty)?.trim_ascii_end();
-    let unquoted = first.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(first);
-    let (word, separator) = unquoted.split_at_checked(4)?;
-    // A separator of white space was trimmed with the line's end.
-    let separator = match separator {
-        [one] if one.is_ascii() => *one,
-        b"\\t" => b'\t',
-        [] if sample.split(|byte| *byte == b'\n').nth(empty)?.contains(&b'\t') => b'\t',
-        _ => return None,
-    };
-    word.eq_ignore_ascii_case(b"sep=").then_some(Hint { separator, line: empty as u64 + 1 })
-}
-
-/// A separator, for people.
-pub(super) fn name(separator: u8) -> String {
-    if separator == b'\t' { "tabs".to_owned() } else { format!("`{}`", char::from(separator)) }
-}
-
-/// The separator by which the first rows are a table: as many values in each as names above them.
-fn separator(path: &Path, sample: &[u8], is_whole: bool, layout: &Layout) -> Result<u8, ReadError> {
-    let mut fits: Vec<(u8, bool)> = Vec::new();
-    let mut most = (SEPARATORS[0], 1);
-    for separator in SEPARATORS {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut is_right = true;
-        for row in Rows::new(path, sample, separator).take(SAMPLED_ROWS) {
-            match row {
-                Ok(row) => rows.push(row),
-                Err(_) => is_right = false,
-            }
-        }
-        if !is_whole && (rows.len() < SAMPLED_ROWS || !is_right) {
-            rows.pop(); // it was cut
-            is_right = true;
-        }
-        rows.retain(|row| !row.is_blank());
-        let Some((head, is_sure)) = table::head_among(&rows, layout) else { continue };
-        let widest = rows.iter().map(|row| row.values.len()).max().unwrap_or(0);
-        if widest > most.1 {
-            most = (separator, widest);
-        }
-        let width = rows[head].values.len();
-        let last = if is_whole { rows.len().saturating_sub(layout.foot) } else { rows.len() };
-        // One more, which is empty: a separator at the end of each record.
-        let is_as_wide = |row: &Row| row.values.len() == width || row.values.len() == width + 1;
-        if is_right && width > 1 && rows[head + 1..last.max(head + 1)].iter().all(is_as_wide) {
-            fits.push((separator, is_sure));
-        }
-    }
-    if fits.iter().any(|(_, is_sure)| *is_sure) {
-        fits.retain(|(_, is_sure)| *is_sure);
-    }
-    match fits[..] {
-        [(one, _)] => Ok(one),
-        // What fits none is told with the separator that makes most values.
-        [] => Ok(most.0),
-        _ => {
-            let all: Vec<String> = fits.iter().map(|(separator, _)| name(*separator)).collect();
-            Err(ReadError::Whole(format!(
-                "{}: its values may be separated by {}: say which with --separator, in annex.toml `separator`",
-                path.display(),
-                all.join(" or ")
-            )))
-        }
-    }
 }
 
 /// Where the reader stands in a row.
@@ -147,7 +78,7 @@ enum State {
 }
 
 /// The rows of a CSV.
-struct Rows<R> {
+pub(super) struct Rows<R> {
     path: PathBuf,
     from: R,
     separator: u8,
@@ -196,7 +127,7 @@ impl Building {
 }
 
 impl<R: BufRead> Rows<R> {
-    fn new(path: &Path, from: R, separator: u8) -> Self {
+    pub(super) fn new(path: &Path, from: R, separator: u8) -> Self {
         Self {
             path: path.to_owned(),
             from,
@@ -350,7 +281,6 @@ impl<W: io::Write> Writer<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
     use super::*;
 
     fn rows(text: &str, separator: u8) -> Result<Vec<Vec<String>>, String> {
@@ -360,27 +290,6 @@ mod tests {
             Err(error) => Err(error.to_string()),
         })
         .collect()
-    }
-
-    #[test]
-    fn the_separator_is_the_one_by_which_the_rows_are_a_table() {
-        for (text, found) in [
-            ("a,b", Some(b',')),
-            ("a;b", Some(b';')),
-            ("a\tb", Some(b'\t')),
-            ("\"a,b,c\";d", Some(b';')),
-            ("alone", Some(b',')),
-            ("id;price\n1;2,50\n", Some(b';')),
-            ("id;name;city\n1;Acme, Inc.;Bonn\n", Some(b';')),
-            ("List\n\nid;name\n1;a\n", Some(b';')),
-            ("a,b;c\n1,2;3\n", None),
-        ] {
-            let layout = Layout::of(Format::Csv);
-            assert_eq!(separator(Path::new("a.csv"), text.as_bytes(), true, &layout).ok(), found, "{text}");
-        }
-        let layout = Layout { needs: vec!["c".to_owned()], ..Layout::of(Format::Csv) };
-        let known = separator(Path::new("a.csv"), b"a,b;c\n1,2;3\n", true, &layout);
-        assert_eq!(known.ok(), Some(b';'), "a column that must be there decides");
     }
 
     /// What is well-formed is read as the crate `csv` reads it.

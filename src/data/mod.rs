@@ -7,6 +7,7 @@ mod json_lines;
 mod notes;
 mod number_format;
 mod refused;
+mod separator;
 mod table;
 mod text;
 mod watch;
@@ -89,7 +90,7 @@ pub fn separator(text: &str) -> Option<u8> {
 
 /// A separator, for people.
 pub fn separator_name(separator: u8) -> String {
-    delimited::name(separator)
+    separator::name(separator)
 }
 
 /// A file that is being read.

@@ -18,6 +18,8 @@ pub(super) enum Skipped {
     BeforeHead,
     Blank,
     Foot,
+    /// A record, in which a value holds line ends and separators: perhaps other records, where a quote is missing.
+    Spanning,
 }
 
 impl Notes {
@@ -52,14 +54,18 @@ impl Notes {
         let text = |note: &Note| match note {
             Note::Said(text) => text.clone(),
             Note::Counted { what, count, first } => {
-                let of = match what {
-                    Skipped::BeforeHead => "above the names of the columns",
-                    Skipped::Blank => "without any value",
-                    Skipped::Foot => "at the end, as `foot` says",
+                let lines = match count {
+                    1 => format!("line {first}"),
+                    _ => format!("{count} lines, the first is {first}"),
                 };
-                match count {
-                    1 => format!("1 line {of} was skipped: line {first}"),
-                    _ => format!("{count} lines {of} were skipped, the first is line {first}"),
+                match what {
+                    Skipped::BeforeHead => format!("skipped above the names of the columns: {lines}"),
+                    Skipped::Blank => format!("skipped, since there is no value: {lines}"),
+                    Skipped::Foot => format!("skipped at the end, as `foot` says: {lines}"),
+                    Skipped::Spanning => format!(
+                        "a quoted value holds line ends and separators, perhaps other records because a quote is missing: \
+                         {lines}"
+                    ),
                 }
             }
         };

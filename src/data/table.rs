@@ -95,11 +95,13 @@ pub(super) fn read(
         && next.filled() > 1
     {
         let (line, next, count) = (head.line, next.line, next.filled());
+        let nameless = head.values.iter().position(|name| is_blank(name.as_ref()));
+        let nameless = nameless.map(|at| format!(", and column {} has no name", at + 1)).unwrap_or_default();
         return Err(ReadError::Line {
             line,
             problem: format!(
-                "it has one value, line {next} has {count}: if it is a title, and line {next} names the columns, write \
-                 --head {next}, in annex.toml head = {next}; if there is one column, name another --separator"
+                "it has one value, line {next} has {count}{nameless}: if it is a title, and line {next} names the \
+                 columns, write --head {next}, in annex.toml head = {next}; if there is one column, name another --separator"
             ),
         });
     }
@@ -113,7 +115,7 @@ pub(super) fn read(
             .filter(|(_, named)| !**named)
             .map(|(at, _): (usize, _)| at.to_string())
             .collect();
-        notes.say(format!("column {} has no name and no value: it is left out", all.join(", ")));
+        notes.say(format!("left out, since there is neither name nor value: column {}", all.join(", ")));
     }
     let columns: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
     let rows = move || rest.pop_front().map(Ok).or_else(|| rows.next());

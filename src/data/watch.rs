@@ -100,8 +100,8 @@ impl Watch {
                 let failure = Failure { at: Instant::now(), stamp: seen.ok(), problem: problem.clone() };
                 let before = told.insert(name.clone(), failure);
                 if before.is_none_or(|before| before.problem != problem) {
+                    self.refuse(watched, problem.clone()).await;
                     error!(dataset = name, "not imported, its records stay: {problem}");
-                    self.refuse(watched, problem).await;
                 }
             }
             sleep(LOOK).await;
@@ -218,7 +218,7 @@ async fn import(state: &Path, watched: &Watched, stamp: Stamp) -> Result<Option<
         other => in_file(&other),
     })?;
     store.close().await;
-    Ok(Some((done.records, noted())))
+    Ok(Some((done.records, done.notes)))
 }
 
 /// When a dataset's file was seen last, for people: the source of a watched one says it in seconds.

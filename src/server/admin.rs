@@ -41,6 +41,7 @@ use crate::webhook::{Door, HookUse};
 
 use super::connection;
 use super::connections::{Connections, UnderWay};
+use super::facts::{DatasetFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::pulse::{BEAT, Beat};
@@ -104,26 +105,6 @@ pub struct Pages {
     pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
 }
 
-/// How the outbox is, as an operator sees it.
-#[derive(Debug, Default)]
-pub struct OutboxFacts {
-    /// Why it cannot be written, where it cannot.
-    pub problem: Option<String>,
-    pub warnings: Vec<String>,
-    /// How often its file disappeared or was replaced since the start.
-    pub times_lost: u64,
-}
-
-/// A dataset that is declared as a file.
-#[derive(Debug, Serialize)]
-pub struct DatasetFacts {
-    pub name: String,
-    /// Why its file is refused, and since when; what was imported before is served.
-    pub refused: Option<String>,
-    #[serde(serialize_with = "clock::rfc3339")]
-    pub since: Option<SystemTime>,
-}
-
 /// `GET /status`.
 #[derive(Debug, Serialize)]
 struct Overview<'p> {
@@ -178,15 +159,7 @@ impl Pages {
             warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
         }
         let datasets = (self.datasets)();
-        for DatasetFacts { name, refused, since } in &datasets {
-            if let Some(problem) = refused {
-                let since = since.map_or_else(|| "-".to_owned(), clock::display);
-                warnings.push(format!(
-                    "the file of the dataset {name} is refused since {since}, and what was imported before it is served: \
-                     {problem}"
-                ));
-            }
-        }
+        warnings.extend(datasets.iter().filter_map(DatasetFacts::warning));
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),

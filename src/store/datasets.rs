@@ -103,12 +103,14 @@ impl<'i> Import<'i> {
 }
 
 /// What came of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Records that were read.
     pub read: u64,
     /// Records that the dataset has now.
     pub records: u64,
+    /// What is to be said of the file, and of columns that it does not have any more.
+    pub notes: Vec<String>,
 }
 
 /// SQLite takes this many values in one statement.
@@ -199,6 +201,7 @@ impl Store {
         // At once for writing: an import that waits for another one has read nothing yet.
         let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         let (all, before) = self.table(&mut work, import).await?;
+        let count_before = before.as_ref().map_or(0, |before| before.records);
         let mut read = 0;
         let mut batch = Vec::new();
         let mut lines = HashMap::new();
@@ -231,12 +234,18 @@ impl Store {
         }
         self.write(&mut work, import, &mut batch).await?;
         if import.change == Change::Replace {
-            import.allowed.check(before, read)?;
+            import.allowed.check(count_before, read)?;
         }
         let [indexed, near] = self.indexes(&mut work, import, &all).await?;
         let count = format!("SELECT count(*) FROM {}", quoted(import.name));
         let records: i64 =
             sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
+        let mut notes = (import.notes)();
+        let gone = before.map(|before| before.columns).unwrap_or_default();
+        let gone: Vec<String> = gone.into_iter().filter(|column| !all.contains(column)).collect();
+        if !gone.is_empty() {
+            notes.push(format!("columns that the dataset had before are gone: {}", gone.join(", ")));
+        }
         let json = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
         sqlx::query(
             "INSERT OR REPLACE INTO annex_datasets
@@ -252,22 +261,22 @@ impl Store {
         .bind(json(&indexed))
         .bind(json(&near))
         .bind(import.layout)
-        .bind(json(&(import.notes)()))
+        .bind(json(&notes))
         .execute(&mut *work)
         .await
         .map_err(failed)?;
         let accepted = sqlx::query("DELETE FROM annex_refused WHERE name = ?").bind(import.name);
         accepted.execute(&mut *work).await.map_err(failed)?;
         work.commit().await.map_err(failed)?;
-        Ok(Imported { read, records: u64::try_from(records).unwrap_or(0) })
+        Ok(Imported { read, records: u64::try_from(records).unwrap_or(0), notes })
     }
 
-    /// Makes the table ready for the records; gives all its columns, and how many records there were.
+    /// Makes the table ready for the records; gives all its columns, and what the dataset was before.
     async fn table(
         &self,
         work: &mut Transaction<'_, Sqlite>,
         import: &Import<'_>,
-    ) -> Result<(Vec<String>, u64), StoreError> {
+    ) -> Result<(Vec<String>, Option<Dataset>), StoreError> {
         let failed = |error| self.failed(error);
         let name = quoted(import.name);
         let known =
@@ -279,7 +288,7 @@ impl Store {
             let why = "one that differs only in capitals is there";
             return Err(StoreError::Name { name: import.name.to_owned(), why });
         }
-        let before = known.as_ref().map_or(0, |known| known.records);
+        let before = known.clone();
         let mut all = import.columns.clone();
         match (known, import.change) {
             (Some(known), Change::Update) => {

@@ -84,11 +84,11 @@ pub enum StoreError {
     #[error("{0}")]
     Columns(String),
     #[error(
-        "it has no records, and the dataset {before}: if all of them are to go, --allow-empty, in annex.toml allow_empty = true"
+        "it has no records, and the dataset has {before}: if they are to go, --allow-empty, in annex.toml allow_empty = true"
     )]
     Empty { before: u64 },
     #[error(
-        "it has {now} records, and the dataset {before}: {percent} % fewer, and {most} % are allowed: if they are to go, \
+        "it has {now} records, and the dataset has {before}: that is {percent} % fewer, and {most} % are allowed. If they are to go, \
          --allow-shrink, in annex.toml allow_shrink = 100"
     )]
     Shrunk { before: u64, now: u64, percent: u64, most: u8 },

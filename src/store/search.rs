@@ -347,7 +347,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::similarity;
-    use super::super::{Change, Import, Store};
+    use super::super::{Import, Store};
     use super::*;
 
     /// Names that are the same in each run, and another for each number.

@@ -111,7 +111,7 @@ impl Gathered {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::{Change, Import, Reader, Store};
+    use super::super::{Import, Reader, Store};
     use crate::pipeline::Query;
 
     #[tokio::test]

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::workbook::{Sheet, number, row, text, texts, workbook};
 use crate::support::{Annex, Client, SECRET, annex_command, eventually, free_port, write, write_bytes};
@@ -108,7 +107,12 @@ fn of_text() -> Vec<Odd> {
         odd(
             "swallowed.csv",
             "id;name;city\n1;\"Acme;Bonn\n2;Beta\";Brno\n",
-            Refused("line 2: it has 3 values"),
+            In(
+                json!([{"id": "1", "name": "Acme;Bonn\n2;Beta", "city": "Brno"}]),
+                &[
+                    "a quoted value holds line ends and separators, perhaps other records because a quote is missing: line 2",
+                ],
+            ),
         ),
         odd(
             "cut.csv",
@@ -125,7 +129,7 @@ fn of_text() -> Vec<Odd> {
         odd(
             "dos_end.csv",
             "id;name\r\n1;Acme\r\n\u{1a}",
-            good(&["1 line without any value was skipped: line 3"]),
+            good(&["skipped, since there is no value: line 3"]),
         ),
         odd("mac.csv", "id;name\r1;Acme\r", good(&[])),
         odd("nothing.csv", "", Refused("nothing.csv is empty")),
@@ -134,7 +138,7 @@ fn of_text() -> Vec<Odd> {
         odd(
             "head_only.csv",
             "id;name\n",
-            Refused("it has no records, and the dataset 0: if all of them are to go, --allow-empty"),
+            Refused("it has no records, and the dataset has 0: if they are to go, --allow-empty"),
         ),
         odd("head_only_meant.csv", "id;name\n", In(json!([]), &[])).with(&[("allow_empty", "true")]),
         // Above the records.
@@ -154,7 +158,7 @@ fn of_text() -> Vec<Odd> {
         odd(
             "blank_first.csv",
             "\n;;\nid;name\n1;Acme\n",
-            good(&["2 lines without any value were skipped, the first is line 1"]),
+            good(&["skipped, since there is no value: 2 lines, the first is 1"]),
         ),
         odd(
             "title.csv",
@@ -171,13 +175,13 @@ fn of_text() -> Vec<Odd> {
         odd(
             "title_head.csv",
             "Vendors of 2026\n\nid;name\n1;Acme\n",
-            good(&["1 line above the names of the columns was skipped: line 1"]),
+            good(&["skipped above the names of the columns: line 1"]),
         )
         .with(&[("head", "3")]),
         odd(
             "title_key.csv",
             "Vendors;of 2026\nid;name\n1;Acme\n",
-            good(&["1 line above the names of the columns was skipped: line 1"]),
+            good(&["skipped above the names of the columns: line 1"]),
         )
         .with(&[("key", "id")]),
         odd(
@@ -209,13 +213,13 @@ fn of_text() -> Vec<Odd> {
         odd(
             "head_empty.csv",
             "id;;name;\n1;;Acme;\n",
-            good(&["column 2, 4 has no name and no value: it is left out"]),
+            good(&["left out, since there is neither name nor value: column 2, 4"]),
         ),
         // Below them.
         odd(
             "separators.csv",
             "id;name\n1;Acme\n;\n;\n;\n",
-            good(&["3 lines without any value were skipped, the first is line 3"]),
+            good(&["skipped, since there is no value: 3 lines, the first is 3"]),
         ),
         odd(
             "total.csv",
@@ -227,7 +231,7 @@ fn of_text() -> Vec<Odd> {
         odd(
             "total_foot.csv",
             "id;name\n1;Acme\nrecords: 1\n\n",
-            good(&["1 line at the end, as `foot` says was skipped: line 3"]),
+            good(&["skipped at the end, as `foot` says: line 3"]),
         )
         .with(&[("foot", "1")]),
         odd("total_key.csv", "id;name\n1;Acme\n;Sum\n", Refused("line 3: the key `id` is empty"))
@@ -503,7 +507,7 @@ fn of_workbooks() -> Vec<Odd> {
                 ),
                 &[],
             ),
-            In(acme(), &["1 line above the names of the columns was skipped: line 1"]),
+            In(acme(), &["skipped above the names of the columns: line 1"]),
         )
         .with(&[("head", "3")]),
         odd("empty.xlsx", one(String::new(), &[]), Refused("its sheet `S` is empty")),
@@ -582,4 +586,320 @@ fn every_file_is_imported_or_refused_with_its_reason() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The server's own words of each dataset.
+fn listed(annex: &Annex) -> Vec<Value> {
+    let output = annex.run(&["data", "list", "--json"]);
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+fn config(rest: &str) -> String {
+    format!("[server]\nstate = \"state\"\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{rest}")
+}
+
+#[test]
+fn a_server_that_watches_them_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = all();
+    for odd in &all {
+        write_bytes(&folder.path().join(odd.file), &odd.bytes);
+    }
+    let tables: String = all.iter().map(Odd::table).collect();
+    write(&folder.path().join("annex.toml"), &config(&tables));
+    let annex = Annex::dev_in(folder, free_port());
+    let is_decided = |known: &Value| known["records"].is_u64() || known["refused"].is_object();
+    eventually("each file is imported or refused", Duration::from_secs(120), || {
+        let known = listed(&annex);
+        known.len() == all.len() && known.iter().all(is_decided)
+    });
+    let known = listed(&annex);
+    let mut wrong = Vec::new();
+    for odd in &all {
+        let (file, of) = (odd.file, known.iter().find(|known| known["name"] == odd.name()).unwrap());
+        match &odd.comes {
+            Comes::In(expected, parts) => {
+                let found = records(annex.folder(), odd.name());
+                let said = of["notes"].to_string().replace("\\\"", "\"");
+                if found != *expected
+                    || !of["refused"].is_null()
+                    || parts.iter().any(|part| !said.contains(part))
+                {
+                    wrong.push(format!("{file}: {found} {of}"));
+                }
+            }
+            Comes::Refused(part) => {
+                let problem = of["refused"]["problem"].as_str().unwrap_or_default();
+                if !problem.contains(part) || !problem.contains(file) || !of["records"].is_null() {
+                    wrong.push(format!("{file}: {of}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let text = String::from_utf8(annex.run(&["data", "list"]).stdout).unwrap();
+    assert!(text.contains("quote  never imported"), "{text}");
+    assert!(text.contains("its file is refused since 2"), "{text}");
+}
+
+fn get(port: u16, path: &str) -> String {
+    let mut client = Client::plain(([127, 0, 0, 1], port).into());
+    let answer =
+        client.request_as(&format!("127.0.0.1:{port}"), "GET", path, &[("content-length", "0")], b"");
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+fn lines(count: usize) -> String {
+    let lines: Vec<String> = (0..count).map(|at| format!("{at};Vendor {at}\n")).collect();
+    format!("id;name\n{}", lines.concat())
+}
+
+#[test]
+fn a_refused_file_changes_nothing_and_is_said_everywhere_until_it_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = "[[dataset]]\nname = \"v\"\nfile = \"v.csv\"\nkey = \"id\"\n";
+    write(&folder.path().join("annex.toml"), &config(dataset));
+    let file = folder.path().join("v.csv");
+    write(&file, &lines(40));
+    let port = free_port();
+    let annex = Annex::dev_inspected(folder, port);
+    let count = || listed(&annex).first().map_or(Value::Null, |known| known["records"].clone());
+    let refused = || listed(&annex)[0]["refused"].clone();
+    let wait = Duration::from_secs(30);
+    eventually("forty records", wait, || count() == json!(40));
+    let metric = || {
+        let text = get(port, "/metrics");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("annex_dataset_file_refused_since_seconds{dataset=\"v\"}"));
+        line.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!(metric() < 1.0 && refused().is_null() && !get(port, "/readyz").contains("warning"));
+    // Nine tenths are gone: nobody meant that.
+    write(&file, &lines(4));
+    let few = "it has 4 records, and the dataset has 40: that is 90 % fewer, and 50 % are allowed";
+    annex.logs(few, wait);
+    assert!(refused()["problem"].as_str().unwrap().contains(few), "{}", refused());
+    assert_eq!(count(), json!(40));
+    assert!(metric() > 1.7e9);
+    let ready = get(port, "/readyz");
+    assert!(
+        ready.starts_with("ready\n")
+            && ready.contains("the file of the dataset v is refused since 2")
+            && ready.contains(few),
+        "{ready}"
+    );
+    let status: Value = serde_json::from_str(&get(port, "/status")).unwrap();
+    assert!(
+        status["datasets"][0]["refused"].as_str().unwrap().contains(few)
+            && status["datasets"][0]["since"].is_string(),
+        "{status}"
+    );
+    let shown = annex.run(&["data", "show", "v"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains(few));
+    // By hand neither, until it is said.
+    let by_hand =
+        |more: &[&str]| annex.run(&[&["data", "import", "v", "v.csv", "--key", "id"], more].concat());
+    assert!(String::from_utf8_lossy(&by_hand(&[]).stderr).contains(few));
+    assert!(by_hand(&["--allow-shrink"]).status.success());
+    assert_eq!((count(), refused()), (json!(4), Value::Null));
+    eventually("the server knows it too", wait, || {
+        metric() < 1.0 && !get(port, "/readyz").contains("warning")
+    });
+    // A page instead of the file; that it is refused outlives the process, with its time.
+    write(&file, "<html><p>503 Service Unavailable</p>");
+    annex.logs("it is a web page (HTML)", wait);
+    let since = refused()["since"].clone();
+    let annex = annex.again("TERM");
+    annex.logs("it is a web page (HTML)", wait);
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(
+        (listed(&annex)[0]["refused"]["since"].clone(), listed(&annex)[0]["records"].clone()),
+        (since, json!(4))
+    );
+    // The configuration may say that all of them may go.
+    write(
+        &annex.folder().join("annex.toml"),
+        &config(&format!("{dataset}allow_empty = true\nallow_shrink = 100\n")),
+    );
+    annex.signal("HUP");
+    write(&annex.folder().join("v.csv"), "id;name\n");
+    eventually("no records", wait, || listed(&annex)[0]["records"] == json!(0));
+    assert!(listed(&annex)[0]["refused"].is_null());
+    // A dataset that is not declared any more is refused no more.
+    write(&annex.folder().join("v.csv"), "<html>");
+    eventually("refused", wait, || listed(&annex)[0]["refused"].is_object());
+    write(&annex.folder().join("annex.toml"), &config(""));
+    annex.signal("HUP");
+    eventually("forgotten", wait, || listed(&annex)[0]["refused"].is_null());
+}
+
+#[test]
+fn what_shrinks_is_said_by_hand_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let import = |text: &str, more: &[&str]| {
+        write(&folder.path().join("v.csv"), text);
+        let mut command = annex_command();
+        command.args(["data", "import", "v", "v.csv", "--state", "state"]).args(more);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.success(), text)
+    };
+    assert!(import(&lines(100), &[]).0);
+    assert!(import(&lines(50), &[]).0, "half of them");
+    let (is_in, said) = import(&lines(24), &[]);
+    assert!(!is_in && said.contains("that is 52 % fewer, and 50 % are allowed"), "{said}");
+    let (is_in, said) = import("id;name\n", &["--allow-shrink"]);
+    assert!(!is_in && said.contains("it has no records, and the dataset has 50"), "{said}");
+    assert!(import("id;name\n", &["--key", "id", "--update"]).0, "an update of nothing");
+    assert!(import(&lines(9), &["--allow-shrink"]).0);
+    assert!(import(&lines(1), &[]).0, "of fewer than ten a person sees what is there");
+    let (is_in, said) = import("id;city\n1;Bonn\n", &[]);
+    assert!(is_in && said.contains("columns that the dataset had before are gone: name"), "{said}");
+    assert!(import("id;city\n", &["--allow-empty"]).0);
+    assert_eq!(records(folder.path(), "v"), json!([]));
+}
+
+/// The step `match` reads its list as datasets are read.
+#[test]
+fn a_list_of_the_step_match_knows_the_same_files() {
+    for odd in all() {
+        let key = |name: &str| odd.keys.iter().any(|(key, _)| *key == name);
+        if odd.file.starts_with("head_only") || key("key") || key("near") || key("allow_empty") {
+            continue; // of datasets alone
+        }
+        let columns = match &odd.comes {
+            Comes::In(records, _) => records[0].as_object().unwrap().keys().cloned().collect::<Vec<_>>(),
+            Comes::Refused(_) => vec!["id".to_owned(), "name".to_owned()],
+        };
+        let [value, label] = [columns.first(), columns.last()].map(|name| json!(name.unwrap()).to_string());
+        let keys = odd.table();
+        let keys = keys.split_once("file = ").unwrap().1;
+        let keys = keys.lines().filter(|line| !line.starts_with("index")).collect::<Vec<_>>().join("\n");
+        let step = format!(
+            "[[hook.step]]\nuse = \"match\"\nfield = \"a\"\ntarget = \"b\"\nvalue = {value}\nlabel = {label}\nfile = {keys}\n"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        write_bytes(&folder.path().join(odd.file), &odd.bytes);
+        write(&folder.path().join("annex.toml"), &config(&step));
+        let mut command = annex_command();
+        command.args(["check", "--dev-http", "--config", "annex.toml"]);
+        let output = command.current_dir(folder.path()).env("ROSSUM_SECRET", SECRET).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        match &odd.comes {
+            Comes::In(_, parts) => {
+                assert!(
+                    output.status.success() && parts.iter().all(|part| said.contains(part)),
+                    "{}: {said}",
+                    odd.file
+                );
+            }
+            // Columns that must be there are known: the head is found by them.
+            Comes::Refused(_) if odd.file.starts_with("title") || odd.file.starts_with("two_ways") => {}
+            Comes::Refused(part) if part.contains("there are columns `rowid`") => {}
+            Comes::Refused(part) => {
+                assert!(!output.status.success() && said.contains(part), "{}: {said}", odd.file);
+            }
+        }
+    }
+}
+
+const QUERIES: &str = r#"
+[[dataset]]
+name = "v"
+file = "v.csv"
+key = "ROWID"
+index = ["oid", "select"]
+near = ["name", "oid"]
+"#;
+
+/// Columns with SQLite's own names, in each kind of query.
+#[test]
+fn columns_with_names_of_sqlite_are_found_by() {
+    let csv = "ROWID,oid,name,select,score\nA-7,Acme,Acme Ltd,x,high\nB-8,Beta,Beta Ltd,y,low\nC-9,Acme,Gamma Inc,z,mid\n";
+    let find = json!({"configurations": [{"name": "v", "source": {"dataset": "v", "queries": [{"find": {"oid": "{field}"}}]},
+        "default": {"value": "", "label": "---"},
+        "mapping": {"target_schema_id": "vendor", "dataset_key": "ROWID", "label_template": "{name}"}}]});
+    let step = |query: &str| {
+        format!("[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\nchoose = \"first\"\n{query}\n")
+    };
+    let searched = |query: &str| {
+        step(&format!(
+            "dataset = \"v\"\nvalue = \"ROWID\"\nlabel = \"{{name}} {{score}}\"\n[[hook.step.query]]\n{query}"
+        ))
+    };
+    for (query, field, value, label) in [
+        (
+            step("queries = [\"SELECT rowid, name FROM v WHERE oid = :field ORDER BY rowid\"]"),
+            "Acme",
+            "A-7",
+            "Acme Ltd",
+        ),
+        (
+            step("queries = ['SELECT \"ROWID\", \"select\" FROM v WHERE \"rowid\" = :field']"),
+            "B-8",
+            "B-8",
+            "y",
+        ),
+        (searched("exact = { ROWID = \"field\" }"), "C-9", "C-9", "Gamma Inc mid"),
+        (searched("exact = { oid = \"field\" }"), "Acme", "A-7", "Acme Ltd high"),
+        (searched("normalized = { name = \"field\" }"), "beta", "B-8", "Beta Ltd low"),
+        (searched("prefix = { NAME = \"field\" }"), "gam", "C-9", "Gamma Inc mid"),
+        (searched("fuzzy = { oid = \"field\" }"), "Beto", "B-8", "Beta Ltd low"),
+        (searched("regex = { select = '^{field}$' }"), "z", "C-9", "Gamma Inc mid"),
+        (
+            "[[hook.step]]\nuse = \"match\"\nconfiguration = \"find.json\"\n".to_owned(),
+            "Acme",
+            "A-7",
+            "Acme Ltd",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("v.csv"), csv);
+        write(&folder.path().join("find.json"), &find.to_string());
+        write(&folder.path().join("annex.toml"), &config(&format!("{query}{QUERIES}")));
+        let annex = Annex::dev_in(folder, free_port());
+        annex.logs("3 records imported", Duration::from_secs(20));
+        let first = |answer: &Value| {
+            let option = &answer["operations"][0]["value"];
+            (option["content"]["value"].clone(), option["options"].clone())
+        };
+        let (found, options) = first(&asked(&annex, field));
+        assert!(options.to_string().contains(label), "{query}: {options}");
+        if !query.contains("configuration") {
+            assert_eq!(found, json!(value), "{query}: {options}");
+        }
+        let (found, _) = first(&asked(&annex, "nobody at all"));
+        assert_eq!(found, json!(""), "{query}");
+    }
+}
+
+fn asked(annex: &Annex, field: &str) -> Value {
+    let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
+    let document = json!({"request_id": "r", "event": "annotation_content", "action": "initialize", "annotation": {"id": 7, "content": [
+        {"id": 100, "schema_id": "s", "category": "section", "children": [datapoint(1, "field", field), datapoint(2, "vendor", "")]}]}});
+    let answer = annex.client().deliver("/x", document.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+/// A name that no column has is no text that is equal to itself.
+#[test]
+fn a_column_that_is_missing_is_said() {
+    let step = "[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\n";
+    for (query, said) in [
+        (
+            "dataset = \"v\"\nvalue = \"id\"\nlabel = \"{id}\"\n[[hook.step.query]]\nexact = { nope = \"field\" }\n",
+            "`v` has no column `nope`; it has: id, name",
+        ),
+        ("queries = ['SELECT id, name FROM v WHERE \"nope\" = :field']\n", "no such column"),
+    ] {
+        let annex =
+            Annex::dev_with_files(&config(&format!("{step}{query}")), &[("v.csv", "id,name\n1,Acme\n")]);
+        assert!(annex.run(&["data", "import", "v", "v.csv"]).status.success());
+        let answer = asked(&annex, "nope");
+        assert!(!answer["messages"].as_array().unwrap().is_empty(), "{answer}");
+        annex.logs(said, Duration::from_secs(5));
+    }
 }
