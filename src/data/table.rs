@@ -199,7 +199,7 @@ impl Reading {
             return wrong(self.unequal(&row));
         }
         if row.values.len() > width {
-            let surplus = (row.values.len() > width).then(|| row.values.split_off(width)).unwrap_or_default();
+            let surplus = row.values.split_off(width);
             if let Some(at) = surplus.iter().position(|value| !is_blank(value.as_ref())) {
                 return wrong(format!(
                     "column {} has no name in line {}, and here a value",

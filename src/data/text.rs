@@ -161,7 +161,7 @@ impl Text {
     fn count(&mut self) {
         let signs = |bytes: &[u8]| bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count() as u64;
         if let Some(last) = self.out.iter().rposition(|byte| *byte == b'\n') {
-            self.line += self.out.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.line += self.out.split(|byte| *byte == b'\n').skip(1).count() as u64;
             self.column = 1 + signs(&self.out[last + 1..]);
         } else {
             self.column += signs(&self.out);

@@ -6,7 +6,8 @@ use std::io::{BufReader, Read as _};
 use std::path::Path;
 
 use calamine::{
-    CellErrorType, DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Xlsx, open_workbook,
+    CellErrorType, DataRef, ExcelDateTime, Reader as _, SheetType, SheetVisible, Xlsx, XlsxCellReader,
+    XlsxError, open_workbook,
 };
 
 use super::notes::Notes;
@@ -24,7 +25,7 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
     is_zip(path)?;
     let notes = Notes::default();
     let mut book: Xlsx<BufReader<File>> =
-        open_workbook(path).map_err(|problem: calamine::XlsxError| whole(&problem))?;
+        open_workbook(path).map_err(|problem: XlsxError| whole(&problem))?;
     let name = chosen(&book, layout.sheet.as_ref(), &notes).map_err(|problem| whole(&problem))?;
     let mut rows: Vec<Row> = Vec::new();
     // Cells without a value; where they have a formula, nobody worked it out.
@@ -57,9 +58,10 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
             }
             DataRef::Float(number) => shown_as(*number, shown.get(style), code, &notes),
             DataRef::Bool(is_true) => is_true.to_string(),
-            DataRef::String(text) => text.trim().to_owned(),
             DataRef::SharedString(text) => text.trim().to_owned(),
-            DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.trim().to_owned(),
+            DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+                text.trim().to_owned()
+            }
         };
         if column >= MOST_COLUMNS {
             return Err(wrong("there are more columns than a dataset may have"));
@@ -76,23 +78,46 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
         }
     }
     drop(cells);
-    let mut formulas = book.worksheet_cells_reader(&name).map_err(|problem| whole(&problem))?;
-    while let Some(formula) = formulas.next_formula().map_err(|problem| whole(&problem))? {
-        let (row, column) = formula.get_position();
-        if empty.contains(&(row, column)) && !formula.get_value().is_empty() {
-            let line = u64::from(row) + 1;
-            let problem = format!(
-                "cell {}{line}: its formula has no value, since the program that wrote the file does not calculate: open it \
-                 in Excel or LibreOffice and save it",
-                letters(column)
-            );
-            return Err(ReadError::Line { line, problem });
-        }
-    }
+    let formulas = book.worksheet_cells_reader(&name).map_err(|problem| whole(&problem))?;
+    unworked(formulas, &empty, &notes).map_err(|problem| whole(&problem))??;
     if rows.is_empty() {
         return Err(whole(&format!("its sheet `{name}` is empty")));
     }
     table::read(path, Box::new(rows.into_iter().map(Ok)), layout, false, notes)
+}
+
+/// Says which formulas have no value; where none has one, and none makes an empty text, nobody worked them out.
+fn unworked<R: std::io::Read + std::io::Seek>(
+    mut formulas: XlsxCellReader<'_, R>,
+    empty: &HashSet<(u32, u32)>,
+    notes: &Notes,
+) -> Result<Result<(), ReadError>, XlsxError> {
+    let (mut all, mut without, mut first, mut may_be_empty) = (0, 0, None, false);
+    while let Some(formula) = formulas.next_formula()? {
+        if formula.get_value().is_empty() {
+            continue;
+        }
+        all += 1;
+        may_be_empty |= formula.get_value().contains("\"\"");
+        if empty.contains(&formula.get_position()) {
+            without += 1;
+            first.get_or_insert(formula.get_position());
+        }
+    }
+    let Some((row, column)) = first else { return Ok(Ok(())) };
+    let line = u64::from(row) + 1;
+    let cell = format!("cell {}{line}", letters(column));
+    if all == without && !may_be_empty {
+        let problem = format!(
+            "{cell}: its formula has no value, nor has any other: the program that wrote the file does not calculate. Open \
+             it in Excel or LibreOffice and save it"
+        );
+        return Ok(Err(ReadError::Line { line, problem }));
+    }
+    notes.say(format!(
+        "{without} of {all} formulas have no value, the first is in {cell}: they count as empty"
+    ));
+    Ok(Ok(()))
 }
 
 fn is_zip(path: &Path) -> Result<(), ReadError> {

@@ -482,6 +482,20 @@ fn of_workbooks() -> Vec<Odd> {
         ),
         odd("errors.xlsx", errors(), Refused("line 2: cell B2: it holds the error #N/A")),
         odd("formula.xlsx", formula("<v>2</v>"), In(json!([{"id": "2"}]), &[])),
+        odd(
+            "formula_some.xlsx",
+            one(
+                format!(
+                    "{}<row r=\"2\"><c r=\"A2\"><f>1+1</f><v>2</v></c><c r=\"B2\" t=\"str\"><f>\"\"</f><v></v></c></row>",
+                    head(&["id", "name"])
+                ),
+                &[],
+            ),
+            In(
+                json!([{"id": "2", "name": null}]),
+                &["1 of 2 formulas have no value, the first is in cell B2"],
+            ),
+        ),
         odd("formula_bare.xlsx", formula(""), Refused("line 2: cell A2: its formula has no value")),
         odd(
             "title.xlsx",
