@@ -12,7 +12,7 @@ use rossum_annex::config::{self, Purpose};
 use rossum_annex::rossum::Payload;
 use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
-use rossum_annex::store::{Change, Import, Store};
+use rossum_annex::store::{Import, Store};
 
 const WORDS: [&str; 64] = [
     "Nord",

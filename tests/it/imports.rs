@@ -486,7 +486,7 @@ fn of_workbooks() -> Vec<Odd> {
             "formula_some.xlsx",
             one(
                 format!(
-                    "{}<row r=\"2\"><c r=\"A2\"><f>1+1</f><v>2</v></c><c r=\"B2\" t=\"str\"><f>\"\"</f><v></v></c></row>",
+                    "{}<row r=\"2\"><c r=\"A2\"><f>1+1</f><v>2</v></c><c r=\"B2\"><f>\"\"</f><v></v></c></row>",
                     head(&["id", "name"])
                 ),
                 &[],
