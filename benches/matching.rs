@@ -12,7 +12,7 @@ use rossum_annex::config::{self, Purpose};
 use rossum_annex::rossum::Payload;
 use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
-use rossum_annex::store::{Change, Import, Store};
+use rossum_annex::store::{Import, Store};
 
 const WORDS: [&str; 64] = [
     "Nord",
@@ -150,13 +150,9 @@ async fn main() {
         let mut random = Random(count | 1);
         let vendors: Vec<(String, String)> = (0..count).map(|_| random.vendor()).collect();
         let import = Import {
-            name: "vendors",
-            columns: ["id", "name", "address"].map(str::to_owned).to_vec(),
             key: vec!["id".to_owned()],
-            indexed: Vec::new(),
             near: ["name", "address"].map(str::to_owned).to_vec(),
-            change: Change::Replace,
-            source: "bench",
+            ..Import::new("vendors", ["id", "name", "address"].map(str::to_owned).to_vec(), "bench")
         };
         let records = (1..).zip(&vendors).map(|(line, (name, address))| {
             Ok((line, [format!("V-{line}"), name.clone(), address.clone()].map(Some).to_vec()))

@@ -12,14 +12,16 @@ use tracing::warn;
 
 use crate::clock;
 use crate::config::{Admin, Config};
-use crate::data::Watch;
+use crate::data::{Board, Refusal, Watch};
 use crate::database;
 use crate::inspector::{Inspector, Mode};
 use crate::outbox::{Outbox, Workers};
-use crate::server::admin::{self, OutboxFacts, Pages};
+use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
-use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::server::{
+    Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
+};
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
 use crate::webhook::Door;
@@ -63,7 +65,7 @@ impl Building {
         let couriers = connect(&outbox, &mut hooks, &config.exports);
         let workers = Arc::new(Workers::new(outbox, couriers));
         let datasets = ArcSwap::from_pointee(std::mem::take(&mut config.datasets));
-        let watch = Arc::new(Watch { state: config.state.clone(), datasets });
+        let watch = Arc::new(Watch { state: config.state.clone(), datasets, board: Board::default() });
         let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let mode = match &page {
             Some(page) => Some(Mode::Developing { cases: page.cases.clone() }),
@@ -136,6 +138,14 @@ impl Building {
                 times_lost: health.times_lost(),
             }
         };
+        let watch = Arc::clone(&self.watch);
+        let datasets = move || {
+            let facts = |(name, refusal): (String, Option<Refusal>)| {
+                let (refused, since) = refusal.map(|refusal| (refusal.problem, refusal.since)).unzip();
+                DatasetFacts { name, refused, since }
+            };
+            watch.board.all().into_iter().map(facts).collect()
+        };
         let pages = Arc::new(Pages {
             board: Arc::clone(&keeper.board),
             metrics: Arc::clone(&self.metrics),
@@ -146,6 +156,7 @@ impl Building {
             inspection: self.inspector.as_ref().map(inspection),
             door: Arc::clone(&self.door),
             outbox: Box::new(outbox),
+            datasets: Box::new(datasets),
             reload,
         });
         let house = House {

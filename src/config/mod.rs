@@ -19,6 +19,7 @@ mod section;
 mod server;
 mod sftp;
 mod steps;
+mod tables;
 mod targets;
 mod units;
 

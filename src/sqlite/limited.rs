@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -99,6 +100,8 @@ impl Limited {
         for (limit, most) in [(Limit::SQLITE_LIMIT_LENGTH, longest)].into_iter().chain(LIMITS) {
             connection.set_limit(limit, most).map_err(failed)?;
         }
+        // A name in quotes that no column has is a mistake, and no text.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(failed)?;
         connection.authorizer(Some(allows)).map_err(failed)?;
         Ok(Self(connection))
     }

@@ -24,6 +24,8 @@ pub struct Matching {
     pub records: Vec<Record>,
     pub run: Run,
     pub none: NothingFits,
+    /// What was said of the file that the records are from.
+    pub notes: Vec<String>,
     pub validation_sources: Vec<String>,
 }
 
@@ -87,6 +89,10 @@ struct Wanted {
 impl Step for Matching {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 }
 
