@@ -142,8 +142,10 @@ impl Pages {
         let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
         for status in &certificates {
             let Some(problem) = status.problem(now) else { continue };
-            let serves = status.not_after.is_some_and(|until| until > now);
-            if serves { warnings.push(problem) } else { reasons.push(problem) }
+            if status.serves(now) { warnings.push(problem) } else { reasons.push(problem) }
+        }
+        if self.https && certificates.is_empty() {
+            reasons.push("there is no certificate yet".to_owned());
         }
         if !self.pulse.is_alive(BEAT * 5) {
             reasons.push("an accept loop stands still".to_owned());
