@@ -3,6 +3,7 @@
 use crate::data::{self, Format, Layout, Watched};
 
 use super::section::Section;
+use super::tables::look_at_file;
 
 const FORMATS: [(&str, Format); 3] =
     [("csv", Format::Csv), ("jsonl", Format::JsonLines), ("xlsx", Format::Workbook)];
@@ -12,6 +13,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
     for section in root.sections("dataset") {
         let watched = read(&section);
         if let Some(watched) = watched {
+            look_at_file(&section, &watched);
             if all.iter().any(|other| other.name == watched.name) {
                 section.wrong(format!("two datasets have the name `{}`", watched.name), "give each its own");
             }

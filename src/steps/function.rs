@@ -3,9 +3,10 @@
 use crate::rossum::Annotation;
 use crate::txscript::{Document, Limits, Output, Schema, Script};
 
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::returned::Returned;
 use super::schema::Schemas;
-use super::{Context, Step, StepError, StepFuture, patience};
+use super::{Blueprint, Context, Step, StepError, StepFuture, patience};
 
 /// Built by the configuration from `[[hook.step]] use = "function"`.
 pub struct Function {
@@ -14,11 +15,17 @@ pub struct Function {
     pub limits: Limits,
 }
 
-impl Step for Function {
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
+impl Blueprint for Function {
+    fn needs(&self) -> Needs {
+        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
+}
+
+impl Step for Function {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.call(context)))
     }

@@ -9,9 +9,10 @@ use regex::Regex;
 use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
 use crate::slices::{Budget, Spent, sliced};
 
+use super::blueprint::{Built, CourierId, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
-use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
+use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
 pub struct Matching {
@@ -82,6 +83,12 @@ struct Wanted {
     row: Option<NodeRef>,
     source: NodeRef,
     target: NodeRef,
+}
+
+impl Blueprint for Matching {
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
 }
 
 impl Step for Matching {

@@ -10,6 +10,7 @@ mod normal;
 mod query;
 mod search;
 mod sql;
+mod tables;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use query::{Found, Reader};
 pub(crate) use search::pattern;
 pub use search::{Compared, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
+pub use tables::{Table, columns_of, tables};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";

@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "outbox", "private", "server", "shown", "steps", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "private", "requests", "server", "shown", "steps", "tls"]),
     (
         "config",
         &[

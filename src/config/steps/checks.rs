@@ -3,9 +3,10 @@
 use rust_decimal::Decimal;
 
 use crate::rossum::MessageType;
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::checks::{Check, Checks, Empty, Rule};
 
+use super::super::known::Known;
 use super::super::section::Section;
 use super::{MESSAGE_TYPES, message};
 
@@ -14,7 +15,7 @@ const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "requi
 const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let tolerance = section.decimal("tolerance").unwrap_or_default();
     let checks = section.sections("check");
     if checks.is_empty() {

@@ -97,7 +97,7 @@ impl Export {
                 "its data has no field {field}, which an answer is to be written to; nothing was sent"
             )));
         }
-        if self.calls.iter().any(Call::needs_original) && taken.view.original.is_none() {
+        if self.settings.calls.iter().any(Call::needs_original) && taken.view.original.is_none() {
             return Err(StepError::configuration("the delivery names no document; nothing was sent"));
         }
         Ok(taken)
@@ -105,8 +105,8 @@ impl Export {
 
     /// Fields that get what becomes of the export.
     fn kept_fields(&self) -> impl Iterator<Item = &String> {
-        let written = self.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
-        written.chain(&self.problem_field)
+        let written = self.settings.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
+        written.chain(&self.settings.problem_field)
     }
 
     fn taken(
