@@ -16,11 +16,11 @@ use crate::config::{Admin, Config};
 use crate::data::Watch;
 use crate::database;
 use crate::inspector::Inspector;
-use crate::outbox::{Courier, Couriers, Workers};
+use crate::outbox::{Couriers, Workers};
 use crate::server::admin::Pages;
 use crate::server::systemd;
 use crate::server::{Pulse, Redirect, Shared};
-use crate::steps::blueprint::CourierId;
+use crate::steps::Carries;
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
 use crate::webhook::{BuiltHooks, Door, HookPlan};
@@ -178,6 +178,6 @@ pub(super) fn say_doubts(config: &Config) {
 }
 
 /// Who carries what, as jobs name it.
-pub(super) fn by_name(couriers: Vec<(CourierId, Arc<dyn Courier>)>) -> Couriers {
+pub(super) fn by_name(couriers: Vec<Carries>) -> Couriers {
     couriers.into_iter().map(|(id, courier)| (id.to_string(), courier)).collect()
 }

@@ -68,8 +68,8 @@ impl<'e> Document<'e> {
     }
 
     /// Notes what contradicts data as they are now: no reason not to start.
-    pub(super) fn doubt(&self, place: &Place, what: String, hint: Option<String>) {
-        let mistake = self.mistake(place, what, hint);
+    pub(super) fn doubt(&self, place: &Place, what: String, hint: String) {
+        let mistake = self.mistake(place, what, Some(hint));
         self.doubts.borrow_mut().push((place.start, mistake));
     }
 
@@ -78,6 +78,11 @@ impl<'e> Document<'e> {
         Mistake { file: self.name.clone(), line, column, what, hint }
     }
 
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.borrow().is_empty()
+    }
+
+    /// What contradicts data as they are now, in the order of the lines.
     pub(super) fn doubts(&self) -> Vec<Mistake> {
         let mut doubts = self.doubts.take();
         doubts.sort_by_key(|(place, _)| *place);
@@ -124,6 +129,9 @@ impl<'e> Document<'e> {
 
     pub(super) fn into_mistakes(self) -> Vec<Mistake> {
         let mut mistakes = self.mistakes.into_inner();
+        if !mistakes.is_empty() {
+            mistakes.extend(self.doubts.into_inner()); // whoever mends the one mends the other
+        }
         mistakes.sort_by_key(|(place, _)| *place);
         mistakes.into_iter().map(|(_, mistake)| mistake).collect()
     }

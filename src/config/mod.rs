@@ -149,11 +149,12 @@ pub fn read(
             api: known.api,
             files: document.files.borrow().clone(),
             secret_files: document.secret_files(),
-            doubts: document.doubts(),
+            doubts: Vec::new(),
         }
     });
+    let doubts = if document.has_mistakes() { Vec::new() } else { document.doubts() };
     match (config, document.into_mistakes()) {
-        (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+        (Some(config), mistakes) if mistakes.is_empty() => Ok(Config { doubts, ..config }),
         (_, mistakes) => Err(Mistakes(mistakes)),
     }
 }

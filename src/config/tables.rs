@@ -75,7 +75,7 @@ impl Tables {
                 Asked::Search(search) => self.table(section, place, &search.dataset).map(|table| {
                     let compared = search.compared.iter().map(|one| &one.column);
                     for column in compared.chain(search.only.iter().map(|(column, _)| column)) {
-                        self.column(section, place, table, column);
+                        column_of(section, place, table, column);
                     }
                     if let SearchKind::Fuzzy(_) = search.kind {
                         for one in search.compared.iter().filter(|one| table.columns.contains(&one.column)) {
@@ -90,7 +90,7 @@ impl Tables {
                     // Stages of a pipeline make columns of their own.
                     table.zip(query.found_by()).map(|(table, compared)| {
                         for column in compared.into_iter().filter(|column| !column.starts_with('_')) {
-                            self.column(section, place, table, column);
+                            column_of(section, place, table, column);
                         }
                         table.columns.iter().cloned().chain(["_id".to_owned(), SCORE.to_owned()]).collect()
                     })
@@ -147,17 +147,10 @@ impl Tables {
                     || format!("declare it by `[[dataset]]`, or: annex data import {name} FILE"),
                     |near| format!("did you mean `{near}`?"),
                 );
-                section.document().doubt(place, format!("there is no dataset `{name}`"), Some(hint));
+                section.document().doubt(place, format!("there is no dataset `{name}`"), hint);
             }
         }
         table
-    }
-
-    fn column(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str) {
-        if !table.columns.iter().any(|known| known == column) {
-            let what = format!("the dataset `{}` has no column `{column}`", table.name);
-            section.document().doubt(place, what, near_hint(column, &table.columns));
-        }
     }
 
     fn near(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str) {
@@ -170,17 +163,25 @@ impl Tables {
             } else {
                 format!("annex data import {name} FILE --near {column}")
             };
-            section.document().doubt(place, what, Some(hint));
+            section.document().doubt(place, what, hint);
         }
     }
 }
 
-fn near_hint(column: &str, known: &[String]) -> Option<String> {
+/// A column that is named of a dataset.
+fn column_of(section: &Section<'_>, place: &Place, table: &Table, column: &str) {
+    if !table.columns.iter().any(|known| known == column) {
+        let what = format!("the dataset `{}` has no column `{column}`", table.name);
+        section.document().doubt(place, what, near_hint(column, &table.columns));
+    }
+}
+
+fn near_hint(column: &str, known: &[String]) -> String {
     let near = nearest(column, known.iter().map(String::as_str));
-    Some(near.map_or_else(
+    near.map_or_else(
         || format!("there are: {}", known.iter().take(20).cloned().collect::<Vec<_>>().join(", ")),
         |near| format!("did you mean `{near}`?"),
-    ))
+    )
 }
 
 /// The columns of a file that is to be imported, where it is there and not too large to know.
@@ -198,7 +199,7 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
     if !watched.file.exists() {
         let what = format!("there is no file {}", watched.file.display());
         let hint = "it is imported as soon as it is there; relative paths start at the configuration file";
-        section.document().doubt(&section.place_of("file"), what, Some(hint.to_owned()));
+        section.document().doubt(&section.place_of("file"), what, hint.to_owned());
         return;
     }
     let Some(columns) = columns_in(watched) else { return };

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use minijinja::Value;
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use super::render::Template;
 
@@ -87,23 +87,29 @@ pub struct FieldCompared {
     pub is_number: bool,
 }
 
-fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "patterns of our own, which a test compiles")]
-    Regex::new(text).expect("a pattern of our own")
+/// Patterns of our own, which a test compiles.
+fn pattern(text: &str) -> Option<Regex> {
+    Regex::new(text).ok()
 }
 
-static FILTER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\||^\s*-?\s*filter\s)\s*([A-Za-z_]\w*)"));
-static TEST: LazyLock<Regex> = LazyLock::new(|| pattern(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)"));
-static LEFT: LazyLock<Regex> = LazyLock::new(|| {
+static FILTER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?:\||^\s*-?\s*filter\s)\s*([A-Za-z_]\w*)"));
+static TEST: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)"));
+static LEFT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r#"\bfield\.([A-Za-z_]\w*)\s*(?:==|!=|<=|>=|<|>)\s*(?:(-?\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")"#,
     )
 });
-static RIGHT: LazyLock<Regex> = LazyLock::new(|| {
+static RIGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r#"(?:(-?\b\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")\s*(?:==|!=|<=|>=|<|>)\s*field\.([A-Za-z_]\w*)\s*(\W|$)"#,
     )
 });
+
+/// All places where a pattern fits.
+fn all<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Iterator<Item = Captures<'t>> {
+    pattern.iter().flat_map(move |pattern| pattern.captures_iter(text))
+}
 
 impl Template {
     /// Names that mean nothing, each once.
@@ -120,12 +126,12 @@ impl Template {
         };
         for code in pieces(self.source()) {
             let code = without_texts(code);
-            for name in FILTER.captures_iter(&code).filter_map(|found| found.get(1)) {
+            for name in all(&FILTER, &code).filter_map(|found| found.get(1)) {
                 if !is("filter", name.as_str()) {
                     add(Unknown::Filter(name.as_str().to_owned()));
                 }
             }
-            for name in TEST.captures_iter(&code).filter_map(|found| found.get(1)) {
+            for name in all(&TEST, &code).filter_map(|found| found.get(1)) {
                 if !is("test", name.as_str()) {
                     add(Unknown::Test(name.as_str().to_owned()));
                 }
@@ -134,7 +140,9 @@ impl Template {
         let mut names: Vec<&str> =
             self.names().filter(|name| !READ.contains(name) && !CALLED.contains(name)).collect();
         names.sort_unstable();
-        names.into_iter().for_each(|name| add(Unknown::Name(name.to_owned())));
+        for name in names {
+            add(Unknown::Name(name.to_owned()));
+        }
         found
     }
 
@@ -142,16 +150,15 @@ impl Template {
     pub fn compared(&self) -> Vec<FieldCompared> {
         let mut found = Vec::new();
         for code in pieces(self.source()) {
-            let text =
-                |found: &regex::Captures<'_>, at: usize| found.get(at).map(|text| text.as_str().to_owned());
-            for one in LEFT.captures_iter(code) {
+            let text = |found: &Captures<'_>, at: usize| found.get(at).map(|text| text.as_str().to_owned());
+            for one in all(&LEFT, code) {
                 let number = text(&one, 2);
                 let with = number.clone().or_else(|| text(&one, 3)).or_else(|| text(&one, 4));
                 if let (Some(field), Some(with)) = (text(&one, 1), with) {
                     found.push(FieldCompared { field, with, is_number: number.is_some() });
                 }
             }
-            for one in RIGHT.captures_iter(code) {
+            for one in all(&RIGHT, code) {
                 let number = text(&one, 1);
                 let with = number.clone().or_else(|| text(&one, 2)).or_else(|| text(&one, 3));
                 // With a filter or an index behind it, it is another value.
@@ -212,10 +219,9 @@ fn end_of(code: &str, close: &str) -> Option<usize> {
             _ if escaped => escaped = false,
             Some(_) if c == '\\' => escaped = true,
             Some(open) if open == c => quote = None,
-            Some(_) => {}
             None if close != "#}" && matches!(c, '"' | '\'') => quote = Some(c),
             None if code[at..].starts_with(close) => return Some(at),
-            None => {}
+            _ => {}
         }
     }
     None

@@ -85,7 +85,9 @@ impl Query {
                 match (key.strip_prefix('$'), value) {
                     (None, _) if !key.contains(['{', '.']) => into.push(key),
                     (Some("and" | "or" | "nor"), Json::Array(list)) => {
-                        list.iter().for_each(|one| add(one, into))
+                        for one in list {
+                            add(one, into);
+                        }
                     }
                     _ => {}
                 }

@@ -40,5 +40,5 @@ mod template;
 pub use answer::{Answer, Checkpoint};
 pub use blueprint::Blueprint;
 pub use delivery::Delivery;
-pub use step::{Context, Lasts, OnError, Stage, StagePlan, Step, StepError, StepFuture};
+pub use step::{Carries, Context, Lasts, OnError, Stage, StagePlan, Step, StepError, StepFuture};
 pub use template::{Template, TemplateError};

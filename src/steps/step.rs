@@ -82,6 +82,9 @@ pub enum OnError {
     Stop,
 }
 
+/// Who carries the jobs of a step.
+pub type Carries = (CourierId, Arc<dyn Courier>);
+
 /// A step in its place in a hook, as configured.
 pub struct StagePlan {
     /// The step's name in messages to the operator: its own, or its kind and number.
@@ -100,7 +103,7 @@ pub struct StagePlan {
 
 impl StagePlan {
     /// The step of a hook, ready, and who carries its jobs.
-    pub fn build(self, hook: &str, services: &Services) -> (Stage, Option<(CourierId, Arc<dyn Courier>)>) {
+    pub fn build(self, hook: &str, services: &Services) -> (Stage, Option<Carries>) {
         let Self { name, blueprint, events, on_error, names, queries: _, notes } = self;
         let id = CourierId { hook: hook.to_owned(), step: name.clone() };
         let mut needs = blueprint.needs();

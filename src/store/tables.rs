@@ -60,7 +60,7 @@ pub fn columns_of(sql: &str, tables: &[Table]) -> Result<Vec<String>, String> {
         // The rest quotes the whole query.
         Stopped::Sqlite(error) => {
             let text = error.to_string();
-            text.split(" in SELECT").next().unwrap_or(&text).split("\n").next().unwrap_or_default().to_owned()
+            text.split(" in SELECT").next().unwrap_or(&text).split('\n').next().unwrap_or_default().to_owned()
         }
         stopped => stopped.to_string(),
     })

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::outbox::{Courier, Outbox};
-use crate::steps::blueprint::{CourierId, Services};
-use crate::steps::{Stage, StagePlan};
+use crate::outbox::Outbox;
+use crate::steps::blueprint::Services;
+use crate::steps::{Carries, Stage, StagePlan};
 
 use super::hook::HookSettings;
 
@@ -25,7 +25,7 @@ pub struct BuiltHook {
 /// The hooks of a configuration with all that runs for them.
 pub struct BuiltHooks {
     pub hooks: Vec<BuiltHook>,
-    pub couriers: Vec<(CourierId, Arc<dyn Courier>)>,
+    pub couriers: Vec<Carries>,
 }
 
 impl HookPlan {

@@ -197,10 +197,6 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
             }
         }
     }
-    let condition = match condition {
-        Some(condition) => Some(condition?),
-        None => None,
-    };
     Some(Call {
         name,
         method: method?,

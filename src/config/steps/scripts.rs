@@ -107,7 +107,9 @@ impl Code<'_, '_> {
         };
         let doubts = |schema: Option<&Schema>| script.doubts(self.is_condition, schema);
         for Doubts { wrong, odd } in [in_all(&schemas, columns), in_all(&schemas, doubts)] {
-            wrong.into_iter().for_each(|problem| self.note(problem));
+            for problem in wrong {
+                self.note(problem);
+            }
             for problem in odd {
                 self.section.remark(&self.place, &format!("{}: {}", self.within(&problem), problem.message));
             }

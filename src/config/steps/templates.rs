@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use crate::export::looked::{FILTERS, FieldCompared, READ, Unknown};
 use crate::export::{Escape, Template, View};
-use crate::trees::Tree;
 use crate::txscript::{FieldType, Schema};
 
 use super::super::document::Place;
@@ -38,11 +37,11 @@ pub(super) fn template(
     Some(template)
 }
 
-/// `when`: a template that decides.
-pub(super) fn condition(section: &Section<'_>, key: &'static str) -> Option<Option<Template>> {
+/// `when`: a template that decides; `None` where there is none, or a wrong one.
+pub(super) fn condition(section: &Section<'_>, key: &'static str) -> Option<Template> {
     let text = section.text(key)?;
-    let template = template(section, key, text.span(), text.get_ref(), Escape::None);
-    if template.as_ref().is_some_and(Template::is_constant) {
+    let template = template(section, key, text.span(), text.get_ref(), Escape::None)?;
+    if template.is_constant() {
         let what = format!("`{key}` is the same for every document");
         let hint = format!(
             "write what it depends on between braces: `{key} = \"{{{{ field.kind == 'invoice' }}}}\"`"
@@ -106,7 +105,7 @@ pub(super) fn sample_of<'t>(templates: impl Iterator<Item = &'t Template>) -> Vi
 }
 
 fn view(field: Map<String, Value>, line_items: Vec<Value>) -> View {
-    View { field, line_items, annotation_id: "1".to_owned(), payload: Tree::default(), original: None }
+    View::sample(field, line_items)
 }
 
 /// A document of a schema, with a value in every field, as templates see it.
