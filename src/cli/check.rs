@@ -73,7 +73,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 /// What contradicts the data, and which queries on databases will fail; what could not be checked, and why.
 fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failure> {
     let mut doubts = config.doubts.clone();
-    let mut unchecked: Vec<String> = Vec::new();
+    let mut unchecked: Vec<String> = config.unchecked.clone();
     if config.queries().next().is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut away: Vec<(&str, String)> = Vec::new();

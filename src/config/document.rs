@@ -25,6 +25,8 @@ pub(super) struct Document<'e> {
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     /// What contradicts data that change without the file.
     doubts: RefCell<Vec<(usize, Mistake)>>,
+    /// What could not be checked, and why.
+    unchecked: RefCell<Vec<String>>,
     secret_files: RefCell<Vec<PathBuf>>,
     /// Other files that were read beside it.
     pub(super) files: RefCell<Vec<PathBuf>>,
@@ -44,6 +46,7 @@ impl<'e> Document<'e> {
             folder,
             mistakes: RefCell::default(),
             doubts: RefCell::default(),
+            unchecked: RefCell::default(),
             secret_files: RefCell::default(),
             files: RefCell::default(),
         }
@@ -70,7 +73,20 @@ impl<'e> Document<'e> {
     /// Notes what contradicts data as they are now: no reason not to start.
     pub(super) fn doubt(&self, place: &Place, what: String, hint: String) {
         let mistake = self.mistake(place, what, Some(hint));
-        self.doubts.borrow_mut().push((place.start, mistake));
+        let mut doubts = self.doubts.borrow_mut();
+        // Several queries may lack the same.
+        if !doubts.iter().any(|(at, known)| *at == place.start && known.what == mistake.what) {
+            doubts.push((place.start, mistake));
+        }
+    }
+
+    /// Notes what could not be checked: it is not said to hold.
+    pub(super) fn leave_unchecked(&self, place: &Place, what: &str) {
+        self.unchecked.borrow_mut().push(format!("{}: {what}", self.named(place)));
+    }
+
+    pub(super) fn unchecked(&self) -> Vec<String> {
+        self.unchecked.take()
     }
 
     fn mistake(&self, place: &Place, what: String, hint: Option<String>) -> Mistake {

@@ -74,6 +74,8 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// What contradicts datasets and files as they are now. It may be right tomorrow, so a server starts with it.
     pub doubts: Vec<Mistake>,
+    /// What could not be checked yet, and why.
+    pub unchecked: Vec<String>,
 }
 
 impl Config {
@@ -150,6 +152,7 @@ pub fn read(
             files: document.files.borrow().clone(),
             secret_files: document.secret_files(),
             doubts: Vec::new(),
+            unchecked: document.unchecked(),
         }
     });
     let doubts = if document.has_mistakes() { Vec::new() } else { document.doubts() };

@@ -14,8 +14,8 @@ use super::document::Place;
 use super::nearest::nearest;
 use super::section::Section;
 
-/// A file whose columns cost more to know is not looked into.
-const LARGEST: u64 = 20_000_000;
+/// A file that must be read whole for its columns is looked into up to this size: a reload waits for it.
+const LARGEST: u64 = 2_000_000;
 
 pub(super) struct Tables {
     state: PathBuf,
@@ -134,14 +134,12 @@ impl Tables {
             let known = found.tables.iter().map(|table| &table.name).chain(&found.unread);
             let near = nearest(name, known.clone().map(String::as_str));
             if known.clone().any(|known| known == name) {
-                section.remark(
-                    place,
-                    &format!("the dataset `{name}` is not checked: its columns are not known yet"),
-                );
+                let what = format!("the dataset `{name}`: its columns are not known yet");
+                section.document().leave_unchecked(place, &what);
             } else if near.is_none()
                 && let Some(why) = &found.unknown
             {
-                section.remark(place, &format!("the dataset `{name}` is not checked: {why}"));
+                section.document().leave_unchecked(place, &format!("the dataset `{name}`: {why}"));
             } else {
                 let hint = near.map_or_else(
                     || format!("declare it by `[[dataset]]`, or: annex data import {name} FILE"),
@@ -170,7 +168,7 @@ impl Tables {
 
 /// A column that is named of a dataset.
 fn column_of(section: &Section<'_>, place: &Place, table: &Table, column: &str) {
-    if !table.columns.iter().any(|known| known == column) {
+    if !table.columns.iter().any(|known| known.eq_ignore_ascii_case(column)) {
         let what = format!("the dataset `{}` has no column `{column}`", table.name);
         section.document().doubt(place, what, near_hint(column, &table.columns));
     }
@@ -197,9 +195,8 @@ fn columns_in(watched: &Watched) -> Option<Vec<String>> {
 /// A `[[dataset]]`: its file, and the columns that it names in it.
 pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
     if !watched.file.exists() {
-        let what = format!("there is no file {}", watched.file.display());
-        let hint = "it is imported as soon as it is there; relative paths start at the configuration file";
-        section.document().doubt(&section.place_of("file"), what, hint.to_owned());
+        let what = format!("there is no file {} yet", watched.file.display());
+        section.document().leave_unchecked(&section.place_of("file"), &what);
         return;
     }
     let Some(columns) = columns_in(watched) else { return };

@@ -18,16 +18,17 @@ pub const READ: [&str; 8] = [
     "payload",
     "secrets",
 ];
-/// What they call.
-const CALLED: [&str; 4] = ["debug", "dict", "namespace", "range"];
+/// What they call, and what the language has in loops and macros.
+const CALLED: [&str; 8] = ["caller", "debug", "dict", "loop", "namespace", "range", "self", "super"];
 /// Filters that there are, for who wrote another.
-pub const FILTERS: [&str; 45] = [
+pub const FILTERS: [&str; 53] = [
     "abs",
     "attr",
     "b64encode",
     "batch",
     "bool",
     "capitalize",
+    "chain",
     "count",
     "csv",
     "date",
@@ -61,12 +62,19 @@ pub const FILTERS: [&str; 45] = [
     "segment",
     "select",
     "selectattr",
+    "slice",
     "sort",
     "split",
     "string",
     "sum",
     "title",
+    "tojson",
     "trim",
+    "unique",
+    "upper",
+    "urlencode",
+    "xml",
+    "zip",
 ];
 
 /// A name in a template that means nothing.
@@ -169,6 +177,11 @@ impl Template {
             }
         }
         found
+    }
+
+    /// Whether what it gives may be something else altogether with other values.
+    pub fn decides(&self) -> bool {
+        pieces(self.source()).iter().any(|code| code.contains("if ") || code.contains("for "))
     }
 
     /// Whether it gives the same whatever the document.

@@ -14,6 +14,7 @@ use crate::steps::export::{Deliver, ExportSettings};
 
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::QueueSchema;
 use super::super::section::Section;
 use super::scripts;
 use super::templates::{self, template};
@@ -104,9 +105,17 @@ fn look_at_paths(section: &Section<'_>, export: &ExportSettings) {
         }
     }
     let schemas = section.schemas_of(None);
-    let samples: Vec<_> = match &schemas[..] {
-        [] => vec![templates::sample_of(export.calls.iter().map(|call| &call.path))],
-        all => all.iter().map(|one| templates::sample(&one.schema)).collect(),
+    let named = || templates::sample_of(export.calls.iter().map(|call| &call.path));
+    let of_schema = |one: &QueueSchema| {
+        let mut sample = templates::sample(&one.schema);
+        for (field, value) in named().field {
+            sample.field.entry(field).or_insert(value); // that it is in no schema is said of its name
+        }
+        sample
+    };
+    let samples = match &schemas[..] {
+        [] => vec![named()],
+        all => all.iter().map(of_schema).collect(),
     };
     for sample in samples {
         let problems = export.try_paths(&sample);
