@@ -35,6 +35,7 @@
 //! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why a call got no answer; bounds of an answer |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`trees`] | foreign JSON as trees: counted while they grow, with a share of the memory of all |
+//! | [`memory`] | free memory goes back to the system |
 //! | [`tasks`] | what runs beside the connections, and who waits for it |
 //! | [`shown`] | texts from outside, as a terminal may show them and a shell may read them |
 //! | [`secret`], [`clock`], [`telemetry`] | secrets; the time; the log and the metrics |
@@ -60,6 +61,7 @@ pub mod database;
 pub mod doctor;
 pub mod export;
 pub mod inspector;
+pub mod memory;
 pub mod multipart;
 pub mod neighbour;
 pub mod outbox;

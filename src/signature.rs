@@ -182,23 +182,36 @@ impl Verifier<'_> {
         }
     }
 
-    /// `body` must be the parts that [`Self::update`] was given, joined.
-    pub fn finish(self, body: Bytes) -> Result<VerifiedBody, Forged> {
+    /// `pieces` must be what [`Self::update`] was given, in order. They are joined where the signature fits.
+    pub fn finish<P: AsRef<[u8]> + Into<Bytes>>(self, pieces: Vec<P>) -> Result<VerifiedBody, Forged> {
         let Self { keys, claim, likely, running } = self;
-        let proven = |secret| VerifiedBody { bytes: body.clone(), algorithm: claim.algorithm, secret };
-        if running.is_some_and(|mac| mac.fits(claim.digest())) {
-            return Ok(proven(likely));
-        }
-        for (index, key) in keys.list.iter().enumerate().filter(|(index, _)| *index != likely) {
-            let mut mac = key.start(claim.algorithm);
-            mac.update(&body);
-            if mac.fits(claim.digest()) {
-                keys.likely.store(index, Ordering::Relaxed);
-                return Ok(proven(index));
-            }
-        }
-        Err(Forged::Wrong)
+        let secret = if running.is_some_and(|mac| mac.fits(claim.digest())) {
+            likely
+        } else {
+            let fits = |key: &Key| {
+                let mut mac = key.start(claim.algorithm);
+                pieces.iter().for_each(|piece| mac.update(piece.as_ref()));
+                mac.fits(claim.digest())
+            };
+            let mut others = keys.list.iter().enumerate().filter(|(index, _)| *index != likely);
+            let (index, _) = others.find(|(_, key)| fits(key)).ok_or(Forged::Wrong)?;
+            keys.likely.store(index, Ordering::Relaxed);
+            index
+        };
+        Ok(VerifiedBody { bytes: joined(pieces), algorithm: claim.algorithm, secret })
     }
+}
+
+/// A single piece is not copied.
+fn joined<P: AsRef<[u8]> + Into<Bytes>>(mut pieces: Vec<P>) -> Bytes {
+    if pieces.len() == 1 {
+        return pieces.pop().map(Into::into).unwrap_or_default();
+    }
+    let mut whole = Vec::with_capacity(pieces.iter().map(|piece| piece.as_ref().len()).sum());
+    for piece in pieces {
+        whole.extend_from_slice(piece.as_ref());
+    }
+    whole.into()
 }
 
 /// A body whose signature fits a secret of its hook. Only [`Verifier::finish`] makes one.
@@ -256,7 +269,7 @@ mod tests {
         let mut verifier = keys.verifier(claim);
         verifier.update(&BODY[..10]);
         verifier.update(&BODY[10..]);
-        verifier.finish(Bytes::from_static(BODY))
+        verifier.finish(vec![&BODY[..17], &BODY[17..]])
     }
 
     #[test]

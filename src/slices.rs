@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! sliced(future)   each poll is a slice: off the serving threads, with a place on a core; no place is held while it waits
-//! aside(work)      the same for work that cannot be interrupted from outside, such as a script
+//! aside(work)      the same for work that cannot be interrupted from outside, such as a script; aside_to_make for large trees
 //! Budget           counted inside the work: it ends a slice, and it ends the work
 //! ```
 
@@ -19,6 +19,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{block_in_place, yield_now};
 use tokio::time::timeout_at;
 
+use crate::memory;
+
 /// How long a slice lasts before others have their turn.
 const SLICE: Duration = Duration::from_millis(3);
 /// Units of work between two looks at the clock: some ten microseconds of cheap units.
@@ -28,6 +30,10 @@ const LOOK: u64 = 1024;
 static CORES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores().saturating_sub(1).max(1)));
 /// Uninterrupted works that run at a time. The system divides the cores among them and the serving threads.
 static ASIDE: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores() * 2));
+
+/// Works that make a large tree and run at a time: they are short, and keep the allocator's heaps busy, which serving threads
+/// need too. One core stays free for those, where there are several.
+static MAKERS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(cores().saturating_sub(1).max(1)));
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -62,6 +68,7 @@ impl Drop for Aside {
         IS_ASIDE.set(self.was);
         if !self.was {
             PLACE.set(None);
+            memory::stirred();
         }
     }
 }
@@ -152,15 +159,24 @@ impl<F: Future> Future for Sliced<F> {
 /// Runs work off the serving threads that nothing interrupts but its own limits, such as a script. A slice that calls this
 /// gives its place to others first. Some works run at a time; the wait for a turn ends at the deadline.
 pub fn aside<T>(deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
+    in_turn(&ASIDE, deadline, work)
+}
+
+/// The same for short work that makes a large tree: fewer of them run at a time.
+pub fn aside_to_make<T>(deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
+    in_turn(&MAKERS, deadline, work)
+}
+
+fn in_turn<T>(turns: &'static Semaphore, deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
     if !can_move() {
         return Ok(work());
     }
     drop(PLACE.take());
     block_in_place(|| {
-        let turn = match ASIDE.try_acquire() {
+        let turn = match turns.try_acquire() {
             Ok(turn) => Some(turn),
             Err(_) => {
-                let waited = Handle::current().block_on(timeout_at(deadline.into(), ASIDE.acquire()));
+                let waited = Handle::current().block_on(timeout_at(deadline.into(), turns.acquire()));
                 waited.map_err(|_| Spent::Time)?.ok()
             }
         };
@@ -321,6 +337,26 @@ mod tests {
         while let Some(served) = works.join_next().await {
             assert_eq!(served.unwrap(), Ok(true), "it kept its thread from serving");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn trees_are_made_while_a_core_is_free_for_others() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let mut works = JoinSet::new();
+        for _ in 0..cores() * 4 {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            works.spawn(async move {
+                aside_to_make(soon(), || {
+                    most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(5));
+                    now.fetch_sub(1, Ordering::Relaxed);
+                })
+            });
+        }
+        while let Some(done) = works.join_next().await {
+            assert_eq!(done.unwrap(), Ok(()));
+        }
+        assert_eq!(most.load(Ordering::Relaxed), cores().saturating_sub(1).max(1));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

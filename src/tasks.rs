@@ -1,10 +1,15 @@
 //! The tasks that a server runs beside its connections. Each has an owner: the server, which waits for it or ends it when it
 //! stops; a handle that ends it when it is dropped; or, for the outbox's writer, who closes the outbox. `clippy.toml` forbids
-//! tokio's own `spawn`; sets of tasks (`JoinSet`) end with whoever holds them.
+//! tokio's own `spawn` and `spawn_blocking`; sets of tasks (`JoinSet`) end with whoever holds them.
 
-use tokio::task::JoinHandle;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::error;
 
 /// A task that ends when this is dropped.
 pub type Owned<T> = AbortOnDropHandle<T>;
@@ -22,10 +27,46 @@ pub fn handled<T: Send + 'static>(task: impl Future<Output = T> + Send + 'static
     tokio::spawn(task)
 }
 
-/// Has work done on a thread that may block. It goes on to its end when its handle is dropped: it needs a deadline of its own.
-#[must_use = "somebody waits for what it gives"]
-pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    tokio::task::spawn_blocking(work)
+/// Works on threads that may block, of the whole process.
+static BLOCKING: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+
+/// The process ends, and the work never began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotBegun;
+
+/// Has work done on a thread that may block; nothing ends it from outside. It gets a token that is cancelled when nobody waits
+/// for it any more: it looks there between its parts, and ends without doing the rest. A panic in it is one here.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
+) -> Result<T, NotBegun> {
+    let cut = CancellationToken::new();
+    let _cut = cut.clone().drop_guard();
+    done(BLOCKING.spawn_blocking(move || work(&cut)).await)
+}
+
+fn done<T>(ended: Result<T, JoinError>) -> Result<T, NotBegun> {
+    ended.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => NotBegun,
+    })
+}
+
+/// Until the works on threads that may block have ended, those too that nobody waits for any more.
+pub async fn blocking_ended() {
+    BLOCKING.close();
+    BLOCKING.wait().await;
+}
+
+/// How long after a panic a task begins again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Goes on with what is to go on for as long as the server does: where it panics, it begins again.
+pub async fn kept_up<F: Future<Output = ()> + Send + 'static>(what: &str, begin: impl Fn() -> F) {
+    while owned(begin()).await.is_err_and(|error| error.is_panic()) {
+        error!("{what} ended by a mistake in Annex, which its log says above: it begins again");
+        sleep(AGAIN).await;
+    }
 }
 
 /// The tasks of one server.
@@ -82,13 +123,9 @@ impl Tasks {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use tokio::time::sleep;
-
-    use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn what_was_promised_is_waited_for_and_the_rest_is_ended() {
@@ -112,5 +149,37 @@ mod tests {
         drop(own);
         sleep(Duration::from_secs(5_000)).await;
         assert_eq!(done.load(Ordering::Relaxed), 1, "nothing goes on after the end");
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_is_told_so_and_its_end_is_waited_for() {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let work = {
+            let ended = Arc::clone(&ended);
+            blocking(move |cut| {
+                let patience = std::time::Instant::now() + Duration::from_secs(60);
+                while !cut.is_cancelled() && std::time::Instant::now() < patience {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                ended.store(if cut.is_cancelled() { 1 } else { 2 }, Ordering::Relaxed);
+            })
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(50), work).await.is_err());
+        blocking_ended().await;
+        assert_eq!(ended.load(Ordering::Relaxed), 1, "it was cut off, and its end was waited for");
+        assert_eq!(blocking(|_| 7).await, Ok(7));
+        let panics = owned(blocking(|_| panic!("a mistake"))).await;
+        assert!(panics.is_err_and(|error| error.is_panic()), "a panic there is one here");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_panics_begins_again() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        kept_up("counting", || {
+            let begun = Arc::clone(&begun);
+            async move { assert!(begun.fetch_add(1, Ordering::Relaxed) == 2, "a mistake") }
+        })
+        .await;
+        assert_eq!(begun.load(Ordering::Relaxed), 3);
     }
 }

@@ -23,6 +23,8 @@ pub enum Problem {
     Refused { what: String, status: u16, words: String },
     #[error("{0}: the answer cannot be read")]
     Unreadable(String),
+    #[error("{what}: the answer is too large: {why}")]
+    TooLarge { what: String, why: String },
 }
 
 impl Problem {

@@ -203,7 +203,9 @@ impl Session {
                 continue;
             }
             let bytes = neighbour::whole(answer, LARGEST).await.map_err(|unread| match unread {
-                Unread::TooLong(_) => Problem::Unreadable(what.clone()),
+                Unread::TooLong(most) => {
+                    Problem::TooLarge { what: what.clone(), why: format!("it has more than {most} bytes") }
+                }
                 Unread::Broken(error) => self.unreachable(&error),
             })?;
             if !status.is_success() {
@@ -212,7 +214,10 @@ impl Session {
             if bytes.is_empty() {
                 return Ok(Value::Null);
             }
-            return trees::read(&bytes, trees::LARGEST_DELIVERY).map_err(|_| Problem::Unreadable(what));
+            return trees::read(&bytes, trees::LARGEST_DELIVERY).map_err(|unread| match unread {
+                unread if unread.is_too_large() => Problem::TooLarge { what, why: unread.to_string() },
+                _ => Problem::Unreadable(what),
+            });
         }
         Err(Problem::Busy(0))
     }

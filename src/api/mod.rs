@@ -15,7 +15,7 @@ use tokio::time::timeout_at;
 use crate::clock;
 use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
-use crate::trees::{self, work_with};
+use crate::trees::{self, make_of};
 use crate::unreached::words;
 
 pub use documents::Fetched;
@@ -210,7 +210,7 @@ const LARGEST_TREE: usize = 64 << 20;
 
 /// The tree of an answer; `None` where it is no JSON.
 fn tree(bytes: &[u8], deadline: Instant) -> Result<Option<Value>, ApiError> {
-    match work_with(bytes, deadline, || trees::read(bytes, LARGEST_TREE)) {
+    match make_of(bytes, deadline, || trees::read(bytes, LARGEST_TREE)) {
         Ok(Ok(json)) => Ok(Some(json)),
         Ok(Err(unread)) if unread.is_too_large() => Err(ApiError::TooMuch(unread.to_string())),
         Ok(Err(_)) => Ok(None),

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::config::{Config, Mistakes};
+use crate::memory;
 use crate::server::admin;
 use crate::server::systemd::{self, Sockets};
 use crate::server::{Listener, Redirect, Service};
@@ -158,8 +159,15 @@ impl Annex {
             drain.spawn(admin::run(socket, Arc::clone(&house.pages), drain.clone(), beat));
         }
         drain.tasks.background(systemd::watchdog(house.pulse.clone()));
-        let mut workers = tasks::owned(Arc::clone(&house.workers).run());
-        drain.tasks.background(Arc::clone(&house.watch).run());
+        drain.tasks.background(memory::keep());
+        let mut workers = tasks::owned({
+            let workers = Arc::clone(&house.workers);
+            async move { tasks::kept_up("sending exports", || Arc::clone(&workers).run()).await }
+        });
+        drain.tasks.background({
+            let watch = Arc::clone(&house.watch);
+            async move { tasks::kept_up("watching datasets", || Arc::clone(&watch).run()).await }
+        });
         systemd::ready(&house.pages.line());
         let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
         let deadline = house.shared.limits.load().drain;
@@ -185,6 +193,9 @@ impl Annex {
             warn!("the outbox was not closed in time: the next start does so");
         }
         drain.tasks.end_background().await;
+        if timeout_at(until, tasks::blocking_ended()).await.is_err() {
+            warn!("the end of the server cuts off what a disk or a query had not done");
+        }
         match left {
             0 => info!("stopped"),
             left => warn!("stopped with connections or deliveries still under way: {left}"),

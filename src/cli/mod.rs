@@ -1,7 +1,6 @@
 //! The command line: one file for each subcommand. Prints, and chooses exit codes; does no work of its own.
 
 mod account;
-mod allocator;
 mod ask;
 mod caller;
 mod cert;

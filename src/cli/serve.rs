@@ -13,13 +13,13 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::app::{Annex, Page, StartError};
 use crate::config::{self, Admin, Config, Mistakes, Purpose, Saved};
 use crate::doctor::{self, Finding, Verdict};
+use crate::memory;
 use crate::private;
 use crate::secret::Secret;
 use crate::shown::{Lines, quoted};
 use crate::telemetry::{self, Format};
 use crate::webhook::{RECORD_MAX, Record};
 
-use super::allocator;
 use super::exit::{Failure, print_lines};
 use super::tunnel::{Pointed, Tunnel};
 
@@ -102,7 +102,7 @@ impl From<LogFormat> for Format {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    allocator::settle();
+    memory::settle();
     telemetry::start(arguments.log, arguments.log_format.into());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {

@@ -1,7 +1,7 @@
 //! The certificates of `[server]`, `[server.acme]` and of hooks that live under a domain of their own.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls_acme::acme::{LETS_ENCRYPT_PRODUCTION_DIRECTORY, LETS_ENCRYPT_STAGING_DIRECTORY};
@@ -33,10 +33,11 @@ pub(super) fn read(
     domains: &[String],
     hook_domains: &[String],
     has_plain_listener: bool,
+    state: &Path,
     environment: Environment<'_>,
 ) -> Vec<tls::Settings> {
     let acme = server.section("acme");
-    let template = acme_settings(server, acme.as_ref(), has_plain_listener, environment);
+    let template = acme_settings(server, acme.as_ref(), has_plain_listener, state, environment);
     if let Some(files) = files(server) {
         if let Some(acme) = &acme {
             acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
@@ -76,6 +77,7 @@ fn acme_settings(
     server: &Section<'_>,
     acme: Option<&Section<'_>>,
     has_plain_listener: bool,
+    state: &Path,
     environment: Environment<'_>,
 ) -> AcmeSettings {
     let contact = server.text("contact").map(Spanned::into_inner);
@@ -95,7 +97,7 @@ fn acme_settings(
         },
         on_bad_name: OnBadName::default(),
         profile: None,
-        state: state_folder(Some(server), environment),
+        state: state.to_owned(),
         retry: RETRY.to_vec(),
         order_deadline: ORDER_DEADLINE,
     };

@@ -2,8 +2,8 @@
 
 use crate::data::{self, Format, Layout, Watched};
 
+use super::columns::look_at_file;
 use super::section::Section;
-use super::tables::look_at_file;
 
 const FORMATS: [(&str, Format); 3] =
     [("csv", Format::Csv), ("jsonl", Format::JsonLines), ("xlsx", Format::Workbook)];

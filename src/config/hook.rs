@@ -24,12 +24,17 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3_600);
 const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
 /// All hooks; two that share a path or a name are noted.
-pub(super) fn read_all(root: &Section<'_>, known: &Known, environment: Environment<'_>) -> Vec<HookPlan> {
+pub(super) fn read_all(
+    root: &Section<'_>,
+    server: Option<&Section<'_>>,
+    known: &Known,
+    environment: Environment<'_>,
+) -> Vec<HookPlan> {
     let sections = root.sections("hook");
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
-    let server = root.section("server").map(|server| HookSchemas::read(&server)).unwrap_or_default();
+    let server = server.map(HookSchemas::read).unwrap_or_default();
     let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
     let mut couriers = HashSet::new();
     sections
@@ -39,14 +44,16 @@ pub(super) fn read_all(root: &Section<'_>, known: &Known, environment: Environme
             let path = section.required_text("path", "\"/invoice-checks\"");
             let name = section.text("name");
             // The same path may be another hook under another domain.
-            let host = section.text("domain").map_or("", |domain| domain.into_inner());
+            let domain = section.text("domain");
             if let Some(path) = &path {
+                let host = domain.as_ref().map_or("", |domain| domain.get_ref());
                 note_second(document, "path", path, paths.entry(host).or_default());
             }
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, path.as_ref(), name.as_ref(), (&server, known), &mut couriers, environment)
+            let named = (path.as_ref(), name.as_ref(), domain.as_ref());
+            read(section, named, (&server, known), &mut couriers, environment)
         })
         .collect()
 }
@@ -68,8 +75,7 @@ fn note_second<'t>(
 
 fn read(
     section: Section<'_>,
-    path: Option<&Spanned<&str>>,
-    name: Option<&Spanned<&str>>,
+    (path, name, domain): (Option<&Spanned<&str>>, Option<&Spanned<&str>>, Option<&Spanned<&str>>),
     (server, known): (&HookSchemas, &Known),
     couriers: &mut HashSet<CourierId>,
     environment: Environment<'_>,
@@ -86,7 +92,7 @@ fn read(
     }
     let secrets = secrets::of_hook(&section, environment);
     let secret_file = secrets::file_of_hook(&section, environment);
-    let domain = section.text("domain").map(|domain| certificates::domain(&section, &domain));
+    let domain = domain.map(|domain| certificates::domain(&section, domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
         Some(true) => LegacySha1::Allowed,

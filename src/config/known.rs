@@ -1,6 +1,7 @@
 //! What a file declares beside its hooks. It is read before the first hook, whose steps name it.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::api::Api;
@@ -8,11 +9,11 @@ use crate::data::Watched;
 use crate::database::Database;
 use crate::export::Target;
 
+use super::columns::Tables;
 use super::nearest::nearest;
 use super::secrets::Environment;
 use super::section::Section;
-use super::tables::Tables;
-use super::{api, certificates, databases, datasets, targets};
+use super::{api, databases, datasets, targets};
 
 /// What steps may name, and what their names are checked against.
 pub(super) struct Known {
@@ -28,11 +29,10 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn read(root: &Section<'_>, environment: Environment<'_>) -> Self {
+    pub(super) fn read(root: &Section<'_>, state: &Path, environment: Environment<'_>) -> Self {
         let datasets = datasets::read_all(root);
-        let state = certificates::state_folder(root.section("server").as_ref(), environment);
         Self {
-            tables: Tables::new(&state, &datasets),
+            tables: Tables::new(state, &datasets),
             datasets,
             api: api::read(root, environment),
             names_api: root.has("rossum"),

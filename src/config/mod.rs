@@ -5,6 +5,7 @@
 
 mod api;
 mod certificates;
+mod columns;
 mod databases;
 mod datasets;
 mod document;
@@ -19,7 +20,6 @@ mod section;
 mod server;
 mod sftp;
 mod steps;
-mod tables;
 mod targets;
 mod units;
 
@@ -137,10 +137,12 @@ pub fn read(
     let document = document::Document::new(path, text, purpose, environment);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
-        let known = Known::read(&root, environment);
-        let hooks = hook::read_all(&root, &known, environment);
-        let server = server::read(&root, &hooks, purpose == Purpose::Serve, environment);
-        let state = certificates::state_folder(root.section("server").as_ref(), environment);
+        // Read once: a mistake in it is told once.
+        let server = root.section("server");
+        let state = certificates::state_folder(server.as_ref(), environment);
+        let known = Known::read(&root, &state, environment);
+        let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
+        let server = server::read(&root, server, &hooks, &state, environment);
         root.finish();
         Config {
             server,

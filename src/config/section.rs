@@ -28,6 +28,8 @@ pub(super) struct Section<'d> {
     place: Place,
     title: String,
     known: RefCell<Vec<&'static str>>,
+    /// Where the values begin that are of another kind than was asked for.
+    mismatched: RefCell<Vec<usize>>,
     /// The step that it belongs to, if it does.
     step: Option<Rc<StepScope>>,
 }
@@ -39,7 +41,8 @@ impl<'d> Section<'d> {
         place: Place,
         title: impl Into<String>,
     ) -> Self {
-        Self { document, table, place, title: title.into(), known: RefCell::default(), step: None }
+        let (known, mismatched) = Default::default();
+        Self { document, table, place, title: title.into(), known, mismatched, step: None }
     }
 
     /// This section as a step's; the sections in it are the step's too.
@@ -133,7 +136,13 @@ impl<'d> Section<'d> {
         self.value(key).map_or_else(|| self.place(), Spanned::span)
     }
 
+    /// Told once of each value, however many read it.
     fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let mut told = self.mismatched.borrow_mut();
+        if told.contains(&value.span().start) {
+            return;
+        }
+        told.push(value.span().start);
         let found = value.get_ref().type_str();
         self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
     }
@@ -274,28 +283,20 @@ impl<'d> Section<'d> {
     }
 
     pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
-        let text = self.text(key)?;
-        let span = units::duration(text.get_ref());
-        if span.is_none() {
-            self.document.note(
-                text.span(),
-                format!("`{}` is no duration", text.get_ref()),
-                Some("write `30s`, `5m` or `1h`"),
-            );
-        }
-        span
+        self.duration_in(&self.text(key)?)
     }
 
     pub(super) fn durations(&self, key: &'static str) -> Option<Vec<Duration>> {
-        let read = |text: Spanned<&str>| {
-            let span = units::duration(text.get_ref());
-            if span.is_none() {
-                let what = format!("`{}` is no duration", text.get_ref());
-                self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
-            }
-            span
-        };
-        self.texts(key)?.into_iter().map(read).collect()
+        self.texts(key)?.iter().map(|text| self.duration_in(text)).collect()
+    }
+
+    fn duration_in(&self, text: &Spanned<&str>) -> Option<Duration> {
+        let span = units::duration(text.get_ref());
+        if span.is_none() {
+            let what = format!("`{}` is no duration", text.get_ref());
+            self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
+        }
+        span
     }
 
     pub(super) fn bytes(&self, key: &'static str) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! `[server]`: listeners and limits; its certificates are read in [`super::certificates`].
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use toml::Spanned;
@@ -10,6 +10,7 @@ use crate::server::Limits;
 use crate::tls;
 use crate::webhook::{DoorLimits, HookPlan};
 
+use super::Purpose;
 use super::certificates;
 use super::secrets::Environment;
 use super::section::Section;
@@ -52,17 +53,16 @@ impl Admin {
 
 pub(super) fn read(
     root: &Section<'_>,
+    server: Option<Section<'_>>,
     hooks: &[HookPlan],
-    wants_tls: bool,
+    state: &Path,
     environment: Environment<'_>,
 ) -> ServerSettings {
-    let server = root.section("server");
-    // Read with the hooks.
-    let _ = server.as_ref().is_some_and(|server| server.has("schema"));
+    let wants_tls = root.document().purpose == Purpose::Serve;
     let limits = server.as_ref().and_then(|server| server.section("limits"));
     let mut settings = ServerSettings {
-        https: address(server.as_ref(), "https", 443),
-        http: (!is_off(server.as_ref(), "http")).then(|| address(server.as_ref(), "http", 80)),
+        https: server.as_ref().map_or_else(|| any(443), |server| address(server, "https", 443)),
+        http: plain_address(server.as_ref()),
         admin: admin(server.as_ref()),
         inspector: server.as_ref().and_then(|server| server.boolean("inspector")).unwrap_or(false),
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
@@ -82,7 +82,7 @@ pub(super) fn read(
     if let Some(server) = server {
         let plain = settings.http.is_some();
         settings.certificates =
-            certificates::read(&server, &settings.domains, &hook_domains, plain, environment);
+            certificates::read(&server, &settings.domains, &hook_domains, plain, state, environment);
         if settings.certificates.is_empty()
             && wants_tls
             && ["domains", "certificate", "key"].iter().all(|key| !server.has(key))
@@ -110,19 +110,22 @@ const NO_CERTIFICATE: (&str, &str) = (
     "write `domains = [\"hooks.example.com\"]` in [server] for one from Let's Encrypt, or `certificate` and `key` for your own files; for plain HTTP while developing: annex --dev-http",
 );
 
-const ANY: IpAddr = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
+/// The default of a listener.
+fn any(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), port)
+}
 
 /// A listener's address, the default where none is written or it is no address.
-fn address(server: Option<&Section<'_>>, key: &'static str, port: u16) -> SocketAddr {
-    let default = SocketAddr::new(ANY, port);
-    let Some((server, text)) = server.and_then(|server| Some((server, server.text(key)?))) else {
-        return default;
-    };
+fn address(server: &Section<'_>, key: &'static str, port: u16) -> SocketAddr {
+    server.text(key).map_or_else(|| any(port), |text| parsed(server, key, &text, port))
+}
+
+fn parsed(server: &Section<'_>, key: &str, text: &Spanned<&str>, port: u16) -> SocketAddr {
     text.get_ref().parse().unwrap_or_else(|_| {
         let hint =
             format!("write an IP address and a port: `{key} = \"[::]:{port}\"` or `\"127.0.0.1:8{port}\"`");
         server.document().note(text.span(), format!("`{}` is no address", text.get_ref()), Some(hint));
-        default
+        any(port)
     })
 }
 
@@ -177,10 +180,12 @@ fn balancers(server: &Section<'_>) -> Vec<IpNet> {
     texts.into_iter().filter_map(one).collect()
 }
 
-/// `http = "off"` does without the plain listener.
-fn is_off(server: Option<&Section<'_>>, key: &'static str) -> bool {
-    let text = server.filter(|server| server.has(key)).and_then(|server| server.text(key));
-    text.is_some_and(|text| *text.get_ref() == "off")
+/// `http`: the plain listener's address; `http = "off"` does without.
+fn plain_address(server: Option<&Section<'_>>) -> Option<SocketAddr> {
+    let Some((server, text)) = server.and_then(|server| Some((server, server.text("http")?))) else {
+        return Some(any(80));
+    };
+    (*text.get_ref() != "off").then(|| parsed(server, "http", &text, 80))
 }
 
 fn server_limits(section: Option<&Section<'_>>) -> Limits {

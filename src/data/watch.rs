@@ -12,7 +12,9 @@ use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::clock;
+use crate::memory;
 use crate::store::{Change, Import, Store, StoreError};
+use crate::tasks;
 
 use super::{Layout, read};
 
@@ -97,8 +99,12 @@ impl Watch {
     /// All of the file, or nothing; on a thread of its own.
     async fn import(&self, watched: Watched, stamp: Stamp) -> Result<(), String> {
         let (state, runtime, name) = (self.state.clone(), Handle::current(), watched.name.clone());
-        let work = move || runtime.block_on(import(&state, &watched, stamp));
-        let done = tokio::task::spawn_blocking(work).await.map_err(|_| "the import stopped".to_owned())?;
+        // Where it is cut off, the store keeps the records of before.
+        let done = tasks::blocking(move |cut| {
+            runtime.block_on(cut.run_until_cancelled(import(&state, &watched, stamp)))
+        });
+        let done = done.await.ok().flatten().unwrap_or_else(|| Err("the import stopped".to_owned()));
+        memory::stirred();
         if let Some(records) = done? {
             info!(dataset = name, "{records} records imported");
         }

@@ -17,6 +17,7 @@ pub mod place;
 mod render;
 pub mod shape;
 pub mod target;
+mod terms;
 mod verdict;
 mod view;
 

@@ -19,10 +19,10 @@ pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Va
         value if value.is_none() => String::new(),
         // A block that was put aside by `set` or made by a macro has its marks already.
         value if value.is_safe() && value.as_str().is_some_and(|text| text.contains(MARKS)) => {
-            return write(out, &words(value));
+            return write(out, &words(value)?);
         }
-        value if is_raw => words(value).replace(MARKS, ""),
-        value => Escape::Url.text(&words(value)),
+        value if is_raw => words(value)?.replace(MARKS, ""),
+        value => Escape::Url.text(&words(value)?),
     };
     write(out, &format!("{begin}{text}{end}"))
 }

@@ -3,17 +3,19 @@
 //! What a template puts out is escaped for the format that it makes. It can reach nothing but what it is given.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::civil::Date;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::slices::Spent;
 
 use super::escape::Escape;
-use super::{paths, place};
+use super::{paths, place, terms};
 
 /// The work and the memory of one rendering: an instruction is a unit, and 64 bytes that it makes or reads are one too. So it
 /// takes less than a second, and 256 MB.
@@ -127,9 +129,15 @@ impl Template {
         });
         environment.add_filter("money", money);
         environment.add_filter("date", date);
+        environment.add_filter("string", |value: Value| match value.kind() {
+            ValueKind::String => Ok(value),
+            _ => words(&value).map(Value::from),
+        });
+        environment.add_function(terms::FUNCTION, terms::term);
         environment.add_template_owned(NAME, source.to_owned())?;
         let template = environment.get_template(NAME)?;
         let [names, paths] = [false, true].map(|nested| template.undeclared_variables(nested));
+        environment.add_template_owned(NAME, terms::counted(source)?)?;
         Ok(Self { environment, names, paths, source: source.to_owned() })
     }
 
@@ -211,14 +219,32 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
         return Ok(()); // as an empty field
     }
     if value.is_safe() {
-        return write(out, &value.to_string());
+        return write(out, &words(value)?);
     }
-    write(out, &escape.text(&words(value)))
+    write(out, &escape.text(&words(value)?))
 }
 
-/// A value as a text.
-pub(super) fn words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// A value as a text; a list may be longer than any document.
+pub(super) fn words(value: &Value) -> Result<String, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
+    }
+    let mut bounded = Short(String::new());
+    write!(bounded, "{value}").map_err(|_| invalid("a value is larger than 50 MB as a text".to_owned()))?;
+    Ok(bounded.0)
+}
+
+/// A text of bounded size.
+struct Short(String);
+
+impl std::fmt::Write for Short {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        if self.0.len() + text.len() > LARGEST {
+            return Err(std::fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
 }
 
 /// The same, empty for `none`; what is not there at all is an error.
@@ -226,7 +252,7 @@ fn there(value: &Value) -> Result<String, Error> {
     if value.is_undefined() {
         return Err(Error::new(ErrorKind::UndefinedError, "a filter gets a value that is not there"));
     }
-    Ok(if value.is_none() { String::new() } else { words(value) })
+    if value.is_none() { Ok(String::new()) } else { words(value) }
 }
 
 pub(super) fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
@@ -348,6 +374,14 @@ mod tests {
             "{{ (range(90000) | list * 100000) | length }}",
             "{{ field.x | indent(1000000000, true) | length }}",
             "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}x{% endmacro %}{{ m(60) }}",
+            "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x | length }}",
+            "{% set n = namespace(x=[1]) %}{% for i in range(30) %}{% set n.x = n.x + n.x %}{% endfor %}{{ n.x | join | length }}",
+            "{% set n = namespace(x=[1] * 1000000000) %}{% for i in range(60) %}{% set n.x = [1] + n.x %}{% endfor %}{{ n.x | length }}",
+            "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = (n.x | list) + (n.x | map('string')) %}{% endfor %}{{ n.x | list | length }}",
+            "{% macro m(x, n) %}{% if n %}{{ m(x + x, n - 1) }}{% else %}{{ x | length }}{% endif %}{% endmacro %}{{ m([1], 60) }}",
+            "{{ [1] * 1000000000 }}",
+            "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
+            "{% set n = namespace(x=[1]) %}{% for i in range(60) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | string | length }}",
             "{% for a in field.x %}{% for b in field.x %}{% for c in field.x %}{% endfor %}{% endfor %}{% endfor %}",
         ] {
             let rendered = Template::new(source, Escape::None).and_then(|template| template.render(&context));
@@ -356,6 +390,12 @@ mod tests {
         let large = "{% for i in range(4000) %}{% for j in range(20) %}{{ i * j | round(2) }};{{ field.x[:20] | trim }}\n{% endfor %}{% endfor %}";
         let rendered = Template::new(large, Escape::None).unwrap().render(&context).unwrap();
         assert_eq!(rendered.lines().count(), 80_000, "what a large document needs is there");
+        let gathers = "{% set n = namespace(all=[]) %}{% for i in range(4000) %}{% set n.all = n.all + [i, field.x[:1]] %}{% endfor %}{{ n.all | length }} {{ (n.all + n.all) | length }}";
+        let rendered = Template::new(gathers, Escape::None).unwrap().render(&context).unwrap();
+        assert_eq!(rendered, "8000 16000", "rows may be gathered one after another");
+        let sums = "{{ field.x[:2] + 'c' }} {{ 1 + 2 - 1 }} {{ [1] + [2] }} {{ (1, 2) + (3,) }}";
+        let rendered = Template::new(sums, Escape::None).unwrap().render(&context).unwrap();
+        assert_eq!(rendered, "xxc 2 [1, 2] (1, 2, 3)");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Payload, Tree};
-use crate::trees::{DELIVERIES, Parts, Tree as JsonTree, work_with};
+use crate::rossum::{Annotation, Category, GrownTree, Journal, NodeRef, Normalized, Payload};
+use crate::trees::{DELIVERIES, Parts, Tree, make_of};
 
 /// What templates read beside the fields; the rest is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,15 +38,15 @@ impl Uses {
     ///
     /// # Errors
     /// Where it is more than fits in memory, or others keep it waiting until the deadline.
-    pub async fn payload(&self, body: &[u8], deadline: Instant) -> Result<JsonTree, String> {
+    pub async fn payload(&self, body: &[u8], deadline: Instant) -> Result<Tree, String> {
         if self.payload.is_empty() {
-            return Ok(JsonTree::default());
+            return Ok(Tree::default());
         }
         let room = DELIVERIES.room(body, deadline).await.map_err(|spent| spent.to_string())?;
-        let read = work_with(body, deadline, || {
+        let read = make_of(body, deadline, || {
             if self.payload.iter().any(String::is_empty) {
                 let but = SECRET.map(|key| (key, Parts::None));
-                return JsonTree::read(body, Parts::But(&but), room);
+                return Tree::read(body, Parts::But(&but), room);
             }
             let all = || self.payload.iter().filter_map(|path| of_annotation(path));
             let has_content = all().any(|rest| rest.is_empty() || rest.split('.').nth(1) == Some("content"));
@@ -60,7 +60,7 @@ impl Uses {
             if !self.payload.iter().any(|path| of_annotation(path).is_some()) {
                 only.retain(|(key, _)| *key != "annotation");
             }
-            JsonTree::read(body, Parts::Only(&only), room)
+            Tree::read(body, Parts::Only(&only), room)
         });
         read.map_err(|spent| spent.to_string())?.map_err(|unread| unread.to_string())
     }
@@ -85,19 +85,19 @@ pub struct View {
     pub annotation_id: String,
     /// What templates name of the delivery as it was sent, without its token and secrets.
     #[serde(default, skip_serializing_if = "is_null")]
-    pub payload: JsonTree,
+    pub payload: Tree,
     /// Where a call sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Original>,
 }
 
-fn is_null(tree: &JsonTree) -> bool {
+fn is_null(tree: &Tree) -> bool {
     tree.is_null()
 }
 
 impl View {
     /// `sent` is what templates read of the delivery itself.
-    pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: &Uses, sent: JsonTree) -> Self {
+    pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: &Uses, sent: Tree) -> Self {
         let mut field = Map::new();
         let mut first_table = None;
         if let Some(annotation) = &payload.annotation {
@@ -114,13 +114,7 @@ impl View {
 
     /// A document that no delivery brought: what is made of it is looked at, and not sent.
     pub fn sample(field: Map<String, Value>, line_items: Vec<Value>) -> Self {
-        Self {
-            field,
-            line_items,
-            annotation_id: "1".to_owned(),
-            payload: JsonTree::default(),
-            original: None,
-        }
+        Self { field, line_items, annotation_id: "1".to_owned(), payload: Tree::default(), original: None }
     }
 
     /// The text of a header field; empty where there is none.
@@ -164,7 +158,7 @@ fn roots(annotation: &Annotation<'_>) -> Vec<NodeRef> {
 }
 
 struct Reader<'r> {
-    tree: Tree<'r>,
+    tree: GrownTree<'r>,
     journal: &'r Journal,
 }
 

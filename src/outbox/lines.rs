@@ -12,20 +12,20 @@ type Left = Option<Vec<u8>>;
 
 /// The lines that somebody is in.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct RunLines {
     known: Mutex<HashMap<String, Weak<Turns<Left>>>>,
 }
 
 /// The turn of a run; the next of its line begins when it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct RunTurn {
     left: OwnedMutexGuard<Left>,
     has_waited: bool,
 }
 
-impl Lines {
+impl RunLines {
     /// The turn of a run; `None` where those before it take until `deadline`.
-    pub(super) async fn turn(&self, line: String, deadline: Instant) -> Option<Turn> {
+    pub(super) async fn turn(&self, line: String, deadline: Instant) -> Option<RunTurn> {
         let turns = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             let turns = known.get(&line).and_then(Weak::upgrade).unwrap_or_default();
@@ -34,14 +34,14 @@ impl Lines {
             turns
         };
         if let Ok(left) = Arc::clone(&turns).try_lock_owned() {
-            return Some(Turn { left, has_waited: false });
+            return Some(RunTurn { left, has_waited: false });
         }
         let left = timeout_at(deadline.into(), turns.lock_owned()).await.ok()?;
-        Some(Turn { left, has_waited: true })
+        Some(RunTurn { left, has_waited: true })
     }
 }
 
-impl Turn {
+impl RunTurn {
     /// What the run before it left, where that was still under way when this one came.
     pub fn before(&self) -> Option<&[u8]> {
         self.left.as_deref().filter(|_| self.has_waited)
@@ -61,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waited_gets_what_was_left_and_who_comes_later_does_not() {
-        let lines = Lines::default();
+        let lines = RunLines::default();
         let soon = || (tokio::time::Instant::now() + Duration::from_secs(5)).into_std();
         let mut first = lines.turn("a".to_owned(), soon()).await.unwrap();
         assert!(lines.turn("b".to_owned(), soon()).await.is_some(), "another line");

@@ -35,8 +35,8 @@ use crate::sqlite::SqliteError;
 pub use health::Health;
 pub use job::{Carried, Courier, CourierFuture, Job, NewJob, State, key, random_key};
 pub use ledger::{Answered, Counts, Ledger, LedgerFuture, Note, Outcome, Run};
-use lines::Lines;
-pub use lines::Turn;
+use lines::RunLines;
+pub use lines::RunTurn;
 use pace::Pace;
 pub use slots::{CONCURRENCY, MOST_AT_A_TIME, Slots};
 use sqlite::{Access, Sqlite};
@@ -48,7 +48,7 @@ pub struct Outbox {
     ledger: Box<dyn Ledger>,
     health: Arc<Health>,
     pace: Pace,
-    lines: Lines,
+    lines: RunLines,
     wake: Arc<Notify>,
 }
 
@@ -70,7 +70,7 @@ impl Outbox {
             ledger,
             health,
             pace: Pace::default(),
-            lines: Lines::default(),
+            lines: RunLines::default(),
             wake: Arc::default(),
         }
     }
@@ -97,7 +97,7 @@ impl Outbox {
 
     /// The turn of a run that is made while Rossum waits: runs of one step for one annotation follow each other. `None`
     /// where those before it take until `deadline`.
-    pub async fn line(&self, courier: &str, annotation: &str, deadline: Instant) -> Option<Turn> {
+    pub async fn line(&self, courier: &str, annotation: &str, deadline: Instant) -> Option<RunTurn> {
         self.lines.turn(format!("{courier}#{annotation}"), deadline).await
     }
 

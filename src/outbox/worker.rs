@@ -45,7 +45,7 @@ pub struct Workers {
 
 /// What is under way: which job a task carries is known, however the task ends.
 #[derive(Default)]
-struct UnderWay {
+struct JobsUnderWay {
     tasks: JoinSet<()>,
     jobs: HashMap<Id, (i64, String)>,
     slots: Slots,
@@ -132,7 +132,7 @@ impl Workers {
         // A folder that cannot be used shall be known before the first export comes; where it can, it is there for the lock.
         let _ = self.outbox.probe().await;
         let Some(mut lock) = self.lock().await else { return };
-        let mut under_way = UnderWay::default();
+        let mut under_way = JobsUnderWay::default();
         loop {
             if self.is_stopping() {
                 while under_way.tasks.join_next().await.is_some() {}
@@ -203,7 +203,7 @@ impl Workers {
     }
 
     /// Begins what is due; how long there is nothing to do.
-    async fn begin(self: &Arc<Self>, under_way: &mut UnderWay) -> Result<Duration, Arc<SqliteError>> {
+    async fn begin(self: &Arc<Self>, under_way: &mut JobsUnderWay) -> Result<Duration, Arc<SqliteError>> {
         if !self.outbox.exists() && under_way.set_by.is_none() {
             return Ok(LOOK);
         }
@@ -223,7 +223,7 @@ impl Workers {
     }
 
     /// After a start and a reload: whom jobs go to, and how many at a time, is what the configuration says now.
-    async fn aim(&self, under_way: &mut UnderWay) -> Result<(), Arc<SqliteError>> {
+    async fn aim(&self, under_way: &mut JobsUnderWay) -> Result<(), Arc<SqliteError>> {
         let couriers = self.couriers.load_full();
         if under_way.set_by.as_ref().is_some_and(|set_by| Arc::ptr_eq(set_by, &couriers)) {
             return Ok(());

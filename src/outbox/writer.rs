@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{AssertSqlSafe, Connection as _, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::clock;
 use crate::sqlite::{self, SqliteError};
@@ -68,6 +69,7 @@ pub(super) async fn run(pool: SqlitePool, file: PathBuf, mut orders: mpsc::Recei
     let mut cleaned = Instant::now();
     let mut batch = Vec::with_capacity(BATCH);
     let mut forgetting = Forgetting::new();
+    clear_earlier(&pool).await;
     loop {
         match timeout(forgetting.wait(), orders.recv_many(&mut batch, BATCH)).await {
             Ok(0) => break,
@@ -352,6 +354,15 @@ where
     Ok(())
 }
 
+/// Earlier builds kept what the other system said of an export that was dropped. Looked for once, at the start; where that
+/// fails, at the next.
+async fn clear_earlier(pool: &SqlitePool) {
+    let query = sqlx::query("UPDATE job SET problem = '' WHERE state = 3 AND problem <> ''");
+    if let Err(error) = query.execute(pool).await {
+        warn!("what an earlier build kept of dropped exports stays until the next start: {error}");
+    }
+}
+
 /// What nobody will ask for again.
 async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
     let before =
@@ -360,8 +371,6 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .bind(before(KEPT))
         .execute(&mut **work)
         .await?;
-    // Earlier builds kept what the other system said of an export that was dropped.
-    sqlx::query("UPDATE job SET problem = '' WHERE state = 3 AND problem <> ''").execute(&mut **work).await?;
     sqlx::query("DELETE FROM run WHERE changed < ?").bind(before(KEPT)).execute(&mut **work).await?;
     // Its window is what the hook promises: nothing is forgotten before.
     sqlx::query("DELETE FROM answer WHERE until > 0 AND until < ? OR until = 0 AND answered < ?")
@@ -370,4 +379,30 @@ async fn clean(work: &mut Transaction<'_, Sqlite>) -> Result<(), sqlx::Error> {
         .execute(&mut **work)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::open::Open;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_an_earlier_build_kept_of_a_dropped_export_goes_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = Open::new(folder.path()).await.unwrap();
+        let insert = "INSERT INTO job (key, courier, target, line, annotation, request_id, state, turn, attempts, accepted, changed,
+            due, problem, progress, body) VALUES (?, 'c', 't', 'l', '7', 'r', ?, 0, 0, 0, 0, 0, 'IBAN 17 is wrong', '', x'')";
+        for (key, state) in [("dropped", 3), ("dead", 2)] {
+            sqlx::query(insert).bind(key).bind(state).execute(&open.reads).await.unwrap();
+        }
+        open.close().await;
+        let open = Open::new(folder.path()).await.unwrap();
+        open.order(Order::Room(false)).await.unwrap();
+        let problem = async |key: &str| {
+            let query = sqlx::query_scalar::<_, String>("SELECT problem FROM job WHERE key = ?");
+            query.bind(key).fetch_one(&open.reads).await.unwrap()
+        };
+        assert_eq!(problem("dropped").await, "");
+        assert_eq!(problem("dead").await, "IBAN 17 is wrong", "an operator reads it");
+    }
 }

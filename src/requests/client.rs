@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Url, redirect};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::export::SendError;
-use crate::export::target::{LONGEST_ANSWER, failure};
+use crate::export::target::{LONGEST_ANSWER, failure, kept_body};
 use crate::neighbour::{self, Digits};
 use crate::trees::{Parts, Room, Tree, Unread};
 use crate::unreached::words;
@@ -38,11 +39,12 @@ pub(super) struct Sent<'s> {
 }
 
 /// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub status: u16,
     pub retry_after: Option<Duration>,
     /// As far as it was read.
+    #[serde(with = "kept_body")]
     pub body: Vec<u8>,
     /// Whether that is all of it.
     pub(super) is_whole: bool,
@@ -167,6 +169,13 @@ impl Answer {
     /// Whether the other side did what it was asked.
     pub fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// As it may be kept: a cookie opens a session.
+    pub fn to_keep(&self) -> Self {
+        let mut kept = self.clone();
+        kept.headers.retain(|(name, _)| name != "set-cookie");
+        kept
     }
 
     fn header(&self, name: &str) -> Option<&str> {

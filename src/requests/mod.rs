@@ -33,7 +33,7 @@ use std::time::Instant;
 use serde_json::Value as Json;
 
 use crate::neighbour::{self, Digits};
-use crate::trees::{DELIVERIES, Parts, Tree, work_with};
+use crate::trees::{DELIVERIES, Parts, Tree, make_of};
 
 pub use client::Answer;
 pub use failure::{Failure, Kind as FailureKind, Told};
@@ -67,7 +67,7 @@ impl Settings {
         let room = DELIVERIES.room(body, deadline).await.map_err(|spent| spent.to_string())?;
         let read =
             || neighbour::tree(body, Digits::AsValued, parts, room).map(|sent| sent.map(scope::unmarked));
-        let read = work_with(body, deadline, read).map_err(|spent| spent.to_string())?;
+        let read = make_of(body, deadline, read).map_err(|spent| spent.to_string())?;
         read.map_err(|unread| unread.to_string())
     }
 }

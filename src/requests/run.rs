@@ -14,7 +14,7 @@ use crate::export::SendError;
 use crate::export::target::LONGEST_ANSWER;
 use crate::secret::Secret;
 use crate::slices::Spent;
-use crate::trees::{ANSWERS, work_with};
+use crate::trees::{ANSWERS, make_of};
 
 use super::auth::Tokens;
 use super::call::{LOOK_THERE, Run};
@@ -267,7 +267,7 @@ impl Processor {
         let spent =
             |spent: Spent| Told::passing(format!("other answers keep this one waiting: {spent}")).at(&name);
         let room = ANSWERS.room(&answer.body, deadline).await.map_err(spent)?;
-        let response = work_with(&answer.body, deadline, || answer.to_json(room)).map_err(spent)?;
+        let response = make_of(&answer.body, deadline, || answer.to_json(room)).map_err(spent)?;
         let response = response
             .map_err(|unread| Failure::final_one(&name, &format!("its answer: {unread}. {LOOK_THERE}")))?;
         for handler in &call.priority_handlers {

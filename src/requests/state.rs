@@ -8,7 +8,7 @@ use crate::trees::Tree;
 
 use super::scope::{MARK, words};
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub annotation: String,
     /// The delivery, as far as the settings read it.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use super::annotation::{Annotation, Category, Node, NodeRef, Normalized, parse_decimal};
 use super::id::Id;
 use super::operations::Operations;
-use super::tree::{Growth, Tree};
+use super::tree::{GrownTree, Growth};
 
 /// A value as it goes into an answer: text, or what a configuration or code gave instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -248,17 +248,17 @@ impl Journal {
     }
 
     /// An annotation with the rows that were added, without those that were removed.
-    pub fn tree<'t>(&self, annotation: &'t Annotation<'t>) -> Tree<'t> {
-        Tree { annotation, growth: self.growth.clone() }
+    pub fn tree<'t>(&self, annotation: &'t Annotation<'t>) -> GrownTree<'t> {
+        GrownTree { annotation, growth: self.growth.clone() }
     }
 
     /// A datapoint's value as the steps so far left it.
-    pub fn value<'v>(&'v self, tree: &'v Tree<'_>, node: NodeRef) -> Cow<'v, str> {
+    pub fn value<'v>(&'v self, tree: &'v GrownTree<'_>, node: NodeRef) -> Cow<'v, str> {
         self.new_value(node).map_or(Cow::Borrowed(&tree.node(node).value), Value::as_text)
     }
 
     /// A datapoint's value as an exact number.
-    pub fn decimal(&self, tree: &Tree<'_>, node: NodeRef) -> Option<Decimal> {
+    pub fn decimal(&self, tree: &GrownTree<'_>, node: NodeRef) -> Option<Decimal> {
         match self.new_value(node) {
             None => tree.node(node).decimal(),
             Some(value) => parse_decimal(&value.as_text()),
@@ -266,7 +266,7 @@ impl Journal {
     }
 
     /// A datapoint's value as a date.
-    pub fn date(&self, tree: &Tree<'_>, node: NodeRef) -> Option<jiff::civil::Date> {
+    pub fn date(&self, tree: &GrownTree<'_>, node: NodeRef) -> Option<jiff::civil::Date> {
         match self.new_value(node) {
             None => tree.node(node).date(),
             Some(value) => value.as_text().parse().ok(),

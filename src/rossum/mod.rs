@@ -2,7 +2,7 @@
 //!
 //! A delivery's body is read once into a [`Payload`], whose [`Annotation`] is a flat list of nodes
 //! borrowed from the body. Nothing edits that list: changes go into a [`Journal`] laid over it, which
-//! every reader looks through and which, written out, is the answer's list of operations. A [`Tree`] is the
+//! every reader looks through and which, written out, is the answer's list of operations. A [`GrownTree`] is the
 //! annotation with the rows that the journal added and without those that it removed.
 
 mod annotation;
@@ -22,4 +22,4 @@ pub use id::Id;
 pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
 pub use payload::{File, Payload, PayloadError, Unreadable};
-pub use tree::Tree;
+pub use tree::GrownTree;

@@ -6,11 +6,11 @@ use serde::{Serialize, Serializer};
 use super::annotation::{Annotation, Category, NodeRef};
 use super::id::Id;
 use super::journal::{Change, Entry, Journal, Value, What};
-use super::tree::Tree;
+use super::tree::GrownTree;
 
 pub(super) struct Operations<'v> {
     journal: &'v Journal,
-    tree: Option<Tree<'v>>,
+    tree: Option<GrownTree<'v>>,
 }
 
 /// What becomes of an entry.
@@ -82,7 +82,7 @@ struct Entire<'v, V> {
 /// A row as a list of its cells; a value of a simple multivalue alone.
 struct Added<'v> {
     journal: &'v Journal,
-    tree: &'v Tree<'v>,
+    tree: &'v GrownTree<'v>,
     node: NodeRef,
 }
 

@@ -18,12 +18,12 @@ pub(super) struct Growth {
 ///
 /// It holds no values: those are the journal's, which may go on changing meanwhile.
 #[derive(Debug, Clone)]
-pub struct Tree<'t> {
+pub struct GrownTree<'t> {
     pub(super) annotation: &'t Annotation<'t>,
     pub(super) growth: Option<Arc<Growth>>,
 }
 
-impl<'t> Tree<'t> {
+impl<'t> GrownTree<'t> {
     /// A node as it came, or as it was added.
     pub fn node(&self, node: NodeRef) -> &Node<'_> {
         match (node.added_place(), &self.growth) {

@@ -40,7 +40,7 @@ use crate::tls::{Asked, Board, Protocol, Status};
 use crate::webhook::{Door, HookUse};
 
 use super::connection;
-use super::connections::{Connections, UnderWay};
+use super::connections::{Connections, RequestUnderWay};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::pulse::{BEAT, Beat};
@@ -198,7 +198,7 @@ impl Pages {
         &self,
         request: Request<Incoming>,
         drain: &Drain,
-        under_way: UnderWay,
+        under_way: RequestUnderWay,
     ) -> Response<AdminBody> {
         // A page in a browser on this host could reach us under a name of its own: DNS rebinding.
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -334,7 +334,7 @@ pub async fn run(socket: Socket, pages: Arc<Pages>, drain: Drain, beat: Beat) {
         let (pages, drain) = (Arc::clone(&pages), drain.clone());
         drain.clone().spawn(async move {
             let stopping = drain.clone();
-            let answer = move |request, mut under_way: UnderWay| {
+            let answer = move |request, mut under_way: RequestUnderWay| {
                 let (pages, drain) = (Arc::clone(&pages), stopping.clone());
                 // Who may ask here is trusted: what was asked for is done before its connection makes room.
                 under_way.verified();
@@ -363,7 +363,7 @@ async fn inspected(
     inspection: &Inspection,
     request: &Request<Incoming>,
     drain: &Drain,
-    under_way: UnderWay,
+    under_way: RequestUnderWay,
 ) -> Response<AdminBody> {
     let is_asked = request.headers().contains_key(HEADER);
     let mut response = match inspection.reply(request.method(), request.uri().path(), is_asked).await {

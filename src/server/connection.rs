@@ -23,7 +23,7 @@ use tokio::{pin, select};
 use crate::tls::Protocol;
 
 use super::Drain;
-use super::connections::{Activity, UnderWay};
+use super::connections::{Activity, RequestUnderWay};
 use super::limits::{HTTP1_BUFFER, HTTP1_LINGER, HTTP2_PING, HTTP2_STREAMS, Limits};
 use super::nudge::Nudge;
 use super::parting::Parting;
@@ -41,7 +41,7 @@ pub(super) async fn serve<IO, F, A, B>(
     answer: F,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Fn(Request<Incoming>, UnderWay) -> A + Send + Unpin + 'static,
+    F: Fn(Request<Incoming>, RequestUnderWay) -> A + Send + Unpin + 'static,
     A: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::UnderWay as Counted;
+use crate::telemetry::metrics::Gauged as Counted;
 
 use super::limits::Limits;
 
@@ -114,10 +114,10 @@ impl Activity {
         }
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    pub(super) fn begin(self: &Arc<Self>) -> RequestUnderWay {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        UnderWay { activity: Arc::clone(self), verified: false }
+        RequestUnderWay { activity: Arc::clone(self), verified: false }
     }
 
     /// When the connection has to go, if nothing happens until then. Requests under way have the door's deadlines.
@@ -154,12 +154,12 @@ impl Activity {
 }
 
 /// A request under way, until it is dropped.
-pub(super) struct UnderWay {
+pub(super) struct RequestUnderWay {
     activity: Arc<Activity>,
     verified: bool,
 }
 
-impl UnderWay {
+impl RequestUnderWay {
     /// From now on the connection is not asked to make room.
     pub(super) fn verified(&mut self) {
         if !std::mem::replace(&mut self.verified, true) {
@@ -168,7 +168,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for RequestUnderWay {
     fn drop(&mut self) {
         let activity = &self.activity;
         let now = u64::try_from(activity.start.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -31,7 +31,7 @@ use crate::inspector::{self, Inspector, NotSaved};
 use crate::webhook::{Caller, ClientCertificate, Door};
 
 use super::Drain;
-use super::connections::UnderWay;
+use super::connections::RequestUnderWay;
 
 /// Where all of it is.
 pub(super) const PLACE: &str = "/inspector";
@@ -48,7 +48,7 @@ pub(super) enum AdminBody {
     Events {
         events: mpsc::Receiver<Bytes>,
         /// While it is there, the connection counts as busy.
-        _under_way: UnderWay,
+        _under_way: RequestUnderWay,
     },
 }
 
@@ -172,7 +172,7 @@ impl Inspection {
     }
 
     /// What happens, until the page or the server goes. The connection counts as busy meanwhile.
-    pub(super) fn events(&self, drain: Drain, under_way: UnderWay) -> AdminBody {
+    pub(super) fn events(&self, drain: Drain, under_way: RequestUnderWay) -> AdminBody {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let mut news = self.inspector.news().subscribe();
         let mut lost = self.streams.join();

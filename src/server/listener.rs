@@ -11,6 +11,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio::{pin, select};
 use tracing::{debug, warn};
 
+use crate::memory;
 use crate::telemetry::Metrics;
 use crate::tls::{Acceptor, Handshake, Protocol};
 use crate::webhook::{Caller, ClientCertificate, Door};
@@ -122,6 +123,7 @@ impl Listener {
                     () = ticket.activity.dismissed() => {}
                     () = serve(stream, peer, service, &ticket.activity, &shared) => {}
                 }
+                memory::stirred();
             });
         }
     }

@@ -103,13 +103,14 @@ impl Limited {
         Ok(Self(connection))
     }
 
-    /// Runs a query until `deadline`; `most` bounds the bytes of what it finds.
+    /// Runs a query until `deadline`, or until nobody wants it any more; `most` bounds the bytes of what it finds.
     pub(crate) fn ask(
         &self,
         sql: &str,
         values: &[Option<String>],
         most: usize,
         deadline: Instant,
+        is_cut: impl Fn() -> bool + Send + 'static,
     ) -> Result<Rows, Stopped> {
         let began = written();
         if began.is_none() {
@@ -123,7 +124,7 @@ impl Limited {
             _ => false,
         };
         let is_over = over;
-        self.0.progress_handler(LOOK, Some(move || Instant::now() >= deadline || is_over()))?;
+        self.0.progress_handler(LOOK, Some(move || Instant::now() >= deadline || is_cut() || is_over()))?;
         let rows = self.rows(sql, values, most);
         self.0.progress_handler(0, None::<fn() -> bool>)?;
         rows.map_err(|stopped| match &stopped {

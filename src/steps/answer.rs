@@ -1,6 +1,6 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
-use crate::outbox::{Outcome, Turn};
+use crate::outbox::{Outcome, RunTurn};
 use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
 
@@ -15,7 +15,7 @@ pub struct Answer {
     /// What is to be kept once all steps are done, together or not at all.
     pub outcome: Outcome,
     /// Of runs that were made: the next ones begin when this delivery is kept.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<RunTurn>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value as Json};
 
-use crate::rossum::{Annotation, Change, EnumOption, NodeRef, Normalized, Tree, Value};
+use crate::rossum::{Annotation, Change, EnumOption, GrownTree, NodeRef, Normalized, Value};
 use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
@@ -222,7 +222,7 @@ impl Formula {
 
     fn write(
         &self,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         target: Option<NodeRef>,
         result: Result<String, Failure>,
         mut output: Output,
@@ -264,7 +264,7 @@ impl Formula {
 }
 
 /// Whether the user did not set the value by hand.
-fn is_free(tree: &Tree<'_>, target: Option<NodeRef>) -> bool {
+fn is_free(tree: &GrownTree<'_>, target: Option<NodeRef>) -> bool {
     !target.is_some_and(|target| tree.node(target).no_recalculation)
 }
 

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use crate::export::Received;
-use crate::outbox::{Outbox, Outcome, Run, Turn};
+use crate::outbox::{Outbox, Outcome, Run, RunTurn};
 use crate::rossum::{MessageType, escape_html};
 use crate::trees;
 
@@ -41,15 +41,15 @@ impl Call {
 
 /// A call that its target took, with its answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Taken {
+struct Taken<A> {
     call: Call,
     /// What the target calls what it made.
     id: Option<String>,
     /// None in a run of which nothing is kept.
-    answer: Option<Received>,
+    answer: Option<A>,
 }
 
-impl Taken {
+impl<A> Taken<A> {
     fn told(&self) -> String {
         match &self.id {
             Some(id) => format!("{} (id {id})", self.call.name),
@@ -58,26 +58,26 @@ impl Taken {
     }
 }
 
-/// How far a run is.
-pub(super) struct Halfway<'p> {
+/// How far a run is, whose calls have such answers.
+pub(super) struct Halfway<'p, A> {
     outbox: Option<&'p Arc<Outbox>>,
     courier: &'p str,
     annotation: String,
     /// Taken by earlier runs, and not met by this one yet.
-    before: Vec<Taken>,
+    before: Vec<Taken<A>>,
     /// Taken by a run that went through while this one waited for its end, and not met yet: two exports of the same data
     /// at the same time are one.
-    beside: Vec<Taken>,
-    now: Vec<Taken>,
+    beside: Vec<Taken<A>>,
+    now: Vec<Taken<A>>,
     /// No other run of this step for this annotation begins before it is dropped.
-    turn: Option<Turn>,
+    turn: Option<RunTurn>,
     /// Whether there is something of it on disk.
     is_kept: bool,
     /// Whether what is on disk is not all.
     is_behind: bool,
 }
 
-impl<'p> Halfway<'p> {
+impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
     /// Begins a run, once an earlier one of the same step and annotation has ended: with what that got done, where it
     /// failed or was still under way when this one came.
     pub(super) async fn new(post: &'p Post, annotation: &str, deadline: Instant) -> Result<Self, StepError> {
@@ -93,9 +93,9 @@ impl<'p> Halfway<'p> {
             }),
             None => None,
         };
-        let read = |kept: &[u8]| serde_json::from_slice::<Vec<Taken>>(kept).ok();
+        let read = |kept: &[u8]| serde_json::from_slice::<Vec<Taken<A>>>(kept).ok();
         let before = kept.as_deref().and_then(read).unwrap_or_default();
-        let beside = turn.as_ref().and_then(Turn::before).and_then(read).unwrap_or_default();
+        let beside = turn.as_ref().and_then(RunTurn::before).and_then(read).unwrap_or_default();
         Ok(Self {
             outbox,
             courier,
@@ -125,7 +125,7 @@ impl<'p> Halfway<'p> {
     }
 
     /// The answer of an earlier run to the same call.
-    pub(super) fn recall(&mut self, call: &Call) -> Option<Received> {
+    pub(super) fn recall(&mut self, call: &Call) -> Option<A> {
         for earlier in [&mut self.before, &mut self.beside] {
             let Some(at) = earlier.iter().position(|taken| taken.call == *call) else { continue };
             let answer = earlier[at].answer.clone()?;
@@ -136,10 +136,10 @@ impl<'p> Halfway<'p> {
     }
 
     /// A call was taken.
-    pub(super) fn took(&mut self, call: Call, answer: &Received) {
-        let id = id_in(&answer.body);
-        self.now.push(Taken { call, id, answer: Some(answer.clone()) });
-        self.is_behind = true;
+    pub(super) fn took(&mut self, call: Call, body: &[u8], answer: A) {
+        let answer = self.outbox.is_some().then_some(answer);
+        self.is_behind |= answer.is_some();
+        self.now.push(Taken { call, id: id_in(body), answer });
     }
 
     /// The last answer was not understood, so nobody knows whether its call was taken: exported again, it is made again.
@@ -149,10 +149,9 @@ impl<'p> Halfway<'p> {
         self.now.pop().is_some()
     }
 
-    /// A call was taken, in a run of which nothing is kept.
-    pub(super) fn made(&mut self, name: &str, answer: &[u8]) {
-        let call = Call { name: name.to_owned(), hash: String::new() };
-        self.now.push(Taken { call, id: id_in(answer), answer: None });
+    /// Whether what it gets done is known when it is exported again.
+    pub(super) fn keeps(&self) -> bool {
+        self.outbox.is_some()
     }
 
     /// Makes the next call; what was taken before it is kept meanwhile.
@@ -177,7 +176,7 @@ impl<'p> Halfway<'p> {
     }
 
     fn run(&self) -> Run {
-        let all: Vec<&Taken> = self.before.iter().chain(&self.now).collect();
+        let all: Vec<&Taken<A>> = self.before.iter().chain(&self.now).collect();
         Run {
             courier: self.courier.to_owned(),
             annotation: self.annotation.clone(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::database::Database;
-use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent};
 use crate::store::{Asked, Found, Record};
 
@@ -278,7 +278,7 @@ impl Lookup {
 
     fn fill(
         &self,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         row: Option<NodeRef>,
         target: NodeRef,
         found: &Found,
@@ -323,7 +323,7 @@ impl Lookup {
     /// Where it is not to look: nothing is chosen, and nothing offered.
     fn empty(
         &self,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         row: Option<NodeRef>,
         target: NodeRef,
         answer: &mut Answer,
@@ -339,7 +339,7 @@ impl Lookup {
     }
 
     /// Another field that gets something of the record.
-    fn other(tree: &Tree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
+    fn other(tree: &GrownTree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
         field_at(tree, row, field)
             .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))
     }

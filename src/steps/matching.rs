@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
-use crate::rossum::{Change, EnumOption, MessageType, NodeRef, SourcesPlace, Tree, Value};
+use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent, sliced};
 
 use super::blueprint::{Built, CourierId, Services};
@@ -132,7 +132,7 @@ impl Matching {
     async fn fill(
         &self,
         wanted: Vec<Wanted>,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         answer: &mut Answer,
         budget: &Budget,
     ) -> Result<(), Spent> {

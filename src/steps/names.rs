@@ -4,14 +4,11 @@
 //! row. A name that is in neither place is a name that the schema does not have; only the columns of a table without
 //! rows cannot be told from it, unless the schema is at hand.
 
-use std::sync::Arc;
-
 use crate::rossum::{Annotation, Category};
-use crate::txscript::Schema;
 
+use super::Delivery;
 use super::reasons::{Came, Reason, Reasons};
 use super::schema::Schemas;
-use super::{Delivery, StepError};
 
 /// A field as the configuration names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,18 +79,4 @@ fn has_empty_table(annotation: &Annotation<'_>) -> bool {
     annotation.nodes().any(|node| {
         annotation.node(node).category == Category::Multivalue && annotation.children(node).next().is_none()
     })
-}
-
-impl Schemas {
-    /// The schema of a delivery, where there is one: the one that was sent along, else the file's.
-    ///
-    /// # Errors
-    ///
-    /// The schema that was sent along cannot be read.
-    fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
-        match delivery.payload.schemas {
-            Some(_) => self.sent(delivery).map(Some),
-            None => Ok(self.declared(delivery).cloned()),
-        }
-    }
 }

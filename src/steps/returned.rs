@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::rossum::{
-    Annotation, Category, Change, EnumOption, MessageType, NewCell, NodeRef, SourcesPlace, Tree, Value,
+    Annotation, Category, Change, EnumOption, GrownTree, MessageType, NewCell, NodeRef, SourcesPlace, Value,
 };
 use crate::txscript::Schema;
 
@@ -110,7 +110,7 @@ impl Operation {
     fn apply(
         self,
         node: NodeRef,
-        tree: &Tree<'_>,
+        tree: &GrownTree<'_>,
         schema: &Schema,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
@@ -179,7 +179,7 @@ fn text(json: Json) -> String {
 struct Nodes(HashMap<String, NodeRef>);
 
 impl Nodes {
-    fn new(tree: &Tree<'_>) -> Self {
+    fn new(tree: &GrownTree<'_>) -> Self {
         let sent = tree.sent();
         let ids = sent.nodes().map(|node| (sent.node(node).id.to_string(), node));
         let added = (0..tree.added_len()).map(|place| (format!("+{place}"), NodeRef::added(place)));

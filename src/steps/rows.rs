@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::rossum::{NodeRef, Tree};
+use crate::rossum::{GrownTree, NodeRef};
 
 use super::StepError;
 
@@ -18,7 +18,7 @@ pub(super) struct Place<'p> {
 ///
 /// Linear in the number of rows: each column is walked once, in step with the rows.
 pub(super) fn each_place<'n>(
-    tree: &Tree<'_>,
+    tree: &GrownTree<'_>,
     fields: impl IntoIterator<Item = &'n str>,
     mut visit: impl FnMut(&Place<'_>) -> Result<(), StepError>,
 ) -> Result<(), StepError> {
@@ -59,7 +59,7 @@ pub(super) fn each_place<'n>(
 }
 
 /// The datapoint with this schema id that belongs to a place: the row's own cell, else the first there is.
-pub(super) fn field_at(tree: &Tree<'_>, row: Option<NodeRef>, schema_id: &str) -> Option<NodeRef> {
+pub(super) fn field_at(tree: &GrownTree<'_>, row: Option<NodeRef>, schema_id: &str) -> Option<NodeRef> {
     row.and_then(|row| tree.children(row).find(|cell| tree.node(*cell).schema_id == schema_id))
         .or_else(|| tree.first(schema_id))
 }

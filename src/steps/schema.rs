@@ -31,7 +31,7 @@ impl Schemas {
     }
 
     /// The schema that the configuration gives for a delivery.
-    pub(super) fn declared(&self, delivery: &Delivery<'_>) -> Option<&Arc<Schema>> {
+    fn declared(&self, delivery: &Delivery<'_>) -> Option<&Arc<Schema>> {
         let of_queue = delivery.payload.queue_id.and_then(|queue| self.queues.get(&queue));
         of_queue.or(self.file.as_ref())
     }
@@ -41,35 +41,40 @@ impl Schemas {
         self.file.is_none() && self.types.is_none() && self.queues.is_empty()
     }
 
+    /// The schema of a delivery, where it is known. Whoever asks for one gets the same: what the configuration says comes
+    /// before what Rossum sends along.
+    ///
+    /// # Errors
+    ///
+    /// The schema that was sent along is needed, and cannot be read.
+    pub(super) fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
+        if let Some(schema) = self.declared(delivery) {
+            return Ok(Some(Arc::clone(schema)));
+        }
+        if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
+            return Ok(Some(Arc::new(Schema::from_annotation(annotation, types))));
+        }
+        let sent = delivery.payload.schemas.map(serde_json::value::RawValue::get);
+        sent.map(|sent| self.sent(sent)).transpose()
+    }
+
     /// The schema of a delivery, or what its annotation shows of it where only the shape counts.
     pub(super) fn of_shape(
         &self,
         delivery: &Delivery<'_>,
         annotation: &Annotation<'_>,
     ) -> Result<Arc<Schema>, StepError> {
-        let is_known = self.declared(delivery).is_some() || self.types.is_some();
-        if is_known || delivery.payload.schemas.is_some() {
-            return self.of(delivery);
-        }
-        Ok(Arc::new(Schema::from_annotation(annotation, &HashMap::new())))
+        let shown = || Arc::new(Schema::from_annotation(annotation, &HashMap::new()));
+        Ok(self.known(delivery)?.unwrap_or_else(shown))
     }
 
-    /// The schema of a delivery.
+    /// The schema of a delivery, which the step needs.
     pub(super) fn of(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
-        if let Some(schema) = self.declared(delivery) {
-            return Ok(Arc::clone(schema));
-        }
-        if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {
-            return Ok(Arc::new(Schema::from_annotation(annotation, types)));
-        }
-        self.sent(delivery)
+        self.known(delivery)?.ok_or_else(|| StepError::configuration(TypesMissing.to_string()))
     }
 
     /// The schema that was sent along with a delivery.
-    pub(super) fn sent(&self, delivery: &Delivery<'_>) -> Result<Arc<Schema>, StepError> {
-        let Some(sent) = delivery.payload.schemas.map(serde_json::value::RawValue::get) else {
-            return Err(StepError::configuration(TypesMissing.to_string()));
-        };
+    fn sent(&self, sent: &str) -> Result<Arc<Schema>, StepError> {
         let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((text, schema)) = &*known
             && **text == *sent

@@ -11,6 +11,7 @@ mod query;
 mod search;
 mod sql;
 mod tables;
+mod turns;
 mod words;
 
 use std::path::{Path, PathBuf};

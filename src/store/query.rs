@@ -1,6 +1,5 @@
 //! Queries of the configuration on the store: read-only, each until its deadline.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -8,7 +7,7 @@ use std::time::Instant;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Row as _, Sqlite, TypeInfo as _, ValueRef as _};
-use tokio::sync::{AcquireError, OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OnceCell;
 use tokio::time::timeout_at;
 
 use crate::sqlite::{self, Limited, Rows, SqliteError, Stopped};
@@ -16,6 +15,7 @@ use crate::tasks;
 
 use super::datasets::VERSIONS;
 use super::documents::MEMORY;
+use super::turns::{QueryTurn, QueryTurns};
 use super::words::Words;
 use super::{Asked, FILE, LONGEST, LONGEST_IN_SQL, Query, Record, StoreError};
 
@@ -42,27 +42,16 @@ pub struct Reader {
     pool: OnceCell<SqlitePool>,
     /// Queries in SQL that may be under way, and the connections that they use; kept apart from the others', which
     /// have bounds of ours instead of SQLite's.
-    turns: Arc<Semaphore>,
-    /// The turns of each query, by its text: a slow one leaves some to the others.
-    own_turns: Mutex<HashMap<String, Arc<Semaphore>>>,
+    turns: QueryTurns,
     idle: Mutex<Vec<Limited>>,
     /// For `$search`.
     pub(super) words: Words,
 }
 
-/// A turn of one query in SQL.
-struct Turn {
-    /// One that was used before, if there is one.
-    connection: Option<Limited>,
-    turns: [OwnedSemaphorePermit; 2],
-}
-
 /// Queries at a time that are not in SQL.
 const CONNECTIONS: u32 = 8;
 /// Queries in SQL at a time: each may take [`MEMORY`] for what it finds.
-const TURNS: usize = 4;
-/// The same of one query.
-const OWN_TURNS: usize = 2;
+pub(super) const CONNECTIONS_IN_SQL: usize = 4;
 /// Steps of SQLite's machine between two looks at the clock.
 const LOOK: i32 = 2_000;
 
@@ -71,8 +60,7 @@ impl Reader {
         Self {
             file: folder.join(FILE),
             pool: OnceCell::new(),
-            turns: Arc::new(Semaphore::new(TURNS)),
-            own_turns: Mutex::default(),
+            turns: QueryTurns::new(),
             idle: Mutex::default(),
             words: Words::default(),
         }
@@ -124,27 +112,22 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let Turn { connection, turns } = self.turn(&query.sql, deadline).await?;
+        let asking = self.turns.ask(&query.sql, deadline).await?;
         // Nothing large is read for nothing. The query may end with a remark.
-        let sql = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql);
-        let values = values.to_vec();
-        // SQLite itself ends it at the deadline, or when the function that it is in has ended: the thread is free again then.
-        let file = self.file.clone();
-        let asked = tasks::blocking(move || {
-            let _turns = turns; // kept for as long as the thread is at work, whoever still waits
-            let connection = connection.map_or_else(|| Limited::open(&file, VERSIONS), Ok)?;
-            let found = connection.ask(&sql, &values, MEMORY, deadline);
-            Ok::<_, StoreError>((connection, found))
-        });
-        // A panic there is one here: it is a mistake of ours, and no time-out.
-        let (connection, found) = match asked.await {
-            Ok(asked) => asked?,
-            Err(panicked) => match panicked.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return Err(StoreError::TooLong),
-            },
+        let sql: Arc<str> = format!("SELECT * FROM ({}\n) LIMIT {most}", query.sql).into();
+        let values: Arc<[Option<String>]> = values.into();
+        let found = loop {
+            let turn = self.turns.turn(&asking, deadline).await?;
+            if !self.file.exists() {
+                return Err(StoreError::NoDatasets(self.file.clone()));
+            }
+            let until = turn.until(deadline);
+            let found = self.in_turn(turn, Arc::clone(&sql), Arc::clone(&values), until).await?;
+            // It is slow, and has a turn of that kind next: a query changes nothing, so that it may be asked again.
+            if until == deadline || !matches!(found, Err(Stopped::Time)) {
+                break found;
+            }
         };
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         match found {
             Ok(found) if found.rows.is_empty() => Ok(Found::default()),
             Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
@@ -159,24 +142,33 @@ impl Reader {
         }
     }
 
-    /// A turn among the queries in SQL, with a connection whose bounds SQLite keeps.
-    async fn turn(&self, sql: &str, deadline: Instant) -> Result<Turn, StoreError> {
-        if Instant::now() >= deadline {
-            return Err(StoreError::TooLong);
-        }
-        let own = {
-            let mut all = self.own_turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(sql.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(OWN_TURNS))))
-        };
-        let turns =
-            async { Ok([own.acquire_owned().await?, Arc::clone(&self.turns).acquire_owned().await?]) };
-        let turns: Result<Result<_, AcquireError>, _> = timeout_at(deadline.into(), turns).await;
-        let Ok(Ok(turns)) = turns else { return Err(StoreError::Busy) };
-        if !self.file.exists() {
-            return Err(StoreError::NoDatasets(self.file.clone()));
-        }
+    /// Asks while a turn lasts.
+    async fn in_turn(
+        &self,
+        turn: QueryTurn,
+        sql: Arc<str>,
+        values: Arc<[Option<String>]>,
+        until: Instant,
+    ) -> Result<Result<Rows, Stopped>, StoreError> {
+        // One that was used before, if there is one.
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Turn { connection: idle, turns })
+        let file = self.file.clone();
+        // SQLite itself ends it when the turn is over, or when the function that it is in has ended: the thread is free then.
+        let asked = tasks::blocking(move |cut| {
+            let began = Instant::now();
+            let connection = idle.map_or_else(|| Limited::open(&file, VERSIONS), Ok);
+            let cut = cut.clone();
+            let found = connection.map(|connection| {
+                let found = connection.ask(&sql, &values, MEMORY, until, move || cut.is_cancelled());
+                (connection, found)
+            });
+            let was_stopped = matches!(found, Ok((_, Err(Stopped::Time))));
+            turn.took(began.elapsed(), was_stopped); // kept for as long as the thread is at work, whoever still waits
+            found
+        });
+        let (connection, found) = asked.await.map_err(|_| StoreError::TooLong)??;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        Ok(found)
     }
 
     /// A connection on which SQLite itself stops at `deadline`: dropping the future would leave it at work.
@@ -243,7 +235,7 @@ mod tests {
         let ask = async |sql: &str, deadline| {
             reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
         };
-        let others = Arc::clone(&reader.turns).acquire_many_owned(4).await.unwrap();
+        let others = reader.turns.all().await;
         let soon = Instant::now() + Duration::from_millis(50);
         let busy = ask("SELECT 1", soon).await;
         assert!(matches!(busy, Err(StoreError::Busy)), "{busy:?}");
@@ -271,5 +263,62 @@ mod tests {
             "{:?}",
             large.map(|found| found.records.len())
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn several_slow_queries_leave_turns_to_quick_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).await.unwrap().close().await;
+        let reader = Reader::new(folder.path());
+        let ask = async |sql: &str, deadline| {
+            reader.find(&Query::parse(sql, Dialect::Sqlite).unwrap(), &[], 100, deadline).await
+        };
+        let quick = async || {
+            let began = Instant::now();
+            let found = ask("SELECT 1 AS a", began + Duration::from_secs(60)).await.unwrap();
+            assert_eq!(found.records.len(), 1);
+            began.elapsed()
+        };
+        let alone = quick().await;
+        let slow = |number: usize| {
+            format!(
+                "WITH RECURSIVE n(i) AS (SELECT {number} UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+            )
+        };
+        let until = Instant::now() + Duration::from_secs(4);
+        let texts: Vec<_> = (0..9).map(|at| slow(at % 3)).collect();
+        let slow = futures_util::future::join_all(texts.iter().map(|sql| ask(sql, until)));
+        let others = async {
+            // The first time tells that they are slow.
+            tokio::time::sleep(Duration::from_millis(1_000)).await;
+            let mut times = Vec::new();
+            while Instant::now() < until.checked_sub(Duration::from_secs(1)).unwrap() {
+                times.push(quick().await);
+            }
+            times
+        };
+        let (slow, mut times) = tokio::join!(slow, others);
+        assert!(slow.iter().any(|ended| matches!(ended, Err(StoreError::TooLong))), "none of them ran");
+        assert!(slow.iter().all(Result::is_err));
+        times.sort_unstable();
+        assert!(times.len() > 4, "{times:?}");
+        let (middle, worst) = (times[times.len() / 2], times[times.len() - 1]);
+        assert!(middle < alone + Duration::from_millis(250), "{middle:?}, alone {alone:?}");
+        assert!(worst < alone + Duration::from_secs(1), "{worst:?}, alone {alone:?}");
+    }
+
+    #[tokio::test]
+    async fn a_query_that_is_slow_the_first_time_is_answered_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        Store::open(folder.path()).await.unwrap().close().await;
+        let reader = Reader::new(folder.path());
+        let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) AS a FROM n";
+        let query = Query::parse(slow, Dialect::Sqlite).unwrap();
+        for _ in 0..2 {
+            let began = Instant::now();
+            let found = reader.find(&query, &[], 100, began + Duration::from_secs(60)).await.unwrap();
+            assert_eq!(found.records, [[Some("3000000".to_owned())]]);
+            assert!(began.elapsed() > Duration::from_millis(250), "it is to be slow: {:?}", began.elapsed());
+        }
     }
 }

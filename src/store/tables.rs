@@ -36,7 +36,7 @@ pub fn tables(folder: &Path) -> Result<Option<Vec<Table>>, StoreError> {
     let store = Limited::open(&file, VERSIONS)?;
     let sql = "SELECT name, columns, near FROM annex_datasets ORDER BY name";
     let Rows { rows, .. } =
-        store.ask(sql, &[], MOST, Instant::now() + TIME).map_err(|stopped| match stopped {
+        store.ask(sql, &[], MOST, Instant::now() + TIME, || false).map_err(|stopped| match stopped {
             Stopped::Sqlite(error) => StoreError::from(crate::sqlite::SqliteError::Limited { file, error }),
             _ => StoreError::TooLong,
         })?;

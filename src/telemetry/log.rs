@@ -31,7 +31,7 @@ pub const DELIVERY: &str = "delivery";
 
 /// Sends all log lines to standard output. A second call changes nothing.
 pub fn start(level: LevelFilter, format: Format) {
-    let lines = Lines {
+    let lines = LogLines {
         format,
         zone: TimeZone::system(),
         // systemd sets it where standard output is the journal, which has times and levels of its own.
@@ -44,14 +44,14 @@ pub fn start(level: LevelFilter, format: Format) {
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
 }
 
-struct Lines {
+struct LogLines {
     format: Format,
     zone: TimeZone,
     journal: bool,
     colours: bool,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LogLines
 where
     S: Subscriber + for<'s> LookupSpan<'s>,
     N: for<'w> FormatFields<'w> + 'static,

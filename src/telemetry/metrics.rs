@@ -99,9 +99,9 @@ pub struct StepMetrics {
 }
 
 /// Counts something as under way until it is dropped.
-pub struct UnderWay(Gauge);
+pub struct Gauged(Gauge);
 
-impl Drop for UnderWay {
+impl Drop for Gauged {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -255,12 +255,12 @@ impl Metrics {
         self.handshakes.get_or_create(&HandshakeLabels { version, kind }).inc();
     }
 
-    pub fn connection(&self, listener: &'static str) -> UnderWay {
+    pub fn connection(&self, listener: &'static str) -> Gauged {
         // A counter that is there from the start shows its first increase.
         drop(self.closed_when_full.get_or_create(&ListenerLabel { listener }));
         let gauge = self.connections.get_or_create_owned(&ListenerLabel { listener });
         gauge.inc();
-        UnderWay(gauge)
+        Gauged(gauge)
     }
 
     /// An idle connection was closed to make room for a new one of this listener.
@@ -319,11 +319,11 @@ impl Metrics {
 
 impl HookMetrics {
     /// A verified delivery that has arrived.
-    pub fn begin(&self, body: usize) -> UnderWay {
+    pub fn begin(&self, body: usize) -> Gauged {
         #[expect(clippy::cast_precision_loss, reason = "a body of 9 PB does not arrive")]
         self.bodies.observe(body as f64);
         self.in_flight.inc();
-        UnderWay(self.in_flight.clone())
+        Gauged(self.in_flight.clone())
     }
 
     pub fn answered(&self, took: Duration) {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout_at};
 
-use crate::slices::{Spent, apart, aside};
+use crate::slices::{Spent, apart, aside, aside_to_make};
 
 pub use grow::Parts;
 use grow::grow;
@@ -32,7 +32,7 @@ pub const SMALL: usize = 4 << 20;
 
 /// A text from this length on may make a tree for which memory is shared out. Smaller ones are as many as there are
 /// deliveries in work.
-const LARGE_TEXT: usize = 65_536;
+pub const LARGE_TEXT: usize = 65_536;
 /// Between two looks for room for a very large one.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -145,6 +145,14 @@ fn expected(text: &[u8]) -> usize {
 /// Where the wait for a turn ends at the deadline.
 pub fn work_with<T>(text: &[u8], deadline: Instant, work: impl FnOnce() -> T) -> Result<T, Spent> {
     if text.len() < LARGE_TEXT { Ok(work()) } else { aside(deadline, work) }
+}
+
+/// Makes the tree of a text: aside where the text is large, and fewer at a time than other works.
+///
+/// # Errors
+/// Where the wait for a turn ends at the deadline.
+pub fn make_of<T>(text: &[u8], deadline: Instant, make: impl FnOnce() -> T) -> Result<T, Spent> {
+    if text.len() < LARGE_TEXT { Ok(make()) } else { aside_to_make(deadline, make) }
 }
 
 /// Memory that a tree may take.

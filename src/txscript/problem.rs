@@ -23,13 +23,13 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Lines of a source text.
-pub(super) struct Lines<'s> {
+/// SourceLines of a source text.
+pub(super) struct SourceLines<'s> {
     text: &'s str,
     starts: Vec<usize>,
 }
 
-impl<'s> Lines<'s> {
+impl<'s> SourceLines<'s> {
     pub(super) fn new(text: &'s str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { text, starts }

@@ -9,14 +9,20 @@ use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::signature::{VerifiedBody, Verifier};
+use crate::slices::apart;
 
 use super::body_memory::{BodyMemory, Share};
 use super::refusal::Refusal;
 
 /// Bytes by which a buffer grows, at least and at most. In between it doubles, so that it takes at most twice what
-/// came and the least step. Large buffers are mapped by the allocator one by one: they grow without a copy and are given back at once.
+/// came and the least step.
 const LEAST_STEP: usize = 16 << 10;
 const LARGEST_STEP: usize = 256 << 10;
+/// Bytes of a piece where memory is scarce: of a body of usual length, and of one that is large.
+const PIECE: usize = LEAST_STEP;
+const LARGE_PIECE: usize = 64 << 10;
+/// Bytes of a body in pieces that are joined off the serving threads.
+const LONG: usize = 1 << 20;
 
 /// How much of a refused body is thrown away, and for how long.
 const DISCARD_BYTES: usize = 64 << 20;
@@ -99,13 +105,19 @@ pub(super) async fn read(
             return Err(Refusal::TooLarge { limit: largest });
         }
         // What it takes is counted, not what it declares.
-        let capacity = whole.capacity_with(data.len(), most);
-        share.grow(capacity.saturating_sub(whole.capacity())).await?;
+        let growth = whole.growth(data.len(), most, || share.is_scarce());
+        share.grow(growth.bytes()).await?;
         patience.earn(data.len());
         verifier.update(&data);
-        whole.push(data, capacity);
+        whole.push(data, growth);
     }
-    let verified = verifier.finish(whole.into_bytes()).map_err(Refusal::Forged)?;
+    let verified = match whole {
+        Joined::Nothing => verifier.finish(vec![Bytes::new()]),
+        Joined::One(bytes) => verifier.finish(vec![bytes]),
+        Joined::Many(pieces) if pieces.len() > 1 && length > LONG => apart(|| verifier.finish(pieces)),
+        Joined::Many(pieces) => verifier.finish(pieces),
+    };
+    let verified = verified.map_err(Refusal::Forged)?;
     share.verified()?;
     Ok((verified, share))
 }
@@ -126,59 +138,100 @@ pub(super) async fn discard(mut body: Incoming) {
 }
 
 /// Frames joined; a body of one frame is not copied.
+///
+/// A buffer that grows leaves holes behind, each of another size: a flood of bodies would take twice the memory that is
+/// counted. Where memory is scarce, a body is therefore kept in pieces, which fit into the holes of others, and joined at
+/// its end if it is verified.
 enum Joined {
     Nothing,
     One(Bytes),
-    Many(Vec<u8>),
+    /// Only the last one has room.
+    Many(Vec<Vec<u8>>),
+}
+
+/// How more bytes get their place.
+#[derive(Clone, Copy)]
+enum Growth {
+    /// They have it.
+    None,
+    /// The frame itself.
+    Frame(usize),
+    /// The buffer, or its last piece, gets this many bytes more.
+    Longer(usize),
+    /// Another piece.
+    Piece(usize),
+}
+
+impl Growth {
+    /// The memory that it takes.
+    fn bytes(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Frame(bytes) | Self::Longer(bytes) | Self::Piece(bytes) => bytes,
+        }
+    }
 }
 
 impl Joined {
-    /// Bytes of memory that it takes.
-    fn capacity(&self) -> usize {
+    /// How many bytes it has, how many fit into its last piece beside them, and how many pieces there are.
+    fn size(&self) -> (usize, usize, usize) {
         match self {
-            Self::Nothing => 0,
-            Self::One(bytes) => bytes.len(),
-            Self::Many(buffer) => buffer.capacity(),
+            Self::Nothing => (0, 0, 0),
+            Self::One(bytes) => (bytes.len(), 0, 1),
+            Self::Many(pieces) => {
+                let length = pieces.iter().map(Vec::len).sum();
+                let room = pieces.last().map_or(0, |last| last.capacity() - last.len());
+                (length, room, pieces.len())
+            }
         }
     }
 
-    /// The same with so many bytes more, of a body that has so many at most.
-    fn capacity_with(&self, more: usize, most: usize) -> usize {
-        let (length, capacity) = match self {
-            Self::Nothing => return more,
-            Self::One(bytes) => (bytes.len(), bytes.len()),
-            Self::Many(buffer) => (buffer.len(), buffer.capacity()),
-        };
-        let needed = length + more;
-        if needed <= capacity {
-            return capacity;
+    /// What so many bytes more need, of a body that has so many at most.
+    fn growth(&self, more: usize, most: usize, is_scarce: impl FnOnce() -> bool) -> Growth {
+        let (length, room, pieces) = self.size();
+        if pieces == 0 {
+            return Growth::Frame(more);
         }
-        (capacity + capacity.clamp(LEAST_STEP, LARGEST_STEP)).min(most).max(needed)
+        if more <= room {
+            return Growth::None;
+        }
+        let (needed, may_have) = (more - room, most.saturating_sub(length + room));
+        if pieces > 1 || is_scarce() {
+            let piece = if length < LARGEST_STEP { PIECE } else { LARGE_PIECE };
+            return Growth::Piece(piece.min(may_have).max(needed));
+        }
+        Growth::Longer((length + room).clamp(LEAST_STEP, LARGEST_STEP).min(may_have).max(needed))
     }
 
-    fn push(&mut self, data: Bytes, capacity: usize) {
-        *self = match std::mem::replace(self, Self::Nothing) {
-            Self::Nothing => Self::One(data),
+    fn push(&mut self, data: Bytes, mut growth: Growth) {
+        let mut pieces = match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => {
+                *self = Self::One(data);
+                return;
+            }
             Self::One(first) => {
-                let mut buffer = Vec::with_capacity(capacity);
+                let mut buffer = Vec::with_capacity(first.len() + growth.bytes());
                 buffer.extend_from_slice(&first);
-                buffer.extend_from_slice(&data);
-                Self::Many(buffer)
+                growth = Growth::None; // it has grown
+                vec![buffer]
             }
-            Self::Many(mut buffer) => {
-                buffer.reserve_exact(capacity - buffer.len());
-                buffer.extend_from_slice(&data);
-                Self::Many(buffer)
-            }
+            Self::Many(pieces) => pieces,
         };
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Nothing => Bytes::new(),
-            Self::One(bytes) => bytes,
-            Self::Many(buffer) => buffer.into(),
+        let mut rest = &data[..];
+        if let Some(last) = pieces.last_mut() {
+            if let Growth::Longer(bytes) = growth {
+                last.reserve_exact(last.capacity() - last.len() + bytes);
+            }
+            let fits = rest.len().min(last.capacity() - last.len());
+            last.extend_from_slice(&rest[..fits]);
+            rest = &rest[fits..];
         }
+        if !rest.is_empty() {
+            let mut piece = Vec::with_capacity(growth.bytes());
+            piece.extend_from_slice(rest);
+            pieces.push(piece);
+        }
+        *self = Self::Many(pieces);
     }
 }
 
@@ -187,23 +240,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_takes_what_was_counted_and_little_more_than_what_came() {
+    fn a_body_takes_what_was_counted_and_little_more_than_what_came() {
         for (frame, most) in [(60, 1_200_000), (8_000, 20_000_000), (16_384, 16_385), (8_000, 40_000)] {
-            let (mut whole, mut length, mut counted) = (Joined::Nothing, 0, 0);
-            while length < most.min(1_000_000) {
-                let data = Bytes::from(vec![b'x'; frame.min(most - length)]);
-                let capacity = whole.capacity_with(data.len(), most);
-                length += data.len();
-                whole.push(data, capacity);
-                counted = capacity;
-                assert_eq!(whole.capacity(), counted);
-                assert!(
-                    counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP,
-                    "{counted} for {length}"
-                );
+            // Memory that is never scarce, always, or from some length on.
+            for scarce_from in [usize::MAX, 0, 100_000] {
+                let (mut whole, mut sent, mut counted) = (Joined::Nothing, Vec::new(), 0);
+                while sent.len() < most.min(1_000_000) {
+                    let part = vec![(sent.len() / 7) as u8; frame.min(most - sent.len())];
+                    let growth = whole.growth(part.len(), most, || sent.len() >= scarce_from);
+                    counted += growth.bytes();
+                    sent.extend_from_slice(&part);
+                    whole.push(Bytes::from(part), growth);
+                    let length = sent.len();
+                    if let Joined::Many(pieces) = &whole {
+                        assert_eq!(pieces.iter().map(Vec::capacity).sum::<usize>(), counted);
+                        assert!(scarce_from < usize::MAX || pieces.len() == 1, "a common body is not copied");
+                        assert!(length < scarce_from.saturating_add(300_000) || pieces.len() > 1);
+                    }
+                    assert!(
+                        counted <= 2 * length + LEAST_STEP && counted <= length + LARGEST_STEP,
+                        "{counted} for {length}"
+                    );
+                }
+                assert!(counted <= most.max(sent.len()));
+                let pieces = match whole {
+                    Joined::Nothing => Vec::new(),
+                    Joined::One(bytes) => bytes.to_vec(),
+                    Joined::Many(pieces) => pieces.concat(),
+                };
+                assert_eq!(pieces, sent);
             }
-            assert!(counted <= most.max(length));
-            assert_eq!(whole.into_bytes().len(), length);
         }
     }
 }

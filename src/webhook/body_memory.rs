@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use crate::memory;
+
 use super::refusal::Refusal;
 
 /// Bodies whose memory is younger on average are not sent away.
@@ -25,6 +27,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const SMALL: usize = 256 << 10;
 /// The share of the memory, as a divisor, that only small bodies get.
 const RESERVE: usize = 8;
+
+/// The share of the memory, as a divisor, from which on it is scarce.
+const SCARCE: usize = 4;
 
 /// The memory that bodies take at the moment.
 #[derive(Clone)]
@@ -196,6 +201,11 @@ impl Share {
         }
     }
 
+    /// Whether bodies take so much that it matters how they lie in memory.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.memory.lock().used > self.memory.limit / SCARCE
+    }
+
     fn try_grow(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let mut pool = self.memory.lock();
         let id = match self.standing {
@@ -236,6 +246,8 @@ impl Drop for Share {
         if has_part {
             pool.account(self.bytes, 0);
         }
+        drop(pool);
+        memory::stirred();
     }
 }
 
@@ -297,6 +309,7 @@ mod tests {
         let small: Vec<Share> = (0..4).map(|_| taken(&memory, SMALL)).collect();
         assert!(memory.share().try_grow(SMALL).is_err(), "all of it is taken by fresh bodies");
         let mut waits = memory.share();
+        assert!(waits.is_scarce() && !BodyMemory::new(MIB).share().is_scarce());
         assert!(waits.grow(SMALL).await.is_ok(), "it waits until one of them is not fresh any more");
         assert!(is_told(&large) && small.iter().all(|share| !is_told(share)));
         tokio::time::advance(2 * FRESH).await;

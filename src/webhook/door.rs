@@ -31,7 +31,7 @@ use super::plan::BuiltHook;
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
 use super::run::{self, Facts, Outcome, Way};
-use super::under_way::{Entry, UnderWay};
+use super::under_way::{DeliveriesUnderWay, Entry};
 use super::watched::{self, Watched};
 
 /// What a caller showed of itself, beside its signature.
@@ -59,7 +59,7 @@ pub struct Door {
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
     tasks: Tasks,
-    under_way: UnderWay,
+    under_way: DeliveriesUnderWay,
 }
 
 /// Why a delivery cannot be sent again.
@@ -127,7 +127,7 @@ impl Door {
             metrics,
             inspector,
             tasks,
-            under_way: UnderWay::default(),
+            under_way: DeliveriesUnderWay::default(),
         }
     }
 
@@ -288,7 +288,7 @@ impl Door {
         let claim = hook.keys.claim(sent.sha256.as_deref(), sent.sha1.as_deref())?;
         let mut verifier = hook.keys.verifier(claim);
         verifier.update(&sent.body);
-        let body = verifier.finish(sent.body.clone())?;
+        let body = verifier.finish(vec![sent.body.clone()])?;
         let arrival = Arrival::now(caller);
         let work = Work {
             hook: Arc::clone(hook),

@@ -25,7 +25,7 @@ pub fn names_its_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool 
     is_named && uri.authority().is_none_or(|authority| is_host(authority.as_str()))
 }
 
-/// A name or address, perhaps with a port.
+/// A name or address, perhaps with a port, which may be empty after its colon (RFC 3986, 3.2.3).
 fn is_host(text: &str) -> bool {
     let (is_name, rest) = match text.strip_prefix('[').map(|inside| inside.split_once(']')) {
         Some(Some((address, rest))) => (address.parse::<Ipv6Addr>().is_ok(), rest),
@@ -33,8 +33,7 @@ fn is_host(text: &str) -> bool {
         None => {
             let end = text.find(':').unwrap_or(text.len());
             let (name, rest) = text.split_at(end);
-            let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-            (!name.is_empty() && name.len() <= LONGEST && name.bytes().all(fits), rest)
+            (is_name(name), rest)
         }
     };
     let is_port = |port: &str| {
@@ -43,8 +42,23 @@ fn is_host(text: &str) -> bool {
     is_name && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
 }
 
-/// Bytes of a name in the DNS, with a dot at its end.
-const LONGEST: usize = 254;
+/// Bytes of a name in the DNS, without a dot at its end, and of one of its labels.
+const LONGEST: usize = 253;
+const LONGEST_LABEL: usize = 63;
+
+/// A name as the DNS has them (RFC 3986, 3.2.2, by RFC 1034, 3.5 and RFC 1123, 2.1): labels of letters, digits and hyphens,
+/// none of them empty, no hyphen at an end; perhaps a dot after the last. Underscores are there too: names within a company
+/// have them. An IPv4 address is such a name.
+fn is_name(text: &str) -> bool {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= LONGEST && name.split('.').all(is_label)
+}
 
 #[cfg(test)]
 mod tests {
@@ -62,14 +76,51 @@ mod tests {
             "[::1]",
             "x.",
             "x:",
+            "a.b.:443",
+            "_dmarc.my_host.local",
+            "xn--bcher-kva.example",
+            "[::ffff:127.0.0.1]",
         ];
         for host in right {
             assert!(is_host(host), "{host}");
         }
-        let long = "x".repeat(300);
+        let [long, label] = ["x".repeat(300), "x".repeat(64)];
+        let labels = "x.".repeat(128);
         let wrong = [
-            "", ":443", "a, b", "a,b", "a b", "a/b", "u@a", "a:b", "a:99999", "a:+1", "a:1:2", "[::1", "[x]",
-            "[::1]x", "::1", "a%b", "é", &long,
+            "",
+            ":443",
+            "a, b",
+            "a,b",
+            "a b",
+            "a/b",
+            "u@a",
+            "a:b",
+            "a:99999",
+            "a:+1",
+            "a:1:2",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "::1",
+            "a%b",
+            "é",
+            &long,
+            ".",
+            "-",
+            "..",
+            "a..b",
+            ".a",
+            "a..",
+            "-a",
+            "a-",
+            "a.-b",
+            "a-.b",
+            "a~b",
+            "[]",
+            "[::1%25eth0]",
+            "a:65536",
+            &label,
+            &labels,
         ];
         for host in wrong {
             assert!(!is_host(host), "{host}");

@@ -74,7 +74,7 @@ impl Trial {
         let claim = tried.hook.keys.claim(Some(signature.as_bytes()), None).map_err(forged)?;
         let mut verifier = tried.hook.keys.verifier(claim);
         verifier.update(payload);
-        let body = verifier.finish(Bytes::copy_from_slice(payload)).map_err(forged)?;
+        let body = verifier.finish(vec![Bytes::copy_from_slice(payload)]).map_err(forged)?;
         let outcome = run::try_out(&tried.hook, body).await;
         outcome.map_err(|refusal| NoAnswer::Refused(refusal.to_string()))
     }

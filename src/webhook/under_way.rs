@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::telemetry::DELIVERY;
 
 #[derive(Clone, Default)]
-pub(super) struct UnderWay(Arc<Mutex<State>>);
+pub(super) struct DeliveriesUnderWay(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -27,12 +27,12 @@ struct Known {
 
 /// One delivery, until this is dropped.
 pub(super) struct Entry {
-    under_way: UnderWay,
+    under_way: DeliveriesUnderWay,
     id: u64,
     known: Arc<Known>,
 }
 
-impl UnderWay {
+impl DeliveriesUnderWay {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 
 use crate::inspector::{Changed, Said, StepSeen};
-use crate::rossum::{Annotation, Change, Done, NodeRef, Payload, Tree, escape_html};
+use crate::rossum::{Annotation, Change, Done, GrownTree, NodeRef, Payload, escape_html};
 use crate::steps::{Answer, Checkpoint, StepError};
 
 use super::run::Facts;
@@ -73,12 +73,12 @@ pub(super) fn ran(
 }
 
 /// The number of the row that a cell belongs to, or that the node is.
-fn row(tree: &Tree<'_>, node: NodeRef) -> Option<usize> {
+fn row(tree: &GrownTree<'_>, node: NodeRef) -> Option<usize> {
     let row = tree.row(node)?;
     tree.children(tree.parent(row)?).position(|one| one == row)
 }
 
-fn changed(tree: &Tree<'_>, done: &Done<'_>) -> Vec<Changed> {
+fn changed(tree: &GrownTree<'_>, done: &Done<'_>) -> Vec<Changed> {
     let of = |node: NodeRef, what, before: &str, after: &str| Changed {
         schema_id: tree.node(node).schema_id.to_string(),
         row: row(tree, node),

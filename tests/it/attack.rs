@@ -13,6 +13,9 @@ use rossum_annex::signature::Algorithm;
 /// here is signed.
 const BOUND: usize = 120_000;
 
+/// What may stay of a flood of bodies, in kB, however many and however large they were.
+const LEFT: usize = 40_000;
+
 #[track_caller]
 fn still_serves(annex: &Annex) {
     let start = Instant::now();
@@ -307,14 +310,12 @@ fn all_signed_deliveries_are_answered(
     println!(
         "{shape:?}: {refused} refused in {took:?}, slowest {slowest:?}; {begun} begun, {full} sent away; peak {peak} kB"
     );
-    std::thread::sleep(Duration::from_secs(2));
-    println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     assert_eq!(refused, 0, "{shape:?}: of {}", deliveries());
     assert!(full > 0, "the memory was never full: the attack attacked nothing");
-    // Buffers of less than 4 MiB lie in heaps that shrink at their end only: a flood leaves its holes behind, and the
-    // next bodies use them. It must not grow with the number of bodies.
-    let kept = annex.memory_kb("RssAnon").saturating_sub(before);
-    assert!(kept < 850_000, "docs/security.md names what stays: {kept} kB");
+    eventually("the memory is given back", Duration::from_secs(20), || {
+        annex.memory_kb("RssAnon") < before + LEFT
+    });
+    println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
     peak
 }
 
@@ -360,7 +361,9 @@ fn shape(number: usize) {
         SHAPES[number],
         &Over::Plain,
     );
-    assert!(peak < 950_000, "docs/security.md names the worst: {peak} kB");
+    // Beside the bodies there are the connections.
+    let bound = if SHAPES[number].connections > 1_000 { 560_000 } else { 460_000 };
+    assert!(peak < bound, "docs/security.md names the worst: {peak} kB");
 }
 
 #[test]
@@ -396,7 +399,7 @@ fn bodies_over_tls_keep_no_signed_delivery_out() {
     let shape = Shape { connections: 60, ..SHAPES[0] };
     let peak =
         all_signed_deliveries_are_answered(&annex, client, "/x", shape, &Over::Tls(tls_config(&roots), NAME));
-    assert!(peak < 150_000, "{peak} kB");
+    assert!(peak < 100_000, "{peak} kB");
 }
 
 const NAME: &str = "hooks.example.test";

@@ -1,8 +1,11 @@
 //! The command line: words, exit codes, and what a script reads.
 
+use std::path::Path;
 use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
+
+use rossum_annex::config::{self, Mistakes, Purpose};
 
 use crate::support::{Annex, SECRET, annex_command, write};
 
@@ -37,6 +40,41 @@ fn check_finds_all_mistakes_of_every_bad_configuration() {
         );
     }
     assert!(cases >= 4);
+}
+
+/// Each key of the sections that several readers share, with a value of a kind that no key takes.
+#[test]
+fn a_mistake_is_told_once() {
+    let server = [
+        "domains",
+        "contact",
+        "https",
+        "http",
+        "inspector",
+        "admin",
+        "state",
+        "schema",
+        "client_ca",
+        "proxy_protocol_from",
+        "certificate",
+        "key",
+        "acme",
+        "limits",
+    ];
+    let hook = ["name", "path", "domain", "secrets", "timeout", "schema", "record", "record_max", "answer"];
+    let lines = |keys: &[&str]| keys.iter().map(|key| format!("{key} = 1.5\n")).collect::<String>();
+    let [server, hook] = [lines(&server), lines(&hook)];
+    let texts = [format!("[server]\n{server}[[hook]]\n{hook}"), "server = 1.5\n".to_owned()];
+    for text in texts {
+        for purpose in [Purpose::Serve, Purpose::DevHttp] {
+            let read = config::read(Path::new("annex.toml"), text.clone(), purpose, &|_| None);
+            let Err(Mistakes(mistakes)) = read else { panic!("it is wrong") };
+            assert!(mistakes.len() > 1, "{mistakes:?}");
+            for (at, mistake) in mistakes.iter().enumerate() {
+                assert!(!mistakes[..at].contains(mistake), "told twice: {mistake:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 35] = [
+const ROOMS: [(&str, &[&str]); 36] = [
     (
         "cli",
         &[
@@ -15,6 +15,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "config",
             "data",
             "doctor",
+            "memory",
             "outbox",
             "private",
             "rossum",
@@ -38,6 +39,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "data",
             "database",
             "inspector",
+            "memory",
             "outbox",
             "server",
             "shown",
@@ -71,7 +73,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "private", "shown", "tasks", "tls", "webhook"]),
+    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "webhook"]),
     ("tls", &["clock", "private", "secret", "tasks"]),
     (
         "webhook",
@@ -79,6 +81,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "cases",
             "clock",
             "inspector",
+            "memory",
             "outbox",
             "rossum",
             "secret",
@@ -126,7 +129,18 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("txscript", &["clock", "rossum", "trees"]),
     (
         "export",
-        &["breaker", "clock", "multipart", "neighbour", "rossum", "secret", "slices", "trees", "unreached"],
+        &[
+            "breaker",
+            "clock",
+            "multipart",
+            "neighbour",
+            "rossum",
+            "secret",
+            "slices",
+            "tasks",
+            "trees",
+            "unreached",
+        ],
     ),
     ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["clock", "multipart", "neighbour", "secret", "slices", "trees", "unreached"]),
@@ -138,7 +152,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("neighbour", &["trees"]),
     ("trees", &["slices"]),
     ("outbox", &["clock", "private", "sqlite", "tasks"]),
-    ("data", &["clock", "slices", "store"]),
+    ("data", &["clock", "memory", "slices", "store", "tasks"]),
     ("store", &["clock", "pipeline", "slices", "sqlite", "tasks"]),
     ("sqlite", &["private"]),
     ("private", &[]),
@@ -147,14 +161,16 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("rossum", &[]),
     ("telemetry", &["shown"]),
     ("shown", &[]),
-    ("slices", &[]),
+    ("slices", &["memory"]),
+    ("memory", &["tasks"]),
     ("tasks", &[]),
     ("secret", &[]),
     ("clock", &[]),
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 47] = [
+const FOREIGN: [(&str, &[&str]); 48] = [
+    ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
     ("nix", &["export", "private"]),
@@ -436,29 +452,28 @@ fn no_json_is_indexed_to_be_changed() {
 
 /// Where JSON is read otherwise than by `src/trees/`, and how often: into types of our own, which keep nothing that they do
 /// not name, or what this server wrote or its operator gives it.
-const READERS: [(&str, usize); 24] = [
-    ("src/cases/mod.rs", 3),                       // cases; a payload by its raw parts
-    ("src/data/json_lines.rs", 1),                 // a line of a dataset of the operator's
-    ("src/database/record.rs", 2),                 // a row, by its raw parts
-    ("src/export/shape/json.rs", 1),               // whether a text is a number
-    ("src/export/target/auth.rs", 1),              // of 64 kB at most
-    ("src/export/view.rs", 1),                     // names of the document
-    ("src/neighbour/digits.rs", 2),                // one number
-    ("src/requests/body.rs", 1),                   // keeps nothing
-    ("src/rossum/payload.rs", 1),                  // counts its nodes
-    ("src/steps/delivery.rs", 1),                  // raw secrets
-    ("src/steps/export/courier.rs", 2),            // what was kept
-    ("src/steps/exported.rs", 2),                  // a status; raw content
-    ("src/steps/formulas.rs", 2),                  // what code made, which counts
-    ("src/steps/halfway.rs", 1),                   // what was kept
-    ("src/steps/request_processor/courier.rs", 2), // what was kept
-    ("src/steps/returned.rs", 1),                  // what code made
-    ("src/store/datasets.rs", 1),                  // what was kept
-    ("src/store/documents.rs", 1),                 // what was kept
-    ("src/store/tables.rs", 1),                    // what was kept: names of columns
-    ("src/tls/acme/order.rs", 2),                  // problems of the CA
-    ("src/tls/acme/request.rs", 2),                // the CA's answers, into types
-    ("src/tls/acme/storage.rs", 2),                // what was kept
+const READERS: [(&str, usize); 23] = [
+    ("src/cases/mod.rs", 3),          // cases; a payload by its raw parts
+    ("src/data/json_lines.rs", 1),    // a line of a dataset of the operator's
+    ("src/database/record.rs", 2),    // a row, by its raw parts
+    ("src/export/shape/json.rs", 1),  // whether a text is a number
+    ("src/export/target/auth.rs", 1), // of 64 kB at most
+    ("src/export/view.rs", 1),        // names of the document
+    ("src/neighbour/digits.rs", 2),   // one number
+    ("src/requests/body.rs", 1),      // keeps nothing
+    ("src/rossum/payload.rs", 1),     // counts its nodes
+    ("src/steps/carrying.rs", 1),     // what was kept
+    ("src/steps/delivery.rs", 1),     // raw secrets
+    ("src/steps/exported.rs", 2),     // a status; raw content
+    ("src/steps/formulas.rs", 2),     // what code made, which counts
+    ("src/steps/halfway.rs", 1),      // what was kept
+    ("src/steps/returned.rs", 1),     // what code made
+    ("src/store/datasets.rs", 1),     // what was kept
+    ("src/store/documents.rs", 1),    // what was kept
+    ("src/store/tables.rs", 1),       // what was kept: names of columns
+    ("src/tls/acme/order.rs", 2),     // problems of the CA
+    ("src/tls/acme/request.rs", 2),   // the CA's answers, into types
+    ("src/tls/acme/storage.rs", 2),   // what was kept
     ("src/trees/grow.rs", 1),
     ("src/txscript/modules/json_reader.rs", 1), // counts in the machine's memory
 ];

@@ -428,3 +428,28 @@ secrets = ["env:ROSSUM_SECRET"]
     }
     assert!(!annex.log().contains("has no field `document_id`"), "{}", annex.log());
 }
+
+#[test]
+fn the_schema_of_the_configuration_comes_before_the_one_that_is_sent_along_for_names_and_types() {
+    let schema = |kind: &str, columns: &[&str]| {
+        let field = |id: &str, kind: &str| json!({"id": id, "category": "datapoint", "type": kind});
+        let columns: Vec<Value> = columns.iter().map(|id| field(id, "number")).collect();
+        json!([{"id": "basic", "category": "section", "children": [
+            field("document_id", "string"), field("order_numbr", kind),
+            {"id": "line_items", "category": "multivalue", "children": {"id": "line_item", "category": "tuple", "children": columns}}]}])
+    };
+    let hook = HOOK.replace("path = \"/x\"", "path = \"/x\"\nschema = \"schema.json\"");
+    let rules = "\n  [[hook.step]]\n  use = \"rules\"\n    [[hook.step.rule]]\n    trigger_condition = \"field.order_numbr + 1 == 8\"\n    \
+        actions = [{ type = \"show_message\", payload = { type = \"info\", content = \"a number\" } }]\n";
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("annex.toml"), &format!("{hook}{rules}"));
+    let file = schema("number", &["item_amount", "item_tax", "item_total"]);
+    write(&folder.path().join("schema.json"), &file.to_string());
+    let annex = Annex::dev_inspected(folder, free_port());
+    let document = document(&[field("document_id", "7"), field("order_numbr", "7")], &[]);
+    let mut body: Value = serde_json::from_str(&document).unwrap();
+    body["schemas"] = json!([{"id": 1, "content": schema("string", &["other"])}]);
+    let answer = annex.client().deliver("/x", body.to_string()).json();
+    assert_eq!(answer["messages"][0]["content"], "a number", "{answer}");
+    assert!(!annex.log().contains("the document has no field"), "{}", annex.log());
+}

@@ -355,7 +355,7 @@ fn an_error_ends_the_run_and_says_which_call_and_what_the_other_side_said() {
     assert_eq!(
         text,
         "The export is not through: stage 2, call upload_scan: the answer has status 422: &lt;b&gt;too dark&lt;/b&gt;. \
-            Taken already: stage 1, call create_draft (id 4711). Look there before you export again."
+            Taken already: stage 1, call create_draft (id 4711). Exported again, it is not sent twice while its data stays the same."
     );
     assert_eq!(answer["messages"][0]["type"], "error");
     assert_eq!(
@@ -374,6 +374,58 @@ fn an_error_ends_the_run_and_says_which_call_and_what_the_other_side_said() {
     // A status that is an answer.
     let annex = start(&rossum, &settings(&erp), "expected = { upload_scan = [422] }\n");
     assert_eq!(deliver(&annex, &document(&rossum, "r-3"))["messages"], json!([]));
+}
+
+#[test]
+fn a_direct_run_that_failed_halfway_is_resumed_after_a_restart_too() {
+    let rossum = rossum();
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    let erp = Erp::start(move |call, number| match call.line.as_str() {
+        line if line.contains("/scan/") && down.load(Ordering::Relaxed) => Reply::status(503, "{}"),
+        _ => system(call, number),
+    });
+    let annex = start(&rossum, &settings(&erp), NUMBERS);
+    let made = |erp: &Erp, line: &str| lines(erp).iter().filter(|known| *known == line).count();
+    for request in ["r-1", "r-2"] {
+        let text = deliver(&annex, &document(&rossum, request))["messages"][0]["content"].to_string();
+        assert!(text.contains("Taken already: stage 1, call create_draft (id 4711)"), "{text}");
+        assert!(text.contains("it is not sent twice"), "{text}");
+    }
+    assert_eq!(made(&erp, "POST /invoices"), 1, "it is taken once: {:?}", lines(&erp));
+    let annex = annex.again("KILL");
+    is_down.store(false, Ordering::Relaxed);
+    let answer = deliver(&annex, &document(&rossum, "r-3"));
+    assert_eq!(answer["messages"], json!([]));
+    assert_eq!(made(&erp, "POST /invoices"), 1, "it is taken once: {:?}", lines(&erp));
+    assert_eq!(made(&erp, "POST /lines/A"), 1);
+    assert_eq!(
+        values(&answer)[..2],
+        [(4, "201".to_owned()), (3, "4711".to_owned())],
+        "from the answer that was kept"
+    );
+    // Once it went through, a deliberate export is a new one.
+    deliver(&annex, &document(&rossum, "r-4"));
+    assert_eq!(made(&erp, "POST /invoices"), 2);
+}
+
+#[test]
+fn nothing_is_kept_of_a_direct_run_whose_calls_send_a_secret() {
+    let rossum = rossum();
+    let erp = Erp::start(|call, number| match call.line.as_str() {
+        line if line.contains("/scan/") => Reply::status(422, "{}"),
+        _ => system(call, number),
+    });
+    let mut settings = settings(&erp);
+    let login = json!({"name": "login", "request": {"url": format!("http://{}/lines/login", erp.address), "method": "POST",
+        "content_type": "json", "content": {"secret": "{payload.secrets.client_secret}"}}});
+    settings["settings"]["stages"][0]["call_api"].as_array_mut().unwrap().insert(0, login);
+    let annex = start(&rossum, &settings, "");
+    for request in ["r-1", "r-2"] {
+        let text = deliver(&annex, &document(&rossum, request))["messages"][0]["content"].to_string();
+        assert!(text.contains("Look there before you export again."), "{text}");
+    }
+    assert_eq!(lines(&erp).iter().filter(|line| *line == "POST /invoices").count(), 2);
 }
 
 #[test]

@@ -79,71 +79,94 @@ fn sixteen_at_once(annex: &Annex) -> (Duration, Vec<Value>) {
     })
 }
 
-#[test]
-fn an_answer_of_small_values_is_refused_with_its_call_and_the_bound_and_sixteen_take_a_bounded_memory() {
-    for reads in ["id", "list[?a == `1`] | [0].a", "write"] {
-        let body = small_objects();
-        let erp = Erp::start(move |_, _| json_reply(&body));
-        let annex = server(&erp, reads);
-        deliver(&annex, &document("r-0", 1, "INV-1"));
-        let before = annex.memory_kb("RssAnon");
-        let (longest, told) = sixteen_at_once(&annex);
-        for answer in told {
-            let [(kind, text)] = &messages(&answer)[..] else { panic!("{reads}: {answer}") };
-            assert_eq!(kind, "error", "{text}");
-            assert!(text.contains("create") || text.contains("erp"), "{reads}: {text}");
-            assert!(
-                text.contains("values") && text.contains("24 MiB") && text.contains("look there"),
-                "{reads}: {text}"
-            );
-        }
-        let grown = annex.memory_kb("VmHWM").saturating_sub(before);
-        println!("{reads}: others waited {longest:?}, {grown} kB more at most");
-        assert!(grown < 400_000, "{reads}: {grown} kB");
-        println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
-    }
+/// The other system answers this to each of sixteen exports at a time: deliveries of another hook are answered meanwhile,
+/// memory has a bound, and it is given back.
+#[track_caller]
+fn sixteen_answers_take_a_bounded_memory(reads: &str, body: String, is_right: impl Fn(&Value)) -> Erp {
+    let erp = Erp::start(move |_, _| json_reply(&body));
+    let annex = server(&erp, reads);
+    deliver(&annex, &document("r-0", 1, "INV-1"));
+    let before = annex.memory_kb("RssAnon");
+    let (longest, told) = sixteen_at_once(&annex);
+    told.iter().for_each(is_right);
+    let grown = annex.memory_kb("VmHWM").saturating_sub(before);
+    println!("{reads}: others waited {longest:?}, {grown} kB more at most");
+    assert!(longest < Duration::from_secs(5), "{reads}: others waited {longest:?}");
+    assert!(grown < 230_000, "{reads}: {grown} kB");
+    eventually("the memory is given back", Duration::from_secs(20), || {
+        annex.memory_kb("RssAnon") < before + 40_000
+    });
+    println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
+    erp
 }
 
 #[test]
-fn large_answers_that_are_understood_share_their_memory_and_all_are_read() {
-    for reads in ["id", "write"] {
-        let body = records();
-        let erp = Erp::start(move |_, _| json_reply(&body));
-        let annex = server(&erp, reads);
-        deliver(&annex, &document("r-0", 1, "INV-1"));
-        let before = annex.memory_kb("RssAnon");
-        let (longest, told) = sixteen_at_once(&annex);
-        for answer in told {
-            assert!(answer["operations"].to_string().contains("E-1"), "{reads}: {answer}");
+fn answers_of_small_values_are_refused_and_those_that_are_understood_are_read_in_a_bounded_memory() {
+    let refused = |answer: &Value| {
+        let [(kind, text)] = &messages(answer)[..] else { panic!("{answer}") };
+        assert_eq!(kind, "error", "{text}");
+        for part in ["values", "24 MiB", "look there"] {
+            assert!(text.contains(part), "{text}");
         }
-        let grown = annex.memory_kb("VmHWM").saturating_sub(before);
-        println!("{reads}: others waited {longest:?}, {grown} kB more at most");
-        assert!(grown < 400_000, "{reads}: {grown} kB");
-        println!("{before} kB before, {} kB after", annex.memory_kb("RssAnon"));
+        assert!(text.contains("create") || text.contains("erp"), "{text}");
+    };
+    for reads in ["id", "list[?a == `1`] | [0].a", "write"] {
+        sixteen_answers_take_a_bounded_memory(reads, small_objects(), refused);
     }
+    for reads in ["id", "write"] {
+        sixteen_answers_take_a_bounded_memory(reads, records(), |answer| {
+            assert!(answer["operations"].to_string().contains("E-1"), "{answer}");
+        });
+    }
+}
+
+/// Sixteen that export in a loop, so that an answer is always being read: the small deliveries of another hook find a core.
+#[test]
+fn another_hook_is_served_beside_the_worst_answers() {
+    let body = small_objects();
+    let erp = Erp::start(move |_, _| json_reply(&body));
+    let annex = server(&erp, "write");
+    let over = AtomicBool::new(false);
+    let mut times = std::thread::scope(|scope| {
+        for connection in 0..16 {
+            let (annex, over) = (&annex, &over);
+            scope.spawn(move || {
+                let mut number = 0;
+                while !over.load(Ordering::Relaxed) {
+                    number += 1;
+                    deliver(annex, &document(&format!("r-{connection}-{number}"), 7 + connection, "INV-1"));
+                }
+            });
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut times = Vec::new();
+        while Instant::now() < until {
+            let began = Instant::now();
+            let body = document("q", 1, "INV-1").to_string();
+            assert_eq!(annex.client().deliver("/quick", body).status, 200);
+            times.push(began.elapsed());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        over.store(true, Ordering::Relaxed);
+        times
+    });
+    times.sort_unstable();
+    let (of_ten, worst) = (times[times.len() * 9 / 10], times[times.len() - 1]);
+    println!("{} deliveries, nine of ten within {of_ten:?}, all within {worst:?}", times.len());
+    assert!(of_ten < Duration::from_millis(250), "{of_ten:?}");
+    assert!(worst < Duration::from_millis(1_500), "{worst:?}");
 }
 
 /// What a run keeps of an answer until its delivery is kept takes as much as the answer, and no tree of it.
 #[test]
 fn answers_that_later_calls_read_share_their_memory_too() {
     let body = format!("[{}]", vec!["{}"; 300_000].join(","));
-    let erp = Erp::start(move |_, _| json_reply(&body));
-    let annex = server(&erp, "answers");
-    deliver(&annex, &document("r-0", 1, "INV-1"));
-    let before = annex.memory_kb("RssAnon");
-    let (longest, told) = sixteen_at_once(&annex);
-    for answer in told {
-        assert_eq!(messages(&answer), [], "{answer}");
-    }
-    assert!(
-        erp.calls()
-            .iter()
-            .filter(|call| call.line.ends_with("/submitted"))
-            .all(|call| call.body == b"300000")
-    );
-    let grown = annex.memory_kb("VmHWM").saturating_sub(before);
-    println!("answers: others waited {longest:?}, {grown} kB more at most");
-    assert!(grown < 400_000, "{grown} kB");
+    let erp = sixteen_answers_take_a_bounded_memory("answers", body, |answer| {
+        assert_eq!(messages(answer), [], "{answer}");
+    });
+    let calls = erp.calls();
+    let later: Vec<_> = calls.iter().filter(|call| call.line.ends_with("/submitted")).collect();
+    assert!(later.len() >= 16 && later.iter().all(|call| call.body == b"300000"));
 }
 
 /// A delivery with six million lists somewhere.
@@ -199,9 +222,9 @@ fn a_template_reads_of_a_delivery_what_it_names_and_no_more_than_fits() {
         let grown = annex.memory_kb("VmHWM").saturating_sub(before);
         println!("{source}: {grown} kB more at most");
         // The body twice while its buffer grows, and the largest tree.
-        assert!(grown < if fits { 90_000 } else { 420_000 }, "{source}: {grown} kB");
+        assert!(grown < if fits { 80_000 } else { 320_000 }, "{source}: {grown} kB");
         eventually("the memory is given back", Duration::from_secs(20), || {
-            annex.memory_kb("RssAnon") < before + 70_000
+            annex.memory_kb("RssAnon") < before + 40_000
         });
     }
 }

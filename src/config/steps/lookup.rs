@@ -12,10 +12,10 @@ use crate::steps::matching::option;
 use crate::steps::{Blueprint, Template};
 use crate::store::{Asked, Compared, Dialect, Query, Search, SearchKind};
 
+use super::super::columns::Wanted;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::section::Section;
-use super::super::tables::Wanted;
 use super::matching::{DEFAULT_NONE, run, value};
 use super::{MESSAGE_TYPES, message, template};
 

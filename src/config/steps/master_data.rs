@@ -12,12 +12,12 @@ use crate::steps::{Blueprint, Template};
 use crate::store::Asked;
 use crate::txscript::{self, Doubts};
 
+use super::super::columns::Wanted;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::schemas::Named;
 use super::super::section::Section;
-use super::super::tables::Wanted;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
 use super::{MESSAGE_TYPES, scripts};

@@ -9,6 +9,9 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use tokio_util::sync::CancellationToken;
+
+use crate::tasks;
 
 use super::super::call::Request;
 use super::beneath::Beneath;
@@ -36,11 +39,8 @@ impl FolderTarget {
         file_name::check(&request.path)?;
         let (folder, path, exists) = (self.folder.clone(), request.path.clone(), self.exists);
         let body = request.body.clone();
-        let written = tokio::task::spawn_blocking(move || write(&folder, &path, &body, exists)).await;
-        match written {
-            Ok(written) => written.map(|()| Received::written()),
-            Err(_) => Err(SendError::Broken("writing stopped".to_owned())),
-        }
+        let written = tasks::blocking(move |cut| write(&folder, &path, &body, exists, cut)).await;
+        written.unwrap_or_else(|_| Err(stopped())).map(|()| Received::written())
     }
 }
 
@@ -65,8 +65,19 @@ fn failure(error: &io::Error) -> SendError {
     }
 }
 
+fn stopped() -> SendError {
+    SendError::Broken("writing stopped".to_owned())
+}
+
 /// Readers see no file or a whole one; after a power cut too.
-fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), SendError> {
+/// What nobody waits for any more is not put at its place: its sender was told that it may not be there.
+fn write(
+    folder: &Path,
+    path: &str,
+    body: &[u8],
+    exists: Exists,
+    cut: &CancellationToken,
+) -> Result<(), SendError> {
     let (below, name) = path.rsplit_once('/').unwrap_or(("", path));
     let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
     let place = made.and_then(|()| Beneath::open(folder, below)).map_err(|error| failure(&error))?;
@@ -74,6 +85,9 @@ fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), S
     let draft = file_name::draft();
     let result = keep(&place, &draft, body).map_err(|error| failure(&error)).and_then(|()| {
         for candidate in file_name::candidates(name, exists) {
+            if cut.is_cancelled() {
+                return Err(stopped());
+            }
             if put(&place, &draft, &candidate, body, exists)? {
                 return place.sync().map_err(|error| failure(&error));
             }
@@ -161,6 +175,21 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+
+    /// Somebody waits for it.
+    fn write(folder: &Path, path: &str, body: &[u8], exists: Exists) -> Result<(), SendError> {
+        super::write(folder, path, body, exists, &CancellationToken::new())
+    }
+
+    #[test]
+    fn what_nobody_waits_for_any_more_is_not_put_at_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let cut = CancellationToken::new();
+        cut.cancel();
+        let written = super::write(folder.path(), "7.csv", b"late", Exists::Error, &cut);
+        assert!(matches!(written, Err(SendError::Broken(_))), "{written:?}");
+        assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

@@ -49,7 +49,7 @@ pub struct Received {
 }
 
 /// Bytes in Base64: a list of numbers would take five times as much, and seventy times while it is read.
-mod kept_body {
+pub(crate) mod kept_body {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde::de::Error as _;
@@ -63,11 +63,11 @@ mod kept_body {
         List(Vec<u8>),
     }
 
-    pub(super) fn serialize<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(body))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         match Kept::deserialize(deserializer)? {
             Kept::Text(text) => STANDARD.decode(text).map_err(D::Error::custom),
             Kept::List(list) => Ok(list),

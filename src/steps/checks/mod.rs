@@ -11,7 +11,7 @@ mod values;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use crate::rossum::{MessageType, Tree};
+use crate::rossum::{GrownTree, MessageType};
 
 use super::blueprint::{Built, CourierId, Services};
 use super::reasons::{Came, Reason, Saw};
@@ -73,7 +73,7 @@ const COLUMN: usize = 50;
 
 /// The document that is checked, and the answer so far.
 struct Document<'d> {
-    tree: &'d Tree<'d>,
+    tree: &'d GrownTree<'d>,
     answer: &'d mut Answer,
 }
 

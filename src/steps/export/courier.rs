@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::export::{Call, Request, SendError, Verdict, View, may_pass};
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
 
-use super::super::carrying::{Report, TRY, changed, dead, failed_by_api};
+use super::super::carrying::{Kept, Report, TRY, changed, dead, failed_by_api};
 use super::super::post::call_key;
 use super::Export;
 use super::taken::{Answers, NoRequest};
@@ -44,7 +44,8 @@ pub(super) struct Progress {
 
 impl Export {
     /// Renders the call that is next; what becomes of the job.
-    async fn prepare(&self, job: &mut Job, mut progress: Progress) -> Carried {
+    async fn prepare(&self, job: &mut Job, mut kept: Kept<Progress>) -> Carried {
+        let progress = &mut kept.progress;
         let next = match &progress.view {
             Some(view) => {
                 if self.settings.calls.iter().any(Call::needs_original) {
@@ -82,8 +83,7 @@ impl Export {
             Err(NoRequest::Api(error)) => return failed_by_api("the original document", &error),
             Err(NoRequest::NoOriginal(cause)) => return dead(cause),
         }
-        job.progress = json!(progress).to_string();
-        Carried::Further
+        kept.keep(&mut job.progress)
     }
 
     fn report<'r>(&'r self, values: &'r [(String, String)]) -> Report<'r> {
@@ -91,9 +91,11 @@ impl Export {
     }
 
     async fn carry_part(&self, job: &mut Job) -> Carried {
-        let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
-            return dead("what was kept of it cannot be read");
+        let mut kept = match Kept::<Progress>::read(&job.progress, Instant::now() + TRY).await {
+            Ok(kept) => kept,
+            Err(carried) => return carried,
         };
+        let progress = &mut kept.progress;
         if progress.calls != self.names() {
             return changed(&progress.calls);
         }
@@ -102,7 +104,7 @@ impl Export {
             job.remark = remark(&progress.missing);
             return self.report(&progress.values).write_back(job).await;
         }
-        let Some(mut request) = progress.request.take() else { return self.prepare(job, progress).await };
+        let Some(mut request) = progress.request.take() else { return self.prepare(job, kept).await };
         let Some(call) = self.settings.calls.get(progress.call) else {
             job.remark = remark(&progress.missing);
             return Carried::Done; // all were sent, and only that was not noted
@@ -154,8 +156,7 @@ impl Export {
                 }
                 // The call is noted as sent before anything else can fail.
                 job.body = Vec::new();
-                job.progress = json!(progress).to_string();
-                Carried::Further
+                kept.keep(&mut job.progress)
             }
             Err(error) => {
                 let cause = at(&error);
@@ -193,9 +194,13 @@ impl Courier for Export {
 
     fn tell<'c>(&'c self, job: &'c Job) -> CourierFuture<'c> {
         Box::pin(async move {
-            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return Carried::Done };
-            let field =
-                self.settings.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
+            let kept = match Kept::<Progress>::read(&job.progress, Instant::now() + TRY).await {
+                Ok(kept) => kept,
+                Err(Carried::Dead { .. }) => return Carried::Done,
+                Err(carried) => return carried,
+            };
+            let datapoints = &kept.progress.datapoints;
+            let field = self.settings.problem_field.as_deref().and_then(|field| datapoints.get(field));
             let Some(id) = field.and_then(Value::as_str) else { return Carried::Done };
             self.post.turn().await;
             self.report(&[(id.to_owned(), shorten(job.problem.clone()))]).give_up(job).await

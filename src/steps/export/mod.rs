@@ -14,7 +14,9 @@ use tracing::warn;
 
 use crate::api::Api;
 use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View, may_pass};
-use crate::rossum::{Change, MessageType, SourcesPlace, Tree, Value as FieldValue, escape_html, shorten};
+use crate::rossum::{
+    Change, GrownTree, MessageType, SourcesPlace, Value as FieldValue, escape_html, shorten,
+};
 use crate::slices::aside;
 
 use courier::Progress;
@@ -201,7 +203,7 @@ impl Export {
         delivery: &Delivery<'_>,
         answer: &mut Answer,
         Taken { view, datapoints }: Taken,
-        halfway: &mut Halfway<'_>,
+        halfway: &mut Halfway<'_, Received>,
         deadline: Instant,
     ) -> Result<(), StepError> {
         let secrets = self.settings.reads("secrets").then(|| Value::Object(delivery.credentials().0));
@@ -285,7 +287,7 @@ impl Export {
     /// Sends a call, unless it was taken before, as it is, by a run that did not get to its end.
     async fn send_once(
         &self,
-        halfway: &mut Halfway<'_>,
+        halfway: &mut Halfway<'_, Received>,
         call: &Call,
         request: &Request,
         key: &str,
@@ -298,7 +300,7 @@ impl Export {
         let received = halfway.during(self.settings.target.send(request, key, deadline)).await;
         let received = received.map_err(|error| self.unsent(call, &error))?;
         if call.verdicts.of(received.status) != Verdict::Error {
-            halfway.took(this, &received);
+            halfway.took(this, &received.body, received.clone());
         }
         Ok(received)
     }
@@ -337,7 +339,7 @@ impl Export {
         self.found(call, said).into_iter().filter_map(of).collect()
     }
 
-    fn write_back(&self, call: &Call, said: &Value, tree: &Tree<'_>, answer: &mut Answer) {
+    fn write_back(&self, call: &Call, said: &Value, tree: &GrownTree<'_>, answer: &mut Answer) {
         for (field, value) in self.found(call, said) {
             // That it is there was looked at before anything was sent.
             let Some(node) = tree.first(field) else {

@@ -9,7 +9,7 @@ use crate::export::target::LONGEST_ANSWER;
 use crate::export::{Call, Received};
 use crate::neighbour::{self, Digits};
 use crate::slices::Spent;
-use crate::trees::{ANSWERS, Parts, Tree, work_with};
+use crate::trees::{ANSWERS, Parts, Tree, make_of};
 
 use super::super::{Lasts, StepError};
 use super::Export;
@@ -75,7 +75,7 @@ impl Export {
             |spent: Spent| Unusable::Waits(format!("its answer waits behind those of others: {spent}"));
         let room = room.map_err(waits)?;
         let read = || neighbour::tree(&received.body, Digits::AsWritten, Parts::All, room);
-        match work_with(&received.body, deadline, read).map_err(waits)? {
+        match make_of(&received.body, deadline, read).map_err(waits)? {
             Ok(body) => said(body),
             Err(unread) if unread.is_too_large() => {
                 Err(Unusable::NotUnderstood(format!("its answer: {unread}")))

@@ -10,12 +10,12 @@ use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::requests::{Credentials, Failure, FailureKind, Next, Prepared, State};
 use crate::rossum::shorten;
 
-use super::super::carrying::{Report, TRY, changed, dead};
+use super::super::carrying::{Kept, Report, TRY, changed};
 use super::super::post::call_key;
 use super::{Came, Errors, RequestProcessor, values};
 
 /// How far a run is, as the outbox keeps it.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Progress {
     /// The names of all calls when it was accepted: changed settings must not skip one, nor send another.
     calls: Vec<String>,
@@ -32,38 +32,31 @@ impl Progress {
     pub(super) fn new(step: &RequestProcessor, state: State) -> Self {
         Self { calls: step.settings.processor.settings.names(), state, request: None, is_sent: false }
     }
-
-    fn keep(&self, job: &mut Job) -> Carried {
-        match serde_json::to_string(self) {
-            Ok(progress) => {
-                job.progress = progress;
-                Carried::Further
-            }
-            Err(_) => dead("what is to be kept of it is no JSON"),
-        }
-    }
 }
 
 impl RequestProcessor {
     async fn carry_part(&self, job: &mut Job) -> Carried {
-        let Ok(mut progress) = serde_json::from_str::<Progress>(&job.progress) else {
-            return dead("what was kept of it cannot be read");
+        let mut kept = match Kept::<Progress>::read(&job.progress, Instant::now() + TRY).await {
+            Ok(kept) => kept,
+            Err(carried) => return carried,
         };
+        let progress = &mut kept.progress;
         if progress.calls != self.settings.processor.settings.names() {
             return changed(&progress.calls);
         }
         if progress.is_sent {
             self.post.turn().await;
-            return self.report(job, &progress).await;
+            return self.report(job, progress).await;
         }
         match progress.request.take() {
-            Some(request) => self.send_part(job, progress, request).await,
-            None => self.prepare_part(job, progress).await,
+            Some(request) => self.send_part(job, kept, request).await,
+            None => self.prepare_part(job, kept).await,
         }
     }
 
     /// Prepares the call that is next, so that it stays the same over all tries.
-    async fn prepare_part(&self, job: &mut Job, mut progress: Progress) -> Carried {
+    async fn prepare_part(&self, job: &mut Job, mut kept: Kept<Progress>) -> Carried {
+        let progress = &mut kept.progress;
         // What the calls gather, and what they leave in Rossum, goes through its API.
         if self.settings.processor.api.is_some() && self.settings.processor.settings.needs_api() {
             self.post.turn().await;
@@ -85,12 +78,13 @@ impl RequestProcessor {
                     progress.state.clear(field);
                 }
             }
-            Err(failure) => return self.failed(job, progress, failure, false),
+            Err(failure) => return self.failed(job, kept, failure, false),
         }
-        progress.keep(job)
+        kept.keep(&mut job.progress)
     }
 
-    async fn send_part(&self, job: &mut Job, mut progress: Progress, mut request: Prepared) -> Carried {
+    async fn send_part(&self, job: &mut Job, mut kept: Kept<Progress>, mut request: Prepared) -> Carried {
+        let progress = &mut kept.progress;
         request.body = std::mem::take(&mut job.body);
         let deadline = Instant::now() + TRY;
         let key = call_key(&job.key, progress.state.number());
@@ -106,9 +100,9 @@ impl RequestProcessor {
                 warn!(job = job.key, "{}: passed over", failure.cause());
                 self.settings.processor.pass_over(&mut progress.state);
                 job.body = Vec::new();
-                return progress.keep(job);
+                return kept.keep(&mut job.progress);
             }
-            Err(failure) => return self.failed(job, progress, failure, true),
+            Err(failure) => return self.failed(job, kept, failure, true),
         };
         let passes = self.settings.errors == Errors::Stop && may_pass(answered.status);
         if passes && self.is_error(&progress.state, answered.status) {
@@ -119,25 +113,26 @@ impl RequestProcessor {
         match came {
             Ok(Came::Refused { problem, cause }) if self.settings.errors == Errors::Stop => {
                 // What its answer gave to fields is told with the problem; a retry begins at this call again.
-                let _ = progress.keep(job);
+                let _ = kept.keep(&mut job.progress);
                 Carried::Dead { problem, cause }
             }
             Ok(Came::Refused { problem, .. }) => {
                 progress.state.problems.push(problem);
                 job.body = Vec::new();
-                progress.keep(job)
+                kept.keep(&mut job.progress)
             }
             Ok(Came::Through) => {
                 // The call is noted as sent before anything else can fail.
                 job.body = Vec::new();
-                progress.keep(job)
+                kept.keep(&mut job.progress)
             }
-            Err(failure) => self.failed(job, progress, failure, true),
+            Err(failure) => self.failed(job, kept, failure, true),
         }
     }
 
     /// What becomes of a job that could not be carried further.
-    fn failed(&self, job: &mut Job, mut progress: Progress, failure: Failure, is_call: bool) -> Carried {
+    fn failed(&self, job: &mut Job, mut kept: Kept<Progress>, failure: Failure, is_call: bool) -> Carried {
+        let progress = &mut kept.progress;
         let (problem, cause) = (failure.text(), failure.cause());
         match failure.told.kind {
             FailureKind::Passing(not_before) => Carried::Later { problem, cause, not_before },
@@ -152,7 +147,7 @@ impl RequestProcessor {
                     self.settings.processor.abandon(&mut progress.state);
                 }
                 job.body = Vec::new();
-                progress.keep(job)
+                kept.keep(&mut job.progress)
             }
         }
     }
@@ -197,7 +192,12 @@ impl Courier for RequestProcessor {
 
     fn tell<'c>(&'c self, job: &'c Job) -> CourierFuture<'c> {
         Box::pin(async move {
-            let Ok(progress) = serde_json::from_str::<Progress>(&job.progress) else { return Carried::Done };
+            let kept = match Kept::<Progress>::read(&job.progress, Instant::now() + TRY).await {
+                Ok(kept) => kept,
+                Err(Carried::Dead { .. }) => return Carried::Done,
+                Err(carried) => return carried,
+            };
+            let progress = &kept.progress;
             let mut values = values(&progress.state);
             if let Some(id) =
                 self.settings.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))

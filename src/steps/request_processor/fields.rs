@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use crate::requests::{Kind, cell, row};
-use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Tree};
+use crate::rossum::{Annotation, Category, GrownTree, Journal, NodeRef, Normalized};
 use crate::txscript::{FieldType, Schema};
 
 /// All fields, by their schema ids. `schema` says which of them are numbers.
@@ -21,7 +21,7 @@ pub(super) fn fields(
 }
 
 struct Reader<'r> {
-    tree: Tree<'r>,
+    tree: GrownTree<'r>,
     journal: &'r Journal,
     schema: Option<&'r Schema>,
 }

@@ -20,7 +20,7 @@ use crate::trees;
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::export::Deliver;
 use super::exported::Exported;
-use super::halfway::Halfway;
+use super::halfway::{Call, Halfway};
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
@@ -172,7 +172,12 @@ impl RequestProcessor {
         let (secrets, token) = delivery.credentials();
         let credentials = Credentials { secrets, token };
         let key = self.post.key(delivery)?;
-        let mut halfway = Halfway::forgetful();
+        // A call that sends a secret may be answered with a token, which is not kept.
+        let mut halfway = if self.settings.processor.settings.stored_secrets().is_empty() {
+            Halfway::new(&self.post, &state.annotation, deadline).await?
+        } else {
+            Halfway::forgetful()
+        };
         let ended = self.run_all(&mut state, &credentials, &key, &mut halfway, deadline).await;
         self.write_back(delivery, answer, &state, deadline).await;
         answer.reasons.note(|| {
@@ -183,8 +188,8 @@ impl RequestProcessor {
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }
-        // What may have been taken is not sent again by itself: nothing is kept of a direct run.
-        let was_sent = state.sent() > 0;
+        // What may have been taken is not sent again by itself, where nothing is kept of the run.
+        let was_sent = state.sent() > 0 && !halfway.keeps();
         let ended = ended.map_err(|Ended { message, cause, lasts }| StepError {
             message: told(&message),
             cause,
@@ -199,7 +204,7 @@ impl RequestProcessor {
         state: &mut State,
         credentials: &Credentials,
         key: &str,
-        halfway: &mut Halfway<'_>,
+        halfway: &mut Halfway<'_, Answered>,
         deadline: Instant,
     ) -> Result<(), Ended> {
         loop {
@@ -258,12 +263,21 @@ impl RequestProcessor {
         credentials: &Credentials,
         prepared: &Prepared,
         key: &str,
-        halfway: &mut Halfway<'_>,
+        halfway: &mut Halfway<'_, Answered>,
         deadline: Instant,
     ) -> Result<Came, Failure> {
         let key = call_key(key, state.number());
-        let answered = match self.settings.processor.send(state, credentials, prepared, &key, deadline).await
-        {
+        let changes = !matches!(&*prepared.method, "GET" | "HEAD");
+        let this = Call::new(&prepared.name, prepared, &prepared.body);
+        let recalled = if changes { halfway.recall(&this) } else { None };
+        let is_recalled = recalled.is_some();
+        let sent = async {
+            match recalled {
+                Some(answered) => Ok(answered),
+                None => self.settings.processor.send(state, credentials, prepared, &key, deadline).await,
+            }
+        };
+        let answered = match halfway.during(sent).await {
             Err(failure)
                 if failure.told.kind == FailureKind::TimedOut
                     && self.settings.processor.ignores_timeout(state) =>
@@ -274,10 +288,15 @@ impl RequestProcessor {
             }
             answered => answered?,
         };
-        if !matches!(&*prepared.method, "GET" | "HEAD") && !self.is_error(state, answered.status) {
-            halfway.made(&prepared.name, &answered.body);
+        let is_taken = changes && !self.is_error(state, answered.status);
+        if is_taken && !is_recalled {
+            halfway.took(this, &answered.body, answered.to_keep());
         }
-        self.came(state, credentials, prepared, &answered, deadline).await
+        let came = self.came(state, credentials, prepared, &answered, deadline).await;
+        if came.is_err() && is_taken && halfway.keeps() {
+            halfway.not_understood();
+        }
+        came
     }
 
     /// Takes an answer in; what it comes to.

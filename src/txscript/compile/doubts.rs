@@ -9,7 +9,7 @@ use ruff_text_size::Ranged;
 use rust_decimal::Decimal;
 
 use super::super::field::{FieldType, Schema};
-use super::super::problem::{Lines, Problem};
+use super::super::problem::{Problem, SourceLines};
 use super::STACK_PER_BYTE;
 use super::business_rule::plain;
 
@@ -30,7 +30,7 @@ pub(crate) enum Language {
 pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schema: Option<&Schema>) -> Found {
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || {
         let mut doubts =
-            Doubts { source, lines: Lines::new(source), language, schema, found: Found::default() };
+            Doubts { source, lines: SourceLines::new(source), language, schema, found: Found::default() };
         match language {
             Language::Condition | Language::Value => {
                 let Ok(parsed) = parse_module(source) else { return Found::default() };
@@ -46,7 +46,7 @@ pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schem
                 // Places stay: both begin where the text does.
                 let start = text.len() - text.trim_start().len();
                 let Ok(parsed) = parse_expression(text.trim()) else { return Found::default() };
-                doubts.lines = Lines::new(&source[start..]);
+                doubts.lines = SourceLines::new(&source[start..]);
                 doubts.source = &source[start..];
                 let expression = parsed.into_expr();
                 doubts.visit_expr(&expression);
@@ -70,7 +70,7 @@ pub struct Found {
 
 struct Doubts<'s> {
     source: &'s str,
-    lines: Lines<'s>,
+    lines: SourceLines<'s>,
     language: Language,
     schema: Option<&'s Schema>,
     found: Found,

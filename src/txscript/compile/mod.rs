@@ -19,7 +19,7 @@ use ruff_text_size::{Ranged, TextSize};
 
 use super::code::{Function, Name, NameId, Program};
 use super::modules::regex::Patterns;
-use super::problem::{Lines, Problem};
+use super::problem::{Problem, SourceLines};
 use super::words::Word;
 
 pub use business_rule::Variables;
@@ -32,7 +32,7 @@ use scope::Scope;
 /// A piece of code that is being compiled.
 struct Compiler<'s> {
     source: &'s str,
-    lines: Lines<'s>,
+    lines: SourceLines<'s>,
     names: Vec<Name>,
     functions: Vec<Function>,
     patterns: Patterns,
@@ -98,7 +98,7 @@ pub(crate) fn compile(source: &str) -> Result<Code, Problem> {
 fn compile_here(source: &str) -> Result<Code, Problem> {
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
-        Lines::new(source).problem(offset, format!("invalid syntax: {}", error.error), None)
+        SourceLines::new(source).problem(offset, format!("invalid syntax: {}", error.error), None)
     })?;
     let body = parsed.into_suite();
     let mut compiler = Compiler::new(source);
@@ -122,7 +122,7 @@ impl<'s> Compiler<'s> {
     fn new(source: &'s str) -> Self {
         Self {
             source,
-            lines: Lines::new(source),
+            lines: SourceLines::new(source),
             names: Vec::new(),
             functions: Vec::new(),
             patterns: Patterns::default(),

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::rossum::{Annotation, Category, Journal, NodeRef, Normalized, Tree};
+use crate::rossum::{Annotation, Category, GrownTree, Journal, NodeRef, Normalized};
 use crate::trees::{self, Parts};
 
 use super::schema::{Field, Schema};
@@ -26,7 +26,7 @@ pub(crate) const TOO_LARGE: &str = "the delivery is too much to be read as a who
 
 /// What code is evaluated over. Changes of earlier steps are seen through the journal.
 pub struct Document<'d> {
-    pub(crate) tree: Tree<'d>,
+    pub(crate) tree: GrownTree<'d>,
     pub(crate) journal: &'d Journal,
     pub(crate) schema: &'d Schema,
     /// The whole body, for what only few ask for: positions, sideloads, options.

@@ -177,11 +177,11 @@ mod tests {
     use crate::steps::blueprint::Needs;
     use crate::steps::schema::Schemas;
     use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
-    use crate::webhook::under_way::UnderWay;
+    use crate::webhook::under_way::DeliveriesUnderWay;
     use crate::webhook::{BuiltHook, HookLimits, HookSettings};
 
     async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
-        super::run(hook, body, way, &UnderWay::default().begin("test")).await
+        super::run(hook, body, way, &DeliveriesUnderWay::default().begin("test")).await
     }
 
     const WAY: Way = Way { is_watched: true, is_again: false };
@@ -248,7 +248,7 @@ mod tests {
         let claim = keys.claim(Some(header.as_bytes()), None).unwrap();
         let mut verifier = keys.verifier(claim);
         verifier.update(&body);
-        verifier.finish(body).unwrap_or_else(|_| panic!("signed just now"))
+        verifier.finish(vec![body]).unwrap_or_else(|_| panic!("signed just now"))
     }
 
     fn content(outcome: Outcome) -> serde_json::Value {

@@ -19,7 +19,7 @@ use super::super::code::{
 };
 use super::super::field::RuleFunction;
 use super::super::machine::builtins::Builtin;
-use super::super::problem::{Lines, Problem};
+use super::super::problem::{Problem, SourceLines};
 use super::scope::Scope;
 use super::{Code, Compiled, Compiler, DEEPEST, LONGEST, Named, STACK_PER_BYTE};
 pub(super) use placeholders::plain;
@@ -91,7 +91,7 @@ impl Rule<'_> {
             let text = format!("invalid syntax: {}", error.error);
             match self.inlined.first() {
                 Some((_, at)) => self.problem(*at, text, ""),
-                None => Lines::new(source).problem(offset, text, None),
+                None => SourceLines::new(source).problem(offset, text, None),
             }
         })?;
         Ok(parsed.into_expr())
