@@ -52,7 +52,7 @@ pub(super) fn read_all(
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            let named = (path.as_ref(), name.as_ref(), domain.as_ref());
+            let named = [path.as_ref(), name.as_ref(), domain.as_ref()];
             read(section, named, (&server, known), &mut couriers, environment)
         })
         .collect()
@@ -75,7 +75,7 @@ fn note_second<'t>(
 
 fn read(
     section: Section<'_>,
-    (path, name, domain): (Option<&Spanned<&str>>, Option<&Spanned<&str>>, Option<&Spanned<&str>>),
+    [path, name, domain]: [Option<&Spanned<&str>>; 3],
     (server, known): (&HookSchemas, &Known),
     couriers: &mut HashSet<CourierId>,
     environment: Environment<'_>,

@@ -26,5 +26,5 @@ pub use document::{Document, ORIGINAL_FILE};
 pub use escape::Escape;
 pub use render::{RenderError, Template};
 pub use target::{Received, SendError, Target, TargetKind};
-pub use verdict::{Verdict, Verdicts, may_pass};
+pub use verdict::{Verdict, Verdicts};
 pub use view::{Original, Uses, View};

@@ -39,7 +39,7 @@ pub(super) fn counted(source: &str) -> Result<String, Error> {
     let mut at = 0;
     while let Some(found) = source[at..].find('{') {
         let open = at + found;
-        at = match source[open..].as_bytes().get(1) {
+        at = match source.as_bytes().get(open + 1) {
             Some(b'#') => source[open..].find("#}").map_or(source.len(), |end| open + end + 2),
             Some(b'{') => Code::new(source, open, "}}").read(&mut marks),
             Some(b'%') => match after_raw(source, open) {

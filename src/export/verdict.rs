@@ -32,11 +32,6 @@ impl Verdicts {
     }
 }
 
-/// Whether the same call may be answered differently later.
-pub fn may_pass(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502..=504)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Verdict::{Error, Ok, Warning};

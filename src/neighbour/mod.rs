@@ -3,6 +3,7 @@
 //! No number and no text of theirs is trusted: each of these ends in a bounded value or in an error, never in a panic.
 
 mod digits;
+mod oauth;
 
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 pub use digits::{Digits, json, spelling, tree};
+pub use oauth::{Refusal, refusal};
 
 /// The longest span that another side can name: added to a moment, it is a moment still.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
@@ -22,6 +24,11 @@ pub enum Unread {
     /// Longer than this many bytes. The rest is not read.
     TooLong(usize),
     Broken(reqwest::Error),
+}
+
+/// Whether the same call may be answered differently later, by the status of its answer.
+pub fn may_pass(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..=504)
 }
 
 /// A span that another side names, in seconds.

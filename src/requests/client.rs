@@ -172,6 +172,7 @@ impl Answer {
     }
 
     /// As it may be kept: a cookie opens a session.
+    #[must_use]
     pub fn to_keep(&self) -> Self {
         let mut kept = self.clone();
         kept.headers.retain(|(name, _)| name != "set-cookie");

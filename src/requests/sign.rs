@@ -135,16 +135,18 @@ impl Run<'_> {
         {
             headers.insert(name, value);
         }
-        let sent = Sent { method: request.method, url, headers, body: &body };
+        let sent = Sent { method: request.method.clone(), url, headers, body: &body };
         let answer = clients.send(sent, TOKEN_TIME, self.deadline).await;
         let answer = answer.map_err(|error| {
             let what = format!("its token cannot be had: {error}");
             if error.is_final() { Told::final_one(what) } else { Told::passing(what) }
         })?;
         if !answer.is_ok() {
+            let secrets = own_words(&request);
+            let refusal = neighbour::refusal(answer.status, &answer.body, &secrets);
             let what = format!("its token cannot be had: status {}", answer.status);
-            let passes = crate::export::may_pass(answer.status);
-            return Err(if passes { Told::passing(what) } else { Told::final_one(what) });
+            let what = if refusal.words.is_empty() { what } else { format!("{what}, {}", refusal.words) };
+            return Err(if refusal.may_pass { Told::passing(what) } else { Told::final_one(what) });
         }
         let json: Option<Json> = trees::read(&answer.body, trees::SMALL).ok();
         let found = json.as_ref().and_then(|json| issued(json, credential_key));
@@ -159,4 +161,25 @@ impl Run<'_> {
         tokens.keep(key, secret, Instant::now() + life).await;
         Ok(Token { placeholder: Some(token), cached: Some(key), header: None })
     }
+}
+
+/// The texts of a request for a token that nobody may read in the answer to it: all but those that say what is asked for.
+fn own_words(request: &TokenRequest) -> Vec<&str> {
+    const PUBLIC: [&str; 5] = ["grant_type", "scope", "client_id", "audience", "resource"];
+    fn collect<'r>(value: &'r Json, into: &mut Vec<&'r str>) {
+        match value {
+            Json::String(text) => into.push(text),
+            Json::Array(list) => list.iter().for_each(|value| collect(value, into)),
+            Json::Object(map) => {
+                let secret = map.iter().filter(|(name, _)| !PUBLIC.contains(&name.as_str()));
+                secret.for_each(|(_, value)| collect(value, into));
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(&request.content, &mut found);
+    collect(&request.params, &mut found);
+    request.headers.values().for_each(|value| collect(value, &mut found));
+    found
 }

@@ -49,6 +49,15 @@ impl Event<'_> {
         self.event == event && self.action == action
     }
 
+    /// Every pair that Rossum documents.
+    pub fn pairs() -> impl Iterator<Item = Event<'static>> {
+        let pair = |pair: &'static str| pair.split_once('.');
+        KNOWN
+            .into_iter()
+            .filter_map(pair)
+            .map(|(event, action)| Event { event: event.into(), action: action.into() })
+    }
+
     /// Every event and pair that a configuration may name.
     pub fn known_patterns() -> impl Iterator<Item = &'static str> {
         let whole = KNOWN.into_iter().filter_map(|pair| Some(pair.split_once('.')?.0));

@@ -21,5 +21,5 @@ pub use event::Event;
 pub use id::Id;
 pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
-pub use payload::{File, Payload, PayloadError, Unreadable};
+pub use payload::{File, Payload, PayloadError, Unreadable, number_at_end};
 pub use tree::GrownTree;

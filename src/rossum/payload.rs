@@ -96,7 +96,7 @@ impl<'a> Payload<'a> {
 }
 
 /// The id in `https://elis.rossum.ai/api/v1/queues/8236`.
-fn number_at_end(url: &str) -> Option<u64> {
+pub fn number_at_end(url: &str) -> Option<u64> {
     url.trim_end_matches('/').rsplit('/').next()?.parse().ok()
 }
 

@@ -4,6 +4,7 @@ use crate::outbox::{Outcome, RunTurn};
 use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
 
+use super::passed_on::PassedOn;
 use super::reasons::Reasons;
 
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Of runs that were made: the next ones begin when this delivery is kept.
     pub turns: Vec<RunTurn>,
+    /// What functions said besides, each in its turn.
+    pub passed_on: Vec<PassedOn>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }
@@ -27,6 +30,7 @@ pub struct Checkpoint {
     automation_blockers: usize,
     journal: usize,
     jobs: usize,
+    passed_on: usize,
 }
 
 impl Answer {
@@ -94,6 +98,7 @@ impl Answer {
             automation_blockers: self.automation_blockers.len(),
             journal: self.journal.len(),
             jobs: self.outcome.jobs.len(),
+            passed_on: self.passed_on.len(),
         }
     }
 
@@ -108,5 +113,6 @@ impl Answer {
         self.automation_blockers.truncate(to.automation_blockers);
         self.journal.roll_back(to.journal.max(self.kept));
         self.outcome.jobs.truncate(to.jobs);
+        self.passed_on.truncate(to.passed_on);
     }
 }

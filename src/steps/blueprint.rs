@@ -7,6 +7,7 @@ use crate::api::Api;
 use crate::export::Target;
 use crate::outbox::{Courier, Outbox};
 use crate::requests::Processor;
+use crate::rossum::Event;
 use crate::store::Reader;
 
 use super::Step;
@@ -16,6 +17,11 @@ pub trait Blueprint: Send + Sync {
     /// What must be so around it that it can do its work.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// Whether it can do anything at an event. Fields come with `annotation_content` alone.
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        event.event == "annotation_content"
     }
 
     /// Whom its step sends to, where it sends anything.

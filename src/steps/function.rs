@@ -1,10 +1,11 @@
 //! `use = "function"`: the code of a Rossum function, run here. Its answer becomes part of ours.
 
-use crate::rossum::Annotation;
+use crate::rossum::{Annotation, Event};
 use crate::txscript::{Document, Limits, Output, Schema, Script};
 
 use super::blueprint::{Built, CourierId, Needs, Services};
-use super::returned::Returned;
+use super::passed_on::PassedOn;
+use super::returned::{Returned, wrong};
 use super::schema::Schemas;
 use super::{Blueprint, Context, Step, StepError, StepFuture, patience};
 
@@ -16,6 +17,17 @@ pub struct Function {
 }
 
 impl Blueprint for Function {
+    /// Rossum uses no answer to a status or a schedule, and the code here reaches nothing else.
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        let pairs = [
+            ("email", "received"),
+            ("upload", "created"),
+            ("invocation", "manual"),
+            ("invocation", "interface"),
+        ];
+        event.event == "annotation_content" || pairs.into_iter().any(|(name, action)| event.is(name, action))
+    }
+
     fn needs(&self) -> Needs {
         Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
@@ -53,7 +65,15 @@ impl Function {
         };
         answer.reasons.note_labels(&schema);
         match result {
-            Ok(json) => Returned::read(&json)?.apply(annotation, &schema, answer),
+            Ok(json) => {
+                let passed_on = PassedOn::read(&payload.event, &json).map_err(wrong)?;
+                // The answer to an invocation is the caller's: it changes no document.
+                if payload.event.event != "invocation" {
+                    Returned::read(&json)?.apply(annotation, &schema, answer)?;
+                }
+                answer.passed_on.extend(Some(passed_on).filter(|passed_on| !passed_on.is_empty()));
+                Ok(())
+            }
             Err(failure) => {
                 answer.show_exception(None, failure.to_html(), failure.line());
                 Ok(())

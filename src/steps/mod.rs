@@ -24,6 +24,7 @@ pub mod lookup;
 pub mod master_data;
 pub mod matching;
 pub mod names;
+pub mod passed_on;
 mod patience;
 pub mod post;
 pub mod reasons;
@@ -36,6 +37,7 @@ pub mod schema;
 pub mod source;
 mod step;
 mod template;
+pub mod trigger;
 
 pub use answer::{Answer, Checkpoint};
 pub use blueprint::Blueprint;

@@ -50,7 +50,7 @@ struct Datapoint {
     hidden: Option<bool>,
 }
 
-fn wrong(what: impl std::fmt::Display) -> StepError {
+pub(super) fn wrong(what: impl std::fmt::Display) -> StepError {
     StepError {
         message: "This extension gave an answer that cannot be used.".to_owned(),
         cause: format!("the function returned {what}"),

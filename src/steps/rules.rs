@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use crate::rossum::{Annotation, Change, MessageType, escape_html};
+use crate::rossum::{Annotation, Change, Event, MessageType, Payload, escape_html};
 use crate::txscript::{Document, Limits, Row, Schema, Script, TooLarge};
 
 use super::answer::Answer;
@@ -17,6 +17,7 @@ use super::patience;
 use super::reasons::{Came, EXPLAINING, Place, Reason, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
+use super::trigger::Trigger;
 use super::{Blueprint, Context, Delivery, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "rules"`.
@@ -31,7 +32,10 @@ pub struct Rules {
 pub struct Rule {
     pub name: String,
     pub condition: Script,
-    pub actions: Vec<Action>,
+    /// Each with the moment at which it acts.
+    pub actions: Vec<(Trigger, Action)>,
+    /// The ids of the only queues that it is for.
+    pub queues: Option<Vec<u64>>,
 }
 
 /// What a rule does when it fires.
@@ -57,6 +61,10 @@ pub enum Action {
 const SOURCE: &str = "rules";
 
 impl Blueprint for Rules {
+    fn can_act_at(&self, event: &Event<'_>) -> bool {
+        self.rules.iter().flat_map(|rule| &rule.actions).any(|(trigger, _)| trigger.is_at(event))
+    }
+
     fn needs(&self) -> Needs {
         Needs { notes: self.notes.clone(), schema: self.schemas.is_sent(), ..Needs::default() }
     }
@@ -79,16 +87,20 @@ impl Rules {
         };
         let schema = self.schemas.of(context.delivery)?;
         let wanted = context.answer.reasons.are_wanted();
+        let payload = &context.delivery.payload;
+        let (rules, others): (Vec<_>, Vec<_>) =
+            self.rules.iter().map(|rule| (rule, rule.rests(payload))).partition(|(_, rests)| rests.is_none());
+        let rules: Vec<_> = rules.into_iter().map(|(rule, _)| rule).collect();
         let (found, reasons, began) = {
             let document = Document::new(annotation, &context.answer.journal, &schema, context.delivery.body);
             let evaluate = |rule: &Rule| rule.evaluate(&document, &schema, self.limits, context.deadline);
-            let found: Vec<_> = self.rules.iter().map(evaluate).collect();
+            let found: Vec<_> = rules.iter().copied().map(evaluate).collect();
             let began = Instant::now();
             let reasons: Option<Vec<_>> = wanted
                 .then(|| {
-                    let each = self.rules.iter().zip(&found);
+                    let each = rules.iter().zip(&found);
                     let reason =
-                        |(rule, found): (&Rule, &_)| rule.reason(found, &document, began + EXPLAINING);
+                        |(rule, found): (&&Rule, &_)| rule.reason(found, &document, began + EXPLAINING);
                     patience::explain(|| each.map(reason).collect())
                 })
                 .flatten();
@@ -98,8 +110,12 @@ impl Rules {
         for reason in reasons.into_iter().flatten() {
             context.answer.reasons.note(|| reason);
         }
+        for (rule, rests) in others {
+            let says = rests.unwrap_or_default();
+            context.answer.reasons.note(|| Reason::single(&*rule.name, Came::Quiet, says, Vec::new()));
+        }
         context.answer.reasons.explained_since(began);
-        for (rule, found) in self.rules.iter().zip(found) {
+        for (rule, found) in rules.into_iter().zip(found) {
             rule.act(&found, context.delivery, annotation, &schema, context.answer);
         }
         Ok(())
@@ -115,6 +131,18 @@ struct Found<'r> {
 }
 
 impl Rule {
+    /// Why it is not for this delivery, where it is not: it is not evaluated then. A delivery that tells no queue is for all.
+    fn rests(&self, payload: &Payload<'_>) -> Option<String> {
+        if let (Some(queues), Some(queue)) = (&self.queues, payload.queue_id)
+            && !queues.contains(&queue)
+        {
+            return Some(format!("not evaluated: it is not for queue {queue}"));
+        }
+        let acts = self.actions.iter().any(|(trigger, _)| trigger.is_at(&payload.event));
+        let Event { event, action } = &payload.event;
+        (!acts).then(|| format!("not evaluated: none of its actions is for {event}.{action}"))
+    }
+
     fn evaluate<'r>(
         &self,
         document: &Document<'_>,
@@ -187,7 +215,8 @@ impl Rule {
         answer.append(&found.said);
         let fired: Vec<Row<'_>> =
             found.places.iter().filter(|(_, fired)| *fired == Ok(true)).map(|(row, _)| *row).collect();
-        for action in &self.actions {
+        let at = |(trigger, _): &&(Trigger, Action)| trigger.is_at(&delivery.payload.event);
+        for (_, action) in self.actions.iter().filter(at) {
             // Each needs to read and then to write.
             let document = Document::new(annotation, &answer.journal, schema, delivery.body);
             let on = |on: &Option<String>, row| on.as_ref().and_then(|id| document.datapoint(id, row));

@@ -16,9 +16,9 @@ use super::query::CONNECTIONS_IN_SQL;
 const SLOW: Duration = Duration::from_millis(250);
 /// A slow one that took less is quick again: what is near the bound is not asked twice each time.
 const QUICK: Duration = Duration::from_millis(125);
-/// QueryTurns of each kind.
+/// Turns of each kind.
 const EACH: usize = CONNECTIONS_IN_SQL / 2;
-/// QueryTurns of one query at a time: it leaves some to the others.
+/// Turns of one query at a time: it leaves some to the others.
 const OWN: usize = 2;
 
 /// The turns of a store.
@@ -129,7 +129,8 @@ impl QueryTurns {
     /// Every turn there is.
     #[cfg(test)]
     pub(super) async fn all(&self) -> [OwnedSemaphorePermit; 2] {
-        let all = |turns: &Arc<Semaphore>| Arc::clone(turns).acquire_many_owned(EACH as u32);
+        let each = u32::try_from(EACH).unwrap();
+        let all = |turns: &Arc<Semaphore>| Arc::clone(turns).acquire_many_owned(each);
         [all(&self.quick).await.unwrap(), all(&self.slow).await.unwrap()]
     }
 }

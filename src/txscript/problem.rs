@@ -23,7 +23,7 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// SourceLines of a source text.
+/// Lines of a source text.
 pub(super) struct SourceLines<'s> {
     text: &'s str,
     starts: Vec<usize>,

@@ -4,15 +4,20 @@
 use bytes::Bytes;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value as Json};
 
 use crate::rossum::{Annotation, Id, MessageType, NodeRef, Payload};
 use crate::steps::Answer;
+use crate::steps::passed_on::PassedOn;
 
 const EMPTY: &[u8] = br#"{"messages":[],"operations":[],"automation_blockers":[]}"#;
 
 /// The body of a 200.
 pub(super) fn write(payload: &Payload<'_>, answer: &Answer) -> Bytes {
     let files = Files::of(payload);
+    if !answer.passed_on.is_empty() {
+        return write_with(payload, answer, files);
+    }
     if answer.messages().is_empty() && answer.journal.is_empty() && answer.automation_blockers().is_empty() {
         return files.map_or(Bytes::from_static(EMPTY), |files| {
             json(&Lists::<(), (), ()> { files: Some(files), ..Lists::default() })
@@ -25,6 +30,35 @@ pub(super) fn write(payload: &Payload<'_>, answer: &Answer) -> Bytes {
         automation_blockers: Some(Blockers { answer, tree }),
         files,
     })
+}
+
+/// The body with what functions said besides.
+fn write_with(payload: &Payload<'_>, answer: &Answer, files: Option<Files<'_>>) -> Bytes {
+    let said = PassedOn::together(&answer.passed_on);
+    let tree = payload.annotation.as_ref();
+    let has_messages = !answer.messages().is_empty();
+    if let (Some(whole), false) = (&said.whole, has_messages) {
+        return json(whole);
+    }
+    // Who asks by `invocation.manual` reads what the function returned: lists that say nothing are no part of it.
+    let is_bare = &*payload.event.event == "invocation";
+    let lists = Lists {
+        messages: (has_messages || !is_bare)
+            .then_some(Messages { answer, tree })
+            .filter(|_| !said.keys.contains_key("messages")),
+        operations: (!is_bare).then(|| answer.journal.operations(tree)),
+        automation_blockers: (!is_bare).then_some(Blockers { answer, tree }),
+        files: files.filter(|_| !said.keys.contains_key("files")),
+    };
+    json(&WithKeys { lists, keys: &said.keys })
+}
+
+#[derive(Serialize)]
+struct WithKeys<'k, L> {
+    #[serde(flatten)]
+    lists: L,
+    #[serde(flatten)]
+    keys: &'k Map<String, Json>,
 }
 
 fn json(value: &impl Serialize) -> Bytes {

@@ -62,7 +62,7 @@ fn a_mistake_is_told_once() {
         "limits",
     ];
     let hook = ["name", "path", "domain", "secrets", "timeout", "schema", "record", "record_max", "answer"];
-    let lines = |keys: &[&str]| keys.iter().map(|key| format!("{key} = 1.5\n")).collect::<String>();
+    let lines = |keys: &[&str]| keys.iter().map(|key| [key, " = 1.5\n"].concat()).collect::<String>();
     let [server, hook] = [lines(&server), lines(&hook)];
     let texts = [format!("[server]\n{server}[[hook]]\n{hook}"), "server = 1.5\n".to_owned()];
     for text in texts {

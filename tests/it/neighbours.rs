@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::exports::{config, deliver, document, eventually_listed, messages};
-use crate::support::{Annex, Erp, Reply, eventually, write};
+use crate::support::{Annex, Erp, Reply, SECRET, eventually, write};
 
 /// Two calls, the second with what the first answered.
 fn two_calls(deliver: &str) -> String {
@@ -201,7 +201,7 @@ fn a_tokens_life_and_size_are_the_issuers_word_and_not_our_end() {
 
 #[test]
 fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
-    let answers: [(u16, &str, String); 8] = [
+    let answers: [(u16, &str, String); 10] = [
         (200, "200 OK with a list, and no `access_token` in it", "[]".to_owned()),
         (200, "200 OK with `null`, and no `access_token` in it", "null".to_owned()),
         (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": 7}".to_owned()),
@@ -209,7 +209,15 @@ fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
         (200, "200 OK with what is no JSON, and no `access_token` in it", "<html>FORGED</html>".to_owned()),
         (200, "200 OK with more than 100000 bytes", "x".repeat(9_000_000)),
         (401, "401 Unauthorized", "{}".to_owned()),
+        (
+            401,
+            "401 Unauthorized: invalid_client: Client secret &#39;***&#39; is wrong",
+            format!(
+                "{{\"error\": \"invalid_client\", \"error_description\": \"Client secret '{SECRET}' is\\nwrong\"}}"
+            ),
+        ),
         (503, "503 Service Unavailable", "{}".to_owned()),
+        (503, "503 Service Unavailable: busy", "{\"error_description\": \"busy\"}".to_owned()),
     ];
     for (status, words, body) in answers {
         let erp = Erp::start(move |call, _| match &*call.line {
@@ -225,6 +233,7 @@ fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
         );
         assert_eq!(told[0].1.contains("later"), status == 503, "{told:?}");
         assert!(!told[0].1.contains("FORGED") && !annex.log().contains("FORGED"));
+        assert!(!annex.log().contains(SECRET));
 
         let annex = Annex::dev_with(
             &step.replace("use = \"export\"", "use = \"export\"\nname = \"erp\"\ndeliver = \"queued\""),
@@ -404,7 +413,7 @@ fn no_field_names_a_host_and_what_is_put_in_raw_is_said_at_check() {
         write(&folder.path().join("annex.toml"), &config(&erp, step));
         let mut command = crate::support::annex_command();
         command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
-        let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
+        let output = command.env("ROSSUM_SECRET", SECRET).output().unwrap();
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     for url in [

@@ -214,6 +214,119 @@ fn exported_rules_are_read_as_they_are() {
     assert_eq!(answer["messages"], json!([{"id": 114, "type": "info", "content": "large"}]));
 }
 
+/// One rule for some queues, with an action at some event.
+fn exported(queues: &Value, event: &Value) -> String {
+    json!([{"name": "Large", "trigger_condition": "field.amount_total > 5", "queues": queues, "actions": [
+        {"type": "show_message", "event": event, "payload": {"type": "error", "content": "large"}}]}])
+    .to_string()
+}
+
+fn shown(file: &str, document: &Value) -> Value {
+    let step = "[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"\n";
+    answer_with(step, &[("rules.json", file)], document)["messages"].clone()
+}
+
+#[test]
+fn a_rule_acts_on_its_queues_and_at_its_actions_events() {
+    let large = json!([{"type": "error", "content": "large"}]);
+    let in_queue = |queue: u32| {
+        let mut document = document();
+        document["annotation"]["queue"] = json!(format!("https://x.rossum.app/api/v1/queues/{queue}"));
+        document
+    };
+    let queues =
+        json!(["https://x.rossum.app/api/v1/queues/8199", "https://x.rossum.app/api/v1/queues/8200/"]);
+    let validation = json!("validation");
+    assert_eq!(shown(&exported(&queues, &validation), &in_queue(8200)), large);
+    assert_eq!(shown(&exported(&queues, &validation), &in_queue(8201)), json!([]));
+    assert_eq!(shown(&exported(&json!([]), &validation), &in_queue(8201)), large, "none named: all");
+    let at = |action: &str| {
+        let mut document = document();
+        document["action"] = json!(action);
+        document
+    };
+    // What Rossum shows at the validation does not fail an export, and the other way round.
+    let all = json!([]);
+    for (event, action, shows) in [
+        (json!("validation"), "user_update", true),
+        (json!("validation"), "confirm", true),
+        (json!("validation"), "export", false),
+        (json!(null), "export", false),
+        (json!("annotation_exported"), "export", true),
+        (json!("annotation_exported"), "updated", false),
+        (json!("annotation_imported"), "initialize", true),
+        (json!("annotation_imported"), "started", false),
+    ] {
+        let expected = if shows { large.clone() } else { json!([]) };
+        assert_eq!(shown(&exported(&all, &event), &at(action)), expected, "{event} at {action}");
+    }
+    // A condition that cannot be evaluated is not evaluated where the rule is not for the event.
+    let broken = exported(&all, &validation).replace("field.amount_total > 5", "1 / 0 > 5");
+    assert_eq!(shown(&broken, &at("export")), json!([]));
+    assert_ne!(shown(&broken, &at("started")), json!([]));
+    // The same in annex.toml, by ids or URLs.
+    let own = |more: &str, document: &Value| {
+        let one = rule("True", SHOW).replace("trigger_condition", &format!("{more}\ntrigger_condition"));
+        answer_with(&rules(&[one]), &[], document)["messages"].as_array().unwrap().len()
+    };
+    assert_eq!(own("queues = [8199, \"https://x/api/v1/queues/8201\"]", &in_queue(8201)), 1);
+    assert_eq!(own("queues = [8199]", &in_queue(8201)), 0);
+}
+
+#[test]
+fn kinds_of_actions_and_events_that_are_not_known_are_noted_and_the_rest_acts() {
+    let action = |kind: &str, event: &str| json!({"type": kind, "event": event, "payload": {"type": "info", "content": "x"}});
+    let file = json!([{"name": "New", "trigger_condition": "True", "actions": [
+        action("summon_auditor", "validation"), action("custom", "validation"),
+        action("show_message", "annotation_archived"), action("show_message", "validation")]}]);
+    let step = "[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"\n";
+    let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{step}");
+    let annex = Annex::dev_with_files(&config, &[("rules.json", &file.to_string())]);
+    let answer = annex.client().deliver("/x", document().to_string()).json();
+    assert_eq!(answer["messages"].as_array().unwrap().len(), 1);
+    for noted in ["summon_auditor is left out", "custom is left out", "`annotation_archived` is left out"] {
+        annex.logs(noted, std::time::Duration::from_secs(1));
+    }
+}
+
+/// What a function returns at an event.
+fn returned(event: &Value, code: &str) -> Value {
+    let code = format!("def rossum_hook_request_handler(payload):\n    return {code}\n");
+    let step = format!("[[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\nevents = [{}]\n", event["event"]);
+    answer_with(&step, &[("f.py", &code)], event)
+}
+
+#[test]
+fn what_a_function_says_of_mails_uploads_and_invocations_reaches_rossum() {
+    let mail = json!({"event": "email", "action": "received", "files": [{"id": "1"}, {"id": "2"}], "headers": {"from": "a@b"}});
+    let said = returned(
+        &mail,
+        r#"{"files": [dict(f, values=[{"id": "email:x", "value": "7"}]) for f in payload["files"] if f["id"] == "2"], "additional_files": [{"document": "u"}], "extracted_original_sender": {"email": payload["headers"]["from"]}, "messages": [{"type": "info", "content": "one left out"}]}"#,
+    );
+    assert_eq!(said["files"], json!([{"id": "2", "values": [{"id": "email:x", "value": "7"}]}]));
+    assert_eq!(said["additional_files"], json!([{"document": "u"}]));
+    assert_eq!(said["extracted_original_sender"], json!({"email": "a@b"}));
+    assert_eq!(said["messages"][0]["content"], "one left out");
+    // Without a word about files nothing is left out, and an empty list is a word.
+    assert_eq!(returned(&mail, r#"{"additional_files": []}"#)["files"], json!([{"id": "1"}, {"id": "2"}]));
+    assert_eq!(returned(&mail, r#"{"files": []}"#)["files"], json!([]));
+    let upload = json!({"event": "upload", "action": "created", "files": [{"document": "d/1", "prevent_importing": false}]});
+    let stop = r#"{"files": [{"document": "d/1", "prevent_importing": True, "messages": [{"type": "error", "content": "no"}]}]}"#;
+    assert_eq!(
+        returned(&upload, stop)["files"],
+        json!([{"document": "d/1", "prevent_importing": true, "messages": [{"type": "error", "content": "no"}]}])
+    );
+    let manual = json!({"event": "invocation", "action": "manual", "ask": 3});
+    let intent = returned(&manual, r#"{"intent": {"form": {"width": 600}}, "asked": payload["ask"]}"#);
+    assert_eq!(intent, json!({"intent": {"form": {"width": 600}}, "asked": 3}));
+    assert_eq!(returned(&manual, r#"{"messages": "any"}"#), json!({"messages": "any"}));
+    assert_eq!(returned(&manual, "[1, None]"), json!([1, null]));
+    // What fails is told, and all files stay.
+    let failed = returned(&mail, r#"{"files": "all"}"#);
+    assert_eq!(failed["files"].as_array().unwrap().len(), 2);
+    assert_eq!(failed["messages"].as_array().unwrap().len(), 1);
+}
+
 const FUNCTION: &str = r#"
 from txscript import TxScript, is_empty
 

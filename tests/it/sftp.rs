@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::exports::eventually_listed;
 use crate::support::{Annex, Sshd, eventually};
 
 fn config(sshd: &Sshd, deliver: &str, host_key: &str) -> String {
@@ -130,13 +131,20 @@ fn nobody_takes_the_servers_place_and_strangers_are_not_let_in() {
     let key = sshd.key("user");
     let annex = Annex::dev_with_files(&config(&sshd, "now", other), &[("key", key.as_str())]);
     let told = messages(&annex, &document("r-1", "a", "x"));
-    assert_eq!(told, ["bank cannot be reached at the moment. Nothing was sent: export again later."]);
     let problem = format!("its host key is {}, which `host_key` does not have", sshd.fingerprint());
+    let told_to =
+        |what: &str| format!("Nothing was sent to bank. Tell the people who run this extension: {what}.");
+    assert_eq!(told, [told_to(&problem)]);
     annex.logs(&problem, Duration::from_secs(1));
+    // Waiting does not change it: what is queued is given up at once, and kept for `annex outbox retry`.
+    let queued = Annex::dev_with_files(&config(&sshd, "queued", other), &[("key", key.as_str())]);
+    messages(&queued, &document("r-1", "a", "x"));
+    eventually_listed(&queued, "dead", 1);
     let stranger = sshd.key("stranger");
     let annex =
         Annex::dev_with_files(&config(&sshd, "now", &sshd.fingerprint()), &[("key", stranger.as_str())]);
-    messages(&annex, &document("r-1", "a", "x"));
+    let told = messages(&annex, &document("r-1", "a", "x"));
+    assert!(told[0].starts_with(told_to("it does not let the user ").trim_end_matches('.')), "{told:?}");
     annex.logs("it does not let the user ", Duration::from_secs(1));
     assert!(files(&sshd).is_empty());
     let secret = stranger.lines().nth(1).unwrap();

@@ -68,6 +68,7 @@ pub fn give_back() {
 
 /// Bytes of memory in use: what was allocated and not freed. `None` where the C library does not say. Each heap is locked
 /// while its free blocks are counted.
+#[must_use]
 pub fn in_use() -> Option<usize> {
     glibc::in_use()
 }

@@ -1,6 +1,7 @@
 //! What glibc really does, seen from outside: in processes of their own, because limits count for a whole process.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::process::Command;
 

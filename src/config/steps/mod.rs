@@ -65,6 +65,9 @@ fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usiz
         .map(|events| events.iter().map(|event| known_event(&section, event)).collect());
     let blueprint = step(&section, known);
     let names = scope.check(section.document());
+    if let Some(blueprint) = &blueprint {
+        refuse_idle_events(&section, kind, &**blueprint);
+    }
     section.finish();
     let on_error = on_error.unwrap_or_default();
     Some(StagePlan {
@@ -76,6 +79,25 @@ fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usiz
         queries: scope.queries.take(),
         notes: scope.notes.take(),
     })
+}
+
+/// Events at which the step could do nothing: whoever names one waits for something that never happens.
+fn refuse_idle_events(section: &Section<'_>, kind: &str, step: &dyn Blueprint) {
+    for event in section.texts("events").unwrap_or_default() {
+        let pattern = *event.get_ref();
+        let mut pairs = Event::pairs().filter(|pair| pair.matches(pattern)).peekable();
+        if pairs.peek().is_some() && !pairs.any(|pair| step.can_act_at(&pair)) {
+            let acts: Vec<_> = Event::pairs()
+                .filter(|pair| step.can_act_at(pair))
+                .map(|pair| format!("`{}.{}`", pair.event, pair.action))
+                .collect();
+            let what = format!("`{kind}` can do nothing at `{pattern}`");
+            if !acts.is_empty() {
+                let hint = format!("it acts at {}", acts.join(", "));
+                section.document().note(event.span(), what, Some(hint));
+            }
+        }
+    }
 }
 
 /// An event as a step names it. One that Rossum does not document is a mistake: it would silently never fire.

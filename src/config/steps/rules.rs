@@ -2,13 +2,18 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use toml::Spanned;
+use toml::de::DeValue;
 
+use crate::rossum::number_at_end;
 use crate::steps::Blueprint;
 use crate::steps::rules::{Action, Rule, Rules};
+use crate::steps::trigger::Trigger;
 use crate::txscript::Script;
 
 use super::super::document::Place;
 use super::super::known::Known;
+use super::super::nearest::nearest;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
@@ -25,6 +30,9 @@ struct RuleObject {
     trigger_condition: String,
     /// Rossum gives them of every rule: an object without them is something else, a part of a schema perhaps.
     actions: Vec<ActionObject>,
+    /// URLs; empty for all queues of the organization.
+    #[serde(default)]
+    queues: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +41,8 @@ struct ActionObject {
     kind: String,
     #[serde(default = "yes")]
     enabled: bool,
+    #[serde(default)]
+    event: Option<String>,
     #[serde(default)]
     payload: Payload,
 }
@@ -65,8 +75,41 @@ fn always() -> String {
 }
 
 /// Actions that need Rossum's API: an answer cannot express them.
-const BY_API: [&str; 6] =
-    ["add_label", "remove_label", "add_remove_label", "change_status", "change_queue", "send_email"];
+const BY_API: [&str; 7] = [
+    "add_label",
+    "remove_label",
+    "add_remove_label",
+    "change_status",
+    "change_queue",
+    "send_email",
+    "custom",
+];
+/// Actions that an answer expresses.
+const EXPRESSED: [&str; 6] = [
+    "show_message",
+    "add_automation_blocker",
+    "show_hide_field",
+    "show_field",
+    "hide_field",
+    "add_validation_source",
+];
+
+/// `queues` of a rule in the configuration: ids or URLs.
+fn queues(own: &Section<'_>) -> Vec<String> {
+    let list = own.list("queues").unwrap_or_default();
+    if own.has("queues") && list.is_empty() {
+        own.wrong(
+            "`queues` is empty",
+            "the ids of the queues that the rule is for; without it, it is for all",
+        );
+    }
+    let text = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+        DeValue::Integer(id) => id.as_str().to_owned(),
+        DeValue::String(url) => url.to_string(),
+        _ => String::new(),
+    };
+    list.iter().map(text).collect()
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
 pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
@@ -103,18 +146,20 @@ impl Reader<'_, '_> {
     fn own(&mut self, own: Section<'_>) {
         let text = |section: &Section<'_>, key| section.text(key).map(|text| text.into_inner().to_owned());
         let condition = own.text("trigger_condition");
-        let place = condition.as_ref().map_or_else(|| own.place(), toml::Spanned::span);
+        let place = condition.as_ref().map_or_else(|| own.place(), Spanned::span);
         let mut object = RuleObject {
             name: text(&own, "name").unwrap_or_default(),
             enabled: own.boolean("enabled").unwrap_or(true),
             trigger_condition: condition.map_or_else(always, |code| code.into_inner().to_owned()),
             actions: Vec::new(),
+            queues: queues(&own),
         };
         let _ = text(&own, "description");
         for action in own.sections("actions") {
             let kind = action.required_text("type", "\"show_message\"");
             let enabled = action.boolean("enabled").unwrap_or(true);
-            let _ = (text(&action, "event"), text(&action, "id"));
+            let event = action.choice("event", &Trigger::WORDS.map(|(word, _)| (word, word)));
+            let _ = text(&action, "id");
             let mut payload = Payload::default();
             if let Some(inner) = action.section("payload") {
                 payload = Payload {
@@ -129,7 +174,8 @@ impl Reader<'_, '_> {
             }
             action.finish();
             if let Some(kind) = kind {
-                object.actions.push(ActionObject { kind: kind.into_inner().to_owned(), enabled, payload });
+                let (kind, event) = (kind.into_inner().to_owned(), event.map(str::to_owned));
+                object.actions.push(ActionObject { kind, enabled, event, payload });
             }
         }
         if object.actions.is_empty() {
@@ -174,22 +220,61 @@ impl Reader<'_, '_> {
         let name = if object.name.is_empty() { format!("rule {number}") } else { object.name };
         let title = if file.is_empty() { format!("rule {name}") } else { format!("{file}: rule {name}") };
         let code = object.trigger_condition;
+        let queues = self.queues(object.queues, &place, &title);
         let checked = Code {
             section: self.section,
             place: place.clone(),
             title: title.clone(),
             is_condition: true,
-            queues: None,
+            queues: queues.as_deref(),
         };
         let script = checked.checked(Script::new(&name, &code));
         let mut actions = Vec::new();
         for action in object.actions.into_iter().filter(|action| action.enabled) {
-            self.action(action, &place, &title, &mut actions);
+            let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };
+            let mut acts = Vec::new();
+            self.action(action, &place, &title, file.is_empty(), &mut acts);
+            actions.extend(acts.into_iter().map(|action| (trigger, action)));
         }
-        self.rules.extend(script.map(|condition| Rule { name, condition, actions }));
+        self.rules.extend(script.map(|condition| Rule { name, condition, actions, queues }));
     }
 
-    fn action(&mut self, action: ActionObject, place: &Place, title: &str, actions: &mut Vec<Action>) {
+    /// The queues' ids; `None` for all queues.
+    fn queues(&self, urls: Vec<String>, place: &Place, title: &str) -> Option<Vec<u64>> {
+        let mut ids = Vec::with_capacity(urls.len());
+        for url in urls {
+            match number_at_end(&url) {
+                Some(id) => ids.push(id),
+                None => self.note(
+                    place.clone(),
+                    format!("{title}: `{}` names no queue", url),
+                    Some("an id, or a URL such as https://elis.rossum.ai/api/v1/queues/8236"),
+                ),
+            }
+        }
+        (!ids.is_empty()).then_some(ids)
+    }
+
+    /// When an action acts. An event that Rossum will have one day leaves the action out.
+    fn trigger(&mut self, event: Option<&str>, title: &str) -> Option<Trigger> {
+        let Some(event) = event else { return Some(Trigger::default()) };
+        let found = Trigger::WORDS.into_iter().find(|(word, _)| *word == event);
+        if found.is_none() {
+            self.notes.push(format!(
+                "{title}: an action for the event `{event}` is left out: it is not known here"
+            ));
+        }
+        found.map(|(_, trigger)| trigger)
+    }
+
+    fn action(
+        &mut self,
+        action: ActionObject,
+        place: &Place,
+        title: &str,
+        is_own: bool,
+        actions: &mut Vec<Action>,
+    ) {
         let ActionObject { kind, payload, .. } = action;
         if BY_API.contains(&kind.as_str()) {
             self.notes.push(format!(
@@ -223,11 +308,16 @@ impl Reader<'_, '_> {
             ("show_hide_field", _) => actions.push(Action::ShowHideField(ids)),
             ("show_field", _) => actions.push(Action::ShowField(ids)),
             ("hide_field", _) => actions.push(Action::HideField(ids)),
-            ("add_validation_source", _) => match on {
-                Some(id) => actions.push(Action::AddValidationSource(id)),
-                None => wanted("schema_id"),
-            },
-            _ => self.note(place.clone(), format!("{title}: Rossum has no action `{kind}`"), None),
+            ("add_validation_source", _) if ids.is_empty() => wanted("schema_id"),
+            ("add_validation_source", _) => actions.extend(ids.into_iter().map(Action::AddValidationSource)),
+            _ if is_own => {
+                let known = EXPRESSED.into_iter().chain(BY_API);
+                let near = nearest(&kind, known).map(|near: &str| format!("did you mean `{near}`?"));
+                let text = format!("{title}: Rossum has no action `{}`", kind);
+                self.note(place.clone(), text, near.as_deref());
+            }
+            // Rossum has kinds that this release does not know: the rest of the file is as good as it was.
+            _ => self.notes.push(format!("{title}: the action {} is left out: it is not known here", kind)),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -11,7 +13,6 @@ use crate::neighbour::{self, Unread};
 use crate::secret::Secret;
 use crate::unreached::words;
 
-use super::super::verdict::may_pass;
 use super::SendError;
 
 pub enum Auth {
@@ -104,21 +105,36 @@ impl OAuth2 {
         let status = answer.status();
         let said = |what: &str| format!("{} answered {status}{what}", self.token_url);
         if !status.is_success() {
-            let passes = may_pass(status.as_u16());
-            return Err(if passes { SendError::Token } else { SendError::NoToken }(said("")));
+            return Err(self.refused(answer).await);
         }
         let body = neighbour::whole(answer, LONGEST).await.map_err(|unread| match unread {
-            Unread::TooLong(most) => SendError::NoToken(said(&format!(" with more than {most} bytes"))),
+            Unread::TooLong(most) => no_token(&said(&format!(" with more than {most} bytes"))),
             Unread::Broken(error) => SendError::Token(words(&error)),
         })?;
         let json: Option<Value> = serde_json::from_slice(&body).ok();
         let token = json.as_ref().and_then(|json| json.get("access_token")?.as_str());
         let token = token.filter(|token| !token.trim().is_empty()).ok_or_else(|| {
             let kind = neighbour::kind(json.as_ref());
-            SendError::NoToken(said(&format!(" with {kind}, and no `access_token` in it")))
+            no_token(&said(&format!(" with {kind}, and no `access_token` in it")))
         })?;
         let life = json.as_ref().and_then(|json| neighbour::seconds(json.get("expires_in")?));
         let life = life.unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
         Ok(Token { secret: Secret::new(token.as_bytes()), until: now + life })
     }
+
+    /// A refusal in the provider's own words.
+    async fn refused(&self, answer: Response) -> SendError {
+        let status = answer.status();
+        let body = neighbour::beginning(answer, LONGEST).await.map(|(body, _)| body).unwrap_or_default();
+        let secret = text(&self.client_secret);
+        let credentials = STANDARD.encode(format!("{}:{secret}", self.client_id));
+        let refusal = neighbour::refusal(status.as_u16(), &body, &[&secret, &credentials]);
+        let what = format!("{} answered {status}", self.token_url);
+        let what = if refusal.words.is_empty() { what } else { format!("{what}: {}", refusal.words) };
+        if refusal.may_pass { SendError::Token(what) } else { no_token(&what) }
+    }
+}
+
+fn no_token(why: &str) -> SendError {
+    SendError::Denied(format!("its token cannot be had: {why}"))
 }

@@ -95,9 +95,9 @@ pub enum SendError {
     Broken(String),
     #[error("its token cannot be had: {0}")]
     Token(String),
-    /// Who issues its tokens answers, and gives none: not by waiting either.
-    #[error("its token cannot be had: {0}")]
-    NoToken(String),
+    /// It answers, and does not let us in, or who issues its tokens does not: waiting does not change that.
+    #[error("{0}")]
+    Denied(String),
     /// Nothing that waiting mends.
     #[error("{0}")]
     Refused(String),
@@ -106,7 +106,7 @@ pub enum SendError {
 impl SendError {
     /// Whether waiting mends nothing: whoever is asked answers, and will answer the same.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::NoToken(_))
+        matches!(self, Self::Refused(_) | Self::Denied(_))
     }
 }
 

@@ -122,7 +122,7 @@ impl SftpTarget {
         let result = timeout(left, self.put(request)).await.unwrap_or(Err(SendError::TimedOut));
         match &result {
             Err(SendError::TimedOut) => _ = call.timed_out(left, self.timeout, Instant::now()),
-            _ => call.report(matches!(result, Ok(()) | Err(SendError::Refused(_))), Instant::now()),
+            _ => call.report(result.as_ref().err().is_none_or(SendError::is_final), Instant::now()),
         }
         result.map(|()| Received::written())
     }
@@ -134,7 +134,7 @@ impl SftpTarget {
         let connected = client::connect(Arc::new(config), (self.host.as_str(), self.port), handler).await;
         let mut handle = connected.map_err(|error| match (error, shown.get()) {
             (russh::Error::UnknownKey, Some(shown)) => {
-                SendError::Unreachable(format!("its host key is {shown}, which `host_key` does not have"))
+                SendError::Denied(format!("its host key is {shown}, which `host_key` does not have"))
             }
             (error, _) => broken(&error),
         })?;
@@ -148,7 +148,7 @@ impl SftpTarget {
             }
         };
         if !taken.map_err(|error| broken(&error))?.success() {
-            return Err(SendError::Unreachable(format!("it does not let the user {user} in")));
+            return Err(SendError::Denied(format!("it does not let the user {user} in")));
         }
         let channel = handle.channel_open_session().await.map_err(|error| broken(&error))?;
         channel.request_subsystem(true, "sftp").await.map_err(|error| broken(&error))?;
@@ -252,6 +252,11 @@ fn broken(error: &russh::Error) -> SendError {
 /// What the server says, without names of files: they are made of what stands in fields.
 fn failure(error: &SftpError) -> SendError {
     match error {
+        SftpError::Status(status)
+            if matches!(status.status_code, StatusCode::PermissionDenied | StatusCode::OpUnsupported) =>
+        {
+            SendError::Denied(format!("it refuses the file: {}", status.status_code))
+        }
         SftpError::Status(status) => {
             SendError::Unreachable(format!("it refuses the file: {}", status.status_code))
         }

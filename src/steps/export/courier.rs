@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::export::{Call, Request, SendError, Verdict, View, may_pass};
+use crate::export::{Call, Request, SendError, Verdict, View};
+use crate::neighbour::may_pass;
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::rossum::shorten;
 

@@ -13,9 +13,10 @@ use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::api::Api;
-use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View, may_pass};
+use crate::export::{Call, Received, Request, Target, Template, Uses, Verdict, View};
+use crate::neighbour::may_pass;
 use crate::rossum::{
-    Change, GrownTree, MessageType, SourcesPlace, Value as FieldValue, escape_html, shorten,
+    Change, Event, GrownTree, MessageType, SourcesPlace, Value as FieldValue, escape_html, shorten,
 };
 use crate::slices::aside;
 
@@ -60,6 +61,10 @@ pub enum Deliver {
 const SPARE: Duration = Duration::from_millis(500);
 
 impl Blueprint for ExportSettings {
+    fn can_act_at(&self, _event: &Event<'_>) -> bool {
+        true // it may send what the delivery itself says
+    }
+
     fn needs(&self) -> Needs {
         let raw = self.calls.iter().filter(|call| call.path.is_raw());
         let told = |call: &Call| {

@@ -26,7 +26,7 @@ impl Export {
                     "The export could not be sent to {name}. Tell the people who run this extension: {error}."
                 )
             }
-            SendError::NoToken(_) => {
+            SendError::Denied(_) => {
                 format!("Nothing was sent to {name}. Tell the people who run this extension: {error}.")
             }
             SendError::Token(_) => format!("Nothing was sent to {name}: {error}. Export again later."),

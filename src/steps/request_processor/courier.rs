@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::export::may_pass;
+use crate::neighbour::may_pass;
 use crate::outbox::{Carried, Courier, CourierFuture, Job};
 use crate::requests::{Credentials, Failure, FailureKind, Next, Prepared, State};
 use crate::rossum::shorten;

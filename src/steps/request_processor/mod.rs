@@ -14,7 +14,9 @@ use tracing::warn;
 use crate::requests::{
     Answer as Answered, Credentials, Failure, FailureKind, Next, Prepared, Processor, State,
 };
-use crate::rossum::{Change, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten};
+use crate::rossum::{
+    Change, Event, Journal, MessageType, Payload, SourcesPlace, Value, escape_html, shorten,
+};
 use crate::trees;
 
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
@@ -65,6 +67,10 @@ const SPARE: Duration = Duration::from_millis(500);
 const QUOTED: usize = 500;
 
 impl Blueprint for RequestProcessorSettings {
+    fn can_act_at(&self, _event: &Event<'_>) -> bool {
+        true // it may send what the delivery itself says
+    }
+
     fn needs(&self) -> Needs {
         Needs {
             events: &["annotation_content.export"],

@@ -1,0 +1,2 @@
+def rossum_hook_request_handler(payload):
+    return {}
