@@ -83,7 +83,7 @@ fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usiz
 
 /// Events at which the step could do nothing: whoever names one waits for something that never happens.
 fn refuse_idle_events(section: &Section<'_>, kind: &str, step: &dyn Blueprint) {
-    for event in section.texts("events").unwrap_or_default() {
+    for event in section.texts_or_none("events").unwrap_or_default() {
         let pattern = *event.get_ref();
         let mut pairs = Event::pairs().filter(|pair| pair.matches(pattern)).peekable();
         if pairs.peek().is_some() && !pairs.any(|pair| step.can_act_at(&pair)) {
