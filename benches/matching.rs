@@ -13,6 +13,7 @@ use rossum_annex::rossum::Payload;
 use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
 use rossum_annex::store::{Import, Store};
+use rossum_annex::webhook::HookPlan;
 
 const WORDS: [&str; 64] = [
     "Nord",
@@ -138,7 +139,9 @@ threshold = 0.5
 fn stage(state: &Path) -> Stage {
     let text = format!("[server]\nstate = \"{}\"\n{CONFIG}", state.display());
     let read = config::read(Path::new("bench"), text, Purpose::DevHttp, &|_| Some("x".to_owned()));
-    read.unwrap_or_else(|mistakes| panic!("{mistakes}")).hooks.remove(0).stages.remove(0)
+    let config = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let services = config.services(None);
+    HookPlan::build_all(config.hooks, &services).hooks.remove(0).stages.remove(0)
 }
 
 #[tokio::main]

@@ -3,6 +3,7 @@
 use crate::data::{Layout, Watched};
 use crate::store::Allowed;
 
+use super::columns::look_at_file;
 use super::section::Section;
 use super::tables;
 
@@ -11,6 +12,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
     for section in root.sections("dataset") {
         let watched = read(&section);
         if let Some(watched) = watched {
+            look_at_file(&section, &watched);
             if all.iter().any(|other| other.name == watched.name) {
                 section.wrong(format!("two datasets have the name `{}`", watched.name), "give each its own");
             }

@@ -144,7 +144,7 @@ impl Pages {
             let Some(problem) = status.problem(now) else { continue };
             if status.serves(now) { warnings.push(problem) } else { reasons.push(problem) }
         }
-        if self.https && certificates.is_empty() {
+        if self.https.is_some() && certificates.is_empty() {
             reasons.push("there is no certificate yet".to_owned());
         }
         if !self.pulse.is_alive(BEAT * 5) {

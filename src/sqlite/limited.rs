@@ -164,6 +164,25 @@ impl Limited {
     }
 }
 
+/// The names of the columns that a query gives of empty tables, against which it is prepared; it is not run.
+pub(crate) fn prepare(tables: &[(&str, &[String])], sql: &str) -> Result<Vec<String>, Stopped> {
+    let connection = Connection::open_in_memory()?;
+    for (name, columns) in tables {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let columns = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+        connection.execute(&format!("CREATE TABLE {} ({columns})", quoted(name)), [])?;
+    }
+    for (limit, most) in LIMITS {
+        connection.set_limit(limit, most)?;
+    }
+    connection.authorizer(Some(allows))?;
+    let statement = connection.prepare(sql).map_err(|error| {
+        let is_function = error.to_string().contains("not authorized to use function");
+        if is_function { Stopped::Function } else { error.into() }
+    })?;
+    Ok(statement.column_names().into_iter().map(str::to_owned).collect())
+}
+
 /// A value as text, whatever an expression made of it.
 fn text(value: ValueRef<'_>, at: usize) -> Result<Option<String>, rusqlite::Error> {
     Ok(Some(match value {

@@ -9,9 +9,10 @@ use regex::Regex;
 use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent, sliced};
 
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
-use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
+use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
 pub struct Matching {
@@ -86,13 +87,19 @@ struct Wanted {
     target: NodeRef,
 }
 
+impl Blueprint for Matching {
+    fn needs(&self) -> Needs {
+        Needs { notes: self.notes.clone(), ..Needs::default() }
+    }
+
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
+}
+
 impl Step for Matching {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
     }
 }
 

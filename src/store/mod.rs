@@ -13,6 +13,7 @@ mod query;
 mod refused;
 mod search;
 mod sql;
+mod tables;
 mod turns;
 mod words;
 
@@ -31,6 +32,7 @@ pub use refused::Refused;
 pub(crate) use search::pattern;
 pub use search::{Compared, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
+pub use tables::{Table, columns_of, tables};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";

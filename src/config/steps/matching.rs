@@ -2,9 +2,10 @@
 
 use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 
+use super::super::known::Known;
 use super::super::section::Section;
 use super::super::tables;
 use super::{MESSAGE_TYPES, message};
@@ -14,12 +15,12 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 /// What the enum gets when nothing fits, as in Rossum's samples.
 pub(super) const DEFAULT_NONE: &str = "---";
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     if section.has("configuration") {
-        return super::master_data::read(section);
+        return super::master_data::read(section, known);
     }
     if section.has("queries") || section.has("query") {
-        return super::lookup::read(section);
+        return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
     let target = section.required_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
