@@ -247,7 +247,7 @@ impl Reader<'_, '_> {
                 Some(id) => ids.push(id),
                 None => self.note(
                     place.clone(),
-                    format!("{title}: `{}` names no queue", url),
+                    format!("{title}: `{url}` names no queue"),
                     Some("an id, or a URL such as https://elis.rossum.ai/api/v1/queues/8236"),
                 ),
             }
@@ -313,11 +313,11 @@ impl Reader<'_, '_> {
             _ if is_own => {
                 let known = EXPRESSED.into_iter().chain(BY_API);
                 let near = nearest(&kind, known).map(|near: &str| format!("did you mean `{near}`?"));
-                let text = format!("{title}: Rossum has no action `{}`", kind);
+                let text = format!("{title}: Rossum has no action `{kind}`");
                 self.note(place.clone(), text, near.as_deref());
             }
             // Rossum has kinds that this release does not know: the rest of the file is as good as it was.
-            _ => self.notes.push(format!("{title}: the action {} is left out: it is not known here", kind)),
+            _ => self.notes.push(format!("{title}: the action {kind} is left out: it is not known here")),
         }
     }
 }
