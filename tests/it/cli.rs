@@ -99,7 +99,10 @@ fn what_keeps_the_server_from_starting_is_an_error_in_the_journal() {
             text(&output.stderr)
         };
         let (said, plain) = (start(true), start(false));
-        assert!(!said.is_empty() && said.lines().all(|line| line.starts_with("<3>")), "{arguments:?}: {said}");
+        assert!(
+            !said.is_empty() && said.lines().all(|line| line.starts_with("<3>")),
+            "{arguments:?}: {said}"
+        );
         assert!(!plain.contains("<3>"), "{plain}");
     }
 }
