@@ -14,6 +14,7 @@ use crate::txscript::Script;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::objects;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
@@ -85,7 +86,7 @@ const BY_API: [&str; 7] = [
     "custom",
 ];
 /// Actions that an answer expresses.
-const EXPRESSED: [&str; 6] = [
+pub(in super::super) const EXPRESSED: [&str; 6] = [
     "show_message",
     "add_automation_blocker",
     "show_hide_field",
@@ -190,6 +191,9 @@ impl Reader<'_, '_> {
     /// A file as Rossum exports it.
     fn file(&mut self, path: &str, place: Place) {
         let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
+        if let Ok(all) = serde_json::from_str(&text) {
+            objects::rules(self.section, &place, path, &all);
+        }
         let objects = match serde_json::from_str(&text) {
             Ok(File::List(list) | File::Page { results: list }) => list,
             Ok(File::One(one)) => vec![one],
