@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::annex_command;
+use crate::support::{annex_command, write};
 
 /// The keys that Rossum's API reference and its SDK (`rossum-api` 3.17.0) name, by the page's heading.
 const KEYS: [(&str, &str); 7] = [
@@ -52,10 +52,10 @@ fn page(heading: &str) -> Vec<(String, String)> {
 /// What `annex check` says of a step with a file beside it: whether it is well, and all that it writes.
 fn checked(step: &str, name: &str, file: &Value) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(name), file.to_string()).unwrap();
-    std::fs::write(folder.path().join("s"), "0123456789abcdef0123456789abcdef").unwrap();
+    write(&folder.path().join(name), &file.to_string());
+    write(&folder.path().join("s"), "0123456789abcdef0123456789abcdef");
     let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"file:s\"]\n[[hook.step]]\n{step}\n");
-    std::fs::write(folder.path().join("annex.toml"), config).unwrap();
+    write(&folder.path().join("annex.toml"), &config);
     let done = annex_command()
         .current_dir(folder.path())
         .args(["check", "--dev-http", "--config", "annex.toml"])

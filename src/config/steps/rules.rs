@@ -237,7 +237,7 @@ impl Reader<'_, '_> {
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };
             let mut acts = Vec::new();
-            self.action(action, &place, &title, file.is_empty(), &mut acts);
+            self.action(action, &place, &title, queues.as_deref(), file.is_empty(), &mut acts);
             actions.extend(acts.into_iter().map(|action| (trigger, action)));
         }
         self.rules.extend(script.map(|condition| Rule { name, condition, actions, queues }));
@@ -276,6 +276,7 @@ impl Reader<'_, '_> {
         action: ActionObject,
         place: &Place,
         title: &str,
+        queues: Option<&[u64]>,
         is_own: bool,
         actions: &mut Vec<Action>,
     ) {
@@ -290,7 +291,8 @@ impl Reader<'_, '_> {
         ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
         let on = payload.schema_id;
         for id in &ids {
-            self.section.names(Named::new(place.clone(), id).within(format!("{title}: the action {kind}")));
+            let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
+            self.section.names(named.for_queues(queues));
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");
