@@ -6,6 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::trees;
 
+/// Calls that a message names.
+const LISTED: usize = 8;
 /// Characters of an id that a person reads.
 const QUOTED: usize = 100;
 
@@ -122,7 +124,14 @@ pub(super) fn told<'m, A: 'm>(all: impl Iterator<Item = &'m Made<A>>) -> (String
             Fate::PassedOver => {}
         }
     }
-    (taken.join(", "), open.join(", "))
+    (listed(&taken), listed(&open))
+}
+
+/// The last of them, so that the others do not push them out of a message.
+fn listed(all: &[String]) -> String {
+    let before = all.len().saturating_sub(LISTED);
+    let last = all.get(before..).unwrap_or_default().join(", ");
+    if before == 0 { last } else { format!("{before} others, and {last}") }
 }
 
 /// The id in an answer: `{"id": …}`, or one level below.
@@ -143,13 +152,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_earlier_version_kept_was_taken_and_only_what_the_other_side_refused_was_not() {
+    fn what_an_earlier_version_kept_was_taken_and_only_an_answer_says_that_nothing_was() {
         let kept = r#"{"call": {"name": "create", "hash": "00"}, "id": "17", "answer": "x"}"#;
         let made: Made<String> = serde_json::from_str(kept).unwrap();
         assert_eq!((made.fate, made.told().as_str()), (Fate::Taken, "create (id 17)"));
         let by = |statuses: &[u16]| statuses.iter().map(|status| NotTaken::by(*status)).collect::<Vec<_>>();
         assert_eq!(by(&[301, 408, 500, 501, 503, 599]), [NotTaken::Unknown; 6]);
         assert_eq!(by(&[202, 401, 403, 404, 409, 425, 429]), [NotTaken::Nothing; 7]);
+        let many: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(listed(&many), "2 others, and 2, 3, 4, 5, 6, 7, 8, 9");
+        assert_eq!(listed(&many[..2]), "0, 1");
         assert_eq!(by(&[400, 422]), [NotTaken::Refused; 2]);
     }
 

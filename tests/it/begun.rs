@@ -183,15 +183,21 @@ fn a_run_of_several_calls_goes_on_at_the_one_that_was_cut_off() {
 
 /// A login whose body has a secret, and what is sent after it.
 fn processor(erp: &Erp, sends_secret: bool) -> Annex {
+    processor_with(erp, sends_secret, "")
+}
+
+/// The same, with more keys of the step.
+fn processor_with(erp: &Erp, sends_secret: bool, keys: &str) -> Annex {
     let base = format!("http://{}/", erp.address);
     let secret = if sends_secret { "{payload.secrets.client_secret}" } else { "none" };
     let call = |name: &str, content: Value| {
         json!({"name": name, "request": {"url": format!("{base}{name}"), "method": "POST",
-            "content_type": "json", "content": content}})
+            "content_type": "json", "content": content, "timeout": 1, "ignore_timeout": name == "login"}})
     };
     let settings = json!({"settings": {"stages": [{"call_api": [
         call("login", json!({"secret": secret})), call("create", json!({"number": "{field.document_id.value}"}))]}]}});
-    let config = format!("{HOOK}use = \"request_processor\"\nname = \"erp\"\nsettings = \"requests.json\"\n");
+    let config =
+        format!("{HOOK}use = \"request_processor\"\nname = \"erp\"\nsettings = \"requests.json\"\n{keys}");
     Annex::dev_with_files(&config, &[("requests.json", &settings.to_string())])
 }
 
@@ -246,6 +252,43 @@ fn a_run_of_the_request_processor_with_other_data_has_another_key() {
     says(&changed, &["with other data", "call create at 127.0.0.1", creates[0].key()]);
     assert_ne!(creates[0].key(), creates[1].key());
     assert_eq!(export(&annex, "r-3", "INV-2"), NOTHING);
+}
+
+#[test]
+fn a_run_that_goes_on_after_an_error_tells_the_key_too() {
+    let erp = Erp::start(|_, number| match number {
+        0 | 2 => Reply::status(500, "oh"),
+        _ => Reply::ok("{}"),
+    });
+    let annex = processor_with(&erp, false, "errors = \"continue\"\n");
+    let failed = export(&annex, "r-1", "INV-1");
+    let first = keys(&erp)[0].clone();
+    assert!(failed.iter().any(|text| text.contains("login: the answer has status 500")), "{failed:?}");
+    assert!(failed.iter().any(|text| text.contains("Perhaps taken") && text.contains(&first)), "{failed:?}");
+    export(&annex, "r-2", "INV-1");
+    says(&export(&annex, "r-3", "INV-1"), &["may have been taken", &first]);
+    let lines: Vec<String> = erp.calls().into_iter().map(|call| call.line).collect();
+    assert_eq!(
+        lines,
+        ["POST /login", "POST /create", "POST /login", "POST /login"],
+        "what was taken is not made again"
+    );
+    assert!([0, 2, 3].iter().all(|at| keys(&erp)[*at] == first));
+}
+
+/// Who passes over a time-out need not read of it, and yet what was sent has its key the next time.
+#[test]
+fn a_time_out_that_is_passed_over_is_told_only_where_the_call_is_made_again() {
+    let erp = Erp::start(|_, number| match number {
+        0 => Reply::Hang,
+        1 => Reply::status(422, "no"),
+        _ => Reply::ok("{}"),
+    });
+    let annex = processor(&erp, false);
+    let failed = export(&annex, "r-1", "INV-1");
+    assert!(failed.len() == 1 && !failed[0].contains("erhaps"), "{failed:?}");
+    says(&export(&annex, "r-2", "INV-1"), &["login at 127.0.0.1", &keys(&erp)[0]]);
+    assert_eq!(keys(&erp)[0], keys(&erp)[2]);
 }
 
 /// A file has no key: the same file is the same. With other data, two may be there.
