@@ -136,7 +136,11 @@ mod tests {
         let part = &secret[4..12];
         let spaced: String = secret.chars().flat_map(|c| [c, ' ']).collect();
         let backwards = |text: &str| text.chars().rev().collect::<String>();
-        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let percent = |text: &str| {
+            let digits = hex::encode_upper(text);
+            let pairs = (0..text.len()).map(|at| ["%", &digits[2 * at..2 * at + 2]].concat());
+            pairs.collect::<String>()
+        };
         let forms = [
             spaced,
             secret.to_uppercase(),
