@@ -138,6 +138,24 @@ fn what_was_refused_for_good_is_another_call_the_next_time() {
     }
 }
 
+#[test]
+fn while_the_token_does_not_come_nothing_is_sent_and_nothing_said_afterwards() {
+    let erp = Erp::start(|_, number| match number {
+        0 => Reply::Hang,
+        1 => Reply::ok(r#"{"access_token": "T-1"}"#),
+        _ => Reply::ok("{}"),
+    });
+    let auth = format!(
+        "timeout = \"2s\"\nauth = {{ token_url = \"http://{}/token\", client_id = \"annex\", client_secret = \"env:ROSSUM_SECRET\" }}",
+        erp.address
+    );
+    let annex = Annex::dev_with(&config(&erp).replace("timeout = \"2s\"", &auth));
+    let failed = export(&annex, "r-1", "INV-1");
+    says(&failed, &["Nothing was sent to erp: its token cannot be had: "]);
+    assert!(!failed[0].contains("erhaps"), "{failed:?}");
+    assert_eq!(export(&annex, "r-2", "INV-1"), NOTHING);
+}
+
 /// A 422 says that a system which heeds the key took nothing under it; a 409, that the first try may be in work still; a 401,
 /// nothing of it.
 #[test]
