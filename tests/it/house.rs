@@ -203,7 +203,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("hyper_util", &["server", "cli", "tls"]),
     ("hyper_rustls", &["tls"]),
     ("aws_lc_rs", &["tls"]),
-    ("base64", &["export", "inspector", "requests", "tls"]),
+    ("base64", &["export", "inspector", "neighbour", "requests", "tls"]),
     ("httpdate", &["neighbour", "tls"]),
     ("listenfd", &["server"]),
     ("ppp", &["server"]),

@@ -9,6 +9,8 @@ mod account;
 mod apart;
 /// Under attack: floods, lies, silence, garbage.
 mod attack;
+/// Direct exports that end without a known verdict.
+mod begun;
 /// The step `business_rules`.
 mod business_rules;
 /// Recorded deliveries and `annex test`.
