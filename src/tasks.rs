@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::error;
+use tracing::{Instrument as _, Span, error};
 
 /// A task that ends when this is dropped.
 pub type Owned<T> = AbortOnDropHandle<T>;
@@ -42,7 +42,9 @@ pub async fn blocking<T: Send + 'static>(
 ) -> Result<T, NotBegun> {
     let cut = CancellationToken::new();
     let _cut = cut.clone().drop_guard();
-    done(BLOCKING.spawn_blocking(move || work(&cut)).await)
+    // What it logs says whose work it is.
+    let span = Span::current();
+    done(BLOCKING.spawn_blocking(move || span.in_scope(|| work(&cut))).await)
 }
 
 fn done<T>(ended: Result<T, JoinError>) -> Result<T, NotBegun> {
@@ -80,12 +82,14 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts a task whose end the server waits for when it stops: somebody was told that it will be done.
+    /// Starts a task whose end the server waits for when it stops: somebody was told that it will be done. What it logs
+    /// says whose work it is.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cut = self.cut.clone();
-        drop(self.awaited.spawn(async move {
+        let task = async move {
             cut.run_until_cancelled(task).await;
-        }));
+        };
+        drop(self.awaited.spawn(task.in_current_span()));
     }
 
     /// Starts a task that is dropped where it is when the server stops: nobody waits for it.

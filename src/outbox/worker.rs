@@ -10,11 +10,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, interval, sleep, timeout};
-use tracing::{error, info};
+use tracing::{Instrument as _, error, info};
 
 use crate::clock;
 use crate::private;
 use crate::sqlite::SqliteError;
+use crate::telemetry::about;
 
 use super::Outbox;
 use super::job::{Courier, Job};
@@ -214,7 +215,8 @@ impl Workers {
         for job in self.outbox.ledger.claim(&under_way.slots).await? {
             under_way.slots.take(job.id, &job.target);
             let (id, key) = (job.id, job.key.clone());
-            let task = under_way.tasks.spawn(Arc::clone(self).carry_known(job));
+            let span = about::job(&job.courier, &job.key, &job.request_id, &job.annotation);
+            let task = under_way.tasks.spawn(Arc::clone(self).carry_known(job).instrument(span));
             under_way.jobs.insert(task.id(), (id, key));
         }
         let next = self.outbox.ledger.next_due().await?;

@@ -1,7 +1,7 @@
 //! The log: one line an event, readable on a terminal, without a time of its own where the journal has one; as JSON on
 //! request.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -9,13 +9,15 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::shown::Line;
+
+use super::about::{self, Keeper, Word};
 
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +42,11 @@ pub fn start(level: LevelFilter, format: Format) {
     };
     // A database's notices may hold what a document does; its errors reach us as such.
     let filter = Targets::new().with_default(level).with_target("sqlx", LevelFilter::OFF);
-    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_writer(io::stdout);
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    let layer = tracing_subscriber::fmt::layer()
+        .fmt_fields(debug_fn(|_, _, _| Ok(()))) // what a span says, `Keeper` keeps
+        .event_format(lines)
+        .with_writer(io::stdout);
+    let _ = tracing_subscriber::registry().with(Keeper.and_then(layer).with_filter(filter)).try_init();
 }
 
 struct LogLines {
@@ -56,10 +61,15 @@ where
     S: Subscriber + for<'s> LookupSpan<'s>,
     N: for<'w> FormatFields<'w> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let level = *event.metadata().level();
         if self.format == Format::Json {
-            return json(out, event);
+            return json(out, context, event);
         }
         if self.journal {
             out.write_str(syslog_prefix(level))?;
@@ -85,6 +95,12 @@ where
         event.record(&mut line);
         if event.metadata().target() == DELIVERY {
             line.fields.clear();
+        } else {
+            about::around(context.event_scope().into_iter().flatten(), |name, value| {
+                if !has(event, name) {
+                    let _ = write!(line.fields, " {name}={}", Word(value)); // writing to a String cannot fail
+                }
+            });
         }
         // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
@@ -94,7 +110,16 @@ where
     }
 }
 
-fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+/// Whether an event says something by this name itself.
+fn has(event: &Event<'_>, name: &str) -> bool {
+    event.fields().any(|field| field.name() == name)
+}
+
+fn json<S, N>(mut out: Writer<'_>, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> fmt::Result
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
     let mut object = Object(serde_json::Map::new());
     let level = event.metadata().level().as_str().to_ascii_lowercase();
     let now =
@@ -102,6 +127,11 @@ fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     object.0.insert("time".to_owned(), now.into());
     object.0.insert("level".to_owned(), level.into());
     event.record(&mut object);
+    about::around(context.event_scope().into_iter().flatten(), |name, value| {
+        if !has(event, name) {
+            object.0.insert(name.to_owned(), value.into());
+        }
+    });
     writeln!(out, "{}", Line(serde_json::Value::Object(object.0)))
 }
 
@@ -151,7 +181,6 @@ struct Words {
 
 impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        use fmt::Write as _;
         if field.name() == "message" {
             let _ = write!(self.text, "{value:?}"); // writing to a String cannot fail
         } else {

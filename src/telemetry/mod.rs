@@ -1,5 +1,6 @@
 //! What happened: the log for people, metrics for Prometheus. Decides nothing.
 
+pub mod about;
 mod log;
 pub mod metrics;
 

@@ -13,13 +13,13 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, info, warn};
 
 use crate::cases::Recorder;
 use crate::inspector::{Inspector, Sent};
 use crate::signature::{Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 use crate::tasks::Tasks;
-use crate::telemetry::{DELIVERY, Metrics};
+use crate::telemetry::{DELIVERY, Metrics, about};
 
 use super::body::{self, DoorLimits};
 use super::body_memory::{BodyMemory, Share};
@@ -338,6 +338,11 @@ impl Work {
 
     /// The same, also for one that is sent again; gives the number that the inspector shows it by.
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
+        let span = about::delivery(&self.hook.name);
+        self.run_within(body, is_again).instrument(span).await
+    }
+
+    async fn run_within(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
         let Self { hook, metrics, arrival, watched, entry } = self;
         let (algorithm, secret) = (body.algorithm(), body.secret());
         if !is_again && let Some(used) = hook.uses.get(secret) {

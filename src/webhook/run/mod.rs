@@ -22,6 +22,7 @@ use crate::rossum::Unreadable;
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
 use crate::steps::Delivery;
+use crate::telemetry::about;
 
 use super::hook::Hook;
 use super::refusal::Refusal;
@@ -143,6 +144,7 @@ async fn deliver(
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
+            about::read("", facts.request_id.as_deref());
             return Err(Refusal::Payload(problem));
         }
     };
@@ -152,6 +154,7 @@ async fn deliver(
     facts.annotation = payload.annotation_id.to_string();
     facts.request_id = payload.request_id.as_deref().map(str::to_owned);
     entry.read(&facts.annotation, facts.request_id.as_deref());
+    about::read(&facts.annotation, facts.request_id.as_deref());
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
