@@ -9,7 +9,9 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
-use tracing::{Instrument as _, Span, error};
+use tracing::error;
+
+use crate::telemetry::about;
 
 /// A task that ends when this is dropped.
 pub type Owned<T> = AbortOnDropHandle<T>;
@@ -43,8 +45,7 @@ pub async fn blocking<T: Send + 'static>(
     let cut = CancellationToken::new();
     let _cut = cut.clone().drop_guard();
     // What it logs says whose work it is.
-    let span = Span::current();
-    done(BLOCKING.spawn_blocking(move || span.in_scope(|| work(&cut))).await)
+    done(BLOCKING.spawn_blocking(about::along_thread(move || work(&cut))).await)
 }
 
 fn done<T>(ended: Result<T, JoinError>) -> Result<T, NotBegun> {
@@ -89,7 +90,7 @@ impl Tasks {
         let task = async move {
             cut.run_until_cancelled(task).await;
         };
-        drop(self.awaited.spawn(task.in_current_span()));
+        drop(self.awaited.spawn(about::along(task)));
     }
 
     /// Starts a task that is dropped where it is when the server stops: nobody waits for it.
@@ -153,6 +154,25 @@ mod tests {
         drop(own);
         sleep(Duration::from_secs(5_000)).await;
         assert_eq!(done.load(Ordering::Relaxed), 1, "nothing goes on after the end");
+    }
+
+    #[tokio::test]
+    async fn what_a_delivery_starts_says_whose_it_is() {
+        let (tasks, of) = (Tasks::default(), Arc::new(AtomicUsize::new(0)));
+        let counts = || {
+            let of = Arc::clone(&of);
+            move || of.fetch_add(usize::from(about::current().is_some()), Ordering::Relaxed)
+        };
+        let delivery = Arc::new(about::About::delivery(&Arc::default()));
+        let starts = async {
+            let (on_thread, in_task, beside) = (counts(), counts(), counts());
+            assert!(blocking(move |_| on_thread()).await.is_ok());
+            tasks.spawn(async move { _ = in_task() });
+            tasks.background(async move { _ = beside() });
+        };
+        about::within(delivery, starts).await;
+        tasks.ended().await;
+        assert_eq!(of.load(Ordering::Relaxed), 2, "not what goes on beside it");
     }
 
     #[tokio::test]

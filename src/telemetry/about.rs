@@ -1,116 +1,173 @@
-//! What a line of the log is about: the delivery, or the job, in whose course it is written. A span around the work keeps
-//! it, and the log adds it to each line.
+//! What a line of the log is about: the delivery, or the job, in whose course it is written. The log adds it to each line.
+//!
+//! It goes with the task, not with a span of `tracing`: a span writes its values down for each delivery, this only for a line
+//! that is written. Who starts a task or a thread for a delivery takes it along: [`along`], [`along_thread`].
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use tracing::field::{Empty, Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Span, Subscriber, error_span};
-use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
+use tokio::task_local;
 
 use crate::shown::Line;
 
 /// Characters of a value from outside that a line repeats.
 const LONGEST: usize = 80;
 
-// The level of both spans is the highest, so that the lines have them at each `--log`.
-
-/// Around a verified delivery of this hook. What else is known of it, [`read`] and [`at_step`] say.
-pub fn delivery(hook: &str) -> Span {
-    error_span!("delivery", hook, request_id = Empty, annotation = Empty, step = Empty)
+task_local! {
+    static ABOUT: Option<Arc<About>>;
 }
 
-/// Around a job of the outbox.
-pub fn job(courier: &str, job: &str, request_id: &str, annotation: &str) -> Span {
-    error_span!("job", courier, job, request_id, annotation)
+/// A hook, as lines of the log name it and its steps.
+#[derive(Debug, Default)]
+pub struct Whose {
+    pub hook: String,
+    pub steps: Vec<String>,
 }
 
-/// The delivery in whose span this is called was read.
-pub fn read(annotation: &str, request_id: Option<&str>) {
-    let span = Span::current();
-    span.record("annotation", annotation);
-    if let Some(id) = request_id {
-        span.record("request_id", id);
+/// A delivery or a job, while it is under way.
+#[derive(Debug)]
+pub struct About {
+    whose: Arc<Whose>,
+    /// Which of the steps runs, beginning with 0; any other number is none.
+    step: AtomicUsize,
+    /// The key of a job; of a delivery, nothing.
+    job: String,
+    /// The annotation and the `request_id`, once they were read.
+    names: OnceLock<(String, String)>,
+}
+
+impl About {
+    /// A delivery of this hook, which was not read yet.
+    pub fn delivery(whose: &Arc<Whose>) -> Self {
+        let whose = Arc::clone(whose);
+        Self { whose, step: usize::MAX.into(), job: String::new(), names: OnceLock::new() }
+    }
+
+    /// A job of the outbox.
+    pub fn job(hook: &str, key: &str, annotation: &str, request_id: &str) -> Self {
+        let whose = Whose { hook: hook.to_owned(), steps: Vec::new() };
+        let about = Self { job: key.to_owned(), ..Self::delivery(&Arc::new(whose)) };
+        about.read(annotation, request_id);
+        about
+    }
+
+    pub fn hook(&self) -> &str {
+        &self.whose.hook
+    }
+
+    /// The delivery was read. What is not known is empty.
+    pub fn read(&self, annotation: &str, request_id: &str) {
+        let _ = self.names.set((annotation.to_owned(), request_id.to_owned())); // it is read once
+    }
+
+    /// Its annotation and its `request_id`, once it was read.
+    pub fn names(&self) -> Option<(&str, &str)> {
+        self.names.get().map(|(annotation, request_id)| (annotation.as_str(), request_id.as_str()))
+    }
+
+    /// What lines say of it, by name. What is not known is left out.
+    pub fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let (annotation, request_id) = self.names().unwrap_or_default();
+        let step = self.whose.steps.get(self.step.load(Ordering::Relaxed)).map_or("", String::as_str);
+        let all = [
+            ("hook", self.hook()),
+            ("step", step),
+            ("job", &self.job),
+            ("annotation", annotation),
+            ("request_id", request_id),
+        ];
+        all.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, short(value)))
     }
 }
 
-/// The delivery is at this step from now on; at none where there is no name.
-pub fn at_step(name: &str) {
-    Span::current().record("step", name);
+fn short(value: &str) -> &str {
+    value.char_indices().nth(LONGEST).map_or(value, |(end, _)| &value[..end])
 }
 
-/// Keeps the values of spans where the log finds them.
-pub(super) struct Keeper;
+/// Does the work of a delivery or a job: each line that is written meanwhile says whose it is.
+pub fn within<T>(about: Arc<About>, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    ABOUT.scope(Some(about), work)
+}
 
-/// The values of one span, in their order. An empty one is none.
-#[derive(Default)]
-pub(super) struct Kept(Vec<(&'static str, String)>);
+/// What the task that runs here is about.
+pub fn current() -> Option<Arc<About>> {
+    ABOUT.try_with(Clone::clone).ok().flatten()
+}
 
-impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for Keeper {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        let mut kept = Kept::default();
-        attributes.record(&mut kept);
-        span.extensions_mut().insert(kept);
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
-        if let Some(kept) = span.extensions_mut().get_mut::<Kept>() {
-            values.record(kept);
+/// The delivery that runs here is at this step from now on, counted from 0; at none where it is `None`.
+pub fn at_step(step: Option<usize>) {
+    let _ = ABOUT.try_with(|about| {
+        if let Some(about) = about {
+            about.step.store(step.unwrap_or(usize::MAX), Ordering::Relaxed);
         }
-    }
+    }); // outside of a delivery there is none that could be at a step
 }
 
-impl Visit for Kept {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field.name(), &format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field.name(), value);
-    }
+/// Does work on this thread that is about something.
+pub fn of<T>(about: Option<Arc<About>>, work: impl FnOnce() -> T) -> T {
+    ABOUT.sync_scope(about, work)
 }
 
-impl Kept {
-    fn set(&mut self, name: &'static str, value: &str) {
-        let short = value.char_indices().nth(LONGEST).map_or(value, |(end, _)| &value[..end]);
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, kept)) => {
-                kept.clear();
-                kept.push_str(short);
-            }
-            None => self.0.push((name, short.to_owned())),
-        }
-    }
+/// Work for another task, which is about the same as this one.
+pub fn along<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    ABOUT.scope(current(), work)
 }
 
-/// What the spans say that are around a line, the innermost first, and each name once.
-pub(super) fn around<'r, S: LookupSpan<'r> + 'r>(
-    spans: impl Iterator<Item = SpanRef<'r, S>>,
-    mut say: impl FnMut(&'static str, &str),
-) {
-    let mut said = Vec::new();
-    for span in spans {
-        let extensions = span.extensions();
-        let Some(Kept(kept)) = extensions.get::<Kept>() else { continue };
-        for (name, value) in kept.iter().filter(|(_, value)| !value.is_empty()) {
-            if !said.contains(name) {
-                said.push(*name);
-                say(name, value);
-            }
-        }
-    }
+/// Work for another thread, which is about the same as this task.
+pub fn along_thread<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let about = current();
+    move || of(about, work)
 }
 
-/// A value in a line of text: one word, or in quotation marks, so that none looks like another's name.
-pub(super) struct Word<'v>(pub(super) &'v str);
+/// What a line of text says under a name: one word, or in quotation marks, so that none looks like another's name.
+pub struct Word<'v>(pub &'v str);
 
 impl fmt::Display for Word<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_word = !self.0.contains(|c: char| c.is_whitespace() || c == '=' || c == '"');
         if is_word { write!(f, "{}", Line(self.0)) } else { write!(f, "{:?}", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said() -> Vec<(&'static str, String)> {
+        current()
+            .iter()
+            .flat_map(|about| about.values())
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn what_work_is_about_goes_along_to_tasks_and_threads_and_ends_with_it() {
+        let whose = Arc::new(Whose { hook: "checks".to_owned(), steps: vec!["first".to_owned()] });
+        let about = Arc::new(About::delivery(&whose));
+        about.read("7", &"r".repeat(LONGEST + 1));
+        let id = "r".repeat(LONGEST);
+        let all = [("hook", "checks"), ("step", "first"), ("annotation", "7"), ("request_id", &id)];
+        let all = all.map(|(name, value)| (name, value.to_owned()));
+        let work = async {
+            at_step(Some(0));
+            assert_eq!(said(), all);
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(along(async { said() }));
+            assert_eq!(tasks.join_next().await.unwrap().unwrap(), all);
+            assert_eq!(std::thread::spawn(along_thread(said)).join().unwrap(), all);
+            at_step(None);
+            assert_eq!(said().len(), 3);
+        };
+        within(about, work).await;
+        assert_eq!(said(), [], "it is over");
+        along(async { assert_eq!(said(), []) }).await;
+    }
+
+    #[test]
+    fn a_value_cannot_look_like_another() {
+        let words = ["a", "a step=b", "a\u{1b}[0m", "a\nb"].map(|value| Word(value).to_string());
+        assert_eq!(words, ["a", "\"a step=b\"", "a\\u001b[0m", "\"a\\nb\""]);
     }
 }

@@ -9,7 +9,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::shown::Line;
 
-use super::about::{self, Keeper, Word};
+use super::about::{self, Word};
 
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +42,8 @@ pub fn start(level: LevelFilter, format: Format) {
     };
     // A database's notices may hold what a document does; its errors reach us as such.
     let filter = Targets::new().with_default(level).with_target("sqlx", LevelFilter::OFF);
-    let layer = tracing_subscriber::fmt::layer()
-        .fmt_fields(debug_fn(|_, _, _| Ok(()))) // what a span says, `Keeper` keeps
-        .event_format(lines)
-        .with_writer(io::stdout);
-    let _ = tracing_subscriber::registry().with(Keeper.and_then(layer).with_filter(filter)).try_init();
+    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_writer(io::stdout);
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
 }
 
 struct LogLines {
@@ -61,15 +58,10 @@ where
     S: Subscriber + for<'s> LookupSpan<'s>,
     N: for<'w> FormatFields<'w> + 'static,
 {
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut out: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let level = *event.metadata().level();
         if self.format == Format::Json {
-            return json(out, context, event);
+            return json(out, event);
         }
         if self.journal {
             out.write_str(syslog_prefix(level))?;
@@ -95,12 +87,10 @@ where
         event.record(&mut line);
         if event.metadata().target() == DELIVERY {
             line.fields.clear();
-        } else {
-            about::around(context.event_scope().into_iter().flatten(), |name, value| {
-                if !has(event, name) {
-                    let _ = write!(line.fields, " {name}={}", Word(value)); // writing to a String cannot fail
-                }
-            });
+        } else if let Some(about) = about::current() {
+            for (name, value) in about.values().filter(|(name, _)| !has(event, name)) {
+                let _ = write!(line.fields, " {name}={}", Word(value)); // writing to a String cannot fail
+            }
         }
         // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
@@ -115,11 +105,7 @@ fn has(event: &Event<'_>, name: &str) -> bool {
     event.fields().any(|field| field.name() == name)
 }
 
-fn json<S, N>(mut out: Writer<'_>, context: &FmtContext<'_, S, N>, event: &Event<'_>) -> fmt::Result
-where
-    S: Subscriber + for<'s> LookupSpan<'s>,
-    N: for<'w> FormatFields<'w> + 'static,
-{
+fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     let mut object = Object(serde_json::Map::new());
     let level = event.metadata().level().as_str().to_ascii_lowercase();
     let now =
@@ -127,11 +113,11 @@ where
     object.0.insert("time".to_owned(), now.into());
     object.0.insert("level".to_owned(), level.into());
     event.record(&mut object);
-    about::around(context.event_scope().into_iter().flatten(), |name, value| {
-        if !has(event, name) {
+    if let Some(about) = about::current() {
+        for (name, value) in about.values().filter(|(name, _)| !has(event, name)) {
             object.0.insert(name.to_owned(), value.into());
         }
-    });
+    }
     writeln!(out, "{}", Line(serde_json::Value::Object(object.0)))
 }
 
@@ -189,6 +175,10 @@ impl Visit for Words {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
+        if field.name() == "message" {
+            self.text.push_str(value);
+        } else {
+            let _ = write!(self.fields, " {}={}", field.name(), Word(value)); // writing to a String cannot fail
+        }
     }
 }

@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tracing::{Instrument as _, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::cases::Recorder;
 use crate::inspector::{Inspector, Sent};
@@ -221,7 +221,7 @@ impl Door {
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
         let target = Target::Hook(&hook.name);
-        let entry = self.under_way.begin(&hook.name);
+        let entry = self.under_way.begin(&hook.whose);
         let (body, share) = match routes.verify(hook, head, body).await {
             Ok(whole) => {
                 verified();
@@ -295,7 +295,7 @@ impl Door {
             metrics: Arc::clone(&self.metrics),
             arrival,
             watched: Some(Watched::again(inspector, sent, &body, arrival, number)),
-            entry: self.under_way.begin(&hook.name),
+            entry: self.under_way.begin(&hook.whose),
         };
         work.entry.verified();
         Ok(work.run_by(body, true).await.1)
@@ -339,8 +339,7 @@ impl Work {
 
     /// The same, also for one that is sent again; gives the number that the inspector shows it by.
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
-        let span = about::delivery(&self.hook.name);
-        self.run_within(body, is_again).instrument(span).await
+        about::within(self.entry.about(), self.run_within(body, is_again)).await
     }
 
     async fn run_within(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {

@@ -38,6 +38,7 @@ mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
 /// The step `match` with `queries` of a dataset.
+mod logs;
 mod lookup;
 /// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;

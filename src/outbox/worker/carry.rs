@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{Instrument as _, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::telemetry::about;
 
 use super::super::job::{Carried, Courier, Job, State};
 use super::super::ledger::Note;
@@ -162,7 +163,7 @@ async fn part(courier: Arc<dyn Courier>, mut job: Job) -> (Option<Carried>, Opti
         let carried = courier.carry(&mut job).await;
         (carried, job)
     };
-    task.spawn(work.in_current_span());
+    task.spawn(about::along(work));
     match timeout(LONGEST_PART, task.join_next()).await {
         Ok(Some(Ok((carried, job)))) => (Some(carried), Some(job)),
         _ => (None, None),
@@ -180,7 +181,7 @@ fn no_step(job: &Job) -> Carried {
 
 async fn tell_part(courier: Arc<dyn Courier>, job: Job) -> Option<Carried> {
     let mut task = JoinSet::new();
-    task.spawn(async move { courier.tell(&job).await }.in_current_span());
+    task.spawn(about::along(async move { courier.tell(&job).await }));
     timeout(LONGEST_PART, task.join_next()).await.ok().flatten()?.ok()
 }
 

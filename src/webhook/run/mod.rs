@@ -22,7 +22,6 @@ use crate::rossum::Unreadable;
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
 use crate::steps::Delivery;
-use crate::telemetry::about;
 
 use super::hook::Hook;
 use super::refusal::Refusal;
@@ -144,7 +143,7 @@ async fn deliver(
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
-            about::read("", facts.request_id.as_deref());
+            entry.read("", facts.request_id.as_deref());
             return Err(Refusal::Payload(problem));
         }
     };
@@ -154,7 +153,6 @@ async fn deliver(
     facts.annotation = payload.annotation_id.to_string();
     facts.request_id = payload.request_id.as_deref().map(str::to_owned);
     entry.read(&facts.annotation, facts.request_id.as_deref());
-    about::read(&facts.annotation, facts.request_id.as_deref());
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
@@ -184,7 +182,7 @@ mod tests {
     use crate::webhook::{BuiltHook, HookLimits, HookSettings};
 
     async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
-        super::run(hook, body, way, &DeliveriesUnderWay::default().begin("test")).await
+        super::run(hook, body, way, &DeliveriesUnderWay::default().begin(&hook.whose)).await
     }
 
     const WAY: Way = Way { is_watched: true, is_again: false };

@@ -38,7 +38,7 @@ pub(super) async fn run(
             continue;
         }
         asked = true;
-        about::at_step(&stage.name);
+        about::at_step(Some(at));
         let before = answer.checkpoint();
         let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
         hook.tell_missing(stage, metrics, &missing);
@@ -79,7 +79,7 @@ pub(super) async fn run(
             }
         }
     }
-    about::at_step("");
+    about::at_step(None);
     if !asked {
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
