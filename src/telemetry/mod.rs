@@ -3,6 +3,8 @@
 pub mod about;
 mod log;
 pub mod metrics;
+mod strangers;
 
 pub use log::{DELIVERY, Format, start};
 pub use metrics::Metrics;
+pub use strangers::Strangers;

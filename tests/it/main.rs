@@ -76,6 +76,7 @@ mod soak;
 mod state;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
+mod strangers;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
 /// Foreign JSON as trees: bounds, memory, who waits.
