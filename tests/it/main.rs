@@ -48,6 +48,8 @@ mod memory;
 mod names;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
+/// What the page says of each key of Rossum's objects.
+mod objects;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
