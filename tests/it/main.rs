@@ -40,6 +40,7 @@ mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
 /// The step `match` with `queries` of a dataset.
+mod logs;
 mod lookup;
 /// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;
@@ -79,6 +80,7 @@ mod soak;
 mod state;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
+mod strangers;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
 /// Foreign JSON as trees: bounds, memory, who waits.

@@ -180,6 +180,10 @@ impl RequestProcessor {
 }
 
 impl Courier for RequestProcessor {
+    fn hook(&self) -> &str {
+        self.post.hook()
+    }
+
     fn target(&self) -> &str {
         self.post.courier()
     }

@@ -84,6 +84,14 @@ impl Annex {
         })
     }
 
+    /// The same, with the command changed.
+    pub(crate) fn dev_in_but(folder: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start(folder, free_port(), |command, port| {
+            command.args(["--config", "annex.toml"]).arg(format!("--dev-http=127.0.0.1:{port}"));
+            change(command);
+        })
+    }
+
     /// Dev mode with the configuration in this folder, and the inspector on this port.
     pub(crate) fn dev_inspected(folder: TempDir, inspector: u16) -> Self {
         Self::start(folder, free_port(), |command, port| {
