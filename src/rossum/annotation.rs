@@ -7,8 +7,11 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::id::Id;
+use super::lenient::Scalar;
 
 /// Nodes that steps added have places from here on.
 const ADDED: u32 = 1 << 31;
@@ -51,7 +54,7 @@ impl NodeRef {
 }
 
 /// What a node is. A node with children is no datapoint, whatever its `category` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
     Section,
     Multivalue,
@@ -80,6 +83,8 @@ pub struct Node<'a> {
     pub normalized: Normalized<'a>,
     /// The user has set the value by hand, and a formula may not change it.
     pub no_recalculation: bool,
+    /// An enum's own options, as they came; the schema has them where the datapoint has none.
+    pub(super) options: Option<&'a RawValue>,
     pub(super) parent: NodeRef,
     pub(super) next_same: NodeRef,
     /// One past the last node of this node's subtree.
@@ -106,10 +111,29 @@ impl Node<'_> {
             Normalized::Empty => None,
         }
     }
+
+    /// Whether a value is one of the datapoint's own options; `None` where it has none.
+    pub fn has_option(&self, value: &str) -> Option<bool> {
+        let options: Vec<SentOption<'_>> = serde_json::from_str(self.options?.get()).ok()?;
+        let mut values = options.into_iter().filter_map(|option| option.value.into_text()).peekable();
+        values.peek()?;
+        Some(values.any(|option| is_option(&option, value)))
+    }
+}
+
+#[derive(Deserialize)]
+struct SentOption<'a> {
+    #[serde(borrow)]
+    value: Scalar<'a>,
+}
+
+/// Rossum takes upper and lower case alike (API reference: "Enum type").
+pub fn is_option(option: &str, value: &str) -> bool {
+    option.eq_ignore_ascii_case(value) || option.to_lowercase() == value.to_lowercase()
 }
 
 /// A number as JSON writes it: a point, no grouping, perhaps an exponent.
-pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
+pub fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
     Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
 }

@@ -4,6 +4,7 @@ use crate::outbox::{Outcome, RunTurn};
 use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
 
+use super::ignored::UnknownId;
 use super::passed_on::PassedOn;
 use super::reasons::Reasons;
 
@@ -19,6 +20,8 @@ pub struct Answer {
     pub turns: Vec<RunTurn>,
     /// What functions said besides, each in its turn.
     pub passed_on: Vec<PassedOn>,
+    /// Ids that code named and the document does not have.
+    pub unknown_ids: Vec<UnknownId>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }

@@ -46,6 +46,8 @@ pub struct Needs {
     pub outbox: bool,
     /// Rossum must send the queue's schema along (`sideload`).
     pub schema: bool,
+    /// It computes fields that Rossum computes as well, by the same formulas.
+    pub computes: bool,
 }
 
 impl Default for Needs {
@@ -56,6 +58,7 @@ impl Default for Needs {
             neighbours: false,
             outbox: false,
             schema: false,
+            computes: false,
         }
     }
 }

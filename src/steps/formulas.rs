@@ -21,6 +21,8 @@ pub struct Formulas {
     ordered: Vec<Formula>,
     schemas: Schemas,
     limits: Limits,
+    /// Whether they are those of the schema, which Rossum computes too.
+    from_schema: bool,
 }
 
 pub struct Formula {
@@ -35,8 +37,13 @@ pub struct Formula {
 pub struct Cycle(pub Vec<String>);
 
 impl Formulas {
-    pub fn new(formulas: Vec<Formula>, schemas: Schemas, limits: Limits) -> Result<Self, Cycle> {
-        Ok(Self { ordered: in_order(formulas)?, schemas, limits })
+    pub fn new(
+        formulas: Vec<Formula>,
+        schemas: Schemas,
+        limits: Limits,
+        from_schema: bool,
+    ) -> Result<Self, Cycle> {
+        Ok(Self { ordered: in_order(formulas)?, schemas, limits, from_schema })
     }
 }
 
@@ -70,7 +77,7 @@ fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
 
 impl Blueprint for Formulas {
     fn needs(&self) -> Needs {
-        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
+        Needs { schema: self.schemas.is_sent(), computes: self.from_schema, ..Needs::default() }
     }
 
     fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {

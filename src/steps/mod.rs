@@ -20,6 +20,7 @@ mod exported;
 pub mod formulas;
 pub mod function;
 mod halfway;
+pub mod ignored;
 pub mod lookup;
 pub mod master_data;
 pub mod matching;

@@ -106,6 +106,13 @@ impl Reason {
         Self { what: what.into(), source: Some(source.to_owned()), places, more }
     }
 
+    /// Takes the places of another one about the same.
+    pub fn join(&mut self, other: Self) {
+        let room = PLACES.saturating_sub(self.places.len());
+        self.more += other.more + other.places.len().saturating_sub(room);
+        self.places.extend(other.places.into_iter().take(room));
+    }
+
     /// About what it takes of memory.
     pub fn bytes(&self) -> usize {
         let saw = self.places.iter().flat_map(|place| &place.saw);

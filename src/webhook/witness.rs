@@ -6,6 +6,7 @@ use tokio::time::error::Elapsed;
 
 use crate::inspector::{Changed, Said, StepSeen};
 use crate::rossum::{Annotation, Change, Done, GrownTree, NodeRef, Payload, escape_html};
+use crate::steps::ignored::Ignored;
 use crate::steps::{Answer, Checkpoint, StepError};
 
 use super::run::Facts;
@@ -70,6 +71,16 @@ pub(super) fn ran(
     };
     messages.shrink_to_fit();
     trace.steps.push(StepSeen { name: step.to_owned(), came, cause, took, messages, changes, reasons });
+}
+
+/// What Rossum is likely to ignore of what a step wrote.
+pub(super) fn ignored(facts: &mut Facts, step: usize, ignored: &Ignored<'_>) {
+    let Some(step) = facts.trace.as_mut().and_then(|trace| trace.steps.get_mut(step)) else { return };
+    let reason = ignored.reason();
+    match step.reasons.iter_mut().find(|known| known.what == reason.what) {
+        Some(known) => known.join(reason),
+        None => step.reasons.push(reason),
+    }
 }
 
 /// The number of the row that a cell belongs to, or that the node is.

@@ -144,7 +144,7 @@ pub(super) fn deliver(section: &Section<'_>) -> Deliver {
 }
 
 pub(super) fn problem_field(section: &Section<'_>, deliver: Deliver) -> Option<String> {
-    let field = section.field("problem_field").map(|field| (*field.get_ref()).to_owned());
+    let field = section.written_field("problem_field").map(|field| (*field.get_ref()).to_owned());
     if field.is_some() && deliver == Deliver::Now {
         section.wrong(
             "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
@@ -196,7 +196,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {
             Some(pointer) if pointer == "status" || pointer.starts_with('/') => {
-                section.names_field(field.span(), field.get_ref());
+                section.writes_field(field.span(), field.get_ref());
                 write.push(((*field.get_ref()).to_owned(), pointer.to_owned()));
             }
             _ => {

@@ -16,7 +16,7 @@ use crate::steps::request_processor::{Errors, RequestProcessorSettings};
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
-use super::super::schemas::Named;
+use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
@@ -74,12 +74,13 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             );
         }
     }
-    for (what, fields) in [
-        ("what an answer is written to", settings.fields().collect()),
-        ("what a placeholder or a condition reads", settings.reads_fields()),
+    for (what, fields, changes) in [
+        ("what an answer is written to", settings.fields().collect(), Changes::Value),
+        ("what a placeholder or a condition reads", settings.reads_fields(), Changes::Nothing),
     ] {
         for field in fields {
-            section.names(Named::new(section.place_of("settings"), field).within(what));
+            let named = Named::new(section.place_of("settings"), field);
+            section.names(named.within(what).changed(changes));
         }
     }
     let writes =

@@ -14,7 +14,7 @@ use crate::txscript::Script;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
-use super::super::schemas::Named;
+use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
@@ -286,7 +286,10 @@ impl Reader<'_, '_> {
         ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
         let on = payload.schema_id;
         for id in &ids {
-            self.section.names(Named::new(place.clone(), id).within(format!("{title}: the action {kind}")));
+            let is_said = matches!(kind.as_str(), "show_message" | "add_automation_blocker");
+            let changes = if is_said { Changes::Nothing } else { Changes::Shown };
+            let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
+            self.section.names(named.changed(changes));
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");

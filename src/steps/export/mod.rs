@@ -79,6 +79,7 @@ impl Blueprint for ExportSettings {
             neighbours: true,
             outbox: self.deliver == Deliver::Queued,
             schema: false,
+            computes: false,
         }
     }
 

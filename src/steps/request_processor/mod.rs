@@ -78,6 +78,7 @@ impl Blueprint for RequestProcessorSettings {
             neighbours: true,
             outbox: self.deliver == Deliver::Queued,
             schema: self.schemas.is_sent(),
+            computes: false,
         }
     }
 

@@ -219,6 +219,7 @@ mod tests {
             events: None,
             on_error,
             names: Vec::new(),
+            schema: None,
         };
         let settings = HookSettings {
             schemas: Schemas::default(),
