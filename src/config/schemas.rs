@@ -66,7 +66,14 @@ pub(super) enum Changes {
 
 impl Named {
     pub(super) fn new(place: Place, id: &str) -> Self {
-        Self { place, id: id.to_owned(), words: &[], within: String::new(), queues: None, changes: Changes::Nothing }
+        Self {
+            place,
+            id: id.to_owned(),
+            words: &[],
+            within: String::new(),
+            queues: None,
+            changes: Changes::Nothing,
+        }
     }
 
     /// Where it is no field, it is one of these.
@@ -181,6 +188,11 @@ impl StepScope {
     /// The step's own schema, where it has one.
     pub(super) fn own_schema(&self) -> Option<Arc<Schema>> {
         self.own.borrow().as_ref().and_then(HookSchemas::only)
+    }
+
+    /// The one schema of all documents, where they have one.
+    pub(super) fn only_schema(&self) -> Option<Arc<Schema>> {
+        self.schemas().only()
     }
 
     /// The schemas that the step's names are checked against.

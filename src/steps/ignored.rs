@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use tracing::warn;
+
 use crate::rossum::{Category, GrownTree, Journal, Operation, Written, is_option, parse_decimal};
 use crate::txscript::{FieldType, Schema};
 
@@ -62,10 +64,14 @@ impl fmt::Display for Why {
             }
             Self::Computed => "Rossum computes this field itself",
             Self::Button => "it is a button, which has no value",
-            Self::NoDatapoint(Category::Multivalue) => "it is a multivalue, and only datapoints can be replaced",
+            Self::NoDatapoint(Category::Multivalue) => {
+                "it is a multivalue, and only datapoints can be replaced"
+            }
             Self::NoDatapoint(Category::Tuple) => "it is a row, and only datapoints can be replaced",
             Self::NoDatapoint(_) => "it is a section, and only datapoints can be replaced",
-            Self::NotInMultivalue => "it stands in no multivalue, and only rows and values of one can be removed",
+            Self::NotInMultivalue => {
+                "it stands in no multivalue, and only rows and values of one can be removed"
+            }
             Self::OtherShape => "a table takes rows, and a list of values takes one value at a time",
             Self::NoColumn => "the table that the row is added to has no such column",
         })
@@ -145,7 +151,8 @@ impl Why {
 
 /// An ISO date, perhaps with a time.
 fn is_date(text: &str) -> bool {
-    let shape = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let shape =
+        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
     let (Some(date), Some(rest)) = (text.get(..10), text.get(10..)) else { return false };
     date.bytes().enumerate().all(shape)
         && date.parse::<jiff::civil::Date>().is_ok()
@@ -188,9 +195,9 @@ fn look(written: &Written<'_>, field: &str, tree: &GrownTree<'_>, schema: Option
             }
         }
         None => {
-            let table = tree.parent(tree.row(written.node)?)?;
-            let schema = schema.filter(|schema| schema.has(&tree.node(table).schema_id));
-            if schema.is_some_and(|s| s.table_of(field) != Some(&*tree.node(table).schema_id)) {
+            let table = &*tree.node(tree.parent(tree.row(written.node)?)?).schema_id;
+            let schema = schema.filter(|schema| schema.has_rows(table));
+            if schema.is_some_and(|schema| schema.table_of(field) != Some(table)) {
                 return Some(Why::NoColumn);
             }
         }
@@ -205,6 +212,20 @@ fn look(written: &Written<'_>, field: &str, tree: &GrownTree<'_>, schema: Option
     };
     let option = written.options.map(among).or_else(|| node.has_option(text.trim()));
     Why::of_text(schema, field, &text, option)
+}
+
+/// Warns of values that go to Rossum's API once the answer is sent: a field and its text. What options the document has is
+/// not known then.
+pub(super) fn warn_later(courier: &str, schema: Option<&Schema>, field: &str, text: &str) {
+    let Some(schema) = schema else { return };
+    let why = Why::of_field(schema, field).or_else(|| {
+        let may_be_filled = schema.options(field).is_some_and(|options| options.take(2).count() < 2);
+        Why::of_text(Some(schema), field, text, may_be_filled.then_some(true))
+    });
+    if let Some(why) = why {
+        let cure = why.cure();
+        warn!(courier, field, "Rossum is likely to ignore what is written back to `{field}`: {why}; {cure}");
+    }
 }
 
 impl Ignored<'_> {
@@ -231,7 +252,7 @@ impl Ignored<'_> {
 /// What an answer of code named by an id that the document does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownId {
-    /// `message`, `blocker` or `operation`.
+    /// `a message`, `a blocker` or `an operation`.
     pub what: &'static str,
     /// A number; a text may be the document's, and is not told.
     pub id: String,
@@ -240,7 +261,7 @@ pub struct UnknownId {
 impl UnknownId {
     pub fn cure(&self) -> &'static str {
         match self.what {
-            "operation" => "it is left out; take ids from the delivery's own content",
+            "an operation" => "it is left out; take ids from the delivery's own content",
             _ => "it is shown at the document; take ids from the delivery's own content",
         }
     }
@@ -248,7 +269,7 @@ impl UnknownId {
     pub fn explain(&self, reasons: &mut Reasons) {
         let what = format!("the document has no {}", self.id);
         reasons.note(|| {
-            Reason::single(what, Came::Failed, format!("named by an {}: {}", self.what, self.cure()), Vec::new())
+            Reason::single(what, Came::Failed, format!("named by {}: {}", self.what, self.cure()), Vec::new())
         });
     }
 }

@@ -91,17 +91,17 @@ impl Returned {
                 Some(_) => return Err(wrong("a message of an unknown type: use error, warning or info")),
             };
             let on = nodes.find(&notice.id);
-            answer.unknown_ids.extend(unknown("message", on, &notice.id));
+            answer.unknown_ids.extend(unknown("a message", on, &notice.id));
             answer.show(kind, on, text(notice.content));
         }
         for blocker in self.automation_blockers {
             let on = nodes.find(&blocker.id);
-            answer.unknown_ids.extend(unknown("blocker", on, &blocker.id));
+            answer.unknown_ids.extend(unknown("a blocker", on, &blocker.id));
             answer.block_automation(on, text(blocker.content));
         }
         for operation in self.operations {
             let node = nodes.find(&operation.id);
-            answer.unknown_ids.extend(unknown("operation", node, &operation.id));
+            answer.unknown_ids.extend(unknown("an operation", node, &operation.id));
             let Some(node) = node else { continue };
             operation.apply(node, &before, schema, answer)?;
         }
@@ -172,11 +172,13 @@ impl Datapoint {
 
 /// An id that leads nowhere. Without one, a message is the document's own.
 fn unknown(what: &'static str, node: Option<NodeRef>, id: &Json) -> Option<UnknownId> {
-    let is_of_document = what != "operation" && (id.is_null() || id == "all");
+    let is_of_document = what != "an operation" && (id.is_null() || id == "all");
     if node.is_some() || is_of_document {
         return None;
     }
-    let id = id.as_i64().map_or_else(|| "datapoint with the id that was named".to_owned(), |id| format!("id {id}"));
+    let id = id
+        .as_i64()
+        .map_or_else(|| "datapoint with the id that was named".to_owned(), |id| format!("id {id}"));
     Some(UnknownId { what, id })
 }
 

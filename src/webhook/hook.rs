@@ -234,7 +234,7 @@ impl Hook {
             warn!(
                 hook = self.name,
                 step = stage.name,
-                "the document has no {id}, which an {what} of the step names: {}",
+                "the document has no {id}, which {what} of the step names: {}",
                 unknown.cure()
             );
         }

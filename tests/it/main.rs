@@ -31,6 +31,7 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
+mod ignored;
 /// Files of records as ERPs write them: what is imported, what is refused, and what is said.
 mod imports;
 /// The inspector, in a real browser.

@@ -14,6 +14,7 @@ use crate::steps::export::{Deliver, ExportSettings};
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::schemas::QueueSchema;
+use super::super::schemas::StepScope;
 use super::super::section::Section;
 use super::templates::{self, template};
 use super::{scripts, ubl};
@@ -66,8 +67,15 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             section.wrong(format!("two calls have the name `{}`", call.name), "give each its own `name`");
         }
     }
-    let export =
-        ExportSettings { target: target?, calls, deliver, problem, validation_sources, problem_field };
+    let export = ExportSettings {
+        target: target?,
+        calls,
+        deliver,
+        problem,
+        validation_sources,
+        problem_field,
+        schema: section.step().and_then(StepScope::only_schema),
+    };
     look_at_paths(section, &export);
     if deliver == Deliver::Queued && export.reads("secrets") {
         let hint = "keep the secret here: `auth` of the target";

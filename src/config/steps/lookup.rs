@@ -24,7 +24,8 @@ pub(super) const MOST: usize = 50;
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
-    let target = section.required_written_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
+    let target =
+        section.required_written_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
     let database = known.database(section);
     let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
     let queries = queries(section, dialect);

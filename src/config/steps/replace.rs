@@ -9,11 +9,11 @@ use super::super::schemas::look_at_text;
 use super::super::section::Section;
 
 pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
-    let field = section.required_field("field", "\"document_id\"");
     let target = section.written_field("target").map(|target| target.into_inner().to_owned());
-    if let (None, Some(field)) = (&target, &field) {
-        section.writes_field(field.span(), field.get_ref());
-    }
+    let field = match target {
+        Some(_) => section.required_field("field", "\"document_id\""),
+        None => section.required_written_field("field", "\"document_id\""),
+    };
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
     let with = match section.required_text("with", "''") {

@@ -16,7 +16,7 @@ use crate::steps::request_processor::{Errors, RequestProcessorSettings};
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
-use super::super::schemas::{Changes, Named};
+use super::super::schemas::{Changes, Named, StepScope};
 use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
@@ -107,6 +107,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         expected: expected.into_iter().map(|(_, statuses, name)| (name, statuses)).collect(),
         problem,
         schemas,
+        schema: section.step().and_then(StepScope::only_schema),
         validation_sources,
         problem_field,
         concurrency,

@@ -24,8 +24,11 @@ use courier::Progress;
 use taken::{Answers, NoRequest, Taken};
 use understood::{LOOK_THERE, Unusable};
 
+use crate::txscript::Schema;
+
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::halfway::{Call as TakenCall, Halfway};
+use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
 use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
@@ -40,6 +43,8 @@ pub struct ExportSettings {
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued export was given up; emptied once it is sent.
     pub problem_field: Option<String>,
+    /// That of all documents, where they have one.
+    pub schema: Option<Arc<Schema>>,
 }
 
 pub struct Export {
@@ -338,7 +343,10 @@ impl Export {
     /// The same by the ids of the datapoints, for Rossum's API.
     fn values(&self, call: &Call, said: &Value, datapoints: &Map<String, Value>) -> Vec<(String, String)> {
         let of = |(field, value): (&str, String)| match datapoints.get(field).and_then(Value::as_str) {
-            Some(id) => Some((id.to_owned(), shorten(value))),
+            Some(id) => {
+                ignored::warn_later(self.post.courier(), self.settings.schema.as_deref(), field, &value);
+                Some((id.to_owned(), shorten(value)))
+            }
             None => {
                 warn!("the document has no field {field}, which the answer to {} is written to", call.name);
                 None

@@ -6,6 +6,7 @@ mod fields;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -19,10 +20,13 @@ use crate::rossum::{
 };
 use crate::trees;
 
+use crate::txscript::Schema;
+
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::export::Deliver;
 use super::exported::Exported;
 use super::halfway::{Call, Halfway};
+use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
@@ -39,6 +43,8 @@ pub struct RequestProcessorSettings {
     /// Where in a JSON answer the other side says what is wrong: a JSON pointer.
     pub problem: Option<String>,
     pub schemas: Schemas,
+    /// That of all documents, where they have one.
+    pub schema: Option<Arc<Schema>>,
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued run was given up; emptied once it is through.
     pub problem_field: Option<String>,
@@ -371,7 +377,7 @@ impl RequestProcessor {
             answer.show(MessageType::Warning, None, escape_html(&text));
         }
         let Some(annotation) = &delivery.payload.annotation else {
-            let values = values(state);
+            let values = self.values(state);
             if let Some(api) = self.settings.processor.api.as_ref().filter(|_| !values.is_empty()) {
                 let id = &state.annotation;
                 let written = api.replace(id, &values, &self.settings.validation_sources, deadline).await;
@@ -395,10 +401,13 @@ impl RequestProcessor {
         }
         answer.keep_changes();
     }
-}
-
-/// Datapoints and their values, for Rossum's API.
-fn values(state: &State) -> Vec<(String, String)> {
-    let written = state.written().into_iter();
-    written.filter_map(|(field, value)| Some((state.datapoint(&field)?.to_owned(), shorten(value)))).collect()
+    /// Datapoints and their values, for Rossum's API.
+    fn values(&self, state: &State) -> Vec<(String, String)> {
+        let of = |(field, value): (String, String)| {
+            let id = state.datapoint(&field)?.to_owned();
+            ignored::warn_later(self.post.courier(), self.settings.schema.as_deref(), &field, &value);
+            Some((id, shorten(value)))
+        };
+        state.written().into_iter().filter_map(of).collect()
+    }
 }
