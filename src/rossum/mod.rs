@@ -16,7 +16,7 @@ mod operations;
 mod payload;
 mod tree;
 
-pub use annotation::{Annotation, Category, Node, NodeRef, Normalized, is_option, parse_decimal};
+pub use annotation::{Annotation, Category, Node, NodeRef, Normalized, is_date, is_option, parse_decimal};
 pub use event::Event;
 pub use id::Id;
 pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};

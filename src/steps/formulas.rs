@@ -137,7 +137,7 @@ impl Formula {
         answer: &mut Answer,
     ) {
         let tree = &answer.journal.tree(annotation);
-        let Some(table) = schema.table_of(&self.field) else {
+        let Some(table) = schema.repeated_in(&self.field) else {
             let document = Document::new(annotation, &answer.journal, schema, body);
             let target = document.datapoint(&self.field, None);
             if is_free(tree, target) {
@@ -174,7 +174,7 @@ impl Formula {
     }
 
     fn rows<'s>(&self, document: &Document<'_>, schema: &'s Schema) -> Vec<Row<'s>> {
-        match schema.table_of(&self.field) {
+        match schema.repeated_in(&self.field) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
             None => vec![None],
         }

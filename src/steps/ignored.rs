@@ -6,7 +6,7 @@ use std::fmt;
 
 use tracing::warn;
 
-use crate::rossum::{Category, GrownTree, Journal, Operation, Written, is_option, parse_decimal};
+use crate::rossum::{Category, GrownTree, Journal, Operation, Written, is_date, is_option, parse_decimal};
 use crate::txscript::{FieldType, Schema};
 
 use super::reasons::{Came, Reason, Reasons, Saw};
@@ -147,16 +147,6 @@ impl Why {
             other => Some(Self::NoDatapoint(other)),
         }
     }
-}
-
-/// An ISO date, perhaps with a time.
-fn is_date(text: &str) -> bool {
-    let shape =
-        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
-    let (Some(date), Some(rest)) = (text.get(..10), text.get(10..)) else { return false };
-    date.bytes().enumerate().all(shape)
-        && date.parse::<jiff::civil::Date>().is_ok()
-        && (rest.is_empty() || rest.starts_with(['T', ' ']))
 }
 
 /// Looks at every operation that the answer is going to have. `schema` gives that of the step that wrote the entry of the

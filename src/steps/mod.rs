@@ -32,7 +32,7 @@ pub mod reasons;
 pub mod replace;
 pub mod request_processor;
 mod returned;
-mod rows;
+pub mod rows;
 pub mod rules;
 pub mod schema;
 pub mod source;

@@ -137,7 +137,7 @@ impl Reasons {
     }
 
     /// Of as many places as are kept.
-    pub(super) fn note(&mut self, reason: impl FnOnce() -> Reason) {
+    pub fn note(&mut self, reason: impl FnOnce() -> Reason) {
         if let Some(noted) = &mut self.0 {
             noted.list.push(reason());
         }

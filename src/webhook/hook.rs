@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::cases::Recorder;
 use crate::clock;
@@ -18,6 +18,7 @@ use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
 use crate::steps::ignored::{Ignored, UnknownId};
 use crate::steps::names::NamedField;
+use crate::steps::rows::FirstOf;
 use crate::steps::schema::Schemas;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
@@ -237,6 +238,13 @@ impl Hook {
                 "the document has no {id}, which {what} of the step names: {}",
                 unknown.cure()
             );
+        }
+    }
+
+    /// Says once of each step and field that one of several values is taken.
+    pub(super) fn tell_first(&self, stage: &Stage, taken: &FirstOf) {
+        if self.is_new(stage, format!("first of {}", taken.field)) {
+            info!(hook = self.name, step = stage.name, field = taken.field, "the step {}", taken.words());
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 
 use crate::inspector::{Changed, Said, StepSeen};
-use crate::rossum::{Annotation, Change, Done, GrownTree, NodeRef, Payload, escape_html};
+use crate::rossum::{Annotation, Category, Change, Done, GrownTree, NodeRef, Payload, escape_html};
 use crate::steps::ignored::Ignored;
 use crate::steps::{Answer, Checkpoint, StepError};
 
@@ -85,7 +85,11 @@ pub(super) fn ignored(facts: &mut Facts, step: usize, ignored: &Ignored<'_>) {
 
 /// The number of the row that a cell belongs to, or that the node is.
 fn row(tree: &GrownTree<'_>, node: NodeRef) -> Option<usize> {
-    let row = tree.row(node)?;
+    let is_value = |node: &NodeRef| {
+        let parent = tree.parent(*node).map(|parent| tree.node(parent).category);
+        tree.node(*node).category == Category::Datapoint && parent == Some(Category::Multivalue)
+    };
+    let row = tree.row(node).or(Some(node).filter(is_value))?;
     tree.children(tree.parent(row)?).position(|one| one == row)
 }
 

@@ -31,6 +31,7 @@ use super::halfway::{Call as TakenCall, Halfway};
 use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
+use super::rows::held_at;
 use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
@@ -358,7 +359,9 @@ impl Export {
     fn write_back(&self, call: &Call, said: &Value, tree: &GrownTree<'_>, answer: &mut Answer) {
         for (field, value) in self.found(call, said) {
             // That it is there was looked at before anything was sent.
-            let Some(node) = tree.first(field) else {
+            let (node, said) = held_at(tree, None, field).first(field);
+            answer.first_of.extend(said);
+            let Some(node) = node else {
                 warn!("the document has no field {field}, which the answer to {} is written to", call.name);
                 continue;
             };

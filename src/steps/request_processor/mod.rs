@@ -29,6 +29,7 @@ use super::halfway::{Call, Halfway};
 use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
+use super::rows::held_at;
 use super::schema::Schemas;
 use super::{Answer, Blueprint, Context, Delivery, Lasts, Step, StepError, StepFuture};
 
@@ -390,7 +391,9 @@ impl RequestProcessor {
         };
         let tree = answer.journal.tree(annotation);
         for (field, value) in state.written() {
-            let Some(node) = tree.first(&field) else { continue };
+            let (node, said) = held_at(&tree, None, &field).first(&field);
+            answer.first_of.extend(said);
+            let Some(node) = node else { continue };
             let change = Change {
                 value: Some(Value::Text(shorten(value))),
                 validation_sources: Some(self.settings.validation_sources.clone()),

@@ -260,6 +260,17 @@ impl Schema {
         Some(raw.get("options")?.as_array()?.iter().filter_map(value).collect())
     }
 
+    /// Whether a document may have the field several times, and none at all: it is in a multivalue.
+    pub fn is_repeated(&self, id: &str) -> bool {
+        self.find(id).is_some_and(|field| self.multivalue_of(field).is_some())
+    }
+
+    /// The multivalue that a field is in: the table of a column, or the one whose values it is.
+    pub fn repeated_in(&self, id: &str) -> Option<&str> {
+        let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;
+        self.multivalue_of(field).map(|multivalue| &*self.fields[multivalue].id)
+    }
+
     /// The multivalue whose column this schema id is.
     pub fn table_of(&self, id: &str) -> Option<&str> {
         let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;

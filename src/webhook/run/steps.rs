@@ -7,13 +7,16 @@ use tracing::{error, warn};
 use crate::rossum::{MessageType, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
-use crate::steps::reasons::Reasons;
+use crate::steps::reasons::{Came, Reason, Reasons};
 use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
 use super::super::{keeping, witness};
 use super::Facts;
+
+/// Said where one of several values is taken.
+const FIRST: &str = "the others are not looked at here";
 
 /// Runs them; what they leave behind is kept, with the answer under `id`. Gives the answer as Rossum reads it.
 pub(super) async fn run(
@@ -55,6 +58,10 @@ pub(super) async fn run(
         for unknown in std::mem::take(&mut answer.unknown_ids) {
             hook.tell_unknown(counted, &unknown);
             unknown.explain(&mut answer.reasons);
+        }
+        for taken in std::mem::take(&mut answer.first_of) {
+            hook.tell_first(stage, &taken);
+            answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
         let request_id = facts.request_id.as_deref().unwrap_or("-");
