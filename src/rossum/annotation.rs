@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, SeqAccess};
 use serde_json::value::RawValue;
 
 use super::id::Id;
-use super::lenient::Scalar;
+use super::lenient::{Elements, List, Scalar};
 
 /// Nodes that steps added have places from here on.
 const ADDED: u32 = 1 << 31;
@@ -114,10 +115,26 @@ impl Node<'_> {
 
     /// Whether a value is one of the datapoint's own options; `None` where it has none.
     pub fn has_option(&self, value: &str) -> Option<bool> {
-        let options: Vec<SentOption<'_>> = serde_json::from_str(self.options?.get()).ok()?;
-        let mut values = options.into_iter().filter_map(|option| option.value.into_text()).peekable();
-        values.peek()?;
-        Some(values.any(|option| is_option(&option, value)))
+        let mut wanted = Wanted { value, has_any: false, is_found: false };
+        let mut json = serde_json::Deserializer::from_str(self.options?.get());
+        List(&mut wanted).deserialize(&mut json).ok()?;
+        wanted.has_any.then_some(wanted.is_found)
+    }
+}
+
+/// An option that is looked for in a list of them, of which nothing is kept.
+struct Wanted<'v> {
+    value: &'v str,
+    has_any: bool,
+    is_found: bool,
+}
+
+impl<'de> Elements<'de> for Wanted<'_> {
+    fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        let Some(option) = seq.next_element::<SentOption<'de>>()? else { return Ok(false) };
+        self.has_any = true;
+        self.is_found |= option.value.into_text().is_some_and(|option| is_option(&option, self.value));
+        Ok(true)
     }
 }
 

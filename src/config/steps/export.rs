@@ -306,6 +306,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
             },
             table: section.field("table").map(|table| (*table.get_ref()).to_owned()),
             separator: separator(section),
+            joined_by: section.text("joined_by").map_or("|", Spanned::into_inner).to_owned(),
             guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
         }),
         Kind::Xml => Shape::Xml(Xml {

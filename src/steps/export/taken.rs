@@ -195,7 +195,7 @@ pub(super) fn context(
     original: Option<&Original>,
 ) -> Context {
     minijinja::context! {
-        field => Context::from(Serde(&view.field)),
+        field => Context::from(Serde(&*view.fields())),
         line_items => Context::from(Serde(&view.line_items)),
         annotation_id => view.annotation_id.clone(),
         payload => Context::from(Serde(&view.payload)),
