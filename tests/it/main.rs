@@ -69,6 +69,7 @@ mod scripted;
 /// Nothing secret gets out, anywhere.
 mod secrets;
 /// Exports to a folder of another host.
+mod several;
 mod sftp;
 /// A long run with each fault in turn; not part of every run.
 mod soak;

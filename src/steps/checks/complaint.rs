@@ -24,7 +24,8 @@ impl Check {
         field: &str,
         failure: &Failure<'_>,
     ) {
-        self.complain_at(document, held_at(document.tree, row, field).place(), failure);
+        let node = held_at(document.tree, row, field).place();
+        self.complain_in(document, row, node, failure);
     }
 
     pub(super) fn complain_at(
@@ -33,8 +34,18 @@ impl Check {
         node: Option<NodeRef>,
         failure: &Failure<'_>,
     ) {
+        let row = node.and_then(|node| row_of(document.tree, node));
+        self.complain_in(document, row, node, failure);
+    }
+
+    fn complain_in(
+        &self,
+        document: &mut Document<'_>,
+        row: Option<NodeRef>,
+        node: Option<NodeRef>,
+        failure: &Failure<'_>,
+    ) {
         let tree = document.tree;
-        let row = node.and_then(|node| row_of(tree, node));
         let text = match &self.message {
             None => failure.default.clone(),
             Some(template) => template.render(|name| {

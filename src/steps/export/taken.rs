@@ -132,6 +132,10 @@ impl Export {
             }
         }
         let mut view = View::new(payload, body, journal, &self.uses(), sent);
+        // Those without a value are known from the schema alone.
+        for (value, multivalue) in self.settings.schema.iter().flat_map(|schema| schema.lists()) {
+            view.lists.entry(value.to_owned()).or_insert_with(|| multivalue.to_owned());
+        }
         view.labels = self.labels(payload);
         Taken { view, datapoints }
     }

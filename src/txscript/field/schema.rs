@@ -265,6 +265,11 @@ impl Schema {
         self.find(id).is_some_and(|field| self.multivalue_of(field).is_some())
     }
 
+    /// Fields that may have several values outside of tables, each with its multivalue.
+    pub fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ids().filter_map(|id| Some((id, self.repeated_in(id).filter(|_| self.table_of(id).is_none())?)))
+    }
+
     /// The multivalue that a field is in: the table of a column, or the one whose values it is.
     pub fn repeated_in(&self, id: &str) -> Option<&str> {
         let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;
