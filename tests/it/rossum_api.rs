@@ -306,3 +306,27 @@ fn mistakes_are_told_at_load() {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
+
+/// Nobody reads an answer then, so what Rossum is likely to ignore of the values is in the log alone.
+#[test]
+fn a_queued_write_that_rossum_would_ignore_is_said_with_its_hook_and_step() {
+    let (rossum, erp) =
+        (rossum(), Erp::start(|_, _| Reply::status(201, r#"{"day": "31.12.2026", "id": "E-1"}"#)));
+    let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nwrite = { erp_id = \"/day\", erp_problem = \"/id\" }\n";
+    let config =
+        config(&rossum, &erp, step).replace("path = \"/x\"", "path = \"/x\"\nschema = \"schema.json\"");
+    let fields = [("document_id", "string"), ("erp_id", "date"), ("erp_problem", "string")];
+    let fields = fields.map(|(id, kind)| json!({"id": id, "category": "datapoint", "type": kind}));
+    let schema = json!([{"id": "header", "category": "section", "children": fields}]).to_string();
+    let annex = Annex::dev_with_files(&config, &[("token", TOKEN), ("schema.json", &schema)]);
+    deliver(&annex, &document("r-1"));
+    eventually_in(&annex, "sent");
+    assert_eq!(written(&rossum), [(3, "31.12.2026".to_owned()), (4, "E-1".to_owned())], "Rossum decides");
+    let log = annex.log();
+    assert!(
+        log.contains("is likely to ignore what is written back to `erp_id`: its value is no date"),
+        "{log}"
+    );
+    assert!(log.contains("courier=x/erp") && !log.contains("2026-12") && !log.contains("31.12"), "{log}");
+    assert!(!log.contains("written back to `erp_problem`"), "{log}");
+}
