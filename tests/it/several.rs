@@ -304,3 +304,18 @@ fn what_an_answer_gives_is_written_to_the_first_value_and_said() {
     assert!(written.messages()[0][0].1.contains("has no field tag"), "{:?}", written.messages());
     written.says_first_of("tag", 3);
 }
+
+#[test]
+fn what_a_request_brings_is_written_to_the_first_value_and_said() {
+    let erp = Erp::start(|_, _| Reply::ok(r#"{"id": "E-1"}"#));
+    let handler = json!({"target_type": "schema_id", "target_key": "tag", "value": {"response.text": {"$regex": "E-[0-9]"}}});
+    let request = json!({"url": format!("http://{}/x", erp.address), "method": "POST", "content_type": "json", "content": {"all": "{field.tags}"}});
+    let settings = json!({"stages": [{"call_api": [{"name": "one", "request": request, "response_handlers": [handler]}]}]});
+    let step = "[[hook.step]]\nuse = \"request_processor\"\nsettings = \"r.json\"\nevents = [\"annotation_content.initialize\"]\n[server]\nstate = \"state\"\n";
+    let written = tried(step, &[("r.json", &settings.to_string())]);
+    assert_eq!(written.changes(), [changes(&[]), changes(&[(11, "E-1")]), changes(&[(11, "E-1")])]);
+    assert!(written.messages()[0][0].1.contains("has no field tag"), "{:?}", written.messages());
+    written.says_first_of("tag", 3);
+    let all: Vec<Value> = erp.calls().iter().map(|call| call.json()["all"].clone()).collect();
+    assert_eq!(all, [json!([]), json!(["7"]), json!(["7", "8x", "9"])]);
+}
