@@ -137,13 +137,12 @@ impl State {
 
     pub(super) fn write(&mut self, field: &str, value: &Json) {
         let text = words(value);
-        let own = match self.fields.contains_key(field) {
-            true => self.fields.get_mut(field),
+        let own = if self.fields.contains_key(field) {
+            self.fields.get_mut(field)
+        } else {
             // Of a field with several values the first.
-            false => self
-                .fields
-                .values_mut()
-                .find_map(|list| list.as_array_mut()?.first_mut().filter(|value| is_value_of(value, field))),
+            let mut firsts = self.fields.values_mut().filter_map(|list| list.as_array_mut()?.first_mut());
+            firsts.find(|value| is_value_of(value, field))
         };
         let Some(cell) = own.and_then(Json::as_object_mut).filter(|cell| cell.contains_key(MARK)) else {
             if !self.unknown_fields.iter().any(|one| one == field) {

@@ -76,8 +76,12 @@ fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
 }
 
 impl Blueprint for Formulas {
+    fn computes_as_rossum(&self) -> bool {
+        self.from_schema
+    }
+
     fn needs(&self) -> Needs {
-        Needs { schema: self.schemas.is_sent(), computes: self.from_schema, ..Needs::default() }
+        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
     fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {

@@ -111,8 +111,10 @@ impl StagePlan {
         let id = CourierId { hook: hook.to_owned(), step: name.clone() };
         let mut needs = blueprint.needs();
         needs.notes.extend(notes);
+        let computes_as_rossum = blueprint.computes_as_rossum();
         let built = blueprint.build(services, &id);
-        let stage = Stage { name, step: built.step, needs, events, on_error, names, schema };
+        let stage =
+            Stage { name, step: built.step, needs, events, on_error, names, schema, computes_as_rossum };
         (stage, built.courier.map(|courier| (id, courier)))
     }
 }
@@ -130,6 +132,8 @@ pub struct Stage {
     pub names: Vec<NamedField>,
     /// The step's own schema, where it has one.
     pub schema: Option<Arc<Schema>>,
+    /// Whether it computes fields that Rossum computes as well, by the same formulas.
+    pub computes_as_rossum: bool,
 }
 
 impl Stage {

@@ -129,6 +129,7 @@ mod tests {
             line_items: rows,
             annotation_id: "7".to_owned(),
             labels: HashMap::new(),
+            lists: HashMap::new(),
             payload: Value::Null.into(),
             original: None,
         }

@@ -85,7 +85,6 @@ impl Blueprint for ExportSettings {
             neighbours: true,
             outbox: self.deliver == Deliver::Queued,
             schema: false,
-            computes: false,
         }
     }
 

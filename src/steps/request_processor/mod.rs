@@ -85,7 +85,6 @@ impl Blueprint for RequestProcessorSettings {
             neighbours: true,
             outbox: self.deliver == Deliver::Queued,
             schema: self.schemas.is_sent(),
-            computes: false,
         }
     }
 

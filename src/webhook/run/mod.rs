@@ -220,6 +220,7 @@ mod tests {
             on_error,
             names: Vec::new(),
             schema: None,
+            computes_as_rossum: false,
         };
         let settings = HookSettings {
             schemas: Schemas::default(),

@@ -128,7 +128,7 @@ fn tell_ignored(hook: &Hook, delivery: &Delivery<'_>, answer: &Answer, starts: &
         let at = place(ignored.entry);
         let Some(counted) = hook.stages.get(at) else { return };
         // What the schema's own formulas compute is what Rossum computes.
-        if ignored.why == Why::Computed && counted.0.needs.computes {
+        if ignored.why == Why::Computed && counted.0.computes_as_rossum {
             return;
         }
         hook.tell_ignored(counted, &ignored);
