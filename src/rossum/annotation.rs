@@ -146,7 +146,8 @@ struct SentOption<'a> {
 
 /// Rossum takes upper and lower case alike (API reference: "Enum type").
 pub fn is_option(option: &str, value: &str) -> bool {
-    option.eq_ignore_ascii_case(value) || option.to_lowercase() == value.to_lowercase()
+    let is_plain = option.is_ascii() || value.is_ascii();
+    option.eq_ignore_ascii_case(value) || (!is_plain && option.to_lowercase() == value.to_lowercase())
 }
 
 /// Whether a text is a date as Rossum reads it (ISO 8601), perhaps with a time behind it.

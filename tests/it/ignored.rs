@@ -331,3 +331,54 @@ fn what_can_be_known_before_is_said_by_annex_check() {
         assert!(code == Some(0) && !text.contains("ignores"), "{step}\n{text}");
     }
 }
+
+#[test]
+fn an_action_of_a_rule_that_an_answer_cannot_do_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "[[hook.step]]\nname = \"rules\"\nuse = \"rules\"\n[[hook.step.rule]]\nname = \"hides\"\ntrigger_condition = \"True\"\n\
+        actions = [{ type = \"hide_field\", payload = { schema_ids = [\"tags\", \"note\", \"total\"] } }]\n";
+    let (code, text) = check(folder.path(), rule);
+    assert!(code == Some(0) && text.contains("a change of `tags`: it is a multivalue"), "{text}");
+    assert!(!text.contains("a change of `note`") && !text.contains("a change of `total`"), "{text}");
+    let port = free_port();
+    let annex = Annex::dev_inspected(folder, port);
+    let answer = annex.client().deliver("/x", document().to_string()).json();
+    assert_eq!(answer["operations"].as_array().unwrap().len(), 3, "{answer}");
+    let said = &reasons(port, 1)[0];
+    assert!(said.len() == 1 && said[0].0.ends_with(" tags"), "{said:?}");
+    assert_eq!(counted(port, "rules"), 1);
+}
+
+#[test]
+fn an_answer_that_is_fetched_later_is_looked_at_too() {
+    let (annex, port) = returning(
+        "schema = \"schema.json\"\nanswer = \"async\"",
+        &json!({"operations": [replace(1, "12/31/2026")]}),
+    );
+    let mut body = document();
+    body["request_id"] = "r-1".into();
+    body["action"] = "export".into();
+    assert_eq!(annex.client().deliver("/x", body.to_string()).status, 202);
+    annex.logs("what the step writes to `date_issue`: its value is no date", Duration::from_secs(10));
+    assert_eq!(counted(port, "code"), 1);
+}
+
+#[test]
+fn formulas_of_the_schema_itself_are_not_said_and_others_for_the_same_field_are() {
+    let of = |keys: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let step =
+            format!("[[hook.step]]\nname = \"f\"\nuse = \"formulas\"\nschema = \"schema.json\"\n{keys}\n");
+        write(&folder.path().join("annex.toml"), &format!("{HOOK}{step}"));
+        write(&folder.path().join("schema.json"), &schema().to_string());
+        let port = free_port();
+        let annex = Annex::dev_inspected(folder, port);
+        let mut body = document();
+        body["annotation"]["content"][0]["children"][1] = field(2, "amount", "3");
+        let answer = annex.client().deliver("/x", body.to_string()).json();
+        assert!(answer["operations"].to_string().contains("\"id\":6"), "{answer}");
+        counted(port, "f")
+    };
+    assert_eq!(of("from_schema = true"), 0);
+    assert_eq!(of("[[hook.step.formula]]\nfield = \"total\"\ncode = \"5\""), 1);
+}
