@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use crate::rossum::{Category, GrownTree, Journal, NodeRef};
+use crate::rossum::{Category, GrownTree, Journal, NodeRef, Payload};
 
-use super::StepError;
+use super::{Answer, StepError};
 
 /// Values that a text quotes of one field.
 const QUOTED: usize = 10;
@@ -172,6 +172,17 @@ pub(super) fn held_at(tree: &GrownTree<'_>, row: Option<NodeRef>, schema_id: &st
         (Some(node), 0) => Held::One(node),
         (Some(first), others) => Held::Several { first, count: others + 1 },
     }
+}
+
+/// Says of fields that get a value once the answer is sent that it is the first of several that gets it.
+pub(super) fn say_first<'f>(
+    answer: &mut Answer,
+    payload: &Payload<'_>,
+    fields: impl Iterator<Item = &'f str>,
+) {
+    let Some(annotation) = &payload.annotation else { return };
+    let tree = answer.journal.tree(annotation);
+    answer.first_of.extend(fields.filter_map(|field| held_at(&tree, None, field).first(field).1));
 }
 
 /// What a text quotes of a field: its value, or its values one after another.

@@ -330,3 +330,17 @@ fn a_queued_write_that_rossum_would_ignore_is_said_with_its_hook_and_step() {
     assert!(log.contains("courier=x/erp") && !log.contains("2026-12") && !log.contains("31.12"), "{log}");
     assert!(!log.contains("written back to `erp_problem`"), "{log}");
 }
+
+#[test]
+fn a_queued_write_to_a_field_with_several_values_goes_to_the_first_and_says_so() {
+    let (rossum, erp) = (rossum(), Erp::start(|_, _| Reply::status(201, r#"{"id": "E-1"}"#)));
+    let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nwrite = { tag = \"/id\" }\n";
+    let annex = start(&rossum, &erp, step);
+    let tag = |id: u64, value: &str| json!({"id": id, "schema_id": "tag", "category": "datapoint", "content": {"value": value}});
+    let mut document = document("r-1");
+    document["annotation"]["content"][0]["children"][1] = json!({"id": 10, "schema_id": "tags", "category": "multivalue", "children": [tag(11, "a"), tag(12, "b")]});
+    deliver(&annex, &document);
+    eventually_in(&annex, "sent");
+    assert_eq!(written(&rossum), [(11, "E-1".to_owned())]);
+    assert!(annex.log().contains("takes the first of 2 values of tag"), "{}", annex.log());
+}

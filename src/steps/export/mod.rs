@@ -31,7 +31,7 @@ use super::halfway::{Call as TakenCall, Halfway};
 use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
-use super::rows::held_at;
+use super::rows::{self, held_at};
 use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
@@ -171,6 +171,7 @@ impl Export {
         let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
             return Ok(());
         };
+        rows::say_first(answer, &delivery.payload, self.kept_fields().map(String::as_str));
         self.look_ahead(&view, None, answer, deadline)?;
         let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
         let mut body = Vec::new();

@@ -111,7 +111,7 @@ impl Export {
     }
 
     /// Fields that get what becomes of the export.
-    fn kept_fields(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn kept_fields(&self) -> impl Iterator<Item = &String> {
         let written = self.settings.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
         written.chain(&self.settings.problem_field)
     }

@@ -29,7 +29,7 @@ use super::halfway::{Call, Halfway};
 use super::ignored;
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
-use super::rows::held_at;
+use super::rows::{self, held_at};
 use super::schema::Schemas;
 use super::{Answer, Blueprint, Context, Delivery, Lasts, Step, StepError, StepFuture};
 
@@ -107,6 +107,7 @@ impl Step for RequestProcessor {
             match self.settings.deliver {
                 Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
                 Deliver::Queued => {
+                    rows::say_first(answer, &delivery.payload, self.settings.processor.settings.fields());
                     let progress = json!(courier::Progress::new(self, state)).to_string();
                     answer.outcome.jobs.push(self.post.job(
                         delivery,
