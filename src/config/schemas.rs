@@ -7,6 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use crate::database::Checked;
+use crate::steps::ignored::Why;
 use crate::steps::names::NamedField;
 use crate::steps::schema::Schemas;
 use crate::txscript::Schema;
@@ -51,11 +52,28 @@ pub(super) struct Named {
     within: String,
     /// The only queues that it is for.
     queues: Option<Vec<u64>>,
+    changes: Changes,
+}
+
+/// What a step changes of a field that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Changes {
+    Nothing,
+    Value,
+    /// Whether people see it, or what validated it.
+    Shown,
 }
 
 impl Named {
     pub(super) fn new(place: Place, id: &str) -> Self {
-        Self { place, id: id.to_owned(), words: &[], within: String::new(), queues: None }
+        Self {
+            place,
+            id: id.to_owned(),
+            words: &[],
+            within: String::new(),
+            queues: None,
+            changes: Changes::Nothing,
+        }
     }
 
     /// Where it is no field, it is one of these.
@@ -66,6 +84,11 @@ impl Named {
     /// Where it stands, within what is at its place.
     pub(super) fn within(self, within: impl Into<String>) -> Self {
         Self { within: within.into(), ..self }
+    }
+
+    /// It is not only read.
+    pub(super) fn changed(self, changes: Changes) -> Self {
+        Self { changes, ..self }
     }
 
     pub(super) fn for_queues(self, queues: Option<&[u64]>) -> Self {
@@ -162,6 +185,16 @@ impl StepScope {
         *self.own.borrow_mut() = Some(HookSchemas(vec![own]));
     }
 
+    /// The step's own schema, where it has one.
+    pub(super) fn own_schema(&self) -> Option<Arc<Schema>> {
+        self.own.borrow().as_ref().and_then(HookSchemas::only)
+    }
+
+    /// The one schema of all documents, where they have one.
+    pub(super) fn only_schema(&self) -> Option<Arc<Schema>> {
+        self.schemas().only()
+    }
+
     /// The schemas that the step's names are checked against.
     pub(super) fn schemas(&self) -> HookSchemas {
         self.own.borrow().as_ref().unwrap_or(&self.schemas).clone()
@@ -188,6 +221,7 @@ impl StepScope {
             let known = schemas.of(named.queues.as_deref());
             if !known.is_empty() {
                 self.look(document, &known, &named);
+                self.look_at_change(document, &known, &named);
             }
             let same = |known: &NamedField| known.id == named.id && known.queues == named.queues;
             if !names.iter().any(same) {
@@ -196,6 +230,30 @@ impl StepScope {
             }
         }
         names
+    }
+
+    /// What Rossum would ignore of a change. Where that is so with every schema, nothing can come of it: a mistake, but for
+    /// a field that Rossum may leave to others tomorrow, and for rules, which Rossum itself runs with it.
+    fn look_at_change(&self, document: &Document<'_>, known: &[&QueueSchema], named: &Named) {
+        if named.changes == Changes::Nothing {
+            return;
+        }
+        let having = || known.iter().filter(|one| one.schema.has(&named.id));
+        let of = |one: &&&QueueSchema| {
+            let why = Why::of_field(&one.schema, &named.id)?;
+            let counts = named.changes == Changes::Value || matches!(why, Why::NoDatapoint(_));
+            counts.then(|| (one.file.clone(), why))
+        };
+        let Some((file, why)) = having().find_map(|one| of(&one)) else { return };
+        let within = if named.within.is_empty() { String::new() } else { format!("{}: ", named.within) };
+        let what = format!("{within}Rossum ignores a change of `{}`: {why} ({file})", named.id);
+        let is_sure = why != Why::Computed && named.changes == Changes::Value;
+        if is_sure && having().all(|one| of(&one).is_some()) {
+            document.note(named.place.clone(), what, Some(why.cure()));
+        } else {
+            let note = format!("{}: {what}; {}", document.named(&named.place), why.cure());
+            self.notes.borrow_mut().push(note);
+        }
     }
 
     fn look(&self, document: &Document<'_>, known: &[&QueueSchema], named: &Named) {
@@ -218,6 +276,20 @@ impl StepScope {
                     document.named(&named.place)
                 ));
             }
+        }
+    }
+}
+
+/// Refuses a text for a field that Rossum would ignore there. An enum with no option, or only one, may be filled by an
+/// extension: it is not looked at.
+pub(super) fn look_at_text(section: &Section<'_>, place: &Place, id: &str, text: &str) {
+    for QueueSchema { file, schema, .. } in section.schemas_of(None) {
+        let may_be_filled = schema.options(id).is_some_and(|options| options.take(2).count() < 2);
+        let why = Why::of_text(Some(&schema), id, text, may_be_filled.then_some(true));
+        if let Some(why) = why.filter(|why| *why != Why::Button) {
+            let what = format!("Rossum ignores this text in `{id}`: {why} ({file})");
+            section.document().note(place.clone(), what, Some(why.cure()));
+            return;
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::txscript::Schema;
 
 use super::document::{Document, Place};
 use super::nearest::nearest;
-use super::schemas::{Named, QueueSchema, StepScope};
+use super::schemas::{Changes, Named, QueueSchema, StepScope};
 use super::units;
 
 /// A table of the file.
@@ -75,6 +75,11 @@ impl<'d> Section<'d> {
         self.names(Named::new(place, id));
     }
 
+    /// The same of a field whose value the step changes.
+    pub(super) fn writes_field(&self, place: Place, id: &str) {
+        self.names(Named::new(place, id).changed(Changes::Value));
+    }
+
     /// The same, with what is to be said of it.
     pub(super) fn names(&self, named: Named) {
         if let Some(step) = &self.step {
@@ -103,6 +108,23 @@ impl<'d> Section<'d> {
         let field = self.text(key)?;
         self.names_field(field.span(), field.get_ref());
         Some(field)
+    }
+
+    /// The schema id of a field whose value the step changes.
+    pub(super) fn written_field(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        let field = self.text(key)?;
+        self.writes_field(field.span(), field.get_ref());
+        Some(field)
+    }
+
+    /// The same, which must be there.
+    pub(super) fn required_written_field(
+        &self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Spanned<&'d str>> {
+        self.required_text(key, example)?;
+        self.written_field(key)
     }
 
     /// The schema id of a field, which must be there.

@@ -1,5 +1,6 @@
 //! A document as templates and shapes see it: `field`, `line_items`, `payload`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -84,6 +85,9 @@ pub struct View {
     /// The rows of `line_items`, or else of the first table.
     pub line_items: Vec<Value>,
     pub annotation_id: String,
+    /// Simple multivalues by the schema ids of their values, as far as the document has values.
+    #[serde(default, skip_serializing_if = "HashMap::is_empty")]
+    pub lists: HashMap<String, String>,
     /// How people call the fields that messages name, by schema id, where the delivery's schema says it.
     #[serde(default, skip_serializing_if = "HashMap::is_empty")]
     pub labels: HashMap<String, String>,
@@ -103,18 +107,18 @@ impl View {
     /// `sent` is what templates read of the delivery itself.
     pub fn new(payload: &Payload<'_>, body: &[u8], journal: &Journal, uses: &Uses, sent: Tree) -> Self {
         let mut field = Map::new();
-        let mut first_table = None;
+        let (mut first_table, mut lists) = (None, HashMap::new());
         if let Some(annotation) = &payload.annotation {
             let reader = Reader { tree: journal.tree(annotation), journal };
             for section in roots(annotation) {
-                reader.add(section, &mut field, &mut first_table);
+                reader.add(section, &mut field, &mut first_table, &mut lists);
             }
         }
         let name = if field.contains_key("line_items") { Some("line_items".to_owned()) } else { first_table };
         let line_items = name.and_then(|name| field.get(&name)?.as_array().cloned()).unwrap_or_default();
         let original = uses.original.then(|| original(body)).flatten();
         let annotation_id = payload.annotation_id.to_string();
-        Self { field, line_items, annotation_id, labels: HashMap::new(), payload: sent, original }
+        Self { field, line_items, annotation_id, lists, labels: HashMap::new(), payload: sent, original }
     }
 
     /// A document that no delivery brought: what is made of it is looked at, and not sent.
@@ -124,10 +128,30 @@ impl View {
             field,
             line_items,
             annotation_id: "1".to_owned(),
+            lists: HashMap::new(),
             labels,
             payload: Tree::default(),
             original: None,
         }
+    }
+
+    /// What the document has under a schema id: that of a field, a table, or the values of a multivalue.
+    pub fn get(&self, schema_id: &str) -> Option<&Value> {
+        self.field.get(schema_id).or_else(|| self.field.get(self.lists.get(schema_id)?))
+    }
+
+    /// All fields as templates read them: the values of a multivalue under their own schema id too.
+    pub fn fields(&self) -> Cow<'_, Map<String, Value>> {
+        if self.lists.is_empty() {
+            return Cow::Borrowed(&self.field);
+        }
+        let mut all = self.field.clone();
+        for (value, multivalue) in &self.lists {
+            if let Some(list) = self.field.get(multivalue).filter(|_| !self.field.contains_key(value)) {
+                all.insert(value.clone(), list.clone());
+            }
+        }
+        Cow::Owned(all)
     }
 
     /// The text of a header field; empty where there is none.
@@ -176,7 +200,13 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    fn add(&self, node: NodeRef, into: &mut Map<String, Value>, first_table: &mut Option<String>) {
+    fn add(
+        &self,
+        node: NodeRef,
+        into: &mut Map<String, Value>,
+        first_table: &mut Option<String>,
+        lists: &mut HashMap<String, String>,
+    ) {
         let (category, name) = {
             let node = self.tree.node(node);
             (node.category, node.schema_id.to_string())
@@ -184,7 +214,7 @@ impl Reader<'_> {
         match category {
             Category::Section | Category::Tuple => {
                 for child in self.tree.children(node) {
-                    self.add(child, into, first_table);
+                    self.add(child, into, first_table, lists);
                 }
             }
             Category::Datapoint => {
@@ -192,10 +222,16 @@ impl Reader<'_> {
             }
             Category::Multivalue => {
                 let list = self.tree.children(node).map(|child| match self.tree.node(child).category {
-                    Category::Datapoint => Value::String(self.text(child)),
+                    Category::Datapoint => {
+                        let own = &self.tree.node(child).schema_id;
+                        if !lists.contains_key(&**own) {
+                            lists.insert(own.to_string(), name.clone());
+                        }
+                        Value::String(self.text(child))
+                    }
                     _ => {
                         let mut row = Map::new();
-                        self.add(child, &mut row, &mut None);
+                        self.add(child, &mut row, &mut None, &mut HashMap::new());
                         Value::Object(row)
                     }
                 });

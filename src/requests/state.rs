@@ -99,6 +99,11 @@ pub fn cell(id: &str, schema_id: &str, value: &str, normalized: Option<&str>, ki
     json!({MARK: "cell", "id": id, "schema_id": schema_id, "value": value, "typed": typed, "type": kind.word()})
 }
 
+/// Whether it is one of the values of a field that has several.
+fn is_value_of(value: &Json, field: &str) -> bool {
+    value.get("schema_id").is_some_and(|id| id == field)
+}
+
 /// A row of a table.
 pub fn row(mut cells: Map<String, Json>) -> Json {
     cells.insert(MARK.to_owned(), "row".into());
@@ -132,9 +137,14 @@ impl State {
 
     pub(super) fn write(&mut self, field: &str, value: &Json) {
         let text = words(value);
-        let Some(cell) =
-            self.fields.get_mut(field).and_then(Json::as_object_mut).filter(|cell| cell.contains_key(MARK))
-        else {
+        let own = if self.fields.contains_key(field) {
+            self.fields.get_mut(field)
+        } else {
+            // Of a field with several values the first.
+            let mut firsts = self.fields.values_mut().filter_map(|list| list.as_array_mut()?.first_mut());
+            firsts.find(|value| is_value_of(value, field))
+        };
+        let Some(cell) = own.and_then(Json::as_object_mut).filter(|cell| cell.contains_key(MARK)) else {
             if !self.unknown_fields.iter().any(|one| one == field) {
                 self.unknown_fields.push(field.to_owned());
             }
@@ -169,9 +179,11 @@ impl State {
         all.into_iter().map(|(field, values)| (field, one(values))).collect()
     }
 
-    /// The datapoint of a header field.
+    /// The datapoint of a header field, the first where it has several values.
     pub fn datapoint(&self, field: &str) -> Option<&str> {
-        self.fields.get(field)?.get("id")?.as_str()
+        let mut firsts = self.fields.values().filter_map(|list| list.as_array()?.first());
+        let own = self.fields.get(field).or_else(|| firsts.find(|value| is_value_of(value, field)));
+        own?.get("id")?.as_str()
     }
 
     /// The call, or the item of it, is done with.

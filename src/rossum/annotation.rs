@@ -7,8 +7,12 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, SeqAccess};
+use serde_json::value::RawValue;
 
 use super::id::Id;
+use super::lenient::{Elements, List, Scalar};
 
 /// Nodes that steps added have places from here on.
 const ADDED: u32 = 1 << 31;
@@ -51,7 +55,7 @@ impl NodeRef {
 }
 
 /// What a node is. A node with children is no datapoint, whatever its `category` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
     Section,
     Multivalue,
@@ -80,6 +84,8 @@ pub struct Node<'a> {
     pub normalized: Normalized<'a>,
     /// The user has set the value by hand, and a formula may not change it.
     pub no_recalculation: bool,
+    /// An enum's own options, as they came; the schema has them where the datapoint has none.
+    pub(super) options: Option<&'a RawValue>,
     pub(super) parent: NodeRef,
     pub(super) next_same: NodeRef,
     /// One past the last node of this node's subtree.
@@ -106,10 +112,56 @@ impl Node<'_> {
             Normalized::Empty => None,
         }
     }
+
+    /// Whether a value is one of the datapoint's own options; `None` where it has none.
+    pub fn has_option(&self, value: &str) -> Option<bool> {
+        let mut wanted = Wanted { value, has_any: false, is_found: false };
+        let mut json = serde_json::Deserializer::from_str(self.options?.get());
+        List(&mut wanted).deserialize(&mut json).ok()?;
+        wanted.has_any.then_some(wanted.is_found)
+    }
+}
+
+/// An option that is looked for in a list of them, of which nothing is kept.
+struct Wanted<'v> {
+    value: &'v str,
+    has_any: bool,
+    is_found: bool,
+}
+
+impl<'de> Elements<'de> for Wanted<'_> {
+    fn element<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        let Some(option) = seq.next_element::<SentOption<'de>>()? else { return Ok(false) };
+        self.has_any = true;
+        self.is_found |= option.value.into_text().is_some_and(|option| is_option(&option, self.value));
+        Ok(true)
+    }
+}
+
+#[derive(Deserialize)]
+struct SentOption<'a> {
+    #[serde(borrow)]
+    value: Scalar<'a>,
+}
+
+/// Rossum takes upper and lower case alike (API reference: "Enum type").
+pub fn is_option(option: &str, value: &str) -> bool {
+    let is_plain = option.is_ascii() || value.is_ascii();
+    option.eq_ignore_ascii_case(value) || (!is_plain && option.to_lowercase() == value.to_lowercase())
+}
+
+/// Whether a text is a date as Rossum reads it (ISO 8601), perhaps with a time behind it.
+pub fn is_date(text: &str) -> bool {
+    let (Some(date), Some(rest)) = (text.get(..10), text.get(10..)) else { return false };
+    let fits =
+        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    date.bytes().enumerate().all(fits)
+        && date.parse::<jiff::civil::Date>().is_ok()
+        && (rest.is_empty() || rest.starts_with(['T', ' ']))
 }
 
 /// A number as JSON writes it: a point, no grouping, perhaps an exponent.
-pub(super) fn parse_decimal(text: &str) -> Option<Decimal> {
+pub fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
     Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
 }

@@ -51,6 +51,7 @@ impl<'de: 'a, 'a> DeserializeSeed<'de> for OneNode<'_, 'a> {
             value: Cow::Borrowed(""),
             normalized: Normalized::Absent,
             no_recalculation: false,
+            options: None,
             parent: self.parent,
             next_same: NodeRef::NONE,
             end: place + 1,
@@ -84,6 +85,7 @@ enum NodeKey {
     Content,
     Children,
     NoRecalculation,
+    Options,
     #[serde(other)]
     Other,
 }
@@ -110,6 +112,7 @@ impl<'de: 'a, 'a> Entries<'de> for NodeEntries<'_, 'a> {
             NodeKey::NoRecalculation => {
                 self.list[me].no_recalculation = map.next_value::<Scalar<'a>>()? == Scalar::Bool(true);
             }
+            NodeKey::Options => self.list[me].options = Some(map.next_value()?),
             NodeKey::Other => {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -107,7 +107,7 @@ pub struct NewCell {
 pub struct Journal {
     pub(super) entries: Vec<Entry>,
     /// The newest entry for each changed datapoint.
-    newest: HashMap<NodeRef, usize>,
+    pub(super) newest: HashMap<NodeRef, usize>,
     growth: Option<Arc<Growth>>,
 }
 
@@ -190,6 +190,7 @@ impl Journal {
             value: Cow::Owned(value),
             normalized: Normalized::Absent,
             no_recalculation: false,
+            options: None,
             parent,
             next_same: NodeRef::NONE,
             end: 0,

@@ -16,10 +16,11 @@ mod operations;
 mod payload;
 mod tree;
 
-pub use annotation::{Annotation, Category, Node, NodeRef, Normalized};
+pub use annotation::{Annotation, Category, Node, NodeRef, Normalized, is_date, is_option, parse_decimal};
 pub use event::Event;
 pub use id::Id;
 pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};
 pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageType, escape_html, shorten};
+pub use operations::{Operation, Written};
 pub use payload::{File, Payload, PayloadError, Unreadable, number_at_end};
 pub use tree::GrownTree;

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::annotation::{Annotation, Category, NodeRef};
 use super::id::Id;
-use super::journal::{Change, Entry, Journal, Value, What};
+use super::journal::{Change, Entry, EnumOption, Journal, Value, What};
 use super::tree::GrownTree;
 
 pub(super) struct Operations<'v> {
@@ -14,10 +14,50 @@ pub(super) struct Operations<'v> {
 }
 
 /// What becomes of an entry.
-enum Operation {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
     Replace,
     Add,
     Remove,
+}
+
+/// One node as the answer is going to have it.
+pub struct Written<'j> {
+    pub node: NodeRef,
+    /// `None` for a cell of a row that is added.
+    pub operation: Option<Operation>,
+    pub value: Option<&'j Value>,
+    pub options: Option<&'j [EnumOption]>,
+    /// The place in the journal of the entry that decided it: the newest that gave a value, else the newest of all.
+    pub entry: usize,
+}
+
+impl Journal {
+    /// What the operations will say of each node.
+    pub fn written(&self) -> impl Iterator<Item = Written<'_>> {
+        self.entries.iter().filter_map(|entry| {
+            let operation = operation(self, entry);
+            let is_cell = matches!(entry.what, What::AddCell(_)) && entry.previous.is_none();
+            if operation.is_none() && !is_cell {
+                return None;
+            }
+            let newest = self.newest.get(&entry.node).copied();
+            let all = || std::iter::successors(newest, |at| self.entries[*at].previous);
+            let change = |at: usize| match &self.entries[at].what {
+                What::Change(change) | What::AddCell(change) => Some(change),
+                What::Add | What::Remove => None,
+            };
+            let valued = all().find_map(|at| Some((change(at)?.value.as_ref()?, at)));
+            let valued = valued.filter(|_| operation != Some(Operation::Remove));
+            Some(Written {
+                node: entry.node,
+                operation,
+                value: valued.map(|(value, _)| value),
+                options: all().find_map(|at| change(at)?.options.as_deref()),
+                entry: valued.map(|(_, at)| at).or(newest).unwrap_or_default(),
+            })
+        })
+    }
 }
 
 impl<'v> Operations<'v> {

@@ -4,8 +4,10 @@ use crate::outbox::{Outcome, RunTurn};
 use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
 use crate::txscript::Output;
 
+use super::ignored::UnknownId;
 use super::passed_on::PassedOn;
 use super::reasons::Reasons;
+use super::rows::FirstOf;
 
 #[derive(Default)]
 pub struct Answer {
@@ -19,6 +21,10 @@ pub struct Answer {
     pub turns: Vec<RunTurn>,
     /// What functions said besides, each in its turn.
     pub passed_on: Vec<PassedOn>,
+    /// Fields of which one value was taken and several were there.
+    pub first_of: Vec<FirstOf>,
+    /// Ids that code named and the document does not have.
+    pub unknown_ids: Vec<UnknownId>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }

@@ -19,6 +19,11 @@ pub trait Blueprint: Send + Sync {
         Needs::default()
     }
 
+    /// Whether it computes fields that Rossum computes as well, by the same formulas.
+    fn computes_as_rossum(&self) -> bool {
+        false
+    }
+
     /// Whether it can do anything at an event. Fields come with `annotation_content` alone.
     fn can_act_at(&self, event: &Event<'_>) -> bool {
         event.event == "annotation_content"

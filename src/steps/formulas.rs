@@ -21,6 +21,8 @@ pub struct Formulas {
     ordered: Vec<Formula>,
     schemas: Schemas,
     limits: Limits,
+    /// Whether they are those of the schema, which Rossum computes too.
+    from_schema: bool,
 }
 
 pub struct Formula {
@@ -35,8 +37,13 @@ pub struct Formula {
 pub struct Cycle(pub Vec<String>);
 
 impl Formulas {
-    pub fn new(formulas: Vec<Formula>, schemas: Schemas, limits: Limits) -> Result<Self, Cycle> {
-        Ok(Self { ordered: in_order(formulas)?, schemas, limits })
+    pub fn new(
+        formulas: Vec<Formula>,
+        schemas: Schemas,
+        limits: Limits,
+        from_schema: bool,
+    ) -> Result<Self, Cycle> {
+        Ok(Self { ordered: in_order(formulas)?, schemas, limits, from_schema })
     }
 }
 
@@ -69,6 +76,10 @@ fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
 }
 
 impl Blueprint for Formulas {
+    fn computes_as_rossum(&self) -> bool {
+        self.from_schema
+    }
+
     fn needs(&self) -> Needs {
         Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
@@ -130,7 +141,7 @@ impl Formula {
         answer: &mut Answer,
     ) {
         let tree = &answer.journal.tree(annotation);
-        let Some(table) = schema.table_of(&self.field) else {
+        let Some(table) = schema.repeated_in(&self.field) else {
             let document = Document::new(annotation, &answer.journal, schema, body);
             let target = document.datapoint(&self.field, None);
             if is_free(tree, target) {
@@ -167,7 +178,7 @@ impl Formula {
     }
 
     fn rows<'s>(&self, document: &Document<'_>, schema: &'s Schema) -> Vec<Row<'s>> {
-        match schema.table_of(&self.field) {
+        match schema.repeated_in(&self.field) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
             None => vec![None],
         }

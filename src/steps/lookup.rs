@@ -17,7 +17,7 @@ use super::blueprint::{Built, CourierId, Needs, Services};
 use super::condition::Condition;
 use super::matching::{Run, option};
 use super::reasons::{Came, Reason, Saw};
-use super::rows::{each_place, field_at};
+use super::rows::{Filled, Held, each_place, held_at, may_be_absent, text_at};
 use super::source::Source;
 use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
@@ -150,30 +150,36 @@ impl Lookup {
         let always = self.settings.run == Run::Always || delivery.payload.event.action == "initialize";
         let mut wanted = Vec::new();
         // The target too: where the queries name header fields only, it may still be a column.
-        each_place(&tree, names.iter().copied().chain([self.settings.target.as_str()]), |place| {
-            let (target, sources) = place.nodes.split_last().unwrap_or((&None, &[]));
-            let is_updated = |node: &NodeRef| delivery.is_updated(&tree.node(*node).id);
-            if !always && !sources.iter().flatten().any(is_updated) {
-                return Ok(());
-            }
-            let target = target.ok_or_else(|| {
-                StepError::configuration(format!("its data has no field {}", self.settings.target))
-            })?;
-            let value = |(at, node): (usize, &Option<NodeRef>)| {
-                let Some(node) = *node else {
-                    return (names[at] == ANNOTATION_ID).then(|| delivery.payload.annotation_id.to_string());
+        let mut filled = Filled::default();
+        let taken =
+            each_place(&tree, names.iter().copied().chain([self.settings.target.as_str()]), |place| {
+                let (target, sources) = place.nodes.split_last().unwrap_or((&None, &[]));
+                let is_updated = |node: &NodeRef| delivery.is_updated(&tree.node(*node).id);
+                if !always && !sources.iter().flatten().any(is_updated) {
+                    return Ok(());
+                }
+                let Some(target) = *target else { return may_be_absent(&tree, &self.settings.target) };
+                if !filled.is_new(target) {
+                    return Ok(());
+                }
+                let value = |(at, node): (usize, &Option<NodeRef>)| {
+                    let Some(node) = *node else {
+                        return (names[at] == ANNOTATION_ID)
+                            .then(|| delivery.payload.annotation_id.to_string());
+                    };
+                    let text = answer.journal.value(&tree, node);
+                    // An empty field is no value: nothing is equal to it.
+                    (!text.trim().is_empty()).then(|| text.into_owned())
                 };
-                let text = answer.journal.value(&tree, node);
-                // An empty field is no value: nothing is equal to it.
-                (!text.trim().is_empty()).then(|| text.into_owned())
-            };
-            wanted.push(Wanted {
-                row: place.row,
-                target,
-                values: sources.iter().enumerate().map(value).collect(),
-            });
-            Ok(())
-        })?;
+                wanted.push(Wanted {
+                    row: place.row,
+                    target,
+                    values: sources.iter().enumerate().map(value).collect(),
+                });
+                Ok(())
+            })?;
+        let named = names.first().copied().unwrap_or_default();
+        answer.first_of.extend(taken.into_iter().chain(filled.said(named)));
         let mut known: HashMap<Vec<Option<String>>, (Found, Option<usize>)> = HashMap::new();
         let mut schema = None;
         let budget = Budget::until(deadline).with_memory(MEMORY);
@@ -299,11 +305,8 @@ impl Lookup {
             options.insert(0, outcome.option.clone());
         }
         if let Outcome { message: Some((kind, message)), on, .. } = outcome {
-            let content = message.render(|name| {
-                let node = field_at(tree, row, name)?;
-                Some(answer.journal.value(tree, node).into_owned())
-            });
-            answer.show(*kind, field_at(tree, row, on), content);
+            let content = message.render(|name| text_at(tree, &answer.journal, row, name));
+            answer.show(*kind, held_at(tree, row, on).place(), content);
         }
         let value = options.first().map(|option| option.value.clone());
         answer.journal.record(target, self.change(value, Some(options)));
@@ -314,8 +317,7 @@ impl Lookup {
                 return Err(StepError::configuration(text));
             }
             let text = chosen.zip(at).and_then(|(record, at)| record.get(at)?.clone()).unwrap_or_default();
-            let node = Self::other(tree, row, field)?;
-            answer.journal.record(node, self.change(Some(Value::Text(text)), None));
+            self.write(tree, row, field, &text, answer)?;
         }
         Ok(())
     }
@@ -332,16 +334,27 @@ impl Lookup {
         let change = self.change(Some(option.value.clone()), Some(vec![option]));
         answer.journal.record(target, change);
         for (field, _) in &self.settings.fields {
-            let node = Self::other(tree, row, field)?;
-            answer.journal.record(node, self.change(Some(Value::Text(String::new())), None));
+            self.write(tree, row, field, "", answer)?;
         }
         Ok(())
     }
 
-    /// Another field that gets something of the record.
-    fn other(tree: &GrownTree<'_>, row: Option<NodeRef>, field: &str) -> Result<NodeRef, StepError> {
-        field_at(tree, row, field)
-            .ok_or_else(|| StepError::configuration(format!("its data has no field {field}")))
+    /// Gives another field something of the record; where it has several values, each of them.
+    fn write(
+        &self,
+        tree: &GrownTree<'_>,
+        row: Option<NodeRef>,
+        field: &str,
+        text: &str,
+        answer: &mut Answer,
+    ) -> Result<(), StepError> {
+        let change = || self.change(Some(Value::Text(text.to_owned())), None);
+        match held_at(tree, row, field) {
+            Held::Nothing => return may_be_absent(tree, field),
+            Held::One(node) => answer.journal.record(node, change()),
+            Held::Several { .. } => tree.all(field).for_each(|node| answer.journal.record(node, change())),
+        }
+        Ok(())
     }
 
     fn change(&self, value: Option<Value>, options: Option<Vec<EnumOption>>) -> Change {

@@ -11,7 +11,7 @@ use crate::slices::{Budget, Spent, sliced};
 
 use super::blueprint::{Built, CourierId, Needs, Services};
 use super::reasons::{Came, Reason, Saw};
-use super::rows::{each_place, field_at};
+use super::rows::{Filled, each_place, held_at, may_be_absent, text_at};
 use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
@@ -112,18 +112,22 @@ impl Matching {
         let tree = answer.journal.tree(annotation);
         let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
         let mut wanted = Vec::new();
-        each_place(&tree, [self.field.as_str()], |place| {
-            let Some(source) = place.nodes[0] else {
+        let mut filled = Filled::default();
+        // The target too: it may be a column, or have several values, where the field has one.
+        let taken = each_place(&tree, [self.field.as_str(), self.target.as_str()], |place| {
+            let [Some(source), target] = *place.nodes else {
                 return Ok(());
             };
             if !always && !delivery.is_updated(&tree.node(source).id) {
                 return Ok(());
             }
-            let target = field_at(&tree, place.row, &self.target)
-                .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
-            wanted.push(Wanted { row: place.row, source, target });
+            let Some(target) = target else { return may_be_absent(&tree, &self.target) };
+            if filled.is_new(target) {
+                wanted.push(Wanted { row: place.row, source, target });
+            }
             Ok(())
         })?;
+        answer.first_of.extend(taken.into_iter().chain(filled.said(&self.field)));
         let is_small = wanted.len().saturating_mul(self.records.len()) <= FEW;
         let budget = Budget::until(deadline).with_memory(MEMORY);
         let fill = self.fill(wanted, &tree, answer, &budget);
@@ -155,11 +159,8 @@ impl Matching {
             if options.is_empty() {
                 options.push(self.none.option.clone());
                 if let Some((kind, message)) = &self.none.message {
-                    let content = message.render(|name| {
-                        let node = field_at(tree, row, name)?;
-                        Some(answer.journal.value(tree, node).into_owned())
-                    });
-                    answer.show(*kind, field_at(tree, row, &self.none.on), content);
+                    let content = message.render(|name| text_at(tree, &answer.journal, row, name));
+                    answer.show(*kind, held_at(tree, row, &self.none.on).place(), content);
                 }
             }
             answer.journal.record(

@@ -69,7 +69,7 @@ pub fn missing_of<'n>(
     }
     let schema = schemas.known(delivery).ok().flatten();
     let may_be_column = |name: &NamedField| match &schema {
-        Some(schema) => schema.table_of(&name.id).is_some(),
+        Some(schema) => schema.is_repeated(&name.id),
         None => has_empty_table(annotation),
     };
     absent.into_iter().filter(|name| !may_be_column(name)).collect()

@@ -106,6 +106,13 @@ impl Reason {
         Self { what: what.into(), source: Some(source.to_owned()), places, more }
     }
 
+    /// Takes the places of another one about the same.
+    pub fn join(&mut self, other: Self) {
+        let room = PLACES.saturating_sub(self.places.len());
+        self.more += other.more + other.places.len().saturating_sub(room);
+        self.places.extend(other.places.into_iter().take(room));
+    }
+
     /// About what it takes of memory.
     pub fn bytes(&self) -> usize {
         let saw = self.places.iter().flat_map(|place| &place.saw);
@@ -130,7 +137,7 @@ impl Reasons {
     }
 
     /// Of as many places as are kept.
-    pub(super) fn note(&mut self, reason: impl FnOnce() -> Reason) {
+    pub fn note(&mut self, reason: impl FnOnce() -> Reason) {
         if let Some(noted) = &mut self.0 {
             noted.list.push(reason());
         }

@@ -5,7 +5,7 @@ use regex::Regex;
 use crate::rossum::{Change, SourcesPlace, Value};
 
 use super::blueprint::{Built, CourierId, Services};
-use super::rows::{each_place, field_at};
+use super::rows::{Filled, each_place, may_be_absent};
 use super::{Blueprint, Context, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "replace"`.
@@ -38,18 +38,25 @@ impl Replace {
         let Some(annotation) = &context.delivery.payload.annotation else {
             return Ok(());
         };
-        let journal = &mut context.answer.journal;
+        let answer = context.answer;
+        let journal = &mut answer.journal;
         let tree = &journal.tree(annotation);
-        each_place(tree, [self.field.as_str()], |place| {
-            let Some(source) = place.nodes[0] else {
+        let mut filled = Filled::default();
+        // The target too: it may be a column, or have several values, where the field has one.
+        let names = [self.field.as_str()].into_iter().chain(self.target.as_deref());
+        let taken = each_place(tree, names, |place| {
+            let [Some(source), others @ ..] = place.nodes else {
                 return Ok(());
             };
-            let target = match &self.target {
-                None => source,
-                Some(name) => field_at(tree, place.row, name)
-                    .ok_or_else(|| StepError::configuration(format!("its data has no field {name}")))?,
+            let target = match (&self.target, others) {
+                (None, _) => *source,
+                (Some(_), [Some(target), ..]) => *target,
+                (Some(name), _) => return may_be_absent(tree, name),
             };
-            let text = journal.value(tree, source);
+            if !filled.is_new(target) {
+                return Ok(());
+            }
+            let text = journal.value(tree, *source);
             let replaced = self.pattern.replace_all(&text, self.with.as_str());
             if replaced != journal.value(tree, target) {
                 let value = Some(Value::Text(replaced.into_owned()));
@@ -59,7 +66,9 @@ impl Replace {
                     .record(target, Change { value, validation_sources, sources_place, ..Change::default() });
             }
             Ok(())
-        })
+        })?;
+        answer.first_of.extend(taken.into_iter().chain(filled.said(&self.field)));
+        Ok(())
     }
 }
 

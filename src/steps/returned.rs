@@ -10,6 +10,7 @@ use crate::rossum::{
 };
 use crate::txscript::Schema;
 
+use super::ignored::UnknownId;
 use super::{Answer, Lasts, StepError};
 
 #[derive(Deserialize, Default)]
@@ -89,17 +90,19 @@ impl Returned {
                 Some("info") | None => MessageType::Info,
                 Some(_) => return Err(wrong("a message of an unknown type: use error, warning or info")),
             };
-            answer.show(kind, nodes.find(&notice.id), text(notice.content));
+            let on = nodes.find(&notice.id);
+            answer.unknown_ids.extend(unknown("a message", on, &notice.id));
+            answer.show(kind, on, text(notice.content));
         }
         for blocker in self.automation_blockers {
-            answer.block_automation(nodes.find(&blocker.id), text(blocker.content));
+            let on = nodes.find(&blocker.id);
+            answer.unknown_ids.extend(unknown("a blocker", on, &blocker.id));
+            answer.block_automation(on, text(blocker.content));
         }
         for operation in self.operations {
-            let Some(node) = nodes.find(&operation.id) else {
-                // A text may be the document's: only numbers are told.
-                let id = operation.id.as_i64().map_or_else(|| "an id".to_owned(), |id| id.to_string());
-                return Err(wrong(format_args!("an operation on {id}, which the annotation has not")));
-            };
+            let node = nodes.find(&operation.id);
+            answer.unknown_ids.extend(unknown("an operation", node, &operation.id));
+            let Some(node) = node else { continue };
             operation.apply(node, &before, schema, answer)?;
         }
         Ok(())
@@ -167,6 +170,18 @@ impl Datapoint {
     }
 }
 
+/// An id that leads nowhere. Without one, a message is the document's own.
+fn unknown(what: &'static str, node: Option<NodeRef>, id: &Json) -> Option<UnknownId> {
+    let is_of_document = what != "an operation" && (id.is_null() || id == "all");
+    if node.is_some() || is_of_document {
+        return None;
+    }
+    let id = id
+        .as_i64()
+        .map_or_else(|| "datapoint with the id that was named".to_owned(), |id| format!("id {id}"));
+    Some(UnknownId { what, id })
+}
+
 fn text(json: Json) -> String {
     match json {
         Json::String(text) => text,
@@ -232,11 +247,9 @@ mod tests {
         let error = |json| operations(json).unwrap_err();
         assert!(error(r#"{"messages": "secret"}"#).contains("no answer with messages"));
         assert!(!error(r#"{"messages": "secret"}"#).contains("secret"));
-        assert!(error(r#"{"operations": [{"op": "replace", "id": 99, "value": {}}]}"#).contains("on 99"));
         assert!(error(r#"{"operations": [{"op": "move", "id": 1}]}"#).contains("not replace, add or remove"));
         assert!(error(r#"{"operations": [{"op": "add", "id": 2, "value": [{}]}]}"#).contains("schema_id"));
         assert!(error(r#"{"operations": [{"op": "add", "id": 1, "value": []}]}"#).contains("a multivalue"));
-        assert!(!error(r#"{"operations": [{"op": "replace", "id": "secret"}]}"#).contains("secret"));
         assert!(error(r#"{"messages": [{"type": "loud", "content": ""}]}"#).contains("unknown type"));
     }
 }

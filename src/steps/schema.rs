@@ -47,7 +47,7 @@ impl Schemas {
     /// # Errors
     ///
     /// The schema that was sent along is needed, and cannot be read.
-    pub(super) fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
+    pub fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
         if let Some(schema) = self.declared(delivery) {
             return Ok(Some(Arc::clone(schema)));
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::database::Checked;
 use crate::outbox::Courier;
 use crate::rossum::Event;
+use crate::txscript::Schema;
 
 use super::blueprint::{Blueprint, CourierId, Needs, Services};
 use super::names::{Missing, NamedField};
@@ -95,6 +96,8 @@ pub struct StagePlan {
     pub on_error: OnError,
     /// The fields that its configuration names.
     pub names: Vec<NamedField>,
+    /// The step's own schema, where it has one.
+    pub schema: Option<Arc<Schema>>,
     /// What it asks of databases.
     pub queries: Vec<Checked>,
     /// What an operator should know of its configuration, beside what the blueprint says.
@@ -104,12 +107,14 @@ pub struct StagePlan {
 impl StagePlan {
     /// The step of a hook, ready, and who carries its jobs.
     pub fn build(self, hook: &str, services: &Services) -> (Stage, Option<Carries>) {
-        let Self { name, blueprint, events, on_error, names, queries: _, notes } = self;
+        let Self { name, blueprint, events, on_error, names, schema, queries: _, notes } = self;
         let id = CourierId { hook: hook.to_owned(), step: name.clone() };
         let mut needs = blueprint.needs();
         needs.notes.extend(notes);
+        let computes_as_rossum = blueprint.computes_as_rossum();
         let built = blueprint.build(services, &id);
-        let stage = Stage { name, step: built.step, needs, events, on_error, names };
+        let stage =
+            Stage { name, step: built.step, needs, events, on_error, names, schema, computes_as_rossum };
         (stage, built.courier.map(|courier| (id, courier)))
     }
 }
@@ -125,6 +130,10 @@ pub struct Stage {
     pub on_error: OnError,
     /// The fields that its configuration names.
     pub names: Vec<NamedField>,
+    /// The step's own schema, where it has one.
+    pub schema: Option<Arc<Schema>>,
+    /// Whether it computes fields that Rossum computes as well, by the same formulas.
+    pub computes_as_rossum: bool,
 }
 
 impl Stage {

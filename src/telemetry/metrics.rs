@@ -79,6 +79,7 @@ pub struct Metrics {
     step_durations: Family<StepLabels, Histogram>,
     step_errors: Family<StepLabels, Counter>,
     missing_fields: Family<StepLabels, Counter>,
+    ignored_operations: Family<StepLabels, Counter>,
     handshakes: Family<HandshakeLabels, Counter>,
     connections: Family<ListenerLabel, Gauge>,
     closed_when_full: Family<ListenerLabel, Counter>,
@@ -106,6 +107,7 @@ pub struct StepMetrics {
     durations: Histogram,
     errors: Counter,
     missing_fields: Counter,
+    ignored_operations: Counter,
 }
 
 /// Counts something as under way until it is dropped.
@@ -138,6 +140,7 @@ impl Metrics {
             step_durations: Family::new_with_constructor(durations as fn() -> Histogram),
             step_errors: Family::default(),
             missing_fields: Family::default(),
+            ignored_operations: Family::default(),
             handshakes: Family::default(),
             connections: Family::default(),
             closed_when_full: Family::default(),
@@ -170,6 +173,11 @@ impl Metrics {
             "step_missing_fields",
             "Fields that a step names and the document does not have",
             self.missing_fields.clone(),
+        );
+        annex.register(
+            "step_ignored_operations",
+            "Operations, and ids of messages, of a step that Rossum is likely to ignore",
+            self.ignored_operations.clone(),
         );
         annex.register("tls_handshakes", "TLS handshakes, by version and kind", self.handshakes.clone());
         annex.register("connections", "Open connections", self.connections.clone());
@@ -258,6 +266,7 @@ impl Metrics {
             durations: self.step_durations.get_or_create_owned(&labels),
             errors: self.step_errors.get_or_create_owned(&labels),
             missing_fields: self.missing_fields.get_or_create_owned(&labels),
+            ignored_operations: self.ignored_operations.get_or_create_owned(&labels),
         }
     }
 
@@ -368,6 +377,10 @@ impl StepMetrics {
 
     pub fn missed_field(&self) {
         self.missing_fields.inc();
+    }
+
+    pub fn ignored_operation(&self) {
+        self.ignored_operations.inc();
     }
 }
 

@@ -155,14 +155,15 @@ impl Script {
         self.program.names.iter().any(|name| name.is_attribute && &*name.text == id)
     }
 
-    /// The table for whose rows it is meant: one of its columns is named, and not through `.all_values`.
+    /// The table for whose rows it is meant: one of its columns is named, and not through `.all_values`. A multivalue of
+    /// datapoints is like a table with one column.
     pub fn table<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
         self.tables(schema).next()
     }
 
     /// All tables of which that is so, one more often where several of its columns are named.
     pub fn tables<'s>(&self, schema: &'s Schema) -> impl Iterator<Item = &'s str> {
-        self.fields.iter().filter(|field| field.by_row).filter_map(|field| schema.table_of(&field.id))
+        self.fields.iter().filter(|field| field.by_row).filter_map(|field| schema.repeated_in(&field.id))
     }
 
     /// The fields that it names, each with its place and what to say where a schema lacks it.

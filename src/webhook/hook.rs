@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::cases::Recorder;
 use crate::clock;
@@ -16,7 +16,9 @@ use crate::outbox::Outbox;
 use crate::secret::{Secret, SecretFile};
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
+use crate::steps::ignored::{Ignored, UnknownId};
 use crate::steps::names::NamedField;
+use crate::steps::rows::FirstOf;
 use crate::steps::schema::Schemas;
 use crate::telemetry::Metrics;
 use crate::telemetry::about::Whose;
@@ -25,6 +27,9 @@ use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 use super::door::ClientCertificate;
 use super::plan::BuiltHook;
 use super::repeats::Repeats;
+
+/// What is said once of a hook's steps and fields is said of so many.
+const MOST_TOLD: usize = 10_000;
 
 /// A hook as configured.
 pub struct HookSettings {
@@ -149,7 +154,7 @@ pub(super) struct Hook {
     pub(super) permits: Semaphore,
     pub(super) stages: Vec<(Stage, StepMetrics)>,
     pub(super) schemas: Schemas,
-    /// Fields whose absence the log has, each with its step.
+    /// Fields whose absence the log has, and what Rossum is likely to ignore, each with its step.
     told: Mutex<HashSet<(String, String)>>,
     pub(super) answers: Answers,
     pub(super) repeats: Repeats,
@@ -205,12 +210,54 @@ impl Hook {
     pub(super) fn tell_missing(&self, stage: &Stage, metrics: &StepMetrics, missing: &[&NamedField]) {
         for field in missing {
             metrics.missed_field();
-            let new = (stage.name.clone(), field.id.clone());
-            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(new) {
+            if self.is_new(stage, field.id.clone()) {
                 let hook = &self.name;
                 warn!(hook, step = stage.name, "{}: the document has no field `{}`", field.place, field.id);
             }
         }
+    }
+
+    /// Counts what Rossum is likely to ignore of a step's answer, and says it once of each field and cause.
+    pub(super) fn tell_ignored(&self, (stage, metrics): &(Stage, StepMetrics), ignored: &Ignored<'_>) {
+        metrics.ignored_operation();
+        let Ignored { field, why, .. } = ignored;
+        if self.is_new(stage, format!("{field} {why:?}")) {
+            let shape = ignored.shape().map(|shape| format!(" (it looks like {shape})")).unwrap_or_default();
+            warn!(
+                hook = self.name,
+                step = stage.name,
+                field,
+                "Rossum is likely to ignore what the step writes to `{field}`: {why}{shape}; {}",
+                why.cure()
+            );
+        }
+    }
+
+    /// The same of an id that code named.
+    pub(super) fn tell_unknown(&self, (stage, metrics): &(Stage, StepMetrics), unknown: &UnknownId) {
+        metrics.ignored_operation();
+        let UnknownId { what, id } = unknown;
+        if self.is_new(stage, format!("{what} of unknown id")) {
+            warn!(
+                hook = self.name,
+                step = stage.name,
+                "the document has no {id}, which {what} of the step names: {}",
+                unknown.cure()
+            );
+        }
+    }
+
+    /// Says once of each step and field that one of several values is taken.
+    pub(super) fn tell_first(&self, stage: &Stage, taken: &FirstOf) {
+        if self.is_new(stage, format!("first of {}", taken.field)) {
+            info!(hook = self.name, step = stage.name, field = taken.field, "the step {}", taken.words());
+        }
+    }
+
+    /// Whether something was not said yet of a step. So many are said at most: ids may come from a document.
+    fn is_new(&self, stage: &Stage, what: String) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.len() < MOST_TOLD && told.insert((stage.name.clone(), what))
     }
 
     pub(super) fn turns_away(&self, certificate: ClientCertificate) -> bool {

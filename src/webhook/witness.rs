@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 
 use crate::inspector::{Changed, Said, StepSeen};
-use crate::rossum::{Annotation, Change, Done, GrownTree, NodeRef, Payload, escape_html};
+use crate::rossum::{Annotation, Category, Change, Done, GrownTree, NodeRef, Payload, escape_html};
+use crate::steps::ignored::Ignored;
 use crate::steps::{Answer, Checkpoint, StepError};
 
 use super::run::Facts;
@@ -72,9 +73,23 @@ pub(super) fn ran(
     trace.steps.push(StepSeen { name: step.to_owned(), came, cause, took, messages, changes, reasons });
 }
 
+/// What Rossum is likely to ignore of what a step wrote.
+pub(super) fn ignored(facts: &mut Facts, step: usize, ignored: &Ignored<'_>) {
+    let Some(step) = facts.trace.as_mut().and_then(|trace| trace.steps.get_mut(step)) else { return };
+    let reason = ignored.reason();
+    match step.reasons.iter_mut().find(|known| known.what == reason.what) {
+        Some(known) => known.join(reason),
+        None => step.reasons.push(reason),
+    }
+}
+
 /// The number of the row that a cell belongs to, or that the node is.
 fn row(tree: &GrownTree<'_>, node: NodeRef) -> Option<usize> {
-    let row = tree.row(node)?;
+    let is_value = |node: &NodeRef| {
+        let parent = tree.parent(*node).map(|parent| tree.node(parent).category);
+        tree.node(*node).category == Category::Datapoint && parent == Some(Category::Multivalue)
+    };
+    let row = tree.row(node).or(Some(node).filter(is_value))?;
     tree.children(tree.parent(row)?).position(|one| one == row)
 }
 

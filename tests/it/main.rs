@@ -33,6 +33,7 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
+mod ignored;
 /// Files of records as ERPs write them: what is imported, what is refused, and what is said.
 mod imports;
 /// The inspector, in a real browser.
@@ -73,6 +74,7 @@ mod scripted;
 /// Nothing secret gets out, anywhere.
 mod secrets;
 /// Exports to a folder of another host.
+mod several;
 mod sftp;
 /// A long run with each fault in turn; not part of every run.
 mod soak;

@@ -306,3 +306,41 @@ fn mistakes_are_told_at_load() {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
+
+/// Nobody reads an answer then, so what Rossum is likely to ignore of the values is in the log alone.
+#[test]
+fn a_queued_write_that_rossum_would_ignore_is_said_with_its_hook_and_step() {
+    let (rossum, erp) =
+        (rossum(), Erp::start(|_, _| Reply::status(201, r#"{"day": "31.12.2026", "id": "E-1"}"#)));
+    let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nwrite = { erp_id = \"/day\", erp_problem = \"/id\" }\n";
+    let config =
+        config(&rossum, &erp, step).replace("path = \"/x\"", "path = \"/x\"\nschema = \"schema.json\"");
+    let fields = [("document_id", "string"), ("erp_id", "date"), ("erp_problem", "string")];
+    let fields = fields.map(|(id, kind)| json!({"id": id, "category": "datapoint", "type": kind}));
+    let schema = json!([{"id": "header", "category": "section", "children": fields}]).to_string();
+    let annex = Annex::dev_with_files(&config, &[("token", TOKEN), ("schema.json", &schema)]);
+    deliver(&annex, &document("r-1"));
+    eventually_in(&annex, "sent");
+    assert_eq!(written(&rossum), [(3, "31.12.2026".to_owned()), (4, "E-1".to_owned())], "Rossum decides");
+    let log = annex.log();
+    assert!(
+        log.contains("is likely to ignore what is written back to `erp_id`: its value is no date"),
+        "{log}"
+    );
+    assert!(log.contains("courier=x/erp") && !log.contains("2026-12") && !log.contains("31.12"), "{log}");
+    assert!(!log.contains("written back to `erp_problem`"), "{log}");
+}
+
+#[test]
+fn a_queued_write_to_a_field_with_several_values_goes_to_the_first_and_says_so() {
+    let (rossum, erp) = (rossum(), Erp::start(|_, _| Reply::status(201, r#"{"id": "E-1"}"#)));
+    let step = "deliver = \"queued\"\npath = \"invoices\"\nshape = \"json\"\nwrite = { tag = \"/id\" }\n";
+    let annex = start(&rossum, &erp, step);
+    let tag = |id: u64, value: &str| json!({"id": id, "schema_id": "tag", "category": "datapoint", "content": {"value": value}});
+    let mut document = document("r-1");
+    document["annotation"]["content"][0]["children"][1] = json!({"id": 10, "schema_id": "tags", "category": "multivalue", "children": [tag(11, "a"), tag(12, "b")]});
+    deliver(&annex, &document);
+    eventually_in(&annex, "sent");
+    assert_eq!(written(&rossum), [(11, "E-1".to_owned())]);
+    assert!(annex.log().contains("takes the first of 2 values of tag"), "{}", annex.log());
+}

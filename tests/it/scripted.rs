@@ -405,7 +405,7 @@ fn a_function_that_fails_or_answers_nonsense_changes_nothing() {
     assert!(text.contains("ZeroDivisionError") && text.contains("in rossum_hook_request_handler"), "{text}");
 
     let nonsense = answer_of(
-        "return {\"operations\": [{\"op\": \"replace\", \"id\": 5555, \"value\": {}}], \"messages\": [{\"content\": \"x\"}]}",
+        "return {\"operations\": [{\"op\": \"move\", \"id\": 101, \"value\": {}}], \"messages\": [{\"content\": \"x\"}]}",
     );
     assert_eq!(nonsense["operations"], json!([]));
     assert_eq!(nonsense["messages"].as_array().unwrap().len(), 1, "{nonsense}");

@@ -456,6 +456,12 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     // Lists.
     ("", "order_id=A;;B", Made(&["<cbc:Note>Order number: A, B<"])),
     ("", "iban=A;;B", Refused(&["IBAN (`iban`) has several values, and UBL takes one"])),
+    // The schema id of its values names it too.
+    (
+        "fields = { iban = \"one\" }",
+        "iban=A;;B",
+        Refused(&["IBAN (`one`) has several values, and UBL takes one"]),
+    ),
     // Tax of zero.
     (
         "values = { tax_category = \"AE\" }",

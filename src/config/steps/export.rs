@@ -14,6 +14,7 @@ use crate::steps::export::{Deliver, ExportSettings};
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::schemas::QueueSchema;
+use super::super::schemas::StepScope;
 use super::super::section::Section;
 use super::templates::{self, template};
 use super::{scripts, ubl};
@@ -66,8 +67,15 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             section.wrong(format!("two calls have the name `{}`", call.name), "give each its own `name`");
         }
     }
-    let export =
-        ExportSettings { target: target?, calls, deliver, problem, validation_sources, problem_field };
+    let export = ExportSettings {
+        target: target?,
+        calls,
+        deliver,
+        problem,
+        validation_sources,
+        problem_field,
+        schema: section.step().and_then(StepScope::only_schema),
+    };
     look_at_paths(section, &export);
     if deliver == Deliver::Queued && export.reads("secrets") {
         let hint = "keep the secret here: `auth` of the target";
@@ -144,7 +152,7 @@ pub(super) fn deliver(section: &Section<'_>) -> Deliver {
 }
 
 pub(super) fn problem_field(section: &Section<'_>, deliver: Deliver) -> Option<String> {
-    let field = section.field("problem_field").map(|field| (*field.get_ref()).to_owned());
+    let field = section.written_field("problem_field").map(|field| (*field.get_ref()).to_owned());
     if field.is_some() && deliver == Deliver::Now {
         section.wrong(
             "`problem_field` is for a queued export: Rossum waits for this one, and shows what is wrong",
@@ -196,7 +204,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {
             Some(pointer) if pointer == "status" || pointer.starts_with('/') => {
-                section.names_field(field.span(), field.get_ref());
+                section.writes_field(field.span(), field.get_ref());
                 write.push(((*field.get_ref()).to_owned(), pointer.to_owned()));
             }
             _ => {
@@ -298,6 +306,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
             },
             table: section.field("table").map(|table| (*table.get_ref()).to_owned()),
             separator: separator(section),
+            joined_by: section.text("joined_by").map_or("|", Spanned::into_inner).to_owned(),
             guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
         }),
         Kind::Xml => Shape::Xml(Xml {

@@ -15,7 +15,8 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let limits = scripts::limits(section);
     let mut formulas = Vec::new();
     for own in section.sections("formula") {
-        let field = own.required_field("field", "\"amount_due\"").map(|field| field.into_inner().to_owned());
+        let field =
+            own.required_written_field("field", "\"amount_due\"").map(|field| field.into_inner().to_owned());
         let code = own.required_text("code", "\"field.amount_total - field.amount_paid\"");
         own.finish();
         if let (Some(field), Some(code)) = (field, code) {
@@ -47,7 +48,7 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             "add `[[hook.step.formula]]` with `field` and `code`, or `schema` and `from_schema = true`",
         );
     }
-    match Formulas::new(formulas, schemas, limits) {
+    match Formulas::new(formulas, schemas, limits, from_schema) {
         Ok(step) => Some(Box::new(step)),
         Err(cycle) => {
             section.wrong(cycle.to_string(), "let one of them read something else");

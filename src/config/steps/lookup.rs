@@ -24,7 +24,8 @@ pub(super) const MOST: usize = 50;
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
-    let target = section.required_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
+    let target =
+        section.required_written_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
     let database = known.database(section);
     let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
     let queries = queries(section, dialect);
@@ -59,7 +60,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             match column.get_ref().as_str() {
                 Some(column_name) => {
                     let column_name = column_name.to_owned();
-                    section.names_field(field.span(), field.get_ref());
+                    section.writes_field(field.span(), field.get_ref());
                     wanted.push(Wanted { place: column.span(), column: column_name.clone() });
                     fields.push(((*field.get_ref()).to_owned(), column_name));
                 }

@@ -17,7 +17,7 @@ use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::objects;
-use super::super::schemas::Named;
+use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
@@ -124,7 +124,7 @@ impl File<'_, '_> {
             &["target_schema_id", "dataset_key", "label_template", "label_keys"],
         )?;
         let target = self.text(mapping, "target_schema_id", &mapping_path)?.to_owned();
-        self.field(&target, &mapping_path, queues);
+        self.written(&target, &mapping_path, queues);
         let key = self.text(mapping, "dataset_key", &mapping_path).map(str::to_owned);
         let label = self.label(mapping, &mapping_path, key.as_deref());
         let mut fields = Vec::new();
@@ -136,7 +136,7 @@ impl File<'_, '_> {
             };
             let field = self.text(one, "target_schema_id", &path);
             if let Some((field, column)) = field.zip(self.text(one, "dataset_key", &path)) {
-                self.field(field, &path, queues);
+                self.written(field, &path, queues);
                 fields.push((field.to_owned(), column.to_owned()));
             }
         }
@@ -191,6 +191,12 @@ impl File<'_, '_> {
             time: TIME,
             validation_sources: Vec::new(),
         })
+    }
+
+    /// A field that gets a value.
+    fn written(&self, id: &str, path: &str, queues: Option<&[u64]>) {
+        let named = Named::new(self.place.clone(), id).within(format!("{}: {path}", self.name));
+        self.section.names(named.changed(Changes::Value).for_queues(queues));
     }
 
     /// A field that the settings name.

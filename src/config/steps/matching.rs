@@ -23,7 +23,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
-    let target = section.required_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    let target = section.required_written_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
     let run = run(section);
     let ignore =

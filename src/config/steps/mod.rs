@@ -79,6 +79,7 @@ fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usiz
         events,
         on_error,
         names,
+        schema: scope.own_schema(),
         queries: scope.queries.take(),
         notes: scope.notes.take(),
     })

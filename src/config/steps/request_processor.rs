@@ -17,7 +17,7 @@ use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::objects;
-use super::super::schemas::Named;
+use super::super::schemas::{Changes, Named, StepScope};
 use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
@@ -75,12 +75,13 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             );
         }
     }
-    for (what, fields) in [
-        ("what an answer is written to", settings.fields().collect()),
-        ("what a placeholder or a condition reads", settings.reads_fields()),
+    for (what, fields, changes) in [
+        ("what an answer is written to", settings.fields().collect(), Changes::Value),
+        ("what a placeholder or a condition reads", settings.reads_fields(), Changes::Nothing),
     ] {
         for field in fields {
-            section.names(Named::new(section.place_of("settings"), field).within(what));
+            let named = Named::new(section.place_of("settings"), field);
+            section.names(named.within(what).changed(changes));
         }
     }
     let writes =
@@ -107,6 +108,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         expected: expected.into_iter().map(|(_, statuses, name)| (name, statuses)).collect(),
         problem,
         schemas,
+        schema: section.step().and_then(StepScope::only_schema),
         validation_sources,
         problem_field,
         concurrency,

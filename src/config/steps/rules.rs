@@ -15,7 +15,7 @@ use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::objects;
-use super::super::schemas::Named;
+use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
@@ -291,8 +291,10 @@ impl Reader<'_, '_> {
         ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
         let on = payload.schema_id;
         for id in &ids {
+            let is_said = matches!(kind.as_str(), "show_message" | "add_automation_blocker");
+            let changes = if is_said { Changes::Nothing } else { Changes::Shown };
             let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
-            self.section.names(named.for_queues(queues));
+            self.section.names(named.for_queues(queues).changed(changes));
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");

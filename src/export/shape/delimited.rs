@@ -1,5 +1,7 @@
 //! `shape = "csv"`: a line for each row of a table, header fields repeated in each.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::super::escape::Escape;
@@ -12,6 +14,8 @@ pub struct Csv {
     /// The table; without one the rows of `line_items`, or of the first table.
     pub table: Option<String>,
     pub separator: char,
+    /// What stands between the values of a field that has several.
+    pub joined_by: String,
     /// Whether a value that a spreadsheet takes for a formula gets a `'` in front. It does not parse back to itself then.
     pub guards_formulas: bool,
 }
@@ -30,32 +34,45 @@ impl Csv {
             &self.columns
         };
         let mut out = String::new();
-        self.line(&mut out, columns.iter().map(String::as_str));
+        self.line(&mut out, columns.iter().map(|name| Cow::Borrowed(name.as_str())));
         let nothing = [Value::Null];
         // A document without rows is a line of its header.
         for row in if rows.is_empty() { &nothing[..] } else { rows } {
-            let text = |column: &String| {
-                row.get(column).and_then(Value::as_str).unwrap_or_else(|| match &**column {
-                    "annotation_id" => &view.annotation_id,
-                    column => view.text(column),
-                })
+            let is_own = |column: &String| {
+                Some(column) == self.table.as_ref()
+                    || view.lists.get(column).is_some_and(|of| Some(of) == self.table.as_ref())
+            };
+            let text = |column: &String| match row {
+                // A line for each value of a multivalue.
+                Value::String(value) if is_own(column) => Cow::Borrowed(value.as_str()),
+                _ => match row.get(column).or_else(|| view.get(column)) {
+                    Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+                    Some(Value::Array(values)) => Cow::Owned(self.joined(values)),
+                    None if column == "annotation_id" => Cow::Borrowed(&*view.annotation_id),
+                    _ => Cow::Borrowed(""),
+                },
             };
             self.line(&mut out, columns.iter().map(text));
         }
         out
     }
 
-    fn line<'v>(&self, out: &mut String, values: impl Iterator<Item = &'v str>) {
+    /// The values of a multivalue in one cell; of a table nothing.
+    fn joined(&self, values: &[Value]) -> String {
+        values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(&self.joined_by)
+    }
+
+    fn line<'v>(&self, out: &mut String, values: impl Iterator<Item = Cow<'v, str>>) {
         let escape = Escape::Csv { separator: self.separator };
         let start = out.len();
         for (at, value) in values.enumerate() {
             if at > 0 {
                 out.push(self.separator);
             }
-            if self.guards_formulas && is_formula(value) {
+            if self.guards_formulas && is_formula(&value) {
                 out.push_str(&escape.text(&format!("'{value}")));
             } else {
-                out.push_str(&escape.text(value));
+                out.push_str(&escape.text(&value));
             }
         }
         if out.len() == start {
@@ -84,7 +101,10 @@ fn is_number(text: &str) -> bool {
 }
 
 fn columns(view: &View, rows: &[Value]) -> Vec<String> {
-    let header = view.field.iter().filter(|(_, value)| value.is_string()).map(|(name, _)| name.clone());
+    let is_header =
+        |name: &String, value: &Value| value.is_string() || view.lists.values().any(|list| list == name);
+    let header =
+        view.field.iter().filter(|(name, value)| is_header(name, value)).map(|(name, _)| name.clone());
     let mut all: Vec<String> = header.collect();
     for name in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
         if !all.contains(name) {

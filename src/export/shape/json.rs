@@ -17,11 +17,17 @@ impl Json {
         whole.insert("annotation_id".to_owned(), Value::String(view.annotation_id.clone()));
         whole.extend(view.field.iter().map(|(name, value)| (name.clone(), value.clone())));
         let mut out = String::new();
-        self.write(&mut out, "", &Value::Object(whole));
+        self.write(&mut out, "", &Value::Object(whole), view);
         out
     }
 
-    fn write(&self, out: &mut String, name: &str, value: &Value) {
+    /// The values of a multivalue may be named by their own schema id too.
+    fn is_number(&self, name: &str, view: &View) -> bool {
+        let is_in = |number: &String| view.lists.get(number).is_some_and(|list| list == name);
+        self.numbers.iter().any(|number| number == name || is_in(number))
+    }
+
+    fn write(&self, out: &mut String, name: &str, value: &Value, view: &View) {
         match value {
             Value::Object(fields) => {
                 out.push('{');
@@ -31,7 +37,7 @@ impl Json {
                     }
                     out.push_str(&Value::from(name.as_str()).to_string());
                     out.push(':');
-                    self.write(out, name, value);
+                    self.write(out, name, value, view);
                 }
                 out.push('}');
             }
@@ -41,11 +47,11 @@ impl Json {
                     if at > 0 {
                         out.push(',');
                     }
-                    self.write(out, name, value);
+                    self.write(out, name, value, view);
                 }
                 out.push(']');
             }
-            Value::String(text) if self.numbers.iter().any(|number| number == name) => {
+            Value::String(text) if self.is_number(name, view) => {
                 out.push_str(number(text).as_deref().unwrap_or("null"));
             }
             other => out.push_str(&other.to_string()),

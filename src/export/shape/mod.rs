@@ -129,6 +129,7 @@ mod tests {
             line_items: rows,
             annotation_id: "7".to_owned(),
             labels: HashMap::new(),
+            lists: HashMap::new(),
             payload: Value::Null.into(),
             original: None,
         }
@@ -178,7 +179,8 @@ mod tests {
             assert_eq!(json["line_items"], view.field["line_items"], "{number}");
 
             let columns = ["document_id", "x", "y"].map(str::to_owned).to_vec();
-            let shape = Csv { columns, table: None, separator: ';', guards_formulas: false };
+            let shape =
+                Csv { columns, table: None, separator: ';', joined_by: "|".into(), guards_formulas: false };
             let read = rows(&shape.make(&view), b';');
             assert_eq!(read[0], ["document_id", "x", "y"]);
             for (row, read) in view.line_items.iter().zip(&read[1..]) {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::rossum::NodeRef;
 
-use super::super::rows::field_at;
+use super::super::rows::{held_at, row_of, text_at};
 use super::{Check, Document};
 
 /// What a failed check knows, for its message.
@@ -24,7 +24,8 @@ impl Check {
         field: &str,
         failure: &Failure<'_>,
     ) {
-        self.complain_at(document, field_at(document.tree, row, field), failure);
+        let node = held_at(document.tree, row, field).place();
+        self.complain_in(document, row, node, failure);
     }
 
     pub(super) fn complain_at(
@@ -33,19 +34,29 @@ impl Check {
         node: Option<NodeRef>,
         failure: &Failure<'_>,
     ) {
+        let row = node.and_then(|node| row_of(document.tree, node));
+        self.complain_in(document, row, node, failure);
+    }
+
+    fn complain_in(
+        &self,
+        document: &mut Document<'_>,
+        row: Option<NodeRef>,
+        node: Option<NodeRef>,
+        failure: &Failure<'_>,
+    ) {
         let tree = document.tree;
-        let row = node.and_then(|node| tree.row(node));
         let text = match &self.message {
             None => failure.default.clone(),
             Some(template) => template.render(|name| {
                 let computed = failure.computed.iter().find(|(computed, _)| *computed == name);
                 computed
                     .map(|(_, value)| value.clone())
-                    .or_else(|| Some(document.text(field_at(tree, row, name)?).into_owned()))
+                    .or_else(|| text_at(tree, &document.answer.journal, row, name))
             }),
         };
         let on = match &self.on {
-            Some(field) => field_at(tree, row, field),
+            Some(field) => held_at(tree, row, field).place(),
             None => node,
         };
         if self.blocks_automation {

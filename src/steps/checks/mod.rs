@@ -183,43 +183,45 @@ impl Rule {
 impl Check {
     fn run(&self, document: &mut Document<'_>) -> Result<(), StepError> {
         let tree = document.tree;
-        match &self.rule {
+        let taken = match &self.rule {
             Rule::Sum { parts, equals } => {
                 let fields = parts.iter().chain(equals).map(String::as_str);
                 each_place(tree, fields, |place| {
                     self.sum(document, place, parts, equals);
                     Ok(())
-                })
+                })?
             }
             Rule::Product { factors, percent, equals } => {
                 let fields = factors.iter().chain([equals]).map(String::as_str);
                 each_place(tree, fields, |place| {
                     self.product(document, place, factors, percent, equals);
                     Ok(())
-                })
+                })?
             }
             Rule::DaysBetween { from, to, min, max } => each_place(tree, [from.as_str(), to], |place| {
                 self.days_between(document, place, (from, to), (*min, *max));
                 Ok(())
-            }),
+            })?,
             Rule::ColumnSum { columns, equals } => {
                 self.column_sum(document, columns, equals);
-                Ok(())
+                Vec::new()
             }
             Rule::Required { fields } => {
                 self.each_value(document, fields, "is required", str::is_empty);
-                Ok(())
+                Vec::new()
             }
             Rule::Pattern { fields, pattern } => {
                 let wrong = |text: &str| !text.is_empty() && !pattern.is_match(text);
                 self.each_value(document, fields, "does not have the expected form", wrong);
-                Ok(())
+                Vec::new()
             }
             Rule::OneOf { fields, allowed } => {
                 let wrong = |text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
                 self.each_value(document, fields, "is not one of the allowed values", wrong);
-                Ok(())
+                Vec::new()
             }
-        }
+        };
+        document.answer.first_of.extend(taken);
+        Ok(())
     }
 }

@@ -24,11 +24,15 @@ use courier::Progress;
 use taken::{Answers, NoRequest, Taken};
 use understood::{LOOK_THERE, Unusable};
 
+use crate::txscript::Schema;
+
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::halfway::{Halfway, NOT_NOTED};
+use super::ignored;
 use super::made::{Call as MadeCall, NotTaken};
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
+use super::rows::{self, held_at};
 use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
@@ -41,6 +45,8 @@ pub struct ExportSettings {
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued export was given up; emptied once it is sent.
     pub problem_field: Option<String>,
+    /// That of all documents, where they have one.
+    pub schema: Option<Arc<Schema>>,
 }
 
 pub struct Export {
@@ -166,6 +172,7 @@ impl Export {
         let Some(Taken { view, datapoints }) = self.take(delivery, answer, deadline).await? else {
             return Ok(());
         };
+        rows::say_first(answer, &delivery.payload, self.kept_fields().map(String::as_str));
         self.look_ahead(&view, None, answer, deadline)?;
         let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
         let mut body = Vec::new();
@@ -353,7 +360,10 @@ impl Export {
     /// The same by the ids of the datapoints, for Rossum's API.
     fn values(&self, call: &Call, said: &Value, datapoints: &Map<String, Value>) -> Vec<(String, String)> {
         let of = |(field, value): (&str, String)| match datapoints.get(field).and_then(Value::as_str) {
-            Some(id) => Some((id.to_owned(), shorten(value))),
+            Some(id) => {
+                ignored::warn_later(self.post.courier(), self.settings.schema.as_deref(), field, &value);
+                Some((id.to_owned(), shorten(value)))
+            }
             None => {
                 warn!("the document has no field {field}, which the answer to {} is written to", call.name);
                 None
@@ -365,7 +375,9 @@ impl Export {
     fn write_back(&self, call: &Call, said: &Value, tree: &GrownTree<'_>, answer: &mut Answer) {
         for (field, value) in self.found(call, said) {
             // That it is there was looked at before anything was sent.
-            let Some(node) = tree.first(field) else {
+            let (node, said) = held_at(tree, None, field).first(field);
+            answer.first_of.extend(said);
+            let Some(node) = node else {
                 warn!("the document has no field {field}, which the answer to {} is written to", call.name);
                 continue;
             };

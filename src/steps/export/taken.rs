@@ -111,7 +111,7 @@ impl Export {
     }
 
     /// Fields that get what becomes of the export.
-    fn kept_fields(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn kept_fields(&self) -> impl Iterator<Item = &String> {
         let written = self.settings.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
         written.chain(&self.settings.problem_field)
     }
@@ -132,6 +132,10 @@ impl Export {
             }
         }
         let mut view = View::new(payload, body, journal, &self.uses(), sent);
+        // Those without a value are known from the schema alone.
+        for (value, multivalue) in self.settings.schema.iter().flat_map(|schema| schema.lists()) {
+            view.lists.entry(value.to_owned()).or_insert_with(|| multivalue.to_owned());
+        }
         view.labels = self.labels(payload);
         Taken { view, datapoints }
     }
@@ -195,7 +199,7 @@ pub(super) fn context(
     original: Option<&Original>,
 ) -> Context {
     minijinja::context! {
-        field => Context::from(Serde(&view.field)),
+        field => Context::from(Serde(&*view.fields())),
         line_items => Context::from(Serde(&view.line_items)),
         annotation_id => view.annotation_id.clone(),
         payload => Context::from(Serde(&view.payload)),

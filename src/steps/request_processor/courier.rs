@@ -12,7 +12,7 @@ use crate::rossum::shorten;
 
 use super::super::carrying::{Kept, Report, TRY, changed};
 use super::super::post::call_key;
-use super::{Came, Errors, RequestProcessor, values};
+use super::{Came, Errors, RequestProcessor};
 
 /// How far a run is, as the outbox keeps it.
 #[derive(Default, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ impl RequestProcessor {
         for field in &state.unknown_fields {
             warn!(job = job.key, "the document has no field {field}, which an answer is written to");
         }
-        let mut values = values(state);
+        let mut values = self.values(state);
         let problems = state.problems.join("\n");
         if let Some(id) = self.settings.problem_field.as_deref().and_then(|field| state.datapoint(field))
             && !problems.is_empty()
@@ -204,7 +204,7 @@ impl Courier for RequestProcessor {
                 Err(carried) => return carried,
             };
             let progress = &kept.progress;
-            let mut values = values(&progress.state);
+            let mut values = self.values(&progress.state);
             if let Some(id) =
                 self.settings.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))
             {

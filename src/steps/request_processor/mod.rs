@@ -6,6 +6,7 @@ mod fields;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -19,13 +20,17 @@ use crate::rossum::{
 };
 use crate::trees;
 
+use crate::txscript::Schema;
+
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::export::Deliver;
 use super::exported::Exported;
 use super::halfway::{Halfway, NOT_NOTED};
+use super::ignored;
 use super::made::{Call, NotTaken};
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
+use super::rows::{self, held_at};
 use super::schema::Schemas;
 use super::{Answer, Blueprint, Context, Delivery, Lasts, Step, StepError, StepFuture};
 
@@ -40,6 +45,8 @@ pub struct RequestProcessorSettings {
     /// Where in a JSON answer the other side says what is wrong: a JSON pointer.
     pub problem: Option<String>,
     pub schemas: Schemas,
+    /// That of all documents, where they have one.
+    pub schema: Option<Arc<Schema>>,
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued run was given up; emptied once it is through.
     pub problem_field: Option<String>,
@@ -101,6 +108,7 @@ impl Step for RequestProcessor {
             match self.settings.deliver {
                 Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
                 Deliver::Queued => {
+                    rows::say_first(answer, &delivery.payload, self.settings.processor.settings.fields());
                     let progress = json!(courier::Progress::new(self, state)).to_string();
                     answer.outcome.jobs.push(self.post.job(
                         delivery,
@@ -382,7 +390,7 @@ impl RequestProcessor {
             answer.show(MessageType::Warning, None, escape_html(&text));
         }
         let Some(annotation) = &delivery.payload.annotation else {
-            let values = values(state);
+            let values = self.values(state);
             if let Some(api) = self.settings.processor.api.as_ref().filter(|_| !values.is_empty()) {
                 let id = &state.annotation;
                 let written = api.replace(id, &values, &self.settings.validation_sources, deadline).await;
@@ -395,7 +403,9 @@ impl RequestProcessor {
         };
         let tree = answer.journal.tree(annotation);
         for (field, value) in state.written() {
-            let Some(node) = tree.first(&field) else { continue };
+            let (node, said) = held_at(&tree, None, &field).first(&field);
+            answer.first_of.extend(said);
+            let Some(node) = node else { continue };
             let change = Change {
                 value: Some(Value::Text(shorten(value))),
                 validation_sources: Some(self.settings.validation_sources.clone()),
@@ -406,10 +416,13 @@ impl RequestProcessor {
         }
         answer.keep_changes();
     }
-}
-
-/// Datapoints and their values, for Rossum's API.
-fn values(state: &State) -> Vec<(String, String)> {
-    let written = state.written().into_iter();
-    written.filter_map(|(field, value)| Some((state.datapoint(&field)?.to_owned(), shorten(value)))).collect()
+    /// Datapoints and their values, for Rossum's API.
+    fn values(&self, state: &State) -> Vec<(String, String)> {
+        let of = |(field, value): (String, String)| {
+            let id = state.datapoint(&field)?.to_owned();
+            ignored::warn_later(self.post.courier(), self.settings.schema.as_deref(), &field, &value);
+            Some((id, shorten(value)))
+        };
+        state.written().into_iter().filter_map(of).collect()
+    }
 }

@@ -215,6 +215,37 @@ impl Schema {
         self.find(id).map(|field| self.fields[field].kind)
     }
 
+    /// What there is under this id.
+    pub fn category_of(&self, id: &str) -> Option<Category> {
+        self.find(id).map(|field| self.fields[field].category)
+    }
+
+    /// Whether Rossum computes the field's value itself, so that nobody else can write it.
+    pub fn is_computed(&self, id: &str) -> bool {
+        let Some(field) = self.find(id) else { return false };
+        let raw = &self.fields[field].raw;
+        let kind = raw.get("ui_configuration").and_then(|ui| ui.get("type")).and_then(Json::as_str);
+        raw.get("formula").and_then(Json::as_str).is_some_and(|code| !code.trim().is_empty())
+            || matches!(kind, Some("formula" | "reasoning" | "lookup"))
+    }
+
+    /// Characters that the field's value may have at most.
+    pub fn longest(&self, id: &str) -> Option<usize> {
+        let length = self.fields[self.find(id)?].raw.get("constraints")?.get("length")?;
+        let bound = |key| length.get(key).and_then(Json::as_u64);
+        bound("max").into_iter().chain(bound("exact")).min().and_then(|most| most.try_into().ok())
+    }
+
+    /// The options of an enum; `None` where the field is none.
+    pub fn options(&self, id: &str) -> Option<impl Iterator<Item = &str>> {
+        let raw = &self.fields[self.find(id)?].raw;
+        if raw.get("type").and_then(Json::as_str) != Some("enum") {
+            return None;
+        }
+        let all = raw.get("options").and_then(Json::as_array).into_iter().flatten();
+        Some(all.filter_map(|option| option.get("value")?.as_str()))
+    }
+
     /// The values that an enum may have; none where a field is no enum, or has no options of its own.
     pub fn options_of(&self, id: &str) -> Option<Vec<String>> {
         let raw = &self.fields[self.find(id)?].raw;
@@ -229,6 +260,22 @@ impl Schema {
         Some(raw.get("options")?.as_array()?.iter().filter_map(value).collect())
     }
 
+    /// Whether a document may have the field several times, and none at all: it is in a multivalue.
+    pub fn is_repeated(&self, id: &str) -> bool {
+        self.find(id).is_some_and(|field| self.multivalue_of(field).is_some())
+    }
+
+    /// Fields that may have several values outside of tables, each with its multivalue.
+    pub fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ids().filter_map(|id| Some((id, self.repeated_in(id).filter(|_| self.table_of(id).is_none())?)))
+    }
+
+    /// The multivalue that a field is in: the table of a column, or the one whose values it is.
+    pub fn repeated_in(&self, id: &str) -> Option<&str> {
+        let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;
+        self.multivalue_of(field).map(|multivalue| &*self.fields[multivalue].id)
+    }
+
     /// The multivalue whose column this schema id is.
     pub fn table_of(&self, id: &str) -> Option<&str> {
         let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;
@@ -238,7 +285,7 @@ impl Schema {
     }
 
     /// Whether it is a multivalue of tuples.
-    pub(crate) fn has_rows(&self, id: &str) -> bool {
+    pub fn has_rows(&self, id: &str) -> bool {
         let child = self.find(id).filter(|field| self.fields[*field].category == Category::Multivalue);
         let child = child.and_then(|field| self.fields[field].children.first());
         child.is_some_and(|child| self.fields[*child].category == Category::Tuple)

@@ -217,6 +217,8 @@ mod tests {
             events: None,
             on_error,
             names: Vec::new(),
+            schema: None,
+            computes_as_rossum: false,
         };
         let settings = HookSettings {
             schemas: Schemas::default(),

@@ -5,8 +5,9 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
 use crate::rossum::{MessageType, escape_html};
+use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
-use crate::steps::reasons::Reasons;
+use crate::steps::reasons::{Came, Reason, Reasons};
 use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
 use crate::telemetry::about;
 
@@ -14,6 +15,9 @@ use super::super::hook::Hook;
 use super::super::refusal::Refusal;
 use super::super::{keeping, witness};
 use super::Facts;
+
+/// Said where one of several values is taken.
+const FIRST: &str = "the others are not looked at here";
 
 /// Runs them; what they leave behind is kept, with the answer under `id`. Gives the answer as Rossum reads it.
 pub(super) async fn run(
@@ -32,7 +36,11 @@ pub(super) async fn run(
         answer.reasons = Reasons::wanted();
     }
     let (mut asked, mut has_failed) = (false, false);
-    for (at, (stage, metrics)) in hook.stages.iter().enumerate() {
+    // Where the journal stood before each step.
+    let mut starts = Vec::with_capacity(hook.stages.len());
+    for (at, counted) in hook.stages.iter().enumerate() {
+        let (stage, metrics) = counted;
+        starts.push(answer.journal.len());
         if !stage.wants(&payload.event) {
             witness::left_out(facts, &stage.name, "not for this event");
             continue;
@@ -49,6 +57,14 @@ pub(super) async fn run(
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
+        for unknown in std::mem::take(&mut answer.unknown_ids) {
+            hook.tell_unknown(counted, &unknown);
+            unknown.explain(&mut answer.reasons);
+        }
+        for taken in std::mem::take(&mut answer.first_of) {
+            hook.tell_first(stage, &taken);
+            answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
+        }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
         match ran {
             Ok(Ok(())) => {}
@@ -85,6 +101,7 @@ pub(super) async fn run(
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
     }
     keeping::settle(payload, &mut answer, has_failed);
+    tell_ignored(hook, delivery, &answer, &starts, facts);
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
@@ -94,4 +111,29 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// Says what Rossum is likely to ignore of the operations, each of the step that wrote it last.
+fn tell_ignored(hook: &Hook, delivery: &Delivery<'_>, answer: &Answer, starts: &[usize], facts: &mut Facts) {
+    let Some(annotation) = delivery.payload.annotation.as_ref().filter(|_| !answer.journal.is_empty()) else {
+        return;
+    };
+    // One that cannot be read is told by the steps that need it.
+    let of_hook = hook.schemas.known(delivery).ok().flatten();
+    let place = |entry: usize| starts.partition_point(|start| *start <= entry).saturating_sub(1);
+    let schema = |entry| {
+        let own = hook.stages.get(place(entry)).and_then(|(stage, _)| stage.schema.as_deref());
+        own.or(of_hook.as_deref())
+    };
+    let tree = answer.journal.tree(annotation);
+    ignored::each(&answer.journal, &tree, schema, |ignored| {
+        let at = place(ignored.entry);
+        let Some(counted) = hook.stages.get(at) else { return };
+        // What the schema's own formulas compute is what Rossum computes.
+        if ignored.why == Why::Computed && counted.0.computes_as_rossum {
+            return;
+        }
+        hook.tell_ignored(counted, &ignored);
+        witness::ignored(facts, at, &ignored);
+    });
 }

@@ -117,7 +117,7 @@ impl<'s> Sheet<'s> {
 
     /// A field of the header, or what the settings give for it where it is empty.
     pub(super) fn header(&self, word: &str) -> Cell<'s> {
-        let value = field_of(word).and_then(|field| self.view.field.get(self.id(field)));
+        let value = field_of(word).and_then(|field| self.view.get(self.id(field)));
         let mut cell = self.cell(word, Place::Header, value);
         if cell.is_empty() {
             cell.text = self.settings.values.get(word).map_or("", |text| text.trim());
@@ -127,7 +127,7 @@ impl<'s> Sheet<'s> {
 
     /// Every value of a field that may have several.
     pub(super) fn several(&self, word: &str) -> Vec<&'s str> {
-        let list = field_of(word).and_then(|field| self.view.field.get(self.id(field)));
+        let list = field_of(word).and_then(|field| self.view.get(self.id(field)));
         let all: Vec<&str> =
             list.and_then(Value::as_array).into_iter().flat_map(|list| texts(list)).collect();
         if all.is_empty() {
@@ -151,7 +151,7 @@ impl<'s> Sheet<'s> {
 
     /// The rows of the lines that hold something, numbered as the table has them.
     pub(super) fn lines(&self) -> Vec<Row<'s>> {
-        let rows = field_of("lines").and_then(|field| self.view.field.get(self.id(field)));
+        let rows = field_of("lines").and_then(|field| self.view.get(self.id(field)));
         let rows = match rows.and_then(Value::as_array) {
             Some(rows) => &rows[..],
             None if self.settings.fields.contains_key("lines") => &[],
@@ -174,7 +174,7 @@ impl<'s> Sheet<'s> {
     }
 
     pub(super) fn tax_details(&self) -> Vec<Row<'s>> {
-        let rows = field_of("tax_details").and_then(|field| self.view.field.get(self.id(field)));
+        let rows = field_of("tax_details").and_then(|field| self.view.get(self.id(field)));
         let rows = rows.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         self.rows(rows, &TAX_DETAIL, Place::TaxDetail)
     }
