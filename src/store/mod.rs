@@ -5,6 +5,8 @@
 mod asked;
 mod datasets;
 mod documents;
+mod forms;
+mod likeness;
 mod near;
 mod normal;
 mod query;
@@ -21,11 +23,12 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Change, Dataset, Import, Imported, Record};
+pub use likeness::Likeness;
 pub use near::{Comparable, Near, similarity};
-pub use normal::normalize;
+pub use normal::{Keys, normalize};
 pub use query::{Found, Reader};
 pub(crate) use search::pattern;
-pub use search::{Compared, SCORE, Search, SearchKind};
+pub use search::{Compared, Decides, RANKED, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
 
 /// The file in the state folder.

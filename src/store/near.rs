@@ -11,17 +11,20 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::slices::Budget;
 
 use super::datasets::quoted;
-use super::normal::{Gram, grams, grams_of_beginning, normalize};
+use super::normal::{Gram, grams, grams_of_beginning, indexed};
 use super::search::Problem;
 
 /// Records that are read at a time.
 const PAGE: u32 = 10_000;
 /// No trigram: how many of them each record has.
 const SIZES: Gram = -1;
+/// What names of indexes begin with.
+pub(super) const PREFIX: &str = "annex_near2_";
 
-/// A point is in no name of a dataset, so no two have the same.
+/// A point is in no name of a dataset, so no two have the same. The number is that of how texts are made comparable: an index
+/// of another number would miss what it has.
 fn table(dataset: &str, column: &str) -> String {
-    quoted(&format!("annex_near_{dataset}.{column}"))
+    quoted(&format!("{PREFIX}{dataset}.{column}"))
 }
 
 /// How a text is to be found.
@@ -65,7 +68,7 @@ pub(super) async fn build(
             after = row.try_get(0)?;
             let Ok(number) = u32::try_from(after) else { continue };
             let text: Option<String> = row.try_get(1)?;
-            let grams = grams(&normalize(text.as_deref().unwrap_or_default()));
+            let grams = grams(&indexed(text.as_deref().unwrap_or_default()));
             sizes.resize(number as usize, 0);
             sizes.push(u8::try_from(grams.len()).unwrap_or(u8::MAX));
             for gram in grams {
@@ -88,8 +91,12 @@ pub(super) async fn remove(
     dataset: &str,
     column: &str,
 ) -> Result<(), sqlx::Error> {
-    let statement = format!("DROP TABLE IF EXISTS {}", table(dataset, column));
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map(drop)
+    let before = quoted(&format!("annex_near_{dataset}.{column}")); // of the first number
+    for table in [table(dataset, column), before] {
+        let statement = format!("DROP TABLE IF EXISTS {table}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
+    }
+    Ok(())
 }
 
 /// Records whose text in a column is near to another, by number, with their similarity. Their memory is counted.
@@ -101,7 +108,7 @@ pub(super) async fn find(
     near: Near,
     budget: &Budget,
 ) -> Result<Vec<(u32, f64)>, Problem> {
-    let wanted = normalize(text);
+    let wanted = indexed(text);
     let grams = match near {
         Near::Beginning => grams_of_beginning(&wanted),
         Near::Same | Near::Similar(_) => grams(&wanted),
@@ -169,12 +176,12 @@ pub struct Comparable(Vec<Gram>);
 
 impl Comparable {
     pub fn new(text: &str) -> Self {
-        Self(grams(&normalize(text)))
+        Self(grams(&indexed(text)))
     }
 
     /// How similar a text is: the share of common trigrams.
     pub fn similarity(&self, other: &str) -> f64 {
-        share(&self.0, &grams(&normalize(other)))
+        share(&self.0, &grams(&indexed(other)))
     }
 }
 

@@ -24,6 +24,8 @@ use super::{Asked, FILE, LONGEST, LONGEST_IN_SQL, Query, Record, StoreError};
 pub struct Found {
     pub columns: Vec<String>,
     pub records: Vec<Record>,
+    /// They are offered to a person: the first is not sure enough to be chosen.
+    pub is_unsure: bool,
 }
 
 impl Found {
@@ -130,7 +132,7 @@ impl Reader {
         };
         match found {
             Ok(found) if found.rows.is_empty() => Ok(Found::default()),
-            Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
+            Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows, is_unsure: false }),
             Err(Stopped::Time) => Err(StoreError::TooLong),
             Err(Stopped::Result) => Err(StoreError::TooMuch(MEMORY >> 20)),
             Err(Stopped::Value) => Err(StoreError::LargeValue),

@@ -15,7 +15,7 @@ use super::datasets::quoted;
 use super::documents::MEMORY;
 use super::near::{self, Comparable, Near};
 use super::query::{Found, Reader, text, until};
-use super::{Record, StoreError, normalize};
+use super::{Keys, Likeness, Record, StoreError};
 
 /// A search as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,32 @@ pub struct Search {
     pub compared: Vec<Compared>,
     /// Columns and the value that each must have, whatever the document.
     pub only: Vec<(String, String)>,
+    /// Of a fuzzy one: when its best record may be chosen alone.
+    pub decides: Decides,
+}
+
+/// When the best of similar records may be chosen without a person.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decides {
+    /// Its least score.
+    pub sure: f64,
+    /// By how much its score must be above that of the second.
+    pub lead: f64,
+}
+
+/// What `cargo bench --bench matching` shows to be right: see docs/match.md.
+impl Default for Decides {
+    fn default() -> Self {
+        Self { sure: 0.9, lead: 0.1 }
+    }
+}
+
+impl Decides {
+    /// Whether the first of these scores, the best first, may be chosen alone.
+    pub fn is_sure(self, scores: &[f64]) -> bool {
+        let leads = |first: f64| scores.get(1).is_none_or(|second| first - second >= self.lead - 1e-9);
+        scores.first().is_some_and(|first| *first >= self.sure && leads(*first))
+    }
 }
 
 /// A column and what it is compared with.
@@ -51,6 +77,8 @@ pub enum SearchKind {
 
 /// Of all that may be similar in one column, so many are compared in all.
 const CANDIDATES: usize = 1_000;
+/// Of those that are similar by trigrams, so many are ranked by edits.
+pub const RANKED: usize = 50;
 /// Bytes of a compiled pattern: a field's text is in it.
 const MOST_PROGRAM: usize = 16 << 20;
 /// The column that says how similar a record is.
@@ -121,7 +149,7 @@ impl Reader {
             _ if Instant::now() >= deadline => StoreError::TooLong,
             Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
             Some(name) => {
-                let prefix = format!("annex_near_{}.", search.dataset);
+                let prefix = format!("{}{}.", near::PREFIX, search.dataset);
                 let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
                 StoreError::NoIndex { dataset: search.dataset.clone(), column }
             }
@@ -237,7 +265,7 @@ impl Asked<'_> {
         let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         // With one column the order is known already.
         let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
-        let enough = if is_known { most } else { CANDIDATES };
+        let enough = if is_known { most.max(RANKED) } else { CANDIDATES };
         if candidates.len() > enough {
             candidates.select_nth_unstable_by(enough, best);
             candidates.truncate(enough);
@@ -269,7 +297,7 @@ impl Asked<'_> {
             let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
             all.records.retain(|record| record[place].as_deref() == Some(value));
         }
-        let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
+        let wanted: Vec<Keys> = given.iter().map(|(_, value)| Keys::new(value)).collect();
         let comparable: Vec<Comparable> = given.iter().map(|(_, value)| Comparable::new(value)).collect();
         let score = |record: &Record| -> f64 {
             match near {
@@ -279,10 +307,10 @@ impl Asked<'_> {
                     (0..given.len()).map(of).sum::<f64>() / weights
                 }
                 Near::Same => {
-                    f64::from((0..given.len()).all(|at| normalize(&cell(record, at)) == wanted[at]))
+                    f64::from((0..given.len()).all(|at| Keys::new(&cell(record, at)).is_same(&wanted[at])))
                 }
                 Near::Beginning => f64::from(
-                    (0..given.len()).all(|at| normalize(&cell(record, at)).starts_with(&wanted[at])),
+                    (0..given.len()).all(|at| Keys::new(&cell(record, at)).begins_as(&wanted[at])),
                 ),
             }
         };
@@ -297,7 +325,24 @@ impl Asked<'_> {
         }
         scores.retain(|(score, _)| *score >= least);
         scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let is_unsure = match near {
+            Near::Similar(_) => {
+                scores.truncate(RANKED.max(most));
+                let likeness: Vec<Likeness> = given.iter().map(|(_, value)| Likeness::new(value)).collect();
+                let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
+                for (score, record) in &mut scores {
+                    self.budget.turn().await?;
+                    let of = |at: usize| given[at].0.weight * likeness[at].of(&cell(record, at));
+                    *score = (0..given.len()).map(of).sum::<f64>() / weights;
+                }
+                scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+                let two: Vec<f64> = scores.iter().take(2).map(|(score, _)| *score).collect();
+                !search.decides.is_sure(&two)
+            }
+            Near::Same | Near::Beginning => false,
+        };
         scores.truncate(most);
+        all.is_unsure = is_unsure && !scores.is_empty();
         let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
         all.records = records;
         Ok(scored(all, |at| scores[at]))
@@ -388,6 +433,7 @@ mod tests {
                 around: <(String, String)>::default(),
             }],
             only: Vec::new(),
+            decides: Decides::default(),
         };
         let value = [Some("Acme".to_owned())];
         let later = Instant::now() + Duration::from_secs(60);
@@ -432,6 +478,7 @@ mod tests {
                     kind: SearchKind::Fuzzy(least),
                     compared: vec![compared],
                     only: Vec::new(),
+                    decides: Decides::default(),
                 };
                 let found = reader.search(&search, &[Some(wanted.clone())], 10_000, deadline).await.unwrap();
                 let mut found: Vec<_> =

@@ -181,7 +181,7 @@ const FOREIGN: [(&str, &[&str]); 48] = [
     ("calamine", &["data"]),
     ("toml", &["config"]),
     ("csv", &["config", "data"]),
-    ("strsim", &["config", "pipeline", "txscript"]),
+    ("strsim", &["config", "pipeline", "store", "txscript"]),
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),
     ("ruff_text_size", &["txscript"]),

@@ -11,7 +11,7 @@ use crate::steps::Step;
 use crate::steps::lookup::{Lookup, Outcome};
 use crate::steps::matching::option;
 use crate::steps::source::Source;
-use crate::store::{Asked, Compared, Dialect, Query, Search, SearchKind};
+use crate::store::{Asked, Compared, Decides, Dialect, Query, Search, SearchKind};
 
 use super::super::document::Place;
 use super::super::section::Section;
@@ -188,7 +188,7 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
             threshold.and_then(|threshold| threshold.to_string().parse().ok()).unwrap_or(THRESHOLD),
         ),
     };
-    Some(Asked::Search(Search { dataset: dataset?, kind, compared, only }))
+    Some(Asked::Search(Search { dataset: dataset?, kind, compared, only, decides: Decides::default() }))
 }
 
 /// `only = { active = "1" }`.

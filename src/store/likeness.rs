@@ -1,0 +1,151 @@
+//! How likely two names are the same one: word by word, by the edits between them. It ranks what the index finds.
+
+use super::normal::{Keys, folded_parts};
+
+/// Words that are less similar are two words.
+const LEAST_OF_WORDS: f64 = 0.6;
+/// Words of so few letters are the same, or not.
+const SHORT: usize = 3;
+/// Words of a name that are compared.
+const MOST_WORDS: usize = 24;
+/// Letters of a word that are compared.
+const MOST_LETTERS: usize = 48;
+
+/// A name to be compared with many.
+#[derive(Debug)]
+pub struct Likeness {
+    keys: Keys,
+    words: Vec<Word>,
+    forms: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Word {
+    text: String,
+    /// With what a scan takes for each other made one.
+    seen: Vec<char>,
+    weight: f64,
+}
+
+impl Word {
+    fn new(text: String) -> Self {
+        let seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS).collect();
+        let weight = match text.chars().count() {
+            _ if matches!(&*text, "and" | "und" | "et" | "en" | "og" | "och" | "a" | "e" | "i" | "y" | "de" | "la" | "the" | "di") => 0.15,
+            1 => 0.4,
+            2 | SHORT if text.is_ascii() => 0.8,
+            _ => 1.0,
+        };
+        Self { text, seen, weight }
+    }
+
+    fn similarity(&self, other: &Self) -> f64 {
+        if self.text == other.text {
+            return 1.0;
+        }
+        if self.seen == other.seen {
+            return 0.97;
+        }
+        let (short, long) = if self.seen.len() <= other.seen.len() { (self, other) } else { (other, self) };
+        // Another number is another thing.
+        if [short, long].iter().any(|word| word.text.chars().all(|c| c.is_ascii_digit())) {
+            return 0.0;
+        }
+        if short.seen.len() >= SHORT && long.seen.starts_with(&short.seen) && long.seen.len() >= short.seen.len() + 2 {
+            return 0.8; // shortened
+        }
+        if short.seen.len() <= SHORT || long.seen.len() > 2 * short.seen.len() {
+            return 0.0;
+        }
+        let edits = strsim::generic_damerau_levenshtein(&short.seen, &long.seen);
+        #[expect(clippy::cast_precision_loss, reason = "at most some dozens")]
+        let similarity = 1.0 - edits as f64 / long.seen.len() as f64;
+        if similarity < LEAST_OF_WORDS { 0.0 } else { similarity }
+    }
+}
+
+/// What looks alike is the same.
+fn seen(word: &str) -> String {
+    let word = word.replace("rn", "m").replace("vv", "w");
+    let alike = |c| match c {
+        '0' => 'o',
+        '1' | 'i' => 'l',
+        '5' => 's',
+        '8' => 'b',
+        c => c,
+    };
+    if word.chars().all(|c| c.is_ascii_digit()) { word } else { word.chars().map(alike).collect() }
+}
+
+impl Likeness {
+    pub fn new(text: &str) -> Self {
+        let parts = folded_parts(text);
+        let words = parts.words.into_iter().take(MOST_WORDS).map(Word::new).collect();
+        Self { keys: Keys::new(text), words, forms: parts.forms }
+    }
+
+    /// From 0 to 1; 1 where they are the same but for what does not count.
+    pub fn of(&self, other: &str) -> f64 {
+        let other = Self::new(other);
+        let is_same = self.keys.is_same(&other.keys) && !self.keys.is_empty();
+        let form = match (&self.forms[..], &other.forms[..]) {
+            (a, b) if a == b => 1.0,
+            ([], _) | (_, []) => 0.99,
+            _ => 0.97,
+        };
+        if is_same { form } else { form * self.by_words(&other).min(0.99) }
+    }
+
+    fn by_words(&self, other: &Self) -> f64 {
+        let (ours, theirs) = (joined(&self.words, &other.words), joined(&other.words, &self.words));
+        let mut pairs = Vec::new();
+        for (at, one) in ours.iter().enumerate() {
+            for (place, two) in theirs.iter().enumerate() {
+                let similarity = one.similarity(two);
+                if similarity > 0.0 {
+                    pairs.push((similarity, at, place));
+                }
+            }
+        }
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let (mut used, mut taken) = (vec![false; ours.len()], vec![false; theirs.len()]);
+        let (mut sum, mut is_ordered) = (0.0, true);
+        let mut order: Vec<(usize, usize)> = Vec::new();
+        for (similarity, at, place) in pairs {
+            if !used[at] && !taken[place] {
+                (used[at], taken[place]) = (true, true);
+                sum += similarity * ours[at].weight.max(theirs[place].weight);
+                is_ordered &= order.iter().all(|(a, b)| (*a < at) == (*b < place));
+                order.push((at, place));
+            }
+        }
+        // Of a pair both weigh as the heavier one.
+        let paired: f64 = order.iter().map(|(at, place)| ours[*at].weight.max(theirs[*place].weight)).sum();
+        let rest = |words: &[Word], used: &[bool]| -> f64 {
+            words.iter().zip(used).filter(|(_, used)| !**used).map(|(word, _)| word.weight).sum()
+        };
+        let all = paired + rest(&ours, &used).max(rest(&theirs, &taken));
+        if all <= 0.0 {
+            return 0.0;
+        }
+        sum / all * if is_ordered { 1.0 } else { 0.98 }
+    }
+}
+
+/// Two words that the other name writes as one become one.
+fn joined(words: &[Word], others: &[Word]) -> Vec<Word> {
+    let mut all: Vec<Word> = Vec::with_capacity(words.len());
+    let mut rest = words.iter().peekable();
+    while let Some(word) = rest.next() {
+        let both = rest.peek().map(|next| [&word.seen[..], &next.seen[..]].concat());
+        if let Some(both) = both
+            && others.iter().any(|other| other.seen == both)
+            && let Some(next) = rest.next()
+        {
+            all.push(Word::new(format!("{}{}", word.text, next.text)));
+        } else {
+            all.push(word.clone());
+        }
+    }
+    all
+}
