@@ -17,6 +17,7 @@ use rossum_annex::secret::Secret;
 use rossum_annex::signature::{self, Algorithm, Keys, LegacySha1, VerifiedBody};
 use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
+use rossum_annex::webhook::HookPlan;
 use serde::Deserialize;
 
 #[path = "../tests/it/support/deliveries.rs"]
@@ -31,7 +32,8 @@ fn stages() -> Vec<Stage> {
     let config = config::read(Path::new("sample"), config::SAMPLE.to_owned(), Purpose::DevHttp, &environment)
         .ok()
         .unwrap();
-    config.hooks.into_iter().next_back().unwrap().stages
+    let services = config.services(None);
+    HookPlan::build_all(config.hooks, &services).hooks.pop().unwrap().stages
 }
 
 fn verify(keys: &Keys, header: &str, body: &Bytes) -> VerifiedBody {

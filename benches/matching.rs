@@ -12,7 +12,8 @@ use rossum_annex::config::{self, Purpose};
 use rossum_annex::rossum::Payload;
 use rossum_annex::steps::names::Missing;
 use rossum_annex::steps::{Answer, Context, Delivery, Stage};
-use rossum_annex::store::{Change, Import, Store};
+use rossum_annex::store::{Import, Store};
+use rossum_annex::webhook::HookPlan;
 
 const WORDS: [&str; 64] = [
     "Nord",
@@ -138,7 +139,9 @@ threshold = 0.5
 fn stage(state: &Path) -> Stage {
     let text = format!("[server]\nstate = \"{}\"\n{CONFIG}", state.display());
     let read = config::read(Path::new("bench"), text, Purpose::DevHttp, &|_| Some("x".to_owned()));
-    read.unwrap_or_else(|mistakes| panic!("{mistakes}")).hooks.remove(0).stages.remove(0)
+    let config = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let services = config.services(None);
+    HookPlan::build_all(config.hooks, &services).hooks.remove(0).stages.remove(0)
 }
 
 #[tokio::main]
@@ -150,13 +153,9 @@ async fn main() {
         let mut random = Random(count | 1);
         let vendors: Vec<(String, String)> = (0..count).map(|_| random.vendor()).collect();
         let import = Import {
-            name: "vendors",
-            columns: ["id", "name", "address"].map(str::to_owned).to_vec(),
             key: vec!["id".to_owned()],
-            indexed: Vec::new(),
             near: ["name", "address"].map(str::to_owned).to_vec(),
-            change: Change::Replace,
-            source: "bench",
+            ..Import::new("vendors", ["id", "name", "address"].map(str::to_owned).to_vec(), "bench")
         };
         let records = (1..).zip(&vendors).map(|(line, (name, address))| {
             Ok((line, [format!("V-{line}"), name.clone(), address.clone()].map(Some).to_vec()))

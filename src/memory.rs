@@ -65,7 +65,7 @@ pub async fn keep() {
                 Ok(Some(left)) => (floor, pause) = (left, PAUSE),
                 _ => pause *= 2,
             }
-            if timeout(pause - PAUSE, STIR.notified()).await.is_ok() {
+            if timeout(pause.saturating_sub(PAUSE), STIR.notified()).await.is_ok() {
                 pause = PAUSE;
             }
         }

@@ -190,7 +190,9 @@ impl Verifier<'_> {
         } else {
             let fits = |key: &Key| {
                 let mut mac = key.start(claim.algorithm);
-                pieces.iter().for_each(|piece| mac.update(piece.as_ref()));
+                for piece in &pieces {
+                    mac.update(piece.as_ref());
+                }
                 mac.fits(claim.digest())
             };
             let mut others = keys.list.iter().enumerate().filter(|(index, _)| *index != likely);
@@ -208,7 +210,7 @@ fn joined<P: AsRef<[u8]> + Into<Bytes>>(mut pieces: Vec<P>) -> Bytes {
         return pieces.pop().map(Into::into).unwrap_or_default();
     }
     let mut whole = Vec::with_capacity(pieces.iter().map(|piece| piece.as_ref().len()).sum());
-    for piece in pieces {
+    for piece in &pieces {
         whole.extend_from_slice(piece.as_ref());
     }
     whole.into()

@@ -11,20 +11,22 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::clock;
-use crate::config::{Admin, Config};
-use crate::data::Watch;
+use crate::config::{Admin, Config, ServerSettings};
+use crate::data::{Board, Refusal, Watch};
 use crate::database;
 use crate::inspector::{Inspector, Mode};
 use crate::outbox::{Outbox, Workers};
-use crate::server::admin::{self, OutboxFacts, Pages};
+use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
-use crate::server::{Connections, Drain, Limits, Listener, Pulse, Redirect, Service, Shared, bind};
+use crate::server::{
+    Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
+};
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
-use crate::webhook::Door;
+use crate::webhook::{BuiltHooks, Door, HookPlan};
 
-use super::house::{Fixed, House, connect};
+use super::house::{Fixed, House, by_name, say_doubts};
 use super::{Annex, Load, StartError};
 
 /// The page that shows deliveries while developing.
@@ -38,7 +40,8 @@ pub struct Page {
 }
 
 pub(super) struct Building {
-    pub(super) config: Config,
+    pub(super) server: ServerSettings,
+    fixed: Fixed,
     load: Load,
     path: PathBuf,
     pub(super) door: Arc<Door>,
@@ -54,40 +57,40 @@ pub(super) struct Building {
 
 impl Building {
     pub(super) fn new(load: Load, path: PathBuf, page: Option<Page>) -> Result<Self, StartError> {
-        let mut config = load()?;
+        let config = load()?;
+        say_doubts(&config);
+        let fixed = Fixed::of(&config);
         let metrics = Arc::new(Metrics::new(clock::now()));
         let drain = Drain::default();
-        drain.tasks.background(database::look_at_all(std::mem::take(&mut config.queries)));
-        let mut hooks = std::mem::take(&mut config.hooks);
+        drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
         let outbox = Arc::new(Outbox::new(&config.state));
-        let couriers = connect(&outbox, &mut hooks, &config.exports);
-        let workers = Arc::new(Workers::new(outbox, couriers));
-        let datasets = ArcSwap::from_pointee(std::mem::take(&mut config.datasets));
-        let watch = Arc::new(Watch { state: config.state.clone(), datasets });
-        let names = hooks.iter().map(|hook| (hook.path.clone(), hook.name.clone())).collect();
+        let services = config.services(Some(Arc::clone(&outbox)));
+        let Config { server, hooks, state, datasets, .. } = config;
+        let names = hooks.iter().map(|hook| &hook.settings);
+        let names = names.map(|hook| (hook.path.clone(), hook.name.clone())).collect();
+        let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
+        let workers = Arc::new(Workers::new(outbox, by_name(couriers)));
+        let datasets = ArcSwap::from_pointee(datasets);
+        let watch = Arc::new(Watch { state, datasets, board: Board::default() });
         let mode = match &page {
             Some(page) => Some(Mode::Developing { cases: page.cases.clone() }),
-            None => config.server.inspector.then_some(Mode::Masked),
+            None => server.inspector.then_some(Mode::Masked),
         };
         let inspector = mode.map(Inspector::new).transpose().map_err(StartError::Inspector)?;
-        let door = Door::new(
-            hooks,
-            config.server.door,
-            Arc::clone(&metrics),
-            inspector.clone(),
-            drain.tasks.clone(),
-        );
+        let door =
+            Door::new(hooks, server.door, Arc::clone(&metrics), inspector.clone(), drain.tasks.clone());
         let door = Arc::new(door);
-        let limits: Limits = config.server.limits;
+        let limits: Limits = server.limits;
         let shared = Shared {
             limits: Arc::new(ArcSwap::from_pointee(limits)),
-            balancers: Arc::new(ArcSwap::from_pointee(config.server.balancers.clone())),
+            balancers: Arc::new(ArcSwap::from_pointee(server.balancers.clone())),
             connections: Arc::new(Connections::new(limits.connections, Arc::clone(&metrics))),
             drain,
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
-            config,
+            server,
+            fixed,
             load,
             path,
             door,
@@ -114,7 +117,7 @@ impl Building {
         keeper: Keeper,
         address: SocketAddr,
     ) -> Result<Annex, StartError> {
-        let fixed = Fixed::of(&self.config);
+        let fixed = self.fixed;
         let admin = match (&self.page, https) {
             (Some(page), _) => page.open()?,
             (None, Some(_)) => open(&fixed.admin)?,
@@ -136,6 +139,14 @@ impl Building {
                 times_lost: health.times_lost(),
             }
         };
+        let watch = Arc::clone(&self.watch);
+        let datasets = move || {
+            let facts = |(name, refusal): (String, Option<Refusal>)| {
+                let (refused, since) = refusal.map(|refusal| (refusal.problem, refusal.since)).unzip();
+                DatasetFacts { name, refused, since }
+            };
+            watch.board.all().into_iter().map(facts).collect()
+        };
         let pages = Arc::new(Pages {
             board: Arc::clone(&keeper.board),
             metrics: Arc::clone(&self.metrics),
@@ -146,6 +157,7 @@ impl Building {
             inspection: self.inspector.as_ref().map(inspection),
             door: Arc::clone(&self.door),
             outbox: Box::new(outbox),
+            datasets: Box::new(datasets),
             reload,
         });
         let house = House {

@@ -9,21 +9,21 @@ use tokio::select;
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::interval;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::config::{Admin, Config};
 use crate::data::Watch;
 use crate::database;
 use crate::inspector::Inspector;
-use crate::outbox::{Couriers, Outbox, Workers};
+use crate::outbox::{Couriers, Workers};
 use crate::server::admin::Pages;
 use crate::server::systemd;
 use crate::server::{Pulse, Redirect, Shared};
-use crate::steps::post::Exporter;
+use crate::steps::Carries;
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
-use crate::webhook::{Door, HookSettings};
+use crate::webhook::{BuiltHooks, Door, HookPlan};
 
 use super::Load;
 
@@ -147,13 +147,16 @@ impl House {
                     .to_owned(),
             );
         }
-        let Config { server, mut hooks, exports, datasets, queries, .. } = config;
+        say_doubts(&config);
+        let queries = config.queries().cloned().collect();
+        let services = config.services(Some(Arc::clone(&self.workers.outbox)));
+        let Config { server, hooks, datasets, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         self.keeper.commit(prepared);
         self.shared.drain.tasks.background(database::look_at_all(queries));
-        let couriers = connect(&self.workers.outbox, &mut hooks, &exports);
-        self.workers.couriers.store(Arc::new(couriers));
+        let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
+        self.workers.couriers.store(Arc::new(by_name(couriers)));
         self.watch.datasets.store(Arc::new(datasets));
         self.door.replace(hooks, server.door);
         self.shared.limits.store(Arc::new(server.limits));
@@ -166,17 +169,15 @@ impl House {
     }
 }
 
-/// Gives exports the outbox, and the hooks that have some a memory that outlives the process; gives who carries what.
-pub(super) fn connect(outbox: &Arc<Outbox>, hooks: &mut [HookSettings], exports: &[Exporter]) -> Couriers {
-    for export in exports {
-        export.post.connect(outbox);
+/// What contradicts data as they are now, which people change beside the configuration.
+pub(super) fn say_doubts(config: &Config) {
+    for doubt in &config.doubts {
+        let hint = doubt.hint.as_deref().unwrap_or_default();
+        warn!("{}:{}: {}; {hint}", doubt.file, doubt.line, doubt.what);
     }
-    for hook in hooks {
-        let own = format!("{}/", hook.name);
-        if exports.iter().any(|export| export.post.courier().starts_with(&own)) {
-            hook.memory = Some(Arc::clone(outbox));
-        }
-    }
-    let courier = |export: &Exporter| (export.post.courier().to_owned(), Arc::clone(&export.courier));
-    exports.iter().map(courier).collect()
+}
+
+/// Who carries what, as jobs name it.
+pub(super) fn by_name(couriers: Vec<Carries>) -> Couriers {
+    couriers.into_iter().map(|(id, courier)| (id.to_string(), courier)).collect()
 }

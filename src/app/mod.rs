@@ -101,20 +101,20 @@ impl Annex {
     pub fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
         let mut building = Building::new(load, path, None)?;
         let mut keeper = Keeper::default();
-        let prepared = keeper.prepare(std::mem::take(&mut building.config.server.certificates))?;
-        let client_ca = building.config.server.client_ca.as_deref();
+        let prepared = keeper.prepare(std::mem::take(&mut building.server.certificates))?;
+        let client_ca = building.server.client_ca.as_deref();
         let client_roots = client_ca.map(tls::load_roots).transpose().map_err(KeeperError::from)?;
         let acceptor =
             Acceptor::new(Arc::clone(&keeper.served), Arc::clone(&keeper.challenges), client_roots)?;
         let mut sockets = Sockets::inherited();
-        let wanted = building.config.server.https;
+        let wanted = building.server.https;
         let socket = listen(wanted, &mut sockets)?;
         let address = socket.local_addr().unwrap_or(wanted);
         let service = Service::Https(acceptor, Arc::clone(&building.door));
         let mut listeners = vec![building.listener("https", socket, service)];
         let mut redirect = None;
-        if let Some(http) = building.config.server.http {
-            let domains = ArcSwap::from_pointee(building.config.server.domains.clone());
+        if let Some(http) = building.server.http {
+            let domains = ArcSwap::from_pointee(building.server.domains.clone());
             let challenges = Arc::clone(&keeper.challenges);
             let plain = Arc::new(Redirect { domains, https_port: address.port(), challenges });
             let service = Service::Redirect(Arc::clone(&plain));

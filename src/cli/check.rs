@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::{self, Config, Mistakes, Purpose};
 use crate::tls;
+use crate::webhook::HookPlan;
 
 use super::exit::{Failure, print, say_lines};
 
@@ -24,9 +25,17 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let path = super::config_path(arguments.config);
     let purpose = if arguments.dev_http { Purpose::DevHttp } else { Purpose::Serve };
     let checked = config::load(&path, purpose, &super::service_environment(&path));
+    // To a person who checks, what contradicts the data is a mistake as others are.
+    let (checked, unchecked) = match checked {
+        Ok(config) => {
+            let (doubts, unchecked) = doubts(&config)?;
+            (if doubts.is_empty() { Ok(config) } else { Err(Mistakes(doubts)) }, unchecked)
+        }
+        Err(mistakes) => (Err(mistakes), Vec::new()),
+    };
     let certificate = checked.as_ref().ok().and_then(certificate_problem);
     if arguments.json {
-        return as_json(&checked, certificate.as_deref());
+        return as_json(&checked, certificate.as_deref(), &unchecked);
     }
     let config = match checked {
         Ok(config) => config,
@@ -42,19 +51,61 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::Because(problem));
     }
     print(format_args!("{}: ok", path.display()))?;
+    for unchecked in &unchecked {
+        print(format_args!("  not checked: {unchecked}"))?;
+    }
     for hook in &config.hooks {
-        let steps = hook.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
+        let HookPlan { settings, stages } = hook;
+        let steps = stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
         print(format_args!(
             "  {}  {}  {}",
-            hook.path,
-            hook.name,
+            settings.path,
+            settings.name,
             if steps.is_empty() { "no steps" } else { &steps }
         ))?;
-        for note in hook.stages.iter().flat_map(|stage| stage.step.notes()) {
+        for (_, note) in hook.notes() {
             print(format_args!("    note: {note}"))?;
         }
     }
     Ok(())
+}
+
+/// What contradicts the data, and which queries on databases will fail; what could not be checked, and why.
+fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failure> {
+    let mut doubts = config.doubts.clone();
+    let mut unchecked: Vec<String> = config.unchecked.clone();
+    if config.queries().next().is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut away: Vec<(&str, String)> = Vec::new();
+        for query in config.queries() {
+            let name = query.database.name.as_str();
+            let known = away.iter().find(|(known, _)| *known == name).map(|(_, problem)| problem.clone());
+            let looked = match known {
+                Some(problem) => Err((true, problem)),
+                None => {
+                    runtime.block_on(query.look()).map_err(|problem| (problem.is_away(), problem.to_string()))
+                }
+            };
+            match looked {
+                Ok(()) => {}
+                Err((true, problem)) => {
+                    unchecked.push(format!("the query at {}: the database {name}: {problem}", query.place));
+                    away.push((name, problem));
+                }
+                Err((false, problem)) => {
+                    let (file, line) = query.place.rsplit_once(':').unwrap_or((&query.place, ""));
+                    doubts.push(config::Mistake {
+                        file: file.to_owned(),
+                        line: line.parse().unwrap_or(0),
+                        column: 1,
+                        what: format!("the database {name} refuses this query: {problem}"),
+                        hint: Some("mend the query, or grant its user SELECT on the table".to_owned()),
+                    });
+                }
+            }
+        }
+    }
+    Ok((doubts, unchecked))
 }
 
 /// Certificate files are read and checked here, as start would.
@@ -68,7 +119,11 @@ fn certificate_problem(config: &Config) -> Option<String> {
     })
 }
 
-fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Result<(), Failure> {
+fn as_json(
+    checked: &Result<Config, Mistakes>,
+    certificate: Option<&str>,
+    unchecked: &[String],
+) -> Result<(), Failure> {
     let mut mistakes: Vec<_> = checked.as_ref().err().map_or_else(Vec::new, |mistakes| {
         let one = |m: &config::Mistake| {
             serde_json::json!({"file": m.file, "line": m.line, "column": m.column, "what": m.what, "hint": m.hint})
@@ -79,10 +134,11 @@ fn as_json(checked: &Result<Config, Mistakes>, certificate: Option<&str>) -> Res
     let hooks = checked.as_ref().map_or_else(|_| Vec::new(), |config| config.hooks.iter().collect());
     let notes: Vec<_> = hooks
         .iter()
-        .flat_map(|hook| hook.stages.iter().map(move |stage| (hook, stage)))
-        .flat_map(|(hook, stage)| stage.step.notes().into_iter().map(move |note| (hook, stage, note)))
-        .map(|(hook, stage, note)| serde_json::json!({"hook": hook.name, "step": stage.name, "note": note}))
+        .flat_map(|hook| hook.notes().map(move |(stage, note)| (hook, stage, note)))
+        .map(|(hook, stage, note)| serde_json::json!({"hook": hook.settings.name, "step": stage, "note": note}))
         .collect();
-    print(serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes}))?;
+    print(
+        serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes, "unchecked": unchecked}),
+    )?;
     if mistakes.is_empty() { Ok(()) } else { Err(Failure::Said) }
 }

@@ -1,17 +1,17 @@
 //! `annex data`: the customer's own records, for steps to look things up in.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
 use crate::clock;
-use crate::data::{self, Format, Layout, ReadError};
+use crate::data::{self, Encoding, Format, Layout, Sheet};
 use crate::shown::Line;
-use crate::store::{Change, Dataset, Import, Imported, Record, Store, StoreError};
+use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
-use super::exit::{self, Failure, clear_records, document, print, show_records};
+use super::exit::{self, Failure, Mark, clear_records, document, print, show_records};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -49,12 +49,27 @@ pub(super) struct ImportArguments {
     /// What kind of file it is [default: by its name]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Kind>,
-    /// What separates the values of a CSV: one character, or `tab` [default: found in its first line]
+    /// What separates the values of a CSV: one character, or `tab` [default: found in its first rows]
     #[arg(long, value_name = "CHAR")]
     separator: Option<String>,
-    /// How its text is written, for example windows-1252 [default: utf-8]
+    /// How its text is written, for example windows-1250 or cp852 [default: as its mark (BOM) says, or utf-8]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
+    /// The sheet of a workbook, by name or number [default: the first that is visible]
+    #[arg(long, value_name = "SHEET")]
+    sheet: Option<String>,
+    /// The line that names the columns [default: the first with all columns of --key, --index and --near, or with values]
+    #[arg(long, value_name = "LINE")]
+    head: Option<u64>,
+    /// So many rows at the end are no records: totals
+    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    foot: usize,
+    /// Import a file without records: the dataset is empty then
+    #[arg(long)]
+    allow_empty: bool,
+    /// Import a file that has far fewer records than the dataset
+    #[arg(long)]
+    allow_shrink: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -132,45 +147,38 @@ async fn look(place: &Place, name: &str) -> Result<Store, Failure> {
 }
 
 async fn import(arguments: ImportArguments) -> Result<(), Failure> {
-    let ImportArguments { name, file, key, index, near, update, format, separator, encoding, place } =
+    let layout = layout(&arguments)?;
+    let ImportArguments { name, file, key, index, near, update, allow_empty, allow_shrink, place, .. } =
         arguments;
-    let layout = Layout {
-        format: match format {
-            Some(Kind::Csv) => Format::Csv,
-            Some(Kind::Jsonl) => Format::JsonLines,
-            Some(Kind::Xlsx) => Format::Workbook,
-            None => Format::of(&file).ok_or_else(|| {
-                Failure::Because(format!("{}: say what it is with --format", file.display()))
-            })?,
-        },
-        separator: separator.as_deref().map(separator_of).transpose()?,
-        encoding: encoding
-            .map(|label| {
-                data::encoding(&label)
-                    .ok_or_else(|| Failure::Because(format!("there is no encoding `{label}`")))
-            })
-            .transpose()?,
-    };
-    let read = data::read(&file, layout).map_err(|error| in_file(&file, &error))?;
+    let read = data::read(&file, &layout).map_err(|error| Failure::Because(error.of(&file)))?;
+    let notes = read.notes;
+    let source = file.display().to_string();
+    let allowed = Allowed::default();
+    let allowed = Allowed { empty: allow_empty, shrink: if allow_shrink { 100 } else { allowed.shrink } };
     let import = Import {
-        name: &name,
-        columns: read.columns,
         key,
         indexed: index,
         near,
         change: if update { Change::Update } else { Change::Replace },
-        source: &file.display().to_string(),
+        allowed,
+        layout: &format!("{layout:?}"),
+        notes: &|| notes.texts(),
+        ..Import::new(&name, read.columns, &source)
     };
     let store = open(&place).await?;
     let mut progress = Progress::new();
-    let records =
-        read.records.map(|record| record.map_err(|error| StoreError::Source(in_file_text(&file, &error))));
+    let records = read.records.map(|record| record.map_err(|error| StoreError::Source(error.of(&file))));
     let done = store.import(&import, records, |read| progress.tell(read)).await;
     progress.end();
     let done: Imported = match done {
         Ok(done) => done,
-        Err(StoreError::Record { place, problem }) => {
-            let text = format!("{}: {place}: {problem}; nothing was changed", file.display());
+        Err(
+            error @ (StoreError::Record { .. }
+            | StoreError::Empty { .. }
+            | StoreError::Shrunk { .. }
+            | StoreError::Columns(_)),
+        ) => {
+            let text = format!("{}: {error}; nothing was changed", file.display());
             return Err(Failure::Because(text));
         }
         Err(StoreError::Source(problem)) => {
@@ -180,56 +188,97 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     };
     store.close().await;
     if place.json {
-        return print(json!({"dataset": name, "read": done.read, "records": done.records}));
+        let mut said = json!({"dataset": name, "read": done.read, "records": done.records});
+        if let Some(said) = said.as_object_mut().filter(|_| !done.notes.is_empty()) {
+            said.insert("notes".to_owned(), json!(done.notes));
+        }
+        return print(said);
     }
-    let with = match read.separator {
-        Some(b'\t') => ", separated by tabs".to_owned(),
-        Some(separator) => format!(", separated by `{}`", char::from(separator)),
-        None => String::new(),
-    };
+    let with = read.separator.map(|separator| format!(", separated by {}", data::separator_name(separator)));
+    let with = with.unwrap_or_default();
     print(format_args!(
         "{name}: {} records read from {} ({} columns{with}); it has {}",
         done.read,
         file.display(),
         import.columns.len(),
         done.records
-    ))
+    ))?;
+    done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
 }
 
-fn separator_of(text: &str) -> Result<u8, Failure> {
-    match text.as_bytes() {
-        _ if text == "tab" || text == "\\t" => Ok(b'\t'),
-        [one] if one.is_ascii() => Ok(*one),
-        _ => Err(Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"))),
-    }
-}
-
-fn in_file_text(file: &Path, error: &ReadError) -> String {
-    match error {
-        ReadError::Line { .. } => format!("{}: {error}", file.display()),
-        other => other.to_string(),
-    }
-}
-
-fn in_file(file: &Path, error: &ReadError) -> Failure {
-    Failure::Because(in_file_text(file, error))
+/// How the file is written, by the arguments.
+fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
+    let ImportArguments { file, key, index, near, format, separator, encoding, sheet, head, foot, .. } =
+        arguments;
+    let format = match format {
+        Some(Kind::Csv) => Format::Csv,
+        Some(Kind::Jsonl) => Format::JsonLines,
+        Some(Kind::Xlsx) => Format::Workbook,
+        None => Format::of(file)
+            .ok_or_else(|| Failure::Because(format!("{}: say what it is with --format", file.display())))?,
+    };
+    let separator_of = |text: &String| {
+        let why = || Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"));
+        data::separator(text).ok_or_else(why)
+    };
+    let encoding_of = |name: &String| {
+        let why = || {
+            let known = "windows-1250, windows-1252, iso-8859-2, cp852, utf-16le";
+            Failure::Because(format!("there is no encoding `{name}`; there are for example {known}"))
+        };
+        Encoding::of(name).ok_or_else(why)
+    };
+    Ok(Layout {
+        separator: separator.as_ref().map(separator_of).transpose()?,
+        encoding: encoding.as_ref().map(encoding_of).transpose()?,
+        sheet: sheet.as_ref().map(|sheet| match sheet.parse() {
+            Ok(number) => Sheet::Number(number),
+            Err(_) => Sheet::Name(sheet.clone()),
+        }),
+        head: *head,
+        foot: *foot,
+        needs: [key, index, near].into_iter().flatten().cloned().collect(),
+        ..Layout::of(format)
+    })
 }
 
 async fn list(place: Place) -> Result<(), Failure> {
-    let all = match Store::look(&place.enter()?).await? {
-        Some(store) => store.datasets().await?,
-        None => Vec::new(),
+    let (all, refused) = match Store::look(&place.enter()?).await? {
+        Some(store) => (store.datasets().await?, store.refused().await?),
+        None => (Vec::new(), Vec::new()),
     };
     if place.json {
-        return print(json!(all));
+        let refusal = |name: &str| json!(refused.iter().find(|refused| refused.name == name));
+        let with = |dataset: &Dataset| {
+            let mut shown = json!(dataset);
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("refused".to_owned(), refusal(&dataset.name));
+            }
+            shown
+        };
+        let missing = refused.iter().filter(|refused| all.iter().all(|known| known.name != refused.name));
+        let missing =
+            missing.map(|refused| json!({"name": refused.name, "records": null, "refused": refused}));
+        return print(Value::from(all.iter().map(with).chain(missing).collect::<Vec<_>>()));
     }
-    if all.is_empty() {
+    if all.is_empty() && refused.is_empty() {
         return print("there are no datasets: annex data import NAME FILE");
     }
-    for dataset in all {
-        print(line(&dataset))?;
+    for dataset in &all {
+        print(line(dataset))?;
+        refused.iter().filter(|refused| refused.name == dataset.name).try_for_each(tell)?;
+    }
+    for refused in refused.iter().filter(|refused| all.iter().all(|known| known.name != refused.name)) {
+        print(format_args!("{}  never imported", refused.name))?;
+        tell(refused)?;
     }
     Ok(())
+}
+
+/// That the file of a dataset is refused.
+fn tell(refused: &Refused) -> Result<(), Failure> {
+    let since = refused.since.map_or_else(|| "-".to_owned(), clock::display);
+    print(format_args!("  {} its file is refused since {since}: {}", Mark::Bad, Line(&refused.problem)))
 }
 
 fn line(dataset: &Dataset) -> String {
@@ -248,6 +297,10 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
         return print(json!({"dataset": dataset, "records": records}));
     }
     print(line(&dataset))?;
+    store.refused().await?.iter().filter(|refused| refused.name == dataset.name).try_for_each(tell)?;
+    for note in &dataset.notes {
+        print(format_args!("  {} {}", Mark::Warning, Line(note)))?;
+    }
     if !dataset.key.is_empty() {
         print(format_args!("key: {}", Line(dataset.key.join(", "))))?;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::config::{self, Purpose};
+use crate::config::{self, Mistake, Purpose};
 use crate::doctor::{Finding, Verdict, examine};
 use crate::shown::Lines;
 
@@ -35,17 +35,20 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     match config::load(&path, Purpose::Serve, &super::service_environment(&path)) {
         Err(mistakes) => {
             for mistake in mistakes.0 {
-                let place = if mistake.line == 0 {
-                    mistake.file
-                } else {
-                    format!("{}:{}", mistake.file, mistake.line)
-                };
-                let remedy = mistake.hint.unwrap_or_else(|| "correct it".to_owned());
-                tell(Finding::bad(format!("{place}: {}", mistake.what), remedy));
+                let (what, remedy) = told(mistake);
+                tell(Finding::bad(what, remedy));
             }
         }
         Ok(config) => {
-            tell(Finding::good(format!("{} is right", path.display())));
+            if config.doubts.is_empty() {
+                tell(Finding::good(format!("{} is right", path.display())));
+            }
+            for (what, remedy) in config.doubts.iter().cloned().map(told) {
+                tell(Finding::warning(what, remedy));
+            }
+            for unchecked in &config.unchecked {
+                tell(Finding::warning(format!("not checked: {unchecked}"), "annex data list"));
+            }
             let running = Where::of(&path).ask(Method::GET, "/status").ok().map(|(_, status)| status);
             tell(server(running.as_ref()));
             let pid =
@@ -65,6 +68,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         print(format_args!("{bad} problem{}, {warnings} warning{}", plural(bad), plural(warnings)))?;
     }
     if bad == 0 { Ok(()) } else { Err(Failure::Said) }
+}
+
+/// Where and what, and what to do.
+fn told(mistake: Mistake) -> (String, String) {
+    let Mistake { file, line, what, hint, .. } = mistake;
+    let place = if line == 0 { file } else { format!("{file}:{line}") };
+    (format!("{place}: {what}"), hint.unwrap_or_else(|| "correct it".to_owned()))
 }
 
 fn server(status: Option<&Value>) -> Finding {

@@ -52,7 +52,22 @@ fn fail(lines: &Lines) {
     } else {
         ("", "")
     };
-    let _ = writeln!(io::stderr(), "{on}error:{off} {lines}");
+    let _ = match journal_error(&format!("error: {lines}")) {
+        Some(lines) => writeln!(io::stderr(), "{lines}"),
+        None => writeln!(io::stderr(), "{on}error:{off} {lines}"),
+    };
+}
+
+/// Lines for the journal, each with the priority of an error: it reads that before each line (sd-daemon(3)), and takes
+/// one without as information. `None` where standard error is not the journal's.
+fn journal_error(text: &str) -> Option<String> {
+    // systemd sets it; a terminal within a session that systemd started inherits it.
+    if std::env::var_os("JOURNAL_STREAM").is_none() || io::stderr().is_terminal() {
+        return None;
+    }
+    let lines: Vec<_> =
+        text.lines().filter(|line| !line.is_empty()).map(|line| format!("<3>{line}")).collect();
+    Some(lines.join("\n"))
 }
 
 /// Arguments that the command line does not know. What of them is quoted is neutral.
@@ -89,7 +104,10 @@ pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
     if trace.status() == std::backtrace::BacktraceStatus::Captured {
         trace.to_string().lines().for_each(|line| lines.add(line));
     }
-    say_lines(&lines);
+    match journal_error(&lines.to_string()) {
+        Some(lines) => drop(writeln!(io::stderr(), "{lines}")),
+        None => say_lines(&lines),
+    }
 }
 
 /// How something is, at a glance; coloured on a terminal.

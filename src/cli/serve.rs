@@ -177,7 +177,7 @@ async fn look_around(config: Config) {
 fn recorded(mut config: Config, record: Option<&Record>) -> Config {
     if let Some(record) = record {
         for hook in &mut config.hooks {
-            hook.record = Some(record.clone());
+            hook.settings.record = Some(record.clone());
         }
     }
     config

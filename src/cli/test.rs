@@ -12,7 +12,7 @@ use crate::cases::{Case, Difference, differences};
 use crate::config::{self, Config, Purpose};
 use crate::rossum::escape_html;
 use crate::shown::Lines;
-use crate::webhook::Trial;
+use crate::webhook::{HookPlan, Trial};
 
 use super::exit::{self, Failure, Mark, print, print_lines};
 
@@ -123,7 +123,8 @@ fn cases(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn trial(path: &Path) -> Result<Trial, Failure> {
     let environment = super::service_environment(path);
     let config: Config = config::load(path, Purpose::Trial, &environment).map_err(exit::mistaken)?;
-    Ok(Trial::new(config.hooks)?)
+    let services = config.services(None);
+    Ok(Trial::new(HookPlan::build_all(config.hooks, &services).hooks)?)
 }
 
 async fn one(

@@ -1,6 +1,5 @@
 //! `[[database]]`: PostgreSQL databases that steps look records up in.
 
-use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,8 +7,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::database::{Checked, Database, Settings};
-use crate::store::Asked;
+use crate::database::{Database, Settings};
 
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -18,66 +16,26 @@ const CONNECTIONS: usize = 4;
 /// The server itself stops a query after it.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The databases of a file while it is read.
-#[derive(Default)]
-pub(super) struct Databases {
-    /// `None` where the configuration of one is wrong.
-    known: OnceCell<HashMap<String, Option<Arc<Database>>>>,
-    queries: RefCell<Vec<Checked>>,
-}
-
-impl Databases {
-    /// Reads all of a file, before steps ask for them.
-    pub(super) fn read_all(&self, root: &Section<'_>, environment: Environment<'_>) {
-        let mut known = HashMap::new();
-        for section in root.sections("database") {
-            let name = section.required_text("name", "\"erp\"");
-            let database =
-                name.as_ref().and_then(|name| read(&section, name.get_ref(), environment)).map(Arc::new);
-            if let Some(name) = name {
-                let text = (*name.get_ref()).to_owned();
-                if known.insert(text.clone(), database).is_some() {
-                    let what = format!("two databases have the name `{text}`");
-                    section.document().note(name.span(), what, Some("give each its own"));
-                }
+/// All of a file, by name; `None` where the configuration of one is wrong.
+pub(super) fn read_all(
+    root: &Section<'_>,
+    environment: Environment<'_>,
+) -> HashMap<String, Option<Arc<Database>>> {
+    let mut known = HashMap::new();
+    for section in root.sections("database") {
+        let name = section.required_text("name", "\"erp\"");
+        let database =
+            name.as_ref().and_then(|name| read(&section, name.get_ref(), environment)).map(Arc::new);
+        if let Some(name) = name {
+            let text = (*name.get_ref()).to_owned();
+            if known.insert(text.clone(), database).is_some() {
+                let what = format!("two databases have the name `{text}`");
+                section.document().note(name.span(), what, Some("give each its own"));
             }
-            section.finish();
         }
-        let _ = self.known.set(known); // once for each file
+        section.finish();
     }
-
-    /// The database that a step names, where it does.
-    pub(super) fn of(&self, section: &Section<'_>) -> Option<Arc<Database>> {
-        let name = section.text("database")?;
-        let known = self.known.get()?;
-        let Some(database) = known.get(*name.get_ref()) else {
-            let what = format!("there is no database `{}`", name.get_ref());
-            let mut names: Vec<&str> = known.keys().map(String::as_str).collect();
-            names.sort_unstable();
-            let hint = if names.is_empty() {
-                "declare it: `[[database]]` with `name` and `url`".to_owned()
-            } else {
-                format!("declared are: {}", names.join(", "))
-            };
-            section.document().note(name.span(), what, Some(hint));
-            return None;
-        };
-        database.clone()
-    }
-
-    /// Remembers a query, and where it stands.
-    pub(super) fn add(&self, database: &Arc<Database>, place: String, asked: &Asked) {
-        let checked = Checked { database: Arc::clone(database), place, asked: asked.clone() };
-        self.queries.borrow_mut().push(checked);
-    }
-
-    /// All databases by name, and all queries on them.
-    pub(super) fn take(&self) -> (Vec<Arc<Database>>, Vec<Checked>) {
-        let mut known: Vec<Arc<Database>> =
-            self.known.get().into_iter().flat_map(HashMap::values).flatten().cloned().collect();
-        known.sort_by(|a, b| a.name.cmp(&b.name));
-        (known, self.queries.take())
-    }
+    known
 }
 
 fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Database> {

@@ -2,20 +2,14 @@
 //!
 //! Nothing here stops at the first mistake: each is noted, and reading goes on.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeTable;
 
-use crate::database::Database;
-use crate::store::{Asked, Reader};
-
 use super::Purpose;
-use super::databases::Databases;
-use super::exports::Exports;
 use super::mistake::Mistake;
 use super::secrets::Environment;
 use super::section::Section;
@@ -29,12 +23,13 @@ pub(super) struct Document<'e> {
     /// Where relative paths in the file start.
     folder: PathBuf,
     mistakes: RefCell<Vec<(usize, Mistake)>>,
+    /// What contradicts data that change without the file.
+    doubts: RefCell<Vec<(usize, Mistake)>>,
+    /// What could not be checked, and why.
+    unchecked: RefCell<Vec<String>>,
     secret_files: RefCell<Vec<PathBuf>>,
     /// Other files that were read beside it.
     pub(super) files: RefCell<Vec<PathBuf>>,
-    store: OnceCell<Arc<Reader>>,
-    exports: Exports,
-    databases: Databases,
 }
 
 /// A place in the file: bytes from the start.
@@ -50,22 +45,11 @@ impl<'e> Document<'e> {
             text,
             folder,
             mistakes: RefCell::default(),
+            doubts: RefCell::default(),
+            unchecked: RefCell::default(),
             secret_files: RefCell::default(),
             files: RefCell::default(),
-            store: OnceCell::new(),
-            exports: Exports::default(),
-            databases: Databases::default(),
         }
-    }
-
-    /// Says where the store is, before steps ask.
-    pub(super) fn set_store(&self, state: &Path) {
-        let _ = self.store.set(Arc::new(Reader::new(state)));
-    }
-
-    /// The store that steps read; one for all of them.
-    pub(super) fn store(&self) -> Arc<Reader> {
-        Arc::clone(self.store.get_or_init(|| Arc::new(Reader::new(&self.folder))))
     }
 
     /// The file as TOML; `None` where its syntax is broken, which is noted.
@@ -82,10 +66,43 @@ impl<'e> Document<'e> {
     }
 
     pub(super) fn note(&self, place: Place, what: impl Into<String>, hint: Option<impl Into<String>>) {
-        let (line, column) = self.line_and_column(&place);
-        let mistake =
-            Mistake { file: self.name.clone(), line, column, what: what.into(), hint: hint.map(Into::into) };
+        let mistake = self.mistake(&place, what.into(), hint.map(Into::into));
         self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
+    /// Notes what contradicts data as they are now: no reason not to start.
+    pub(super) fn doubt(&self, place: &Place, what: String, hint: String) {
+        let mistake = self.mistake(place, what, Some(hint));
+        let mut doubts = self.doubts.borrow_mut();
+        // Several queries may lack the same.
+        if !doubts.iter().any(|(at, known)| *at == place.start && known.what == mistake.what) {
+            doubts.push((place.start, mistake));
+        }
+    }
+
+    /// Notes what could not be checked: it is not said to hold.
+    pub(super) fn leave_unchecked(&self, place: &Place, what: &str) {
+        self.unchecked.borrow_mut().push(format!("{}: {what}", self.named(place)));
+    }
+
+    pub(super) fn unchecked(&self) -> Vec<String> {
+        self.unchecked.take()
+    }
+
+    fn mistake(&self, place: &Place, what: String, hint: Option<String>) -> Mistake {
+        let (line, column) = self.line_and_column(place);
+        Mistake { file: self.name.clone(), line, column, what, hint }
+    }
+
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.borrow().is_empty()
+    }
+
+    /// What contradicts data as they are now, in the order of the lines.
+    pub(super) fn doubts(&self) -> Vec<Mistake> {
+        let mut doubts = self.doubts.take();
+        doubts.sort_by_key(|(place, _)| *place);
+        doubts.into_iter().map(|(_, doubt)| doubt).collect()
     }
 
     fn line_and_column(&self, place: &Place) -> (usize, usize) {
@@ -99,22 +116,9 @@ impl<'e> Document<'e> {
         format!("{}:{}", self.name, self.line_and_column(place).0)
     }
 
-    /// A query that is looked at as soon as its database answers; messages then name its file and line.
-    pub(super) fn check_later(&self, database: &Arc<Database>, place: &Place, asked: &Asked) {
-        self.databases.add(database, self.named(place), asked);
-    }
-
     /// A path in the file: relative ones start at the file's own folder.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.folder.join(path)
-    }
-
-    pub(super) fn exports(&self) -> &Exports {
-        &self.exports
-    }
-
-    pub(super) fn databases(&self) -> &Databases {
-        &self.databases
     }
 
     /// Where secrets of the environment come from.
@@ -141,6 +145,9 @@ impl<'e> Document<'e> {
 
     pub(super) fn into_mistakes(self) -> Vec<Mistake> {
         let mut mistakes = self.mistakes.into_inner();
+        if !mistakes.is_empty() {
+            mistakes.extend(self.doubts.into_inner()); // whoever mends the one mends the other
+        }
         mistakes.sort_by_key(|(place, _)| *place);
         mistakes.into_iter().map(|(_, mistake)| mistake).collect()
     }

@@ -1,16 +1,18 @@
 //! `[[hook]]`: a path, its secrets, its steps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use toml::Spanned;
 
 use crate::signature::LegacySha1;
-use crate::steps::schema::Schemas;
-use crate::webhook::{Answers, HookLimits, HookSettings, RECORD_MAX, Record};
+use crate::steps::StagePlan;
+use crate::steps::blueprint::CourierId;
+use crate::webhook::{Answers, HookLimits, HookPlan, HookSettings, RECORD_MAX, Record};
 
 use super::certificates;
 use super::document::{Document, Place};
+use super::known::Known;
 use super::schemas::HookSchemas;
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -25,14 +27,16 @@ const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 pub(super) fn read_all(
     root: &Section<'_>,
     server: Option<&Section<'_>>,
+    known: &Known,
     environment: Environment<'_>,
-) -> Vec<HookSettings> {
+) -> Vec<HookPlan> {
     let sections = root.sections("hook");
     if sections.is_empty() {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
     let server = server.map(HookSchemas::read).unwrap_or_default();
     let (mut paths, mut names) = (HashMap::<_, HashMap<_, _>>::new(), HashMap::new());
+    let mut couriers = HashSet::new();
     sections
         .into_iter()
         .filter_map(|section| {
@@ -48,7 +52,8 @@ pub(super) fn read_all(
             if let Some(name) = &name {
                 note_second(document, "name", name, &mut names);
             }
-            read(section, [path.as_ref(), name.as_ref(), domain.as_ref()], &server, environment)
+            let named = [path.as_ref(), name.as_ref(), domain.as_ref()];
+            read(section, named, (&server, known), &mut couriers, environment)
         })
         .collect()
 }
@@ -71,9 +76,10 @@ fn note_second<'t>(
 fn read(
     section: Section<'_>,
     [path, name, domain]: [Option<&Spanned<&str>>; 3],
-    server: &HookSchemas,
+    (server, known): (&HookSchemas, &Known),
+    couriers: &mut HashSet<CourierId>,
     environment: Environment<'_>,
-) -> Option<HookSettings> {
+) -> Option<HookPlan> {
     let document = section.document();
     if let Some(path) = path {
         check_path(document, path);
@@ -105,13 +111,17 @@ fn read(
     };
     let record = record(&section);
     let schemas = if section.has("schema") { HookSchemas::read(&section) } else { server.clone() };
-    let stages = steps::read_all(&section, &schemas);
+    let stages = steps::read_all(&section, &schemas, known);
     section.finish();
     let path = path?.get_ref();
     let name =
         name.map_or_else(|| path.trim_matches('/').replace('/', "-"), |name| (*name.get_ref()).to_owned());
-    document.exports().name_hook(document, &name);
-    Some(HookSettings {
+    let stages = stages.into_iter().map(|(place, stage)| {
+        note_second_courier(document, place, &name, &stage, couriers);
+        stage
+    });
+    let stages = stages.collect();
+    let settings = HookSettings {
         name,
         domain,
         demands_certificate,
@@ -120,12 +130,26 @@ fn read(
         secret_file,
         legacy,
         limits,
-        stages,
-        schemas: Schemas::from(schemas.only()),
+        schemas: schemas.at_run_time(),
         answers: answers.unwrap_or_default(),
-        memory: None,
         record,
-    })
+    };
+    Some(HookPlan { settings, stages })
+}
+
+/// Two steps of one name that send would take each other's jobs.
+fn note_second_courier(
+    document: &Document<'_>,
+    place: Place,
+    hook: &str,
+    stage: &StagePlan,
+    couriers: &mut HashSet<CourierId>,
+) {
+    let id = CourierId { hook: hook.to_owned(), step: stage.name.clone() };
+    let what = format!("two exports have the name `{id}`");
+    if stage.blueprint.reaches().is_some() && !couriers.insert(id) {
+        document.note(place, what, Some("give each its own `name`"));
+    }
 }
 
 /// `record = "deliveries"`, `record_max = "500MB"`.

@@ -5,11 +5,12 @@
 
 mod api;
 mod certificates;
+mod columns;
 mod databases;
 mod datasets;
 mod document;
-mod exports;
 mod hook;
+mod known;
 mod mistake;
 mod nearest;
 mod saved;
@@ -19,6 +20,7 @@ mod section;
 mod server;
 mod sftp;
 mod steps;
+mod tables;
 mod targets;
 mod units;
 
@@ -28,8 +30,12 @@ use std::sync::Arc;
 use crate::api::Api;
 use crate::data::Watched;
 use crate::database::{Checked, Database};
-use crate::steps::post::Exporter;
-use crate::webhook::HookSettings;
+use crate::outbox::Outbox;
+use crate::steps::blueprint::{Reaches, Services};
+use crate::store::Reader;
+use crate::webhook::HookPlan;
+
+use known::Known;
 
 pub use mistake::{Mistake, Mistakes};
 pub use saved::Saved;
@@ -54,22 +60,40 @@ pub enum Purpose {
 
 pub struct Config {
     pub server: ServerSettings,
-    pub hooks: Vec<HookSettings>,
+    pub hooks: Vec<HookPlan>,
     /// The state folder.
     pub state: PathBuf,
     /// Files that are kept as datasets.
     pub datasets: Vec<Watched>,
-    /// Databases of the customer's, and the queries of the steps on them.
+    /// Databases of the customer's.
     pub databases: Vec<Arc<Database>>,
-    pub queries: Vec<Checked>,
     /// Rossum's API, where steps may ask it.
     pub api: Option<Arc<Api>>,
-    /// Steps that send something elsewhere, which the server connects with its outbox.
-    pub exports: Vec<Exporter>,
     /// Files that are part of it: rules, templates, schemas, settings.
     pub files: Vec<PathBuf>,
     /// Files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
+    /// What contradicts datasets and files as they are now. It may be right tomorrow, so a server starts with it.
+    pub doubts: Vec<Mistake>,
+    /// What could not be checked yet, and why.
+    pub unchecked: Vec<String>,
+}
+
+impl Config {
+    /// What its steps work with. Without an outbox nothing that they send is kept.
+    pub fn services(&self, outbox: Option<Arc<Outbox>>) -> Services {
+        Services { outbox, api: self.api.clone(), store: Arc::new(Reader::new(&self.state)) }
+    }
+
+    /// What its steps ask of databases.
+    pub fn queries(&self) -> impl Iterator<Item = &Checked> {
+        self.hooks.iter().flat_map(|hook| &hook.stages).flat_map(|stage| &stage.queries)
+    }
+
+    /// Whom its steps send to.
+    pub fn reaches(&self) -> impl Iterator<Item = Reaches<'_>> {
+        self.hooks.iter().flat_map(|hook| &hook.stages).filter_map(|stage| stage.blueprint.reaches())
+    }
 }
 
 /// Reads a configuration file, or reports every mistake in it.
@@ -117,31 +141,26 @@ pub fn read(
         // Read once: a mistake in it is told once.
         let server = root.section("server");
         let state = certificates::state_folder(server.as_ref(), environment);
-        document.set_store(&state);
-        let datasets = datasets::read_all(&root);
-        let api = api::read(&root, environment);
-        document.exports().set_api(api.clone(), root.has("rossum"));
-        document.exports().set_targets(targets::read_all(&root, environment));
-        document.databases().read_all(&root, environment);
-        let hooks = hook::read_all(&root, server.as_ref(), environment);
+        let known = Known::read(&root, &state, environment);
+        let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, &hooks, &state, environment);
         root.finish();
-        let (databases, queries) = document.databases().take();
         Config {
             server,
             hooks,
             state,
-            datasets,
-            databases,
-            queries,
-            api,
-            exports: document.exports().take(),
+            databases: known.databases(),
+            datasets: known.datasets,
+            api: known.api,
             files: document.files.borrow().clone(),
             secret_files: document.secret_files(),
+            doubts: Vec::new(),
+            unchecked: document.unchecked(),
         }
     });
+    let doubts = if document.has_mistakes() { Vec::new() } else { document.doubts() };
     match (config, document.into_mistakes()) {
-        (Some(config), mistakes) if mistakes.is_empty() => Ok(config),
+        (Some(config), mistakes) if mistakes.is_empty() => Ok(Config { doubts, ..config }),
         (_, mistakes) => Err(Mistakes(mistakes)),
     }
 }

@@ -6,111 +6,218 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use crate::database::Checked;
 use crate::steps::names::NamedField;
+use crate::steps::schema::Schemas;
 use crate::txscript::Schema;
 
 use super::document::{Document, Place};
 use super::nearest::nearest;
 use super::section::Section;
 
-/// The schemas of the queues that a hook serves, each with the file that it was read from.
+/// The schemas of the queues that a hook serves.
 #[derive(Clone, Default)]
-pub(super) struct HookSchemas(Vec<(String, Arc<Schema>)>);
+pub(super) struct HookSchemas(Vec<QueueSchema>);
+
+#[derive(Clone)]
+pub(super) struct QueueSchema {
+    pub(super) file: String,
+    /// The queue that has it; `None` where the configuration does not say.
+    pub(super) queue: Option<u64>,
+    pub(super) schema: Arc<Schema>,
+}
 
 /// What the sections of one step share.
 #[derive(Default)]
 pub(super) struct StepScope {
-    pub(super) schemas: HookSchemas,
+    schemas: HookSchemas,
+    /// The step's own schema, where it has one.
+    own: RefCell<Option<HookSchemas>>,
     /// Schema ids that the step names, and where.
-    pub(super) names: RefCell<Vec<Named>>,
+    names: RefCell<Vec<Named>>,
+    /// What it asks of databases.
+    pub(super) queries: RefCell<Vec<Checked>>,
+    /// What is not wrong, and yet worth knowing.
+    pub(super) notes: RefCell<Vec<String>>,
 }
 
-/// A schema id in the file.
+/// A schema id in the file, or in a file beside it.
 pub(super) struct Named {
-    pub(super) place: Place,
-    pub(super) id: String,
+    place: Place,
+    id: String,
     /// What could stand there instead.
-    pub(super) words: &'static [&'static str],
+    words: &'static [&'static str],
+    /// Where in another file, or in a piece of code.
+    within: String,
+    /// The only queues that it is for.
+    queues: Option<Vec<u64>>,
+}
+
+impl Named {
+    pub(super) fn new(place: Place, id: &str) -> Self {
+        Self { place, id: id.to_owned(), words: &[], within: String::new(), queues: None }
+    }
+
+    /// Where it is no field, it is one of these.
+    pub(super) fn or(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+
+    /// Where it stands, within what is at its place.
+    pub(super) fn within(self, within: impl Into<String>) -> Self {
+        Self { within: within.into(), ..self }
+    }
+
+    pub(super) fn for_queues(self, queues: Option<&[u64]>) -> Self {
+        Self { queues: queues.map(<[u64]>::to_vec), ..self }
+    }
 }
 
 impl HookSchemas {
-    /// `schema = "schema.json"`, or a list where the hook's queues have several.
+    /// `schema = "schema.json"`; a list or, with the queue of each, a table where the hook's queues have several.
     pub(super) fn read(section: &Section<'_>) -> Self {
+        if section.is_table("schema") {
+            return Self::by_queue(section);
+        }
         let files = section.texts("schema").unwrap_or_default();
-        Self(
-            files
-                .into_iter()
-                .filter_map(|file| Some((file.get_ref().to_string(), read(section, &file)?)))
-                .collect(),
-        )
+        let one = |file: Spanned<&str>| QueueSchema::read(section, &file, None);
+        Self(files.into_iter().filter_map(one).collect())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// `schema = { 1234 = "invoices.json", 5678 = "orders.json" }`
+    fn by_queue(section: &Section<'_>) -> Self {
+        let hint = "write the queue's id and its schema: `schema = { 1234 = \"invoices.json\" }`";
+        let document = section.document();
+        let mut all = Vec::new();
+        for (queue, file) in section.section("schema").map(|own| own.entries()).unwrap_or_default() {
+            let Ok(id) = queue.get_ref().parse::<u64>() else {
+                document.note(queue.span(), format!("`{}` is no id of a queue", queue.get_ref()), Some(hint));
+                continue;
+            };
+            let Some(text) = file.get_ref().as_str() else {
+                document.note(file.span(), "this is no file", Some(hint));
+                continue;
+            };
+            all.extend(QueueSchema::read(section, &Spanned::new(file.span(), text), Some(id)));
+        }
+        if all.is_empty() {
+            document.note(section.place_of("schema"), "`schema` names no schema", Some(hint));
+        }
+        Self(all)
     }
 
-    /// The schema, where all queues of the hook share one.
-    pub(super) fn only(&self) -> Option<Arc<Schema>> {
+    /// For what runs: the schema of each queue, or the one that all queues of the hook share.
+    pub(super) fn at_run_time(&self) -> Schemas {
+        let by_queue = self.0.iter().filter_map(|one| Some((one.queue?, Arc::clone(&one.schema))));
+        Schemas::by_queue(self.only(), by_queue.collect())
+    }
+
+    fn only(&self) -> Option<Arc<Schema>> {
         match &self.0[..] {
-            [(_, schema)] => Some(Arc::clone(schema)),
+            [QueueSchema { queue: None, schema, .. }] => Some(Arc::clone(schema)),
             _ => None,
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Schema>> {
-        self.0.iter().map(|(_, schema)| schema)
+    /// Those that something for these queues only meets.
+    fn of(&self, queues: Option<&[u64]>) -> Vec<&QueueSchema> {
+        let is_for = |one: &&QueueSchema| match (queues, one.queue) {
+            (Some(queues), Some(queue)) => queues.contains(&queue),
+            _ => true,
+        };
+        self.0.iter().filter(is_for).collect()
     }
 }
 
-/// One schema file, as Rossum's API gives it.
-fn read(section: &Section<'_>, file: &Spanned<&str>) -> Option<Arc<Schema>> {
-    let document = section.document();
-    let path = *file.get_ref();
-    let text = match document.read_file(path) {
-        Ok(text) => text,
-        Err(error) => {
-            document.note(file.span(), format!("cannot read {path}: {error}"), None::<&str>);
-            return None;
-        }
-    };
-    match Schema::parse(&text) {
-        Ok(schema) => Some(Arc::new(schema)),
-        Err(error) => {
-            let hint = Some("export it from Rossum: GET /v1/schemas/{id}");
-            document.note(file.span(), format!("{path}: {error}"), hint);
-            None
+impl QueueSchema {
+    /// One schema file, as Rossum's API gives it.
+    pub(super) fn read(section: &Section<'_>, file: &Spanned<&str>, queue: Option<u64>) -> Option<Self> {
+        let document = section.document();
+        let path = *file.get_ref();
+        let text = match document.read_file(path) {
+            Ok(text) => text,
+            Err(error) => {
+                document.note(file.span(), format!("cannot read {path}: {error}"), None::<&str>);
+                return None;
+            }
+        };
+        match Schema::parse(&text) {
+            Ok(schema) => Some(Self { file: path.to_owned(), queue, schema: Arc::new(schema) }),
+            Err(error) => {
+                let hint = Some("export it from Rossum: GET /v1/schemas/{id}");
+                document.note(file.span(), format!("{path}: {error}"), hint);
+                None
+            }
         }
     }
 }
 
 impl StepScope {
     pub(super) fn new(schemas: HookSchemas) -> Rc<Self> {
-        Rc::new(Self { schemas, names: RefCell::default() })
+        Rc::new(Self { schemas, ..Self::default() })
     }
 
-    /// The fields that the step names. One that no schema of the hook has is a mistake; where a schema has it and
-    /// another has not, the documents of the other queue tell.
+    /// From here on the step's names are checked against a schema of its own.
+    pub(super) fn set_own(&self, own: QueueSchema) {
+        *self.own.borrow_mut() = Some(HookSchemas(vec![own]));
+    }
+
+    /// The schemas that the step's names are checked against.
+    pub(super) fn schemas(&self) -> HookSchemas {
+        self.own.borrow().as_ref().unwrap_or(&self.schemas).clone()
+    }
+
+    /// The same for something that is for some queues only.
+    pub(super) fn schemas_of(&self, queues: Option<&[u64]>) -> Vec<QueueSchema> {
+        self.schemas().of(queues).into_iter().cloned().collect()
+    }
+
+    pub(super) fn name(&self, named: Named) {
+        self.names.borrow_mut().push(named);
+    }
+
+    /// The fields that the step names. One that no schema has is a mistake; where a schema has it and another has not,
+    /// that is noted, and the documents of the other queue tell.
     pub(super) fn check(&self, document: &Document<'_>) -> Vec<NamedField> {
+        let schemas = self.schemas();
         let mut names: Vec<NamedField> = Vec::new();
-        for Named { place, id, words } in self.names.take() {
-            if id.trim().is_empty() || names.iter().any(|known| known.id == id) {
+        for named in self.names.take() {
+            if named.id.trim().is_empty() {
                 continue;
             }
-            if !self.schemas.is_empty() && !self.schemas.iter().any(|schema| schema.has(&id)) {
-                note_unknown(document, &self.schemas, place.clone(), &id, words);
+            let known = schemas.of(named.queues.as_deref());
+            if !known.is_empty() {
+                self.look(document, &known, &named);
             }
-            names.push(NamedField { id, place: document.named(&place) });
+            let same = |known: &NamedField| known.id == named.id && known.queues == named.queues;
+            if !names.iter().any(same) {
+                let Named { place, id, queues, .. } = named;
+                names.push(NamedField { place: document.named(&place), id, queues });
+            }
         }
         names
     }
-}
 
-fn note_unknown(document: &Document<'_>, schemas: &HookSchemas, place: Place, id: &str, words: &[&str]) {
-    let known = schemas.iter().flat_map(|schema| schema.ids()).chain(words.iter().copied());
-    let hint = nearest(id, known).map(|near| format!("did you mean `{near}`?"));
-    let what = match &schemas.0[..] {
-        [(file, _)] => format!("the schema has no field `{id}` ({file})"),
-        _ => format!("none of the hook's schemas has a field `{id}`"),
-    };
-    document.note(place, what, hint);
+    fn look(&self, document: &Document<'_>, known: &[&QueueSchema], named: &Named) {
+        let id = &named.id;
+        let within = if named.within.is_empty() { String::new() } else { format!("{}: ", named.within) };
+        let lacking: Vec<_> = known.iter().filter(|one| !one.schema.has(id)).collect();
+        if lacking.len() == known.len() {
+            let ids = known.iter().flat_map(|one| one.schema.ids()).chain(named.words.iter().copied());
+            let hint = nearest(id, ids).map(|near| format!("did you mean `{near}`?"));
+            let what = match known {
+                [one] => format!("{within}the schema has no field `{id}` ({})", one.file),
+                _ => format!("{within}none of the hook's schemas has a field `{id}`"),
+            };
+            document.note(named.place.clone(), what, hint);
+        } else {
+            for QueueSchema { file, queue, .. } in lacking {
+                let Some(queue) = queue else { continue };
+                self.notes.borrow_mut().push(format!(
+                    "{}: {within}the schema of queue {queue} has no field `{id}` ({file}): documents of that queue are not checked for it",
+                    document.named(&named.place)
+                ));
+            }
+        }
+    }
 }

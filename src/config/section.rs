@@ -13,11 +13,13 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::database::{Checked, Database};
+use crate::store::Asked;
 use crate::txscript::Schema;
 
 use super::document::{Document, Place};
 use super::nearest::nearest;
-use super::schemas::{Named, StepScope};
+use super::schemas::{Named, QueueSchema, StepScope};
 use super::units;
 
 /// A table of the file.
@@ -53,25 +55,46 @@ impl<'d> Section<'d> {
         Self { step: self.step.clone(), ..Self::new(self.document, table, place, title) }
     }
 
-    /// The schema of the hook that the step is in.
-    pub(super) fn hook_schema(&self) -> Option<Arc<Schema>> {
-        self.step.as_ref()?.schemas.only()
+    /// The step that it belongs to.
+    pub(super) fn step(&self) -> Option<&StepScope> {
+        self.step.as_deref()
+    }
+
+    /// The schemas that something of the step is checked against, which is for these queues only, or for all.
+    pub(super) fn schemas_of(&self, queues: Option<&[u64]>) -> Vec<QueueSchema> {
+        self.step.as_ref().map(|step| step.schemas_of(queues)).unwrap_or_default()
     }
 
     /// All schemas of the hook that the step is in.
     pub(super) fn hook_schemas(&self) -> Vec<Arc<Schema>> {
-        self.step.iter().flat_map(|step| step.schemas.iter().map(Arc::clone)).collect()
+        self.schemas_of(None).into_iter().map(|one| one.schema).collect()
     }
 
     /// Says that a text in the file is the schema id of a field, which the schema must have.
     pub(super) fn names_field(&self, place: Place, id: &str) {
-        self.names_field_or(place, id, &[]);
+        self.names(Named::new(place, id));
     }
 
-    /// The same of a text that could as well be one of some words.
-    pub(super) fn names_field_or(&self, place: Place, id: &str, words: &'static [&'static str]) {
+    /// The same, with what is to be said of it.
+    pub(super) fn names(&self, named: Named) {
         if let Some(step) = &self.step {
-            step.names.borrow_mut().push(Named { place, id: id.to_owned(), words });
+            step.name(named);
+        }
+    }
+
+    /// Says what is not wrong, and yet worth knowing.
+    pub(super) fn remark(&self, place: &Place, what: &str) {
+        if let Some(step) = &self.step {
+            step.notes.borrow_mut().push(format!("{}: {what}", self.document.named(place)));
+        }
+    }
+
+    /// Remembers a query that is looked at as soon as its database answers; messages then name its file and line.
+    pub(super) fn asks(&self, database: &Arc<Database>, place: &Place, asked: &Asked) {
+        if let Some(step) = &self.step {
+            let place = self.document.named(place);
+            let checked = Checked { database: Arc::clone(database), place, asked: asked.clone() };
+            step.queries.borrow_mut().push(checked);
         }
     }
 
@@ -105,6 +128,10 @@ impl<'d> Section<'d> {
     fn value(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
         self.known.borrow_mut().push(key);
         self.table.get(key)
+    }
+
+    pub(super) fn is_table(&self, key: &'static str) -> bool {
+        self.value(key).is_some_and(|value| value.get_ref().is_table())
     }
 
     pub(super) fn has(&self, key: &'static str) -> bool {
@@ -184,7 +211,7 @@ impl<'d> Section<'d> {
 
     /// Schema ids of fields: at least one, none empty.
     pub(super) fn fields(&self, key: &'static str) -> Option<Vec<String>> {
-        let names = self.names(key)?;
+        let names = self.some_names(key)?;
         for name in &names {
             self.names_field(name.span(), name.get_ref());
         }
@@ -193,11 +220,11 @@ impl<'d> Section<'d> {
 
     /// Names of columns: at least one, none empty.
     pub(super) fn columns(&self, key: &'static str) -> Option<Vec<String>> {
-        let names = self.names(key)?;
+        let names = self.some_names(key)?;
         Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
     }
 
-    fn names(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
+    fn some_names(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let names = self.texts_or_none(key)?;
         if names.is_empty() {
             self.document.note(

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use crate::server::Limits;
 use crate::tls;
-use crate::webhook::{DoorLimits, HookSettings};
+use crate::webhook::{DoorLimits, HookPlan};
 
 use super::Purpose;
 use super::certificates;
@@ -54,7 +54,7 @@ impl Admin {
 pub(super) fn read(
     root: &Section<'_>,
     server: Option<Section<'_>>,
-    hooks: &[HookSettings],
+    hooks: &[HookPlan],
     state: &Path,
     environment: Environment<'_>,
 ) -> ServerSettings {
@@ -75,7 +75,8 @@ pub(super) fn read(
     if let Some(limits) = limits {
         limits.finish();
     }
-    let mut hook_domains: Vec<String> = hooks.iter().filter_map(|hook| hook.domain.clone()).collect();
+    let mut hook_domains: Vec<String> =
+        hooks.iter().filter_map(|hook| hook.settings.domain.clone()).collect();
     hook_domains.sort_unstable();
     hook_domains.dedup();
     if let Some(server) = server {
@@ -95,8 +96,9 @@ pub(super) fn read(
     hook_domains.retain(|domain| !settings.domains.contains(domain));
     settings.domains.extend(hook_domains);
     if wants_tls && settings.client_ca.is_none() {
-        for hook in hooks.iter().filter(|hook| hook.demands_certificate) {
-            let what = format!("{} demands a client certificate, but no CA for it is named", hook.name);
+        for hook in hooks.iter().filter(|hook| hook.settings.demands_certificate) {
+            let what =
+                format!("{} demands a client certificate, but no CA for it is named", hook.settings.name);
             root.wrong(what, "write `client_ca = \"rossum-ca.pem\"` in [server]");
         }
     }

@@ -1,5 +1,6 @@
 //! `[[target]]`: other systems that exports go to.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use crate::export::{Target, TargetKind};
 use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
-use super::exports::Targets;
 use super::secrets::{self, Environment};
 use super::section::Section;
 use super::sftp;
@@ -23,8 +23,12 @@ use super::sftp;
 /// One call to a target; Rossum waits 30 s for all of a delivery.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) fn read_all(root: &Section<'_>, environment: Environment<'_>) -> Targets {
-    let mut targets = Targets::new();
+/// All of a file, by name; `None` where the configuration of one is wrong.
+pub(super) fn read_all(
+    root: &Section<'_>,
+    environment: Environment<'_>,
+) -> HashMap<String, Option<Arc<Target>>> {
+    let mut targets = HashMap::new();
     for section in root.sections("target") {
         let name = section.required_text("name", "\"erp\"");
         let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), environment));

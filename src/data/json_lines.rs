@@ -6,14 +6,16 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Layout, NOT_UTF8, ReadError, Records, open};
+use super::notes::Notes;
+use super::{Layout, ReadError, Records, text};
 
 type Lines = Box<dyn Iterator<Item = Result<(u64, Map<String, Value>), ReadError>>>;
 
-pub(super) fn read(path: &Path, layout: Layout) -> Result<Records, ReadError> {
+pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
+    let notes = Notes::default();
     let mut columns: Vec<String> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for object in objects(path, layout)? {
+    for object in objects(path, layout, &notes)? {
         for key in object?.1.keys() {
             if !places.contains_key(key) {
                 places.insert(key.clone(), columns.len());
@@ -22,29 +24,26 @@ pub(super) fn read(path: &Path, layout: Layout) -> Result<Records, ReadError> {
         }
     }
     let width = columns.len();
-    let records = objects(path, layout)?.map(move |object| {
+    let records = objects(path, layout, &Notes::default())?.map(move |object| {
         let (line, object) = object?;
         let mut record = vec![None; width];
         for (key, value) in object {
             if let Some(at) = places.get(&key) {
-                record[*at] = text(value);
+                record[*at] = value_text(value);
             }
         }
         Ok((line, record))
     });
-    Ok(Records { columns, separator: None, records: Box::new(records) })
+    Ok(Records { columns, separator: None, notes, records: Box::new(records) })
 }
 
-fn objects(path: &Path, layout: Layout) -> Result<Lines, ReadError> {
-    let lines = open(path, layout.encoding)?.lines().zip(1..);
+fn objects(path: &Path, layout: &Layout, notes: &Notes) -> Result<Lines, ReadError> {
+    let lines = text::open(path, layout, notes)?.lines().zip(1..);
     let path = path.to_owned();
-    Ok(Box::new(lines.filter_map(move |(text, line)| {
-        let text = match text {
+    Ok(Box::new(lines.filter_map(move |(line_text, line)| {
+        let text = match line_text {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Some(Err(ReadError::Line { line, problem: NOT_UTF8.to_owned() }));
-            }
-            Err(error) => return Some(Err(ReadError::Io { path: path.clone(), error })),
+            Err(error) => return Some(Err(text::problem(&path, error))),
         };
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
@@ -59,7 +58,7 @@ fn objects(path: &Path, layout: Layout) -> Result<Lines, ReadError> {
 }
 
 /// All values are texts: a number as it is written.
-fn text(value: Value) -> Option<String> {
+fn value_text(value: Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(text),

@@ -13,6 +13,7 @@ use super::{Database, DatabaseError};
 const TIME: Duration = Duration::from_secs(5);
 
 /// A query of a step on a database.
+#[derive(Clone)]
 pub struct Checked {
     pub database: Arc<Database>,
     /// File and line.

@@ -24,7 +24,7 @@ pub(super) async fn databases(config: &Config, tell: &mut impl FnMut(Finding)) {
                 continue;
             }
         }
-        for query in config.queries.iter().filter(|query| query.database.name == *name) {
+        for query in config.queries().filter(|query| query.database.name == *name) {
             if let Err(error) = query.look().await {
                 tell(Finding::bad(
                     format!("the query at {}: {error}", query.place),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::outbox::{Counts, Outbox};
-use crate::steps::post::Reaches;
-use crate::steps::request_processor::RequestProcessor;
+use crate::requests::Processor;
+use crate::steps::blueprint::Reaches;
 
 use super::Finding;
 
@@ -16,11 +16,11 @@ const TIME: Duration = Duration::from_secs(10);
 /// Whether each target answers and takes our credentials. Nothing is sent.
 pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
     let (mut seen, mut hosts_seen) = (BTreeSet::new(), BTreeSet::new());
-    for export in &config.exports {
-        let target = match &export.reaches {
+    for reaches in config.reaches() {
+        let target = match reaches {
             Reaches::Target(target) => target,
-            Reaches::Hosts(step) => {
-                hosts(step, &mut hosts_seen, tell).await;
+            Reaches::Hosts(processor) => {
+                hosts(processor, &mut hosts_seen, tell).await;
                 continue;
             }
         };
@@ -46,12 +46,12 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
 }
 
 /// Whether the hosts answer that stand in the settings of a Request Processor.
-async fn hosts(step: &RequestProcessor, seen: &mut BTreeSet<String>, tell: &mut impl FnMut(Finding)) {
-    for host in step.processor.settings.hosts() {
+async fn hosts(processor: &Processor, seen: &mut BTreeSet<String>, tell: &mut impl FnMut(Finding)) {
+    for host in processor.settings.hosts() {
         if !seen.insert(host.clone()) {
             continue;
         }
-        tell(match step.processor.look(&host, Instant::now() + TIME).await {
+        tell(match processor.look(&host, Instant::now() + TIME).await {
             Ok(status) => Finding::good(format!("{host} answers (status {status})")),
             Err(error) => Finding::bad(
                 format!("{host}: {error}"),

@@ -17,7 +17,7 @@ const SPARE_DESCRIPTORS: u64 = 64;
 
 pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
     let mut short = Vec::new();
-    for hook in &config.hooks {
+    for hook in config.hooks.iter().map(|hook| &hook.settings) {
         if hook.secrets.iter().any(|secret| secret.expose().len() < SHORT_SECRET) {
             short.push(hook.name.as_str());
         }

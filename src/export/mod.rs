@@ -9,6 +9,7 @@
 mod call;
 mod document;
 mod escape;
+pub mod looked;
 #[cfg(test)]
 mod odd;
 mod paths;

@@ -33,9 +33,16 @@ pub struct RenderError {
     cause: String,
     /// Whether the document's data is what is wrong, which the person at the screen can mend.
     is_of_data: bool,
+    /// Whether other values cannot mend it.
+    is_sure: bool,
 }
 
 impl RenderError {
+    /// Whether it is the template that is wrong, and no value in it.
+    pub fn is_sure(&self) -> bool {
+        self.is_sure
+    }
+
     /// For the log: it quotes nothing.
     pub fn cause(&self) -> &str {
         &self.cause
@@ -48,7 +55,7 @@ impl RenderError {
 
 impl From<Unfit> for RenderError {
     fn from(unfit: Unfit) -> Self {
-        Self { cause: unfit.cause(), text: unfit.to_string(), is_of_data: true }
+        Self { cause: unfit.cause(), text: unfit.to_string(), is_of_data: true, is_sure: false }
     }
 }
 
@@ -62,13 +69,20 @@ impl From<Error> for RenderError {
         let text = error.detail().map_or_else(|| cause.clone(), |detail| format!("{cause}: {detail}"));
         // Names of the template itself are no data.
         let cause = if error.kind() == ErrorKind::UndefinedError { text.clone() } else { cause };
-        Self { text, cause, is_of_data: false }
+        let is_sure = matches!(
+            error.kind(),
+            ErrorKind::UndefinedError
+                | ErrorKind::UnknownFilter
+                | ErrorKind::UnknownTest
+                | ErrorKind::UnknownFunction
+        );
+        Self { text, cause, is_of_data: false, is_sure }
     }
 }
 
 impl From<Spent> for RenderError {
     fn from(spent: Spent) -> Self {
-        Self { text: spent.to_string(), cause: spent.to_string(), is_of_data: false }
+        Self { text: spent.to_string(), cause: spent.to_string(), is_of_data: false, is_sure: false }
     }
 }
 
@@ -145,6 +159,19 @@ impl Template {
         self.names.contains(name)
     }
 
+    /// What it reads, without what it sets itself.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(super) fn environment(&self) -> &Environment<'static> {
+        &self.environment
+    }
+
     /// What it reads, as far as that is a path of names; the longest that is sure.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)
@@ -166,7 +193,7 @@ impl Template {
         let text = self.render(context)?;
         place::path(&paths::pieces(text.trim())).map_err(|astray| {
             let text = format!("`{}`: {astray}", self.source);
-            RenderError { cause: text.clone(), text, is_of_data: false }
+            RenderError { cause: text.clone(), text, is_of_data: false, is_sure: true }
         })
     }
 

@@ -117,6 +117,19 @@ impl View {
         Self { field, line_items, annotation_id, labels: HashMap::new(), payload: sent, original }
     }
 
+    /// A document that no delivery brought: what is made of it is looked at, and not sent.
+    pub fn sample(field: Map<String, Value>, line_items: Vec<Value>) -> Self {
+        let labels = HashMap::new();
+        Self {
+            field,
+            line_items,
+            annotation_id: "1".to_owned(),
+            labels,
+            payload: Tree::default(),
+            original: None,
+        }
+    }
+
     /// The text of a header field; empty where there is none.
     pub fn text(&self, schema_id: &str) -> &str {
         self.field.get(schema_id).and_then(Value::as_str).unwrap_or_default()

@@ -29,6 +29,7 @@ pub struct Processor {
     pub settings: Settings,
     /// Secrets of this server's own: `{payload.secrets.NAME}`.
     pub secrets: HashMap<String, Secret>,
+    /// Rossum's API, once it is there.
     pub api: Option<Arc<Api>>,
     pub(super) clients: Clients,
     pub(super) tokens: Tokens,
@@ -69,13 +70,12 @@ impl Processor {
     pub fn new(
         settings: Settings,
         secrets: HashMap<String, Secret>,
-        api: Option<Arc<Api>>,
         tls: rustls::ClientConfig,
         hosts: &[String],
     ) -> Result<Self, String> {
         let mut all = settings.hosts();
         all.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
-        Ok(Self { settings, secrets, api, clients: Clients::new(tls, all)?, tokens: Tokens::default() })
+        Ok(Self { settings, secrets, api: None, clients: Clients::new(tls, all)?, tokens: Tokens::default() })
     }
 
     /// Whether a host of the settings answers at all: the status of its root. No credentials are sent.

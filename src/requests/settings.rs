@@ -216,15 +216,30 @@ impl Settings {
         names
     }
 
-    /// Whether the delivery itself is read, and whether the annotation's whole data within it.
-    pub(super) fn reads_payload(&self) -> Reads {
+    /// Fields that placeholders and conditions name, each once.
+    pub fn reads_fields(&self) -> Vec<&str> {
+        let mut fields = Vec::new();
+        for path in self.paths().into_iter().filter(|path| path.root() == "field") {
+            if let Some(field) = path.key(1).filter(|field| !fields.contains(field)) {
+                fields.push(field);
+            }
+        }
+        fields
+    }
+
+    fn paths(&self) -> Vec<&Path> {
         let mut paths: Vec<&Path> = self.holes().into_iter().map(|hole| &hole.path).collect();
         for filter in self.filters() {
             filter.paths(&mut paths);
         }
         paths.extend(self.all_calls().filter_map(|call| call.request.iterate_over.as_ref()));
+        paths
+    }
+
+    /// Whether the delivery itself is read, and whether the annotation's whole data within it.
+    pub(super) fn reads_payload(&self) -> Reads {
         let mut reads = Reads::default();
-        for path in paths.into_iter().filter(|path| path.root() == "payload") {
+        for path in self.paths().into_iter().filter(|path| path.root() == "payload") {
             reads.payload = true;
             reads.content |= match (path.key(1), path.key(2)) {
                 (None | Some("schemas"), _) | (Some("annotation"), None | Some("content")) => true,

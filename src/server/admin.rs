@@ -41,6 +41,7 @@ use crate::webhook::{Door, HookUse};
 
 use super::connection;
 use super::connections::{Connections, RequestUnderWay};
+use super::facts::{DatasetFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::pulse::{BEAT, Beat};
@@ -98,18 +99,10 @@ pub struct Pages {
     pub door: Arc<Door>,
     /// How the outbox is.
     pub outbox: Box<dyn Fn() -> OutboxFacts + Send + Sync>,
+    /// How the files of datasets are.
+    pub datasets: Box<dyn Fn() -> Vec<DatasetFacts> + Send + Sync>,
     /// Who wants a reload asks here, and hears the mistakes.
     pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
-}
-
-/// How the outbox is, as an operator sees it.
-#[derive(Debug, Default)]
-pub struct OutboxFacts {
-    /// Why it cannot be written, where it cannot.
-    pub problem: Option<String>,
-    pub warnings: Vec<String>,
-    /// How often its file disappeared or was replaced since the start.
-    pub times_lost: u64,
 }
 
 /// `GET /status`.
@@ -128,6 +121,7 @@ struct Overview<'p> {
     warnings: Vec<String>,
     certificates: Vec<Status>,
     exports: Exports,
+    datasets: Vec<DatasetFacts>,
     /// Which of the hooks' secrets are used.
     hooks: Vec<HookUse>,
 }
@@ -148,8 +142,10 @@ impl Pages {
         let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
         for status in &certificates {
             let Some(problem) = status.problem(now) else { continue };
-            let serves = status.not_after.is_some_and(|until| until > now);
-            if serves { warnings.push(problem) } else { reasons.push(problem) }
+            if status.serves(now) { warnings.push(problem) } else { reasons.push(problem) }
+        }
+        if self.https.is_some() && certificates.is_empty() {
+            reasons.push("there is no certificate yet".to_owned());
         }
         if !self.pulse.is_alive(BEAT * 5) {
             reasons.push("an accept loop stands still".to_owned());
@@ -164,6 +160,8 @@ impl Pages {
         if given_up > 0 {
             warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
         }
+        let datasets = (self.datasets)();
+        warnings.extend(datasets.iter().filter_map(DatasetFacts::warning));
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -175,6 +173,7 @@ impl Pages {
             warnings,
             certificates,
             exports: Exports { waiting, given_up, writable },
+            datasets,
             hooks: self.door.secrets(),
         }
     }
@@ -249,6 +248,8 @@ impl Pages {
             failures: status.failures,
             last_attempt: status.last_attempt,
         }));
+        let datasets = (self.datasets)();
+        self.metrics.datasets(datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.since)));
         let mut response = plain(StatusCode::OK, self.metrics.render());
         let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);

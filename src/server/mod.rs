@@ -4,6 +4,7 @@ pub mod admin;
 mod connection;
 mod connections;
 mod drain;
+mod facts;
 pub mod inspect;
 mod limits;
 mod listener;
@@ -19,6 +20,7 @@ pub mod systemd;
 
 pub use connections::Connections;
 pub use drain::Drain;
+pub use facts::{DatasetFacts, OutboxFacts};
 pub use limits::Limits;
 pub use listener::{Listener, Service, Shared, bind};
 pub use pulse::{Beat, Pulse};

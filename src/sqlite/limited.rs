@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Instant;
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -99,6 +100,8 @@ impl Limited {
         for (limit, most) in [(Limit::SQLITE_LIMIT_LENGTH, longest)].into_iter().chain(LIMITS) {
             connection.set_limit(limit, most).map_err(failed)?;
         }
+        // A name in quotes that no column has is a mistake, and no text.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(failed)?;
         connection.authorizer(Some(allows)).map_err(failed)?;
         Ok(Self(connection))
     }
@@ -159,6 +162,25 @@ impl Limited {
         }
         Ok(found)
     }
+}
+
+/// The names of the columns that a query gives of empty tables, against which it is prepared; it is not run.
+pub(crate) fn prepare(tables: &[(&str, &[String])], sql: &str) -> Result<Vec<String>, Stopped> {
+    let connection = Connection::open_in_memory()?;
+    for (name, columns) in tables {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let columns = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+        connection.execute(&format!("CREATE TABLE {} ({columns})", quoted(name)), [])?;
+    }
+    for (limit, most) in LIMITS {
+        connection.set_limit(limit, most)?;
+    }
+    connection.authorizer(Some(allows))?;
+    let statement = connection.prepare(sql).map_err(|error| {
+        let is_function = error.to_string().contains("not authorized to use function");
+        if is_function { Stopped::Function } else { error.into() }
+    })?;
+    Ok(statement.column_names().into_iter().map(str::to_owned).collect())
 }
 
 /// A value as text, whatever an expression made of it.

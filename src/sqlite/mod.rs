@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use error::SqliteError;
 pub(crate) use error::is_full;
-pub(crate) use limited::{LONGEST_VALUE, Limited, MOST_WRITTEN, Rows, Stopped};
+pub(crate) use limited::{LONGEST_VALUE, Limited, MOST_WRITTEN, Rows, Stopped, prepare};
 pub(crate) use open::{forget, log_has_room, look, open, reader};
 pub(crate) use version::{Step, Versions};
 

@@ -8,11 +8,12 @@ use crate::rossum::{MessageType, NodeRef};
 use crate::txscript::{Document, Failure, Limits, Row, Schema, Script};
 
 use super::answer::Answer;
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::patience;
 use super::reasons::{Came, EXPLAINING, Place, Reason, Reasons, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
-use super::{Context, Step, StepError, StepFuture};
+use super::{Blueprint, Context, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "business_rules"`.
 pub struct BusinessRules {
@@ -39,11 +40,17 @@ pub struct BusinessRule {
     pub automation_blocker: bool,
 }
 
-impl Step for BusinessRules {
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
+impl Blueprint for BusinessRules {
+    fn needs(&self) -> Needs {
+        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
+}
+
+impl Step for BusinessRules {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.apply(context)))
     }

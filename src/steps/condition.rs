@@ -65,7 +65,8 @@ impl Condition {
         Ok(condition)
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// The fields that it names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 

@@ -9,10 +9,11 @@ use crate::rossum::{Annotation, Change, EnumOption, GrownTree, NodeRef, Normaliz
 use crate::txscript::{Document, Failure, Limits, Output, Row, Schema, Script};
 
 use super::answer::Answer;
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::patience;
 use super::reasons::{Came, EXPLAINING, PLACES, Place, Reason, Saw};
 use super::schema::Schemas;
-use super::{Context, Step, StepError, StepFuture};
+use super::{Blueprint, Context, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "formulas"`.
 pub struct Formulas {
@@ -67,11 +68,17 @@ fn in_order(formulas: Vec<Formula>) -> Result<Vec<Formula>, Cycle> {
     Ok(ordered)
 }
 
-impl Step for Formulas {
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
+impl Blueprint for Formulas {
+    fn needs(&self) -> Needs {
+        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
+}
+
+impl Step for Formulas {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.compute(context)))
     }

@@ -3,10 +3,11 @@
 use crate::rossum::{Annotation, Event};
 use crate::txscript::{Document, Limits, Output, Schema, Script};
 
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::passed_on::PassedOn;
 use super::returned::{Returned, wrong};
 use super::schema::Schemas;
-use super::{Context, Step, StepError, StepFuture, patience};
+use super::{Blueprint, Context, Step, StepError, StepFuture, patience};
 
 /// Built by the configuration from `[[hook.step]] use = "function"`.
 pub struct Function {
@@ -15,7 +16,7 @@ pub struct Function {
     pub limits: Limits,
 }
 
-impl Step for Function {
+impl Blueprint for Function {
     /// Rossum uses no answer to a status or a schedule, and the code here reaches nothing else.
     fn can_act_at(&self, event: &Event<'_>) -> bool {
         let pairs = [
@@ -27,10 +28,16 @@ impl Step for Function {
         event.event == "annotation_content" || pairs.into_iter().any(|(name, action)| event.is(name, action))
     }
 
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
+    fn needs(&self) -> Needs {
+        Needs { schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
+}
+
+impl Step for Function {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.call(context)))
     }

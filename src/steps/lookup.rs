@@ -5,22 +5,26 @@
 //! it works row by row.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::database::Database;
 use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent};
 use crate::store::{Asked, Found, Record};
 
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::condition::Condition;
 use super::matching::{Run, option};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
 use super::source::Source;
-use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
+use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"` with `queries`.
-pub struct Lookup {
-    pub source: Source,
+pub struct LookupSettings {
+    /// The database that is asked, or the store.
+    pub database: Option<Arc<Database>>,
     pub queries: Vec<Asked>,
     /// The column whose value a choice has, and the text that it is shown by; without them the first and second column.
     pub value: Option<String>,
@@ -44,8 +48,13 @@ pub struct Lookup {
     pub validation_sources: Vec<String>,
 }
 
+pub struct Lookup {
+    source: Source,
+    settings: LookupSettings,
+}
+
 /// Not a field: the annotation's own id.
-const ANNOTATION_ID: &str = "annotation_id";
+pub const ANNOTATION_ID: &str = "annotation_id";
 
 /// What happens where so many records were found.
 pub struct Outcome {
@@ -66,15 +75,17 @@ struct Wanted {
     values: Vec<Option<String>>,
 }
 
+impl Blueprint for LookupSettings {
+    fn needs(&self) -> Needs {
+        Needs { neighbours: self.database.is_some(), notes: self.remarks().collect(), ..Needs::default() }
+    }
+
+    fn build(self: Box<Self>, services: &Services, _: &CourierId) -> Built {
+        Built::step(self.ready(services))
+    }
+}
+
 impl Step for Lookup {
-    fn reaches_out(&self) -> bool {
-        matches!(self.source, Source::Database(_))
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.remarks().collect()
-    }
-
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
     }
@@ -91,7 +102,7 @@ fn too_much(spent: Spent) -> StepError {
     }
 }
 
-impl Lookup {
+impl LookupSettings {
     /// What is right in its queries, and yet perhaps not meant.
     pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
         self.queries.iter().enumerate().flat_map(|(at, query)| {
@@ -99,11 +110,21 @@ impl Lookup {
         })
     }
 
+    pub(super) fn ready(self, services: &Services) -> Lookup {
+        let source = match &self.database {
+            Some(database) => Source::Database(Arc::clone(database)),
+            None => Source::Store(Arc::clone(&services.store)),
+        };
+        Lookup { source, settings: self }
+    }
+}
+
+impl Lookup {
     /// All fields that the queries name, each once.
     fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        let condition = self.condition.iter().flat_map(Condition::names);
-        for name in self.queries.iter().flat_map(Asked::fields).chain(condition) {
+        let condition = self.settings.condition.iter().flat_map(Condition::names);
+        for name in self.settings.queries.iter().flat_map(Asked::fields).chain(condition) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -115,23 +136,29 @@ impl Lookup {
         let Context { delivery, answer, deadline, .. } = context;
         let Some(annotation) = &delivery.payload.annotation else { return Ok(()) };
         let queue = delivery.payload.queue_id;
-        if self.queue_ids.as_ref().is_some_and(|ids| !queue.is_some_and(|queue| ids.contains(&queue))) {
+        if self
+            .settings
+            .queue_ids
+            .as_ref()
+            .is_some_and(|ids| !queue.is_some_and(|queue| ids.contains(&queue)))
+        {
             return Ok(());
         }
-        let deadline = deadline.min(Instant::now() + self.time);
+        let deadline = deadline.min(Instant::now() + self.settings.time);
         let tree = answer.journal.tree(annotation);
         let names = self.names();
-        let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
+        let always = self.settings.run == Run::Always || delivery.payload.event.action == "initialize";
         let mut wanted = Vec::new();
         // The target too: where the queries name header fields only, it may still be a column.
-        each_place(&tree, names.iter().copied().chain([self.target.as_str()]), |place| {
+        each_place(&tree, names.iter().copied().chain([self.settings.target.as_str()]), |place| {
             let (target, sources) = place.nodes.split_last().unwrap_or((&None, &[]));
             let is_updated = |node: &NodeRef| delivery.is_updated(&tree.node(*node).id);
             if !always && !sources.iter().flatten().any(is_updated) {
                 return Ok(());
             }
-            let target = target
-                .ok_or_else(|| StepError::configuration(format!("its data has no field {}", self.target)))?;
+            let target = target.ok_or_else(|| {
+                StepError::configuration(format!("its data has no field {}", self.settings.target))
+            })?;
             let value = |(at, node): (usize, &Option<NodeRef>)| {
                 let Some(node) = *node else {
                     return (names[at] == ANNOTATION_ID).then(|| delivery.payload.annotation_id.to_string());
@@ -152,7 +179,7 @@ impl Lookup {
         let budget = Budget::until(deadline).with_memory(MEMORY);
         for Wanted { row, target, values } in wanted {
             budget.turn().await.map_err(too_much)?;
-            if let Some(condition) = &self.condition {
+            if let Some(condition) = &self.settings.condition {
                 let value = |name: &str| {
                     let at = names.iter().position(|known| *known == name);
                     at.and_then(|at| values.get(at)?.clone()).unwrap_or_default()
@@ -201,7 +228,7 @@ impl Lookup {
             Some(found) if !found.records.is_empty() => Came::Acted,
             _ => Came::Quiet,
         };
-        Reason::single(&*self.target, came, says, asked.chain(records).collect())
+        Reason::single(&*self.settings.target, came, says, asked.chain(records).collect())
     }
 
     /// What the first query finds that finds anything, and which that was.
@@ -211,13 +238,13 @@ impl Lookup {
         values: &[Option<String>],
         deadline: Instant,
     ) -> Result<(Found, Option<usize>), StepError> {
-        for (at, query) in self.queries.iter().enumerate() {
+        for (at, query) in self.settings.queries.iter().enumerate() {
             let of = |field: &str| {
                 let at = names.iter().position(|name| *name == field)?;
                 values.get(at).cloned().flatten()
             };
             let bound: Vec<_> = query.fields().into_iter().map(of).collect();
-            let found = self.source.ask(query, &bound, self.most, deadline).await?;
+            let found = self.source.ask(query, &bound, self.settings.most, deadline).await?;
             if !found.records.is_empty() {
                 return Ok((found, Some(at)));
             }
@@ -232,12 +259,12 @@ impl Lookup {
             let missing = || StepError::configuration(format!("its queries give no column {name}"));
             found.columns.iter().position(|column| column == name).ok_or_else(missing)
         };
-        let value = match &self.value {
+        let value = match &self.settings.value {
             Some(name) => text(place(name)?),
             None => text(0),
         };
         let value = value.unwrap_or_default();
-        let label = match &self.label {
+        let label = match &self.settings.label {
             Some(template) => {
                 for name in template.names() {
                     place(name)?;
@@ -258,9 +285,9 @@ impl Lookup {
         answer: &mut Answer,
     ) -> Result<(), StepError> {
         let outcome = match &found.records[..] {
-            [] => &self.none,
-            [_] => &self.one,
-            [_, _, ..] => &self.several,
+            [] => &self.settings.none,
+            [_] => &self.settings.one,
+            [_, _, ..] => &self.settings.several,
         };
         let chosen = found.records.first().filter(|_| outcome.takes_first);
         let mut options = found
@@ -280,7 +307,7 @@ impl Lookup {
         }
         let value = options.first().map(|option| option.value.clone());
         answer.journal.record(target, self.change(value, Some(options)));
-        for (field, column) in &self.fields {
+        for (field, column) in &self.settings.fields {
             let at = found.columns.iter().position(|known| known == column);
             if at.is_none() && !found.records.is_empty() {
                 let text = format!("its queries give no column {column} for the field {field}");
@@ -301,10 +328,10 @@ impl Lookup {
         target: NodeRef,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
-        let option = self.none.option.clone();
+        let option = self.settings.none.option.clone();
         let change = self.change(Some(option.value.clone()), Some(vec![option]));
         answer.journal.record(target, change);
-        for (field, _) in &self.fields {
+        for (field, _) in &self.settings.fields {
             let node = Self::other(tree, row, field)?;
             answer.journal.record(node, self.change(Some(Value::Text(String::new())), None));
         }
@@ -321,7 +348,7 @@ impl Lookup {
         Change {
             value,
             options,
-            validation_sources: Some(self.validation_sources.clone()),
+            validation_sources: Some(self.settings.validation_sources.clone()),
             sources_place: SourcesPlace::BesideContent,
             ..Change::default()
         }

@@ -5,23 +5,35 @@ use tracing::warn;
 
 use crate::rossum::MessageType;
 
-use super::lookup::Lookup;
-use super::{Context, Step, StepError, StepFuture};
+use super::blueprint::{Built, CourierId, Needs, Services};
+use super::lookup::{Lookup, LookupSettings};
+use super::{Blueprint, Context, Step, StepError, StepFuture};
 
 /// Built by the configuration from the entries of `configurations`.
-pub struct MasterData {
+pub struct MasterDataSettings {
     /// Each with its name.
-    pub lookups: Vec<(String, Lookup)>,
+    pub lookups: Vec<(String, LookupSettings)>,
+}
+
+pub struct MasterData {
+    lookups: Vec<(String, Lookup)>,
+}
+
+impl Blueprint for MasterDataSettings {
+    fn needs(&self) -> Needs {
+        let named = |(name, lookup): &(String, LookupSettings)| {
+            lookup.remarks().map(|remark| format!("{name}: {remark}")).collect::<Vec<_>>()
+        };
+        Needs { notes: self.lookups.iter().flat_map(named).collect(), ..Needs::default() }
+    }
+
+    fn build(self: Box<Self>, services: &Services, _: &CourierId) -> Built {
+        let ready = |(name, lookup): (String, LookupSettings)| (name, lookup.ready(services));
+        Built::step(MasterData { lookups: self.lookups.into_iter().map(ready).collect() })
+    }
 }
 
 impl Step for MasterData {
-    fn notes(&self) -> Vec<String> {
-        let named = |(name, lookup): &(String, Lookup)| {
-            lookup.remarks().map(|remark| format!("{name}: {remark}")).collect::<Vec<_>>()
-        };
-        self.lookups.iter().flat_map(named).collect()
-    }
-
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(self.look_up(context))
     }

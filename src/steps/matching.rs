@@ -9,9 +9,10 @@ use regex::Regex;
 use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent, sliced};
 
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::{each_place, field_at};
-use super::{Answer, Context, Lasts, Step, StepError, StepFuture, Template};
+use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "match"`.
 pub struct Matching {
@@ -24,6 +25,8 @@ pub struct Matching {
     pub records: Vec<Record>,
     pub run: Run,
     pub none: NothingFits,
+    /// What was said of the file that the records are from.
+    pub notes: Vec<String>,
     pub validation_sources: Vec<String>,
 }
 
@@ -82,6 +85,16 @@ struct Wanted {
     row: Option<NodeRef>,
     source: NodeRef,
     target: NodeRef,
+}
+
+impl Blueprint for Matching {
+    fn needs(&self) -> Needs {
+        Needs { notes: self.notes.clone(), ..Needs::default() }
+    }
+
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
 }
 
 impl Step for Matching {

@@ -1,6 +1,6 @@
 //! Steps: each turns a delivery into messages, operations and automation blockers.
 //!
-//! **To add a step**: write its file here (a settings type of its own, and [`Step`] for it); read its keys in
+//! **To add a step**: write its file here (a settings type of its own, with [`Blueprint`] and [`Step`] for it); read its keys in
 //! a file of the same name under `config/steps/`; add one line to the list in `config/steps/mod.rs`. Nothing
 //! else changes: the door runs steps by their trait, and knows none of them.
 //!
@@ -9,6 +9,7 @@
 //! or signatures.
 
 mod answer;
+pub mod blueprint;
 pub mod business_rules;
 mod carrying;
 pub mod checks;
@@ -39,6 +40,7 @@ mod template;
 pub mod trigger;
 
 pub use answer::{Answer, Checkpoint};
+pub use blueprint::Blueprint;
 pub use delivery::Delivery;
-pub use step::{Context, Lasts, OnError, Stage, Step, StepError, StepFuture};
+pub use step::{Carries, Context, Lasts, OnError, Stage, StagePlan, Step, StepError, StepFuture};
 pub use template::{Template, TemplateError};

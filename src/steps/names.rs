@@ -17,6 +17,8 @@ pub struct NamedField {
     pub id: String,
     /// The file and the line that name it.
     pub place: String,
+    /// The only queues whose documents must have it; all where it is `None`.
+    pub queues: Option<Vec<u64>>,
 }
 
 /// The names that a document does not have, of one step.
@@ -56,7 +58,12 @@ pub fn missing_of<'n>(
     let Some(annotation) = &delivery.payload.annotation else {
         return Vec::new();
     };
-    let absent: Vec<_> = names.iter().filter(|name| annotation.first(&name.id).is_none()).collect();
+    let queue = delivery.payload.queue_id;
+    let is_for = |name: &&NamedField| {
+        name.queues.as_ref().is_none_or(|queues| queue.is_some_and(|queue| queues.contains(&queue)))
+    };
+    let absent = names.iter().filter(|name| annotation.first(&name.id).is_none());
+    let absent: Vec<_> = absent.filter(is_for).collect();
     if absent.is_empty() {
         return absent;
     }

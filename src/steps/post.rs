@@ -1,46 +1,26 @@
 //! The way of a step's exports into the outbox, and by which name its jobs find it again.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::export::Target;
-use crate::outbox::{self, Courier, NewJob, Outbox};
+use crate::outbox::{self, NewJob, Outbox};
 
-use super::request_processor::RequestProcessor;
+use super::blueprint::{CourierId, Services};
 use super::{Delivery, Lasts, StepError};
 
-/// Connected by the server, once the configuration is read.
-#[derive(Default)]
 pub struct Post {
-    /// The hook and the step: who carries its jobs. No two have the same.
-    courier: OnceLock<String>,
-    outbox: OnceLock<Arc<Outbox>>,
-}
-
-/// A step that sends documents to other systems, as the server and the operator see it.
-pub struct Exporter {
-    pub post: Arc<Post>,
-    pub courier: Arc<dyn Courier>,
-    pub reaches: Reaches,
-}
-
-/// Whom it sends to.
-pub enum Reaches {
-    Target(Arc<Target>),
-    Hosts(Arc<RequestProcessor>),
+    /// The hook and the step: who carries its jobs.
+    courier: String,
+    /// `None` where nothing can be kept: a hook is only looked at, or tried out.
+    outbox: Option<Arc<Outbox>>,
 }
 
 impl Post {
-    /// Names the step; whether it had no name yet.
-    pub fn name_it(&self, name: String) -> bool {
-        self.courier.set(name).is_ok()
+    pub(super) fn new(services: &Services, id: &CourierId) -> Self {
+        Self { courier: id.to_string(), outbox: services.outbox.clone() }
     }
 
-    pub fn connect(&self, outbox: &Arc<Outbox>) {
-        let _ = self.outbox.set(Arc::clone(outbox)); // each is connected once
-    }
-
-    pub fn courier(&self) -> &str {
-        self.courier.get().map_or("export", String::as_str)
+    pub(super) fn courier(&self) -> &str {
+        &self.courier
     }
 
     /// The same for a repeated delivery, another for a new one.
@@ -63,7 +43,7 @@ impl Post {
         progress: String,
         body: Vec<u8>,
     ) -> Result<NewJob, StepError> {
-        if self.outbox.get().is_none() {
+        if self.outbox.is_none() {
             return Err(StepError {
                 message: "The export could not be kept. Tell the people who run this extension.".to_owned(),
                 cause: "there is no outbox here: queued exports need the server".to_owned(),
@@ -84,12 +64,12 @@ impl Post {
     }
 
     pub(super) fn outbox(&self) -> Option<&Arc<Outbox>> {
-        self.outbox.get()
+        self.outbox.as_ref()
     }
 
     /// The turn of a job that calls Rossum's API.
     pub(super) async fn turn(&self) {
-        if let Some(outbox) = self.outbox.get() {
+        if let Some(outbox) = &self.outbox {
             outbox.turn().await;
         }
     }

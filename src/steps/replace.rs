@@ -4,8 +4,9 @@ use regex::Regex;
 
 use crate::rossum::{Change, SourcesPlace, Value};
 
+use super::blueprint::{Built, CourierId, Services};
 use super::rows::{each_place, field_at};
-use super::{Context, Step, StepError, StepFuture};
+use super::{Blueprint, Context, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "replace"`.
 pub struct Replace {
@@ -18,6 +19,12 @@ pub struct Replace {
     pub with: String,
     pub validation_sources: Vec<String>,
     pub sources_place: SourcesPlace,
+}
+
+impl Blueprint for Replace {
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
 }
 
 impl Step for Replace {

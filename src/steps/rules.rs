@@ -12,12 +12,13 @@ use crate::rossum::{Annotation, Change, Event, MessageType, Payload, escape_html
 use crate::txscript::{Document, Limits, Row, Schema, Script, TooLarge};
 
 use super::answer::Answer;
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::patience;
 use super::reasons::{Came, EXPLAINING, Place, Reason, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::trigger::Trigger;
-use super::{Context, Delivery, Step, StepError, StepFuture};
+use super::{Blueprint, Context, Delivery, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "rules"`.
 pub struct Rules {
@@ -59,19 +60,21 @@ pub enum Action {
 /// The source that `add_validation_source` adds.
 const SOURCE: &str = "rules";
 
-impl Step for Rules {
+impl Blueprint for Rules {
     fn can_act_at(&self, event: &Event<'_>) -> bool {
         self.rules.iter().flat_map(|rule| &rule.actions).any(|(trigger, _)| trigger.is_at(event))
     }
 
-    fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+    fn needs(&self) -> Needs {
+        Needs { notes: self.notes.clone(), schema: self.schemas.is_sent(), ..Needs::default() }
     }
 
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
     }
+}
 
+impl Step for Rules {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(std::future::ready(self.apply(context)))
     }

@@ -13,23 +13,32 @@ use super::{Delivery, StepError};
 pub struct Schemas {
     pub file: Option<Arc<Schema>>,
     pub types: Option<HashMap<String, FieldType>>,
+    /// Of each queue its own, where they have several.
+    queues: HashMap<u64, Arc<Schema>>,
     /// The last one that was sent: it is the same in nearly every delivery.
     last: Mutex<Option<(Box<str>, Arc<Schema>)>>,
 }
 
 impl Schemas {
-    pub fn new(file: Option<Arc<Schema>>, types: Option<HashMap<String, FieldType>>) -> Self {
-        Self { file, types, last: Mutex::default() }
+    /// The types of fields alone.
+    pub fn of_types(types: HashMap<String, FieldType>) -> Self {
+        Self { types: Some(types), ..Self::default() }
     }
 
-    /// Those of a file, or what Rossum sends along where there is none.
-    pub fn from(file: Option<Arc<Schema>>) -> Self {
-        Self { file, ..Self::default() }
+    /// That of each queue, or one of a file for all of them; what Rossum sends along where there is none.
+    pub fn by_queue(file: Option<Arc<Schema>>, queues: HashMap<u64, Arc<Schema>>) -> Self {
+        Self { file, queues, ..Self::default() }
+    }
+
+    /// The schema that the configuration gives for a delivery.
+    fn declared(&self, delivery: &Delivery<'_>) -> Option<&Arc<Schema>> {
+        let of_queue = delivery.payload.queue_id.and_then(|queue| self.queues.get(&queue));
+        of_queue.or(self.file.as_ref())
     }
 
     /// Whether only what Rossum sends along has the types.
     pub(super) fn is_sent(&self) -> bool {
-        self.file.is_none() && self.types.is_none()
+        self.file.is_none() && self.types.is_none() && self.queues.is_empty()
     }
 
     /// The schema of a delivery, where it is known. Whoever asks for one gets the same: what the configuration says comes
@@ -39,7 +48,7 @@ impl Schemas {
     ///
     /// The schema that was sent along is needed, and cannot be read.
     pub(super) fn known(&self, delivery: &Delivery<'_>) -> Result<Option<Arc<Schema>>, StepError> {
-        if let Some(schema) = &self.file {
+        if let Some(schema) = self.declared(delivery) {
             return Ok(Some(Arc::clone(schema)));
         }
         if let (Some(types), Some(annotation)) = (&self.types, &delivery.payload.annotation) {

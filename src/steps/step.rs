@@ -4,74 +4,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::database::Checked;
+use crate::outbox::Courier;
 use crate::rossum::Event;
 
+use super::blueprint::{Blueprint, CourierId, Needs, Services};
 use super::names::{Missing, NamedField};
 use super::{Answer, Delivery};
 
 /// One thing that a hook does with a delivery. Built once at load, run for many deliveries at a time.
 pub trait Step: Send + Sync {
-    /// The events that it acts on (`annotation_content`, or pairs such as `annotation_content.export`)
-    /// where the configuration names none.
-    fn events(&self) -> &'static [&'static str] {
-        &["annotation_content"]
-    }
-
-    /// Whether it can do anything at an event. Fields come with `annotation_content` alone.
-    fn can_act_at(&self, event: &Event<'_>) -> bool {
-        event.event == "annotation_content"
-    }
-
-    /// What an operator should know of its configuration: what it leaves undone, and why.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Whether it calls other systems: it is left out where hooks are only tried out.
-    fn reaches_out(&self) -> bool {
-        false
-    }
-
-    /// Whether what it sends is kept first, so that it cannot do its work while nothing can be kept.
-    fn queues(&self) -> bool {
-        false
-    }
-
-    /// Whether Rossum must send the queue's schema along (`sideload`).
-    fn needs_schema(&self) -> bool {
-        false
-    }
-
     /// Adds its messages, changes and blockers to the answer. What a failed step added is taken back.
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c>;
 }
 
 /// A step that something else holds too: the server, for what it does between deliveries.
 impl<S: Step> Step for Arc<S> {
-    fn events(&self) -> &'static [&'static str] {
-        (**self).events()
-    }
-
-    fn can_act_at(&self, event: &Event<'_>) -> bool {
-        (**self).can_act_at(event)
-    }
-
-    fn notes(&self) -> Vec<String> {
-        (**self).notes()
-    }
-
-    fn reaches_out(&self) -> bool {
-        (**self).reaches_out()
-    }
-
-    fn queues(&self) -> bool {
-        (**self).queues()
-    }
-
-    fn needs_schema(&self) -> bool {
-        (**self).needs_schema()
-    }
-
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         (**self).run(context)
     }
@@ -134,11 +82,44 @@ pub enum OnError {
     Stop,
 }
 
+/// Who carries the jobs of a step.
+pub type Carries = (CourierId, Arc<dyn Courier>);
+
+/// A step in its place in a hook, as configured.
+pub struct StagePlan {
+    /// The step's name in messages to the operator: its own, or its kind and number.
+    pub name: String,
+    pub blueprint: Box<dyn Blueprint>,
+    /// The events that the configuration names instead of the step's own.
+    pub events: Option<Vec<String>>,
+    pub on_error: OnError,
+    /// The fields that its configuration names.
+    pub names: Vec<NamedField>,
+    /// What it asks of databases.
+    pub queries: Vec<Checked>,
+    /// What an operator should know of its configuration, beside what the blueprint says.
+    pub notes: Vec<String>,
+}
+
+impl StagePlan {
+    /// The step of a hook, ready, and who carries its jobs.
+    pub fn build(self, hook: &str, services: &Services) -> (Stage, Option<Carries>) {
+        let Self { name, blueprint, events, on_error, names, queries: _, notes } = self;
+        let id = CourierId { hook: hook.to_owned(), step: name.clone() };
+        let mut needs = blueprint.needs();
+        needs.notes.extend(notes);
+        let built = blueprint.build(services, &id);
+        let stage = Stage { name, step: built.step, needs, events, on_error, names };
+        (stage, built.courier.map(|courier| (id, courier)))
+    }
+}
+
 /// A step in its place in a hook.
 pub struct Stage {
     /// The step's name in messages to the operator: its own, or its kind and number.
     pub name: String,
     pub step: Box<dyn Step>,
+    pub needs: Needs,
     /// The events that the configuration names instead of the step's own.
     pub events: Option<Vec<String>>,
     pub on_error: OnError,
@@ -150,7 +131,7 @@ impl Stage {
     pub fn wants(&self, event: &Event<'_>) -> bool {
         match &self.events {
             Some(patterns) => patterns.iter().any(|pattern| event.matches(pattern)),
-            None => self.step.events().iter().any(|pattern| event.matches(pattern)),
+            None => self.needs.events.iter().any(|pattern| event.matches(pattern)),
         }
     }
 }

@@ -67,9 +67,11 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// The text with each placeholder's value; one that has none is put in as nothing.
+    /// The text with each placeholder's value; one that has none is put in as nothing. Where that leaves nothing at all
+    /// to read, the placeholders themselves are shown.
     pub fn render(&self, mut value: impl FnMut(&str) -> Option<String>) -> String {
-        self.fill(|name| escape_html(&cut(value(name).unwrap_or_default())).into_owned())
+        let text = self.fill(|name| escape_html(&cut(value(name).unwrap_or_default())).into_owned());
+        if text.trim().is_empty() { self.fill(|name| format!("{{{name}}}")) } else { text }
     }
 
     /// The same where no HTML is read: nothing is escaped.
@@ -118,6 +120,10 @@ mod tests {
         let template = Template::parse("<b>{ name }</b> {{x}} {missing}!").unwrap();
         let text = template.render(|name| (name == "name").then(|| "A&B".to_owned()));
         assert_eq!(text, "<b>A&amp;B</b> {x} !");
+        let nothing = Template::parse("{missing} {empty}").unwrap();
+        let of = |name: &str| (name == "empty").then(String::new);
+        assert_eq!(nothing.render(of), "{missing} {empty}", "a message is never an empty box");
+        assert_eq!(nothing.render_plain(of), " ", "a label may be empty");
     }
 
     #[test]

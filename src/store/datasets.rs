@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::clock::{self, rfc3339};
 use crate::sqlite::{Step, Versions};
 
+use super::names::{check_columns, check_name, names_of, number, quoted};
 use super::{Store, StoreError, near};
 
 /// A record's values in the order of the columns; `None` where it has none.
@@ -29,8 +30,11 @@ pub struct Dataset {
     /// Columns that are found fast by their value, and by similar texts.
     pub indexed: Vec<String>,
     pub near: Vec<String>,
-    /// The file that was last imported.
+    /// The file that was last imported, and how it was read.
     pub source: String,
+    pub layout: String,
+    /// What was said of it: what was skipped.
+    pub notes: Vec<String>,
     #[serde(serialize_with = "rfc3339")]
     pub imported: Option<SystemTime>,
 }
@@ -44,6 +48,24 @@ pub enum Change {
     Update,
 }
 
+/// What of the records of before may go in one import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// All of them.
+    pub empty: bool,
+    /// So many percent.
+    pub shrink: u8,
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self { empty: false, shrink: 50 }
+    }
+}
+
+/// A dataset with fewer records may lose as many as it likes: a person sees what is in it.
+const FEW: u64 = 10;
+
 /// What to import.
 pub struct Import<'i> {
     pub name: &'i str,
@@ -54,25 +76,47 @@ pub struct Import<'i> {
     pub indexed: Vec<String>,
     pub near: Vec<String>,
     pub change: Change,
-    /// Where the records are from, for people.
+    pub allowed: Allowed,
+    /// Where the records are from, for people, and how they are read.
     pub source: &'i str,
+    pub layout: &'i str,
+    /// What is to be said of the file, once it was read.
+    pub notes: &'i dyn Fn() -> Vec<String>,
+}
+
+impl<'i> Import<'i> {
+    /// Replaces a dataset, without key and indexes.
+    pub fn new(name: &'i str, columns: Vec<String>, source: &'i str) -> Self {
+        Self {
+            name,
+            columns,
+            key: Vec::new(),
+            indexed: Vec::new(),
+            near: Vec::new(),
+            change: Change::Replace,
+            allowed: Allowed::default(),
+            source,
+            layout: "",
+            notes: &Vec::new,
+        }
+    }
 }
 
 /// What came of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Imported {
     /// Records that were read.
     pub read: u64,
     /// Records that the dataset has now.
     pub records: u64,
+    /// What is to be said of the file, and of columns that it does not have any more.
+    pub notes: Vec<String>,
 }
 
 /// SQLite takes this many values in one statement.
 const MOST_VALUES: usize = 32_000;
 /// Records that are written by one statement.
 const BATCH: usize = 200;
-/// Columns of a dataset: as many as one record's values fit into a statement, and no more than anyone has.
-const MOST_COLUMNS: usize = 1_000;
 
 /// The tables that are not a customer's.
 pub(super) const VERSIONS: Versions = &[&[
@@ -83,6 +127,13 @@ pub(super) const VERSIONS: Versions = &[&[
     ),
     Step::Column { table: "annex_datasets", name: "indexed", definition: "TEXT NOT NULL DEFAULT '[]'" },
     Step::Column { table: "annex_datasets", name: "near", definition: "TEXT NOT NULL DEFAULT '[]'" },
+], &[
+    Step::Column { table: "annex_datasets", name: "layout", definition: "TEXT NOT NULL DEFAULT ''" },
+    Step::Column { table: "annex_datasets", name: "notes", definition: "TEXT NOT NULL DEFAULT '[]'" },
+    Step::Run(
+        "CREATE TABLE IF NOT EXISTS annex_refused (
+            name TEXT PRIMARY KEY, source TEXT NOT NULL, problem TEXT NOT NULL, since INTEGER NOT NULL) STRICT",
+    ),
 ]];
 
 impl Store {
@@ -103,10 +154,8 @@ impl Store {
 
     fn dataset(&self, row: &SqliteRow) -> Result<Dataset, StoreError> {
         let read = || -> Result<Dataset, sqlx::Error> {
-            let names = |column| -> Result<Vec<String>, sqlx::Error> {
-                let json: String = row.try_get(column)?;
-                serde_json::from_str(&json).map_err(|error| sqlx::Error::Decode(Box::new(error)))
-            };
+            let names =
+                |column| -> Result<Vec<String>, sqlx::Error> { names_of(&row.try_get::<String, _>(column)?) };
             let seconds: i64 = row.try_get("imported")?;
             let records: i64 = row.try_get("records")?;
             Ok(Dataset {
@@ -117,6 +166,8 @@ impl Store {
                 near: names("near")?,
                 records: u64::try_from(records).unwrap_or(0),
                 source: row.try_get("source")?,
+                layout: row.try_get("layout")?,
+                notes: names("notes")?,
                 imported: u64::try_from(seconds).ok().map(clock::from_unix_seconds),
             })
         };
@@ -149,7 +200,8 @@ impl Store {
         let failed = |error| self.failed(error);
         // At once for writing: an import that waits for another one has read nothing yet.
         let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let all = self.table(&mut work, import).await?;
+        let (all, before) = self.table(&mut work, import).await?;
+        let count_before = before.as_ref().map_or(0, |before| before.records);
         let mut read = 0;
         let mut batch = Vec::new();
         let mut lines = HashMap::new();
@@ -181,33 +233,50 @@ impl Store {
             }
         }
         self.write(&mut work, import, &mut batch).await?;
+        if import.change == Change::Replace {
+            import.allowed.check(count_before, read)?;
+        }
         let [indexed, near] = self.indexes(&mut work, import, &all).await?;
         let count = format!("SELECT count(*) FROM {}", quoted(import.name));
         let records: i64 =
             sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
+        let mut notes = (import.notes)();
+        let gone = before.map(|before| before.columns).unwrap_or_default();
+        let gone: Vec<String> = gone.into_iter().filter(|column| !all.contains(column)).collect();
+        if !gone.is_empty() {
+            notes.push(format!("columns that the dataset had before are gone: {}", gone.join(", ")));
+        }
         let json = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
-        sqlx::query("INSERT OR REPLACE INTO annex_datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(import.name)
-            .bind(json(&all))
-            .bind(json(&import.key))
-            .bind(records)
-            .bind(import.source)
-            .bind(i64::try_from(clock::unix_seconds(clock::now())).unwrap_or(i64::MAX))
-            .bind(json(&indexed))
-            .bind(json(&near))
-            .execute(&mut *work)
-            .await
-            .map_err(failed)?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO annex_datasets
+                (name, columns, key, records, source, imported, indexed, near, layout, notes)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(import.name)
+        .bind(json(&all))
+        .bind(json(&import.key))
+        .bind(records)
+        .bind(import.source)
+        .bind(i64::try_from(clock::unix_seconds(clock::now())).unwrap_or(i64::MAX))
+        .bind(json(&indexed))
+        .bind(json(&near))
+        .bind(import.layout)
+        .bind(json(&notes))
+        .execute(&mut *work)
+        .await
+        .map_err(failed)?;
+        let accepted = sqlx::query("DELETE FROM annex_refused WHERE name = ?").bind(import.name);
+        accepted.execute(&mut *work).await.map_err(failed)?;
         work.commit().await.map_err(failed)?;
-        Ok(Imported { read, records: u64::try_from(records).unwrap_or(0) })
+        Ok(Imported { read, records: u64::try_from(records).unwrap_or(0), notes })
     }
 
-    /// Makes the table ready for the records; gives all its columns.
+    /// Makes the table ready for the records; gives all its columns, and what the dataset was before.
     async fn table(
         &self,
         work: &mut Transaction<'_, Sqlite>,
         import: &Import<'_>,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<(Vec<String>, Option<Dataset>), StoreError> {
         let failed = |error| self.failed(error);
         let name = quoted(import.name);
         let known =
@@ -219,6 +288,7 @@ impl Store {
             let why = "one that differs only in capitals is there";
             return Err(StoreError::Name { name: import.name.to_owned(), why });
         }
+        let before = known.clone();
         let mut all = import.columns.clone();
         match (known, import.change) {
             (Some(known), Change::Update) => {
@@ -230,6 +300,7 @@ impl Store {
                 }
                 let new = import.columns.iter().filter(|column| !has(column)).cloned();
                 all = known.columns.iter().cloned().chain(new).collect();
+                check_columns(&all)?;
             }
             _ => {
                 let columns = all.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
@@ -259,7 +330,7 @@ impl Store {
                 self.failed(error)
             })?;
         }
-        Ok(all)
+        Ok((all, before))
     }
 
     /// Makes the indexes of a dataset whose records are there; gives the columns that have them.
@@ -289,7 +360,7 @@ impl Store {
             near::remove(work, import.name, column).await.map_err(failed)?;
         }
         for column in &near {
-            near::build(work, import.name, column).await.map_err(failed)?;
+            near::build(work, import.name, columns, column).await.map_err(failed)?;
         }
         Ok([indexed, near])
     }
@@ -334,7 +405,9 @@ impl Store {
     ) -> Result<Vec<(i64, Record)>, StoreError> {
         let columns = dataset.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
         let table = quoted(&dataset.name);
-        let query = format!("SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?");
+        let number = number(&dataset.columns);
+        let query =
+            format!("SELECT {number}, {columns} FROM {table} WHERE {number} > ? ORDER BY {number} LIMIT ?");
         let query =
             sqlx::query(AssertSqlSafe(query)).bind(after).bind(i64::try_from(most).unwrap_or(i64::MAX));
         let rows = query.fetch_all(&self.pool).await.map_err(|error| self.failed(error))?;
@@ -361,43 +434,15 @@ impl Store {
     }
 }
 
-/// A name in SQL.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn check_name(name: &str) -> Result<(), StoreError> {
-    let wrong = |why| Err(StoreError::Name { name: name.to_owned(), why });
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.chars().next().is_some_and(|c| c.is_ascii_alphabetic()) || !name.chars().all(is_word) {
-        return wrong("it has a letter first, then letters, digits and `_`");
-    }
-    if name.len() > 64 {
-        return wrong("it is longer than 64 characters");
-    }
-    let lower = name.to_ascii_lowercase();
-    if lower.starts_with("sqlite_") || lower.starts_with("annex_") {
-        return wrong("names that begin with `sqlite_` and `annex_` are taken");
-    }
-    Ok(())
-}
-
-fn check_columns(columns: &[String]) -> Result<(), StoreError> {
-    let wrong = |text: String| Err(StoreError::Columns(text));
-    if columns.is_empty() {
-        return wrong("there are no columns".to_owned());
-    }
-    if columns.len() > MOST_COLUMNS {
-        return wrong(format!("there are {} columns, more than {MOST_COLUMNS}", columns.len()));
-    }
-    for (at, column) in columns.iter().enumerate() {
-        if column.is_empty() {
-            return wrong(format!("column {} has no name", at + 1));
+impl Allowed {
+    fn check(self, before: u64, now: u64) -> Result<(), StoreError> {
+        if now == 0 {
+            return if self.empty { Ok(()) } else { Err(StoreError::Empty { before }) };
         }
-        if let Some(first) = columns[..at].iter().position(|other| other.eq_ignore_ascii_case(column)) {
-            let (first, second) = (first + 1, at + 1);
-            return wrong(format!("columns {first} and {second} have the same name, `{column}`"));
+        let most = u64::from(self.shrink.min(100));
+        if before < FEW || now * 100 >= before * (100 - most) {
+            return Ok(());
         }
+        Err(StoreError::Shrunk { before, now, percent: (before - now) * 100 / before, most: self.shrink })
     }
-    Ok(())
 }

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::pipeline::{Condition, Document, Index, Query, Reading, Records, RunError, Search, Value};
 use crate::slices::{Budget, sliced};
 
-use super::datasets::quoted;
+use super::names::{names_of, number, quoted};
 use super::query::{Found, Reader, text};
 use super::words::MOST_WORDS;
 use super::{StoreError, query::until};
@@ -87,6 +87,8 @@ struct Documents<'r> {
 /// A dataset that is there.
 struct Dataset {
     columns: Vec<Arc<str>>,
+    /// What SQLite calls the number of a record.
+    number: &'static str,
     version: i64,
 }
 
@@ -119,7 +121,7 @@ impl Records for Documents<'_> {
                 statement = format!("{statement} WHERE {}", conditions.join(" OR "));
                 texts = by_column.into_iter().flat_map(|(_, texts)| texts).collect();
             }
-            statement.push_str(" ORDER BY rowid");
+            statement = format!("{statement} ORDER BY {}", known.number);
             let mut connection = self.reader.guarded(self.budget.deadline()).await.map_err(failed)?;
             let mut asked = sqlx::query(AssertSqlSafe(statement));
             for text in texts {
@@ -159,11 +161,12 @@ impl Records for Documents<'_> {
                 .filter(|column| search.columns().is_none_or(|wanted| wanted.contains(&&***column)))
                 .map(ToString::to_string)
                 .collect();
-            let index = self.index(dataset, columns, known.version).await?;
+            let index = self.index(dataset, columns, &known).await?;
             let rows = search.rows(&index, MOST_FOUND, &self.budget).await?;
             let numbers: Vec<String> = rows.iter().map(|(row, _)| row.to_string()).collect();
+            let (number, numbers) = (known.number, numbers.join(", "));
             let statement =
-                format!("SELECT rowid, * FROM {} WHERE rowid IN ({})", quoted(dataset), numbers.join(", "));
+                format!("SELECT {number}, * FROM {} WHERE {number} IN ({numbers})", quoted(dataset));
             let mut connection = self.reader.guarded(self.budget.deadline()).await.map_err(failed)?;
             let (mut by_row, mut held): (HashMap<u32, Document>, usize) = (HashMap::new(), 0);
             let done = async {
@@ -208,14 +211,19 @@ impl Documents<'_> {
         let row = row.ok_or_else(|| failed(StoreError::NoDataset(name.to_owned())))?;
         let columns: String = row.try_get(0).map_err(|error| self.why(error))?;
         let version = row.try_get(1).map_err(|error| self.why(error))?;
-        let columns: Vec<String> =
-            serde_json::from_str(&columns).map_err(|error| RunError::Records(Box::new(error)))?;
-        Ok(Dataset { columns: columns.into_iter().map(Into::into).collect(), version })
+        let columns = names_of(&columns).map_err(|error| self.why(error))?;
+        let number = number(&columns);
+        Ok(Dataset { columns: columns.into_iter().map(Into::into).collect(), number, version })
     }
 
     /// The words of some columns.
-    async fn index(&self, dataset: &str, columns: Vec<String>, version: i64) -> Result<Arc<Index>, RunError> {
-        let gathering = self.reader.words.of(dataset, &columns, version);
+    async fn index(
+        &self,
+        dataset: &str,
+        columns: Vec<String>,
+        known: &Dataset,
+    ) -> Result<Arc<Index>, RunError> {
+        let (gathering, number) = (self.reader.words.of(dataset, &columns, known.version), known.number);
         if let Some(index) = gathering.done() {
             return Ok(index);
         }
@@ -225,8 +233,10 @@ impl Documents<'_> {
         }
         let names: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
         let selected = if names.is_empty() { String::new() } else { format!(", {}", names.join(", ")) };
-        let statement =
-            format!("SELECT rowid{selected} FROM {} WHERE rowid > ? ORDER BY rowid", quoted(dataset));
+        let statement = format!(
+            "SELECT {number}{selected} FROM {} WHERE {number} > ? ORDER BY {number}",
+            quoted(dataset)
+        );
         let mut connection = self.reader.guarded(self.budget.deadline()).await.map_err(failed)?;
         let done = async {
             let mut rows =
@@ -235,8 +245,8 @@ impl Documents<'_> {
                 self.budget.turn().await?;
                 let texts = (1..=columns.len()).map(|at| text(&row, at)).collect::<Result<Vec<_>, _>>();
                 let texts = texts.map_err(|error| self.why(error))?;
-                let number = row.try_get(0).map_err(|error| self.why(error))?;
-                if !gathered.add(number, &texts, &columns) {
+                let row_number = row.try_get(0).map_err(|error| self.why(error))?;
+                if !gathered.add(row_number, &texts, &columns) {
                     let most = MOST_WORDS >> 20;
                     let what = format!(
                         "`$search`: the words of `{dataset}` need more than {most} MiB; name fewer columns in `path`"

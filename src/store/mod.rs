@@ -7,11 +7,15 @@ mod datasets;
 mod documents;
 mod forms;
 mod likeness;
+mod names;
 mod near;
 mod normal;
+mod problem;
 mod query;
+mod refused;
 mod search;
 mod sql;
+mod tables;
 mod turns;
 mod words;
 
@@ -22,14 +26,16 @@ use sqlx::sqlite::SqlitePool;
 use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
-pub use datasets::{Change, Dataset, Import, Imported, Record};
+pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
 pub use likeness::Likeness;
 pub use near::{Comparable, Near, similarity};
 pub use normal::{Keys, normalize};
 pub use query::{Found, Reader};
+pub use refused::Refused;
 pub(crate) use search::pattern;
 pub use search::{Compared, Decides, RANKED, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
+pub use tables::{Table, columns_of, tables};
 
 /// The file in the state folder.
 const FILE: &str = "datasets.sqlite";
@@ -83,6 +89,15 @@ pub enum StoreError {
     Name { name: String, why: &'static str },
     #[error("{0}")]
     Columns(String),
+    #[error(
+        "it has no records, and the dataset has {before}: if they are to go, --allow-empty, in annex.toml allow_empty = true"
+    )]
+    Empty { before: u64 },
+    #[error(
+        "it has {now} records, and the dataset has {before}: that is {percent} % fewer, and {most} % are allowed. If they are to go, \
+         --allow-shrink, in annex.toml allow_shrink = 100"
+    )]
+    Shrunk { before: u64, now: u64, percent: u64, most: u8 },
     /// The file of an import cannot be read to its end; nothing of the import is kept.
     #[error("{0}")]
     Source(String),

@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 
 use crate::slices::Budget;
 
-use super::datasets::quoted;
+use super::names::{number, quoted};
 use super::normal::{Gram, grams, grams_of_beginning, indexed};
-use super::search::Problem;
+use super::problem::Problem;
 
 /// Records that are read at a time.
 const PAGE: u32 = 10_000;
@@ -42,8 +42,10 @@ pub enum Near {
 pub(super) async fn build(
     work: &mut Transaction<'_, Sqlite>,
     dataset: &str,
+    columns: &[String],
     column: &str,
 ) -> Result<(), sqlx::Error> {
+    let number_of = number(columns);
     let table = table(dataset, column);
     for statement in [
         format!("DROP TABLE IF EXISTS {table}"),
@@ -54,7 +56,7 @@ pub(super) async fn build(
     let mut lists: HashMap<Gram, List> = HashMap::new();
     let mut sizes: Vec<u8> = Vec::new();
     let page = format!(
-        "SELECT rowid, {} FROM {} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}",
+        "SELECT {number_of}, {} FROM {} WHERE {number_of} > ? ORDER BY {number_of} LIMIT {PAGE}",
         quoted(column),
         quoted(dataset)
     );

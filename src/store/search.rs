@@ -7,13 +7,14 @@ use std::time::Instant;
 use futures_util::TryStreamExt as _;
 use regex::{Regex, RegexBuilder};
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Column as _, Row as _};
 
 use crate::slices::{Budget, Spent, sliced};
 
-use super::datasets::quoted;
 use super::documents::MEMORY;
+use super::names::{columns, number, quoted};
 use super::near::{self, Comparable, Near};
+use super::problem::Problem;
 use super::query::{Found, Reader, text, until};
 use super::{Keys, Likeness, Record, StoreError};
 
@@ -124,14 +125,27 @@ impl Reader {
         let Some(given) = search.given(values) else { return Ok(Found::default()) };
         let mut connection = self.guarded(deadline).await?;
         let budget = Budget::until(deadline).with_memory(MEMORY);
-        let asked = Asked { search, given, most, budget: &budget };
-        let found = match search.kind {
-            SearchKind::Exact => asked.exact(&mut connection).await,
-            SearchKind::Regex => asked.pattern(&mut connection).await,
-            SearchKind::Normalized => asked.near(&mut connection, Near::Same).await,
-            SearchKind::Prefix => asked.near(&mut connection, Near::Beginning).await,
-            SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
+        let found = async {
+            let columns = columns(&mut connection, &search.dataset).await?;
+            let Some(columns) = columns else { return Err(Problem::NoDataset) };
+            let named = search.compared.iter().map(|compared| &compared.column);
+            let named = named.chain(search.only.iter().map(|(column, _)| column));
+            // To SQLite a name in quotes that no column has is a text.
+            for name in named {
+                if !columns.iter().any(|column| column.eq_ignore_ascii_case(name)) {
+                    return Err(Problem::NoColumn { name: name.clone(), columns });
+                }
+            }
+            let asked = Asked { search, given, most, number: number(&columns), budget: &budget };
+            match search.kind {
+                SearchKind::Exact => asked.exact(&mut connection).await,
+                SearchKind::Regex => asked.pattern(&mut connection).await,
+                SearchKind::Normalized => asked.near(&mut connection, Near::Same).await,
+                SearchKind::Prefix => asked.near(&mut connection, Near::Beginning).await,
+                SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
+            }
         };
+        let found = found.await;
         self.release(&mut connection).await?;
         found.map_err(|error| self.why(error, search, deadline))
     }
@@ -142,6 +156,11 @@ impl Reader {
             Problem::Sqlite(error) => error,
             Problem::Spent(Spent::Time) => return StoreError::TooLong,
             Problem::Spent(Spent::Memory(most)) => return StoreError::TooMuch(most),
+            Problem::NoDataset => return StoreError::NoDataset(search.dataset.clone()),
+            Problem::NoColumn { name, columns } => {
+                let (dataset, have) = (&search.dataset, columns.join(", "));
+                return StoreError::Columns(format!("`{dataset}` has no column `{name}`; it has: {have}"));
+            }
         };
         let text = error.to_string();
         let missing = text.split_once("no such table: ").map(|(_, name)| name.trim());
@@ -158,30 +177,13 @@ impl Reader {
     }
 }
 
-/// Why a search ended before its end.
-#[derive(Debug)]
-pub(super) enum Problem {
-    Sqlite(sqlx::Error),
-    Spent(Spent),
-}
-
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Sqlite(error)
-    }
-}
-
-impl From<Spent> for Problem {
-    fn from(spent: Spent) -> Self {
-        Self::Spent(spent)
-    }
-}
-
 /// A search with what it is asked for.
 struct Asked<'a> {
     search: &'a Search,
     given: Vec<(&'a Compared, &'a str)>,
     most: usize,
+    /// What SQLite calls the number of a record.
+    number: &'static str,
     budget: &'a Budget,
 }
 
@@ -193,9 +195,10 @@ impl Asked<'_> {
         let wanted: Vec<(&String, &str)> = given.chain(only).collect();
         let conditions: Vec<_> = wanted.iter().map(|(column, _)| format!("{} = ?", quoted(column))).collect();
         let statement = format!(
-            "SELECT * FROM {} WHERE {} ORDER BY rowid LIMIT {most}",
+            "SELECT * FROM {} WHERE {} ORDER BY {} LIMIT {most}",
             quoted(&search.dataset),
-            conditions.join(" AND ")
+            conditions.join(" AND "),
+            self.number
         );
         let mut query = sqlx::query(AssertSqlSafe(statement));
         for (_, value) in wanted {
@@ -210,7 +213,7 @@ impl Asked<'_> {
     }
 
     async fn pattern(&self, connection: &mut SqliteConnection) -> Result<Found, Problem> {
-        let Self { search, given, most, budget } = self;
+        let Self { search, given, most, number, budget } = self;
         let mut patterns = Vec::new();
         for (compared, value) in given {
             let (before, after) = &compared.around;
@@ -219,7 +222,7 @@ impl Asked<'_> {
             patterns.push((compared.column.as_str(), pattern));
         }
         let table = quoted(&search.dataset);
-        let statement = format!("SELECT * FROM {table} ORDER BY rowid");
+        let statement = format!("SELECT * FROM {table} ORDER BY {number}");
         let mut found = Found::default();
         let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
         while found.records.len() < *most
@@ -227,7 +230,9 @@ impl Asked<'_> {
         {
             budget.turn().await?;
             let cell = |column: &str| -> Result<String, sqlx::Error> {
-                Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+                let at = row.columns().iter().position(|known| known.name().eq_ignore_ascii_case(column));
+                let at = at.ok_or_else(|| sqlx::Error::ColumnNotFound(column.to_owned()))?;
+                Ok(row.try_get::<Option<String>, _>(at)?.unwrap_or_default())
             };
             let mut fits = true;
             for (column, pattern) in &patterns {
@@ -276,9 +281,10 @@ impl Asked<'_> {
         }
         let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
         let statement = format!(
-            "SELECT rowid, * FROM {} WHERE rowid IN ({})",
+            "SELECT {number}, * FROM {} WHERE {number} IN ({})",
             quoted(&search.dataset),
-            numbers.join(", ")
+            numbers.join(", "),
+            number = self.number
         );
         let mut all = Found::default();
         let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
@@ -287,13 +293,15 @@ impl Asked<'_> {
         }
         let places: Vec<Option<usize>> = given
             .iter()
-            .map(|(compared, _)| all.columns.iter().position(|column| *column == compared.column))
+            .map(|(compared, _)| {
+                all.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column))
+            })
             .collect();
         let cell = |record: &Record, at: usize| {
             places[at].and_then(|place| record[place].clone()).unwrap_or_default()
         };
         for (column, value) in &search.only {
-            let place = all.columns.iter().position(|known| known == column);
+            let place = all.columns.iter().position(|known| known.eq_ignore_ascii_case(column));
             let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
             all.records.retain(|record| record[place].as_deref() == Some(value));
         }
@@ -368,7 +376,6 @@ fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
 impl Found {
     /// Adds a row without its first `skip` columns.
     fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize, budget: &Budget) -> Result<(), Problem> {
-        use sqlx::Column as _;
         if self.columns.is_empty() {
             self.columns = row.columns().iter().skip(skip).map(|column| column.name().to_owned()).collect();
         }
@@ -385,7 +392,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::similarity;
-    use super::super::{Change, Import, Store};
+    use super::super::{Import, Store};
     use super::*;
 
     /// Names that are the same in each run, and another for each number.
@@ -411,13 +418,9 @@ mod tests {
         let store = Store::open(folder.path()).await.unwrap();
         for (name, column, text) in [("a", "b_c", "Acme"), ("a_b", "c", "Wayne")] {
             let import = Import {
-                name,
-                columns: vec![column.to_owned()],
-                key: Vec::new(),
                 indexed: vec![column.to_owned()],
                 near: vec![column.to_owned()],
-                change: Change::Replace,
-                source: "test",
+                ..Import::new(name, vec![column.to_owned()], "test")
             };
             let records = std::iter::once(Ok((1, vec![Some(text.to_owned())])));
             store.import(&import, records, |_| {}).await.unwrap();
@@ -450,15 +453,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let names: Vec<String> = (0..1_000).map(name).collect();
-        let import = Import {
-            name: "v",
-            columns: vec!["name".to_owned()],
-            key: Vec::new(),
-            indexed: Vec::new(),
-            near: vec!["name".to_owned()],
-            change: Change::Replace,
-            source: "test",
-        };
+        let import =
+            Import { near: vec!["name".to_owned()], ..Import::new("v", vec!["name".to_owned()], "test") };
         let records = (1..).zip(&names).map(|(line, name)| Ok((line, vec![Some(name.clone())])));
         store.import(&import, records, |_| {}).await.unwrap();
         let reader = Reader::new(folder.path());

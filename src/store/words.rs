@@ -111,7 +111,7 @@ impl Gathered {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::super::{Change, Import, Reader, Store};
+    use super::super::{Import, Reader, Store};
     use crate::pipeline::Query;
 
     #[tokio::test]
@@ -119,15 +119,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
         let columns = vec!["name".to_owned()];
-        let import = Import {
-            name: "v",
-            columns: columns.clone(),
-            key: Vec::new(),
-            indexed: Vec::new(),
-            near: Vec::new(),
-            change: Change::Replace,
-            source: "test",
-        };
+        let import = Import::new("v", columns.clone(), "test");
         let records = ["acme one", "acme two", "other"].map(|name| Ok((1, vec![Some(name.to_owned())])));
         store.import(&import, records.into_iter(), |_| {}).await.unwrap();
         let reader = Reader::new(folder.path());

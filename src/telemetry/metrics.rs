@@ -56,6 +56,11 @@ struct JobLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatasetLabel {
+    dataset: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CertificateLabel {
     certificate: String,
 }
@@ -76,6 +81,7 @@ pub struct Metrics {
     certificate_not_after: Family<CertificateLabel, Seconds>,
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
+    dataset_refused: Family<DatasetLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
     outbox_lost: Gauge,
@@ -133,6 +139,7 @@ impl Metrics {
             certificate_not_after: Family::default(),
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
+            dataset_refused: Family::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
             outbox_lost: Gauge::default(),
@@ -180,6 +187,11 @@ impl Metrics {
             "certificate_last_attempt_seconds",
             "When a certificate was last ordered, in seconds since 1970",
             self.certificate_last_attempt.clone(),
+        );
+        annex.register(
+            "dataset_file_refused_since_seconds",
+            "Since when the file of a dataset is refused, in seconds since 1970; 0 while it is not",
+            self.dataset_refused.clone(),
         );
         annex.register(
             "outbox_jobs",
@@ -295,6 +307,15 @@ impl Metrics {
         self.reload_succeeded.set(taken.into());
         if taken {
             self.reload_time.set(seconds(at));
+        }
+    }
+
+    /// All datasets that are declared as files, each with the time since when its file is refused.
+    pub fn datasets<'d>(&self, facts: impl Iterator<Item = (&'d str, Option<SystemTime>)>) {
+        self.dataset_refused.clear();
+        for (dataset, since) in facts {
+            let label = DatasetLabel { dataset: dataset.to_owned() };
+            self.dataset_refused.get_or_create(&label).set(since.map_or(0.0, seconds));
         }
     }
 

@@ -65,6 +65,11 @@ impl Status {
         self.not_after = Some(certificate.not_after);
     }
 
+    /// Whether a client that looks at the time takes it.
+    pub fn serves(&self, now: SystemTime) -> bool {
+        self.not_before.is_some_and(|from| from <= now) && self.not_after.is_some_and(|until| until > now)
+    }
+
     /// What an operator should look at; `None` where all is well.
     ///
     /// A certificate warns from a quarter of its life on, and whenever it lacks a name.
@@ -77,7 +82,9 @@ impl Status {
             self.domains.iter().filter(|d| !self.names.contains(d)).map(String::as_str).collect();
         let left = until.duration_since(now).unwrap_or_default();
         let life = until.duration_since(from).unwrap_or_default();
-        if left.is_zero() {
+        if from > now {
+            Some(format!("the certificate is valid only from {} on{because}", crate::clock::display(from)))
+        } else if left.is_zero() {
             Some(format!("the certificate expired on {}{because}", crate::clock::display(until)))
         } else if !missing.is_empty() {
             Some(format!("the certificate does not cover {}{because}", missing.join(", ")))
@@ -186,6 +193,10 @@ mod tests {
             problem(301).is_some_and(|text| text.contains("expires in 99 s") && text.contains("refused"))
         );
         assert!(problem(401).is_some_and(|text| text.contains("expired on")));
+        let before = start - Duration::from_secs(1);
+        assert!(status.problem(before).is_some_and(|text| text.contains("valid only from")));
+        let serves = |at| status.serves(start + Duration::from_secs(at));
+        assert!(!status.serves(before) && serves(0) && serves(399) && !serves(400));
         let more = Status { domains: vec!["a.example".into(), "b.example".into()], ..status.clone() };
         assert!(more.problem(start).is_some_and(|text| text.contains("does not cover b.example")));
         let none = Status { not_after: None, ..status };

@@ -27,9 +27,10 @@ mod types;
 mod value;
 mod words;
 
-pub use compile::Variables;
+pub use compile::{Doubts, Variables};
 pub use exception::{Failure, Line};
 pub use field::{Document, FieldType, Schema, SchemaError, TooLarge, TypesMissing};
 pub use machine::limits::Limits;
 pub use problem::Problem;
+pub use script::doubts_of_master_data;
 pub use script::{Outcome, Output, Row, Script, Shown};

@@ -10,7 +10,9 @@ use tracing::error;
 use crate::rossum::{MAX_MESSAGE_CHARACTERS, MessageType, NodeRef, shorten};
 
 use super::code::{HANDLER, Program};
-use super::compile::{Code, ColumnName, FieldName, Variables, compile, compile_rule};
+use super::compile::{
+    Code, ColumnName, Doubts, FieldName, Language, Variables, compile, compile_rule, doubts,
+};
 use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
 use super::field::{Document, Schema, View};
@@ -163,16 +165,37 @@ impl Script {
         self.fields.iter().filter(|field| field.by_row).filter_map(|field| schema.table_of(&field.id))
     }
 
+    /// The fields that it names, each with its place and what to say where a schema lacks it.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        let fields = self.fields.iter().filter(|field| field.id != "_index");
+        fields.map(|field| (&*field.id, &field.unknown))
+    }
+
     /// What a schema shows to be wrong: names of fields and columns that it does not have.
     pub fn check(&self, schema: &Schema) -> Vec<Problem> {
-        let unknown = self.fields.iter().filter(|field| !schema.has(&field.id) && field.id != "_index");
+        let unknown = self.named().filter(|(id, _)| !schema.has(id)).map(|(_, problem)| problem.clone());
+        unknown.chain(self.unknown_columns(schema)).collect()
+    }
+
+    /// What can be meant for no document of this schema, or of any where none is given.
+    pub fn doubts(&self, is_condition: bool, schema: Option<&Schema>) -> Doubts {
+        let language = match (self.is_business_rule, is_condition) {
+            (true, _) => Language::BusinessRule,
+            (false, true) => Language::Condition,
+            (false, false) => Language::Value,
+        };
+        doubts(&self.source, language, is_condition, schema)
+    }
+
+    /// Columns that it asks the rows of a table for, and the schema does not have there.
+    pub fn unknown_columns(&self, schema: &Schema) -> Vec<Problem> {
         let columns = self.columns.iter().filter(|column| {
             // A simple multivalue has values, and a table may have what every row has.
             schema.has_rows(&column.table)
                 && schema.table_of(&column.id) != Some(&column.table)
                 && !(column.id.starts_with('_') || ROW_WORDS.contains(&column.id.as_str()))
         });
-        unknown.map(|field| &field.unknown).chain(columns.map(|column| &column.unknown)).cloned().collect()
+        columns.map(|column| column.unknown.clone()).collect()
     }
 
     /// Runs it over a document, for the header or for a row of a table (its schema id and the row's number).
@@ -304,6 +327,11 @@ fn call<'h>(machine: &mut Machine<'h>) -> Eval<'h, String> {
     };
     let answer = machine.run_function(handler.slot, payload)?;
     machine.json_text(answer)
+}
+
+/// What can be meant for no document of a schema in a condition of Rossum's Master Data Hub.
+pub fn doubts_of_master_data(source: &str, schema: Option<&Schema>) -> Doubts {
+    doubts(source, Language::MasterData, true, schema)
 }
 
 fn is_true(value: Value<'_>) -> bool {

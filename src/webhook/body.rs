@@ -246,7 +246,8 @@ mod tests {
             for scarce_from in [usize::MAX, 0, 100_000] {
                 let (mut whole, mut sent, mut counted) = (Joined::Nothing, Vec::new(), 0);
                 while sent.len() < most.min(1_000_000) {
-                    let part = vec![(sent.len() / 7) as u8; frame.min(most - sent.len())];
+                    let part =
+                        vec![u8::try_from(sent.len() / 7 % 256).unwrap(); frame.min(most - sent.len())];
                     let growth = whole.growth(part.len(), most, || sent.len() >= scarce_from);
                     counted += growth.bytes();
                     sent.extend_from_slice(&part);

@@ -24,9 +24,10 @@ use crate::telemetry::{DELIVERY, Metrics};
 use super::body::{self, DoorLimits};
 use super::body_memory::{BodyMemory, Share};
 use super::front_page;
-use super::hook::{Answers, Hook, HookSettings, HookUse, Record};
+use super::hook::{Answers, Hook, HookUse, Record};
 use super::host::{host, names_its_host};
 use super::log_line::{LogLine, Target, Verdict};
+use super::plan::BuiltHook;
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
 use super::run::{self, Facts, Outcome, Way};
@@ -80,13 +81,13 @@ struct Routes {
 }
 
 impl Routes {
-    fn new(settings: Vec<HookSettings>, limits: DoorLimits, metrics: &Metrics) -> Self {
+    fn new(built: Vec<BuiltHook>, limits: DoorLimits, metrics: &Metrics) -> Self {
         let mut hooks = HashMap::<_, Vec<_>>::new();
         // Hooks that are recorded in one folder share what counts its bytes.
         let mut recorders = HashMap::<PathBuf, Option<Arc<Recorder>>>::new();
-        for settings in settings {
-            let (path, record) = (settings.path.clone(), settings.record.clone());
-            let mut hook = Hook::new(settings, metrics);
+        for built in built {
+            let (path, record) = (built.settings.path.clone(), built.settings.record.clone());
+            let mut hook = Hook::new(built, metrics);
             if let Some(Record { folder, most }) = record {
                 let made = recorders.entry(folder).or_insert_with_key(|folder| recorder(folder, most));
                 hook.record.clone_from(made);
@@ -113,7 +114,7 @@ fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
 
 impl Door {
     pub fn new(
-        hooks: Vec<HookSettings>,
+        hooks: Vec<BuiltHook>,
         limits: DoorLimits,
         metrics: Arc<Metrics>,
         inspector: Option<Arc<Inspector>>,
@@ -131,7 +132,7 @@ impl Door {
     }
 
     /// From the next request on, these hooks.
-    pub fn replace(&self, hooks: Vec<HookSettings>, limits: DoorLimits) {
+    pub fn replace(&self, hooks: Vec<BuiltHook>, limits: DoorLimits) {
         self.routes.store(Arc::new(Routes::new(hooks, limits, &self.metrics)));
     }
 

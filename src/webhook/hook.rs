@@ -22,6 +22,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
 use super::door::ClientCertificate;
+use super::plan::BuiltHook;
 use super::repeats::Repeats;
 
 /// A hook as configured.
@@ -37,12 +38,9 @@ pub struct HookSettings {
     pub secret_file: Option<SecretFile>,
     pub legacy: LegacySha1,
     pub limits: HookLimits,
-    pub stages: Vec<Stage>,
     /// Which fields its documents have.
     pub schemas: Schemas,
     pub answers: Answers,
-    /// Where answers are kept over a restart, because its steps send something elsewhere.
-    pub memory: Option<Arc<Outbox>>,
     /// Where its deliveries are recorded.
     pub record: Option<Record>,
 }
@@ -158,7 +156,8 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    pub(super) fn new(settings: HookSettings, metrics: &Metrics) -> Self {
+    pub(super) fn new(built: BuiltHook, metrics: &Metrics) -> Self {
+        let BuiltHook { settings, stages, memory } = built;
         let HookSettings {
             name,
             path: _,
@@ -168,10 +167,8 @@ impl Hook {
             secret_file: _,
             legacy,
             limits,
-            stages,
             schemas,
             answers,
-            memory,
             record: _,
         } = settings;
         let counted = |stage: Stage| {
@@ -222,7 +219,7 @@ impl Hook {
 }
 /// What a step leaves undone is said once, when it is loaded.
 fn say_notes(hook: &str, stage: &Stage) {
-    for note in stage.step.notes() {
+    for note in &stage.needs.notes {
         warn!(hook, step = stage.name, "{note}");
     }
 }

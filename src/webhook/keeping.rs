@@ -19,7 +19,7 @@ pub(super) async fn can_keep(hook: &Hook, event: &Event<'_>) -> bool {
     let Some(memory) = hook.memory.as_ref().filter(|memory| memory.health().problem().is_some()) else {
         return true;
     };
-    let queues = hook.stages.iter().any(|(stage, _)| stage.step.queues() && stage.wants(event));
+    let queues = hook.stages.iter().any(|(stage, _)| stage.needs.outbox && stage.wants(event));
     event.is_interactive() || !queues || memory.probe().await.is_ok()
 }
 

@@ -10,7 +10,8 @@ use crate::signature::{Algorithm, LegacySha1, sign};
 use crate::steps::Stage;
 use crate::telemetry::Metrics;
 
-use super::hook::{Hook, HookSettings};
+use super::hook::Hook;
+use super::plan::BuiltHook;
 use super::run;
 
 /// The hooks of a configuration, to be tried out. Steps that call other systems are left out.
@@ -35,20 +36,21 @@ pub enum NoAnswer {
 }
 
 impl Trial {
-    pub fn new(hooks: Vec<HookSettings>) -> Result<Self, getrandom::Error> {
+    pub fn new(hooks: Vec<BuiltHook>) -> Result<Self, getrandom::Error> {
         // A delivery is verified before it is read: here too, by a secret that only this trial knows.
         let secret = Secret::generate()?;
         let metrics = Metrics::new(clock::now());
-        let tried = |mut settings: HookSettings| {
+        let tried = |built: BuiltHook| {
+            let BuiltHook { mut settings, stages, .. } = built;
             settings.secrets = vec![secret.clone()];
             settings.legacy = LegacySha1::Refused;
-            settings.memory = None;
             settings.record = None;
             let (left_out, stages): (Vec<_>, Vec<_>) =
-                settings.stages.into_iter().partition(|stage| stage.step.reaches_out());
-            settings.stages = stages;
-            let left_out = left_out.into_iter().map(|stage: Stage| stage.name).collect();
-            Tried { path: settings.path.clone(), left_out, hook: Arc::new(Hook::new(settings, &metrics)) }
+                stages.into_iter().partition(|stage: &Stage| stage.needs.neighbours);
+            let left_out = left_out.into_iter().map(|stage| stage.name).collect();
+            let path = settings.path.clone();
+            let built = BuiltHook { settings, stages, memory: None };
+            Tried { path, left_out, hook: Arc::new(Hook::new(built, &metrics)) }
         };
         let hooks = hooks.into_iter().map(tried).collect();
         Ok(Self { hooks, secret })

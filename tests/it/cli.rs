@@ -78,6 +78,36 @@ fn a_mistake_is_told_once() {
 }
 
 #[test]
+fn what_keeps_the_server_from_starting_is_an_error_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("--dev-http={}", taken.local_addr().unwrap());
+    let missing = folder.path().join("nowhere.toml");
+    for arguments in [
+        vec!["serve", "--config", missing.to_str().unwrap()],
+        vec!["serve", "--config", "tests/config/names.toml"],
+        vec![port.as_str(), "--inspector", "off"],
+    ] {
+        let start = |journal: bool| {
+            let mut command = annex_command();
+            command.args(&arguments).env("ROSSUM_SECRET", "a secret, long enough");
+            if journal {
+                command.env("JOURNAL_STREAM", "8:12345");
+            }
+            let output = command.output().unwrap();
+            assert!(!output.status.success(), "{arguments:?}");
+            text(&output.stderr)
+        };
+        let (said, plain) = (start(true), start(false));
+        assert!(
+            !said.is_empty() && said.lines().all(|line| line.starts_with("<3>")),
+            "{arguments:?}: {said}"
+        );
+        assert!(!plain.contains("<3>"), "{plain}");
+    }
+}
+
+#[test]
 fn the_configurations_that_come_with_annex_are_right() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["rossum-secret", "rossum-secret-old"] {

@@ -174,6 +174,11 @@ fn mistakes_are_told_at_load_by_the_log_and_by_doctor() {
     assert!(text.contains("the database erp, postgres at localhost:"), "{text}");
     assert!(text.contains("answers (PostgreSQL "), "{text}");
     assert!(text.contains("permission denied for table hidden"), "{text}");
+    let check = annex.run(&["check"]);
+    let text = String::from_utf8([check.stdout, check.stderr].concat()).unwrap();
+    assert_eq!(check.status.code(), Some(1), "{text}");
+    assert_eq!(text.matches("the database erp refuses this query: ").count(), queries.len(), "{text}");
+    assert!(text.contains("permission denied for table hidden") && !text.contains("not checked"), "{text}");
     assert_eq!(messages(&annex)[0], "This could not be looked up. Tell the people who run this extension.");
     // It only reads, whatever a query calls.
     let writes = "queries = [\"SELECT setval('numbers', 7), :sender_vat::text\"]";

@@ -50,7 +50,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "outbox", "private", "server", "shown", "steps", "tls"]),
+    ("doctor", &["clock", "config", "outbox", "private", "requests", "server", "shown", "steps", "tls"]),
     (
         "config",
         &[
@@ -169,7 +169,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 48] = [
+const FOREIGN: [(&str, &[&str]); 49] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
@@ -180,7 +180,8 @@ const FOREIGN: [(&str, &[&str]); 48] = [
     ("encoding_rs", &["data"]),
     ("calamine", &["data"]),
     ("toml", &["config"]),
-    ("csv", &["config", "data"]),
+    ("csv", &["data"]),
+    ("oem_cp", &["data"]),
     ("strsim", &["config", "pipeline", "store", "txscript"]),
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),
@@ -468,8 +469,8 @@ const READERS: [(&str, usize); 22] = [
     ("src/steps/formulas.rs", 2),     // what code made, which counts
     ("src/steps/halfway.rs", 1),      // what was kept
     ("src/steps/returned.rs", 1),     // what code made
-    ("src/store/datasets.rs", 1),     // what was kept
-    ("src/store/documents.rs", 1),    // what was kept
+    ("src/store/names.rs", 1),        // what was kept
+    ("src/store/tables.rs", 1),       // what was kept: names of columns
     ("src/tls/acme/order.rs", 2),     // problems of the CA
     ("src/tls/acme/request.rs", 2),   // the CA's answers, into types
     ("src/tls/acme/storage.rs", 2),   // what was kept

@@ -31,6 +31,8 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
+/// Files of records as ERPs write them: what is imported, what is refused, and what is said.
+mod imports;
 /// The inspector, in a real browser.
 mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.

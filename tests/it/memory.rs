@@ -66,7 +66,7 @@ fn heaps(annex: &Annex) -> usize {
     let maps = std::fs::read_to_string(format!("/proc/{}/maps", annex.pid())).unwrap();
     let is_heap = |line: &&str| {
         let start = line.split('-').next().and_then(|start| usize::from_str_radix(start, 16).ok()).unwrap();
-        start % (64 << 20) == 0 && line.contains(" rw-p 00000000 00:00 0")
+        start.is_multiple_of(64 << 20) && line.contains(" rw-p 00000000 00:00 0")
     };
     maps.lines().filter(is_heap).count()
 }

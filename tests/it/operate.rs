@@ -443,10 +443,14 @@ fn a_hook_may_demand_a_client_certificate() {
 fn alert_rules_and_dashboard_name_metrics_that_are_there() {
     let (server, folder) = Server::prepare();
     let step = "  [[hook.step]]\n  use = \"checks\"\n    [[hook.step.check]]\n    required = \"x\"\n";
-    write(&folder.path().join("annex.toml"), &server.config(step));
+    // A metric of datasets is there where one is declared.
+    let dataset = "[[dataset]]\nname = \"v\"\nfile = \"v.csv\"\n";
+    write(&folder.path().join("annex.toml"), &format!("{}{dataset}", server.config(step)));
     let _annex = Annex::https(folder, server.https);
     server.client().deliver("/checks", "{}");
-    let (_, metrics) = server.page("GET", "/metrics", &[]);
+    let page = || server.page("GET", "/metrics", &[]).1;
+    eventually("the dataset is known", SOON, || page().contains("{dataset=\"v\"}"));
+    let metrics = page();
     let declared: Vec<&str> =
         metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let mut count = 0;

@@ -179,7 +179,7 @@ fn the_limits_in_the_pages_are_the_programs_own() {
         &|_| Some("x".to_owned()),
     )
     .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let (limits, door, hook) = (config.server.limits, config.server.door, config.hooks[0].limits);
+    let (limits, door, hook) = (config.server.limits, config.server.door, config.hooks[0].settings.limits);
     let rows = [
         format!("`connections` | {} |", limits.connections),
         format!("`handshake` | {} s |", limits.handshake.as_secs()),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Purpose};
 use crate::rossum::Event;
 use crate::secret::{Secret, SecretFile};
-use crate::webhook::HookSettings;
+use crate::webhook::HookPlan;
 
 use super::super::exit::{Failure, mistaken};
 
@@ -45,16 +45,20 @@ pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Fa
     found.ok_or_else(|| Failure::Because(format!("the configuration has no hook {wanted}; it has {names}")))
 }
 
-fn read(hook: &HookSettings, domain: Option<&String>, path: &Path) -> Result<Configured, Failure> {
+fn read(plan: &HookPlan, domain: Option<&String>, path: &Path) -> Result<Configured, Failure> {
+    let HookPlan { settings: hook, stages } = plan;
     let domain = hook.domain.as_ref().or(domain).ok_or_else(|| {
         Failure::Because(format!("{} names no domain: write `domains` in [server]", path.display()))
     })?;
     let mut patterns: Vec<String> = Vec::new();
     let mut events: Vec<String> = Vec::new();
-    for stage in &hook.stages {
+    let mut needs_schema = false;
+    for stage in stages {
+        let needs = stage.blueprint.needs();
+        needs_schema |= needs.schema;
         let own: Vec<String> = match &stage.events {
             Some(own) => own.clone(),
-            None => stage.step.events().iter().map(|event| (*event).to_owned()).collect(),
+            None => needs.events.iter().map(|event| (*event).to_owned()).collect(),
         };
         for pattern in own {
             let pairs: Vec<&str> = match pattern.as_str() {
@@ -78,7 +82,7 @@ fn read(hook: &HookSettings, domain: Option<&String>, path: &Path) -> Result<Con
         secret_file: hook.secret_file.clone(),
         events,
         patterns,
-        needs_schema: hook.stages.iter().any(|stage| stage.step.needs_schema()),
+        needs_schema,
     })
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cases::Case;
 use crate::config::{self, Purpose};
 use crate::shown::quoted;
-use crate::webhook::Trial;
+use crate::webhook::{HookPlan, Trial};
 
 use super::exit::{Failure, ask, mistaken, print};
 
@@ -215,7 +215,8 @@ fn files(
 /// A case whose answer is what the configuration answers.
 fn first_case(config: &Path, name: &str, content: &Value) -> Result<Case, Failure> {
     let config = config::load(config, Purpose::Trial, &|_| None).map_err(mistaken)?;
-    let trial = Trial::new(config.hooks)?;
+    let services = config.services(None);
+    let trial = Trial::new(HookPlan::build_all(config.hooks, &services).hooks)?;
     let body = serde_json::to_vec(&sample::payload(content))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let answer = runtime.block_on(trial.answer(name, &body))?;

@@ -3,14 +3,16 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::business_rules::{BusinessRule, BusinessRules, Check};
 use crate::txscript::{Script, Variables};
 
 use super::super::document::Place;
+use super::super::known::Known;
 use super::super::nearest::nearest;
 use super::super::section::Section;
-use super::{MESSAGE_TYPES, scripts};
+use super::MESSAGE_TYPES;
+use super::scripts::{self, Code};
 
 #[derive(Deserialize)]
 struct Settings {
@@ -49,7 +51,7 @@ struct CheckObject {
 const KEYS: [&str; 8] =
     ["rule", "message", "type", "automation_blocker", "active", "queue_ids", "condition", "or"];
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let schemas = scripts::schemas(section);
     let limits = scripts::limits(section);
     let path = section.required_text("file", "\"business_rules.json\"")?;
@@ -63,17 +65,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         section.document().note(path.span(), text, Some(hint));
         return None;
     };
-    let reader = Reader {
-        section,
-        file: path.get_ref(),
-        place: path.span(),
-        schemas: &schemas,
-        variables: &settings.variables,
-    };
+    let reader = Reader { section, file: path.get_ref(), place: path.span(), variables: &settings.variables };
     reader.unknown("", &settings.others, &["checks", "variables"]);
     for (name, source) in &settings.variables {
         // Each by itself, so that a mistake is told once and where it is.
-        reader.script(&format!("variables.{name}"), source);
+        reader.script(&format!("variables.{name}"), source, None);
     }
     let checks = settings.checks.iter().enumerate();
     let checks = checks.filter_map(|(at, check)| reader.check(&format!("checks[{at}]"), check)).collect();
@@ -84,7 +80,6 @@ struct Reader<'r, 'd> {
     section: &'r Section<'d>,
     file: &'r str,
     place: Place,
-    schemas: &'r crate::steps::schema::Schemas,
     variables: &'r Variables,
 }
 
@@ -102,13 +97,13 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn script(&self, path: &str, source: &str) -> Option<Script> {
+    fn script(&self, path: &str, source: &str, queues: Option<&[u64]>) -> Option<Script> {
         let title = format!("{}: {path}", self.file);
-        let script = Script::business_rule(path, source, self.variables);
-        let schema = self.schemas.file.as_deref();
-        let script = scripts::compiled(self.section, self.place.clone(), &title, script, schema)?;
-        if let Some(schema) = schema {
-            let mut tables = script.tables(schema);
+        let is_condition = !path.starts_with("variables.");
+        let code = Code { section: self.section, place: self.place.clone(), title, is_condition, queues };
+        let script = code.checked(Script::business_rule(path, source, self.variables))?;
+        for one in self.section.schemas_of(queues) {
+            let mut tables = script.tables(&one.schema);
             let first = tables.next();
             if let (Some(one), Some(other)) = (first, tables.find(|table| Some(*table) != first)) {
                 let what = format!("it works on the rows of two tables, `{one}` and `{other}`");
@@ -147,9 +142,10 @@ impl Reader<'_, '_> {
     }
 
     fn rule(&self, path: &str, object: &CheckObject) -> Option<BusinessRule> {
+        let queues = object.queue_ids.as_deref();
         let condition = object.condition.as_deref().filter(|condition| !condition.trim().is_empty());
         let condition = match condition {
-            Some(source) => Some(self.script(&format!("{path}.condition"), source)?),
+            Some(source) => Some(self.script(&format!("{path}.condition"), source, queues)?),
             None => None,
         };
         let word = object.kind.as_deref().unwrap_or("error");
@@ -164,7 +160,7 @@ impl Reader<'_, '_> {
             self.wrong(path, "there is no `rule`", Some(hint));
             return None;
         };
-        let rule = self.script(&format!("{path}.rule"), source)?;
+        let rule = self.script(&format!("{path}.rule"), source, queues)?;
         let Some(message) = &object.message else {
             self.wrong(path, "there is no `message` to show", None);
             return None;

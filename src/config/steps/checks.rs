@@ -1,11 +1,15 @@
 //! `use = "checks"`.
 
 use rust_decimal::Decimal;
+use toml::Spanned;
 
 use crate::rossum::MessageType;
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::checks::{Check, Checks, Empty, Rule};
+use crate::txscript::FieldType;
 
+use super::super::known::Known;
+use super::super::nearest::nearest;
 use super::super::section::Section;
 use super::{MESSAGE_TYPES, message};
 
@@ -14,7 +18,7 @@ const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "requi
 const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let tolerance = section.decimal("tolerance").unwrap_or_default();
     let checks = section.sections("check");
     if checks.is_empty() {
@@ -56,11 +60,11 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
     // Every key is asked for before the first `?`, so that none is taken for unknown.
     Some(match kind {
         "sum" => {
-            let (parts, equals) = (section.fields("sum"), equals(section));
+            let (parts, equals) = (numbers(section, "sum"), equals(section));
             Rule::Sum { parts: parts?, equals: equals? }
         }
         "column_sum" => {
-            let (columns, equals) = (section.fields("column_sum"), equals(section));
+            let (columns, equals) = (numbers(section, "column_sum"), equals(section));
             Rule::ColumnSum { columns: columns?, equals: equals? }
         }
         "product" => product(section)?,
@@ -72,6 +76,9 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
         }
         _ => {
             let (fields, allowed) = (fields(section), section.texts("one_of"));
+            for value in allowed.iter().flatten() {
+                look_at_option(section, fields.as_deref().unwrap_or_default(), value);
+            }
             let allowed = allowed?.into_iter().map(|value| value.into_inner().to_owned()).collect();
             Rule::OneOf { fields: fields?, allowed }
         }
@@ -82,7 +89,7 @@ fn equals(section: &Section<'_>) -> Option<Vec<String>> {
     if !section.has("equals") {
         section.wrong("this check has no `equals`", "write `equals = \"amount_total\"`");
     }
-    section.fields("equals")
+    numbers(section, "equals")
 }
 
 fn fields(section: &Section<'_>) -> Option<Vec<String>> {
@@ -92,8 +99,52 @@ fn fields(section: &Section<'_>) -> Option<Vec<String>> {
     section.fields("field")
 }
 
+fn numbers(section: &Section<'_>, key: &'static str) -> Option<Vec<String>> {
+    typed(section, key, FieldType::Number)
+}
+
+/// Fields whose values must be of a type. A text may hold one; a field of another type never does.
+fn typed(section: &Section<'_>, key: &'static str, wanted: FieldType) -> Option<Vec<String>> {
+    let fields = section.fields(key)?;
+    let schemas = section.schemas_of(None);
+    for field in &fields {
+        let mut kinds = schemas.iter().filter_map(|one| one.schema.kind_of(field)).peekable();
+        let is_known = kinds.peek().is_some();
+        let is_other = |kind| kind != wanted && !matches!(kind, FieldType::Text | FieldType::Nothing);
+        if is_known && kinds.all(is_other) {
+            let wanted = if wanted == FieldType::Number { "a number" } else { "a date" };
+            let what = format!("`{field}` is not {wanted} in the schema, as `{key}` needs it");
+            section.document().note(
+                section.place_of(key),
+                what,
+                Some("name another field, or change its `type`"),
+            );
+        }
+    }
+    Some(fields)
+}
+
+/// A value of `one_of` that none of the fields, enums all of them, has among its options.
+fn look_at_option(section: &Section<'_>, fields: &[String], value: &Spanned<&str>) {
+    let schemas = section.schemas_of(None);
+    let of = |field: &String| schemas.iter().map(|one| one.schema.options_of(field)).collect::<Vec<_>>();
+    let all: Option<Vec<Vec<String>>> = fields.iter().flat_map(of).collect();
+    let all = all.unwrap_or_default();
+    let lacks =
+        |options: &Vec<String>| options.len() > 1 && !options.iter().any(|known| known == value.get_ref());
+    if !all.is_empty() && all.iter().all(lacks) {
+        let known = || all.iter().flatten().map(String::as_str);
+        let hint = nearest(value.get_ref(), known()).map_or_else(
+            || format!("the options are: {}", known().take(10).collect::<Vec<_>>().join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let what = format!("the options of `{}` do not have `{}`", fields.join("`, `"), value.get_ref());
+        section.document().note(value.span(), what, Some(hint));
+    }
+}
+
 fn product(section: &Section<'_>) -> Option<Rule> {
-    let (factors, equals) = (section.fields("product"), equals(section));
+    let (factors, equals) = (numbers(section, "product"), equals(section));
     let percent = section.fields("percent").unwrap_or_default();
     let (factors, equals) = (factors?, equals?);
     if let Some(stray) = percent.iter().find(|name| !factors.contains(name)) {
@@ -107,8 +158,8 @@ fn product(section: &Section<'_>) -> Option<Rule> {
 }
 
 fn days_between(section: &Section<'_>) -> Option<Rule> {
-    let dates = section.fields("days_between");
-    let [min, max] = ["min", "max"].map(|key| section.integer(key).map(toml::Spanned::into_inner));
+    let dates = typed(section, "days_between", FieldType::Date);
+    let [min, max] = ["min", "max"].map(|key| section.integer(key).map(Spanned::into_inner));
     let dates = dates?;
     let [from, to] = &dates[..] else {
         let hint = "write `days_between = [\"date_issue\", \"date_due\"]`";

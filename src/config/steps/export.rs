@@ -1,8 +1,6 @@
 //! `use = "export"`.
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use reqwest::Method;
 use reqwest::header::HeaderName;
@@ -10,14 +8,14 @@ use toml::Spanned;
 
 use crate::export::shape::{Csv, Json, Shape, Xml};
 use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
-use crate::outbox::Courier;
-use crate::steps::Step;
-use crate::steps::export::{Deliver, Export};
-use crate::steps::post::{Exporter, Reaches};
+use crate::steps::Blueprint;
+use crate::steps::export::{Deliver, ExportSettings};
 
-use super::super::document::Place;
+use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::QueueSchema;
 use super::super::section::Section;
+use super::templates::{self, template};
 use super::{scripts, ubl};
 
 const SHAPES: [(&str, Kind); 5] = [
@@ -38,21 +36,8 @@ enum Kind {
     Original,
 }
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
-    let document = section.document();
-    let target = section.required_text("target", "\"erp\", the name of a `[[target]]`").and_then(|name| {
-        let targets = document.exports().targets();
-        let found = targets.and_then(|targets| targets.get(*name.get_ref()));
-        if found.is_none() {
-            let names = targets.into_iter().flat_map(HashMap::keys).map(String::as_str);
-            let hint = nearest(name.get_ref(), names).map_or_else(
-                || "add `[[target]]` with this `name`".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            document.note(name.span(), format!("there is no target `{}`", name.get_ref()), Some(hint));
-        }
-        found?.clone()
-    });
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
+    let target = known.target(section);
     let deliver = deliver(section);
     let problem_field = problem_field(section, deliver);
     let problem = problem(section);
@@ -81,16 +66,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             section.wrong(format!("two calls have the name `{}`", call.name), "give each its own `name`");
         }
     }
-    let export = Arc::new(Export {
-        post: Arc::default(),
-        target: target?,
-        calls,
-        deliver,
-        problem,
-        validation_sources,
-        problem_field,
-        api: document.exports().api(),
-    });
+    let export =
+        ExportSettings { target: target?, calls, deliver, problem, validation_sources, problem_field };
+    look_at_paths(section, &export);
     if deliver == Deliver::Queued && export.reads("secrets") {
         let hint = "keep the secret here: `auth` of the target";
         section.wrong("a queued export cannot read the hook's `secrets`: they would have to be stored", hint);
@@ -103,13 +81,50 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     } else {
         None
     };
-    if let Some(what) = needs.filter(|_| !document.exports().names_api()) {
+    if let Some(what) = needs.filter(|_| !known.names_api) {
         section.wrong(what, ADD_API);
     }
-    let reaches = Reaches::Target(Arc::clone(&export.target));
-    let courier: Arc<dyn Courier> = Arc::<Export>::clone(&export);
-    document.exports().add(section.place(), Exporter { post: Arc::clone(&export.post), courier, reaches });
     Some(Box::new(export))
+}
+
+/// The paths that its calls make of a document whose fields hold something, and answers that they name.
+fn look_at_paths(section: &Section<'_>, export: &ExportSettings) {
+    for (at, call) in export.calls.iter().enumerate() {
+        let earlier = || export.calls[..at].iter().map(|call| call.name.as_str());
+        let named =
+            call.templates().flat_map(Template::paths).filter_map(|path| path.strip_prefix("answers."));
+        for name in named.map(|path| path.split('.').next().unwrap_or(path)) {
+            if !earlier().any(|call| call == name) {
+                let hint = nearest(name, earlier()).map_or_else(
+                    || "an answer has the `name` of a call before it".to_owned(),
+                    |near| format!("did you mean `answers.{near}`?"),
+                );
+                section.wrong(format!("{}: no call before it has the name `{name}`", call.name), hint);
+            }
+        }
+    }
+    let schemas = section.schemas_of(None);
+    let named = || templates::sample_of(export.calls.iter().map(|call| &call.path));
+    let of_schema = |one: &QueueSchema| {
+        let mut sample = templates::sample(&one.schema);
+        for (field, value) in named().field {
+            sample.field.entry(field).or_insert(value); // that it is in no schema is said of its name
+        }
+        sample
+    };
+    let samples = match &schemas[..] {
+        [] => vec![named()],
+        all => all.iter().map(of_schema).collect(),
+    };
+    for sample in samples {
+        let problems = export.try_paths(&sample);
+        if let Some((call, problem)) = problems.first() {
+            let hint =
+                "write `path = \"{{ field.document_id }}.xml\"`: it is made of fields that are always filled";
+            section.wrong(format!("{call}: its `path` cannot be made: {problem}"), hint);
+            return;
+        }
+    }
 }
 
 /// What to do where Rossum's API is needed.
@@ -171,8 +186,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
         section
             .wrong("`parts` belong to a form", "add `multipart = \"file\"`, the name of the document's part");
     }
-    let condition =
-        section.text("when").map(|when| template(section, "when", when.span(), when.get_ref(), Escape::None));
+    let condition = templates::condition(section, "when");
     let verdicts = Verdicts {
         ok: statuses(section, "ok"),
         warning: statuses(section, "warning"),
@@ -191,10 +205,6 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
             }
         }
     }
-    let condition = match condition {
-        Some(condition) => Some(condition?),
-        None => None,
-    };
     Some(Call {
         name,
         method: method?,
@@ -297,27 +307,6 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
         }),
         Kind::Ubl => Shape::Ubl(Box::new(ubl::read(section))),
     })
-}
-
-fn template(
-    section: &Section<'_>,
-    title: &str,
-    place: Place,
-    source: &str,
-    escape: Escape,
-) -> Option<Template> {
-    match Template::new(source, escape) {
-        Ok(template) => {
-            for field in template.fields() {
-                section.names_field(place.clone(), field);
-            }
-            Some(template)
-        }
-        Err(error) => {
-            section.document().note(place, format!("`{title}` is no template: {error}"), None::<&str>);
-            None
-        }
-    }
 }
 
 /// A table of templates: headers, parts of a form.

@@ -1,30 +1,27 @@
 //! `use = "formulas"`.
 
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::formulas::{Formula, Formulas};
+use crate::txscript::Script;
 
+use super::super::known::Known;
 use super::super::section::Section;
-use super::scripts;
+use super::scripts::{self, Code};
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let schemas = scripts::schemas(section);
     let schema = schemas.file.clone();
     let limits = scripts::limits(section);
     let mut formulas = Vec::new();
     for own in section.sections("formula") {
-        let field = own.required_text("field", "\"amount_due\"").map(|field| field.into_inner().to_owned());
+        let field = own.required_field("field", "\"amount_due\"").map(|field| field.into_inner().to_owned());
         let code = own.required_text("code", "\"field.amount_total - field.amount_paid\"");
         own.finish();
         if let (Some(field), Some(code)) = (field, code) {
             let place = code.span();
-            if let Some(schema) = &schema
-                && !schema.has(&field)
-            {
-                let text = format!("the schema has no field `{field}`");
-                section.document().note(place.clone(), text, None::<&str>);
-            }
             let title = format!("formula of {field}");
-            let script = scripts::script(section, place, &title, &field, code.get_ref(), schema.as_deref());
+            let checked = Code { section, place, title, is_condition: false, queues: None };
+            let script = checked.checked(Script::new(&field, code.get_ref()));
             formulas.extend(script.map(|script| Formula { field, script }));
         }
     }
@@ -34,7 +31,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             for (field, code) in schema.formulas() {
                 let title = format!("formula of {field} in the schema");
                 let place = section.place_of("schema");
-                let script = scripts::script(section, place, &title, field, code, Some(schema));
+                let checked = Code { section, place, title, is_condition: false, queues: None };
+                let script = checked.checked(Script::new(field, code));
                 formulas.extend(script.map(|script| Formula { field: field.to_owned(), script }));
             }
         }

@@ -1,19 +1,21 @@
 //! `use = "function"`.
 
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::function::Function;
 use crate::txscript::Script;
 
+use super::super::known::Known;
 use super::super::section::Section;
-use super::scripts;
+use super::scripts::{self, Code};
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let schemas = scripts::schemas(section);
     let limits = scripts::limits(section);
     let path = section.required_text("file", "\"function.py\"")?;
     let place = path.span();
     let code = scripts::read_file(section, path.get_ref(), place.clone())?;
     let script = Script::function(path.get_ref(), &code);
-    let script = scripts::compiled(section, place, path.get_ref(), script, schemas.file.as_deref())?;
+    let title = (*path.get_ref()).to_owned();
+    let script = Code { section, place, title, is_condition: false, queues: None }.checked(script)?;
     Some(Box::new(Function { script, schemas, limits }))
 }

@@ -7,13 +7,14 @@ use rust_decimal::Decimal;
 use toml::Spanned;
 
 use crate::rossum::{MessageType, Value};
-use crate::steps::Step;
-use crate::steps::lookup::{Lookup, Outcome};
+use crate::steps::lookup::{LookupSettings, Outcome};
 use crate::steps::matching::option;
-use crate::steps::source::Source;
+use crate::steps::{Blueprint, Template};
 use crate::store::{Asked, Compared, Decides, Dialect, Query, Search, SearchKind};
 
+use super::super::columns::Wanted;
 use super::super::document::Place;
+use super::super::known::Known;
 use super::super::section::Section;
 use super::matching::{DEFAULT_NONE, run, value};
 use super::{MESSAGE_TYPES, message, template};
@@ -22,14 +23,14 @@ use super::{MESSAGE_TYPES, message, template};
 pub(super) const MOST: usize = 50;
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let target = section.required_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
-    let database = section.document().databases().of(section);
+    let database = known.database(section);
     let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
     let queries = queries(section, dialect);
     if let Some(database) = &database {
         for (place, asked) in &queries {
-            section.document().check_later(database, place, asked);
+            section.asks(database, place, asked);
         }
     }
     for (place, asked) in &queries {
@@ -37,8 +38,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             section.names_field(place.clone(), field);
         }
     }
-    let queries: Vec<Asked> = queries.into_iter().map(|(_, asked)| asked).collect();
-    if queries.iter().all(|query| query.fields().is_empty()) && !queries.is_empty() {
+    if queries.iter().all(|(_, query)| query.fields().is_empty()) && !queries.is_empty() {
         let hint = "write the schema id of a field after a colon: `WHERE vat_id = :sender_vat_id`";
         section.document().note(section.place_of("queries"), "no query names a field", Some(hint));
     }
@@ -48,13 +48,20 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         let hint = "write columns in braces: `label = \"{name} - {city}\"`";
         section.document().note(section.place_of("label"), "`label` shows no column", Some(hint));
     }
+    let columns = value.iter().map(String::as_str).map(|column| ("value", column));
+    let columns = columns.chain(label.iter().flat_map(Template::names).map(|column| ("label", column)));
+    let mut wanted: Vec<Wanted> = columns
+        .map(|(key, column)| Wanted { place: section.place_of(key), column: column.to_owned() })
+        .collect();
     let mut fields = Vec::new();
     if let Some(own) = section.section("fields") {
         for (field, column) in own.entries() {
             match column.get_ref().as_str() {
-                Some(column) => {
+                Some(column_name) => {
+                    let column_name = column_name.to_owned();
                     section.names_field(field.span(), field.get_ref());
-                    fields.push(((*field.get_ref()).to_owned(), column.to_owned()));
+                    wanted.push(Wanted { place: column.span(), column: column_name.clone() });
+                    fields.push(((*field.get_ref()).to_owned(), column_name));
                 }
                 None => {
                     let hint = "write the name of a column: `fields = { vendor_city = \"city\" }`";
@@ -63,6 +70,10 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             }
         }
     }
+    if !section.has("database") {
+        known.tables.look(section, &queries, &wanted);
+    }
+    let queries: Vec<Asked> = queries.into_iter().map(|(_, asked)| asked).collect();
     let on = target.as_deref().unwrap_or_default();
     let none = outcome(section, "none", MessageType::Error, on);
     let takes_first = section.choice("choose", &[("first", true), ("person", false)]).unwrap_or(false);
@@ -72,12 +83,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let most = section.count("options").unwrap_or(MOST).max(2);
     let time = section.duration("time").unwrap_or(TIME);
     let validation_sources = super::validation_sources(section);
-    Some(Box::new(Lookup {
-        source: match database {
-            Some(database) => Source::Database(database),
-            None if section.has("database") => return None, // it is wrong, and noted
-            None => Source::Store(section.document().store()),
-        },
+    if database.is_none() && section.has("database") {
+        return None; // it is wrong, and noted
+    }
+    Some(Box::new(LookupSettings {
+        database,
         queries,
         value,
         label,

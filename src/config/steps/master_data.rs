@@ -5,27 +5,30 @@ use serde_json::{Map, Value as Json};
 use crate::pipeline::Query;
 use crate::rossum::{EnumOption, MessageType, Value};
 use crate::steps::condition::Condition;
-use crate::steps::lookup::{Lookup, Outcome};
-use crate::steps::master_data::MasterData;
+use crate::steps::lookup::{ANNOTATION_ID, LookupSettings, Outcome};
+use crate::steps::master_data::MasterDataSettings;
 use crate::steps::matching::{Run, option};
-use crate::steps::source::Source;
-use crate::steps::{Step, Template};
+use crate::steps::{Blueprint, Template};
 use crate::store::Asked;
+use crate::txscript::{self, Doubts};
 
+use super::super::columns::Wanted;
 use super::super::document::Place;
+use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::Named;
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
 use super::{MESSAGE_TYPES, scripts};
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let most = section.count("options").unwrap_or(MOST).max(2);
     let time = section.duration("time").unwrap_or(TIME);
     let validation_sources = super::validation_sources(section);
     let path = section.required_text("configuration", "\"matching.json\"")?;
     let text = scripts::read_file(section, path.get_ref(), path.span())?;
-    let file = File { section, name: path.get_ref(), place: path.span() };
+    let file = File { section, known, name: path.get_ref(), place: path.span() };
     let json: Json = match serde_json::from_str(&text) {
         Ok(json) => json,
         Err(error) => {
@@ -45,13 +48,14 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         let name = json.get("name").and_then(Json::as_str).map_or_else(|| path.clone(), str::to_owned);
         let Some(lookup) = file.lookup(json, &path) else { continue };
         let validation_sources = validation_sources.clone();
-        lookups.push((name, Lookup { most, time, validation_sources, ..lookup }));
+        lookups.push((name, LookupSettings { most, time, validation_sources, ..lookup }));
     }
-    Some(Box::new(MasterData { lookups }))
+    Some(Box::new(MasterDataSettings { lookups }))
 }
 
 struct File<'r, 'd> {
     section: &'r Section<'d>,
+    known: &'r Known,
     name: &'r str,
     place: Place,
 }
@@ -100,9 +104,17 @@ impl File<'_, '_> {
         text
     }
 
-    fn lookup(&self, json: &Json, path: &str) -> Option<Lookup> {
+    fn lookup(&self, json: &Json, path: &str) -> Option<LookupSettings> {
         let own = self.object(Some(json), path, &KEYS)?;
+        let queue_ids = own.get("queue_ids").and_then(Json::as_array).filter(|ids| !ids.is_empty());
+        let queue_ids: Option<Vec<u64>> = queue_ids.map(|ids| ids.iter().filter_map(Json::as_u64).collect());
+        let queues = queue_ids.as_deref();
         let queries = self.queries(own.get("source"), &format!("{path}.source"));
+        for (at, query) in queries.iter().flatten().enumerate() {
+            for field in query.fields() {
+                self.field(field, &format!("{path}.source.queries[{at}]"), queues);
+            }
+        }
         let mapping_path = format!("{path}.mapping");
         let mapping = self.object(
             own.get("mapping"),
@@ -110,7 +122,7 @@ impl File<'_, '_> {
             &["target_schema_id", "dataset_key", "label_template", "label_keys"],
         )?;
         let target = self.text(mapping, "target_schema_id", &mapping_path)?.to_owned();
-        self.section.names_field(self.place.clone(), &target);
+        self.field(&target, &mapping_path, queues);
         let key = self.text(mapping, "dataset_key", &mapping_path).map(str::to_owned);
         let label = self.label(mapping, &mapping_path, key.as_deref());
         let mut fields = Vec::new();
@@ -122,10 +134,17 @@ impl File<'_, '_> {
             };
             let field = self.text(one, "target_schema_id", &path);
             if let Some((field, column)) = field.zip(self.text(one, "dataset_key", &path)) {
-                self.section.names_field(self.place.clone(), field);
+                self.field(field, &path, queues);
                 fields.push((field.to_owned(), column.to_owned()));
             }
         }
+        let columns = key.iter().map(String::as_str).chain(fields.iter().map(|(_, column)| column.as_str()));
+        let columns = columns.chain(label.iter().flat_map(Template::names));
+        let wanted = |column: &str| Wanted { place: self.place.clone(), column: column.to_owned() };
+        let wanted: Vec<_> = columns.map(wanted).collect();
+        let asked: Vec<_> =
+            queries.iter().flatten().map(|asked| (self.place.clone(), asked.clone())).collect();
+        self.known.tables.look(self.section, &asked, &wanted);
         let default = self.default(own.get("default"), &format!("{path}.default"));
         let actions_path = format!("{path}.result_actions");
         let names = ["no_match_found", "one_match_found", "multiple_matches_found"];
@@ -138,16 +157,23 @@ impl File<'_, '_> {
         let condition =
             own.get("action_condition").and_then(Json::as_str).filter(|text| !text.trim().is_empty());
         let condition = condition.and_then(|source| match Condition::parse(source) {
-            Ok(condition) => Some(condition),
+            Ok(condition) => {
+                self.look_at_condition(&condition, source, &format!("{path}.action_condition"), queues);
+                Some(condition)
+            }
             Err(problem) => {
                 self.wrong(&format!("{path}.action_condition"), problem.message, problem.hint);
                 None
             }
         });
-        let queue_ids = own.get("queue_ids").and_then(Json::as_array).filter(|ids| !ids.is_empty());
+        for (name, outcome) in names.iter().zip([&none, &one, &several]) {
+            for field in outcome.message.iter().flat_map(|(_, message)| message.names()) {
+                self.field(field, &format!("{actions_path}.{name}.message"), queues);
+            }
+        }
         let is_active = own.get("active").and_then(Json::as_bool).unwrap_or(true);
-        is_active.then_some(Lookup {
-            source: Source::Store(self.section.document().store()),
+        is_active.then_some(LookupSettings {
+            database: None,
             queries: queries?,
             value: Some(key?),
             label,
@@ -158,11 +184,33 @@ impl File<'_, '_> {
             one,
             several,
             condition,
-            queue_ids: queue_ids.map(|ids| ids.iter().filter_map(Json::as_u64).collect()),
+            queue_ids,
             most: MOST,
             time: TIME,
             validation_sources: Vec::new(),
         })
+    }
+
+    /// A field that the settings name.
+    fn field(&self, id: &str, path: &str, queues: Option<&[u64]>) {
+        if id != ANNOTATION_ID {
+            let within = format!("{}: {path}", self.name);
+            self.section.names(Named::new(self.place.clone(), id).within(within).for_queues(queues));
+        }
+    }
+
+    fn look_at_condition(&self, condition: &Condition, source: &str, path: &str, queues: Option<&[u64]>) {
+        for field in condition.names() {
+            self.field(field, path, queues);
+        }
+        let doubts = |schema: Option<&_>| txscript::doubts_of_master_data(source, schema);
+        let Doubts { wrong, odd } = scripts::in_all(&self.section.schemas_of(queues), doubts);
+        for problem in wrong {
+            self.wrong(path, problem.message, problem.hint);
+        }
+        for problem in odd {
+            self.section.remark(&self.place, &format!("{}: {path}: {}", self.name, problem.message));
+        }
     }
 
     fn queries(&self, json: Option<&Json>, path: &str) -> Option<Vec<Asked>> {

@@ -1,10 +1,13 @@
 //! `use = "match"`.
 
+use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 
+use super::super::known::Known;
 use super::super::section::Section;
+use super::super::tables;
 use super::{MESSAGE_TYPES, message};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
@@ -12,12 +15,12 @@ const DEFAULT_IGNORE: &str = r"[,.\s]";
 /// What the enum gets when nothing fits, as in Rossum's samples.
 pub(super) const DEFAULT_NONE: &str = "---";
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     if section.has("configuration") {
-        return super::master_data::read(section);
+        return super::master_data::read(section, known);
     }
     if section.has("queries") || section.has("query") {
-        return super::lookup::read(section);
+        return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
     let target = section.required_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
@@ -26,7 +29,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
     let ignore =
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
-    let options = options(section);
+    let (options, notes) = options(section);
     let records =
         options.into_iter().map(|option| Record { key: normalize.apply(&option.label), option }).collect();
     let none = none(section, field.as_deref().unwrap_or_default());
@@ -38,6 +41,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         records,
         run,
         none,
+        notes,
         validation_sources: super::validation_sources(section),
     }))
 }
@@ -47,22 +51,22 @@ pub(super) fn run(section: &Section<'_>) -> Run {
     run.unwrap_or(Run::WhenChanged)
 }
 
-/// The list to match against: `records` in the file, or a CSV beside it.
-fn options(section: &Section<'_>) -> Vec<EnumOption> {
+/// The list to match against: `records` in the file, or a file of records beside it; and what is to be said of that.
+fn options(section: &Section<'_>) -> (Vec<EnumOption>, Vec<String>) {
     let records = section.sections("records");
     match (records.is_empty(), section.has("file")) {
-        (false, false) => records.into_iter().filter_map(record).collect(),
-        (true, true) => csv_records(section),
+        (false, false) => (records.into_iter().filter_map(record).collect(), Vec::new()),
+        (true, true) => file_records(section).unwrap_or_default(),
         (false, true) => {
             section.wrong("this step has both `records` and `file`", "keep one of them");
-            Vec::new()
+            Default::default()
         }
         (true, false) => {
             section.wrong(
                 "this step has no list to match against",
                 "write `records = [{ value = \"1\", label = \"Rossum\" }]`, `file = \"vendors.csv\"`, or `queries` of a dataset",
             );
-            Vec::new()
+            Default::default()
         }
     }
 }
@@ -81,73 +85,52 @@ pub(super) fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
     section.text_or_integer(key).map(|value| value.map_or_else(Value::Number, Value::Text))
 }
 
-/// A CSV with a header line; `value` and `label` name its columns.
-fn csv_records(section: &Section<'_>) -> Vec<EnumOption> {
+/// A table whose columns `value` and `label` name.
+fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)> {
     let document = section.document();
-    let Some(file) = section.text("file") else {
-        return Vec::new();
-    };
+    let file = section.text("file")?;
     let value_column = section.text("value").map_or("value", toml::Spanned::into_inner);
     let label_column = section.text("label").map_or("label", toml::Spanned::into_inner);
-    let separator = section.text("separator").map_or(",", toml::Spanned::into_inner);
     let path = document.resolve(file.get_ref());
-    let note = |what: String, hint: &str| {
-        document.note(file.span(), what, Some(hint.to_owned()));
-        Vec::new()
+    let layout = tables::layout(section, Some(&path), Some(Format::Csv))?;
+    let layout = Layout { needs: [value_column, label_column].map(str::to_owned).to_vec(), ..layout };
+    document.files.borrow_mut().push(path.clone());
+    let note = |what: String, hint: Option<&str>| {
+        document.note(file.span(), what, hint);
+        None
     };
-    let [separator] = separator.as_bytes() else {
-        document.note(
-            section.place_of("separator"),
-            "`separator` must be one ASCII character",
-            Some("write `separator = \";\"`"),
-        );
-        return Vec::new();
+    let read = match data::read(&path, &layout) {
+        Ok(read) => read,
+        Err(error @ data::ReadError::Io { .. }) => {
+            return note(error.to_string(), Some("relative paths start at the configuration file"));
+        }
+        Err(error) => return note(error.of(&path), None),
     };
-    let mut reader =
-        match csv::ReaderBuilder::new().delimiter(*separator).trim(csv::Trim::All).from_path(&path) {
-            Ok(reader) => reader,
-            Err(error) => {
-                return note(
-                    format!("cannot read {}: {error}", path.display()),
-                    "relative paths start at the configuration file",
-                );
-            }
-        };
-    let headers = match reader.headers() {
-        Ok(headers) => headers.clone(),
-        Err(error) => return note(format!("{}: {error}", path.display()), "save it as UTF-8 text"),
-    };
-    let column = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
+    let column = |name: &str| read.columns.iter().position(|column| column == name);
     let (Some(value_at), Some(label_at)) = (column(value_column), column(label_column)) else {
-        let have = headers.iter().collect::<Vec<_>>().join(", ");
+        let have = read.columns.join(", ");
         let what = format!(
             "{} has no columns `{value_column}` and `{label_column}`; it has: {have}",
             path.display()
         );
-        return note(
-            what,
-            "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`",
-        );
+        let hint = "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`";
+        return note(what, Some(hint));
     };
     let mut options = Vec::new();
-    for line in reader.records() {
-        match line {
-            Ok(line) => {
-                let cell = |at: usize| line.get(at).unwrap_or_default().to_owned();
+    for record in read.records {
+        match record {
+            Ok((_, record)) => {
+                let cell = |at: usize| record[at].clone().unwrap_or_default();
                 options.push(option(Value::Text(cell(value_at)), cell(label_at)));
             }
-            Err(error) => {
-                return note(
-                    format!("{}: {error}", path.display()),
-                    "every line needs as many values as the header",
-                );
-            }
+            Err(error) => return note(error.of(&path), None),
         }
     }
     if options.is_empty() {
-        return note(format!("{} has no records", path.display()), "add a line below the header");
+        return note(format!("{} has no records", path.display()), Some("add a line below the header"));
     }
-    options
+    let notes = read.notes.texts().into_iter().map(|note| format!("{}: {note}", path.display()));
+    Some((options, notes.collect()))
 }
 
 /// `none = { value, label, message, type, on }`.

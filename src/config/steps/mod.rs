@@ -12,19 +12,22 @@ mod replace;
 mod request_processor;
 mod rules;
 mod scripts;
+mod templates;
 mod ubl;
 
 use toml::Spanned;
 
 use crate::rossum::{Event, MessageType};
-use crate::steps::{OnError, Stage, Step, Template};
+use crate::steps::{Blueprint, OnError, StagePlan, Template};
 
+use super::document::Place;
+use super::known::Known;
 use super::nearest::nearest;
-use super::schemas::{HookSchemas, StepScope};
+use super::schemas::{HookSchemas, Named, StepScope};
 use super::section::Section;
 
 /// Reads a step's own keys; `None` where a mistake was noted that leaves nothing to build.
-type Read = fn(&Section<'_>) -> Option<Box<dyn Step>>;
+type Read = fn(&Section<'_>, &Known) -> Option<Box<dyn Blueprint>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
 const STEPS: [(&str, Read); 9] = [
@@ -39,12 +42,15 @@ const STEPS: [(&str, Read); 9] = [
     ("rules", rules::read),
 ];
 
-pub(super) fn read_all(hook: &Section<'_>, schemas: &HookSchemas) -> Vec<Stage> {
+/// Each step with its place.
+pub(super) fn read_all(hook: &Section<'_>, schemas: &HookSchemas, known: &Known) -> Vec<(Place, StagePlan)> {
     let sections = hook.sections("step").into_iter().enumerate();
-    sections.filter_map(|(at, section)| read(section, schemas, at + 1)).collect()
+    let read =
+        |(at, section): (usize, Section<'_>)| Some((section.place(), read(section, schemas, known, at + 1)?));
+    sections.filter_map(read).collect()
 }
 
-fn read(section: Section<'_>, schemas: &HookSchemas, number: usize) -> Option<Stage> {
+fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usize) -> Option<StagePlan> {
     let scope = StepScope::new(schemas.clone());
     let section = section.of_step(&scope);
     let list = STEPS.map(|(word, _)| format!("\"{word}\"")).join(", ");
@@ -58,19 +64,27 @@ fn read(section: Section<'_>, schemas: &HookSchemas, number: usize) -> Option<St
     let events = section
         .texts("events")
         .map(|events| events.iter().map(|event| known_event(&section, event)).collect());
-    let step = step(&section);
-    section.document().exports().name_step(&name);
+    let blueprint = step(&section, known);
     let names = scope.check(section.document());
-    if let Some(step) = &step {
-        refuse_idle_events(&section, kind, &**step);
+    if let Some(blueprint) = &blueprint {
+        refuse_idle_events(&section, kind, &**blueprint);
     }
     section.finish();
-    Some(Stage { name, step: step?, events, on_error: on_error.unwrap_or_default(), names })
+    let on_error = on_error.unwrap_or_default();
+    Some(StagePlan {
+        name,
+        blueprint: blueprint?,
+        events,
+        on_error,
+        names,
+        queries: scope.queries.take(),
+        notes: scope.notes.take(),
+    })
 }
 
 /// Events at which the step could do nothing: whoever names one waits for something that never happens.
-fn refuse_idle_events(section: &Section<'_>, kind: &str, step: &dyn Step) {
-    for event in section.texts("events").unwrap_or_default() {
+fn refuse_idle_events(section: &Section<'_>, kind: &str, step: &dyn Blueprint) {
+    for event in section.texts_or_none("events").unwrap_or_default() {
         let pattern = *event.get_ref();
         let mut pairs = Event::pairs().filter(|pair| pair.matches(pattern)).peekable();
         if pairs.peek().is_some() && !pairs.any(|pair| step.can_act_at(&pair)) {
@@ -119,7 +133,16 @@ fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
 fn message(section: &Section<'_>, key: &'static str, computed: &'static [&'static str]) -> Option<Template> {
     let message = template(section, key)?;
     for name in message.names().filter(|name| !computed.contains(name)) {
-        section.names_field_or(section.place_of(key), name, computed);
+        // Without a schema a field may have any name, but hardly one that is a computed value's with a letter wrong.
+        if section.schemas_of(None).is_empty()
+            && let Some(near) = nearest(name, computed.iter().copied())
+        {
+            let what = format!("nothing fills `{{{name}}}` in this message");
+            let hint = format!("did you mean `{{{near}}}`? Where it is a field, name the hook's `schema`");
+            section.document().note(section.place_of(key), what, Some(hint));
+            continue;
+        }
+        section.names(Named::new(section.place_of(key), name).or(computed));
     }
     Some(message)
 }

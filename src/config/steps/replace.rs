@@ -1,12 +1,13 @@
 //! `use = "replace"`.
 
 use crate::rossum::SourcesPlace;
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::replace::{Replace, python_replacement};
 
+use super::super::known::Known;
 use super::super::section::Section;
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let field = section.required_field("field", "\"document_id\"");
     let target = section.field("target").map(|target| target.into_inner().to_owned());
     section.required_text("pattern", "'[^0-9]'");

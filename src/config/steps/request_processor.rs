@@ -2,27 +2,26 @@
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::outbox::Courier;
 use crate::requests::{Processor, Settings};
 use crate::secret::Secret;
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::export::Deliver;
-use crate::steps::post::{Exporter, Reaches};
-use crate::steps::request_processor::{Errors, RequestProcessor};
+use crate::steps::request_processor::{Errors, RequestProcessorSettings};
 
 use super::super::document::Place;
+use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::Named;
 use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
 
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let document = section.document();
     let schemas = scripts::schemas(section);
     let deliver = export::deliver(section);
@@ -75,16 +74,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
             );
         }
     }
-    if let Some(schema) = &schemas.file {
-        for field in settings.fields().filter(|field| !schema.has(field)) {
-            let hint = nearest(field, schema.ids()).map(|near| format!("did you mean `{near}`?"));
-            let what = format!("an answer is written to `{field}`, which the schema does not have");
-            document.note(section.place_of("settings"), what, hint);
+    for (what, fields) in [
+        ("what an answer is written to", settings.fields().collect()),
+        ("what a placeholder or a condition reads", settings.reads_fields()),
+    ] {
+        for field in fields {
+            section.names(Named::new(section.place_of("settings"), field).within(what));
         }
     }
     let writes =
         deliver == Deliver::Queued && (settings.fields().next().is_some() || problem_field.is_some());
-    if (settings.needs_api() || writes) && !document.exports().names_api() {
+    if (settings.needs_api() || writes) && !known.names_api {
         let what = if settings.needs_api() {
             "the settings ask Rossum's API for documents or relations"
         } else {
@@ -92,15 +92,14 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         };
         section.wrong(what, export::ADD_API);
     }
-    let processor = match Processor::new(settings, own, document.exports().api(), tls?, &hosts) {
+    let processor = match Processor::new(settings, own, tls?, &hosts) {
         Ok(processor) => processor,
         Err(error) => {
             section.wrong(error, "look at `ca` and `client_certificate`");
             return None;
         }
     };
-    let step = Arc::new(RequestProcessor {
-        post: Arc::default(),
+    Some(Box::new(RequestProcessorSettings {
         processor,
         deliver,
         errors: errors.unwrap_or_default(),
@@ -110,11 +109,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
         validation_sources,
         problem_field,
         concurrency,
-    });
-    let courier: Arc<dyn Courier> = Arc::<RequestProcessor>::clone(&step);
-    let reaches = Reaches::Hosts(Arc::clone(&step));
-    document.exports().add(section.place(), Exporter { post: Arc::clone(&step.post), courier, reaches });
-    Some(Box::new(step))
+    }))
 }
 
 fn settings(section: &Section<'_>) -> Option<Settings> {

@@ -1,22 +1,23 @@
 //! `use = "rules"`: Rule objects in the file, or exported from Rossum as JSON.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::rossum::number_at_end;
-use crate::steps::Step;
+use crate::steps::Blueprint;
 use crate::steps::rules::{Action, Rule, Rules};
 use crate::steps::trigger::Trigger;
-use crate::txscript::Schema;
+use crate::txscript::Script;
 
 use super::super::document::Place;
+use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::Named;
 use super::super::section::Section;
-use super::{MESSAGE_TYPES, scripts};
+use super::MESSAGE_TYPES;
+use super::scripts::{self, Code};
 
 /// A Rule object of Rossum's API, as far as it matters here.
 #[derive(Deserialize)]
@@ -111,11 +112,10 @@ fn queues(own: &Section<'_>) -> Vec<String> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
-pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
+pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let schemas = scripts::schemas(section);
-    let schema = schemas.file.clone();
     let limits = scripts::limits(section);
-    let mut reader = Reader { section, schema, rules: Vec::new(), notes: Vec::new() };
+    let mut reader = Reader { section, rules: Vec::new(), notes: Vec::new() };
     for own in section.sections("rule") {
         reader.own(own);
     }
@@ -133,7 +133,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Box<dyn Step>> {
 
 struct Reader<'s, 'd> {
     section: &'s Section<'d>,
-    schema: Option<Arc<Schema>>,
     rules: Vec<Rule>,
     notes: Vec<String>,
 }
@@ -169,7 +168,7 @@ impl Reader<'_, '_> {
                         .map(str::to_owned),
                     content: text(&inner, "content"),
                     schema_id: text(&inner, "schema_id"),
-                    schema_ids: inner.fields("schema_ids").unwrap_or_default(),
+                    schema_ids: inner.columns("schema_ids").unwrap_or_default(), // named with their action
                 };
                 inner.finish();
             }
@@ -221,9 +220,15 @@ impl Reader<'_, '_> {
         let name = if object.name.is_empty() { format!("rule {number}") } else { object.name };
         let title = if file.is_empty() { format!("rule {name}") } else { format!("{file}: rule {name}") };
         let code = object.trigger_condition;
-        let script =
-            scripts::script(self.section, place.clone(), &title, &name, &code, self.schema.as_deref());
         let queues = self.queues(object.queues, &place, &title);
+        let checked = Code {
+            section: self.section,
+            place: place.clone(),
+            title: title.clone(),
+            is_condition: true,
+            queues: queues.as_deref(),
+        };
+        let script = checked.checked(Script::new(&name, &code));
         let mut actions = Vec::new();
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };
@@ -242,7 +247,7 @@ impl Reader<'_, '_> {
                 Some(id) => ids.push(id),
                 None => self.note(
                     place.clone(),
-                    format!("{title}: `{}` names no queue", url),
+                    format!("{title}: `{url}` names no queue"),
                     Some("an id, or a URL such as https://elis.rossum.ai/api/v1/queues/8236"),
                 ),
             }
@@ -280,10 +285,8 @@ impl Reader<'_, '_> {
         let mut ids = payload.schema_ids;
         ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
         let on = payload.schema_id;
-        if let Some(schema) = &self.schema {
-            for id in ids.iter().filter(|id| !schema.has(id)) {
-                self.note(place.clone(), format!("{title}: the schema has no field `{id}`"), None);
-            }
+        for id in &ids {
+            self.section.names(Named::new(place.clone(), id).within(format!("{title}: the action {kind}")));
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");
@@ -310,11 +313,11 @@ impl Reader<'_, '_> {
             _ if is_own => {
                 let known = EXPRESSED.into_iter().chain(BY_API);
                 let near = nearest(&kind, known).map(|near: &str| format!("did you mean `{near}`?"));
-                let text = format!("{title}: Rossum has no action `{}`", kind);
+                let text = format!("{title}: Rossum has no action `{kind}`");
                 self.note(place.clone(), text, near.as_deref());
             }
             // Rossum has kinds that this release does not know: the rest of the file is as good as it was.
-            _ => self.notes.push(format!("{title}: the action {} is left out: it is not known here", kind)),
+            _ => self.notes.push(format!("{title}: the action {kind} is left out: it is not known here")),
         }
     }
 }

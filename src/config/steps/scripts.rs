@@ -1,30 +1,22 @@
 //! What steps that run TxScript have in common: code with its mistakes, types of fields, limits.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::steps::schema::Schemas;
-use crate::txscript::{FieldType, Limits, Problem, Schema, Script};
+use crate::txscript::{Doubts, FieldType, Limits, Problem, Schema, Script};
 
 use super::super::document::Place;
+use super::super::schemas::{Named, QueueSchema};
 use super::super::section::Section;
 
 const TYPES: [&str; 4] = ["string", "number", "date", "boolean"];
 
 /// `schema` and `types`.
 pub(super) fn schemas(section: &Section<'_>) -> Schemas {
-    let file = section.text("schema").and_then(|path| {
-        let place = path.span();
-        let text = read_file(section, path.get_ref(), place.clone())?;
-        match Schema::parse(&text) {
-            Ok(schema) => Some(schema),
-            Err(error) => {
-                let hint = Some("export it from Rossum: GET /v1/schemas/{id}");
-                section.document().note(place, format!("{}: {error}", path.get_ref()), hint);
-                None
-            }
-        }
-    });
+    let own = section.text("schema").and_then(|path| QueueSchema::read(section, &path, None));
+    if let (Some(step), Some(own)) = (section.step(), &own) {
+        step.set_own(own.clone());
+    }
     let types = section.section("types").map(|types| {
         let mut known = HashMap::new();
         for (name, value) in types.entries() {
@@ -43,12 +35,13 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
         }
         known
     });
-    let own = file.map(Arc::new);
-    let file = if types.is_some() { None } else { own.clone().or_else(|| section.hook_schema()) };
     if own.is_some() && types.is_some() {
         section.wrong("this step has both `schema` and `types`", "keep one of them");
     }
-    Schemas::new(file, types)
+    match types {
+        Some(types) => Schemas::of_types(types),
+        None => section.step().map(|step| step.schemas().at_run_time()).unwrap_or_default(),
+    }
 }
 
 /// `[hook.step.limits]`.
@@ -66,42 +59,74 @@ pub(super) fn limits(section: &Section<'_>) -> Limits {
     limits
 }
 
-/// Compiles code. What is wrong with it is noted at `place`, after `title`, with its own line and column.
-pub(super) fn script(
-    section: &Section<'_>,
-    place: Place,
-    title: &str,
-    name: &str,
-    code: &str,
-    schema: Option<&Schema>,
-) -> Option<Script> {
-    compiled(section, place, title, Script::new(name, code), schema)
+/// A piece of code in the configuration, or in a file beside it.
+pub(super) struct Code<'c, 'd> {
+    pub(super) section: &'c Section<'d>,
+    pub(super) place: Place,
+    /// Names it in messages.
+    pub(super) title: String,
+    pub(super) is_condition: bool,
+    /// The only queues that it is for.
+    pub(super) queues: Option<&'c [u64]>,
 }
 
-/// A script that was compiled, or else the note of what is wrong with it.
-pub(super) fn compiled(
-    section: &Section<'_>,
-    place: Place,
-    title: &str,
-    script: Result<Script, Problem>,
-    schema: Option<&Schema>,
-) -> Option<Script> {
-    let note = |problem: Problem| {
-        let text = format!("{title}: line {}, column {}: {}", problem.line, problem.column, problem.message);
-        section.document().note(place.clone(), text, problem.hint);
-    };
-    match script {
-        Ok(script) => {
-            let unknown = schema.map(|schema| script.check(schema)).unwrap_or_default();
-            let fits = unknown.is_empty();
-            unknown.into_iter().for_each(note);
-            fits.then_some(script)
-        }
-        Err(problem) => {
-            note(problem);
-            None
+impl Code<'_, '_> {
+    /// The script that it was compiled to. What is wrong with it is noted, with its own line and column; so is what can
+    /// hold for no document of the schema.
+    pub(super) fn checked(&self, script: Result<Script, Problem>) -> Option<Script> {
+        match script {
+            Ok(script) => {
+                self.look(&script);
+                Some(script)
+            }
+            Err(problem) => {
+                self.note(problem);
+                None
+            }
         }
     }
+
+    fn within(&self, problem: &Problem) -> String {
+        format!("{}: line {}, column {}", self.title, problem.line, problem.column)
+    }
+
+    fn note(&self, problem: Problem) {
+        let text = format!("{}: {}", self.within(&problem), problem.message);
+        self.section.document().note(self.place.clone(), text, problem.hint);
+    }
+
+    fn look(&self, script: &Script) {
+        for (id, problem) in script.named() {
+            let named = Named::new(self.place.clone(), id).within(self.within(problem));
+            self.section.names(named.for_queues(self.queues));
+        }
+        let schemas = self.section.schemas_of(self.queues);
+        let columns = |schema: Option<&Schema>| Doubts {
+            wrong: schema.map(|schema| script.unknown_columns(schema)).unwrap_or_default(),
+            odd: Vec::new(),
+        };
+        let doubts = |schema: Option<&Schema>| script.doubts(self.is_condition, schema);
+        for Doubts { wrong, odd } in [in_all(&schemas, columns), in_all(&schemas, doubts)] {
+            for problem in wrong {
+                self.note(problem);
+            }
+            for problem in odd {
+                self.section.remark(&self.place, &format!("{}: {}", self.within(&problem), problem.message));
+            }
+        }
+    }
+}
+
+/// What is wrong whichever of the schemas a document has; without a schema, what is wrong in any case.
+pub(super) fn in_all(schemas: &[QueueSchema], look: impl Fn(Option<&Schema>) -> Doubts) -> Doubts {
+    let Some((first, others)) = schemas.split_first() else { return look(None) };
+    let mut found = look(Some(&first.schema));
+    for other in others {
+        let also = look(Some(&other.schema));
+        found.wrong.retain(|problem| also.wrong.contains(problem));
+        found.odd.retain(|problem| also.odd.contains(problem));
+    }
+    found
 }
 
 /// The text of a file that is named beside the configuration.

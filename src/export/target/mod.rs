@@ -120,6 +120,14 @@ impl Target {
         }
     }
 
+    /// Whether a path, as a document made it, can be one here.
+    pub fn takes(&self, path: &str) -> Result<(), SendError> {
+        match &self.kind {
+            TargetKind::Http(_) => Ok(()), // its URL alone is enough
+            TargetKind::Folder(_) | TargetKind::Sftp(_) => file_name::check(path),
+        }
+    }
+
     /// Whether it answers at all, without sending anything: the status of its URL, or `None` for a folder.
     pub async fn look(&self) -> Result<Option<u16>, SendError> {
         match &self.kind {

@@ -13,9 +13,10 @@ use rust_decimal::Decimal;
 
 use crate::rossum::{GrownTree, MessageType};
 
+use super::blueprint::{Built, CourierId, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::each_place;
-use super::{Answer, Context, Step, StepError, StepFuture, Template};
+use super::{Answer, Blueprint, Context, Step, StepError, StepFuture, Template};
 
 /// Built by the configuration from `[[hook.step]] use = "checks"`.
 pub struct Checks {
@@ -74,6 +75,12 @@ const COLUMN: usize = 50;
 struct Document<'d> {
     tree: &'d GrownTree<'d>,
     answer: &'d mut Answer,
+}
+
+impl Blueprint for Checks {
+    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
+        Built::step(*self)
+    }
 }
 
 impl Step for Checks {

@@ -49,7 +49,7 @@ impl Export {
         let progress = &mut kept.progress;
         let next = match &progress.view {
             Some(view) => {
-                if self.calls.iter().any(Call::needs_original) {
+                if self.settings.calls.iter().any(Call::needs_original) {
                     self.post.turn().await;
                 }
                 let deadline = Instant::now() + TRY;
@@ -64,7 +64,8 @@ impl Export {
                 progress.request = Some(request);
             }
             Ok(None) => {
-                let field = self.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
+                let field =
+                    self.settings.problem_field.as_deref().and_then(|field| progress.datapoints.get(field));
                 if let Some(id) = field.and_then(Value::as_str) {
                     progress.values.push((id.to_owned(), String::new()));
                 }
@@ -87,7 +88,7 @@ impl Export {
     }
 
     fn report<'r>(&'r self, values: &'r [(String, String)]) -> Report<'r> {
-        Report { api: self.api.as_ref(), values, validation_sources: &self.validation_sources }
+        Report { api: self.api.as_ref(), values, validation_sources: &self.settings.validation_sources }
     }
 
     async fn carry_part(&self, job: &mut Job) -> Carried {
@@ -105,13 +106,13 @@ impl Export {
             return self.report(&progress.values).write_back(job).await;
         }
         let Some(mut request) = progress.request.take() else { return self.prepare(job, kept).await };
-        let Some(call) = self.calls.get(progress.call) else {
+        let Some(call) = self.settings.calls.get(progress.call) else {
             job.remark = remark(&progress.missing);
             return Carried::Done; // all were sent, and only that was not noted
         };
         request.body = std::mem::take(&mut job.body);
         let key = call_key(&job.key, progress.call);
-        let result = self.target.send(&request, &key, Instant::now() + TRY).await;
+        let result = self.settings.target.send(&request, &key, Instant::now() + TRY).await;
         job.body = std::mem::take(&mut request.body);
         let at = |what: &dyn std::fmt::Display| format!("call {}: {what}", call.name);
         match result {
@@ -147,8 +148,9 @@ impl Export {
                     progress.answers.insert(call.name.clone(), said);
                 }
                 progress.call += 1;
-                let is_all =
-                    progress.view.is_none() && progress.values.is_empty() && self.problem_field.is_none();
+                let is_all = progress.view.is_none()
+                    && progress.values.is_empty()
+                    && self.settings.problem_field.is_none();
                 if is_all {
                     job.remark = remark(&progress.missing);
                     return Carried::Done;
@@ -180,11 +182,11 @@ fn remark(missing: &[String]) -> String {
 
 impl Courier for Export {
     fn target(&self) -> &str {
-        &self.target.name
+        &self.settings.target.name
     }
 
     fn concurrency(&self) -> usize {
-        self.target.concurrency
+        self.settings.target.concurrency
     }
 
     fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c> {
@@ -198,7 +200,8 @@ impl Courier for Export {
                 Err(Carried::Dead { .. }) => return Carried::Done,
                 Err(carried) => return carried,
             };
-            let field = self.problem_field.as_deref().and_then(|field| kept.progress.datapoints.get(field));
+            let datapoints = &kept.progress.datapoints;
+            let field = self.settings.problem_field.as_deref().and_then(|field| datapoints.get(field));
             let Some(id) = field.and_then(Value::as_str) else { return Carried::Done };
             self.post.turn().await;
             self.report(&[(id.to_owned(), shorten(job.problem.clone()))]).give_up(job).await

@@ -24,14 +24,14 @@ use courier::Progress;
 use taken::{Answers, NoRequest, Taken};
 use understood::{LOOK_THERE, Unusable};
 
+use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::halfway::{Call as TakenCall, Halfway};
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
-use super::{Answer, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
+use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "export"`.
-pub struct Export {
-    pub post: Arc<Post>,
+pub struct ExportSettings {
     pub target: Arc<Target>,
     pub calls: Vec<Call>,
     pub deliver: Deliver,
@@ -40,8 +40,13 @@ pub struct Export {
     pub validation_sources: Vec<String>,
     /// The field that gets why a queued export was given up; emptied once it is sent.
     pub problem_field: Option<String>,
+}
+
+pub struct Export {
+    post: Post,
     /// For the original document, for what is written back later, and for events that bring no data.
-    pub api: Option<Arc<Api>>,
+    api: Option<Arc<Api>>,
+    settings: ExportSettings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,20 +60,12 @@ pub enum Deliver {
 /// Kept free at the end of a delivery's time, for the answer.
 const SPARE: Duration = Duration::from_millis(500);
 
-impl Step for Export {
+impl Blueprint for ExportSettings {
     fn can_act_at(&self, _event: &Event<'_>) -> bool {
         true // it may send what the delivery itself says
     }
 
-    fn events(&self) -> &'static [&'static str] {
-        &["annotation_content.export"]
-    }
-
-    fn reaches_out(&self) -> bool {
-        true
-    }
-
-    fn notes(&self) -> Vec<String> {
+    fn needs(&self) -> Needs {
         let raw = self.calls.iter().filter(|call| call.path.is_raw());
         let told = |call: &Call| {
             format!(
@@ -76,16 +73,28 @@ impl Step for Export {
                 call.name
             )
         };
-        raw.map(told).collect()
+        Needs {
+            events: &["annotation_content.export"],
+            notes: raw.map(told).collect(),
+            neighbours: true,
+            outbox: self.deliver == Deliver::Queued,
+            schema: false,
+        }
     }
 
-    fn queues(&self) -> bool {
-        self.deliver == Deliver::Queued
+    fn reaches(&self) -> Option<Reaches<'_>> {
+        Some(Reaches::Target(&self.target))
     }
 
+    fn build(self: Box<Self>, services: &Services, id: &CourierId) -> Built {
+        Built::carrying(Export { post: Post::new(services, id), api: services.api.clone(), settings: *self })
+    }
+}
+
+impl Step for Export {
     fn run<'c>(&'c self, context: StepContext<'c>) -> StepFuture<'c> {
         Box::pin(async move {
-            match self.deliver {
+            match self.settings.deliver {
                 Deliver::Now => self.send_now(context).await,
                 Deliver::Queued => self.queue(context).await,
             }
@@ -93,19 +102,35 @@ impl Step for Export {
     }
 }
 
-impl Export {
-    fn uses(&self) -> Uses {
-        let paths = self.calls.iter().flat_map(Call::templates).flat_map(Template::paths);
-        Uses::of(paths, self.calls.iter().any(Call::needs_original))
+impl ExportSettings {
+    /// The calls whose path cannot be made of a document, each with the problem. A path that reads what only a delivery or
+    /// an answer brings is left out.
+    pub fn try_paths(&self, view: &View) -> Vec<(&str, String)> {
+        let context = taken::context(view, &Answers::new(), None, None);
+        let brought = ["answers", "secrets", "payload", "original_file", "original_file_name"];
+        let known = self.calls.iter().filter(|call| !brought.iter().any(|name| call.path.reads(name)));
+        let problem = |call: &Call| match call.path.render_path(&context) {
+            _ if call.path.decides() => None, // what one document makes of it says nothing of another
+            Ok(path) => self.target.takes(&path).err().map(|error| error.to_string()),
+            Err(error) => error.is_sure().then(|| error.to_string()),
+        };
+        known.filter_map(|call| Some((call.name.as_str(), problem(call)?))).collect()
     }
 
     /// Whether one of its templates reads this name.
     pub fn reads(&self, name: &str) -> bool {
         self.calls.iter().flat_map(Call::templates).any(|template| template.reads(name))
     }
+}
+
+impl Export {
+    fn uses(&self) -> Uses {
+        let paths = self.settings.calls.iter().flat_map(Call::templates).flat_map(Template::paths);
+        Uses::of(paths, self.settings.calls.iter().any(Call::needs_original))
+    }
 
     fn names(&self) -> Vec<String> {
-        self.calls.iter().map(|call| call.name.clone()).collect()
+        self.settings.calls.iter().map(|call| call.name.clone()).collect()
     }
 
     /// The next call from `from` on that is not left out, with what it sends.
@@ -118,7 +143,7 @@ impl Export {
         deadline: Instant,
     ) -> Result<Option<(usize, Request)>, NoRequest> {
         let mut original = None;
-        for (at, call) in self.calls.iter().enumerate().skip(from) {
+        for (at, call) in self.settings.calls.iter().enumerate().skip(from) {
             if call.needs_original() && original.is_none() {
                 original = Some(self.original(view, deadline).await?);
             }
@@ -144,7 +169,7 @@ impl Export {
         let mut progress = Progress { calls: self.names(), datapoints, ..Progress::default() };
         let mut body = Vec::new();
         // Rossum need not wait for its own file.
-        let first = if self.calls.first().is_some_and(Call::needs_original) {
+        let first = if self.settings.calls.first().is_some_and(Call::needs_original) {
             None
         } else {
             match self.next(0, &view, &progress.answers, None, deadline).await {
@@ -160,12 +185,12 @@ impl Export {
                 body = std::mem::take(&mut request.body);
                 progress.call = call;
                 progress.request = Some(request);
-                progress.view = (call + 1 < self.calls.len()).then_some(view);
+                progress.view = (call + 1 < self.settings.calls.len()).then_some(view);
             }
         }
-        let job = self.post.job(delivery, &self.target.name, json!(progress).to_string(), body)?;
+        let job = self.post.job(delivery, &self.settings.target.name, json!(progress).to_string(), body)?;
         answer.outcome.jobs.push(job);
-        answer.reasons.note(|| Reason::single(&*self.target.name, Came::Acted, QUEUED, Vec::new()));
+        answer.reasons.note(|| Reason::single(&*self.settings.target.name, Came::Acted, QUEUED, Vec::new()));
         Ok(())
     }
 
@@ -187,7 +212,7 @@ impl Export {
         halfway: &mut Halfway<'_, Received>,
         deadline: Instant,
     ) -> Result<(), StepError> {
-        let secrets = self.reads("secrets").then(|| Value::Object(delivery.credentials().0));
+        let secrets = self.settings.reads("secrets").then(|| Value::Object(delivery.credentials().0));
         self.look_ahead(&view, secrets.as_ref(), answer, deadline)?;
         let key = self.post.key(delivery)?;
         let mut answers = Answers::new();
@@ -204,10 +229,10 @@ impl Export {
                 _ => problem.told(),
             });
             let Some((at, request)) = next? else { break };
-            let call = &self.calls[at];
+            let call = &self.settings.calls[at];
             let received = self.send_once(halfway, call, &request, &call_key(&key, at), deadline).await?;
             answer.reasons.note(|| {
-                let says = format!("{} answered {}", self.target.name, received.status);
+                let says = format!("{} answered {}", self.settings.target.name, received.status);
                 Reason::single(&*call.name, Came::Acted, says, Vec::new())
             });
             match call.verdicts.of(received.status) {
@@ -231,7 +256,7 @@ impl Export {
             for from in Self::missing(call, &said) {
                 let text = format!(
                     "{} was sent, and its answer to {} has nothing at {from}.",
-                    self.target.name, call.name
+                    self.settings.target.name, call.name
                 );
                 answer.show(MessageType::Warning, None, escape_html(&text));
             }
@@ -250,7 +275,8 @@ impl Export {
         }
         if let Some(api) = self.api.as_ref().filter(|_| !values.is_empty()) {
             let annotation = delivery.payload.annotation_id.to_string();
-            let written = api.replace(&annotation, &values, &self.validation_sources, deadline).await;
+            let written =
+                api.replace(&annotation, &values, &self.settings.validation_sources, deadline).await;
             // It was sent: Rossum must not be told to send it again.
             if let Err(error) = written {
                 warn!(annotation, "the export was sent, and its values were not written back: {error}");
@@ -278,7 +304,7 @@ impl Export {
         if let Some(received) = halfway.recall(&this) {
             return Ok(received);
         }
-        let received = halfway.during(self.target.send(request, key, deadline)).await;
+        let received = halfway.during(self.settings.target.send(request, key, deadline)).await;
         let received = received.map_err(|error| self.unsent(call, &error))?;
         if call.verdicts.of(received.status) != Verdict::Error {
             halfway.took(this, &received.body, received.clone());
@@ -297,7 +323,7 @@ impl Export {
                 Some(other) => other.to_string(),
                 None => {
                     warn!(
-                        target_system = self.target.name,
+                        target_system = self.settings.target.name,
                         "the answer to {} has nothing at {from}", call.name
                     );
                     continue;
@@ -329,7 +355,7 @@ impl Export {
             };
             let change = Change {
                 value: Some(FieldValue::Text(shorten(value))),
-                validation_sources: Some(self.validation_sources.clone()),
+                validation_sources: Some(self.settings.validation_sources.clone()),
                 sources_place: SourcesPlace::BesideContent,
                 ..Change::default()
             };

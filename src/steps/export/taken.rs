@@ -104,7 +104,7 @@ impl Export {
                 "its data has no field {field}, which an answer is to be written to; nothing was sent"
             )));
         }
-        if self.calls.iter().any(Call::needs_original) && taken.view.original.is_none() {
+        if self.settings.calls.iter().any(Call::needs_original) && taken.view.original.is_none() {
             return Err(StepError::configuration("the delivery names no document; nothing was sent"));
         }
         Ok(taken)
@@ -112,8 +112,8 @@ impl Export {
 
     /// Fields that get what becomes of the export.
     fn kept_fields(&self) -> impl Iterator<Item = &String> {
-        let written = self.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
-        written.chain(&self.problem_field)
+        let written = self.settings.calls.iter().flat_map(|call| &call.write).map(|(field, _)| field);
+        written.chain(&self.settings.problem_field)
     }
 
     fn taken(
@@ -138,8 +138,8 @@ impl Export {
 
     /// What people call the fields that its messages name, where the schema was sent along.
     fn labels(&self, payload: &Payload<'_>) -> HashMap<String, String> {
-        let names = |id: &str| self.calls.iter().any(|call| call.names(id));
-        let sent = payload.schemas.filter(|_| self.calls.iter().any(Call::may_refuse));
+        let names = |id: &str| self.settings.calls.iter().any(|call| call.names(id));
+        let sent = payload.schemas.filter(|_| self.settings.calls.iter().any(Call::may_refuse));
         // One that cannot be read leaves the labels that everybody knows.
         let schema = sent.and_then(|schemas| Schema::parse(schemas.get()).ok());
         let labels = schema.iter().flat_map(Schema::labels).filter(|(id, _)| names(id));
@@ -154,10 +154,10 @@ impl Export {
         answer: &mut Answer,
         deadline: Instant,
     ) -> Result<(), StepError> {
-        if !self.calls.iter().any(Call::may_refuse) {
+        if !self.settings.calls.iter().any(Call::may_refuse) {
             return Ok(());
         }
-        for call in &self.calls {
+        for call in &self.settings.calls {
             let looked = aside(deadline, || {
                 let context = context(view, &Answers::new(), secrets, None);
                 call.look_ahead(view, &context)

@@ -53,8 +53,11 @@ impl Export {
             let status = ("status".to_owned(), received.status.into());
             Ok(body.map(|body| Value::Object(Map::from_iter([status, ("body".to_owned(), body)]))))
         };
-        let fills =
-            self.calls.get(at).is_some_and(|call| call.write.iter().any(|(_, from)| from != "status"));
+        let fills = self
+            .settings
+            .calls
+            .get(at)
+            .is_some_and(|call| call.write.iter().any(|(_, from)| from != "status"));
         if !fills && !self.reads_answers_after(at) {
             return said(Tree::default());
         }
@@ -88,12 +91,17 @@ impl Export {
 
     /// Whether a call after this one reads answers.
     pub(super) fn reads_answers_after(&self, at: usize) -> bool {
-        self.calls.iter().skip(at + 1).flat_map(Call::templates).any(|template| template.reads("answers"))
+        self.settings
+            .calls
+            .iter()
+            .skip(at + 1)
+            .flat_map(Call::templates)
+            .any(|template| template.reads("answers"))
     }
 
     /// That an answer was not understood, for the person at the screen.
     pub(super) fn not_understood(&self, call: &Call, unread: &Unusable) -> StepError {
-        let (name, what) = (&self.target.name, unread.text());
+        let (name, what) = (&self.settings.target.name, unread.text());
         StepError {
             message: format!("{name}, {}: {what}. {LOOK_THERE}", call.name),
             cause: format!("{name}, call {}: {what}", call.name),

@@ -13,7 +13,7 @@ const QUOTED: usize = 500;
 
 impl Export {
     pub(super) fn unsent(&self, call: &Call, error: &SendError) -> StepError {
-        let name = &self.target.name;
+        let name = &self.settings.target.name;
         let message = match error {
             SendError::TimedOut => format!(
                 "{name} did not answer in time. It may have taken the export or not: look there before you export again."
@@ -38,7 +38,7 @@ impl Export {
 
     /// That the target answered, without its words.
     pub(super) fn answered(&self, received: &Received) -> String {
-        format!("{} answered with status {}", self.target.name, received.status)
+        format!("{} answered with status {}", self.settings.target.name, received.status)
     }
 
     /// What the target says, for a person.
@@ -50,7 +50,7 @@ impl Export {
 
     fn problem_in(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
-        let pointed = self.problem.as_ref().and_then(|pointer| {
+        let pointed = self.settings.problem.as_ref().and_then(|pointer| {
             let json = trees::read(body, trees::SMALL).ok()?;
             Some(match json.pointer(pointer)? {
                 Value::String(text) => text.clone(),

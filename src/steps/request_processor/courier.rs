@@ -30,7 +30,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(step: &RequestProcessor, state: State) -> Self {
-        Self { calls: step.processor.settings.names(), state, request: None, is_sent: false }
+        Self { calls: step.settings.processor.settings.names(), state, request: None, is_sent: false }
     }
 }
 
@@ -41,7 +41,7 @@ impl RequestProcessor {
             Err(carried) => return carried,
         };
         let progress = &mut kept.progress;
-        if progress.calls != self.processor.settings.names() {
+        if progress.calls != self.settings.processor.settings.names() {
             return changed(&progress.calls);
         }
         if progress.is_sent {
@@ -58,11 +58,11 @@ impl RequestProcessor {
     async fn prepare_part(&self, job: &mut Job, mut kept: Kept<Progress>) -> Carried {
         let progress = &mut kept.progress;
         // What the calls gather, and what they leave in Rossum, goes through its API.
-        if self.processor.api.is_some() && self.processor.settings.needs_api() {
+        if self.settings.processor.api.is_some() && self.settings.processor.settings.needs_api() {
             self.post.turn().await;
         }
         let deadline = Instant::now() + TRY;
-        let next = self.processor.next(&mut progress.state, &Credentials::default(), deadline).await;
+        let next = self.settings.processor.next(&mut progress.state, &Credentials::default(), deadline).await;
         match next {
             Ok(Next::Call(mut prepared)) => {
                 job.body = std::mem::take(&mut prepared.body);
@@ -73,7 +73,7 @@ impl RequestProcessor {
                 job.body = Vec::new();
                 progress.is_sent = true;
                 if let Some(field) =
-                    self.problem_field.as_ref().filter(|_| progress.state.problems.is_empty())
+                    self.settings.problem_field.as_ref().filter(|_| progress.state.problems.is_empty())
                 {
                     progress.state.clear(field);
                 }
@@ -89,29 +89,29 @@ impl RequestProcessor {
         let deadline = Instant::now() + TRY;
         let key = call_key(&job.key, progress.state.number());
         let none = Credentials::default();
-        let answered = self.processor.send(&progress.state, &none, &request, &key, deadline).await;
+        let answered = self.settings.processor.send(&progress.state, &none, &request, &key, deadline).await;
         job.body = std::mem::take(&mut request.body);
         let answered = match answered {
             Ok(answered) => answered,
             Err(failure)
                 if failure.told.kind == FailureKind::TimedOut
-                    && self.processor.ignores_timeout(&progress.state) =>
+                    && self.settings.processor.ignores_timeout(&progress.state) =>
             {
                 warn!(job = job.key, "{}: passed over", failure.cause());
-                self.processor.pass_over(&mut progress.state);
+                self.settings.processor.pass_over(&mut progress.state);
                 job.body = Vec::new();
                 return kept.keep(&mut job.progress);
             }
             Err(failure) => return self.failed(job, kept, failure, true),
         };
-        let passes = self.errors == Errors::Stop && may_pass(answered.status);
+        let passes = self.settings.errors == Errors::Stop && may_pass(answered.status);
         if passes && self.is_error(&progress.state, answered.status) {
             let (problem, cause) = self.refused(&request, &answered);
             return Carried::Later { problem, cause, not_before: answered.retry_after };
         }
         let came = self.came(&mut progress.state, &none, &request, &answered, deadline).await;
         match came {
-            Ok(Came::Refused { problem, cause }) if self.errors == Errors::Stop => {
+            Ok(Came::Refused { problem, cause }) if self.settings.errors == Errors::Stop => {
                 // What its answer gave to fields is told with the problem; a retry begins at this call again.
                 let _ = kept.keep(&mut job.progress);
                 Carried::Dead { problem, cause }
@@ -137,14 +137,14 @@ impl RequestProcessor {
         match failure.told.kind {
             FailureKind::Passing(not_before) => Carried::Later { problem, cause, not_before },
             FailureKind::TimedOut => Carried::Later { problem, cause, not_before: None },
-            FailureKind::Final if self.errors == Errors::Stop => Carried::Dead { problem, cause },
+            FailureKind::Final if self.settings.errors == Errors::Stop => Carried::Dead { problem, cause },
             FailureKind::Final => {
                 warn!(job = job.key, "{cause}");
                 progress.state.problems.push(problem);
                 if is_call {
-                    self.processor.pass_over(&mut progress.state);
+                    self.settings.processor.pass_over(&mut progress.state);
                 } else {
-                    self.processor.abandon(&mut progress.state);
+                    self.settings.processor.abandon(&mut progress.state);
                 }
                 job.body = Vec::new();
                 kept.keep(&mut job.progress)
@@ -160,7 +160,7 @@ impl RequestProcessor {
         }
         let mut values = values(state);
         let problems = state.problems.join("\n");
-        if let Some(id) = self.problem_field.as_deref().and_then(|field| state.datapoint(field))
+        if let Some(id) = self.settings.problem_field.as_deref().and_then(|field| state.datapoint(field))
             && !problems.is_empty()
         {
             values.push((id.to_owned(), shorten(problems)));
@@ -169,7 +169,11 @@ impl RequestProcessor {
     }
 
     fn told<'r>(&'r self, values: &'r [(String, String)]) -> Report<'r> {
-        Report { api: self.processor.api.as_ref(), values, validation_sources: &self.validation_sources }
+        Report {
+            api: self.settings.processor.api.as_ref(),
+            values,
+            validation_sources: &self.settings.validation_sources,
+        }
     }
 }
 
@@ -179,7 +183,7 @@ impl Courier for RequestProcessor {
     }
 
     fn concurrency(&self) -> usize {
-        self.concurrency
+        self.settings.concurrency
     }
 
     fn carry<'c>(&'c self, job: &'c mut Job) -> CourierFuture<'c> {
@@ -195,7 +199,8 @@ impl Courier for RequestProcessor {
             };
             let progress = &kept.progress;
             let mut values = values(&progress.state);
-            if let Some(id) = self.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))
+            if let Some(id) =
+                self.settings.problem_field.as_deref().and_then(|field| progress.state.datapoint(field))
             {
                 values.push((id.to_owned(), shorten(job.problem.clone())));
             }

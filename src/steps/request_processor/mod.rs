@@ -6,7 +6,6 @@ mod fields;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -20,17 +19,18 @@ use crate::rossum::{
 };
 use crate::trees;
 
+use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::export::Deliver;
 use super::exported::Exported;
 use super::halfway::{Call, Halfway};
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
-use super::{Answer, Context, Delivery, Lasts, Step, StepError, StepFuture};
+use super::{Answer, Blueprint, Context, Delivery, Lasts, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "request_processor"`.
-pub struct RequestProcessor {
-    pub post: Arc<Post>,
+pub struct RequestProcessorSettings {
+    /// Without Rossum's API, which comes with the services.
     pub processor: Processor,
     pub deliver: Deliver,
     pub errors: Errors,
@@ -44,6 +44,11 @@ pub struct RequestProcessor {
     pub problem_field: Option<String>,
     /// Queued runs at a time.
     pub concurrency: usize,
+}
+
+pub struct RequestProcessor {
+    post: Post,
+    settings: RequestProcessorSettings,
 }
 
 /// What an error does to the calls after it.
@@ -61,37 +66,38 @@ const SPARE: Duration = Duration::from_millis(500);
 /// Characters of an answer that a person reads.
 const QUOTED: usize = 500;
 
-impl Step for RequestProcessor {
+impl Blueprint for RequestProcessorSettings {
     fn can_act_at(&self, _event: &Event<'_>) -> bool {
         true // it may send what the delivery itself says
     }
 
-    fn events(&self) -> &'static [&'static str] {
-        &["annotation_content.export"]
+    fn needs(&self) -> Needs {
+        Needs {
+            events: &["annotation_content.export"],
+            notes: self.processor.settings.notes.clone(),
+            neighbours: true,
+            outbox: self.deliver == Deliver::Queued,
+            schema: self.schemas.is_sent(),
+        }
     }
 
-    fn reaches_out(&self) -> bool {
-        true
+    fn reaches(&self) -> Option<Reaches<'_>> {
+        Some(Reaches::Hosts(&self.processor))
     }
 
-    fn queues(&self) -> bool {
-        self.deliver == Deliver::Queued
+    fn build(mut self: Box<Self>, services: &Services, id: &CourierId) -> Built {
+        self.processor.api.clone_from(&services.api);
+        Built::carrying(RequestProcessor { post: Post::new(services, id), settings: *self })
     }
+}
 
-    fn notes(&self) -> Vec<String> {
-        self.processor.settings.notes.clone()
-    }
-
-    fn needs_schema(&self) -> bool {
-        self.schemas.is_sent()
-    }
-
+impl Step for RequestProcessor {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(async move {
             let Context { delivery, answer, deadline, .. } = context;
             let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
             let Some(state) = self.begin(delivery, answer, deadline).await? else { return Ok(()) };
-            match self.deliver {
+            match self.settings.deliver {
                 Deliver::Now => self.run_now(delivery, answer, state, deadline).await,
                 Deliver::Queued => {
                     let progress = json!(courier::Progress::new(self, state)).to_string();
@@ -135,16 +141,16 @@ impl RequestProcessor {
         deadline: Instant,
     ) -> Result<Option<State>, StepError> {
         let payload = &delivery.payload;
-        let sent = self.processor.settings.payload(delivery.body, deadline).await.map_err(|what| {
+        let sent = self.settings.processor.settings.payload(delivery.body, deadline).await.map_err(|what| {
             StepError::configuration(format!(
                 "`{{payload…}}` in its settings needs the delivery, and {what}; send less along (sideloads, `settings`, \
                  `metadata`), or take `{{field…}}`; nothing was sent"
             ))
         })?;
-        let schema = self.schemas.of(delivery).ok();
+        let schema = self.settings.schemas.of(delivery).ok();
         let schema = schema.as_deref();
         let id = payload.annotation_id.to_string();
-        let fields = match Exported::of(delivery, self.processor.api.as_deref(), deadline).await? {
+        let fields = match Exported::of(delivery, self.settings.processor.api.as_deref(), deadline).await? {
             Exported::Not => return Ok(None),
             Exported::Here => {
                 let annotation = payload.annotation.as_ref();
@@ -173,7 +179,7 @@ impl RequestProcessor {
         let credentials = Credentials { secrets, token };
         let key = self.post.key(delivery)?;
         // A call that sends a secret may be answered with a token, which is not kept.
-        let mut halfway = if self.processor.settings.stored_secrets().is_empty() {
+        let mut halfway = if self.settings.processor.settings.stored_secrets().is_empty() {
             Halfway::new(&self.post, &state.annotation, deadline).await?
         } else {
             Halfway::forgetful()
@@ -208,19 +214,19 @@ impl RequestProcessor {
         deadline: Instant,
     ) -> Result<(), Ended> {
         loop {
-            let prepared = match self.processor.next(state, credentials, deadline).await {
+            let prepared = match self.settings.processor.next(state, credentials, deadline).await {
                 Ok(Next::Finished) => return Ok(()),
                 Ok(Next::Further) => continue,
                 Ok(Next::Call(prepared)) => prepared,
                 Err(failure) => {
                     self.fail(state, &failure)?;
-                    self.processor.abandon(state);
+                    self.settings.processor.abandon(state);
                     continue;
                 }
             };
             match self.call(state, credentials, &prepared, key, halfway, deadline).await {
                 Ok(Came::Through) => {}
-                Ok(Came::Refused { problem, cause }) => match self.errors {
+                Ok(Came::Refused { problem, cause }) => match self.settings.errors {
                     Errors::Stop => {
                         return Err(Ended { message: problem, cause, lasts: Lasts::ForGood });
                     }
@@ -228,7 +234,7 @@ impl RequestProcessor {
                 },
                 Err(failure) => {
                     self.fail(state, &failure)?;
-                    self.processor.pass_over(state);
+                    self.settings.processor.pass_over(state);
                 }
             }
         }
@@ -240,7 +246,7 @@ impl RequestProcessor {
         if failure.told.kind == FailureKind::TimedOut {
             text.push_str(". It may have been taken or not: look there before you export again.");
         }
-        match self.errors {
+        match self.settings.errors {
             Errors::Stop => {
                 let lasts = match failure.told.kind {
                     FailureKind::Passing(_) => Lasts::ForNow,
@@ -274,15 +280,16 @@ impl RequestProcessor {
         let sent = async {
             match recalled {
                 Some(answered) => Ok(answered),
-                None => self.processor.send(state, credentials, prepared, &key, deadline).await,
+                None => self.settings.processor.send(state, credentials, prepared, &key, deadline).await,
             }
         };
         let answered = match halfway.during(sent).await {
             Err(failure)
-                if failure.told.kind == FailureKind::TimedOut && self.processor.ignores_timeout(state) =>
+                if failure.told.kind == FailureKind::TimedOut
+                    && self.settings.processor.ignores_timeout(state) =>
             {
                 warn!(annotation = state.annotation, "{}: passed over", failure.cause());
-                self.processor.pass_over(state);
+                self.settings.processor.pass_over(state);
                 return Ok(Came::Through);
             }
             answered => answered?,
@@ -308,12 +315,12 @@ impl RequestProcessor {
         deadline: Instant,
     ) -> Result<Came, Failure> {
         let is_error = self.is_error(state, answered.status);
-        self.processor.take(state, credentials, answered, deadline).await?;
+        self.settings.processor.take(state, credentials, answered, deadline).await?;
         if !is_error {
             return Ok(Came::Through);
         }
         let (problem, cause) = self.refused(prepared, answered);
-        if self.errors == Errors::Continue {
+        if self.settings.errors == Errors::Continue {
             warn!(annotation = state.annotation, "{cause}");
         }
         Ok(Came::Refused { problem, cause })
@@ -329,7 +336,7 @@ impl RequestProcessor {
 
     /// Whether this status of the call that is next is an error.
     fn is_error(&self, state: &State, status: u16) -> bool {
-        let expected = self.expected.get(self.processor.call_name(state));
+        let expected = self.settings.expected.get(self.settings.processor.call_name(state));
         !(200..300).contains(&status)
             && !expected.is_some_and(|ranges| ranges.iter().any(|range| range.contains(&status)))
     }
@@ -337,7 +344,7 @@ impl RequestProcessor {
     /// What the other side says.
     fn said(&self, answered: &Answered) -> String {
         let text = String::from_utf8_lossy(&answered.body);
-        let pointed = self.problem.as_ref().and_then(|pointer| {
+        let pointed = self.settings.problem.as_ref().and_then(|pointer| {
             let json = trees::read(&answered.body, trees::SMALL).ok()?;
             Some(match json.pointer(pointer)? {
                 Json::String(text) => text.clone(),
@@ -364,9 +371,9 @@ impl RequestProcessor {
         }
         let Some(annotation) = &delivery.payload.annotation else {
             let values = values(state);
-            if let Some(api) = self.processor.api.as_ref().filter(|_| !values.is_empty()) {
+            if let Some(api) = self.settings.processor.api.as_ref().filter(|_| !values.is_empty()) {
                 let id = &state.annotation;
-                let written = api.replace(id, &values, &self.validation_sources, deadline).await;
+                let written = api.replace(id, &values, &self.settings.validation_sources, deadline).await;
                 // It was sent: Rossum must not be told to send it again.
                 if let Err(error) = written {
                     warn!(annotation = id, "values of answers were not written back: {error}");
@@ -379,7 +386,7 @@ impl RequestProcessor {
             let Some(node) = tree.first(&field) else { continue };
             let change = Change {
                 value: Some(Value::Text(shorten(value))),
-                validation_sources: Some(self.validation_sources.clone()),
+                validation_sources: Some(self.settings.validation_sources.clone()),
                 sources_place: SourcesPlace::BesideContent,
                 ..Change::default()
             };

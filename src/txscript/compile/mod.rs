@@ -1,6 +1,7 @@
 //! From the parser's syntax tree to a [`Program`]: names become places, and what the language lacks is refused.
 
 mod business_rule;
+mod doubts;
 mod expression;
 mod function;
 mod handler;
@@ -23,6 +24,8 @@ use super::words::Word;
 
 pub use business_rule::Variables;
 pub(crate) use business_rule::compile_rule;
+pub use doubts::Found as Doubts;
+pub(crate) use doubts::{Language, doubts};
 pub(crate) use parts::parts;
 use scope::Scope;
 

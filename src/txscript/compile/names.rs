@@ -55,7 +55,10 @@ impl Compiler<'_> {
 /// The known name that is written most like this one.
 fn nearest<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String> {
     let known = own.chain(Builtin::names().map(|name| -> &'n str { name }));
+    nearest_of(name, known).map(|near| format!("did you mean `{near}`?"))
+}
+
+pub(super) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
-    let near = known.min_by_key(distance).filter(|other| distance(other) <= 2);
-    near.map(|near| format!("did you mean `{near}`?"))
+    known.min_by_key(distance).filter(|other| distance(other) <= 2)
 }

@@ -215,6 +215,20 @@ impl Schema {
         self.find(id).map(|field| self.fields[field].kind)
     }
 
+    /// The values that an enum may have; none where a field is no enum, or has no options of its own.
+    pub fn options_of(&self, id: &str) -> Option<Vec<String>> {
+        let raw = &self.fields[self.find(id)?].raw;
+        if raw.get("type").and_then(Json::as_str) != Some("enum") {
+            return None;
+        }
+        let value = |option: &Json| match option.get("value")? {
+            Json::String(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        Some(raw.get("options")?.as_array()?.iter().filter_map(value).collect())
+    }
+
     /// The multivalue whose column this schema id is.
     pub fn table_of(&self, id: &str) -> Option<&str> {
         let field = self.find(id).filter(|field| self.fields[*field].category == Category::Datapoint)?;

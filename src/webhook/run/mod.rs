@@ -174,10 +174,11 @@ mod tests {
     use crate::rossum::MessageType;
     use crate::secret::Secret;
     use crate::signature::{Algorithm, Keys, LegacySha1, sign};
+    use crate::steps::blueprint::Needs;
     use crate::steps::schema::Schemas;
     use crate::steps::{Context, OnError, Stage, Step, StepError, StepFuture};
     use crate::webhook::under_way::DeliveriesUnderWay;
-    use crate::webhook::{HookLimits, HookSettings};
+    use crate::webhook::{BuiltHook, HookLimits, HookSettings};
 
     async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
         super::run(hook, body, way, &DeliveriesUnderWay::default().begin("test")).await
@@ -214,6 +215,7 @@ mod tests {
         let stage = |step| Stage {
             name: "test".into(),
             step: Box::new(step),
+            needs: Needs::default(),
             events: None,
             on_error,
             names: Vec::new(),
@@ -228,12 +230,14 @@ mod tests {
             secret_file: None,
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
-            stages: steps.into_iter().map(stage).collect(),
             answers: crate::webhook::Answers::Direct,
-            memory: None,
             record: None,
         };
-        Arc::new(Hook::new(settings, &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH)))
+        let stages = steps.into_iter().map(stage).collect();
+        Arc::new(Hook::new(
+            BuiltHook { settings, stages, memory: None },
+            &crate::telemetry::Metrics::new(std::time::SystemTime::UNIX_EPOCH),
+        ))
     }
 
     fn verified(size: usize) -> VerifiedBody {

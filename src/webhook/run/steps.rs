@@ -57,10 +57,10 @@ pub(super) async fn run(
                 warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
                 // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
                 // does not mend is in the log and the metrics: sent again it would fail again.
-                let is_sent_again = stage.step.queues() || failure.lasts == Lasts::ForNow;
+                let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
                 if is_sent_again && keeping::nobody_reads(&payload.event) {
                     keeping::remember(hook, payload, &mut answer, deadline).await;
-                    return Err(if stage.step.queues() { Refusal::NotKept } else { Refusal::NotSent });
+                    return Err(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
                 }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));

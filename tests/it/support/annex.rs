@@ -13,9 +13,12 @@ use super::{Client, SECRET, eventually, free_port};
 /// The command, in an environment without anything of ours.
 pub(crate) fn annex_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annex"));
-    for name in ["ROSSUM_SECRET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"] {
+    for name in ["ROSSUM_SECRET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"] {
         command.env_remove(name);
     }
+    // What this machine's own Annex keeps, or another test has made, is nothing to a test.
+    let state = std::env::temp_dir().join(format!("annex-state-{}", std::process::id()));
+    command.env("STATE_DIRECTORY", state);
     command
 }
 

@@ -16,6 +16,7 @@ mod relay;
 mod rossum_tool;
 mod sshd;
 mod ubl_schemas;
+pub(crate) mod workbook;
 
 pub(crate) use annex::{Annex, annex_command, libfaketime, write, write_bytes};
 pub(crate) use browser::Browser;

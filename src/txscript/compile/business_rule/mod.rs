@@ -22,7 +22,7 @@ use super::super::machine::builtins::Builtin;
 use super::super::problem::{Problem, SourceLines};
 use super::scope::Scope;
 use super::{Code, Compiled, Compiler, DEEPEST, LONGEST, Named, STACK_PER_BYTE};
-use placeholders::plain;
+pub(super) use placeholders::plain;
 
 /// A configuration's variables: name and expression.
 pub type Variables = HashMap<String, String>;

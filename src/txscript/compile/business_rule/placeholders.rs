@@ -4,13 +4,13 @@
 //! not have, becomes `or ` and is remembered.
 
 /// A rule's text, readable as a Python expression.
-pub(super) struct Plain {
-    pub(super) text: String,
+pub(in super::super) struct Plain {
+    pub(in super::super) text: String,
     /// Where an `or` was an `xor`, in bytes.
     pub(super) xors: Vec<usize>,
 }
 
-pub(super) fn plain(source: &str) -> Plain {
+pub(in super::super) fn plain(source: &str) -> Plain {
     let mut bytes = source.as_bytes().to_vec();
     let mut xors = Vec::new();
     let mut open = Vec::new();

@@ -1,0 +1,209 @@
+//! The datasets and their columns, and what steps ask of them: checked before a delivery does.
+//!
+//! A dataset's columns are those of the store, where it was imported, or else those of the file that is to be imported.
+//! They change without this file, so what contradicts them keeps no server from starting: `annex check` refuses it, the
+//! server says it in its log.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use crate::data::{self, Format, Watched};
+use crate::store::{Asked, SCORE, SearchKind, Table, columns_of, tables};
+
+use super::document::Place;
+use super::nearest::nearest;
+use super::section::Section;
+
+/// A file that must be read whole for its columns is looked into up to this size: a reload waits for it.
+const LARGEST: u64 = 2_000_000;
+
+pub(super) struct Tables {
+    state: PathBuf,
+    declared: Vec<Watched>,
+    known: OnceCell<Found>,
+}
+
+/// What there is.
+#[derive(Default)]
+struct Found {
+    tables: Vec<Table>,
+    /// Declared, and its columns are not known: there is no file yet, or a large one.
+    unread: Vec<String>,
+    /// Why the store's are not among them.
+    unknown: Option<String>,
+}
+
+/// The column that something is taken from, and where it is named.
+pub(super) struct Wanted {
+    pub(super) place: Place,
+    pub(super) column: String,
+}
+
+impl Tables {
+    pub(super) fn new(state: &Path, declared: &[Watched]) -> Self {
+        Self { state: state.to_owned(), declared: declared.to_vec(), known: OnceCell::new() }
+    }
+
+    fn found(&self) -> &Found {
+        self.known.get_or_init(|| {
+            let mut found = Found::default();
+            match tables(&self.state) {
+                Ok(Some(tables)) => found.tables = tables,
+                Ok(None) => found.unknown = Some("nothing was imported yet".to_owned()),
+                Err(error) => found.unknown = Some(error.to_string()),
+            }
+            for declared in &self.declared {
+                let known = found.tables.iter_mut().find(|table| table.name == declared.name);
+                match (known, columns_in(declared)) {
+                    (Some(table), _) => table.near.extend(declared.near.iter().cloned()),
+                    (None, Some(columns)) => {
+                        let (name, near) = (declared.name.clone(), declared.near.clone());
+                        found.tables.push(Table { name, columns, near });
+                    }
+                    (None, None) => found.unread.push(declared.name.clone()),
+                }
+            }
+            found
+        })
+    }
+
+    /// The queries of a step, and the columns that it takes from what they give.
+    pub(super) fn look(&self, section: &Section<'_>, queries: &[(Place, Asked)], wanted: &[Wanted]) {
+        for (place, asked) in queries {
+            let gives = match asked {
+                Asked::Sql(query) => self.sql(section, place, &query.sql),
+                Asked::Search(search) => self.table(section, place, &search.dataset).map(|table| {
+                    let compared = search.compared.iter().map(|one| &one.column);
+                    for column in compared.chain(search.only.iter().map(|(column, _)| column)) {
+                        column_of(section, place, table, column);
+                    }
+                    if let SearchKind::Fuzzy(_) = search.kind {
+                        for one in search.compared.iter().filter(|one| table.columns.contains(&one.column)) {
+                            self.near(section, place, table, &one.column);
+                        }
+                    }
+                    table.columns.iter().cloned().chain([SCORE.to_owned()]).collect()
+                }),
+                Asked::Documents(query) => {
+                    let is_sure = !query.dataset.contains('{');
+                    let table = if is_sure { self.table(section, place, &query.dataset) } else { None };
+                    // Stages of a pipeline make columns of their own.
+                    table.zip(query.found_by()).map(|(table, compared)| {
+                        for column in compared.into_iter().filter(|column| !column.starts_with('_')) {
+                            column_of(section, place, table, column);
+                        }
+                        table.columns.iter().cloned().chain(["_id".to_owned(), SCORE.to_owned()]).collect()
+                    })
+                }
+            };
+            let Some(gives) = gives else { continue };
+            for Wanted { place, column } in wanted.iter().filter(|wanted| !gives.contains(&wanted.column)) {
+                let hint = near_hint(column, &gives);
+                section.document().doubt(place, format!("the queries give no column `{column}`"), hint);
+            }
+        }
+    }
+
+    /// The columns that a query in SQL gives.
+    fn sql(&self, section: &Section<'_>, place: &Place, sql: &str) -> Option<Vec<String>> {
+        let found = self.found();
+        let wrong = match columns_of(sql, &found.tables) {
+            Ok(columns) => return Some(columns),
+            Err(wrong) => wrong,
+        };
+        let name = |words: &str| wrong.split_once(words).map(|(_, name)| name.trim().to_owned());
+        if let Some(table) = name("no such table: ") {
+            self.table(section, place, &table);
+        } else if let Some(column) = name("no such column: ") {
+            let plain = column.rsplit('.').next().unwrap_or(&column);
+            let all: Vec<String> = found.tables.iter().flat_map(|table| table.columns.clone()).collect();
+            let what = format!("the datasets have no column `{column}`, which this query names");
+            section.document().doubt(place, what, near_hint(plain, &all));
+        } else {
+            let hint = Some("SQLite's words; its language: https://sqlite.org/lang_select.html".to_owned());
+            section.document().note(place.clone(), format!("this query cannot be run: {wrong}"), hint);
+        }
+        None
+    }
+
+    /// A dataset that is named.
+    fn table(&self, section: &Section<'_>, place: &Place, name: &str) -> Option<&Table> {
+        let found = self.found();
+        let table = found.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
+        if table.is_none() {
+            let known = found.tables.iter().map(|table| &table.name).chain(&found.unread);
+            let near = nearest(name, known.clone().map(String::as_str));
+            if known.clone().any(|known| known == name) {
+                let what = format!("the dataset `{name}`: its columns are not known yet");
+                section.document().leave_unchecked(place, &what);
+            } else if near.is_none()
+                && let Some(why) = &found.unknown
+            {
+                section.document().leave_unchecked(place, &format!("the dataset `{name}`: {why}"));
+            } else {
+                let hint = near.map_or_else(
+                    || format!("declare it by `[[dataset]]`, or: annex data import {name} FILE"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                section.document().doubt(place, format!("there is no dataset `{name}`"), hint);
+            }
+        }
+        table
+    }
+
+    fn near(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str) {
+        if !table.near.iter().any(|known| known == column) {
+            let Table { name, .. } = table;
+            let what = format!("`{name}` has no index of similar texts for `{column}`, which `fuzzy` needs");
+            let is_declared = self.declared.iter().any(|declared| declared.name == *name);
+            let hint = if is_declared {
+                format!("add `near = [\"{column}\"]` to its `[[dataset]]`")
+            } else {
+                format!("annex data import {name} FILE --near {column}")
+            };
+            section.document().doubt(place, what, hint);
+        }
+    }
+}
+
+/// A column that is named of a dataset.
+fn column_of(section: &Section<'_>, place: &Place, table: &Table, column: &str) {
+    if !table.columns.iter().any(|known| known.eq_ignore_ascii_case(column)) {
+        let what = format!("the dataset `{}` has no column `{column}`", table.name);
+        section.document().doubt(place, what, near_hint(column, &table.columns));
+    }
+}
+
+fn near_hint(column: &str, known: &[String]) -> String {
+    let near = nearest(column, known.iter().map(String::as_str));
+    near.map_or_else(
+        || format!("there are: {}", known.iter().take(20).cloned().collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    )
+}
+
+/// The columns of a file that is to be imported, where it is there and not too large to know.
+fn columns_in(watched: &Watched) -> Option<Vec<String>> {
+    let size = std::fs::metadata(&watched.file).ok()?.len();
+    let is_lazy = watched.layout.format == Format::Csv && watched.layout.encoding.is_none();
+    if !is_lazy && size > LARGEST {
+        return None;
+    }
+    data::read(&watched.file, &watched.layout).ok().map(|records| records.columns)
+}
+
+/// A `[[dataset]]`: its file, and the columns that it names in it.
+pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
+    if !watched.file.exists() {
+        let what = format!("there is no file {} yet", watched.file.display());
+        section.document().leave_unchecked(&section.place_of("file"), &what);
+        return;
+    }
+    let Some(columns) = columns_in(watched) else { return };
+    for (key, named) in [("key", &watched.key), ("index", &watched.indexed), ("near", &watched.near)] {
+        for column in named.iter().filter(|column| !columns.contains(column)) {
+            let what = format!("{} has no column `{column}`", watched.file.display());
+            section.document().doubt(&section.place_of(key), what, near_hint(column, &columns));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Templates in a step's keys: what they name is checked, and a path is made once of sample values.
+
+use serde_json::{Map, Value, json};
+
+use crate::export::looked::{FILTERS, FieldCompared, READ, Unknown};
+use crate::export::{Escape, Template, View};
+use crate::txscript::{FieldType, Schema};
+
+use super::super::document::Place;
+use super::super::nearest::nearest;
+use super::super::section::Section;
+
+/// A template, and the note of what is wrong with it.
+pub(super) fn template(
+    section: &Section<'_>,
+    title: &str,
+    place: Place,
+    source: &str,
+    escape: Escape,
+) -> Option<Template> {
+    let template = match Template::new(source, escape) {
+        Ok(template) => template,
+        Err(error) => {
+            section.document().note(place, format!("`{title}` is no template: {error}"), None::<&str>);
+            return None;
+        }
+    };
+    for field in template.fields() {
+        section.names_field(place.clone(), field);
+    }
+    for unknown in template.unknown() {
+        note_unknown(section, title, place.clone(), &unknown);
+    }
+    for compared in template.compared() {
+        look_at_comparison(section, title, place.clone(), &compared);
+    }
+    Some(template)
+}
+
+/// `when`: a template that decides; `None` where there is none, or a wrong one.
+pub(super) fn condition(section: &Section<'_>, key: &'static str) -> Option<Template> {
+    let text = section.text(key)?;
+    let template = template(section, key, text.span(), text.get_ref(), Escape::None)?;
+    if template.is_constant() {
+        let what = format!("`{key}` is the same for every document");
+        let hint = format!(
+            "write what it depends on between braces: `{key} = \"{{{{ field.kind == 'invoice' }}}}\"`"
+        );
+        section.document().note(text.span(), what, Some(hint));
+    }
+    Some(template)
+}
+
+fn note_unknown(section: &Section<'_>, title: &str, place: Place, unknown: &Unknown) {
+    let near = |name: &str, known: &[&str]| nearest(name, known.iter().copied()).map(str::to_owned);
+    let (what, near, otherwise) = match unknown {
+        Unknown::Filter(name) => {
+            (format!("there is no filter `{name}`"), near(name, &FILTERS), "docs/export.md names the filters")
+        }
+        Unknown::Test(name) => (
+            format!("there is no test `is {name}`"),
+            near(name, &["defined", "undefined", "none", "number", "string", "even", "odd"]),
+            "write `is defined`, `is none` or a comparison",
+        ),
+        Unknown::Name(name) => (
+            format!("nothing that a template reads is called `{name}`"),
+            near(name, &READ),
+            "a field is `field.schema_id`; what else there is stands in docs/export.md",
+        ),
+    };
+    let hint = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"));
+    section.document().note(place, format!("`{title}`: {what}"), Some(hint));
+}
+
+/// Every field is a text in a template.
+fn look_at_comparison(section: &Section<'_>, title: &str, place: Place, compared: &FieldCompared) {
+    let FieldCompared { field, with, is_number } = compared;
+    if *is_number {
+        let what = format!(
+            "`{title}` compares `field.{field}`, a text as all fields are in templates, with the number {with}"
+        );
+        let hint = format!("write `field.{field} | float` for its number, or `'{with}'` in quotes");
+        section.document().note(place, what, Some(hint));
+        return;
+    }
+    let schemas = section.schemas_of(None);
+    let options: Vec<Vec<String>> = schemas.iter().filter_map(|one| one.schema.options_of(field)).collect();
+    let lacks = |options: &Vec<String>| options.len() > 1 && !options.contains(with);
+    if !with.is_empty() && !options.is_empty() && options.len() == schemas.len() && options.iter().all(lacks)
+    {
+        let what = format!("`{title}`: the options of `{field}` do not have `{with}`");
+        let known = || options.iter().flatten().map(String::as_str);
+        let hint = nearest(with, known()).map_or_else(
+            || format!("its options are: {}", known().take(10).collect::<Vec<_>>().join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
+        section.document().note(place, what, Some(hint));
+    }
+}
+
+/// A document with a value in each field that templates name, where there is no schema.
+pub(super) fn sample_of<'t>(templates: impl Iterator<Item = &'t Template>) -> View {
+    let fields = templates.flat_map(Template::fields).map(|id| (id.to_owned(), json!("x"))).collect();
+    view(fields, vec![json!({})])
+}
+
+fn view(field: Map<String, Value>, line_items: Vec<Value>) -> View {
+    View::sample(field, line_items)
+}
+
+/// A document of a schema, with a value in every field, as templates see it.
+pub(super) fn sample(schema: &Schema) -> View {
+    let value = |id: &str| {
+        let option =
+            schema.options_of(id).and_then(|options| options.into_iter().find(|value| !value.is_empty()));
+        let kind = match schema.kind_of(id) {
+            Some(FieldType::Number) => "1",
+            Some(FieldType::Date) => "2026-01-31",
+            Some(FieldType::Boolean) => "true",
+            _ => "x",
+        };
+        Value::String(option.unwrap_or_else(|| kind.to_owned()))
+    };
+    let (mut fields, mut first_table) = (Map::new(), Vec::new());
+    let mut rows: Map<String, Value> = Map::new();
+    for id in schema.ids() {
+        match (schema.table_of(id), schema.kind_of(id)) {
+            (Some(table), _) => {
+                let row = rows.entry(table.to_owned()).or_insert_with(|| json!({}));
+                if let Some(row) = row.as_object_mut() {
+                    row.insert(id.to_owned(), value(id));
+                }
+            }
+            (None, Some(FieldType::Nothing) | None) => {
+                if let Some(child) =
+                    schema.child_of(id).filter(|child| schema.kind_of(child) != Some(FieldType::Nothing))
+                {
+                    fields.insert(id.to_owned(), json!([value(child)])); // a simple multivalue
+                }
+            }
+            (None, Some(_)) => {
+                fields.insert(id.to_owned(), value(id));
+            }
+        }
+    }
+    for (table, row) in rows {
+        if first_table.is_empty() || table == "line_items" {
+            first_table = vec![row.clone()];
+        }
+        fields.insert(table, json!([row]));
+    }
+    view(fields, first_table)
+}

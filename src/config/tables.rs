@@ -1,0 +1,60 @@
+//! How a file of records is written: the same keys wherever one is named.
+
+use std::path::Path;
+
+use crate::data::{self, Encoding, Format, Layout, Sheet};
+
+use super::section::Section;
+
+const FORMATS: [(&str, Format); 3] =
+    [("csv", Format::Csv), ("jsonl", Format::JsonLines), ("xlsx", Format::Workbook)];
+
+/// The format of a file that does not show it by its name is `otherwise`; where there is none, it must be said.
+pub(super) fn layout(
+    section: &Section<'_>,
+    file: Option<&Path>,
+    otherwise: Option<Format>,
+) -> Option<Layout> {
+    let document = section.document();
+    let format = section.choice("format", &FORMATS);
+    let format = format.or_else(|| Format::of(file?)).or(otherwise);
+    if let (None, Some(file), false) = (format, file, section.has("format")) {
+        let name = file.file_name().unwrap_or_default().display();
+        let what = format!("what kind of file {name} is does not show");
+        document.note(section.place_of("file"), what, Some("write `format = \"csv\"`"));
+    }
+    let separator = section.text("separator").and_then(|text| {
+        let known = data::separator(text.get_ref());
+        if known.is_none() {
+            document.note(
+                text.span(),
+                "`separator` must be one ASCII character, or \"tab\"",
+                Some("write `separator = \";\"`"),
+            );
+        }
+        known
+    });
+    let encoding = section.text("encoding").and_then(|name| {
+        let known = Encoding::of(name.get_ref());
+        if known.is_none() {
+            let what = format!("there is no encoding `{}`", name.get_ref());
+            let hint = "write `encoding = \"windows-1250\"`, or windows-1252, iso-8859-2, cp852, utf-16le";
+            document.note(name.span(), what, Some(hint));
+        }
+        known
+    });
+    let sheet = section.text_or_integer("sheet").and_then(|sheet| match sheet {
+        Ok(name) => Some(Sheet::Name(name)),
+        Err(number) => {
+            let number = usize::try_from(number).ok().filter(|number| *number > 0);
+            if number.is_none() {
+                let hint = "write `sheet = 1`, or its name in quotes";
+                document.note(section.place_of("sheet"), "sheets are numbered from 1", Some(hint));
+            }
+            number.map(Sheet::Number)
+        }
+    });
+    let head = section.count("head").map(|line| line as u64);
+    let foot = section.count("foot").unwrap_or(0);
+    Some(Layout { separator, encoding, sheet, head, foot, ..Layout::of(format?) })
+}

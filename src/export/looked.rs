@@ -1,0 +1,309 @@
+//! What compiles as a template and yet cannot be meant: it names what there is not, or compares what is never equal.
+
+use std::sync::LazyLock;
+
+use minijinja::Value;
+use regex::{Captures, Regex};
+
+use super::render::Template;
+
+/// What templates read.
+pub const READ: [&str; 8] = [
+    "annotation_id",
+    "answers",
+    "field",
+    "line_items",
+    "original_file",
+    "original_file_name",
+    "payload",
+    "secrets",
+];
+/// What they call, and what the language has in loops and macros.
+const CALLED: [&str; 8] = ["caller", "debug", "dict", "loop", "namespace", "range", "self", "super"];
+/// Filters that there are, for who wrote another.
+pub const FILTERS: [&str; 53] = [
+    "abs",
+    "attr",
+    "b64encode",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "count",
+    "csv",
+    "date",
+    "default",
+    "dictsort",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "money",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "segment",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "unique",
+    "upper",
+    "urlencode",
+    "xml",
+    "zip",
+];
+
+/// A name in a template that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    Filter(String),
+    Test(String),
+    /// Neither a variable nor a function.
+    Name(String),
+}
+
+/// A field and a constant that it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldCompared {
+    pub field: String,
+    pub with: String,
+    /// A number, and no text in quotes.
+    pub is_number: bool,
+}
+
+/// Patterns of our own, which a test compiles.
+fn pattern(text: &str) -> Option<Regex> {
+    Regex::new(text).ok()
+}
+
+static FILTER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?:\||^\s*-?\s*filter\s)\s*([A-Za-z_]\w*)"));
+static TEST: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)"));
+static LEFT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r#"\bfield\.([A-Za-z_]\w*)\s*(?:==|!=|<=|>=|<|>)\s*(?:(-?\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")"#,
+    )
+});
+static RIGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r#"(?:(-?\b\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")\s*(?:==|!=|<=|>=|<|>)\s*field\.([A-Za-z_]\w*)\s*(\W|$)"#,
+    )
+});
+
+/// All places where a pattern fits.
+fn all<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Iterator<Item = Captures<'t>> {
+    pattern.iter().flat_map(move |pattern| pattern.captures_iter(text))
+}
+
+impl Template {
+    /// Names that mean nothing, each once.
+    pub fn unknown(&self) -> Vec<Unknown> {
+        let mut found = Vec::new();
+        let mut add = |unknown: Unknown| {
+            if !found.contains(&unknown) {
+                found.push(unknown);
+            }
+        };
+        let environment = self.environment();
+        let is = |test: &str, name: &str| {
+            environment.empty_state().perform_test(test, &[Value::from(name)]).unwrap_or(true)
+        };
+        for code in pieces(self.source()) {
+            let code = without_texts(code);
+            for name in all(&FILTER, &code).filter_map(|found| found.get(1)) {
+                if !is("filter", name.as_str()) {
+                    add(Unknown::Filter(name.as_str().to_owned()));
+                }
+            }
+            for name in all(&TEST, &code).filter_map(|found| found.get(1)) {
+                if !is("test", name.as_str()) {
+                    add(Unknown::Test(name.as_str().to_owned()));
+                }
+            }
+        }
+        let mut names: Vec<&str> =
+            self.names().filter(|name| !READ.contains(name) && !CALLED.contains(name)).collect();
+        names.sort_unstable();
+        for name in names {
+            add(Unknown::Name(name.to_owned()));
+        }
+        found
+    }
+
+    /// Fields that are compared with constants.
+    pub fn compared(&self) -> Vec<FieldCompared> {
+        let mut found = Vec::new();
+        for code in pieces(self.source()) {
+            let text = |found: &Captures<'_>, at: usize| found.get(at).map(|text| text.as_str().to_owned());
+            for one in all(&LEFT, code) {
+                let number = text(&one, 2);
+                let with = number.clone().or_else(|| text(&one, 3)).or_else(|| text(&one, 4));
+                if let (Some(field), Some(with)) = (text(&one, 1), with) {
+                    found.push(FieldCompared { field, with, is_number: number.is_some() });
+                }
+            }
+            for one in all(&RIGHT, code) {
+                let number = text(&one, 1);
+                let with = number.clone().or_else(|| text(&one, 2)).or_else(|| text(&one, 3));
+                // With a filter or an index behind it, it is another value.
+                let is_changed = text(&one, 5).is_some_and(|next| "|.[(".contains(&next) && !next.is_empty());
+                if let (Some(field), Some(with), false) = (text(&one, 4), with, is_changed) {
+                    found.push(FieldCompared { field, with, is_number: number.is_some() });
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether what it gives may be something else altogether with other values.
+    pub fn decides(&self) -> bool {
+        pieces(self.source()).iter().any(|code| code.contains("if ") || code.contains("for "))
+    }
+
+    /// Whether it gives the same whatever the document.
+    pub fn is_constant(&self) -> bool {
+        self.names().all(|name| CALLED.contains(&name))
+    }
+}
+
+/// The code in a template, between its braces, without remarks and what is raw.
+fn pieces(source: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find('{') {
+        rest = &rest[at..];
+        let close = match rest.get(..2) {
+            Some("{{") => "}}",
+            Some("{%") => "%}",
+            Some("{#") => "#}",
+            _ => {
+                rest = &rest[1..];
+                continue;
+            }
+        };
+        let Some(end) = end_of(&rest[2..], close) else { break };
+        let code = &rest[2..2 + end];
+        let is_raw = close == "%}" && code.trim_matches(['-', '+']).trim() == "raw";
+        if close != "#}" {
+            pieces.push(code);
+        }
+        rest = &rest[2 + end + 2..];
+        if is_raw {
+            let end = ["{% endraw", "{%- endraw", "{%endraw", "{%-endraw"]
+                .iter()
+                .filter_map(|word| rest.find(word))
+                .min();
+            rest = &rest[end.unwrap_or(rest.len())..];
+        }
+    }
+    pieces
+}
+
+/// Where code ends: its closing braces, outside of texts in quotes.
+fn end_of(code: &str, close: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in code.char_indices() {
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) if open == c => quote = None,
+            None if close != "#}" && matches!(c, '"' | '\'') => quote = Some(c),
+            None if code[at..].starts_with(close) => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Code with its quoted texts emptied.
+fn without_texts(code: &str) -> String {
+    let mut text = String::with_capacity(code.len());
+    let mut quote = None;
+    let mut escaped = false;
+    for c in code.chars() {
+        match quote {
+            _ if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) if open == c => {
+                quote = None;
+                text.push(c);
+            }
+            Some(_) => {}
+            None => {
+                if matches!(c, '"' | '\'') {
+                    quote = Some(c);
+                }
+                text.push(c);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Escape;
+    use super::*;
+
+    fn template(source: &str) -> Template {
+        Template::new(source, Escape::None).unwrap()
+    }
+
+    #[test]
+    fn what_there_is_not_is_found_and_what_there_is_is_not() {
+        let unknown = |source: &str| template(source).unknown();
+        let right = "{# a | b #}{% raw %}{{ x | y }}{% endraw %}{% for row in line_items if row.x is not none %}{{ row.x | money(2, '| no') | upper }}\
+                     {{ loop.index }}{% endfor %}{% set a = field.x | default('is what') %}{{ a }}{% filter upper %}x{% endfilter %}{{ range(3) | list }}";
+        assert_eq!(unknown(right), []);
+        let wrong = "{{ field.x | uper }}{% if field.y is odds %}{{ filed.x }}{% endif %}{% filter lowr %}{% endfilter %}";
+        let [filter, test, name] = [
+            |name: &str| Unknown::Filter(name.to_owned()),
+            |name: &str| Unknown::Test(name.to_owned()),
+            |name: &str| Unknown::Name(name.to_owned()),
+        ];
+        assert_eq!(unknown(wrong), [filter("uper"), test("odds"), filter("lowr"), name("filed")]);
+        for known in FILTERS {
+            assert!(template(&format!("{{{{ field.x | {known} }}}}")).unknown().is_empty(), "{known}");
+        }
+    }
+
+    #[test]
+    fn comparisons_with_constants_are_found() {
+        let compared = |source: &str| {
+            let all = template(source).compared().into_iter();
+            all.map(|one| format!("{} {} {}", one.field, one.with, one.is_number)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            compared("{{ field.total > 1000 and field.kind == 'x' }}"),
+            ["total 1000 true", "kind x false"]
+        );
+        assert_eq!(compared("{{ 5 < field.total }}{{ 5 < field.total | float }}"), ["total 5 true"]);
+        assert_eq!(compared("{{ field.total | float > 1000 }} field.x == 5"), <[&str; 0]>::default());
+        assert!(template("field.x == 'a'").is_constant() && !template("{{ field.x == 'a' }}").is_constant());
+    }
+}
