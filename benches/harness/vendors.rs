@@ -153,12 +153,18 @@ impl Vendor {
         }
     }
 
-    /// The same owner in another branch: not this vendor.
+    /// The same owner in another branch or town, another owner in the same ones, or a brand that differs in a letter: not this
+    /// vendor.
     fn neighbour(&self, random: &mut Random) -> Self {
         let mut other = self.clone();
-        let branches = COUNTRIES[self.country].branches;
-        if let Some(place) = other.words.iter_mut().find(|word| branches.contains(&word.as_str())) {
-            random.of(branches).clone_into(place);
+        let Country { names, branches, cities, .. } = &COUNTRIES[self.country];
+        let kinds = match random.next(20) { 0..11 => branches, 11..16 => cities, _ => names };
+        if let Some(place) = other.words.iter_mut().find(|word| kinds.contains(&word.as_str())) {
+            random.of(kinds).clone_into(place);
+        } else if random.next(3) > 0 {
+            other.words[0] = random.brand();
+        } else if let Some(at) = other.words[0].rfind(['a', 'e', 'i', 'o', 'u']) {
+            other.words[0].replace_range(at..=at, random.of(&["a", "e", "i", "o", "u"]));
         }
         other
     }
@@ -168,10 +174,10 @@ impl Vendor {
         let mut words = self.words.clone();
         let mut form = Some(self.form.to_owned());
         let (mut swaps, mut case) = (false, 0);
-        let times = match random.next(100) { 0..55 => 1, 55..88 => 2, _ => 3 };
+        let times = match random.next(100) { 0..45 => 1, 45..80 => 2, _ => 3 };
         for _ in 0..times {
             let at = random.next(words.len());
-            match random.next(9) {
+            match random.next(11) {
                 0 | 1 => words[at] = typo(&words[at], random),
                 2 => words[at] = scanned(&words[at], random),
                 3 => form = None,
@@ -179,6 +185,12 @@ impl Vendor {
                 5 => words[at] = shortened(&words[at]),
                 6 if words.len() > 2 => drop(words.remove(at)),
                 6 | 7 => case = 1 + random.next(2),
+                // As one word, and with the town of the sender behind it.
+                8 if words.len() > 2 => {
+                    let next = words.remove(1);
+                    words[0] += &next.to_lowercase();
+                }
+                9 => words.push(random.of(COUNTRIES[self.country].cities).to_owned()),
                 _ => words.iter_mut().for_each(|word| *word = plain(word)),
             }
         }
@@ -192,9 +204,9 @@ impl Vendor {
     }
 }
 
-/// Words whatever their order and case.
+/// Words whatever their order, case and marks.
 fn sorted(words: &[String]) -> String {
-    let mut words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+    let mut words: Vec<String> = words.iter().map(|word| plain(word).to_lowercase()).collect();
     words.sort();
     words.join(" ")
 }
@@ -284,15 +296,17 @@ impl Benchmark {
         let mut missing = Vec::with_capacity(absent);
         while missing.len() < absent {
             // Some are neighbours of a vendor in the list: the same owner, another branch.
-            let vendor = if random.next(100) < 55 {
+            let vendor = if random.next(100) < 65 {
                 let of = random.next(all.len());
                 all[of].neighbour(&mut random)
             } else {
                 Vendor::made(&mut random)
             };
-            if !keys.contains(&vendor.key()) {
-                let is_clean = random.next(2) == 0;
-                missing.push(if is_clean { vendor.name() } else { vendor.noisy(&mut random).0 });
+            let is_clean = random.next(2) == 0;
+            let (text, words) = if is_clean { (vendor.name(), sorted(&vendor.words)) } else { vendor.noisy(&mut random) };
+            // In another order it is the name of one that is there; and with a word left out it may be.
+            if !known.contains(&sorted(&vendor.words)) && !known.contains(&words) {
+                missing.push(text);
             }
         }
         Self { vendors: all, noisy, absent: missing }

@@ -21,7 +21,7 @@ const AMBIGUOUS: &[&str] = &[
 const PHRASES: &[&[&str]] = &[
     &["sp", "z", "oo"], &["spolka", "z", "oo"], &["spolka", "z", "ograniczona", "odpowiedzialnoscia"], &["sp", "k"], &["sp", "j"], &["sp", "p"], &["s", "ro"],
     &["spol", "s", "ro"], &["spol", "sro"], &["spol", "s", "r", "o"], &["ltd", "sti"], &["limited", "sirketi"],
-    &["anonim", "sirketi"], &["sdn", "bhd"], &["sa", "de", "cv"], &["s", "de", "rl", "de", "cv"], &["sapi", "de", "cv"],
+    &["anonim", "sirketi"], &["sdn", "bhd"], &["sa", "de", "cv"], &["sab", "de", "cv"], &["s", "de", "rl", "de", "cv"], &["sapi", "de", "cv"],
     &["ug", "haftungsbeschrankt"], &["sa", "rl"], &["unipessoal", "lda"], &["limited", "liability", "company"], &["private", "limited"],
     &["gesellschaft", "mit", "beschrankter", "haftung"],
 ];
@@ -29,6 +29,7 @@ const PHRASES: &[&[&str]] = &[
 /// At the start.
 const AT_START: &[&str] = &[
     "ооо", "оао", "зао", "пао", "ао", "ип", "тоо", "тов", "пп", "прат", "ат", "еоод", "оод", "شركه", "pt", "cv",
+    "eurl", "sarl", "sasu", "uab",
 ];
 
 /// At the start, of several words.

@@ -1,15 +1,15 @@
 //! How likely two names are the same one: word by word, by the edits between them. It ranks what the index finds.
 
-use super::normal::{Keys, folded_parts};
+use super::normal::{Keys, spellings};
 
 /// Words that are less similar are two words.
 const LEAST_OF_WORDS: f64 = 0.6;
 /// Words of so few letters are the same, or not.
 const SHORT: usize = 3;
 /// Words of a name that are compared.
-const MOST_WORDS: usize = 24;
+const MOST_WORDS: usize = 16;
 /// Letters of a word that are compared.
-const MOST_LETTERS: usize = 48;
+const MOST_LETTERS: usize = 32;
 
 /// A name to be compared with many.
 #[derive(Debug)]
@@ -21,22 +21,22 @@ pub struct Likeness {
 
 #[derive(Debug, Clone)]
 struct Word {
-    text: String,
-    /// With what a scan takes for each other made one.
-    seen: Vec<char>,
+    /// As it is written, and with digraphs where that is another one.
+    texts: [Option<Text>; 2],
     weight: f64,
 }
 
-impl Word {
+#[derive(Debug, Clone)]
+struct Text {
+    text: String,
+    /// With what a scan takes for each other made one.
+    seen: Vec<char>,
+}
+
+impl Text {
     fn new(text: String) -> Self {
         let seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS).collect();
-        let weight = match text.chars().count() {
-            _ if matches!(&*text, "and" | "und" | "et" | "en" | "og" | "och" | "a" | "e" | "i" | "y" | "de" | "la" | "the" | "di") => 0.15,
-            1 => 0.4,
-            2 | SHORT if text.is_ascii() => 0.8,
-            _ => 1.0,
-        };
-        Self { text, seen, weight }
+        Self { text, seen }
     }
 
     fn similarity(&self, other: &Self) -> f64 {
@@ -64,6 +64,41 @@ impl Word {
     }
 }
 
+impl Word {
+    fn new(text: String, digraphs: Option<String>) -> Self {
+        let weight = match text.chars().count() {
+            _ if matches!(&*text, "and" | "und" | "et" | "en" | "og" | "och" | "a" | "e" | "i" | "y" | "de" | "la" | "the" | "di") => 0.15,
+            1 => 0.4,
+            2 | SHORT if text.is_ascii() => 0.8,
+            _ => 1.0,
+        };
+        let digraphs = digraphs.filter(|other| *other != text);
+        Self { texts: [Some(Text::new(text)), digraphs.map(Text::new)], weight }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.texts.iter().flatten()
+    }
+
+    fn similarity(&self, other: &Self) -> f64 {
+        let of = |one: &Text| other.texts().map(|two| one.similarity(two)).fold(0.0, f64::max);
+        self.texts().map(of).fold(0.0, f64::max)
+    }
+
+    /// This word and the next as one.
+    fn with(&self, next: &Self) -> Self {
+        let both = |at: usize| {
+            let of = |word: &Self| word.texts[at].as_ref().or(word.texts[0].as_ref()).map_or_else(String::new, |text| text.text.clone());
+            of(self) + &of(next)
+        };
+        Self::new(both(0), Some(both(1)))
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        self.texts().any(|one| other.texts().any(|two| one.seen == two.seen))
+    }
+}
+
 /// What looks alike is the same.
 fn seen(word: &str) -> String {
     let word = word.replace("rn", "m").replace("vv", "w");
@@ -79,9 +114,12 @@ fn seen(word: &str) -> String {
 
 impl Likeness {
     pub fn new(text: &str) -> Self {
-        let parts = folded_parts(text);
-        let words = parts.words.into_iter().take(MOST_WORDS).map(Word::new).collect();
-        Self { keys: Keys::new(text), words, forms: parts.forms }
+        let (plain, digraphs) = spellings(text);
+        let keys = Keys::of(&plain, digraphs.as_ref());
+        let mut digraphs = digraphs.filter(|other| other.words.len() == plain.words.len()).map(|other| other.words.into_iter());
+        let words = plain.words.into_iter().take(MOST_WORDS);
+        let words = words.map(|word| Word::new(word, digraphs.as_mut().and_then(Iterator::next))).collect();
+        Self { keys, words, forms: plain.forms }
     }
 
     /// From 0 to 1; 1 where they are the same but for what does not count.
@@ -137,12 +175,10 @@ fn joined(words: &[Word], others: &[Word]) -> Vec<Word> {
     let mut all: Vec<Word> = Vec::with_capacity(words.len());
     let mut rest = words.iter().peekable();
     while let Some(word) = rest.next() {
-        let both = rest.peek().map(|next| [&word.seen[..], &next.seen[..]].concat());
-        if let Some(both) = both
-            && others.iter().any(|other| other.seen == both)
-            && let Some(next) = rest.next()
-        {
-            all.push(Word::new(format!("{}{}", word.text, next.text)));
+        let both = rest.peek().map(|next| word.with(next));
+        if let Some(both) = both.filter(|both| others.iter().any(|other| other.is_as(both))) {
+            rest.next();
+            all.push(both);
         } else {
             all.push(word.clone());
         }

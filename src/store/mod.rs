@@ -12,7 +12,9 @@ mod near;
 mod normal;
 mod problem;
 mod query;
+mod ranking;
 mod refused;
+mod renewal;
 mod search;
 mod sql;
 mod tables;
@@ -30,10 +32,12 @@ pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
 pub use likeness::Likeness;
 pub use near::{Comparable, Near, similarity};
 pub use normal::{Keys, normalize};
-pub use query::{Found, Reader};
+pub use query::{Choice, Found, Reader};
 pub use refused::Refused;
+pub use renewal::Renewed;
 pub(crate) use search::pattern;
-pub use search::{Compared, Decides, RANKED, SCORE, Search, SearchKind};
+pub use ranking::{Decides, RANKED, ranked};
+pub use search::{Compared, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
 pub use tables::{Table, columns_of, tables};
 
@@ -80,6 +84,11 @@ pub enum StoreError {
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
     )]
     NoIndex { dataset: String, column: String },
+    #[error(
+        "the index of similar texts in `{column}` of `{dataset}` is of an earlier Annex, and not built anew yet: \
+         the server does so when it starts, and its log says when it has; so does annex data import {dataset} FILE"
+    )]
+    OldIndex { dataset: String, column: String },
     /// A query of a Master Data Hub configuration fails; no value of a document is in it.
     #[error("the query cannot be run: {0}")]
     Query(String),

@@ -21,10 +21,29 @@ const SIZES: Gram = -1;
 /// What names of indexes begin with.
 pub(super) const PREFIX: &str = "annex_near2_";
 
+/// Those of the number before.
+const EARLIER: &str = "annex_near_";
+
 /// A point is in no name of a dataset, so no two have the same. The number is that of how texts are made comparable: an index
 /// of another number would miss what it has.
 fn table(dataset: &str, column: &str) -> String {
     quoted(&format!("{PREFIX}{dataset}.{column}"))
+}
+
+fn earlier(dataset: &str, column: &str) -> String {
+    quoted(&format!("{EARLIER}{dataset}.{column}"))
+}
+
+/// Whether the index of a column is to be built anew: an earlier Annex made it, or has imported the records since.
+pub(super) async fn is_outdated(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    column: &str,
+) -> Result<bool, sqlx::Error> {
+    let of = |prefix: &str| format!("{prefix}{dataset}.{column}");
+    let known = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)";
+    let known: Vec<String> = sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
+    Ok(known != [of(PREFIX)])
 }
 
 /// How a text is to be found.
@@ -46,13 +65,10 @@ pub(super) async fn build(
     column: &str,
 ) -> Result<(), sqlx::Error> {
     let number_of = number(columns);
+    remove(work, dataset, column).await?;
     let table = table(dataset, column);
-    for statement in [
-        format!("DROP TABLE IF EXISTS {table}"),
-        format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)"),
-    ] {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
-    }
+    let create = format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)");
+    sqlx::query(AssertSqlSafe(create)).execute(&mut **work).await?;
     let mut lists: HashMap<Gram, List> = HashMap::new();
     let mut sizes: Vec<u8> = Vec::new();
     let page = format!(
@@ -93,8 +109,7 @@ pub(super) async fn remove(
     dataset: &str,
     column: &str,
 ) -> Result<(), sqlx::Error> {
-    let before = quoted(&format!("annex_near_{dataset}.{column}")); // of the first number
-    for table in [table(dataset, column), before] {
+    for table in [table(dataset, column), earlier(dataset, column)] {
         let statement = format!("DROP TABLE IF EXISTS {table}");
         sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
     }

@@ -38,9 +38,13 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(text: &str) -> Self {
-        let plain = normalize(text);
-        let is_marked = |c: char| matches!(c, 'ä' | 'ö' | 'ü' | 'Ä' | 'Ö' | 'Ü' | 'ø' | 'Ø' | 'å' | 'Å' | '\u{308}' | '\u{30a}');
-        let digraphs = text.chars().any(is_marked).then(|| parts(text, Umlaut::Digraph).words.join(" "));
+        let (plain, digraphs) = spellings(text);
+        Self::of(&plain, digraphs.as_ref())
+    }
+
+    pub(super) fn of(plain: &Parts, digraphs: Option<&Parts>) -> Self {
+        let plain = plain.words.join(" ");
+        let digraphs = digraphs.map(|parts| parts.words.join(" "));
         Self { digraphs: digraphs.filter(|other| *other != plain), plain }
     }
 
@@ -81,11 +85,10 @@ fn folded(normalized: &str) -> String {
     all
 }
 
-/// The words of a text as the index has them, and its legal forms.
-pub(super) fn folded_parts(text: &str) -> Parts {
-    let mut parts = parts(text, Umlaut::Letter);
-    parts.words.iter_mut().for_each(|word| *word = folded(word));
-    parts
+/// A name in words; and where a letter of it may be written in two ways, once more with the digraphs.
+pub(super) fn spellings(text: &str) -> (Parts, Option<Parts>) {
+    let is_marked = |c: char| matches!(c, 'ä' | 'ö' | 'ü' | 'Ä' | 'Ö' | 'Ü' | 'ø' | 'Ø' | 'å' | 'Å' | '\u{308}' | '\u{30a}');
+    (parts(text, Umlaut::Letter), text.chars().any(is_marked).then(|| parts(text, Umlaut::Digraph)))
 }
 
 /// Marks above and below letters that do not count. Those of kana make another letter, and so do vowels of Indian scripts.

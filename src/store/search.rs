@@ -2,12 +2,13 @@
 //! weighed.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use regex::{Regex, RegexBuilder};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Column as _, Row as _};
+use tokio::time::sleep;
 
 use crate::slices::{Budget, Spent, sliced};
 
@@ -16,7 +17,8 @@ use super::names::{columns, number, quoted};
 use super::near::{self, Comparable, Near};
 use super::problem::Problem;
 use super::query::{Found, Reader, text, until};
-use super::{Keys, Likeness, Record, StoreError};
+use super::ranking::{Decides, RANKED, ranked};
+use super::{Keys, Record, StoreError, renewal};
 
 /// A search as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,30 +30,6 @@ pub struct Search {
     pub only: Vec<(String, String)>,
     /// Of a fuzzy one: when its best record may be chosen alone.
     pub decides: Decides,
-}
-
-/// When the best of similar records may be chosen without a person.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decides {
-    /// Its least score.
-    pub sure: f64,
-    /// By how much its score must be above that of the second.
-    pub lead: f64,
-}
-
-/// What `cargo bench --bench matching` shows to be right: see docs/match.md.
-impl Default for Decides {
-    fn default() -> Self {
-        Self { sure: 0.9, lead: 0.1 }
-    }
-}
-
-impl Decides {
-    /// Whether the first of these scores, the best first, may be chosen alone.
-    pub fn is_sure(self, scores: &[f64]) -> bool {
-        let leads = |first: f64| scores.get(1).is_none_or(|second| first - second >= self.lead - 1e-9);
-        scores.first().is_some_and(|first| *first >= self.sure && leads(*first))
-    }
 }
 
 /// A column and what it is compared with.
@@ -78,14 +56,19 @@ pub enum SearchKind {
 
 /// Of all that may be similar in one column, so many are compared in all.
 const CANDIDATES: usize = 1_000;
-/// Of those that are similar by trigrams, so many are ranked by edits.
-pub const RANKED: usize = 50;
+/// After so long it is asked again where the index is being built anew.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Bytes of a compiled pattern: a field's text is in it.
 const MOST_PROGRAM: usize = 16 << 20;
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
 impl Search {
+    /// Whether it finds what is similar, and not only what fits.
+    pub fn is_similar(&self) -> bool {
+        matches!(self.kind, SearchKind::Fuzzy(_))
+    }
+
     /// What is compared, with the values that there are; `None` where too few are there to find anything: all are needed,
     /// but where several are weighed.
     pub fn given<'s>(&'s self, values: &'s [Option<String>]) -> Option<Vec<(&'s Compared, &'s str)>> {
@@ -107,7 +90,15 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let run = self.run_search(search, values, most, deadline);
+        let run = async {
+            loop {
+                match self.run_search(search, values, most, deadline).await {
+                    // A small one is built anew while a delivery waits.
+                    Err(StoreError::OldIndex { .. }) if Instant::now() + 2 * AGAIN < deadline => sleep(AGAIN).await,
+                    found => break found,
+                }
+            }
+        };
         // An index finds what is equal: nothing is worked out here.
         if search.kind == SearchKind::Exact {
             return until(deadline, run).await;
@@ -145,9 +136,17 @@ impl Reader {
                 SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
             }
         };
-        let found = found.await;
+        let found = found.await.map_err(|error| self.why(error, search, deadline));
+        let found = match found {
+            Err(StoreError::NoIndex { dataset, column })
+                if renewal::is_near(&mut connection, &dataset, &column).await.unwrap_or(false) =>
+            {
+                Err(StoreError::OldIndex { dataset, column })
+            }
+            found => found,
+        };
         self.release(&mut connection).await?;
-        found.map_err(|error| self.why(error, search, deadline))
+        found
     }
 
     /// What an error of the database means for a search.
@@ -333,27 +332,15 @@ impl Asked<'_> {
         }
         scores.retain(|(score, _)| *score >= least);
         scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let is_unsure = match near {
-            Near::Similar(_) => {
-                scores.truncate(RANKED.max(most));
-                let likeness: Vec<Likeness> = given.iter().map(|(_, value)| Likeness::new(value)).collect();
-                let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                for (score, record) in &mut scores {
-                    self.budget.turn().await?;
-                    let of = |at: usize| given[at].0.weight * likeness[at].of(&cell(record, at));
-                    *score = (0..given.len()).map(of).sum::<f64>() / weights;
-                }
-                scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-                let two: Vec<f64> = scores.iter().take(2).map(|(score, _)| *score).collect();
-                !search.decides.is_sure(&two)
-            }
-            Near::Same | Near::Beginning => false,
-        };
-        scores.truncate(most);
-        all.is_unsure = is_unsure && !scores.is_empty();
+        let is_similar = matches!(near, Near::Similar(_));
+        scores.truncate(if is_similar { most.max(RANKED) } else { most });
         let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
         all.records = records;
-        Ok(scored(all, |at| scores[at]))
+        let all = scored(all, |at| scores[at]);
+        if !is_similar {
+            return Ok(all);
+        }
+        Ok(ranked(all, given, search.decides, most, self.budget).await?)
     }
 }
 
