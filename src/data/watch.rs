@@ -121,7 +121,9 @@ impl Watch {
         let done = tasks::blocking(move |cut| runtime.block_on(cut.run_until_cancelled(renew(&state))));
         let problem = done.await.ok().flatten()?.err()?.to_string();
         if problem != told {
-            error!("indexes of similar texts that an earlier Annex made are not built anew, so that nothing is found by them: {problem}");
+            error!(
+                "indexes of similar texts that an earlier Annex made are not built anew, so that nothing is found by them: {problem}"
+            );
         }
         Some(problem)
     }
@@ -202,7 +204,11 @@ async fn renew(state: &Path) -> Result<(), StoreError> {
         .await;
     store.close().await;
     for Renewed { dataset, column, took } in renewed? {
-        info!(dataset, "its index of similar texts in {column} is built anew, in {:.1} s", took.as_secs_f64());
+        info!(
+            dataset,
+            "its index of similar texts in {column} is built anew, in {:.1} s",
+            took.as_secs_f64()
+        );
     }
     Ok(())
 }

@@ -252,9 +252,7 @@ impl<'a> Compare<'a> {
         match self.kind {
             SearchKind::Exact => all(&|at, text| text == self.given[at].1),
             // What is nothing once normalized is found nowhere.
-            SearchKind::Normalized | SearchKind::Prefix if self.normalized.iter().any(Keys::is_empty) => {
-                None
-            }
+            SearchKind::Normalized | SearchKind::Prefix if self.normalized.iter().any(Keys::is_empty) => None,
             SearchKind::Normalized => all(&|at, text| Keys::new(text).is_same(&self.normalized[at])),
             SearchKind::Prefix => all(&|at, text| Keys::new(text).begins_as(&self.normalized[at])),
             SearchKind::Regex => all(&|at, text| self.patterns[at].is_match(text)),

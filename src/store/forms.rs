@@ -2,58 +2,229 @@
 
 /// At the end. None is a word of its own or a usual name.
 const AT_END: &[&str] = &[
-    "aps", "asa", "bhd", "bv", "bvba", "corp", "corporation", "doo", "ead", "eirl", "eood", "esv", "eurl", "gbr", "gesmbh",
-    "gmbh", "ike", "inc", "incorporated", "jdoo", "jsc", "kda", "kft", "kgaa", "lda", "limited", "llc", "llp", "ltd", "ltda",
-    "mbb", "nyrt", "ohg", "ood", "oyj", "pjsc", "plc", "pllc", "pte", "pty", "pvt", "rt", "sapa", "sarl", "sas de cv", "sasu",
-    "slu", "snc", "spolka akcyjna", "spolsro", "sprl", "spzoo", "srl", "srls", "sro", "stiftung co", "tbk", "uab", "vof",
-    "vos", "vzw", "xk", "zrt",
-    "αε", "εε", "επε", "ικε", "οε", "ад", "ао", "ат", "еад", "еоод", "зао", "оао", "оод", "ооо", "пао", "прат", "тов", "тоо",
-    "בעמ", "المحدوده", "ذمم", "شمم",
+    "aps",
+    "asa",
+    "bhd",
+    "bv",
+    "bvba",
+    "corp",
+    "corporation",
+    "doo",
+    "ead",
+    "eirl",
+    "eood",
+    "esv",
+    "eurl",
+    "gbr",
+    "gesmbh",
+    "gmbh",
+    "ike",
+    "inc",
+    "incorporated",
+    "jdoo",
+    "jsc",
+    "kda",
+    "kft",
+    "kgaa",
+    "lda",
+    "limited",
+    "llc",
+    "llp",
+    "ltd",
+    "ltda",
+    "mbb",
+    "nyrt",
+    "ohg",
+    "ood",
+    "oyj",
+    "pjsc",
+    "plc",
+    "pllc",
+    "pte",
+    "pty",
+    "pvt",
+    "rt",
+    "sapa",
+    "sarl",
+    "sas de cv",
+    "sasu",
+    "slu",
+    "snc",
+    "spolka akcyjna",
+    "spolsro",
+    "sprl",
+    "spzoo",
+    "srl",
+    "srls",
+    "sro",
+    "stiftung co",
+    "tbk",
+    "uab",
+    "vof",
+    "vos",
+    "vzw",
+    "xk",
+    "zrt",
+    "αε",
+    "εε",
+    "επε",
+    "ικε",
+    "οε",
+    "ад",
+    "ао",
+    "ат",
+    "еад",
+    "еоод",
+    "зао",
+    "оао",
+    "оод",
+    "ооо",
+    "пао",
+    "прат",
+    "тов",
+    "тоо",
+    "בעמ",
+    "المحدوده",
+    "ذمم",
+    "شمم",
 ];
 
 /// At the end too, but each is also a word, a name or the short name of a company.
 const AMBIGUOUS: &[&str] = &[
-    "ab", "ad", "ag", "as", "bt", "co", "company", "cv", "ek", "eg", "ev", "kg", "ks", "kd", "lp", "mb", "mbh", "nv", "og", "ou", "oy",
-    "pc", "sa", "sas", "se", "sia", "sl", "spa", "ug", "dd", "is", "sti",
+    "ab", "ad", "ag", "as", "bt", "co", "company", "cv", "ek", "eg", "ev", "kg", "ks", "kd", "lp", "mb",
+    "mbh", "nv", "og", "ou", "oy", "pc", "sa", "sas", "se", "sia", "sl", "spa", "ug", "dd", "is", "sti",
 ];
 
 /// At the end, of several words.
 const PHRASES: &[&[&str]] = &[
-    &["sp", "z", "oo"], &["spolka", "z", "oo"], &["spolka", "z", "ograniczona", "odpowiedzialnoscia"], &["sp", "k"], &["sp", "j"], &["sp", "p"], &["s", "ro"],
-    &["spol", "s", "ro"], &["spol", "sro"], &["spol", "s", "r", "o"], &["ltd", "sti"], &["limited", "sirketi"],
-    &["anonim", "sirketi"], &["sdn", "bhd"], &["sa", "de", "cv"], &["sab", "de", "cv"], &["s", "de", "rl", "de", "cv"], &["sapi", "de", "cv"],
-    &["ug", "haftungsbeschrankt"], &["sa", "rl"], &["unipessoal", "lda"], &["limited", "liability", "company"], &["private", "limited"],
+    &["sp", "z", "oo"],
+    &["spolka", "z", "oo"],
+    &["spolka", "z", "ograniczona", "odpowiedzialnoscia"],
+    &["sp", "k"],
+    &["sp", "j"],
+    &["sp", "p"],
+    &["s", "ro"],
+    &["spol", "s", "ro"],
+    &["spol", "sro"],
+    &["spol", "s", "r", "o"],
+    &["ltd", "sti"],
+    &["limited", "sirketi"],
+    &["anonim", "sirketi"],
+    &["sdn", "bhd"],
+    &["sa", "de", "cv"],
+    &["sab", "de", "cv"],
+    &["s", "de", "rl", "de", "cv"],
+    &["sapi", "de", "cv"],
+    &["ug", "haftungsbeschrankt"],
+    &["sa", "rl"],
+    &["unipessoal", "lda"],
+    &["limited", "liability", "company"],
+    &["private", "limited"],
     &["gesellschaft", "mit", "beschrankter", "haftung"],
 ];
 
 /// At the start.
 const AT_START: &[&str] = &[
-    "ооо", "оао", "зао", "пао", "ао", "ип", "тоо", "тов", "пп", "прат", "ат", "еоод", "оод", "شركه", "pt", "cv",
-    "eurl", "sarl", "sasu", "uab",
+    "ооо", "оао", "зао", "пао", "ао", "ип", "тоо", "тов", "пп", "прат", "ат", "еоод", "оод", "شركه", "pt",
+    "cv", "eurl", "sarl", "sasu", "uab",
 ];
 
 /// At the start, of several words.
 const PHRASES_AT_START: &[&[&str]] = &[
-    &["cong", "ty", "tnhh"], &["cong", "ty", "co", "phan"], &["общество", "с", "ограниченной", "ответственностью"],
+    &["cong", "ty", "tnhh"],
+    &["cong", "ty", "co", "phan"],
+    &["общество", "с", "ограниченной", "ответственностью"],
     &["акционерное", "общество"],
 ];
 
 /// Without a blank between it and the name, at either end: scripts that write none.
 const GLUED: &[&str] = &[
-    "股份有限公司", "有限责任公司", "有限責任公司", "株式会社", "有限会社", "合同会社", "有限公司", "주식회사", "유한회사",
+    "股份有限公司",
+    "有限责任公司",
+    "有限責任公司",
+    "株式会社",
+    "有限会社",
+    "合同会社",
+    "有限公司",
+    "주식회사",
+    "유한회사",
 ];
 /// The short form of these in brackets: `(株)`, `(주)`, `㈱`.
 const GLUED_SHORT: &[&str] = &["株", "有", "주", "유"];
 
 /// Words that say what a company is and not which: alone they are no name.
 const GENERIC: &[&str] = &[
-    "agency", "associates", "bank", "bau", "bygg", "capital", "center", "centre", "club", "conseil", "construction", "consult",
-    "consulting", "design", "digital", "energy", "engineering", "enterprises", "express", "finance", "foods", "group", "gruppe",
-    "handel", "holding", "holdings", "hotel", "immobilien", "industries", "institut", "institute", "insurance", "international",
-    "invest", "investment", "investments", "logistics", "logistik", "management", "marketing", "media", "office", "online",
-    "partner", "partners", "pharma", "products", "properties", "restaurant", "service", "services", "servis", "shop", "software",
-    "solutions", "spedition", "store", "studio", "systems", "team", "technik", "technologies", "technology", "telecom", "trade",
-    "trading", "transport", "travel", "university", "ventures", "works",
+    "agency",
+    "associates",
+    "bank",
+    "bau",
+    "bygg",
+    "capital",
+    "center",
+    "centre",
+    "club",
+    "conseil",
+    "construction",
+    "consult",
+    "consulting",
+    "design",
+    "digital",
+    "energy",
+    "engineering",
+    "enterprises",
+    "express",
+    "finance",
+    "foods",
+    "group",
+    "gruppe",
+    "handel",
+    "holding",
+    "holdings",
+    "hotel",
+    "immobilien",
+    "industries",
+    "institut",
+    "institute",
+    "insurance",
+    "international",
+    "invest",
+    "investment",
+    "investments",
+    "logistics",
+    "logistik",
+    "management",
+    "marketing",
+    "media",
+    "office",
+    "online",
+    "partner",
+    "partners",
+    "pharma",
+    "products",
+    "properties",
+    "restaurant",
+    "service",
+    "services",
+    "servis",
+    "shop",
+    "software",
+    "solutions",
+    "spedition",
+    "store",
+    "studio",
+    "systems",
+    "team",
+    "technik",
+    "technologies",
+    "technology",
+    "telecom",
+    "trade",
+    "trading",
+    "transport",
+    "travel",
+    "university",
+    "ventures",
+    "works",
 ];
 
 /// Marks in the list of words where a quotation begins or ends: `SIA "Partners"`.
@@ -68,21 +239,31 @@ pub(super) fn split(words: &mut Vec<String>) -> Vec<String> {
     }
     words.retain(|word| word != QUOTE);
     unglue(words, &mut forms);
-    loop {
-        let Some(last) = words.last() else { break };
+    while let Some(last) = words.last() {
         let phrase = PHRASES.iter().find(|phrase| words.len() > phrase.len() && ends_with(words, phrase));
         let count = match phrase {
             Some(phrase) => phrase.len(),
             None if words.len() > 1 && is_end(last) => 1,
-            None if words.len() > 1 && AMBIGUOUS.contains(&last.as_str()) && !is_generic(&words[..words.len() - 1]) => 1,
+            None if words.len() > 1
+                && AMBIGUOUS.contains(&last.as_str())
+                && !is_generic(&words[..words.len() - 1]) =>
+            {
+                1
+            }
             None => break,
         };
         forms.push(words.split_off(words.len() - count).join(" "));
     }
-    let phrase = PHRASES_AT_START.iter().find(|phrase| words.len() > phrase.len() && words.iter().zip(**phrase).all(|(a, b)| a == b));
+    let phrase = PHRASES_AT_START
+        .iter()
+        .find(|phrase| words.len() > phrase.len() && words.iter().zip(**phrase).all(|(a, b)| a == b));
     let count = match (phrase, &words[..]) {
         (Some(phrase), _) => phrase.len(),
-        (None, [first, rest @ ..]) if !rest.is_empty() && AT_START.contains(&first.as_str()) && !is_generic(rest) => 1,
+        (None, [first, rest @ ..])
+            if !rest.is_empty() && AT_START.contains(&first.as_str()) && !is_generic(rest) =>
+        {
+            1
+        }
         _ => 0,
     };
     if count > 0 {

@@ -51,7 +51,10 @@ impl Text {
         if [short, long].iter().any(|word| word.text.chars().all(|c| c.is_ascii_digit())) {
             return 0.0;
         }
-        if short.seen.len() >= SHORT && long.seen.starts_with(&short.seen) && long.seen.len() >= short.seen.len() + 2 {
+        if short.seen.len() >= SHORT
+            && long.seen.starts_with(&short.seen)
+            && long.seen.len() >= short.seen.len() + 2
+        {
             return 0.8; // shortened
         }
         if short.seen.len() <= SHORT || long.seen.len() > 2 * short.seen.len() {
@@ -67,7 +70,26 @@ impl Text {
 impl Word {
     fn new(text: String, digraphs: Option<String>) -> Self {
         let weight = match text.chars().count() {
-            _ if matches!(&*text, "and" | "und" | "et" | "en" | "og" | "och" | "a" | "e" | "i" | "y" | "de" | "la" | "the" | "di") => 0.15,
+            _ if matches!(
+                &*text,
+                "and"
+                    | "und"
+                    | "et"
+                    | "en"
+                    | "og"
+                    | "och"
+                    | "a"
+                    | "e"
+                    | "i"
+                    | "y"
+                    | "de"
+                    | "la"
+                    | "the"
+                    | "di"
+            ) =>
+            {
+                0.15
+            }
             1 => 0.4,
             2 | SHORT if text.is_ascii() => 0.8,
             _ => 1.0,
@@ -88,7 +110,12 @@ impl Word {
     /// This word and the next as one.
     fn with(&self, next: &Self) -> Self {
         let both = |at: usize| {
-            let of = |word: &Self| word.texts[at].as_ref().or(word.texts[0].as_ref()).map_or_else(String::new, |text| text.text.clone());
+            let of = |word: &Self| {
+                word.texts[at]
+                    .as_ref()
+                    .or(word.texts[0].as_ref())
+                    .map_or_else(String::new, |text| text.text.clone())
+            };
             of(self) + &of(next)
         };
         Self::new(both(0), Some(both(1)))
@@ -116,7 +143,9 @@ impl Likeness {
     pub fn new(text: &str) -> Self {
         let (plain, digraphs) = spellings(text);
         let keys = Keys::of(&plain, digraphs.as_ref());
-        let mut digraphs = digraphs.filter(|other| other.words.len() == plain.words.len()).map(|other| other.words.into_iter());
+        let mut digraphs = digraphs
+            .filter(|other| other.words.len() == plain.words.len())
+            .map(|other| other.words.into_iter());
         let words = plain.words.into_iter().take(MOST_WORDS);
         let words = words.map(|word| Word::new(word, digraphs.as_mut().and_then(Iterator::next))).collect();
         Self { keys, words, forms: plain.forms }

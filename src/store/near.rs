@@ -42,7 +42,8 @@ pub(super) async fn is_outdated(
 ) -> Result<bool, sqlx::Error> {
     let of = |prefix: &str| format!("{prefix}{dataset}.{column}");
     let known = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)";
-    let known: Vec<String> = sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
+    let known: Vec<String> =
+        sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
     Ok(known != [of(PREFIX)])
 }
 

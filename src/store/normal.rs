@@ -87,7 +87,9 @@ fn folded(normalized: &str) -> String {
 
 /// A name in words; and where a letter of it may be written in two ways, once more with the digraphs.
 pub(super) fn spellings(text: &str) -> (Parts, Option<Parts>) {
-    let is_marked = |c: char| matches!(c, 'ä' | 'ö' | 'ü' | 'Ä' | 'Ö' | 'Ü' | 'ø' | 'Ø' | 'å' | 'Å' | '\u{308}' | '\u{30a}');
+    let is_marked = |c: char| {
+        matches!(c, 'ä' | 'ö' | 'ü' | 'Ä' | 'Ö' | 'Ü' | 'ø' | 'Ø' | 'å' | 'Å' | '\u{308}' | '\u{30a}')
+    };
     (parts(text, Umlaut::Letter), text.chars().any(is_marked).then(|| parts(text, Umlaut::Digraph)))
 }
 
@@ -104,7 +106,9 @@ fn parts(text: &str, umlaut: Umlaut) -> Parts {
         let next = all.peek().copied().unwrap_or(' ');
         let before = std::mem::replace(&mut last, c);
         match c {
-            '\u{308}' if umlaut == Umlaut::Digraph && matches!(before, 'a' | 'o' | 'u' | 'A' | 'O' | 'U') => plain.push('e'),
+            '\u{308}' if umlaut == Umlaut::Digraph && matches!(before, 'a' | 'o' | 'u' | 'A' | 'O' | 'U') => {
+                plain.push('e')
+            }
             '\u{30a}' if umlaut == Umlaut::Digraph && matches!(before, 'a' | 'A') => plain.push('a'),
             // The Cyrillic й is no и.
             '\u{306}' if matches!(before, 'и' | 'И') => plain.push(c),

@@ -55,8 +55,10 @@ pub async fn ranked(
     let mut scores: Vec<(f64, Record)> = Vec::with_capacity(found.records.len());
     for record in found.records.drain(..) {
         budget.turn().await?;
-        let text = |place: &Option<usize>| place.and_then(|at| record.get(at)?.as_deref()).unwrap_or_default();
-        let of = |(place, weight, likeness): &(Option<usize>, f64, Likeness)| weight * likeness.of(text(place));
+        let text =
+            |place: &Option<usize>| place.and_then(|at| record.get(at)?.as_deref()).unwrap_or_default();
+        let of =
+            |(place, weight, likeness): &(Option<usize>, f64, Likeness)| weight * likeness.of(text(place));
         scores.push((wanted.iter().map(of).sum::<f64>() / weights, record));
     }
     // Of equals the one that has more in common comes first: they come in that order.

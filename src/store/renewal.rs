@@ -31,11 +31,15 @@ impl Store {
                 progress(&known.name, &column);
                 let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
                 // Another import may have been first, with other columns.
-                let now = sqlx::query_as::<_, (String, String)>("SELECT columns, near FROM annex_datasets WHERE name = ?");
+                let now = sqlx::query_as::<_, (String, String)>(
+                    "SELECT columns, near FROM annex_datasets WHERE name = ?",
+                );
                 let now = now.bind(&known.name).fetch_optional(&mut *work).await.map_err(failed)?;
                 let Some((columns, near)) = now else { continue };
                 let (columns, near) = (names_of(&columns).map_err(failed)?, names_of(&near).map_err(failed)?);
-                if near.contains(&column) && near::is_outdated(&mut work, &known.name, &column).await.map_err(failed)? {
+                if near.contains(&column)
+                    && near::is_outdated(&mut work, &known.name, &column).await.map_err(failed)?
+                {
                     near::build(&mut work, &known.name, &columns, &column).await.map_err(failed)?;
                     work.commit().await.map_err(failed)?;
                     all.push(Renewed { dataset: known.name.clone(), column, took: began.elapsed() });
@@ -52,7 +56,10 @@ pub(super) async fn is_near(
     dataset: &str,
     column: &str,
 ) -> Result<bool, sqlx::Error> {
-    let near = sqlx::query_scalar::<_, String>("SELECT near FROM annex_datasets WHERE name = ? COLLATE NOCASE");
+    let near =
+        sqlx::query_scalar::<_, String>("SELECT near FROM annex_datasets WHERE name = ? COLLATE NOCASE");
     let near = near.bind(dataset).fetch_optional(connection).await?;
-    Ok(near.is_some_and(|near| names_of(&near).is_ok_and(|near| near.iter().any(|known| known.eq_ignore_ascii_case(column)))))
+    Ok(near.is_some_and(|near| {
+        names_of(&near).is_ok_and(|near| near.iter().any(|known| known.eq_ignore_ascii_case(column)))
+    }))
 }

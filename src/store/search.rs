@@ -1,7 +1,6 @@
 //! Ready-made searches: by value, by text made comparable, by beginning, by pattern, by similarity, with several columns
 //! weighed.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
@@ -14,11 +13,11 @@ use crate::slices::{Budget, Spent, sliced};
 
 use super::documents::MEMORY;
 use super::names::{columns, number, quoted};
-use super::near::{self, Comparable, Near};
+use super::near::{self, Near};
 use super::problem::Problem;
 use super::query::{Found, Reader, text, until};
-use super::ranking::{Decides, RANKED, ranked};
-use super::{Keys, Record, StoreError, renewal};
+use super::ranking::Decides;
+use super::{Record, StoreError, renewal};
 
 /// A search as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +53,6 @@ pub enum SearchKind {
     Fuzzy(f64),
 }
 
-/// Of all that may be similar in one column, so many are compared in all.
-const CANDIDATES: usize = 1_000;
 /// After so long it is asked again where the index is being built anew.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Bytes of a compiled pattern: a field's text is in it.
@@ -94,7 +91,9 @@ impl Reader {
             loop {
                 match self.run_search(search, values, most, deadline).await {
                     // A small one is built anew while a delivery waits.
-                    Err(StoreError::OldIndex { .. }) if Instant::now() + 2 * AGAIN < deadline => sleep(AGAIN).await,
+                    Err(StoreError::OldIndex { .. }) if Instant::now() + 2 * AGAIN < deadline => {
+                        sleep(AGAIN).await
+                    }
                     found => break found,
                 }
             }
@@ -177,13 +176,13 @@ impl Reader {
 }
 
 /// A search with what it is asked for.
-struct Asked<'a> {
-    search: &'a Search,
-    given: Vec<(&'a Compared, &'a str)>,
-    most: usize,
+pub(super) struct Asked<'a> {
+    pub(super) search: &'a Search,
+    pub(super) given: Vec<(&'a Compared, &'a str)>,
+    pub(super) most: usize,
     /// What SQLite calls the number of a record.
-    number: &'static str,
-    budget: &'a Budget,
+    pub(super) number: &'static str,
+    pub(super) budget: &'a Budget,
 }
 
 impl Asked<'_> {
@@ -246,102 +245,6 @@ impl Asked<'_> {
         }
         Ok(scored(found, |_| 1.0))
     }
-
-    async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
-        let (search, given, most) = (self.search, &self.given[..], self.most);
-        // Who is near on the whole is near in one column at least: the mean is not above the largest.
-        let mut candidates: HashMap<u32, f64> = HashMap::new();
-        let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
-        for (compared, value) in columns {
-            let (dataset, column) = (&search.dataset, &compared.column);
-            let found = near::find(connection, dataset, column, value, near, self.budget).await?;
-            self.budget.turn().await?;
-            let before = candidates.len();
-            self.budget.give_back(found.len() * size_of::<(u32, f64)>());
-            for (number, similarity) in found {
-                let best = candidates.entry(number).or_default();
-                *best = best.max(similarity);
-            }
-            self.budget.take((candidates.len() - before) * 2 * size_of::<(u32, f64)>())?;
-        }
-        let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
-        self.budget.turn().await?;
-        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        // With one column the order is known already.
-        let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
-        let enough = if is_known { most.max(RANKED) } else { CANDIDATES };
-        if candidates.len() > enough {
-            candidates.select_nth_unstable_by(enough, best);
-            candidates.truncate(enough);
-        }
-        candidates.sort_by(best);
-        if candidates.is_empty() {
-            return Ok(Found::default());
-        }
-        let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
-        let statement = format!(
-            "SELECT {number}, * FROM {} WHERE {number} IN ({})",
-            quoted(&search.dataset),
-            numbers.join(", "),
-            number = self.number
-        );
-        let mut all = Found::default();
-        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
-        while let Some(row) = rows.try_next().await? {
-            all.add(&row, 1, self.budget)?;
-        }
-        let places: Vec<Option<usize>> = given
-            .iter()
-            .map(|(compared, _)| {
-                all.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column))
-            })
-            .collect();
-        let cell = |record: &Record, at: usize| {
-            places[at].and_then(|place| record[place].clone()).unwrap_or_default()
-        };
-        for (column, value) in &search.only {
-            let place = all.columns.iter().position(|known| known.eq_ignore_ascii_case(column));
-            let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
-            all.records.retain(|record| record[place].as_deref() == Some(value));
-        }
-        let wanted: Vec<Keys> = given.iter().map(|(_, value)| Keys::new(value)).collect();
-        let comparable: Vec<Comparable> = given.iter().map(|(_, value)| Comparable::new(value)).collect();
-        let score = |record: &Record| -> f64 {
-            match near {
-                Near::Similar(_) => {
-                    let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                    let of = |at: usize| given[at].0.weight * comparable[at].similarity(&cell(record, at));
-                    (0..given.len()).map(of).sum::<f64>() / weights
-                }
-                Near::Same => {
-                    f64::from((0..given.len()).all(|at| Keys::new(&cell(record, at)).is_same(&wanted[at])))
-                }
-                Near::Beginning => f64::from(
-                    (0..given.len()).all(|at| Keys::new(&cell(record, at)).begins_as(&wanted[at])),
-                ),
-            }
-        };
-        let least = match near {
-            Near::Similar(least) => least,
-            Near::Same | Near::Beginning => 1.0,
-        };
-        let mut scores: Vec<(f64, Record)> = Vec::with_capacity(all.records.len());
-        for record in all.records.drain(..) {
-            self.budget.turn().await?;
-            scores.push((score(&record), record));
-        }
-        scores.retain(|(score, _)| *score >= least);
-        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let is_similar = matches!(near, Near::Similar(_));
-        scores.truncate(if is_similar { most.max(RANKED) } else { most });
-        let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
-        all.records = records;
-        let all = scored(all, |at| scores[at]);
-        if !is_similar {
-            return Ok(all);
-        }
-        Ok(ranked(all, given, search.decides, most, self.budget).await?)
-    }
 }
 
 /// A pattern with a field's text in it.
@@ -350,7 +253,7 @@ pub(crate) fn pattern(source: &str) -> Result<Regex, regex::Error> {
 }
 
 /// With a column that says how similar each record is, with two digits.
-fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
+pub(super) fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
     if !found.columns.is_empty() {
         found.columns.push(SCORE.to_owned());
         for (at, record) in found.records.iter_mut().enumerate() {
@@ -362,7 +265,12 @@ fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
 
 impl Found {
     /// Adds a row without its first `skip` columns.
-    fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize, budget: &Budget) -> Result<(), Problem> {
+    pub(super) fn add(
+        &mut self,
+        row: &sqlx::sqlite::SqliteRow,
+        skip: usize,
+        budget: &Budget,
+    ) -> Result<(), Problem> {
         if self.columns.is_empty() {
             self.columns = row.columns().iter().skip(skip).map(|column| column.name().to_owned()).collect();
         }

@@ -40,8 +40,14 @@ fn asked(annex: &Annex, name: &str) -> (String, Vec<String>, String, Vec<String>
     let answer: Value = answer.json();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let [target, city] = [0, 1].map(|at| &answer["operations"][at]["value"]);
-    let labels = target["options"].as_array().into_iter().flatten().map(|option| text(&option["label"])).collect();
-    let messages = answer["messages"].as_array().into_iter().flatten().map(|message| text(&message["content"])).collect();
+    let labels =
+        target["options"].as_array().into_iter().flatten().map(|option| text(&option["label"])).collect();
+    let messages = answer["messages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|message| text(&message["content"]))
+        .collect();
     (text(&target["content"]["value"]), labels, text(&city["content"]["value"]), messages)
 }
 
@@ -57,7 +63,10 @@ fn a_sure_record_is_chosen_others_are_offered_and_the_person_is_told() {
     let (value, labels, city, messages) = asked(&annex, "Mueller Stahlbau");
     assert_eq!((&*value, &*city, messages), ("1", "Köln", Vec::new()), "{labels:?}");
     assert_eq!(labels[0], "Müller Stahlbau GmbH (0.99)");
-    assert!(labels[1].starts_with("Müller Stahlhandel GmbH (0."), "a person may still choose the other: {labels:?}");
+    assert!(
+        labels[1].starts_with("Müller Stahlhandel GmbH (0."),
+        "a person may still choose the other: {labels:?}"
+    );
     // Two that are equally near.
     let (value, labels, city, messages) = asked(&annex, "Acme Holdin");
     assert_eq!((&*value, &*city), ("", ""));
@@ -111,14 +120,17 @@ fn an_index_that_an_earlier_annex_made_is_built_anew_at_the_start() {
     let file = folder.path().join("state/datasets.sqlite");
     let tables = || -> Vec<String> {
         let database = rusqlite::Connection::open(&file).unwrap();
-        let mut names = database.prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'annex_near%' ORDER BY name").unwrap();
+        let mut names = database
+            .prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'annex_near%' ORDER BY name")
+            .unwrap();
         names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     let now = tables();
     assert_eq!(now, ["annex_near2_vendors.city", "annex_near2_vendors.name"]);
     let database = rusqlite::Connection::open(&file).unwrap();
     for column in ["city", "name"] {
-        let sql = format!("ALTER TABLE \"annex_near2_vendors.{column}\" RENAME TO \"annex_near_vendors.{column}\"");
+        let sql =
+            format!("ALTER TABLE \"annex_near2_vendors.{column}\" RENAME TO \"annex_near_vendors.{column}\"");
         database.execute_batch(&sql).unwrap();
     }
     drop(database);
@@ -135,11 +147,16 @@ async fn without_a_server_the_cure_of_an_earlier_index_is_named() {
     let folder = tempfile::tempdir().unwrap();
     imported(&Store::open(folder.path()).await.unwrap(), &["Acme Ltd".to_owned()]).await;
     let database = rusqlite::Connection::open(folder.path().join("datasets.sqlite")).unwrap();
-    database.execute_batch("ALTER TABLE \"annex_near2_vendors.name\" RENAME TO \"annex_near_vendors.name\"").unwrap();
+    database
+        .execute_batch("ALTER TABLE \"annex_near2_vendors.name\" RENAME TO \"annex_near_vendors.name\"")
+        .unwrap();
     let deadline = Instant::now() + Duration::from_millis(500);
     let found = Reader::new(folder.path()).search(&search(), &[Some("Acme".to_owned())], 5, deadline).await;
     let said = found.unwrap_err().to_string();
-    assert!(said.contains("of an earlier Annex") && said.contains("annex data import vendors FILE"), "{said}");
+    assert!(
+        said.contains("of an earlier Annex") && said.contains("annex data import vendors FILE"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -199,7 +216,12 @@ fn pairs_of_names_are_the_same_company_or_not() {
 }
 
 fn search() -> Search {
-    let compared = Compared { column: "name".to_owned(), field: "name".to_owned(), weight: 1.0, around: <(String, String)>::default() };
+    let compared = Compared {
+        column: "name".to_owned(),
+        field: "name".to_owned(),
+        weight: 1.0,
+        around: <(String, String)>::default(),
+    };
     Search {
         dataset: "vendors".to_owned(),
         kind: SearchKind::Fuzzy(0.3),
@@ -242,7 +264,8 @@ async fn the_benchmark_of_vendors_that_do_not_exist_keeps_its_figures() {
     }
     let percent = |count: u32, of: usize| f64::from(count) * 100.0 / f64::from(u32::try_from(of).unwrap());
     let (noisy, missing) = (benchmark.noisy.len(), benchmark.absent.len());
-    let figures = [percent(right, noisy), percent(chosen, noisy), percent(wrong, noisy), percent(absent, missing)];
+    let figures =
+        [percent(right, noisy), percent(chosen, noisy), percent(wrong, noisy), percent(absent, missing)];
     assert!(figures[0] >= 90.0, "the right one is first too seldom: {figures:?}");
     assert!(figures[1] >= 46.0, "chosen without a person too seldom: {figures:?}");
     assert!(figures[2] <= 0.5, "a wrong one is chosen too often: {figures:?}");
