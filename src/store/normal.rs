@@ -107,7 +107,7 @@ fn parts(text: &str, umlaut: Umlaut) -> Parts {
         let before = std::mem::replace(&mut last, c);
         match c {
             '\u{308}' if umlaut == Umlaut::Digraph && matches!(before, 'a' | 'o' | 'u' | 'A' | 'O' | 'U') => {
-                plain.push('e')
+                plain.push('e');
             }
             '\u{30a}' if umlaut == Umlaut::Digraph && matches!(before, 'a' | 'A') => plain.push('a'),
             // The Cyrillic й is no и.

@@ -92,7 +92,7 @@ impl Reader {
                 match self.run_search(search, values, most, deadline).await {
                     // A small one is built anew while a delivery waits.
                     Err(StoreError::OldIndex { .. }) if Instant::now() + 2 * AGAIN < deadline => {
-                        sleep(AGAIN).await
+                        sleep(AGAIN).await;
                     }
                     found => break found,
                 }
