@@ -118,37 +118,41 @@ async fn main() {
         let absent = percent(absent, 400.0);
         println!("{seed:>4} {right:>17.1} % {chosen:>12.1} % {wrong:>5.2} % {absent:>18.2} %");
     }
-    println!("records    import   median     95 %   first   walk over all   ratio");
+    println!("records    import   by                   median     95 %   first   walk over all   ratio");
     for count in [10_000, 1_000_000] {
         let benchmark = Benchmark::new(7, count, 101, 0);
         let folder = tempfile::tempdir().unwrap();
         let mut random = Random::new(7);
         let (addresses, took_to_import) = imported(folder.path(), &benchmark.vendors, &mut random).await;
         let stage = stage(folder.path());
-        let mut times = Vec::new();
-        let mut first = 0;
-        for (round, (text, vendor)) in benchmark.noisy.iter().enumerate() {
-            let (_, offered, took) = asked(&stage, text, &addresses[*vendor].replace("street", "St.")).await;
-            if round > 0 {
-                times.push(took); // the first opens the store
-            }
-            first += usize::from(offered == Some(*vendor));
-        }
-        times.sort();
         // What it would be without an index, for the name alone.
         let start = Instant::now();
         let wanted = normalize(&benchmark.vendors[0].name());
         let same = benchmark.vendors.iter().filter(|vendor| normalize(&vendor.name()) == wanted).count();
         let walk = start.elapsed();
         assert!(same > 0);
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        println!(
-            "{count:>7} {:>7.1} s {:>6.2} ms {:>6.2} ms {first:>4}/101 {:>12.1} ms {:>6.0}×",
-            took_to_import.as_secs_f64(),
-            ms(times[times.len() / 2]),
-            ms(times[times.len() * 95 / 100]),
-            ms(walk),
-            walk.as_secs_f64() / times[times.len() / 2].as_secs_f64()
-        );
+        for has_address in [false, true] {
+            let mut times = Vec::new();
+            let mut first = 0;
+            for (round, (text, vendor)) in benchmark.noisy.iter().enumerate() {
+                let address = if has_address { addresses[*vendor].replace("street", "St.") } else { String::new() };
+                let (_, offered, took) = asked(&stage, text, &address).await;
+                if round > 0 {
+                    times.push(took); // the first opens the store
+                }
+                first += usize::from(offered == Some(*vendor));
+            }
+            times.sort();
+            let ms = |time: Duration| time.as_secs_f64() * 1e3;
+            println!(
+                "{count:>7} {:>7.1} s   {:<16} {:>6.2} ms {:>6.2} ms {first:>4}/101 {:>12.1} ms {:>6.0}×",
+                took_to_import.as_secs_f64(),
+                if has_address { "name and address" } else { "name" },
+                ms(times[times.len() / 2]),
+                ms(times[times.len() * 95 / 100]),
+                ms(walk),
+                walk.as_secs_f64() / times[times.len() / 2].as_secs_f64()
+            );
+        }
     }
 }

@@ -207,11 +207,13 @@ impl Lookup {
             }
             let Some((found, query)) = known.get(&values) else { continue };
             answer.reasons.note(|| {
+                let sure = match found.choice {
+                    Choice::ByCount => "",
+                    Choice::First => ", and the first is sure",
+                    Choice::Person => ", and none is sure",
+                };
                 let says = match query {
-                    Some(at) if found.choice == Choice::Person => {
-                        format!("query {} found {}, and none is sure", at + 1, found.records.len())
-                    }
-                    Some(at) => format!("query {} found {}", at + 1, found.records.len()),
+                    Some(at) => format!("query {} found {}{sure}", at + 1, found.records.len()),
                     None => "no query found anything".to_owned(),
                 };
                 self.reason(&names, &values, Some(found), says)

@@ -46,18 +46,15 @@ const AT_END: &[&str] = &[
     "rt",
     "sapa",
     "sarl",
-    "sas de cv",
     "sasu",
     "slu",
     "snc",
-    "spolka akcyjna",
     "spolsro",
     "sprl",
     "spzoo",
     "srl",
     "srls",
     "sro",
-    "stiftung co",
     "tbk",
     "uab",
     "vof",
@@ -113,6 +110,8 @@ const PHRASES: &[&[&str]] = &[
     &["sdn", "bhd"],
     &["sa", "de", "cv"],
     &["sab", "de", "cv"],
+    &["sas", "de", "cv"],
+    &["spolka", "akcyjna"],
     &["s", "de", "rl", "de", "cv"],
     &["sapi", "de", "cv"],
     &["ug", "haftungsbeschrankt"],
@@ -240,7 +239,8 @@ pub(super) fn split(words: &mut Vec<String>) -> Vec<String> {
     words.retain(|word| word != QUOTE);
     unglue(words, &mut forms);
     while let Some(last) = words.last() {
-        let phrase = PHRASES.iter().find(|phrase| words.len() > phrase.len() && ends_with(words, phrase));
+        let fits = |phrase: &&&[&str]| words.len() > phrase.len() && ends_with(words, phrase);
+        let phrase = PHRASES.iter().filter(fits).max_by_key(|phrase| phrase.len());
         let count = match phrase {
             Some(phrase) => phrase.len(),
             None if words.len() > 1 && is_end(last) => 1,
@@ -269,8 +269,36 @@ pub(super) fn split(words: &mut Vec<String>) -> Vec<String> {
     if count > 0 {
         forms.push(words.drain(..count).collect::<Vec<_>>().join(" "));
     }
+    forms.iter_mut().for_each(shorten);
     forms.sort_unstable();
     forms
+}
+
+/// A form has one name, however it is written.
+fn shorten(form: &mut String) {
+    let short = match &**form {
+        "limited" | "private limited" => "ltd",
+        "incorporated" => "inc",
+        "corporation" => "corp",
+        "company" => "co",
+        "limited liability company" => "llc",
+        "s ro" | "spolsro" | "spol sro" | "spol s ro" | "spol s r o" => "sro",
+        "spzoo" | "spolka z oo" | "spolka z ograniczona odpowiedzialnoscia" => "sp z oo",
+        "spolka akcyjna" => "sa",
+        "sa rl" => "sarl",
+        "gesellschaft mit beschrankter haftung" | "gesmbh" => "gmbh",
+        "ug haftungsbeschrankt" => "ug",
+        "limited sirketi" => "ltd sti",
+        "anonim sirketi" => "as",
+        "общество с ограниченной ответственностью" => "ооо",
+        "акционерное общество" => "ао",
+        "株" => "株式会社",
+        "有" => "有限会社",
+        "주" => "주식회사",
+        "유" => "유한회사",
+        _ => return,
+    };
+    short.clone_into(form);
 }
 
 fn is_end(word: &str) -> bool {

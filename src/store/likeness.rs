@@ -16,8 +16,15 @@ const MOST_LETTERS: usize = 32;
 pub struct Likeness {
     keys: Keys,
     words: Vec<Word>,
+    /// Words beyond those that are compared.
+    rest: Vec<String>,
     forms: Vec<String>,
 }
+
+/// What can be no more than offered: something of it was not compared.
+const UNSURE: f64 = 0.9;
+/// `Acme AG` is not sure to be `Acme GmbH`.
+const OTHER_FORM: f64 = 0.93;
 
 #[derive(Debug, Clone)]
 struct Word {
@@ -29,14 +36,21 @@ struct Word {
 #[derive(Debug, Clone)]
 struct Text {
     text: String,
-    /// With what a scan takes for each other made one.
+    /// With what a scan takes for each other made one; the first letters.
     seen: Vec<char>,
+    is_cut: bool,
 }
 
 impl Text {
     fn new(text: String) -> Self {
-        let seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS).collect();
-        Self { text, seen }
+        let mut seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS + 1).collect();
+        let is_cut = seen.len() > MOST_LETTERS;
+        seen.truncate(MOST_LETTERS);
+        Self { text, seen, is_cut }
+    }
+
+    fn digits(&self) -> impl Iterator<Item = char> + '_ {
+        self.text.chars().filter(char::is_ascii_digit)
     }
 
     fn similarity(&self, other: &Self) -> f64 {
@@ -44,11 +58,12 @@ impl Text {
             return 1.0;
         }
         if self.seen == other.seen {
-            return 0.97;
+            return if self.is_cut || other.is_cut { 0.8 } else { 0.97 };
         }
         let (short, long) = if self.seen.len() <= other.seen.len() { (self, other) } else { (other, self) };
-        // Another number is another thing.
-        if [short, long].iter().any(|word| word.text.chars().all(|c| c.is_ascii_digit())) {
+        // Another number is another thing; a digit among letters may be a letter that was misread.
+        let is_number = |word: &Self| word.text.chars().all(|c| c.is_ascii_digit());
+        if is_number(short) || is_number(long) || has_two_numbers(short, long) {
             return 0.0;
         }
         if short.seen.len() >= SHORT
@@ -65,6 +80,11 @@ impl Text {
         let similarity = 1.0 - edits as f64 / long.seen.len() as f64;
         if similarity < LEAST_OF_WORDS { 0.0 } else { similarity }
     }
+}
+
+fn has_two_numbers(one: &Text, other: &Text) -> bool {
+    let (mut one, mut other) = (one.digits().peekable(), other.digits().peekable());
+    one.peek().is_some() && other.peek().is_some() && !one.eq(other)
 }
 
 impl Word {
@@ -146,9 +166,10 @@ impl Likeness {
         let mut digraphs = digraphs
             .filter(|other| other.words.len() == plain.words.len())
             .map(|other| other.words.into_iter());
-        let words = plain.words.into_iter().take(MOST_WORDS);
-        let words = words.map(|word| Word::new(word, digraphs.as_mut().and_then(Iterator::next))).collect();
-        Self { keys, words, forms: plain.forms }
+        let mut words = plain.words;
+        let rest = words.split_off(words.len().min(MOST_WORDS));
+        let word = |word| Word::new(word, digraphs.as_mut().and_then(Iterator::next));
+        Self { keys, words: words.into_iter().map(word).collect(), rest, forms: plain.forms }
     }
 
     /// From 0 to 1; 1 where they are the same but for what does not count.
@@ -158,9 +179,11 @@ impl Likeness {
         let form = match (&self.forms[..], &other.forms[..]) {
             (a, b) if a == b => 1.0,
             ([], _) | (_, []) => 0.99,
-            _ => 0.97,
+            (a, b) if a.iter().all(|form| b.contains(form)) || b.iter().all(|form| a.contains(form)) => 0.98,
+            _ => OTHER_FORM,
         };
-        if is_same { form } else { form * self.by_words(&other).min(0.99) }
+        let most = if self.rest == other.rest { 0.99 } else { UNSURE };
+        if is_same { form } else { form * self.by_words(&other).min(most) }
     }
 
     fn by_words(&self, other: &Self) -> f64 {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rossum_annex::store::{Choice, Compared, Decides, Import, Keys, Reader, Search, SearchKind, Store};
+use rossum_annex::store::{
+    Choice, Compared, Decides, Import, Keys, Likeness, Reader, Search, SearchKind, Store,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Annex, free_port};
@@ -183,6 +185,9 @@ fn pairs_of_names_are_the_same_company_or_not() {
         ("SARL Dupont", "Dupont SARL"),
         ("Žluťoučký Kůň, s. r. o.", "ZLUTOUCKY KUN SRO"),
         ("Kowalski Sp. z o.o.", "KOWALSKI"),
+        ("Acme, spol. s r.o.", "Acme s.r.o."),
+        ("Acme spol. s r. o.", "ACME"),
+        ("Kowalski Spółka Akcyjna", "Kowalski S.A."),
         ("Müller & Söhne GmbH & Co. KG", "MULLER SOHNE"),
         ("Grupo Bimbo S.A.B. de C.V.", "Grupo Bimbo"),
         ("Novo Nordisk A/S", "Novo Nordisk"),
@@ -194,6 +199,19 @@ fn pairs_of_names_are_the_same_company_or_not() {
         assert!(Keys::new(one).is_same(&Keys::new(other)), "{one} and {other} are the same");
         assert!(Keys::new(other).is_same(&Keys::new(one)), "{other} and {one} are the same");
     }
+    // Another form than in the list is perhaps another company: it is offered. Spelled out it is the same form.
+    let likeness = |one: &str, other: &str| Likeness::new(one).of(other);
+    assert!(likeness("Acme Ltd", "Acme Limited") >= 0.99);
+    assert!(likeness("Acme, spol. s r.o.", "Acme s.r.o.") >= 0.99);
+    assert!(likeness("Acme AG", "Acme GmbH") < Decides::default().sure);
+    let long = |end: &str| format!("Verein {} {end}", "der Freunde und Förderer des Museums ".repeat(4));
+    assert!(
+        likeness(&long("Bayern"), &long("Sachsen")) < Decides::default().sure,
+        "what was not compared is not sure"
+    );
+    let letters = |end: &str| format!("{}{end} Bau", "abcdefgh".repeat(6));
+    assert!(likeness(&letters("x"), &letters("y")) < Decides::default().sure);
+    assert!(likeness("Bau Filiale12", "Bau Filiale13") < Decides::default().sure);
     let different = [
         ("SAS Institute", "Institute AG"),
         ("SIA Partners", "Partners Ltd"),

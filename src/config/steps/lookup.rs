@@ -166,7 +166,7 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
         || (threshold.is_some() && kind != "fuzzy")
     {
         let what = "`threshold` is for `fuzzy`, above 0 and at most 1";
-        section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.5`"));
+        section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.3`"));
     }
     let decides = decides(section, kind == "fuzzy");
     let weights: HashMap<String, f64> =
