@@ -135,7 +135,8 @@ async fn main() {
             let mut times = Vec::new();
             let mut first = 0;
             for (round, (text, vendor)) in benchmark.noisy.iter().enumerate() {
-                let address = if has_address { addresses[*vendor].replace("street", "St.") } else { String::new() };
+                let address =
+                    if has_address { addresses[*vendor].replace("street", "St.") } else { String::new() };
                 let (_, offered, took) = asked(&stage, text, &address).await;
                 if round > 0 {
                     times.push(took); // the first opens the store

@@ -35,7 +35,7 @@ struct Word {
 
 #[derive(Debug, Clone)]
 struct Text {
-    text: String,
+    whole: String,
     /// With what a scan takes for each other made one; the first letters.
     seen: Vec<char>,
     is_cut: bool,
@@ -46,15 +46,15 @@ impl Text {
         let mut seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS + 1).collect();
         let is_cut = seen.len() > MOST_LETTERS;
         seen.truncate(MOST_LETTERS);
-        Self { text, seen, is_cut }
+        Self { whole: text, seen, is_cut }
     }
 
     fn digits(&self) -> impl Iterator<Item = char> + '_ {
-        self.text.chars().filter(char::is_ascii_digit)
+        self.whole.chars().filter(char::is_ascii_digit)
     }
 
     fn similarity(&self, other: &Self) -> f64 {
-        if self.text == other.text {
+        if self.whole == other.whole {
             return 1.0;
         }
         if self.seen == other.seen {
@@ -62,7 +62,7 @@ impl Text {
         }
         let (short, long) = if self.seen.len() <= other.seen.len() { (self, other) } else { (other, self) };
         // Another number is another thing; a digit among letters may be a letter that was misread.
-        let is_number = |word: &Self| word.text.chars().all(|c| c.is_ascii_digit());
+        let is_number = |word: &Self| word.whole.chars().all(|c| c.is_ascii_digit());
         if is_number(short) || is_number(long) || has_two_numbers(short, long) {
             return 0.0;
         }
@@ -134,7 +134,7 @@ impl Word {
                 word.texts[at]
                     .as_ref()
                     .or(word.texts[0].as_ref())
-                    .map_or_else(String::new, |text| text.text.clone())
+                    .map_or_else(String::new, |text| text.whole.clone())
             };
             of(self) + &of(next)
         };

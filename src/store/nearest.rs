@@ -21,14 +21,21 @@ impl Asked<'_> {
     pub(super) async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
         let (search, given, most) = (self.search, &self.given[..], self.most);
         // Who is near on the whole is near in one column at least: the mean is not above the largest.
+        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         let mut candidates: HashMap<u32, f64> = HashMap::new();
         let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
         for (compared, value) in columns {
             let (dataset, column) = (&search.dataset, &compared.column);
-            let found = near::find(connection, dataset, column, value, near, self.budget).await?;
+            let mut found = near::find(connection, dataset, column, value, near, self.budget).await?;
             self.budget.turn().await?;
-            let before = candidates.len();
             self.budget.give_back(found.len() * size_of::<(u32, f64)>());
+            // Who is among the best on the whole is so in one column.
+            let enough = CANDIDATES.max(most);
+            if found.len() > enough {
+                found.select_nth_unstable_by(enough, best);
+                found.truncate(enough);
+            }
+            let before = candidates.len();
             for (number, similarity) in found {
                 let best = candidates.entry(number).or_default();
                 *best = best.max(similarity);
@@ -37,7 +44,6 @@ impl Asked<'_> {
         }
         let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
         self.budget.turn().await?;
-        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         // With one column the order is known already.
         let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
         let enough = if is_known { most.max(RANKED) } else { CANDIDATES };
