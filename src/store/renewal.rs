@@ -31,16 +31,13 @@ impl Store {
                 progress(&known.name, &column);
                 let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
                 // Another import may have been first, with other columns.
-                let now = sqlx::query_as::<_, (String, String)>(
-                    "SELECT columns, near FROM annex_datasets WHERE name = ?",
-                );
-                let now = now.bind(&known.name).fetch_optional(&mut *work).await.map_err(failed)?;
-                let Some((columns, near)) = now else { continue };
-                let (columns, near) = (names_of(&columns).map_err(failed)?, names_of(&near).map_err(failed)?);
-                if near.contains(&column)
+                let now = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(&known.name);
+                let now = now.fetch_optional(&mut *work).await.map_err(failed)?;
+                let Some(now) = now.map(|row| self.dataset(&row)).transpose()? else { continue };
+                if now.near.contains(&column)
                     && near::is_outdated(&mut work, &known.name, &column).await.map_err(failed)?
                 {
-                    near::build(&mut work, &known.name, &columns, &column).await.map_err(failed)?;
+                    near::build(&mut work, &known.name, &now.columns, &column).await.map_err(failed)?;
                     work.commit().await.map_err(failed)?;
                     all.push(Renewed { dataset: known.name.clone(), column, took: began.elapsed() });
                 }
