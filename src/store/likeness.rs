@@ -75,7 +75,7 @@ impl Text {
         if short.seen.len() <= SHORT || long.seen.len() > 2 * short.seen.len() {
             return 0.0;
         }
-        let edits = strsim::generic_damerau_levenshtein(&short.seen, &long.seen);
+        let edits = edits(&short.seen, &long.seen);
         #[expect(clippy::cast_precision_loss, reason = "at most some dozens")]
         let similarity = 1.0 - edits as f64 / long.seen.len() as f64;
         if similarity < LEAST_OF_WORDS { 0.0 } else { similarity }
@@ -144,6 +144,25 @@ impl Word {
     fn is_as(&self, other: &Self) -> bool {
         self.texts().any(|one| other.texts().any(|two| one.seen == two.seen))
     }
+}
+
+/// Letters that are to be changed, left out, put in, or swapped with their neighbour; of at most [`MOST_LETTERS`].
+fn edits(one: &[char], other: &[char]) -> usize {
+    let mut rows = [[0; MOST_LETTERS + 1]; 3];
+    rows[0] = std::array::from_fn(|at| at);
+    for (at, letter) in one.iter().enumerate() {
+        let (now, before, two_before) = ((at + 1) % 3, at % 3, (at + 2) % 3);
+        rows[now][0] = at + 1;
+        for (place, theirs) in other.iter().enumerate() {
+            let changed = rows[before][place] + usize::from(letter != theirs);
+            let mut least = changed.min(rows[before][place + 1] + 1).min(rows[now][place] + 1);
+            if at > 0 && place > 0 && *letter == other[place - 1] && one[at - 1] == *theirs {
+                least = least.min(rows[two_before][place - 1] + 1);
+            }
+            rows[now][place + 1] = least;
+        }
+    }
+    rows[one.len() % 3][other.len()]
 }
 
 /// What looks alike is the same.
@@ -236,4 +255,40 @@ fn joined(words: &[Word], others: &[Word]) -> Vec<Word> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_those_of_optimal_string_alignment() {
+        let words = [
+            "",
+            "a",
+            "ab",
+            "ba",
+            "kitten",
+            "sitting",
+            "stavby",
+            "tsavby",
+            "stvaby",
+            "abcabcabc",
+            "cbacba",
+            "müller",
+            "mueller",
+        ];
+        for one in words {
+            for other in words {
+                let of = |text: &str| text.chars().collect::<Vec<char>>();
+                assert_eq!(
+                    edits(&of(one), &of(other)),
+                    strsim::osa_distance(one, other),
+                    "{one} and {other}"
+                );
+            }
+        }
+        let long = vec!['x'; MOST_LETTERS];
+        assert_eq!(edits(&long, &['y'; MOST_LETTERS]), MOST_LETTERS);
+    }
 }
