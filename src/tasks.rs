@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::error;
 
+use crate::telemetry::about;
+
 /// A task that ends when this is dropped.
 pub type Owned<T> = AbortOnDropHandle<T>;
 
@@ -42,7 +44,8 @@ pub async fn blocking<T: Send + 'static>(
 ) -> Result<T, NotBegun> {
     let cut = CancellationToken::new();
     let _cut = cut.clone().drop_guard();
-    done(BLOCKING.spawn_blocking(move || work(&cut)).await)
+    // What it logs says whose work it is.
+    done(BLOCKING.spawn_blocking(about::along_thread(move || work(&cut))).await)
 }
 
 fn done<T>(ended: Result<T, JoinError>) -> Result<T, NotBegun> {
@@ -80,12 +83,14 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Starts a task whose end the server waits for when it stops: somebody was told that it will be done.
+    /// Starts a task whose end the server waits for when it stops: somebody was told that it will be done. What it logs
+    /// says whose work it is.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let cut = self.cut.clone();
-        drop(self.awaited.spawn(async move {
+        let task = async move {
             cut.run_until_cancelled(task).await;
-        }));
+        };
+        drop(self.awaited.spawn(about::along(task)));
     }
 
     /// Starts a task that is dropped where it is when the server stops: nobody waits for it.
@@ -149,6 +154,25 @@ mod tests {
         drop(own);
         sleep(Duration::from_secs(5_000)).await;
         assert_eq!(done.load(Ordering::Relaxed), 1, "nothing goes on after the end");
+    }
+
+    #[tokio::test]
+    async fn what_a_delivery_starts_says_whose_it_is() {
+        let (tasks, of) = (Tasks::default(), Arc::new(AtomicUsize::new(0)));
+        let counts = || {
+            let of = Arc::clone(&of);
+            move || of.fetch_add(usize::from(about::current().is_some()), Ordering::Relaxed)
+        };
+        let delivery = Arc::new(about::About::delivery(&Arc::default()));
+        let starts = async {
+            let (on_thread, in_task, beside) = (counts(), counts(), counts());
+            assert!(blocking(move |_| on_thread()).await.is_ok());
+            tasks.spawn(async move { _ = in_task() });
+            tasks.background(async move { _ = beside() });
+        };
+        about::within(delivery, starts).await;
+        tasks.ended().await;
+        assert_eq!(of.load(Ordering::Relaxed), 2, "not what goes on beside it");
     }
 
     #[tokio::test]

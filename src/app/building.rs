@@ -63,7 +63,7 @@ impl Building {
         let metrics = Arc::new(Metrics::new(clock::now()));
         let drain = Drain::default();
         drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
-        let outbox = Arc::new(Outbox::new(&config.state));
+        let outbox = Arc::new(Outbox::new(&config.state).that_must_note(config.must_note));
         let services = config.services(Some(Arc::clone(&outbox)));
         let Config { server, hooks, state, datasets, .. } = config;
         let names = hooks.iter().map(|hook| &hook.settings);

@@ -160,6 +160,10 @@ impl Annex {
         }
         drain.tasks.background(systemd::watchdog(house.pulse.clone()));
         drain.tasks.background(memory::keep());
+        drain.tasks.background({
+            let metrics = Arc::clone(&house.shared.metrics);
+            async move { metrics.strangers.tell_sums().await }
+        });
         let mut workers = tasks::owned({
             let workers = Arc::clone(&house.workers);
             async move { tasks::kept_up("sending exports", || Arc::clone(&workers).run()).await }
@@ -196,6 +200,7 @@ impl Annex {
         if timeout_at(until, tasks::blocking_ended()).await.is_err() {
             warn!("the end of the server cuts off what a disk or a query had not done");
         }
+        house.shared.metrics.strangers.tell();
         match left {
             0 => info!("stopped"),
             left => warn!("stopped with connections or deliveries still under way: {left}"),

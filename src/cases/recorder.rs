@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 use crate::clock;
 use crate::private;
+use crate::telemetry::about::{self, About};
 
 use super::Case;
 
@@ -34,6 +35,7 @@ struct Delivered {
     received: SystemTime,
     payload: Vec<u8>,
     answer: Vec<u8>,
+    about: Option<Arc<About>>,
 }
 
 impl Recorder {
@@ -55,7 +57,7 @@ impl Recorder {
         let bytes = (payload.len() + answer.len()) as u64;
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            warn!(hook, annotation, "not recorded: deliveries come faster than the disk takes them");
+            warn!("not recorded: deliveries come faster than the disk takes them");
             return;
         }
         let delivered = Delivered {
@@ -65,10 +67,11 @@ impl Recorder {
             received: clock::now(),
             payload: payload.to_vec(),
             answer: answer.to_vec(),
+            about: about::current(),
         };
         if self.sender.try_send(delivered).is_err() {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            warn!(hook, annotation, "not recorded: deliveries come faster than the disk takes them");
+            warn!("not recorded: deliveries come faster than the disk takes them");
         }
     }
 }
@@ -100,14 +103,16 @@ impl Known {
         for delivered in receiver {
             let bytes = (delivered.payload.len() + delivered.answer.len()) as u64;
             if let Err(problem) = self.write(&delivered, most) {
-                error!("a delivery cannot be recorded in {}: {problem}", self.folder.display());
+                about::of(delivered.about, || {
+                    error!("a delivery cannot be recorded in {}: {problem}", self.folder.display());
+                });
             }
             waiting.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 
     fn write(&mut self, delivered: &Delivered, most: u64) -> io::Result<()> {
-        let Delivered { hook, event, annotation, received, payload, answer } = delivered;
+        let Delivered { hook, event, annotation, received, payload, answer, about: _ } = delivered;
         let Some(case) = Case::recorded(hook, *received, payload, answer) else { return Ok(()) };
         self.number += 1;
         let time = clock::display(*received).replace([' ', ':'], "-").replace("-UTC", "");

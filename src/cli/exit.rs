@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::config::Mistakes;
 use crate::shown::{Line, Lines, Plain, Seen};
+use crate::telemetry::about::{self, Word};
 
 /// Why a command failed: what is said, if it was not said already.
 pub(super) enum Failure {
@@ -100,6 +101,10 @@ pub(super) fn panicked(panic: &PanicHookInfo<'_>) {
         "thread '{name}' panicked at {place}: {}",
         panic.payload_as_str().unwrap_or("it says nothing")
     ));
+    if let Some(about) = about::current() {
+        let words = about.values().map(|(name, value)| format!("{name}={}", Word(value)));
+        lines.add(format_args!("in the course of {}", words.collect::<Vec<_>>().join(" ")));
+    }
     let trace = std::backtrace::Backtrace::capture();
     if trace.status() == std::backtrace::BacktraceStatus::Captured {
         trace.to_string().lines().for_each(|line| lines.add(line));

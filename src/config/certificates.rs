@@ -178,13 +178,15 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
     }
 }
 
-/// Where everything is kept that must outlive the process.
-pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> PathBuf {
-    match server.and_then(|server| Some((server, server.text("state")?))) {
-        Some((server, path)) => server.document().resolve(path.get_ref()),
-        // systemd's StateDirectory= passes the folder that it made.
-        None => environment("STATE_DIRECTORY").map_or_else(|| PathBuf::from("/var/lib/annex"), PathBuf::from),
+/// Where everything is kept that must outlive the process, and whether somebody says so.
+pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> (PathBuf, bool) {
+    if let Some((server, path)) = server.and_then(|server| Some((server, server.text("state")?))) {
+        return (server.document().resolve(path.get_ref()), true);
     }
+    // systemd's StateDirectory= passes the folder that it made.
+    let given = environment("STATE_DIRECTORY").map(PathBuf::from);
+    let is_given = given.is_some();
+    (given.unwrap_or_else(|| PathBuf::from("/var/lib/annex")), is_given)
 }
 
 /// `domains` of [server], in lower case.

@@ -13,6 +13,7 @@ mod hook;
 mod known;
 mod mistake;
 mod nearest;
+mod objects;
 mod saved;
 mod schemas;
 mod secrets;
@@ -63,6 +64,8 @@ pub struct Config {
     pub hooks: Vec<HookPlan>,
     /// The state folder.
     pub state: PathBuf,
+    /// Whether nothing is sent that cannot be noted there: always, but for a trial in dev mode that names no state folder.
+    pub must_note: bool,
     /// Files that are kept as datasets.
     pub datasets: Vec<Watched>,
     /// Databases of the customer's.
@@ -125,7 +128,7 @@ pub fn state_of(path: &Path, environment: Environment<'_>) -> PathBuf {
     let document = document::Document::new(path, text, Purpose::Serve, environment);
     let table = document.parse();
     let server = table.as_ref().and_then(|table| document.root(table).section("server"));
-    certificates::state_folder(server.as_ref(), environment)
+    certificates::state_folder(server.as_ref(), environment).0
 }
 
 /// Reads the text of a configuration; relative paths in it start at `path`'s folder.
@@ -140,7 +143,8 @@ pub fn read(
         let root = document.root(&table);
         // Read once: a mistake in it is told once.
         let server = root.section("server");
-        let state = certificates::state_folder(server.as_ref(), environment);
+        let (state, is_named) = certificates::state_folder(server.as_ref(), environment);
+        let must_note = is_named || purpose != Purpose::DevHttp;
         let known = Known::read(&root, &state, environment);
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, &hooks, &state, environment);
@@ -149,6 +153,7 @@ pub fn read(
             server,
             hooks,
             state,
+            must_note,
             databases: known.databases(),
             datasets: known.datasets,
             api: known.api,

@@ -13,7 +13,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 pub use digits::{Digits, json, spelling, tree};
-pub use oauth::{Refusal, refusal};
+pub use oauth::{NO_HEADER, Refusal, refusal};
 
 /// The longest span that another side can name: added to a moment, it is a moment still.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);

@@ -125,6 +125,9 @@ pub type CourierFuture<'c> = Pin<Box<dyn Future<Output = Carried> + Send + 'c>>;
 
 /// Does the work of jobs, one part after another.
 pub trait Courier: Send + Sync {
+    /// The name of the hook whose jobs it carries.
+    fn hook(&self) -> &str;
+
     /// Whom its jobs go to.
     fn target(&self) -> &str;
 

@@ -50,6 +50,7 @@ pub struct Outbox {
     pace: Pace,
     lines: RunLines,
     wake: Arc<Notify>,
+    must_note: bool,
 }
 
 impl Outbox {
@@ -72,7 +73,19 @@ impl Outbox {
             pace: Pace::default(),
             lines: RunLines::default(),
             wake: Arc::default(),
+            must_note: true,
         }
+    }
+
+    /// Says whether a call may be made that cannot be noted here.
+    #[must_use]
+    pub fn that_must_note(self, must_note: bool) -> Self {
+        Self { must_note, ..self }
+    }
+
+    /// Whether no call may be made that cannot be noted here.
+    pub fn must_note(&self) -> bool {
+        self.must_note
     }
 
     pub fn folder(&self) -> &Path {

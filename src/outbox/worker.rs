@@ -15,6 +15,7 @@ use tracing::{error, info};
 use crate::clock;
 use crate::private;
 use crate::sqlite::SqliteError;
+use crate::telemetry::about::{self, About};
 
 use super::Outbox;
 use super::job::{Courier, Job};
@@ -214,12 +215,21 @@ impl Workers {
         for job in self.outbox.ledger.claim(&under_way.slots).await? {
             under_way.slots.take(job.id, &job.target);
             let (id, key) = (job.id, job.key.clone());
-            let task = under_way.tasks.spawn(Arc::clone(self).carry_known(job));
+            let about = Arc::new(self.about(&job));
+            let task = under_way.tasks.spawn(about::within(about, Arc::clone(self).carry_known(job)));
             under_way.jobs.insert(task.id(), (id, key));
         }
         let next = self.outbox.ledger.next_due().await?;
         let until = next.and_then(|next| next.duration_since(clock::now()).ok());
         Ok(until.unwrap_or(LOOK).clamp(Duration::from_millis(5), LOOK))
+    }
+
+    fn about(&self, job: &Job) -> About {
+        let couriers = self.couriers.load();
+        let of_courier = couriers.get(&job.courier).map(|courier| courier.hook());
+        // A step that is not configured any more has left its name: hook/step.
+        let hook = of_courier.or_else(|| job.courier.rsplit_once('/').map(|(hook, _)| hook));
+        About::job(hook.unwrap_or_default(), &job.key, &job.annotation, &job.request_id)
     }
 
     /// After a start and a reload: whom jobs go to, and how many at a time, is what the configuration says now.

@@ -29,6 +29,8 @@ pub enum Kind {
     Passing(Option<Duration>),
     /// The call was sent, and no answer came in time.
     TimedOut,
+    /// The call was sent, or a part of it, and the connection ended.
+    Broken,
     Final,
 }
 
@@ -67,6 +69,7 @@ impl Failure {
         let kind = match error {
             error if error.is_final() => Kind::Final,
             SendError::TimedOut => Kind::TimedOut,
+            SendError::Broken(_) => Kind::Broken,
             SendError::Down(wait) => Kind::Passing(Some(*wait)),
             _ => Kind::Passing(None),
         };

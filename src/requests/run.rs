@@ -57,6 +57,19 @@ pub struct Prepared {
     pub body: Vec<u8>,
 }
 
+impl Prepared {
+    /// Where it goes, for people.
+    pub fn host(&self) -> String {
+        let url = reqwest::Url::parse(&self.url).ok();
+        url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// That it was not made, which waiting may mend.
+    pub fn unsent(&self, text: &str, cause: String) -> Failure {
+        Told { text: text.to_owned(), ..Told::passing(cause) }.at(&self.name)
+    }
+}
+
 /// What is next.
 pub enum Next {
     Call(Box<Prepared>),

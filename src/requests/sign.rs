@@ -158,6 +158,12 @@ impl Run<'_> {
             ))
         })?;
         let token = String::from_utf8_lossy(secret.expose()).into_owned();
+        if token.trim().contains(char::is_control) {
+            let (status, no_header) = (answer.status, neighbour::NO_HEADER);
+            return Err(Told::final_one(format!(
+                "its token cannot be had: the token endpoint answered {status} with {no_header}"
+            )));
+        }
         tokens.keep(key, secret, Instant::now() + life).await;
         Ok(Token { placeholder: Some(token), cached: Some(key), header: None })
     }
@@ -165,7 +171,9 @@ impl Run<'_> {
 
 /// The texts of a request for a token that nobody may read in the answer to it: all but those that say what is asked for.
 fn own_words(request: &TokenRequest) -> Vec<&str> {
-    const PUBLIC: [&str; 5] = ["grant_type", "scope", "client_id", "audience", "resource"];
+    const PUBLIC: [&str; 6] =
+        ["grant_type", "scope", "client_id", "client_assertion_type", "audience", "resource"];
+    const HEADERS: [&str; 3] = ["accept", "content-type", "user-agent"];
     fn collect<'r>(value: &'r Json, into: &mut Vec<&'r str>) {
         match value {
             Json::String(text) => into.push(text),
@@ -180,6 +188,8 @@ fn own_words(request: &TokenRequest) -> Vec<&str> {
     let mut found = Vec::new();
     collect(&request.content, &mut found);
     collect(&request.params, &mut found);
-    request.headers.values().for_each(|value| collect(value, &mut found));
+    let headers = request.headers.iter();
+    let secret = headers.filter(|(name, _)| !HEADERS.iter().any(|public| name.eq_ignore_ascii_case(public)));
+    secret.for_each(|(_, value)| collect(value, &mut found));
     found
 }

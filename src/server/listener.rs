@@ -1,5 +1,6 @@
 //! Listeners: accept, find a place, hand over. Nothing here waits for a client.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 use tokio::{pin, select};
-use tracing::{debug, warn};
+use tracing::{Level, debug, enabled, warn};
 
 use crate::memory;
 use crate::telemetry::Metrics;
@@ -143,18 +144,22 @@ async fn serve(
     let source = timeout(limits.handshake, proxy_protocol::source(&mut stream, peer.ip(), &balancers));
     let caller = match source.await {
         Ok(Ok(address)) => Caller { address, certificate: ClientCertificate::None, secure: false },
-        Ok(Err(error)) => return debug!("{}: {error}", peer.ip()),
-        Err(_) => return debug!("{}: no PROXY header in time", peer.ip()),
+        Ok(Err(error)) => return tell(metrics, "proxy", peer.ip(), format_args!("{}: {error}", peer.ip())),
+        Err(_) => {
+            return tell(metrics, "proxy", peer.ip(), format_args!("{}: no PROXY header in time", peer.ip()));
+        }
     };
     match service {
         Service::Https(acceptor, door) => match timeout(limits.handshake, acceptor.accept(stream)).await {
             Err(_) => {
                 metrics.handshake("-", "timeout");
-                debug!("TLS handshake with {} took too long", caller.address);
+                let from = caller.address;
+                tell(metrics, "handshake", from, format_args!("TLS handshake with {from} took too long"));
             }
             Ok(Err(error)) => {
                 metrics.handshake("-", "failed");
-                debug!("TLS handshake with {} failed: {error}", caller.address);
+                let from = caller.address;
+                tell(metrics, "handshake", from, format_args!("TLS handshake with {from} failed: {error}"));
             }
             Ok(Ok(Handshake::ChallengeAnswered)) => {
                 metrics.handshake("-", "challenge");
@@ -199,6 +204,13 @@ async fn serve(
             })
             .await;
         }
+    }
+}
+
+/// A connection that came to nothing: anybody can make many of them.
+fn tell(metrics: &Metrics, kind: &'static str, from: IpAddr, what: fmt::Arguments<'_>) {
+    if enabled!(Level::DEBUG) && metrics.strangers.has_line(kind, "", Level::DEBUG, from) {
+        debug!("{what}");
     }
 }
 

@@ -21,6 +21,7 @@ pub mod formulas;
 pub mod function;
 mod halfway;
 pub mod lookup;
+mod made;
 pub mod master_data;
 pub mod matching;
 pub mod names;

@@ -8,6 +8,7 @@ use super::blueprint::{CourierId, Services};
 use super::{Delivery, Lasts, StepError};
 
 pub struct Post {
+    hook: String,
     /// The hook and the step: who carries its jobs.
     courier: String,
     /// `None` where nothing can be kept: a hook is only looked at, or tried out.
@@ -16,7 +17,11 @@ pub struct Post {
 
 impl Post {
     pub(super) fn new(services: &Services, id: &CourierId) -> Self {
-        Self { courier: id.to_string(), outbox: services.outbox.clone() }
+        Self { hook: id.hook.clone(), courier: id.to_string(), outbox: services.outbox.clone() }
+    }
+
+    pub(super) fn hook(&self) -> &str {
+        &self.hook
     }
 
     pub(super) fn courier(&self) -> &str {

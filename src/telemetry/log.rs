@@ -1,7 +1,7 @@
 //! The log: one line an event, readable on a terminal, without a time of its own where the journal has one; as JSON on
 //! request.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -16,6 +16,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::shown::Line;
+
+use super::about::{self, Word};
 
 /// The form of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,10 @@ where
         event.record(&mut line);
         if event.metadata().target() == DELIVERY {
             line.fields.clear();
+        } else if let Some(about) = about::current() {
+            for (name, value) in about.values().filter(|(name, _)| !has(event, name)) {
+                let _ = write!(line.fields, " {name}={}", Word(value)); // writing to a String cannot fail
+            }
         }
         // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
@@ -92,6 +98,11 @@ where
         }
         writeln!(out, "{off}")
     }
+}
+
+/// Whether an event says something by this name itself.
+fn has(event: &Event<'_>, name: &str) -> bool {
+    event.fields().any(|field| field.name() == name)
 }
 
 fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
@@ -102,6 +113,11 @@ fn json(mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
     object.0.insert("time".to_owned(), now.into());
     object.0.insert("level".to_owned(), level.into());
     event.record(&mut object);
+    if let Some(about) = about::current() {
+        for (name, value) in about.values().filter(|(name, _)| !has(event, name)) {
+            object.0.insert(name.to_owned(), value.into());
+        }
+    }
     writeln!(out, "{}", Line(serde_json::Value::Object(object.0)))
 }
 
@@ -151,7 +167,6 @@ struct Words {
 
 impl Visit for Words {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        use fmt::Write as _;
         if field.name() == "message" {
             let _ = write!(self.text, "{value:?}"); // writing to a String cannot fail
         } else {
@@ -160,6 +175,10 @@ impl Visit for Words {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_debug(field, &format_args!("{value}"));
+        if field.name() == "message" {
+            self.text.push_str(value);
+        } else {
+            let _ = write!(self.fields, " {}={}", field.name(), Word(value)); // writing to a String cannot fail
+        }
     }
 }

@@ -13,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::Strangers;
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// A delivery that costs what it must takes some 100 µs; Rossum gives up after 30 s.
@@ -67,6 +69,8 @@ struct CertificateLabel {
 
 /// Everything that is counted. One for the process; handed to those who count.
 pub struct Metrics {
+    /// Which calls that nothing vouches for have a line of the log.
+    pub strangers: Strangers,
     registry: Registry,
     deliveries: Family<DeliveryLabels, Counter>,
     durations: Family<HookLabel, Histogram>,
@@ -125,6 +129,7 @@ impl Metrics {
     pub fn new(started: SystemTime) -> Self {
         let durations = || Histogram::new(DURATIONS);
         let mut metrics = Self {
+            strangers: Strangers::default(),
             registry: Registry::default(),
             deliveries: Family::default(),
             durations: Family::new_with_constructor(durations as fn() -> Histogram),

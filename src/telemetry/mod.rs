@@ -1,7 +1,10 @@
 //! What happened: the log for people, metrics for Prometheus. Decides nothing.
 
+pub mod about;
 mod log;
 pub mod metrics;
+mod strangers;
 
 pub use log::{DELIVERY, Format, start};
 pub use metrics::Metrics;
+pub use strangers::Strangers;

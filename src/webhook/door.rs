@@ -1,10 +1,7 @@
 //! The door itself: a request in, a response out, one log line.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -12,24 +9,22 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use tracing::{error, info, warn};
+use hyper::{Method, Request, Response, StatusCode};
 
-use crate::cases::Recorder;
 use crate::inspector::{Inspector, Sent};
-use crate::signature::{Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
+use crate::signature::{Algorithm, Forged, VerifiedBody};
 use crate::tasks::Tasks;
-use crate::telemetry::{DELIVERY, Metrics};
+use crate::telemetry::{Metrics, about};
 
 use super::body::{self, DoorLimits};
-use super::body_memory::{BodyMemory, Share};
 use super::front_page;
-use super::hook::{Answers, Hook, HookUse, Record};
+use super::hook::{Answers, Hook, HookUse};
 use super::host::{host, names_its_host};
-use super::log_line::{LogLine, Target, Verdict};
+use super::log_line::{Arrival, Target, Verdict, level};
 use super::plan::BuiltHook;
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
+use super::routes::Routes;
 use super::run::{self, Facts, Outcome, Way};
 use super::under_way::{DeliveriesUnderWay, Entry};
 use super::watched::{self, Watched};
@@ -71,45 +66,6 @@ pub enum NotSent {
     NoHook(String),
     #[error("it is not verified any more: {0}")]
     Forged(#[from] Forged),
-}
-
-/// All hooks, by path; those of one path differ by their domain.
-struct Routes {
-    hooks: HashMap<String, Vec<Arc<Hook>>>,
-    memory: BodyMemory,
-    limits: DoorLimits,
-}
-
-impl Routes {
-    fn new(built: Vec<BuiltHook>, limits: DoorLimits, metrics: &Metrics) -> Self {
-        let mut hooks = HashMap::<_, Vec<_>>::new();
-        // Hooks that are recorded in one folder share what counts its bytes.
-        let mut recorders = HashMap::<PathBuf, Option<Arc<Recorder>>>::new();
-        for built in built {
-            let (path, record) = (built.settings.path.clone(), built.settings.record.clone());
-            let mut hook = Hook::new(built, metrics);
-            if let Some(Record { folder, most }) = record {
-                let made = recorders.entry(folder).or_insert_with_key(|folder| recorder(folder, most));
-                hook.record.clone_from(made);
-            }
-            hooks.entry(path).or_default().push(Arc::new(hook));
-        }
-        // A hook with a domain comes before one that takes any.
-        for list in hooks.values_mut() {
-            list.sort_by_key(|hook| hook.domain.is_none());
-        }
-        Self { hooks, memory: BodyMemory::new(limits.body_memory), limits }
-    }
-
-    fn find(&self, path: &str, host: &str) -> Option<&Arc<Hook>> {
-        self.hooks.get(path)?.iter().find(|hook| hook.is_at(host))
-    }
-}
-
-/// A folder that cannot be written to is said, and does not keep the server from serving.
-fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
-    let made = Recorder::new(folder, most);
-    made.inspect_err(|problem| error!("deliveries are not recorded in {}: {problem}", folder.display())).ok()
 }
 
 impl Door {
@@ -183,19 +139,19 @@ impl Door {
                 return self.deliver(routes, hook, head, body, arrival, verified).await;
             }
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
-                arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
+                let from = arrival.caller.address;
+                if self.metrics.strangers.has_line("front_page", "", level(StatusCode::OK), from) {
+                    arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
+                }
                 return front_page::response();
             }
-            (None, &Method::GET) if path.starts_with(PLACE) => return self.promised(path, arrival),
+            (None, &Method::GET) if path.starts_with(PLACE) => return self.promised(head, arrival),
             (Some(_), _) if path == "/" => Refusal::Method { allow: "GET, HEAD, POST" },
             (None, _) if path == "/" => Refusal::Method { allow: "GET, HEAD" },
             (Some(_), _) => Refusal::Method { allow: "POST" },
             (None, _) => Refusal::NoHook,
         };
-        self.metrics.delivery("-", "-", refusal.label());
-        self.show_refused(head, "", &refusal, arrival);
-        arrival.log(Target::of(head), Verdict::Refused(&refusal), Facts::default(), refusal.status());
-        refusal.response(None)
+        self.refuse(head, Target::of(head), &refusal, arrival)
     }
 
     /// Throws away what is left of a refused body, so that the caller sees its answer.
@@ -205,10 +161,26 @@ impl Door {
         }
     }
 
-    fn show_refused(&self, head: &Parts, hook: &str, refusal: &Refusal, arrival: Arrival) {
+    /// Turns a request away that nothing vouches for: it is counted and shown, and has a line in the log unless there are many.
+    fn refuse(
+        &self,
+        head: &Parts,
+        target: Target<'_>,
+        refusal: &Refusal,
+        arrival: Arrival,
+    ) -> Response<Full<Bytes>> {
+        let (hook, kind, status) = (target.hook(), refusal.label(), refusal.status());
+        self.metrics.delivery(if hook.is_empty() { "-" } else { hook }, "-", kind);
         if let Some(inspector) = &self.inspector {
             inspector.show(watched::refused(head, hook, refusal, arrival));
         }
+        // Nobody but Rossum knows the place of a promise.
+        let is_known = matches!(refusal, Refusal::Broken);
+        let from = arrival.caller.address;
+        if is_known || self.metrics.strangers.has_line(kind, hook, level(status), from) {
+            arrival.log(target, Verdict::Refused(refusal), Facts::default(), status);
+        }
+        refusal.response(None)
     }
 
     async fn deliver(
@@ -220,21 +192,18 @@ impl Door {
         arrival: Arrival,
         verified: impl FnOnce(),
     ) -> Response<Full<Bytes>> {
-        let target = Target::Hook(&hook.name);
-        let entry = self.under_way.begin(&hook.name);
+        let entry = self.under_way.begin(&hook.whose);
         let (body, share) = match routes.verify(hook, head, body).await {
             Ok(whole) => {
                 verified();
                 entry.verified();
                 whole
             }
-            Err(refusal) => {
-                self.metrics.delivery(&hook.name, "-", refusal.label());
-                self.show_refused(head, &hook.name, &refusal, arrival);
-                arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
-                return refusal.response(None);
-            }
+            Err(refusal) => return self.refuse(head, Target::Hook(&hook.name), &refusal, arrival),
         };
+        if let Some(used) = hook.uses.get(body.secret()) {
+            used.count();
+        }
         let watched = self
             .inspector
             .as_ref()
@@ -243,28 +212,26 @@ impl Door {
             Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched, entry };
         let promised = match hook.answers {
             Answers::Direct => None,
-            Answers::Async => Some(run::glance(&body).await).filter(|glance| !glance.is_interactive),
+            Answers::Async => run::glance(&body).await,
         };
-        let Some(glance) = promised else {
+        let Some(mut facts) = promised else {
             return match work.run(body).await {
                 Ok(answer) => json(StatusCode::OK, answer),
                 Err((refusal, request_id)) => refusal.response(request_id.as_deref()),
             };
         };
-        let name = match self.promises.make(glance.request_id.map(|id| (hook.name.clone(), id))) {
+        let id = facts.request_id.clone().filter(|id| !id.is_empty());
+        let name = match self.promises.make(id.map(|id| (hook.name.clone(), id))) {
             Ok(Made::New(name)) => name,
             Ok(Made::Same(name)) => {
-                let facts = Facts { note: Some("promised before: the same place"), ..Facts::default() };
-                let (algorithm, secret) = (body.algorithm(), body.secret());
-                let verdict = Verdict::Verified { algorithm, secret, problem: None };
-                self.metrics.delivery(&hook.name, "other", "verified");
-                arrival.log(target, verdict, facts, StatusCode::ACCEPTED);
+                facts.note = Some("promised before: the same place");
+                work.account(Proof::of(&body), facts, Ok(&Bytes::from_static(b"{}")), StatusCode::ACCEPTED);
                 return accepted(head, arrival.caller, &name);
             }
             Err(refusal) => {
-                self.metrics.delivery(&hook.name, "-", refusal.label());
-                arrival.log(target, Verdict::Refused(&refusal), Facts::default(), refusal.status());
-                return refusal.response(None);
+                let response = refusal.response(facts.request_id.as_deref());
+                work.account(Proof::of(&body), facts, Err(&refusal), refusal.status());
+                return response;
             }
         };
         let response = accepted(head, arrival.caller, &name);
@@ -295,24 +262,19 @@ impl Door {
             metrics: Arc::clone(&self.metrics),
             arrival,
             watched: Some(Watched::again(inspector, sent, &body, arrival, number)),
-            entry: self.under_way.begin(&hook.name),
+            entry: self.under_way.begin(&hook.whose),
         };
         work.entry.verified();
         Ok(work.run_by(body, true).await.1)
     }
 
     /// What was promised, as Rossum polls for it: 202 until it is there, then 201.
-    fn promised(&self, path: &str, arrival: Arrival) -> Response<Full<Bytes>> {
-        let found = self.promises.find(path.trim_start_matches(PLACE));
-        let (status, answer) = match found {
+    fn promised(&self, head: &Parts, arrival: Arrival) -> Response<Full<Bytes>> {
+        let (status, answer) = match self.promises.find(head.uri.path().trim_start_matches(PLACE)) {
             Found::NotYet => (StatusCode::ACCEPTED, Bytes::from_static(b"{}")),
             Found::Result(answer) => (StatusCode::CREATED, answer),
-            Found::Broken | Found::Nothing => {
-                let refusal = if found == Found::Broken { Refusal::Broken } else { Refusal::NoResult };
-                let verdict = Verdict::Refused(&refusal);
-                arrival.log(Target::Result, verdict, Facts::default(), refusal.status());
-                return refusal.response(None);
-            }
+            Found::Broken => return self.refuse(head, Target::Result, &Refusal::Broken, arrival),
+            Found::Nothing => return self.refuse(head, Target::Result, &Refusal::NoResult, arrival),
         };
         arrival.log(Target::Result, Verdict::NotNeeded, Facts::default(), status);
         json(status, answer)
@@ -339,28 +301,58 @@ impl Work {
 
     /// The same, also for one that is sent again; gives the number that the inspector shows it by.
     async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
-        let Self { hook, metrics, arrival, watched, entry } = self;
-        let (algorithm, secret) = (body.algorithm(), body.secret());
-        if !is_again && let Some(used) = hook.uses.get(secret) {
-            used.count();
+        about::within(self.entry.about(), self.run_within(body, is_again)).await
+    }
+
+    async fn run_within(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
+        let proof = Proof::of(&body);
+        let kept = self.hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
+        let way = Way { is_watched: self.watched.is_some(), is_again };
+        let Outcome { result, facts } = run::run(&self.hook, body, way, &self.entry).await;
+        if let (Some(recorder), Some(kept), Ok(answer)) = (&self.hook.record, kept, &result) {
+            recorder.record(&self.hook.name, &facts.event, &facts.annotation, &kept, answer);
         }
-        let kept = hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
-        let way = Way { is_watched: watched.is_some(), is_again };
-        let Outcome { result, mut facts } = run::run(&hook, body, way, &entry).await;
-        if let (Some(recorder), Some(kept), Ok(answer)) = (&hook.record, kept, &result) {
-            recorder.record(&hook.name, &facts.event, &facts.annotation, &kept, answer);
-        }
-        let event = facts.known_event.unwrap_or("other");
         let problem = result.as_ref().err();
-        metrics.delivery(&hook.name, event, problem.map_or("verified", Refusal::label));
-        hook.metrics.answered(arrival.at.elapsed());
         let status = problem.map_or(StatusCode::OK, Refusal::status);
-        let number =
-            watched.and_then(|watched| watched.tell(&hook.name, &mut facts, result.as_ref(), status));
-        let verdict = Verdict::Verified { algorithm, secret, problem };
         let request_id = problem.and_then(|_| facts.request_id.clone());
-        arrival.log(Target::Hook(&hook.name), verdict, facts, status);
+        let number = self.account(proof, facts, result.as_ref(), status);
         (result.map_err(|refusal| (refusal, request_id)), number)
+    }
+
+    /// Counts, shows and logs what came of a verified delivery; gives the number that the inspector shows it by.
+    fn account(
+        self,
+        proof: Proof,
+        mut facts: Facts,
+        result: Result<&Bytes, &Refusal>,
+        status: StatusCode,
+    ) -> Option<u64> {
+        let Self { hook, metrics, arrival, watched, entry: _entry } = self;
+        let problem = result.err();
+        metrics.delivery(
+            &hook.name,
+            facts.known_event.unwrap_or("other"),
+            problem.map_or("verified", Refusal::label),
+        );
+        hook.metrics.answered(arrival.at.elapsed());
+        let number = watched.and_then(|watched| watched.tell(&hook.name, &mut facts, result, status));
+        let Proof { algorithm, secret } = proof;
+        let verdict = Verdict::Verified { algorithm, secret, problem };
+        arrival.log(Target::Hook(&hook.name), verdict, facts, status);
+        number
+    }
+}
+
+/// By what a delivery was verified.
+#[derive(Clone, Copy)]
+struct Proof {
+    algorithm: Algorithm,
+    secret: usize,
+}
+
+impl Proof {
+    fn of(body: &VerifiedBody) -> Self {
+        Self { algorithm: body.algorithm(), secret: body.secret() }
     }
 }
 
@@ -383,67 +375,9 @@ fn origin(head: &Parts, caller: Caller) -> String {
     format!("{scheme}://{host}")
 }
 
-impl Routes {
-    /// Headers first: a call without a well-formed signature costs no body.
-    async fn verify(
-        &self,
-        hook: &Hook,
-        head: &Parts,
-        body: &mut Incoming,
-    ) -> Result<(VerifiedBody, Share), Refusal> {
-        let header = |name| header(&head.headers, name).map_err(Refusal::Forged);
-        let claim = hook.keys.claim(header(SHA256_HEADER)?, header(SHA1_HEADER)?).map_err(Refusal::Forged)?;
-        let verifier = hook.keys.verifier(claim);
-        body::read(body, verifier, hook.limits.body, &self.memory, &self.limits).await
-    }
-}
-
-/// A header that is there once, or not at all: of two, whoever stands between might have read the other.
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Forged> {
-    let mut all = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let first = all.next();
-    if all.next().is_some() { Err(Forged::Several) } else { Ok(first) }
-}
-
 fn json(status: StatusCode, answer: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer));
     *response.status_mut() = status;
     refusal::set_json(response.headers_mut());
     response
-}
-
-/// When and from where a request came.
-#[derive(Clone, Copy)]
-pub(super) struct Arrival {
-    pub(super) at: Instant,
-    pub(super) caller: Caller,
-}
-
-impl Arrival {
-    fn log(self, target: Target<'_>, verdict: Verdict<'_>, facts: Facts, status: StatusCode) {
-        let line =
-            LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.caller.address };
-        // The fields are for logs in JSON; the line says the same to people.
-        macro_rules! line {
-            ($level:ident) => {
-                $level!(
-                    target: DELIVERY,
-                    hook = line.hook(),
-                    event = line.facts.event,
-                    annotation = line.facts.annotation,
-                    request_id = line.facts.request_id.as_deref().unwrap_or_default(),
-                    messages = line.facts.messages as u64,
-                    operations = line.facts.operations as u64,
-                    status = u64::from(status.as_u16()),
-                    milliseconds = line.took.as_secs_f64() * 1e3,
-                    "{line}"
-                )
-            };
-        }
-        if status.is_server_error() || status == StatusCode::BAD_REQUEST {
-            line!(warn);
-        } else {
-            line!(info);
-        }
-    }
 }

@@ -19,6 +19,7 @@ use crate::steps::Stage;
 use crate::steps::names::NamedField;
 use crate::steps::schema::Schemas;
 use crate::telemetry::Metrics;
+use crate::telemetry::about::Whose;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
 
 use super::door::ClientCertificate;
@@ -137,6 +138,8 @@ impl Hook {
 
 pub(super) struct Hook {
     pub(super) name: String,
+    /// Its name and its steps', for lines of the log.
+    pub(super) whose: Arc<Whose>,
     pub(super) domain: Option<String>,
     demands_certificate: bool,
     pub(super) keys: Keys,
@@ -175,6 +178,8 @@ impl Hook {
             let metrics = metrics.step(&name, &stage.name);
             (stage, metrics)
         };
+        let steps = stages.iter().map(|stage| stage.name.clone()).collect();
+        let whose = Arc::new(Whose { hook: name.clone(), steps });
         let uses = secrets.iter().map(|_| Use::default()).collect();
         Self {
             uses,
@@ -191,6 +196,7 @@ impl Hook {
             memory,
             record: None,
             metrics: metrics.hook(&name),
+            whose,
             name,
         }
     }

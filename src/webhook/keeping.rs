@@ -49,20 +49,16 @@ pub(super) fn settle(payload: &Payload<'_>, answer: &mut Answer, has_failed: boo
 }
 
 /// Keeps what the runs of a delivery that Rossum sends again got done: none of it is sent twice then.
-pub(super) async fn remember(hook: &Hook, payload: &Payload<'_>, answer: &mut Answer, deadline: Instant) {
+pub(super) async fn remember(hook: &Hook, answer: &mut Answer, deadline: Instant) {
     let runs = std::mem::take(&mut answer.outcome.runs);
     let Some(memory) = hook.memory.as_ref().filter(|_| !runs.is_empty()) else { return };
-    let request_id = payload.request_id.as_deref().unwrap_or("-");
     let kept = memory.accept(Outcome { runs, ..Outcome::default() });
     match timeout_at(deadline, kept).await {
         Ok(Ok(())) => {}
         Ok(Err(problem)) => {
-            warn!(
-                hook = hook.name,
-                request_id, "what was sent cannot be kept, and may be sent again: {problem}"
-            );
+            warn!("what was sent cannot be kept, and may be sent again: {problem}");
         }
-        Err(_) => warn!(hook = hook.name, request_id, "keeping what was sent takes too long"),
+        Err(_) => warn!("keeping what was sent takes too long"),
     }
 }
 
@@ -87,24 +83,20 @@ pub(super) async fn keep(
         answer: written.to_vec(),
         window: hook.repeats.window(),
     });
-    let request_id = payload.request_id.as_deref().unwrap_or("-");
     let kept = memory.accept(Outcome { jobs, answer: answered, runs });
     match timeout_at(deadline, kept).await {
         Ok(Ok(())) => Ok(written),
         // Nothing was queued: the answer is worth more than that it is known later.
         Ok(Err(problem)) if !has_jobs => {
-            warn!(hook = hook.name, request_id, "the answer cannot be kept over a restart: {problem}");
+            warn!("the answer cannot be kept over a restart: {problem}");
             Ok(written)
         }
         Err(_) if !has_jobs => {
-            warn!(hook = hook.name, request_id, "keeping the answer takes too long");
+            warn!("keeping the answer takes too long");
             Ok(written)
         }
         Ok(Err(problem)) => {
-            warn!(
-                hook = hook.name,
-                request_id, "an export could not be kept, so it was not accepted: {problem}"
-            );
+            warn!("an export could not be kept, so it was not accepted: {problem}");
             if payload.event.is_interactive() {
                 let text = "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.";
                 answer.show(MessageType::Error, None, text);

@@ -3,27 +3,76 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use hyper::http::request::Parts;
+use tracing::{Level, info, warn};
 
 use crate::clock;
 use crate::signature::Algorithm;
+use crate::telemetry::DELIVERY;
 
+use super::door::Caller;
 use super::refusal::Refusal;
 use super::run::Facts;
 
 /// Longest part of a text from outside that a line quotes.
 const QUOTED: usize = 80;
 
-pub(super) struct LogLine<'l> {
-    pub(super) target: Target<'l>,
-    pub(super) verdict: Verdict<'l>,
-    pub(super) facts: Facts,
-    pub(super) status: StatusCode,
-    pub(super) took: Duration,
-    pub(super) from: IpAddr,
+/// When and from where a request came.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) at: Instant,
+    pub(super) caller: Caller,
+}
+
+impl Arrival {
+    pub(super) fn now(caller: Caller) -> Self {
+        Self { at: Instant::now(), caller }
+    }
+
+    pub(super) fn log(self, target: Target<'_>, verdict: Verdict<'_>, facts: Facts, status: StatusCode) {
+        let line =
+            LogLine { target, verdict, facts, status, took: self.at.elapsed(), from: self.caller.address };
+        // The fields are for logs in JSON; the line says the same to people.
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    target: DELIVERY,
+                    hook = line.target.hook(),
+                    event = line.facts.event,
+                    annotation = line.facts.annotation,
+                    request_id = line.facts.request_id.as_deref().unwrap_or_default(),
+                    messages = line.facts.messages as u64,
+                    operations = line.facts.operations as u64,
+                    status = u64::from(status.as_u16()),
+                    milliseconds = line.took.as_secs_f64() * 1e3,
+                    "{line}"
+                )
+            };
+        }
+        if level(status) == Level::WARN {
+            line!(warn);
+        } else {
+            line!(info);
+        }
+    }
+}
+
+/// How much a line matters that has this status.
+pub(super) fn level(status: StatusCode) -> Level {
+    let matters = status.is_server_error() || status == StatusCode::BAD_REQUEST;
+    if matters { Level::WARN } else { Level::INFO }
+}
+
+struct LogLine<'l> {
+    target: Target<'l>,
+    verdict: Verdict<'l>,
+    facts: Facts,
+    status: StatusCode,
+    took: Duration,
+    from: IpAddr,
 }
 
 #[derive(Clone, Copy)]
@@ -42,6 +91,14 @@ impl<'l> Target<'l> {
     pub(super) fn of(head: &'l Parts) -> Self {
         Self::Other { method: head.method.as_str(), path: head.uri.path() }
     }
+
+    /// The hook's name; nothing where there is none.
+    pub(super) fn hook(self) -> &'l str {
+        match self {
+            Self::Hook(name) => name,
+            Self::Result | Self::Other { .. } => "",
+        }
+    }
 }
 
 pub(super) enum Verdict<'l> {
@@ -53,16 +110,6 @@ pub(super) enum Verdict<'l> {
     Refused(&'l Refusal),
     /// The front page.
     NotNeeded,
-}
-
-impl LogLine<'_> {
-    /// The hook's name; nothing where there is none.
-    pub(super) fn hook(&self) -> &str {
-        match self.target {
-            Target::Hook(name) => name,
-            Target::Result | Target::Other { .. } => "",
-        }
-    }
 }
 
 impl fmt::Display for LogLine<'_> {

@@ -20,6 +20,7 @@ mod promises;
 mod refusal;
 mod repeats;
 mod reply;
+mod routes;
 mod run;
 mod trial;
 mod under_way;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
 
 use crate::telemetry::DELIVERY;
+use crate::telemetry::about::{About, Whose};
 
 #[derive(Clone, Default)]
 pub(super) struct DeliveriesUnderWay(Arc<Mutex<State>>);
@@ -19,10 +20,8 @@ struct State {
 
 /// What is known of a delivery so far.
 struct Known {
-    hook: String,
+    about: Arc<About>,
     is_verified: AtomicBool,
-    /// Its annotation and its `request_id`, once it was read.
-    names: OnceLock<(String, String)>,
 }
 
 /// One delivery, until this is dropped.
@@ -38,9 +37,9 @@ impl DeliveriesUnderWay {
     }
 
     /// A delivery whose body begins to arrive.
-    pub(super) fn begin(&self, hook: &str) -> Entry {
-        let known = Known { hook: hook.to_owned(), is_verified: false.into(), names: OnceLock::new() };
-        let known = Arc::new(known);
+    pub(super) fn begin(&self, whose: &Arc<Whose>) -> Entry {
+        let about = Arc::new(About::delivery(whose));
+        let known = Arc::new(Known { about, is_verified: false.into() });
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
@@ -54,13 +53,14 @@ impl DeliveriesUnderWay {
         let mut arriving = BTreeMap::<String, usize>::new();
         let all: Vec<_> = self.lock().known.values().map(Arc::clone).collect();
         for known in all {
-            let hook = &known.hook;
+            let hook = known.about.hook();
             if !known.is_verified.load(Ordering::Relaxed) {
-                *arriving.entry(hook.clone()).or_default() += 1;
+                *arriving.entry(hook.to_owned()).or_default() += 1;
                 continue;
             }
-            let (annotation, request_id) =
-                known.names.get().map_or(("-", "-"), |(annotation, id)| (annotation, id));
+            let (annotation, request_id) = known.about.names().unwrap_or_default();
+            let [annotation, request_id] =
+                [annotation, request_id].map(|name| if name.is_empty() { "-" } else { name });
             warn!(
                 target: DELIVERY,
                 hook,
@@ -81,8 +81,12 @@ impl Entry {
     }
 
     pub(super) fn read(&self, annotation: &str, request_id: Option<&str>) {
-        let id = request_id.filter(|id| !id.is_empty()).unwrap_or("-");
-        let _ = self.known.names.set((annotation.to_owned(), id.to_owned())); // it is read once
+        self.known.about.read(annotation, request_id.unwrap_or_default());
+    }
+
+    /// What the lines are about that are written while it runs.
+    pub(super) fn about(&self) -> Arc<About> {
+        Arc::clone(&self.known.about)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the inspector is told of a request: who it was, whether it is Rossum's, what became of it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
@@ -12,7 +12,8 @@ use crate::clock;
 use crate::inspector::{Inspector, Seen, Sent, Trace, Verdict};
 use crate::signature::{Algorithm, Forged, SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 
-use super::door::Arrival;
+use super::log_line::Arrival;
+use super::promises::PLACE;
 use super::refusal::Refusal;
 use super::run::Facts;
 
@@ -111,8 +112,10 @@ impl Watched {
 /// A request that was turned away before anything was known to be Rossum's: its body is not kept.
 pub(super) fn refused(head: &Parts, hook: &str, refusal: &Refusal, arrival: Arrival) -> Seen {
     let verdict = Verdict { verified: false, text: refusal.to_string(), hint: hint(refusal) };
+    let path = head.uri.path();
     Seen {
-        path: head.uri.path().chars().take(200).collect(),
+        // What was promised is for nobody else.
+        path: if path.starts_with(PLACE) { PLACE.to_owned() } else { path.chars().take(200).collect() },
         hook: hook.to_owned(),
         answer: refusal.body(None),
         ..seen(head.method.as_str(), verdict, refusal.status(), arrival)
@@ -163,10 +166,4 @@ fn hint(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Method { .. } => "Rossum calls hooks by POST",
         _ => return None,
     })
-}
-
-impl Arrival {
-    pub(super) fn now(caller: super::Caller) -> Self {
-        Self { at: Instant::now(), caller }
-    }
 }

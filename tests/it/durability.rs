@@ -222,10 +222,14 @@ fn a_run_that_failed_halfway_is_told_and_taken_up_where_it_stood() {
     annex = annex.again("KILL");
     let failed = deliver(&annex, &document("r-2", 7, "INV-1", 0));
     assert!(failed[0].contains("Taken already: create (id E-0)"), "{failed:?}");
-    assert_eq!(deliver(&annex, &document("r-3", 7, "INV-1", 0)), Vec::<String>::new());
+    assert!(failed[0].contains("Perhaps taken: submit at erp"), "{failed:?}");
+    let through = deliver(&annex, &document("r-3", 7, "INV-1", 0));
     let calls = erp.calls();
     assert_eq!(times(&calls, "POST /api/invoices"), 1, "created once");
     assert_eq!(times(&calls, "PUT /api/invoices/E-0/submit"), 3);
+    let cut = format!("submit at erp (Idempotency-Key {})", calls[2].key());
+    assert!(through.len() == 1 && through[0].contains(&cut), "{through:?}");
+    assert_eq!(calls[2].key(), calls[3].key());
     // A run that went through is forgotten: exported again on purpose, it is sent again.
     assert_eq!(deliver(&annex, &document("r-4", 7, "INV-1", 0)), Vec::<String>::new());
     assert_eq!(times(&erp.calls(), "POST /api/invoices"), 2);
@@ -262,7 +266,10 @@ fn a_call_whose_answer_was_not_understood_does_not_count_as_taken() {
     let failed = deliver(&annex, &document("r-1", 7, "INV-1", 0));
     assert!(failed.len() == 1 && !failed[0].contains("Taken already"), "{failed:?}");
     assert!(failed[0].contains("look there before you export again"), "{failed:?}");
-    assert_eq!(deliver(&annex, &document("r-2", 7, "INV-1", 0)), Vec::<String>::new());
+    let through = deliver(&annex, &document("r-2", 7, "INV-1", 0));
+    let keys: Vec<String> = erp.calls().iter().map(|call| call.key().to_owned()).collect();
+    assert_eq!(keys[0], keys[1], "it may have been taken: a system that heeds the key takes it once");
+    assert!(through.len() == 1 && through[0].contains(&keys[0]), "{through:?}");
     let lines: Vec<String> = erp.calls().into_iter().map(|call| call.line).collect();
     assert_eq!(lines, ["POST /api/invoices", "POST /api/invoices", "PUT /api/invoices/E-1/submit"]);
 }

@@ -203,7 +203,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("hyper_util", &["server", "cli", "tls"]),
     ("hyper_rustls", &["tls"]),
     ("aws_lc_rs", &["tls"]),
-    ("base64", &["export", "inspector", "requests", "tls"]),
+    ("base64", &["export", "inspector", "neighbour", "requests", "tls"]),
     ("httpdate", &["neighbour", "tls"]),
     ("listenfd", &["server"]),
     ("ppp", &["server"]),
@@ -398,6 +398,46 @@ fn texts_and_lists_of_the_language_are_counted_before_they_grow() {
             wrong.push(format!(
                 "{path}: {count} places, not {allowed}: use `builder()` or `buffer()`, or say here why not"
             ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Who starts tasks and threads of its own, and in how many lines. What a delivery starts takes along what it is about
+/// (`telemetry::about`), or its lines would not say whose they are; the others are no delivery's.
+const STARTERS: [(&str, usize); 11] = [
+    ("src/app/mod.rs", 1),             // what carries exports
+    ("src/cases/recorder.rs", 1),      // what is written has it with it
+    ("src/cli/ask.rs", 1),             // a command
+    ("src/cli/caller.rs", 1),          // a command
+    ("src/cli/tunnel.rs", 1),          // a command
+    ("src/inspector/mod.rs", 1),       // it writes no lines
+    ("src/outbox/open.rs", 1),         // one task for the jobs of all
+    ("src/outbox/worker.rs", 1),       // each job: within
+    ("src/outbox/worker/carry.rs", 2), // the parts of a job: along
+    ("src/tasks.rs", 3),               // along where somebody waits for it
+    ("src/tls/keeper.rs", 2),
+];
+
+#[test]
+fn a_task_or_thread_of_a_delivery_takes_along_what_it_is_about() {
+    let starts = [
+        "JoinSet",
+        "thread::Builder",
+        "thread::spawn(",
+        "spawn_blocking(",
+        " owned(",
+        "::owned(",
+        "handled(",
+    ];
+    let mut wrong = Vec::new();
+    for (path, _, text) in files().into_iter().filter(|(path, ..)| !path.ends_with("/tests.rs")) {
+        let code = code(&text.replace("#[cfg(test)]\nmod tests;", ""));
+        let lines = code.lines().filter(|line| !line.starts_with("use "));
+        let count = lines.filter(|line| starts.iter().any(|start| line.contains(start))).count();
+        let allowed = STARTERS.iter().find(|(file, _)| *file == path).map_or(0, |(_, count)| *count);
+        if count != allowed {
+            wrong.push(format!("{path}: {count} lines, not {allowed}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -1,12 +1,16 @@
 //! The inspector: the page in a real browser, and what it may and may not show.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rossum_annex::signature::Algorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Annex, Browser, Client, SECRET, annex_command, eventually, free_port, sign, write};
+use crate::support::{
+    Annex, Browser, Client, Erp, Reply, SECRET, annex_command, eventually, free_port, sign, write,
+};
 
 const TOKEN: &str = "TOKEN-OF-THE-DELIVERY";
 const HOOK_SECRET: &str = "SECRET-OF-THE-HOOK";
@@ -441,4 +445,67 @@ fn a_taken_port_is_no_reason_not_to_serve() {
     let asked = format!("--inspector=127.0.0.1:{port}");
     let refused = annex_command().args(["--dev-http=127.0.0.1:0", &asked]).output().unwrap();
     assert!(String::from_utf8_lossy(&refused.stderr).contains("cannot listen on"), "{refused:?}");
+}
+
+/// What is answered without a run has the same account: the page, the metrics and the log.
+#[test]
+fn what_is_promised_again_and_results_that_are_not_there_are_shown_and_counted() {
+    let is_open = Arc::new(AtomicBool::new(false));
+    let erp = Erp::start({
+        let is_open = Arc::clone(&is_open);
+        move |_, _| {
+            while !is_open.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Reply::status(503, "later")
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[server]\nstate = \"state\"\n[[target]]\nname = \"erp\"\nurl = \"http://{}/\"\n\
+         [[hook]]\nname = \"later\"\npath = \"/later\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nanswer = \"async\"\n\
+         [[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"x\"\nshape = \"json\"\nevents = [\"annotation_status\"]\n",
+        erp.address
+    );
+    write(&folder.path().join("annex.toml"), &config);
+    let port = free_port();
+    let annex = Annex::dev_inspected(folder, port);
+    let body = json!({"request_id": "r-1", "event": "annotation_status", "action": "changed", "annotation": {"id": 7, "content": []}});
+    let deliver = || {
+        let answer = annex.client().deliver("/later", body.to_string());
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.header("location").unwrap().split_once("hooks.example.test").unwrap().1.to_owned()
+    };
+    let place = deliver();
+    erp.called(1);
+    assert_eq!(deliver(), place);
+    let again = &listed(port, 1)["deliveries"][0];
+    let facts = ["hook", "event", "annotation", "note", "status"].map(|key| again[key].clone());
+    assert_eq!(
+        json!(facts),
+        json!(["later", "annotation_status.changed", "7", "promised before: the same place", 202]),
+        "{again}"
+    );
+    is_open.store(true, Ordering::Relaxed);
+    listed(port, 2);
+    for (path, status, count) in [(place.as_str(), 410, 3), ("/.annex/results/0123", 404, 4)] {
+        assert_eq!(annex.client().request("GET", path, &[], b"").status, status);
+        let all = listed(port, count);
+        let shown = all["deliveries"].as_array().unwrap().iter().find(|one| one["status"] == status);
+        assert_eq!(shown.unwrap_or_else(|| panic!("{all}"))["path"], "/.annex/results/", "{all}");
+    }
+    let name = place.rsplit('/').next().unwrap();
+    assert!(!annex.log().contains(name) && !get(port, "/inspector/deliveries").1.to_string().contains(name));
+    let metrics = String::from_utf8(ask(port, "GET", "/metrics", &[]).1).unwrap();
+    for counted in [
+        "{hook=\"later\",event=\"annotation_status.changed\",verdict=\"verified\"} 1",
+        "{hook=\"later\",event=\"annotation_status.changed\",verdict=\"not_sent\"} 1",
+        "{hook=\"-\",event=\"-\",verdict=\"broken\"} 1",
+        "{hook=\"-\",event=\"-\",verdict=\"no_result\"} 1",
+        "delivery_duration_seconds_count{hook=\"later\"} 2",
+    ] {
+        assert!(metrics.contains(counted), "{counted}: {metrics}");
+    }
+    let log = annex.log();
+    assert!(log.contains("(promised before: the same place) 202") && log.contains("request r-1"), "{log}");
 }

@@ -9,6 +9,8 @@ mod account;
 mod apart;
 /// Under attack: floods, lies, silence, garbage.
 mod attack;
+/// Direct exports that end without a known verdict.
+mod begun;
 /// The step `business_rules`.
 mod business_rules;
 /// Recorded deliveries and `annex test`.
@@ -38,6 +40,7 @@ mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
 /// The step `match` with `queries` of a dataset.
+mod logs;
 mod lookup;
 /// The step `match` with a configuration of Rossum's Master Data Hub.
 mod master_data;
@@ -47,6 +50,8 @@ mod memory;
 mod names;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
+/// What the page says of each key of Rossum's objects.
+mod objects;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
 /// The commands of the README and of the pages in docs/.
@@ -77,6 +82,7 @@ mod soak;
 mod state;
 /// Steps as configured: rows, empty fields, changes seen by later steps.
 mod steps;
+mod strangers;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
 /// Foreign JSON as trees: bounds, memory, who waits.

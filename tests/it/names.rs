@@ -211,6 +211,20 @@ fn each_queue_is_checked_against_its_own_schema() {
     let (code, shown, error) = check(path, &shared);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{shown}");
     assert!(shown.contains("the schema of queue 2 has no field `order_id` (b.json)"), "{shown}");
+    // So are the fields that a rule's actions name.
+    let acts = |queue: u64| {
+        let acting = BY_QUEUE.replace("content = \"large\"", "content = \"large\", schema_id = \"order_id\"");
+        acting.replace("    name = \"large\"\n", &format!("    name = \"large\"\n    queues = [{queue}]\n"))
+    };
+    let (code, shown, error) = check(path, &acts(1));
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{shown}");
+    assert!(!shown.contains("order_id"), "{shown}");
+    let (code, _, error) = check(path, &acts(2));
+    assert_eq!(code, Some(1));
+    assert!(
+        error.contains("the action show_message: the schema has no field `order_id` (b.json)"),
+        "{error}"
+    );
 
     // Each delivery has the types of its own queue.
     let folder = tempfile::tempdir().unwrap();

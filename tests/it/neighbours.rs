@@ -201,7 +201,7 @@ fn a_tokens_life_and_size_are_the_issuers_word_and_not_our_end() {
 
 #[test]
 fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
-    let answers: [(u16, &str, String); 10] = [
+    let answers: [(u16, &str, String); 12] = [
         (200, "200 OK with a list, and no `access_token` in it", "[]".to_owned()),
         (200, "200 OK with `null`, and no `access_token` in it", "null".to_owned()),
         (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": 7}".to_owned()),
@@ -211,10 +211,23 @@ fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
         (401, "401 Unauthorized", "{}".to_owned()),
         (
             401,
-            "401 Unauthorized: invalid_client: Client secret &#39;***&#39; is wrong",
+            "401 Unauthorized: invalid_client: The password &#39;***&#39; is wrong",
             format!(
-                "{{\"error\": \"invalid_client\", \"error_description\": \"Client secret '{SECRET}' is\\nwrong\"}}"
+                "{{\"error\": \"invalid_client\", \"error_description\": \"The password '{SECRET}' is\\nwrong\"}}"
             ),
+        ),
+        (
+            401,
+            "401 Unauthorized: invalid_client: what it says besides repeats a part of our own secret",
+            format!(
+                "{{\"error\": \"invalid_client\", \"error_description\": \"FORGED {}\"}}",
+                SECRET.to_uppercase()
+            ),
+        ),
+        (
+            200,
+            "200 OK with a token that holds characters which no header can hold",
+            "{\"access_token\": \"FORGED\\r\\nx: y\"}".to_owned(),
         ),
         (503, "503 Service Unavailable", "{}".to_owned()),
         (503, "503 Service Unavailable: busy", "{\"error_description\": \"busy\"}".to_owned()),

@@ -218,6 +218,13 @@ fn without_a_certificate_it_is_not_ready_and_says_why() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("not ready") && said.contains("Connection refused"), "{said}");
+    let output = annex.run(&["doctor"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("✗ the server is not ready: ") && !said.contains("the server runs and is ready"),
+        "{said}"
+    );
 }
 
 #[test]

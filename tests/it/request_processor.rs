@@ -396,7 +396,10 @@ fn a_direct_run_that_failed_halfway_is_resumed_after_a_restart_too() {
     let annex = annex.again("KILL");
     is_down.store(false, Ordering::Relaxed);
     let answer = deliver(&annex, &document(&rossum, "r-3"));
-    assert_eq!(answer["messages"], json!([]));
+    let messages = answer["messages"].as_array().unwrap();
+    assert!(messages.len() == 1 && messages[0]["content"].to_string().contains("upload_scan"), "{answer}");
+    let scans: Vec<Call> = erp.calls().into_iter().filter(|call| call.line.contains("/scan/")).collect();
+    assert!(scans.len() == 3 && scans.iter().all(|call| call.key() == scans[0].key()), "one key");
     assert_eq!(made(&erp, "POST /invoices"), 1, "it is taken once: {:?}", lines(&erp));
     assert_eq!(made(&erp, "POST /lines/A"), 1);
     assert_eq!(
@@ -492,6 +495,20 @@ fn a_token_that_is_refused_is_fetched_anew_once() {
     tokens.store(50, Ordering::Relaxed);
     deliver(&annex, &document(&rossum, "r-2"));
     assert_eq!(lines(&erp).len(), 5, "the new one is kept");
+}
+
+#[test]
+fn a_token_that_no_header_can_hold_is_told_and_not_shown() {
+    let rossum = rossum();
+    let erp = Erp::start(|call, _| match call.line.as_str() {
+        "POST /token" => Reply::ok(r#"{"access_token": "FORGED\r\nx: y"}"#),
+        _ => Reply::ok("{}"),
+    });
+    let annex = start(&rossum, &settings(&erp), NUMBERS);
+    let told = deliver(&annex, &document(&rossum, "r-1"))["messages"].to_string();
+    assert!(told.contains("a token that holds characters which no header can hold"), "{told}");
+    assert!(!told.contains("FORGED") && !annex.log().contains("FORGED"), "{told}");
+    assert_eq!(lines(&erp), ["POST /token"], "nothing is sent");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::txscript::{Script, Variables};
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::objects;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
@@ -65,6 +66,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
         section.document().note(path.span(), text, Some(hint));
         return None;
     };
+    if let Ok(whole) = serde_json::from_str(&text) {
+        objects::hook(section, &path.span(), path.get_ref(), &whole);
+    }
     let reader = Reader { section, file: path.get_ref(), place: path.span(), variables: &settings.variables };
     reader.unknown("", &settings.others, &["checks", "variables"]);
     for (name, source) in &settings.variables {

@@ -16,6 +16,7 @@ use super::super::columns::Wanted;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::objects;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
@@ -36,6 +37,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             return None;
         }
     };
+    objects::hook(section, &path.span(), path.get_ref(), &json);
     let settings = json.get("settings").unwrap_or(&json); // of an exported hook
     let Some(list) = settings.get("configurations").and_then(Json::as_array) else {
         let hint = "the settings of the extension: { \"configurations\": […] }".to_owned();

@@ -26,6 +26,8 @@ use super::nearest::nearest;
 use super::schemas::{HookSchemas, Named, StepScope};
 use super::section::Section;
 
+pub(super) use rules::EXPRESSED;
+
 /// Reads a step's own keys; `None` where a mistake was noted that leaves nothing to build.
 type Read = fn(&Section<'_>, &Known) -> Option<Box<dyn Blueprint>>;
 

@@ -16,6 +16,7 @@ use crate::steps::request_processor::{Errors, RequestProcessorSettings};
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::objects;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::super::{secrets, targets};
@@ -125,6 +126,7 @@ fn settings(section: &Section<'_>) -> Option<Settings> {
             return None;
         }
     };
+    objects::hook(section, &path.span(), path.get_ref(), &json);
     match Settings::read(&json) {
         Ok(settings) => Some(settings),
         Err(mistakes) => {

@@ -14,6 +14,7 @@ use crate::txscript::Script;
 use super::super::document::Place;
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::objects;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
@@ -85,7 +86,7 @@ const BY_API: [&str; 7] = [
     "custom",
 ];
 /// Actions that an answer expresses.
-const EXPRESSED: [&str; 6] = [
+pub(in super::super) const EXPRESSED: [&str; 6] = [
     "show_message",
     "add_automation_blocker",
     "show_hide_field",
@@ -190,6 +191,9 @@ impl Reader<'_, '_> {
     /// A file as Rossum exports it.
     fn file(&mut self, path: &str, place: Place) {
         let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
+        if let Ok(all) = serde_json::from_str(&text) {
+            objects::rules(self.section, &place, path, &all);
+        }
         let objects = match serde_json::from_str(&text) {
             Ok(File::List(list) | File::Page { results: list }) => list,
             Ok(File::One(one)) => vec![one],
@@ -233,7 +237,7 @@ impl Reader<'_, '_> {
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };
             let mut acts = Vec::new();
-            self.action(action, &place, &title, file.is_empty(), &mut acts);
+            self.action(action, &place, &title, queues.as_deref(), file.is_empty(), &mut acts);
             actions.extend(acts.into_iter().map(|action| (trigger, action)));
         }
         self.rules.extend(script.map(|condition| Rule { name, condition, actions, queues }));
@@ -272,6 +276,7 @@ impl Reader<'_, '_> {
         action: ActionObject,
         place: &Place,
         title: &str,
+        queues: Option<&[u64]>,
         is_own: bool,
         actions: &mut Vec<Action>,
     ) {
@@ -286,7 +291,8 @@ impl Reader<'_, '_> {
         ids.extend(payload.schema_id.clone().filter(|_| ids.is_empty()));
         let on = payload.schema_id;
         for id in &ids {
-            self.section.names(Named::new(place.clone(), id).within(format!("{title}: the action {kind}")));
+            let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
+            self.section.names(named.for_queues(queues));
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");

@@ -58,7 +58,11 @@ impl Auth {
     ) -> Result<RequestBuilder, SendError> {
         Ok(match self {
             Self::None => request,
-            Self::Bearer(token) => request.bearer_auth(text(token)),
+            Self::Bearer(token) => {
+                HeaderValue::from_bytes(token.expose())
+                    .map_err(|_| SendError::Refused("the secret cannot stand in a header".to_owned()))?;
+                request.bearer_auth(text(token))
+            }
             Self::Header(name, secret) => {
                 let mut value = HeaderValue::from_bytes(secret.expose())
                     .map_err(|_| SendError::Refused("the secret cannot stand in a header".to_owned()))?;
@@ -117,6 +121,9 @@ impl OAuth2 {
             let kind = neighbour::kind(json.as_ref());
             no_token(&said(&format!(" with {kind}, and no `access_token` in it")))
         })?;
+        if HeaderValue::from_str(token).is_err() {
+            return Err(no_token(&said(&format!(" with {}", neighbour::NO_HEADER))));
+        }
         let life = json.as_ref().and_then(|json| neighbour::seconds(json.get("expires_in")?));
         let life = life.unwrap_or(USUAL_LIFE).saturating_sub(EARLY);
         Ok(Token { secret: Secret::new(token.as_bytes()), until: now + life })

@@ -1,5 +1,6 @@
 //! An HTTP interface as a target.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -70,9 +71,11 @@ impl HttpTarget {
         let mut again = true;
         let result = loop {
             let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
-            let result = match tokio::time::timeout(left, self.once(&url, request, key)).await {
+            let is_sent = AtomicBool::new(false);
+            let result = match tokio::time::timeout(left, self.once(&url, request, key, &is_sent)).await {
                 Ok(result) => result,
-                Err(_) => Err(SendError::TimedOut),
+                Err(_) if is_sent.load(Ordering::Relaxed) => Err(SendError::TimedOut),
+                Err(_) => Err(SendError::Token("it did not come in time".to_owned())),
             };
             match result {
                 Ok(received) if received.status == 401 && again && self.auth.forget().await => again = false,
@@ -119,7 +122,13 @@ impl HttpTarget {
         url.ok_or_else(|| SendError::Refused(format!("the path that was made leads out of {}", self.base)))
     }
 
-    async fn once(&self, url: &Url, request: &Request, key: &str) -> Result<Received, SendError> {
+    async fn once(
+        &self,
+        url: &Url,
+        request: &Request,
+        key: &str,
+        is_sent: &AtomicBool,
+    ) -> Result<Received, SendError> {
         let method = Method::from_bytes(request.method.as_bytes())
             .map_err(|_| SendError::Refused(format!("`{}` is no method", request.method)))?;
         let mut call = self.client.request(method, url.clone());
@@ -151,6 +160,7 @@ impl HttpTarget {
             None => call.header(CONTENT_TYPE, request.content_type.as_str()).body(request.body.clone()),
         };
         let call = self.auth.sign(&self.client, call).await?;
+        is_sent.store(true, Ordering::Relaxed);
         let answer = call.send().await.map_err(|error| failure(&error))?;
         read(answer).await
     }

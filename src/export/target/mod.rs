@@ -108,6 +108,11 @@ impl SendError {
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Denied(_))
     }
+
+    /// Whether the other side may have done what it was asked.
+    pub fn may_be_taken(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Broken(_))
+    }
 }
 
 impl Target {
@@ -118,6 +123,11 @@ impl Target {
             TargetKind::Folder(target) => target.write(request).await,
             TargetKind::Sftp(target) => target.write(request, deadline).await,
         }
+    }
+
+    /// Whether it is sent the key of a call. A file has none: the same file is the same.
+    pub fn knows_keys(&self) -> bool {
+        matches!(self.kind, TargetKind::Http(_))
     }
 
     /// Whether a path, as a document made it, can be one here.

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::clock;
+use crate::telemetry::about;
 
 use super::super::job::{Carried, Courier, Job, State};
 use super::super::ledger::Note;
@@ -158,10 +159,11 @@ impl Workers {
 /// Has a courier carry a part, in a task of its own: its panic costs this try. Gives its verdict, where there is one.
 async fn part(courier: Arc<dyn Courier>, mut job: Job) -> (Option<Carried>, Option<Job>) {
     let mut task = JoinSet::new();
-    task.spawn(async move {
+    let work = async move {
         let carried = courier.carry(&mut job).await;
         (carried, job)
-    });
+    };
+    task.spawn(about::along(work));
     match timeout(LONGEST_PART, task.join_next()).await {
         Ok(Some(Ok((carried, job)))) => (Some(carried), Some(job)),
         _ => (None, None),
@@ -179,7 +181,7 @@ fn no_step(job: &Job) -> Carried {
 
 async fn tell_part(courier: Arc<dyn Courier>, job: Job) -> Option<Carried> {
     let mut task = JoinSet::new();
-    task.spawn(async move { courier.tell(&job).await });
+    task.spawn(about::along(async move { courier.tell(&job).await }));
     timeout(LONGEST_PART, task.join_next()).await.ok().flatten()?.ok()
 }
 

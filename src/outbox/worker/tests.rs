@@ -43,6 +43,10 @@ impl Fake {
 }
 
 impl Courier for Fake {
+    fn hook(&self) -> &'static str {
+        "hook"
+    }
+
     fn target(&self) -> &str {
         &self.target
     }

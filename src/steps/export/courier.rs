@@ -181,6 +181,10 @@ fn remark(missing: &[String]) -> String {
 }
 
 impl Courier for Export {
+    fn hook(&self) -> &str {
+        self.post.hook()
+    }
+
     fn target(&self) -> &str {
         &self.settings.target.name
     }

@@ -25,7 +25,8 @@ use taken::{Answers, NoRequest, Taken};
 use understood::{LOOK_THERE, Unusable};
 
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
-use super::halfway::{Call as TakenCall, Halfway};
+use super::halfway::{Halfway, NOT_NOTED};
+use super::made::{Call as MadeCall, NotTaken};
 use super::post::{Post, call_key};
 use super::reasons::{Came, QUEUED, Reason};
 use super::{Answer, Blueprint, Context as StepContext, Delivery, Lasts, Step, StepError, StepFuture};
@@ -199,7 +200,7 @@ impl Export {
         let deadline = deadline.checked_sub(SPARE).unwrap_or(deadline);
         let Some(taken) = self.take(delivery, answer, deadline).await? else { return Ok(()) };
         let annotation = delivery.payload.annotation_id.to_string();
-        let mut halfway = Halfway::new(&self.post, &annotation, deadline).await?;
+        let mut halfway = Halfway::new(&self.post, &annotation, true, deadline).await?;
         let ended = self.send_all(delivery, answer, taken, &mut halfway, deadline).await;
         halfway.end(ended, answer)
     }
@@ -230,7 +231,7 @@ impl Export {
             });
             let Some((at, request)) = next? else { break };
             let call = &self.settings.calls[at];
-            let received = self.send_once(halfway, call, &request, &call_key(&key, at), deadline).await?;
+            let received = self.send_once(halfway, call, &request, call_key(&key, at), deadline).await?;
             answer.reasons.note(|| {
                 let says = format!("{} answered {}", self.settings.target.name, received.status);
                 Reason::single(&*call.name, Came::Acted, says, Vec::new())
@@ -297,19 +298,34 @@ impl Export {
         halfway: &mut Halfway<'_, Received>,
         call: &Call,
         request: &Request,
-        key: &str,
+        key: String,
         deadline: Instant,
     ) -> Result<Received, StepError> {
-        let this = TakenCall::new(&call.name, request, &request.body);
+        let this = MadeCall::new(&call.name, request, &request.body);
         if let Some(received) = halfway.recall(&this) {
             return Ok(received);
         }
-        let received = halfway.during(self.settings.target.send(request, key, deadline)).await;
-        let received = received.map_err(|error| self.unsent(call, &error))?;
-        if call.verdicts.of(received.status) != Verdict::Error {
-            halfway.took(this, &received.body, received.clone());
+        let target = &self.settings.target;
+        let received = if matches!(&*request.method, "GET" | "HEAD") {
+            halfway.during(target.send(request, &key, deadline)).await
+        } else {
+            let key = target.knows_keys().then_some(key);
+            let key = halfway.begin(&this, key, &target.name).await.map_err(|cause| StepError {
+                message: NOT_NOTED.to_owned(),
+                cause: format!("{}, call {}: {cause}", target.name, call.name),
+                lasts: Lasts::ForNow,
+            })?;
+            target.send(request, key.as_deref().unwrap_or_default(), deadline).await
+        };
+        match &received {
+            Ok(received) if call.verdicts.of(received.status) != Verdict::Error => {
+                halfway.took(&this, &received.body, received.clone());
+            }
+            Ok(received) => halfway.not_taken(NotTaken::by(received.status)),
+            Err(error) if error.may_be_taken() => halfway.not_taken(NotTaken::Unknown),
+            Err(_) => halfway.not_taken(NotTaken::Nothing),
         }
-        Ok(received)
+        received.map_err(|error| self.unsent(call, &error))
     }
 
     /// What an answer gives to each field that is written.

@@ -136,7 +136,9 @@ impl RequestProcessor {
         let (problem, cause) = (failure.text(), failure.cause());
         match failure.told.kind {
             FailureKind::Passing(not_before) => Carried::Later { problem, cause, not_before },
-            FailureKind::TimedOut => Carried::Later { problem, cause, not_before: None },
+            FailureKind::TimedOut | FailureKind::Broken => {
+                Carried::Later { problem, cause, not_before: None }
+            }
             FailureKind::Final if self.settings.errors == Errors::Stop => Carried::Dead { problem, cause },
             FailureKind::Final => {
                 warn!(job = job.key, "{cause}");
@@ -178,6 +180,10 @@ impl RequestProcessor {
 }
 
 impl Courier for RequestProcessor {
+    fn hook(&self) -> &str {
+        self.post.hook()
+    }
+
     fn target(&self) -> &str {
         self.post.courier()
     }

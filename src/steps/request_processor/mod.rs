@@ -22,7 +22,8 @@ use crate::trees;
 use super::blueprint::{Built, CourierId, Needs, Reaches, Services};
 use super::export::Deliver;
 use super::exported::Exported;
-use super::halfway::{Call, Halfway};
+use super::halfway::{Halfway, NOT_NOTED};
+use super::made::{Call, NotTaken};
 use super::post::{Post, call_key};
 use super::reasons::{self, QUEUED, Reason};
 use super::schema::Schemas;
@@ -179,11 +180,8 @@ impl RequestProcessor {
         let credentials = Credentials { secrets, token };
         let key = self.post.key(delivery)?;
         // A call that sends a secret may be answered with a token, which is not kept.
-        let mut halfway = if self.settings.processor.settings.stored_secrets().is_empty() {
-            Halfway::new(&self.post, &state.annotation, deadline).await?
-        } else {
-            Halfway::forgetful()
-        };
+        let keeps_answers = self.settings.processor.settings.stored_secrets().is_empty();
+        let mut halfway = Halfway::new(&self.post, &state.annotation, keeps_answers, deadline).await?;
         let ended = self.run_all(&mut state, &credentials, &key, &mut halfway, deadline).await;
         self.write_back(delivery, answer, &state, deadline).await;
         answer.reasons.note(|| {
@@ -243,13 +241,13 @@ impl RequestProcessor {
     /// Ends a run, or notes what went wrong.
     fn fail(&self, state: &mut State, failure: &Failure) -> Result<(), Ended> {
         let mut text = failure.text();
-        if failure.told.kind == FailureKind::TimedOut {
+        if matches!(failure.told.kind, FailureKind::TimedOut | FailureKind::Broken) {
             text.push_str(". It may have been taken or not: look there before you export again.");
         }
         match self.settings.errors {
             Errors::Stop => {
                 let lasts = match failure.told.kind {
-                    FailureKind::Passing(_) => Lasts::ForNow,
+                    FailureKind::Passing(_) | FailureKind::Broken => Lasts::ForNow,
                     FailureKind::TimedOut | FailureKind::Final => Lasts::ForGood,
                 };
                 Err(Ended { message: text, cause: failure.cause(), lasts })
@@ -277,29 +275,43 @@ impl RequestProcessor {
         let this = Call::new(&prepared.name, prepared, &prepared.body);
         let recalled = if changes { halfway.recall(&this) } else { None };
         let is_recalled = recalled.is_some();
-        let sent = async {
-            match recalled {
-                Some(answered) => Ok(answered),
-                None => self.settings.processor.send(state, credentials, prepared, &key, deadline).await,
+        let processor = &self.settings.processor;
+        let sent = match recalled {
+            Some(answered) => Ok(answered),
+            None if changes => {
+                let begun = halfway.begin(&this, Some(key), &prepared.host()).await;
+                let key = begun.map_err(|cause| prepared.unsent(NOT_NOTED, cause))?.unwrap_or_default();
+                processor.send(state, credentials, prepared, &key, deadline).await
             }
+            None => halfway.during(processor.send(state, credentials, prepared, &key, deadline)).await,
         };
-        let answered = match halfway.during(sent).await {
+        let answered = match sent {
             Err(failure)
-                if failure.told.kind == FailureKind::TimedOut
-                    && self.settings.processor.ignores_timeout(state) =>
+                if failure.told.kind == FailureKind::TimedOut && processor.ignores_timeout(state) =>
             {
+                halfway.not_taken(NotTaken::PassedOver);
                 warn!(annotation = state.annotation, "{}: passed over", failure.cause());
-                self.settings.processor.pass_over(state);
+                processor.pass_over(state);
                 return Ok(Came::Through);
             }
-            answered => answered?,
+            Err(failure) => {
+                halfway.not_taken(match failure.told.kind {
+                    FailureKind::TimedOut | FailureKind::Broken => NotTaken::Unknown,
+                    FailureKind::Passing(_) | FailureKind::Final => NotTaken::Nothing,
+                });
+                return Err(failure);
+            }
+            Ok(answered) => answered,
         };
-        let is_taken = changes && !self.is_error(state, answered.status);
-        if is_taken && !is_recalled {
-            halfway.took(this, &answered.body, answered.to_keep());
+        let is_error = self.is_error(state, answered.status);
+        let is_taken = changes && !is_error;
+        if is_error {
+            halfway.not_taken(NotTaken::by(answered.status));
+        } else if is_taken && !is_recalled {
+            halfway.took(&this, &answered.body, answered.to_keep());
         }
         let came = self.came(state, credentials, prepared, &answered, deadline).await;
-        if came.is_err() && is_taken && halfway.keeps() {
+        if came.is_err() && is_taken {
             halfway.not_understood();
         }
         came

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::inspector::Trace;
-use crate::rossum::Unreadable;
+use crate::rossum::{Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
 use crate::steps::Delivery;
@@ -53,6 +53,15 @@ pub(super) struct Facts {
     pub(super) note: Option<&'static str>,
     /// What the steps did, where somebody looks.
     pub(super) trace: Option<Box<Trace>>,
+}
+
+impl Facts {
+    fn read(&mut self, payload: &Payload<'_>) {
+        self.event = payload.event.to_string();
+        self.known_event = payload.event.known();
+        self.annotation = payload.annotation_id.to_string();
+        self.request_id = payload.request_id.as_deref().map(str::to_owned);
+    }
 }
 
 /// How a delivery is run.
@@ -112,22 +121,13 @@ impl Outcome {
     }
 }
 
-/// What is to be known of a delivery before it runs.
-pub(super) struct Glance {
-    /// Whether somebody waits at the screen for it; so it is taken where it cannot be read.
-    pub(super) is_interactive: bool,
-    pub(super) request_id: Option<String>,
-}
-
-pub(super) async fn glance(body: &VerifiedBody) -> Glance {
+/// What is to be known of a delivery before it runs; `None` where somebody waits at the screen for it, or it cannot be read.
+pub(super) async fn glance(body: &VerifiedBody) -> Option<Facts> {
     let read = async {
-        match Delivery::read(body) {
-            Ok(Delivery { payload, .. }) => Glance {
-                is_interactive: payload.event.is_interactive(),
-                request_id: payload.request_id.as_deref().filter(|id| !id.is_empty()).map(str::to_owned),
-            },
-            Err(_) => Glance { is_interactive: true, request_id: None },
-        }
+        let delivery = Delivery::read(body).ok()?;
+        let mut facts = Facts::default();
+        facts.read(&delivery.payload);
+        Some(facts).filter(|_| !delivery.payload.event.is_interactive())
     };
     if body.bytes().len() < LARGE_BODY { read.await } else { sliced(read).await }
 }
@@ -143,14 +143,12 @@ async fn deliver(
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
+            entry.read("", facts.request_id.as_deref());
             return Err(Refusal::Payload(problem));
         }
     };
     let payload = &delivery.payload;
-    facts.event = payload.event.to_string();
-    facts.known_event = payload.event.known();
-    facts.annotation = payload.annotation_id.to_string();
-    facts.request_id = payload.request_id.as_deref().map(str::to_owned);
+    facts.read(payload);
     entry.read(&facts.annotation, facts.request_id.as_deref());
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
@@ -181,7 +179,7 @@ mod tests {
     use crate::webhook::{BuiltHook, HookLimits, HookSettings};
 
     async fn run(hook: &Hook, body: VerifiedBody, way: Way) -> Outcome {
-        super::run(hook, body, way, &DeliveriesUnderWay::default().begin("test")).await
+        super::run(hook, body, way, &DeliveriesUnderWay::default().begin(&hook.whose)).await
     }
 
     const WAY: Way = Way { is_watched: true, is_again: false };

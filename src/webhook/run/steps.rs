@@ -8,6 +8,7 @@ use crate::rossum::{MessageType, escape_html};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::Reasons;
 use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
+use crate::telemetry::about;
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
@@ -37,6 +38,7 @@ pub(super) async fn run(
             continue;
         }
         asked = true;
+        about::at_step(Some(at));
         let before = answer.checkpoint();
         let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
         hook.tell_missing(stage, metrics, &missing);
@@ -48,18 +50,17 @@ pub(super) async fn run(
         let took = began.elapsed();
         metrics.ran(took);
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
-        let request_id = facts.request_id.as_deref().unwrap_or("-");
         match ran {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 metrics.failed();
                 has_failed = true;
-                warn!(hook = hook.name, step = stage.name, request_id, "step failed: {}", failure.cause);
+                warn!("step failed: {}", failure.cause);
                 // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
                 // does not mend is in the log and the metrics: sent again it would fail again.
                 let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
                 if is_sent_again && keeping::nobody_reads(&payload.event) {
-                    keeping::remember(hook, payload, &mut answer, deadline).await;
+                    keeping::remember(hook, &mut answer, deadline).await;
                     return Err(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
                 }
                 answer.roll_back(before);
@@ -73,11 +74,12 @@ pub(super) async fn run(
             }
             Err(_) => {
                 metrics.failed();
-                error!(hook = hook.name, step = stage.name, request_id, "step ran out of time");
+                error!("step ran out of time");
                 return Err(Refusal::OutOfTime);
             }
         }
     }
+    about::at_step(None);
     if !asked {
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });

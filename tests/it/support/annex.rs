@@ -68,10 +68,26 @@ impl Annex {
         })
     }
 
+    /// The same, with the command changed.
+    pub(crate) fn dev_under(folder: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start(folder, free_port(), |command, port| {
+            command.args(["--config", "annex.toml"]).arg(format!("--dev-http=127.0.0.1:{port}"));
+            change(command);
+        })
+    }
+
     /// Dev mode with the built-in hooks, and the command changed.
     pub(crate) fn dev_but(change: impl FnOnce(&mut Command)) -> Self {
         Self::start(tempfile::tempdir().unwrap(), free_port(), |command, port| {
             command.arg(format!("--dev-http=127.0.0.1:{port}"));
+            change(command);
+        })
+    }
+
+    /// The same, with the command changed.
+    pub(crate) fn dev_in_but(folder: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        Self::start(folder, free_port(), |command, port| {
+            command.args(["--config", "annex.toml"]).arg(format!("--dev-http=127.0.0.1:{port}"));
             change(command);
         })
     }
