@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::memory;
-use crate::store::{Allowed, Import, Store, StoreError};
+use crate::store::{Allowed, Import, Renewed, Store, StoreError};
 use crate::tasks;
 
 use super::refused::{Board, Refusal};
@@ -73,7 +73,11 @@ impl Watch {
         let mut taken: HashMap<String, (Watched, Stamp)> = HashMap::new();
         let mut told: HashMap<String, Failure> = HashMap::new();
         let mut declared: Option<Arc<Vec<Watched>>> = None;
+        let mut outdated = Some(String::new());
         loop {
+            if let Some(problem) = outdated {
+                outdated = self.renew(&problem).await;
+            }
             let datasets = self.datasets.load_full();
             if declared.as_ref().is_none_or(|declared| !Arc::ptr_eq(declared, &datasets)) {
                 self.declare(&datasets, &mut told).await;
@@ -108,6 +112,20 @@ impl Watch {
             }
             sleep(LOOK).await;
         }
+    }
+
+    /// Indexes that an earlier Annex made are built anew, on a thread of their own. Gives the problem where they are not: it is
+    /// tried again, since a full disk or another import passes.
+    async fn renew(&self, told: &str) -> Option<String> {
+        let (state, runtime) = (self.state.clone(), Handle::current());
+        let done = tasks::blocking(move |cut| runtime.block_on(cut.run_until_cancelled(renew(&state))));
+        let problem = done.await.ok().flatten()?.err()?.to_string();
+        if problem != told {
+            error!(
+                "indexes of similar texts that an earlier Annex made are not built anew, so that nothing is found by them: {problem}"
+            );
+        }
+        Some(problem)
     }
 
     /// Keeps who is refused among those that are declared.
@@ -175,6 +193,24 @@ fn is_fresh((_, seconds, ..): Stamp) -> bool {
 fn stamp(file: &Path) -> Result<Stamp, String> {
     let known = std::fs::metadata(file).map_err(|problem| problem.to_string())?;
     Ok((known.ino(), known.mtime(), known.mtime_nsec(), known.len()))
+}
+
+async fn renew(state: &Path) -> Result<(), StoreError> {
+    let Some(store) = Store::existing(state).await? else { return Ok(()) };
+    let renewed = store
+        .renew(|dataset, column| {
+            info!(dataset, "its index of similar texts in {column} is of an earlier Annex: it is built anew");
+        })
+        .await;
+    store.close().await;
+    for Renewed { dataset, column, took } in renewed? {
+        info!(
+            dataset,
+            "its index of similar texts in {column} is built anew, in {:.1} s",
+            took.as_secs_f64()
+        );
+    }
+    Ok(())
 }
 
 /// How many records it has now, and what is to be said of the file; `None` where the store has them already.

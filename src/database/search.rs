@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use regex::Regex;
 
+use crate::slices::{Budget, sliced};
 use crate::store::{
-    Comparable, Compared, Found, LONGEST, Record, SCORE, Search, SearchKind, normalize, pattern,
+    Comparable, Compared, Found, Keys, LONGEST, RANKED, Record, SCORE, Search, SearchKind, pattern, ranked,
 };
 
 use super::work::{Scan, Texts};
@@ -34,9 +35,18 @@ impl Database {
         let found = match search.kind {
             SearchKind::Exact => self.exact(search, &table, &given, most, deadline).await,
             SearchKind::Fuzzy(least) if self.has_trigrams(deadline).await? => {
-                self.similar(search, &table, &given, (least, most), deadline).await
+                self.similar(search, &table, &given, (least, most.max(RANKED)), deadline).await
             }
+            SearchKind::Fuzzy(_) => self.compare(search, &table, &given, most.max(RANKED), deadline).await,
             _ => self.compare(search, &table, &given, most, deadline).await,
+        };
+        let found = match (found, search.kind) {
+            (Ok(found), SearchKind::Fuzzy(_)) => {
+                let budget = Budget::until(deadline);
+                let ranked = sliced(ranked(found, &given, search.decides, most, &budget)).await;
+                ranked.map_err(|_| DatabaseError::TooLong) // of memory it takes none
+            }
+            (found, _) => found,
         };
         if matches!(&found, Err(DatabaseError::Refused { code, .. }) if code == "42P01" || code == "42703") {
             self.forget(&search.dataset); // it was changed: the next one looks again
@@ -210,7 +220,7 @@ fn quoted_part(name: &str) -> String {
 pub(super) struct Compare<'a> {
     kind: SearchKind,
     given: &'a [Given<'a>],
-    normalized: Vec<String>,
+    normalized: Vec<Keys>,
     patterns: Vec<Regex>,
     comparable: Vec<Comparable>,
 }
@@ -224,7 +234,7 @@ impl<'a> Compare<'a> {
         };
         let is_pattern = kind == SearchKind::Regex;
         let patterns = given.iter().filter(|_| is_pattern).map(of).collect::<Result<_, _>>()?;
-        let normalized = given.iter().map(|(_, value)| normalize(value)).collect();
+        let normalized = given.iter().map(|(_, value)| Keys::new(value)).collect();
         let comparable = given.iter().map(|(_, value)| Comparable::new(value)).collect();
         Ok(Self { kind, given, normalized, patterns, comparable })
     }
@@ -242,11 +252,9 @@ impl<'a> Compare<'a> {
         match self.kind {
             SearchKind::Exact => all(&|at, text| text == self.given[at].1),
             // What is nothing once normalized is found nowhere.
-            SearchKind::Normalized | SearchKind::Prefix if self.normalized.iter().any(String::is_empty) => {
-                None
-            }
-            SearchKind::Normalized => all(&|at, text| normalize(text) == self.normalized[at]),
-            SearchKind::Prefix => all(&|at, text| normalize(text).starts_with(&self.normalized[at])),
+            SearchKind::Normalized | SearchKind::Prefix if self.normalized.iter().any(Keys::is_empty) => None,
+            SearchKind::Normalized => all(&|at, text| Keys::new(text).is_same(&self.normalized[at])),
+            SearchKind::Prefix => all(&|at, text| Keys::new(text).begins_as(&self.normalized[at])),
             SearchKind::Regex => all(&|at, text| self.patterns[at].is_match(text)),
             SearchKind::Fuzzy(least) => {
                 let weights: f64 = self.given.iter().map(|(compared, _)| compared.weight).sum();

@@ -127,7 +127,8 @@ impl Work for Scan<'_> {
             record.push(Some(format!("{score:.2}")));
             record
         };
-        Ok(Found { columns, records: best.into_iter().map(scored).collect() })
+        let records = best.into_iter().map(scored).collect();
+        Ok(Found { columns, records, ..Found::default() })
     }
 }
 

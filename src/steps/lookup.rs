@@ -1,8 +1,8 @@
 //! `use = "match"` with `queries`: pairs fields with the records of a dataset.
 //!
 //! Queries are asked in order until one finds something. How many records it found decides what happens: all become the
-//! target's options, the first one its value where one was found, or several and the configuration says so. In a table
-//! it works row by row.
+//! target's options, the first one its value where one was found, or several and the configuration says so. Of similar
+//! records the first is its value where it is sure, however many there are. In a table it works row by row.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::database::Database;
 use crate::rossum::{Change, EnumOption, GrownTree, MessageType, NodeRef, SourcesPlace, Value};
 use crate::slices::{Budget, Spent};
-use crate::store::{Asked, Found, Record};
+use crate::store::{Asked, Choice, Found, Record};
 
 use super::blueprint::{Built, CourierId, Needs, Services};
 use super::condition::Condition;
@@ -91,6 +91,12 @@ impl Step for Lookup {
     }
 }
 
+/// What a person reads where records are similar and none is sure, and the configuration has no words for several.
+const UNSURE: &str = "No record is surely the right one. Choose among the similar ones.";
+
+const FIRST: &str = "`choose = \"first\"` is for records that all fit. Of similar ones the first is chosen where `sure` and `lead` hold, \
+                     else a person chooses: `sure = 0` and `lead = 0` always choose the first";
+
 /// Memory that what is found for one delivery may take, and the options that are made of it.
 const MEMORY: usize = 64 << 20;
 
@@ -105,8 +111,11 @@ fn too_much(spent: Spent) -> StepError {
 impl LookupSettings {
     /// What is right in its queries, and yet perhaps not meant.
     pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
-        self.queries.iter().enumerate().flat_map(|(at, query)| {
-            query.notes().into_iter().map(move |note| format!("query {}: {note}", at + 1))
+        let takes_first = self.several.takes_first;
+        self.queries.iter().enumerate().flat_map(move |(at, query)| {
+            let is_similar = matches!(query, Asked::Search(search) if search.is_similar());
+            let first = (takes_first && is_similar).then(|| FIRST.to_owned());
+            query.notes().into_iter().chain(first).map(move |note| format!("query {}: {note}", at + 1))
         })
     }
 
@@ -204,8 +213,13 @@ impl Lookup {
             }
             let Some((found, query)) = known.get(&values) else { continue };
             answer.reasons.note(|| {
+                let sure = match found.choice {
+                    Choice::ByCount => "",
+                    Choice::First => ", and the first is sure",
+                    Choice::Person => ", and none is sure",
+                };
                 let says = match query {
-                    Some(at) => format!("query {} found {}", at + 1, found.records.len()),
+                    Some(at) => format!("query {} found {}{sure}", at + 1, found.records.len()),
                     None => "no query found anything".to_owned(),
                 };
                 self.reason(&names, &values, Some(found), says)
@@ -292,10 +306,12 @@ impl Lookup {
     ) -> Result<(), StepError> {
         let outcome = match &found.records[..] {
             [] => &self.settings.none,
-            [_] => &self.settings.one,
-            [_, _, ..] => &self.settings.several,
+            _ if found.choice == Choice::First => &self.settings.one,
+            [_] if found.choice == Choice::ByCount => &self.settings.one,
+            _ => &self.settings.several,
         };
-        let chosen = found.records.first().filter(|_| outcome.takes_first);
+        let is_unsure = found.choice == Choice::Person && !found.records.is_empty();
+        let chosen = found.records.first().filter(|_| outcome.takes_first && !is_unsure);
         let mut options = found
             .records
             .iter()
@@ -307,6 +323,8 @@ impl Lookup {
         if let Outcome { message: Some((kind, message)), on, .. } = outcome {
             let content = message.render(|name| text_at(tree, &answer.journal, row, name));
             answer.show(*kind, held_at(tree, row, on).place(), content);
+        } else if is_unsure {
+            answer.show(MessageType::Warning, Some(target), UNSURE.to_owned());
         }
         let value = options.first().map(|option| option.value.clone());
         answer.journal.record(target, self.change(value, Some(options)));

@@ -43,6 +43,8 @@ impl Source {
 const TOO_LONG: &str = "Looking this up took too long. Try again, or choose by hand.";
 const FAILED: &str = "This could not be looked up. Tell the people who run this extension.";
 const BUSY: &str = "Too much is looked up just now. Try again in a moment, or choose by hand.";
+const NOT_READY: &str =
+    "The list is being made ready after an update. Try again in a minute, or choose by hand.";
 const TOO_MUCH: &str =
     "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension.";
 const AWAY: &str = "The database does not answer now. Try again in a minute, or choose by hand.";
@@ -52,6 +54,7 @@ fn of_store(error: &StoreError) -> StepError {
     let message = match error {
         StoreError::TooLong => TOO_LONG,
         StoreError::Busy => BUSY,
+        StoreError::OldIndex { .. } => NOT_READY,
         StoreError::TooMuch(_)
         | StoreError::LongText { .. }
         | StoreError::LargeValue

@@ -152,7 +152,7 @@ impl Store {
         self.dataset(&row)
     }
 
-    fn dataset(&self, row: &SqliteRow) -> Result<Dataset, StoreError> {
+    pub(super) fn dataset(&self, row: &SqliteRow) -> Result<Dataset, StoreError> {
         let read = || -> Result<Dataset, sqlx::Error> {
             let names =
                 |column| -> Result<Vec<String>, sqlx::Error> { names_of(&row.try_get::<String, _>(column)?) };

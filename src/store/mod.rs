@@ -5,12 +5,17 @@
 mod asked;
 mod datasets;
 mod documents;
+mod forms;
+mod likeness;
 mod names;
 mod near;
+mod nearest;
 mod normal;
 mod problem;
 mod query;
+mod ranking;
 mod refused;
+mod renewal;
 mod search;
 mod sql;
 mod tables;
@@ -25,10 +30,13 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
+pub use likeness::Likeness;
 pub use near::{Comparable, Near, similarity};
-pub use normal::normalize;
-pub use query::{Found, Reader};
+pub use normal::{Keys, normalize};
+pub use query::{Choice, Found, Reader};
+pub use ranking::{Decides, RANKED, ranked};
 pub use refused::Refused;
+pub use renewal::Renewed;
 pub(crate) use search::pattern;
 pub use search::{Compared, SCORE, Search, SearchKind};
 pub use sql::{Dialect, Query, QueryError};
@@ -77,6 +85,11 @@ pub enum StoreError {
         "`{dataset}` has no index of similar texts for {column}: annex data import {dataset} FILE --near {column}"
     )]
     NoIndex { dataset: String, column: String },
+    #[error(
+        "the index of similar texts in `{column}` of `{dataset}` is of an earlier Annex, and not built anew yet: \
+         the server does so when it starts, and its log says when it has; so does annex data import {dataset} FILE"
+    )]
+    OldIndex { dataset: String, column: String },
     /// A query of a Master Data Hub configuration fails; no value of a document is in it.
     #[error("the query cannot be run: {0}")]
     Query(String),

@@ -11,17 +11,40 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::slices::Budget;
 
 use super::names::{number, quoted};
-use super::normal::{Gram, grams, grams_of_beginning, normalize};
+use super::normal::{Gram, grams, grams_of_beginning, indexed};
 use super::problem::Problem;
 
 /// Records that are read at a time.
 const PAGE: u32 = 10_000;
 /// No trigram: how many of them each record has.
 const SIZES: Gram = -1;
+/// What names of indexes begin with.
+pub(super) const PREFIX: &str = "annex_near2_";
 
-/// A point is in no name of a dataset, so no two have the same.
+/// Those of the number before.
+const EARLIER: &str = "annex_near_";
+
+/// A point is in no name of a dataset, so no two have the same. The number is that of how texts are made comparable: an index
+/// of another number would miss what it has.
 fn table(dataset: &str, column: &str) -> String {
-    quoted(&format!("annex_near_{dataset}.{column}"))
+    quoted(&format!("{PREFIX}{dataset}.{column}"))
+}
+
+fn earlier(dataset: &str, column: &str) -> String {
+    quoted(&format!("{EARLIER}{dataset}.{column}"))
+}
+
+/// Whether the index of a column is to be built anew: an earlier Annex made it, or has imported the records since.
+pub(super) async fn is_outdated(
+    connection: &mut SqliteConnection,
+    dataset: &str,
+    column: &str,
+) -> Result<bool, sqlx::Error> {
+    let of = |prefix: &str| format!("{prefix}{dataset}.{column}");
+    let known = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)";
+    let known: Vec<String> =
+        sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
+    Ok(known != [of(PREFIX)])
 }
 
 /// How a text is to be found.
@@ -43,13 +66,10 @@ pub(super) async fn build(
     column: &str,
 ) -> Result<(), sqlx::Error> {
     let number_of = number(columns);
+    remove(work, dataset, column).await?;
     let table = table(dataset, column);
-    for statement in [
-        format!("DROP TABLE IF EXISTS {table}"),
-        format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)"),
-    ] {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
-    }
+    let create = format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)");
+    sqlx::query(AssertSqlSafe(create)).execute(&mut **work).await?;
     let mut lists: HashMap<Gram, List> = HashMap::new();
     let mut sizes: Vec<u8> = Vec::new();
     let page = format!(
@@ -67,7 +87,7 @@ pub(super) async fn build(
             after = row.try_get(0)?;
             let Ok(number) = u32::try_from(after) else { continue };
             let text: Option<String> = row.try_get(1)?;
-            let grams = grams(&normalize(text.as_deref().unwrap_or_default()));
+            let grams = grams(&indexed(text.as_deref().unwrap_or_default()));
             sizes.resize(number as usize, 0);
             sizes.push(u8::try_from(grams.len()).unwrap_or(u8::MAX));
             for gram in grams {
@@ -90,8 +110,11 @@ pub(super) async fn remove(
     dataset: &str,
     column: &str,
 ) -> Result<(), sqlx::Error> {
-    let statement = format!("DROP TABLE IF EXISTS {}", table(dataset, column));
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await.map(drop)
+    for table in [table(dataset, column), earlier(dataset, column)] {
+        let statement = format!("DROP TABLE IF EXISTS {table}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
+    }
+    Ok(())
 }
 
 /// Records whose text in a column is near to another, by number, with their similarity. Their memory is counted.
@@ -103,7 +126,7 @@ pub(super) async fn find(
     near: Near,
     budget: &Budget,
 ) -> Result<Vec<(u32, f64)>, Problem> {
-    let wanted = normalize(text);
+    let wanted = indexed(text);
     let grams = match near {
         Near::Beginning => grams_of_beginning(&wanted),
         Near::Same | Near::Similar(_) => grams(&wanted),
@@ -171,12 +194,12 @@ pub struct Comparable(Vec<Gram>);
 
 impl Comparable {
     pub fn new(text: &str) -> Self {
-        Self(grams(&normalize(text)))
+        Self(grams(&indexed(text)))
     }
 
     /// How similar a text is: the share of common trigrams.
     pub fn similarity(&self, other: &str) -> f64 {
-        share(&self.0, &grams(&normalize(other)))
+        share(&self.0, &grams(&indexed(other)))
     }
 }
 

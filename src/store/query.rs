@@ -24,6 +24,19 @@ use super::{Asked, FILE, LONGEST, LONGEST_IN_SQL, Query, Record, StoreError};
 pub struct Found {
     pub columns: Vec<String>,
     pub records: Vec<Record>,
+    pub choice: Choice,
+}
+
+/// Whether one of the records that were found is the one that is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// All fit: it is the one where there is only one.
+    #[default]
+    ByCount,
+    /// They are similar, and the first is sure.
+    First,
+    /// They are similar, and a person chooses.
+    Person,
 }
 
 impl Found {
@@ -130,7 +143,7 @@ impl Reader {
         };
         match found {
             Ok(found) if found.rows.is_empty() => Ok(Found::default()),
-            Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows }),
+            Ok(Rows { columns, rows }) => Ok(Found { columns, records: rows, choice: Choice::default() }),
             Err(Stopped::Time) => Err(StoreError::TooLong),
             Err(Stopped::Result) => Err(StoreError::TooMuch(MEMORY >> 20)),
             Err(Stopped::Value) => Err(StoreError::LargeValue),

@@ -1,22 +1,23 @@
 //! Ready-made searches: by value, by text made comparable, by beginning, by pattern, by similarity, with several columns
 //! weighed.
 
-use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use regex::{Regex, RegexBuilder};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Column as _, Row as _};
+use tokio::time::sleep;
 
 use crate::slices::{Budget, Spent, sliced};
 
 use super::documents::MEMORY;
 use super::names::{columns, number, quoted};
-use super::near::{self, Comparable, Near};
+use super::near::{self, Near};
 use super::problem::Problem;
 use super::query::{Found, Reader, text, until};
-use super::{Record, StoreError, normalize};
+use super::ranking::Decides;
+use super::{Record, StoreError, renewal};
 
 /// A search as configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Search {
     pub compared: Vec<Compared>,
     /// Columns and the value that each must have, whatever the document.
     pub only: Vec<(String, String)>,
+    /// Of a fuzzy one: when its best record may be chosen alone.
+    pub decides: Decides,
 }
 
 /// A column and what it is compared with.
@@ -50,14 +53,19 @@ pub enum SearchKind {
     Fuzzy(f64),
 }
 
-/// Of all that may be similar in one column, so many are compared in all.
-const CANDIDATES: usize = 1_000;
+/// After so long it is asked again where the index is being built anew.
+const AGAIN: Duration = Duration::from_millis(50);
 /// Bytes of a compiled pattern: a field's text is in it.
 const MOST_PROGRAM: usize = 16 << 20;
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
 impl Search {
+    /// Whether it finds what is similar, and not only what fits.
+    pub fn is_similar(&self) -> bool {
+        matches!(self.kind, SearchKind::Fuzzy(_))
+    }
+
     /// What is compared, with the values that there are; `None` where too few are there to find anything: all are needed,
     /// but where several are weighed.
     pub fn given<'s>(&'s self, values: &'s [Option<String>]) -> Option<Vec<(&'s Compared, &'s str)>> {
@@ -79,7 +87,17 @@ impl Reader {
         most: usize,
         deadline: Instant,
     ) -> Result<Found, StoreError> {
-        let run = self.run_search(search, values, most, deadline);
+        let run = async {
+            loop {
+                match self.run_search(search, values, most, deadline).await {
+                    // A small one is built anew while a delivery waits.
+                    Err(StoreError::OldIndex { .. }) if Instant::now() + 2 * AGAIN < deadline => {
+                        sleep(AGAIN).await;
+                    }
+                    found => break found,
+                }
+            }
+        };
         // An index finds what is equal: nothing is worked out here.
         if search.kind == SearchKind::Exact {
             return until(deadline, run).await;
@@ -117,9 +135,17 @@ impl Reader {
                 SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
             }
         };
-        let found = found.await;
+        let found = found.await.map_err(|error| self.why(error, search, deadline));
+        let found = match found {
+            Err(StoreError::NoIndex { dataset, column })
+                if renewal::is_near(&mut connection, &dataset, &column).await.unwrap_or(false) =>
+            {
+                Err(StoreError::OldIndex { dataset, column })
+            }
+            found => found,
+        };
         self.release(&mut connection).await?;
-        found.map_err(|error| self.why(error, search, deadline))
+        found
     }
 
     /// What an error of the database means for a search.
@@ -140,7 +166,7 @@ impl Reader {
             _ if Instant::now() >= deadline => StoreError::TooLong,
             Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
             Some(name) => {
-                let prefix = format!("annex_near_{}.", search.dataset);
+                let prefix = format!("{}{}.", near::PREFIX, search.dataset);
                 let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
                 StoreError::NoIndex { dataset: search.dataset.clone(), column }
             }
@@ -150,13 +176,13 @@ impl Reader {
 }
 
 /// A search with what it is asked for.
-struct Asked<'a> {
-    search: &'a Search,
-    given: Vec<(&'a Compared, &'a str)>,
-    most: usize,
+pub(super) struct Asked<'a> {
+    pub(super) search: &'a Search,
+    pub(super) given: Vec<(&'a Compared, &'a str)>,
+    pub(super) most: usize,
     /// What SQLite calls the number of a record.
-    number: &'static str,
-    budget: &'a Budget,
+    pub(super) number: &'static str,
+    pub(super) budget: &'a Budget,
 }
 
 impl Asked<'_> {
@@ -219,97 +245,6 @@ impl Asked<'_> {
         }
         Ok(scored(found, |_| 1.0))
     }
-
-    async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
-        let (search, given, most) = (self.search, &self.given[..], self.most);
-        // Who is near on the whole is near in one column at least: the mean is not above the largest.
-        let mut candidates: HashMap<u32, f64> = HashMap::new();
-        let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
-        for (compared, value) in columns {
-            let (dataset, column) = (&search.dataset, &compared.column);
-            let found = near::find(connection, dataset, column, value, near, self.budget).await?;
-            self.budget.turn().await?;
-            let before = candidates.len();
-            self.budget.give_back(found.len() * size_of::<(u32, f64)>());
-            for (number, similarity) in found {
-                let best = candidates.entry(number).or_default();
-                *best = best.max(similarity);
-            }
-            self.budget.take((candidates.len() - before) * 2 * size_of::<(u32, f64)>())?;
-        }
-        let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
-        self.budget.turn().await?;
-        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        // With one column the order is known already.
-        let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
-        let enough = if is_known { most } else { CANDIDATES };
-        if candidates.len() > enough {
-            candidates.select_nth_unstable_by(enough, best);
-            candidates.truncate(enough);
-        }
-        candidates.sort_by(best);
-        if candidates.is_empty() {
-            return Ok(Found::default());
-        }
-        let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
-        let statement = format!(
-            "SELECT {number}, * FROM {} WHERE {number} IN ({})",
-            quoted(&search.dataset),
-            numbers.join(", "),
-            number = self.number
-        );
-        let mut all = Found::default();
-        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
-        while let Some(row) = rows.try_next().await? {
-            all.add(&row, 1, self.budget)?;
-        }
-        let places: Vec<Option<usize>> = given
-            .iter()
-            .map(|(compared, _)| {
-                all.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column))
-            })
-            .collect();
-        let cell = |record: &Record, at: usize| {
-            places[at].and_then(|place| record[place].clone()).unwrap_or_default()
-        };
-        for (column, value) in &search.only {
-            let place = all.columns.iter().position(|known| known.eq_ignore_ascii_case(column));
-            let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
-            all.records.retain(|record| record[place].as_deref() == Some(value));
-        }
-        let wanted: Vec<String> = given.iter().map(|(_, value)| normalize(value)).collect();
-        let comparable: Vec<Comparable> = given.iter().map(|(_, value)| Comparable::new(value)).collect();
-        let score = |record: &Record| -> f64 {
-            match near {
-                Near::Similar(_) => {
-                    let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                    let of = |at: usize| given[at].0.weight * comparable[at].similarity(&cell(record, at));
-                    (0..given.len()).map(of).sum::<f64>() / weights
-                }
-                Near::Same => {
-                    f64::from((0..given.len()).all(|at| normalize(&cell(record, at)) == wanted[at]))
-                }
-                Near::Beginning => f64::from(
-                    (0..given.len()).all(|at| normalize(&cell(record, at)).starts_with(&wanted[at])),
-                ),
-            }
-        };
-        let least = match near {
-            Near::Similar(least) => least,
-            Near::Same | Near::Beginning => 1.0,
-        };
-        let mut scores: Vec<(f64, Record)> = Vec::with_capacity(all.records.len());
-        for record in all.records.drain(..) {
-            self.budget.turn().await?;
-            scores.push((score(&record), record));
-        }
-        scores.retain(|(score, _)| *score >= least);
-        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-        scores.truncate(most);
-        let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
-        all.records = records;
-        Ok(scored(all, |at| scores[at]))
-    }
 }
 
 /// A pattern with a field's text in it.
@@ -318,7 +253,7 @@ pub(crate) fn pattern(source: &str) -> Result<Regex, regex::Error> {
 }
 
 /// With a column that says how similar each record is, with two digits.
-fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
+pub(super) fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
     if !found.columns.is_empty() {
         found.columns.push(SCORE.to_owned());
         for (at, record) in found.records.iter_mut().enumerate() {
@@ -330,7 +265,12 @@ fn scored(mut found: Found, score: impl Fn(usize) -> f64) -> Found {
 
 impl Found {
     /// Adds a row without its first `skip` columns.
-    fn add(&mut self, row: &sqlx::sqlite::SqliteRow, skip: usize, budget: &Budget) -> Result<(), Problem> {
+    pub(super) fn add(
+        &mut self,
+        row: &sqlx::sqlite::SqliteRow,
+        skip: usize,
+        budget: &Budget,
+    ) -> Result<(), Problem> {
         if self.columns.is_empty() {
             self.columns = row.columns().iter().skip(skip).map(|column| column.name().to_owned()).collect();
         }
@@ -391,6 +331,7 @@ mod tests {
                 around: <(String, String)>::default(),
             }],
             only: Vec::new(),
+            decides: Decides::default(),
         };
         let value = [Some("Acme".to_owned())];
         let later = Instant::now() + Duration::from_secs(60);
@@ -428,6 +369,7 @@ mod tests {
                     kind: SearchKind::Fuzzy(least),
                     compared: vec![compared],
                     only: Vec::new(),
+                    decides: Decides::default(),
                 };
                 let found = reader.search(&search, &[Some(wanted.clone())], 10_000, deadline).await.unwrap();
                 let mut found: Vec<_> =

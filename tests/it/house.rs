@@ -182,7 +182,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("toml", &["config"]),
     ("csv", &["data"]),
     ("oem_cp", &["data"]),
-    ("strsim", &["config", "pipeline", "txscript"]),
+    ("strsim", &["config", "pipeline", "store", "txscript"]),
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),
     ("ruff_text_size", &["txscript"]),

@@ -862,7 +862,7 @@ fn columns_with_names_of_sqlite_are_found_by() {
         (searched("exact = { oid = \"field\" }"), "Acme", "A-7", "Acme Ltd high"),
         (searched("normalized = { name = \"field\" }"), "beta", "B-8", "Beta Ltd low"),
         (searched("prefix = { NAME = \"field\" }"), "gam", "C-9", "Gamma Inc mid"),
-        (searched("fuzzy = { oid = \"field\" }"), "Beto", "B-8", "Beta Ltd low"),
+        (searched("fuzzy = { oid = \"field\" }\nsure = 0.5\n"), "Beto", "B-8", "Beta Ltd low"),
         (searched("regex = { select = '^{field}$' }"), "z", "C-9", "Gamma Inc mid"),
         (
             "[[hook.step]]\nuse = \"match\"\nconfiguration = \"find.json\"\n".to_owned(),

@@ -76,6 +76,8 @@ mod secrets;
 /// Exports to a folder of another host.
 mod several;
 mod sftp;
+/// Similar records: what is chosen, offered, and of an index of an earlier version.
+mod similar;
 /// A long run with each fault in turn; not part of every run.
 mod soak;
 /// The state folder: what was sent is gone, versions of files, root and links.

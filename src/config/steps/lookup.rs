@@ -10,7 +10,7 @@ use crate::rossum::{MessageType, Value};
 use crate::steps::lookup::{LookupSettings, Outcome};
 use crate::steps::matching::option;
 use crate::steps::{Blueprint, Template};
-use crate::store::{Asked, Compared, Dialect, Query, Search, SearchKind};
+use crate::store::{Asked, Compared, Decides, Dialect, Query, Search, SearchKind};
 
 use super::super::columns::Wanted;
 use super::super::document::Place;
@@ -167,8 +167,9 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
         || (threshold.is_some() && kind != "fuzzy")
     {
         let what = "`threshold` is for `fuzzy`, above 0 and at most 1";
-        section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.5`"));
+        section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.3`"));
     }
+    let decides = decides(section, kind == "fuzzy");
     let weights: HashMap<String, f64> =
         section.section("weights").map(|own| weights(&own)).unwrap_or_default();
     let compared: Vec<Compared> = section
@@ -199,7 +200,21 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
             threshold.and_then(|threshold| threshold.to_string().parse().ok()).unwrap_or(THRESHOLD),
         ),
     };
-    Some(Asked::Search(Search { dataset: dataset?, kind, compared, only }))
+    Some(Asked::Search(Search { dataset: dataset?, kind, compared, only, decides }))
+}
+
+/// `sure` and `lead`: when the best of similar records is chosen without a person.
+fn decides(section: &Section<'_>, is_fuzzy: bool) -> Decides {
+    let Decides { sure, lead } = Decides::default();
+    let [sure, lead] = [("sure", sure), ("lead", lead)].map(|(key, fallback)| {
+        let given = section.decimal(key);
+        if given.is_some_and(|given| given > Decimal::ONE || !is_fuzzy) {
+            let what = format!("`{key}` is for `fuzzy`, from 0 to 1");
+            section.document().note(section.place_of(key), what, Some(format!("write `{key} = {fallback}`")));
+        }
+        given.and_then(|given| given.to_string().parse().ok()).unwrap_or(fallback)
+    });
+    Decides { sure, lead }
 }
 
 /// `only = { active = "1" }`.
