@@ -28,6 +28,9 @@ use super::storage::{Storage, StorageError};
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 /// Wait for a lease that another process has.
 const LEASE_AGAIN: Duration = Duration::from_secs(1);
+/// Nodes that share a state folder share the moment of the next try. The one whose try failed last lets the others go first:
+/// its own CA or network may be what is wrong.
+const AFTER_OTHERS: Duration = Duration::from_millis(300);
 /// A problem that lasts is said this often.
 const SAY_AGAIN: Duration = Duration::from_secs(86_400);
 /// Renewal information that could not be had is asked for again after this, or after a part of the life.
@@ -82,6 +85,8 @@ pub struct Supervisor {
     advice: Option<Advice>,
     ask_advice_after: SystemTime,
     said: Option<SystemTime>,
+    /// Whether the last try of this process failed.
+    failed_last: bool,
 }
 
 impl Supervisor {
@@ -116,6 +121,7 @@ impl Supervisor {
             advice,
             ask_advice_after: SystemTime::UNIX_EPOCH,
             said: None,
+            failed_last: false,
         })
     }
 
@@ -158,11 +164,12 @@ impl Supervisor {
         let due = self.due().rested(&pace, now);
         self.publish(&due, &pace);
         self.say_problem(now);
-        let held_back = pace.next_try() > now && pace.is_plausible(now);
+        let next_try = pace.next_try() + if self.failed_last { AFTER_OTHERS } else { Duration::ZERO };
+        let held_back = next_try > now && pace.is_plausible(now);
         if now >= due.at && !held_back {
             return self.attempt().await.map(drop);
         }
-        let next = if now < due.at { due.at } else { pace.next_try() };
+        let next = if now < due.at { due.at } else { next_try };
         let wait = next.duration_since(now).unwrap_or_default();
         select! {
             () = sleep(wait.clamp(Duration::from_millis(10), LOOK_AT_CLOCK)) => Ok(()),
@@ -261,7 +268,9 @@ impl Supervisor {
         if self.keep.adopt() && clock::now() < self.due().at {
             return Ok(Ok("another process has just obtained it".to_owned()));
         }
-        match self.prepare().run().await? {
+        let ended = self.prepare().run().await?;
+        self.failed_last = ended.is_err();
+        match ended {
             Ok(issued) => {
                 self.keep.put(issued);
                 self.said = None;
