@@ -9,6 +9,7 @@ pub(super) mod schema;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::pin::Pin;
 
 use serde_json::Value;
 
@@ -50,13 +51,18 @@ impl Access {
         F: Future<Output = (Session, Result<(), Failure>)>,
     {
         let session = self.open()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let (session, done) = work(session).await;
-            let ended = session.end().await;
-            done.and_then(|()| Ok(ended?))
-        })
+        finish(Box::pin(work(session)))
     }
+}
+
+/// Waits for a command's work, and ends its session. Boxed: what waits is there once, and not for each command.
+fn finish(work: Pin<Box<dyn Future<Output = (Session, Result<(), Failure>)> + '_>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (session, done) = work.await;
+        let ended = session.end().await;
+        done.and_then(|()| Ok(ended?))
+    })
 }
 
 /// The number at the end of an object's URL.
