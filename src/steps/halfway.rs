@@ -16,6 +16,16 @@ use super::made::{Call, Fate, Made, NotTaken, id_in, told};
 use super::post::Post;
 use super::{Answer, Lasts, StepError};
 
+/// How what is on disk stands to what is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDisk {
+    Known,
+    /// More is known.
+    Behind,
+    /// The last note could not be written.
+    Refused,
+}
+
 /// How far a run is, whose calls have such answers.
 pub(super) struct Halfway<'p, A> {
     outbox: Option<&'p Arc<Outbox>>,
@@ -37,8 +47,7 @@ pub(super) struct Halfway<'p, A> {
     turn: Option<RunTurn>,
     /// Whether there is something of it on disk.
     is_kept: bool,
-    /// Whether what is on disk is not what is known.
-    is_behind: bool,
+    on_disk: OnDisk,
 }
 
 impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
@@ -101,7 +110,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
             resumed: Vec::new(),
             turn,
             is_kept: kept.is_some(),
-            is_behind: false,
+            on_disk: OnDisk::Known,
         })
     }
 
@@ -131,7 +140,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
             |made: &Made<A>| made.call == *call && made.answer.is_none() && made.fate != Fate::Refused;
         let (mut earlier, mut is_noted) = (None, false);
         if let Some(at) = self.before.iter().position(is_same) {
-            is_noted = !self.is_behind;
+            is_noted = self.on_disk == OnDisk::Known;
             earlier = Some(self.before.remove(at));
         } else if let Some(at) = self.beside.iter().position(is_same) {
             earlier = Some(self.beside.remove(at));
@@ -168,7 +177,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
         if self.keeps_answers {
             (made.id, made.answer) = (id_in(body), Some(answer));
         }
-        self.is_behind = true;
+        self.on_disk = OnDisk::Behind;
         self.now.push(made);
     }
 
@@ -177,11 +186,11 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
         let Some((mut made, before)) = self.under_way.take() else { return };
         made.fate = match (ended, before) {
             (NotTaken::Nothing | NotTaken::Refused, None) => {
-                self.is_behind = true;
+                self.on_disk = OnDisk::Behind;
                 return;
             }
             (NotTaken::Refused, Some(_)) => {
-                self.is_behind = true;
+                self.on_disk = OnDisk::Behind;
                 Fate::Refused
             }
             (NotTaken::PassedOver, _) => Fate::PassedOver,
@@ -193,7 +202,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
     /// The last answer was not understood, so nobody knows whether its call was taken: exported again, it is made again.
     /// Whether there was one.
     pub(super) fn not_understood(&mut self) -> bool {
-        self.is_behind = true;
+        self.on_disk = OnDisk::Behind;
         let Some(made) = self.now.pop() else { return false };
         if !made.place.is_empty() {
             self.now.push(Made { id: None, answer: None, fate: Fate::Open, ..made });
@@ -208,7 +217,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
 
     /// Makes a call that only reads; what was taken before it is kept meanwhile.
     pub(super) async fn during<C: Future>(&mut self, call: C) -> C::Output {
-        if !self.is_behind {
+        if self.on_disk == OnDisk::Known {
             return call.await;
         }
         let (answered, kept) = tokio::join!(call, self.keep());
@@ -223,7 +232,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
         self.is_kept = true;
         let run = self.run();
         let kept = outbox.accept(Outcome { runs: vec![run], ..Outcome::default() }).await;
-        self.is_behind = kept.is_err();
+        self.on_disk = if kept.is_ok() { OnDisk::Known } else { OnDisk::Refused };
         kept.map_err(|problem| format!("that a call begins cannot be noted: {problem}"))
     }
 
@@ -252,8 +261,18 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
         match ended {
             Err(mut error) => {
                 let (taken, open) = told(self.before.iter().chain(&self.now));
+                if !self.now.is_empty() && error.message.starts_with(NOT_NOTED) {
+                    error.message = error.message.replacen("Nothing was sent", "No more was sent", 1);
+                }
+                let resumed = self.resumed.join(", ");
+                if !resumed.is_empty() {
+                    add(&mut error.message, &sent_again(&resumed));
+                    warn!(annotation = self.annotation, "perhaps taken before: {resumed}");
+                }
                 if !taken.is_empty() {
-                    let again = if self.keeps_answers {
+                    let again = if self.on_disk == OnDisk::Refused {
+                        "That could not be noted on the server's disk: look there before you export again."
+                    } else if self.keeps_answers {
                         "Exported again, it is not sent twice while its data stays the same."
                     } else {
                         "Look there before you export again."
@@ -279,13 +298,11 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
                 }
                 let resumed = self.resumed.join(", ");
                 if !resumed.is_empty() {
-                    say(&format!(
-                        "An earlier export of this document did not end, and may have been taken: {resumed}. It was sent again under the same key: look whether it is there twice."
-                    ));
+                    say(&sent_again(&resumed));
                 }
                 if !open.is_empty() {
                     say(&format!(
-                        "An earlier export of this document with other data did not end, and may have been taken: {open}. Look whether it is there twice."
+                        "An earlier export of this document did not end, and may have been taken: {open}. This one has another key: look whether it is there twice."
                     ));
                 }
                 if !now.is_empty() {
@@ -314,6 +331,13 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
 
 /// Nothing is sent where it cannot be known afterwards.
 pub(super) const NOT_NOTED: &str = "Nothing was sent, since it cannot be noted on the server's disk that it is sent: the export might be made twice. Export again later, or tell the people who run this extension.";
+
+/// What a person reads of calls that an earlier run may have made.
+fn sent_again(resumed: &str) -> String {
+    format!(
+        "An earlier export of this document did not end, and may have been taken: {resumed}. It was sent again under the same key: look whether it is there twice."
+    )
+}
 
 /// Another sentence.
 fn add(message: &mut String, sentence: &str) {
