@@ -327,7 +327,8 @@ impl Work {
         result: Result<&Bytes, &Refusal>,
         status: StatusCode,
     ) -> Option<u64> {
-        let Self { hook, metrics, arrival, watched, entry: _entry } = self;
+        let Self { hook, metrics, arrival, watched, entry } = self;
+        entry.told();
         let problem = result.err();
         metrics.delivery(
             &hook.name,

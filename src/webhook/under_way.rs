@@ -22,6 +22,8 @@ struct State {
 struct Known {
     about: Arc<About>,
     is_verified: AtomicBool,
+    /// Whether it has a line of its own already.
+    is_told: AtomicBool,
 }
 
 /// One delivery, until this is dropped.
@@ -39,7 +41,7 @@ impl DeliveriesUnderWay {
     /// A delivery whose body begins to arrive.
     pub(super) fn begin(&self, whose: &Arc<Whose>) -> Entry {
         let about = Arc::new(About::delivery(whose));
-        let known = Arc::new(Known { about, is_verified: false.into() });
+        let known = Arc::new(Known { about, is_verified: false.into(), is_told: false.into() });
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
@@ -58,16 +60,7 @@ impl DeliveriesUnderWay {
                 *arriving.entry(hook.to_owned()).or_default() += 1;
                 continue;
             }
-            let (annotation, request_id) = known.about.names().unwrap_or_default();
-            let [annotation, request_id] =
-                [annotation, request_id].map(|name| if name.is_empty() { "-" } else { name });
-            warn!(
-                target: DELIVERY,
-                hook,
-                annotation,
-                request_id,
-                "{hook} annotation {annotation} cut off by the end of the server, not answered; request {request_id}"
-            );
+            known.tell("cut off by the end of the server, not answered");
         }
         for (hook, count) in arriving {
             warn!(target: DELIVERY, hook, count, "{hook}: bodies cut off by the end of the server before they were there: {count}");
@@ -75,7 +68,32 @@ impl DeliveriesUnderWay {
     }
 }
 
+impl Known {
+    /// A line of its own, unless it has one.
+    fn tell(&self, what: &str) {
+        if self.is_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let hook = self.about.hook();
+        let (annotation, request_id) = self.about.names().unwrap_or_default();
+        let [annotation, request_id] =
+            [annotation, request_id].map(|name| if name.is_empty() { "-" } else { name });
+        warn!(
+            target: DELIVERY,
+            hook,
+            annotation,
+            request_id,
+            "{hook} annotation {annotation} {what}; request {request_id}"
+        );
+    }
+}
+
 impl Entry {
+    /// What became of it was logged.
+    pub(super) fn told(&self) {
+        self.known.is_told.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn verified(&self) {
         self.known.is_verified.store(true, Ordering::Relaxed);
     }
@@ -93,5 +111,9 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.under_way.lock().known.remove(&self.id);
+        // Nothing was logged of it: whoever waited for the answer closed the connection, and the work ended with it.
+        if self.known.is_verified.load(Ordering::Relaxed) {
+            self.known.tell("cut off: the caller went away, not answered");
+        }
     }
 }

@@ -89,7 +89,7 @@ fn with_other_data_it_has_another_key_and_the_person_reads_the_old_one() {
     let changed = export(&annex, "r-2", "INV-2");
     let known = keys(&erp);
     assert_ne!(known[0], known[1], "a key has one body");
-    says(&changed, &["with other data", "invoice at erp", &known[0]]);
+    says(&changed, &["This one has another key", "invoice at erp", &known[0]]);
     assert!(!changed[0].contains(&known[1]), "{changed:?}");
     assert_eq!(export(&annex, "r-3", "INV-2"), NOTHING);
     // Rossum may send other data under the same `request_id`.
@@ -267,7 +267,7 @@ fn a_run_of_the_request_processor_with_other_data_has_another_key() {
     let annex = kill_in_the_middle(processor(&erp, false), &erp, 2, "r-1", "INV-1");
     let changed = export(&annex, "r-2", "INV-2");
     let creates = made(&erp, "POST /create");
-    says(&changed, &["with other data", "call create at 127.0.0.1", creates[0].key()]);
+    says(&changed, &["This one has another key", "call create at 127.0.0.1", creates[0].key()]);
     assert_ne!(creates[0].key(), creates[1].key());
     assert_eq!(export(&annex, "r-3", "INV-2"), NOTHING);
 }
@@ -393,4 +393,44 @@ fn in_dev_mode_without_a_state_folder_calls_are_made_and_the_log_says_what_is_no
     assert_eq!(export(&annex, "r-1", "INV-1"), NOTHING);
     assert_eq!(erp.calls().len(), 1);
     annex.logs("what is sent is not noted", Duration::from_secs(1));
+}
+
+#[test]
+fn a_call_that_was_made_again_is_told_where_its_run_fails_later() {
+    let erp = Erp::start(|_, number| match number {
+        0 => Reply::Cut,
+        2 => Reply::status(422, "no"),
+        _ => Reply::ok("{}"),
+    });
+    let annex = processor(&erp, false);
+    export(&annex, "r-1", "INV-1");
+    let first = keys(&erp)[0].clone();
+    let failed = export(&annex, "r-2", "INV-1");
+    let is_told =
+        |text: &String| text.contains("It was sent again under the same key") && text.contains(&first);
+    assert!(failed.iter().any(is_told), "{failed:?}");
+    annex.logs(
+        &format!("perhaps taken before: stage 1, call login at 127.0.0.1 (Idempotency-Key {first})"),
+        Duration::from_secs(1),
+    );
+}
+
+#[test]
+fn a_caller_that_goes_away_leaves_a_line_and_a_note() {
+    let erp = Erp::start(|_, number| if number == 0 { Reply::Hang } else { Reply::ok("{}") });
+    let annex = Annex::dev_with(&config(&erp));
+    let body = document("r-1", "INV-1").to_string();
+    let mut client = annex.client();
+    let (name, value) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
+    let length = body.len();
+    let head = format!("POST /x HTTP/1.1\r\nhost: x\r\n{name}: {value}\r\ncontent-length: {length}\r\n\r\n");
+    client.send((head + &body).as_bytes());
+    erp.called(1);
+    drop(client);
+    annex.logs(
+        "annotation 7 cut off: the caller went away, not answered; request r-1",
+        Duration::from_secs(10),
+    );
+    says(&export(&annex, "r-2", "INV-1"), &["may have been taken: invoice at erp", &keys(&erp)[0]]);
+    assert_eq!(keys(&erp)[0], keys(&erp)[1]);
 }
