@@ -73,7 +73,14 @@ impl Replace {
 }
 
 /// Python's replacement syntax, which Rossum's users know (`\1`, `\g<name>`, `\\`), in the `regex` crate's.
-pub fn python_replacement(template: &str) -> Result<String, String> {
+pub fn python_replacement(template: &str, pattern: &Regex) -> Result<String, String> {
+    let has = |group: &str| match group.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|name| name == group),
+    };
+    let group = |name: &str| {
+        if has(name) { Ok(format!("${{{name}}}")) } else { Err(format!("the pattern has no group `{name}`")) }
+    };
     let mut out = String::new();
     let mut rest = template;
     while let Some(at) = rest.find(['\\', '$']) {
@@ -87,7 +94,7 @@ pub fn python_replacement(template: &str) -> Result<String, String> {
             rest = after;
         } else if let Some(after) = from.strip_prefix("\\g<") {
             let (name, after) = after.split_once('>').ok_or("`\\g<` without its `>`")?;
-            out.extend(["${", name, "}"]);
+            out.push_str(&group(name)?);
             rest = after;
         } else {
             let after = &from[1..];
@@ -97,7 +104,7 @@ pub fn python_replacement(template: &str) -> Result<String, String> {
                     "a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into()
                 );
             }
-            out.extend(["${", &after[..digits], "}"]);
+            out.push_str(&group(&after[..digits])?);
             rest = &after[digits..];
         }
     }
@@ -111,11 +118,14 @@ mod tests {
 
     #[test]
     fn python_replacements_become_the_regex_crates() {
+        let pattern = Regex::new("(?<year>[0-9]+)").unwrap();
         let cases =
             [("x", "x"), (r"\1-\g<0>", "${1}-${0}"), (r"$5 \\", r"$$5 \"), (r"\g<year>a", "${year}a")];
         for (python, ours) in cases {
-            assert_eq!(python_replacement(python).as_deref(), Ok(ours));
+            assert_eq!(python_replacement(python, &pattern).as_deref(), Ok(ours));
         }
-        assert!(python_replacement(r"\n").is_err() && python_replacement(r"\g<1").is_err());
+        for wrong in [r"\n", r"\g<1", r"\2", r"\g<2>", r"\g<yaer>", r"\g<>"] {
+            assert!(python_replacement(wrong, &pattern).is_err(), "{wrong}");
+        }
     }
 }
