@@ -200,7 +200,10 @@ fn look(written: &Written<'_>, field: &str, tree: &GrownTree<'_>, schema: Option
     let among = |options: &[crate::rossum::EnumOption]| {
         options.iter().any(|option| is_option(&option.value.as_text(), text.trim()))
     };
+    // Options make no value right of a field that is no enum.
+    let is_plain = schema.is_some_and(|schema| schema.has(field) && schema.options(field).is_none());
     let option = written.options.map(among).or_else(|| node.has_option(text.trim()));
+    let option = option.filter(|_| !is_plain);
     Why::of_text(schema, field, &text, option)
 }
 
