@@ -536,3 +536,14 @@ fn runaway_rules_hold_nobody_else_up() {
         assert!(answer.json()["messages"][0]["content"].as_str().unwrap().contains("longer than allowed"));
     }
 }
+
+#[test]
+fn an_exception_of_code_is_in_the_log_without_the_documents_values() {
+    let steps = rules(&[rule("int(field.document_id) > 5", SHOW)]);
+    let annex =
+        Annex::dev_with(&format!("[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}"));
+    let answer = annex.client().deliver("/x", document().to_string()).json();
+    assert!(answer["messages"].to_string().contains("ValueError"), "{answer}");
+    annex.logs("the step's code raised an exception in line 1", std::time::Duration::from_secs(1));
+    assert!(!annex.log().contains("ValueError"));
+}

@@ -67,7 +67,14 @@ pub(super) async fn run(
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
         match ran {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => {
+                let (said, ..) = answer.since(before);
+                if let Some(line) = said.iter().find_map(|message| message.failed_line) {
+                    metrics.failed();
+                    // Its words may hold values of the document: they stand in the answer.
+                    warn!("the step's code raised an exception in line {line}: the document shows it");
+                }
+            }
             Ok(Err(failure)) => {
                 metrics.failed();
                 has_failed = true;
