@@ -7,6 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use crate::database::Checked;
+use crate::rossum::Category;
 use crate::steps::ignored::Why;
 use crate::steps::names::NamedField;
 use crate::steps::schema::Schemas;
@@ -53,6 +54,8 @@ pub(super) struct Named {
     /// The only queues that it is for.
     queues: Option<Vec<u64>>,
     changes: Changes,
+    /// Whether its value is read: a table has none.
+    is_read: bool,
 }
 
 /// What a step changes of a field that it names.
@@ -73,7 +76,13 @@ impl Named {
             within: String::new(),
             queues: None,
             changes: Changes::Nothing,
+            is_read: false,
         }
+    }
+
+    /// Its value is read.
+    pub(super) fn read(self) -> Self {
+        Self { is_read: true, ..self }
     }
 
     /// Where it is no field, it is one of these.
@@ -221,12 +230,15 @@ impl StepScope {
             let known = schemas.of(named.queues.as_deref());
             if !known.is_empty() {
                 self.look(document, &known, &named);
+                look_at_value(document, &known, &named);
                 self.look_at_change(document, &known, &named);
             }
-            let same = |known: &NamedField| known.id == named.id && known.queues == named.queues;
-            if !names.iter().any(same) {
-                let Named { place, id, queues, .. } = named;
-                names.push(NamedField { place: document.named(&place), id, queues });
+            let same = |known: &&mut NamedField| known.id == named.id && known.queues == named.queues;
+            if let Some(known) = names.iter_mut().find(same) {
+                known.is_read |= named.is_read;
+            } else {
+                let Named { place, id, queues, is_read, .. } = named;
+                names.push(NamedField { place: document.named(&place), id, queues, is_read });
             }
         }
         names
@@ -278,6 +290,29 @@ impl StepScope {
             }
         }
     }
+}
+
+/// Refuses a name of what has no value where a value is read: what is compared with nothing would hold, or fail, always.
+fn look_at_value(document: &Document<'_>, known: &[&QueueSchema], named: &Named) {
+    if !named.is_read
+        || known.iter().any(|one| one.schema.category_of(&named.id) == Some(Category::Datapoint))
+    {
+        return;
+    }
+    let found = known.iter().find_map(|one| Some((*one, one.schema.category_of(&named.id)?)));
+    let Some((QueueSchema { file, schema, .. }, category)) = found else { return };
+    let kind = match category {
+        Category::Section => "a section",
+        Category::Tuple => "a row",
+        _ => "a multivalue",
+    };
+    let mut below = schema.child_of(&named.id);
+    while let Some(id) = below.filter(|id| schema.category_of(id) != Some(Category::Datapoint)) {
+        below = schema.child_of(id);
+    }
+    let hint = below.map(|field| format!("name a field in it, such as `{field}`"));
+    let what = format!("`{}` is {kind}, which has no value of its own ({file})", named.id);
+    document.note(named.place.clone(), what, hint);
 }
 
 /// Refuses a text for a field that Rossum would ignore there. An enum with no option, or only one, may be filled by an

@@ -130,7 +130,7 @@ impl<'d> Section<'d> {
     /// The schema id of a field, which must be there.
     pub(super) fn required_field(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
         let field = self.required_text(key, example)?;
-        self.names_field(field.span(), field.get_ref());
+        self.names(Named::new(field.span(), field.get_ref()).read());
         Some(field)
     }
 
@@ -232,10 +232,10 @@ impl<'d> Section<'d> {
     }
 
     /// Schema ids of fields: at least one, none empty.
-    pub(super) fn fields(&self, key: &'static str) -> Option<Vec<String>> {
+    pub(super) fn fields(&self, key: &'static str, mark: fn(Named) -> Named) -> Option<Vec<String>> {
         let names = self.some_names(key)?;
         for name in &names {
-            self.names_field(name.span(), name.get_ref());
+            self.names(mark(Named::new(name.span(), name.get_ref())));
         }
         Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
     }

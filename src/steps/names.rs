@@ -19,6 +19,8 @@ pub struct NamedField {
     pub place: String,
     /// The only queues whose documents must have it; all where it is `None`.
     pub queues: Option<Vec<u64>>,
+    /// Whether its value is read: then only a datapoint is the field.
+    pub is_read: bool,
 }
 
 /// The names that a document does not have, of one step.
@@ -62,7 +64,11 @@ pub fn missing_of<'n>(
     let is_for = |name: &&NamedField| {
         name.queues.as_ref().is_none_or(|queues| queue.is_some_and(|queue| queues.contains(&queue)))
     };
-    let absent = names.iter().filter(|name| annotation.first(&name.id).is_none());
+    let is_absent = |name: &&NamedField| match annotation.first(&name.id) {
+        Some(node) => name.is_read && annotation.node(node).category != Category::Datapoint,
+        None => true,
+    };
+    let absent = names.iter().filter(is_absent);
     let absent: Vec<_> = absent.filter(is_for).collect();
     if absent.is_empty() {
         return absent;
@@ -72,7 +78,7 @@ pub fn missing_of<'n>(
         Some(schema) => schema.is_repeated(&name.id),
         None => has_empty_table(annotation),
     };
-    absent.into_iter().filter(|name| !may_be_column(name)).collect()
+    absent.into_iter().filter(|name| annotation.first(&name.id).is_some() || !may_be_column(name)).collect()
 }
 
 fn has_empty_table(annotation: &Annotation<'_>) -> bool {

@@ -467,3 +467,40 @@ fn the_schema_of_the_configuration_comes_before_the_one_that_is_sent_along_for_n
     assert_eq!(answer["messages"][0]["content"], "a number", "{answer}");
     assert!(!annex.log().contains("the document has no field"), "{}", annex.log());
 }
+
+#[test]
+fn a_name_of_what_has_no_value_is_refused_where_a_value_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = json!({"id": "line_items", "category": "multivalue", "children":
+        {"id": "line_item", "category": "tuple", "children": [plain("item_amount", "number")]}});
+    write(&folder.path().join("a.json"), &schema_of(&[plain("total", "number"), table]));
+    let hook = |check: &str| {
+        format!(
+            "[server]\nstate = \"state\"\n[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nschema = \"a.json\"\n\
+             [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\n{check}\n"
+        )
+    };
+    for (check_of, kind) in [
+        ("required = [\"line_items\"]", "`line_items` is a multivalue"),
+        ("required = [\"line_item\"]", "`line_item` is a row"),
+        ("field = \"basic\"\npattern = \"x\"", "`basic` is a section"),
+        ("field = \"line_items\"\none_of = [\"x\"]", "`line_items` is a multivalue"),
+    ] {
+        let (code, _, error) = check(folder.path(), &hook(check_of));
+        assert_eq!(code, Some(1), "{check_of}");
+        assert!(
+            error.contains(kind) && error.contains("name a field in it, such as `"),
+            "{check_of}: {error}"
+        );
+    }
+    let (code, shown, error) = check(folder.path(), &hook("required = [\"total\", \"item_amount\"]"));
+    assert_eq!((code, error.as_str()), (Some(0), ""), "{shown}");
+    // Without a schema the document tells: the check is not one that failed.
+    let without = hook("required = [\"line_items\"]").replace("schema = \"a.json\"\n", "");
+    write(&folder.path().join("annex.toml"), &without);
+    let port = free_port();
+    let annex = Annex::dev_inspected(folder, port);
+    let answer = annex.client().deliver("/x", document(&[field("total", "7")], &[])).json();
+    assert_eq!(answer["messages"], json!([]));
+    assert!(says(&reasons(port, 1), "line_items").contains("named in"));
+}

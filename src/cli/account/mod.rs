@@ -55,8 +55,11 @@ impl Access {
     }
 }
 
+/// A command's work, which gives its session back.
+type Work<'w> = Pin<Box<dyn Future<Output = (Session, Result<(), Failure>)> + 'w>>;
+
 /// Waits for a command's work, and ends its session. Boxed: what waits is there once, and not for each command.
-fn finish(work: Pin<Box<dyn Future<Output = (Session, Result<(), Failure>)> + '_>>) -> Result<(), Failure> {
+fn finish(work: Work<'_>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (session, done) = work.await;

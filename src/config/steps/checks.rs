@@ -10,6 +10,7 @@ use crate::txscript::FieldType;
 
 use super::super::known::Known;
 use super::super::nearest::nearest;
+use super::super::schemas::Named;
 use super::super::section::Section;
 use super::{MESSAGE_TYPES, message};
 
@@ -69,7 +70,7 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
         }
         "product" => product(section)?,
         "days_between" => days_between(section)?,
-        "required" => Rule::Required { fields: section.fields("required")? },
+        "required" => Rule::Required { fields: section.fields("required", Named::read)? },
         "pattern" => {
             let (fields, pattern) = (fields(section), section.regex("pattern"));
             Rule::Pattern { fields: fields?, pattern: pattern? }
@@ -96,7 +97,7 @@ fn fields(section: &Section<'_>) -> Option<Vec<String>> {
     if !section.has("field") {
         section.wrong("this check has no `field`", "write `field = \"order_id\"`, or a list of fields");
     }
-    section.fields("field")
+    section.fields("field", Named::read)
 }
 
 fn numbers(section: &Section<'_>, key: &'static str) -> Option<Vec<String>> {
@@ -105,7 +106,7 @@ fn numbers(section: &Section<'_>, key: &'static str) -> Option<Vec<String>> {
 
 /// Fields whose values must be of a type. A text may hold one; a field of another type never does.
 fn typed(section: &Section<'_>, key: &'static str, wanted: FieldType) -> Option<Vec<String>> {
-    let fields = section.fields(key)?;
+    let fields = section.fields(key, Named::read)?;
     let schemas = section.schemas_of(None);
     for field in &fields {
         let mut kinds = schemas.iter().filter_map(|one| one.schema.kind_of(field)).peekable();
@@ -145,7 +146,7 @@ fn look_at_option(section: &Section<'_>, fields: &[String], value: &Spanned<&str
 
 fn product(section: &Section<'_>) -> Option<Rule> {
     let (factors, equals) = (numbers(section, "product"), equals(section));
-    let percent = section.fields("percent").unwrap_or_default();
+    let percent = section.fields("percent", Named::read).unwrap_or_default();
     let (factors, equals) = (factors?, equals?);
     if let Some(stray) = percent.iter().find(|name| !factors.contains(name)) {
         let what = format!("`percent` names `{stray}`, which is no factor of `product`");

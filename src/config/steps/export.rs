@@ -293,14 +293,14 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
         Kind::Original => return Document::Original,
         Kind::Json => Shape::Json(Json {
             numbers: if section.has("numbers") {
-                section.fields("numbers").unwrap_or_default()
+                section.fields("numbers", |named| named).unwrap_or_default()
             } else {
                 Vec::new()
             },
         }),
         Kind::Csv => Shape::Csv(Csv {
             columns: if section.has("columns") {
-                section.fields("columns").unwrap_or_default()
+                section.fields("columns", |named| named).unwrap_or_default()
             } else {
                 Vec::new()
             },
