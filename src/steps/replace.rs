@@ -73,10 +73,12 @@ impl Replace {
 }
 
 /// Python's replacement syntax, which Rossum's users know (`\1`, `\g<name>`, `\\`), in the `regex` crate's.
-pub fn python_replacement(template: &str, pattern: &Regex) -> Result<String, String> {
-    let has = |group: &str| match group.parse::<usize>() {
-        Ok(number) => number < pattern.captures_len(),
-        Err(_) => pattern.capture_names().flatten().any(|name| name == group),
+pub fn python_replacement(template: &str, pattern: Option<&Regex>) -> Result<String, String> {
+    // A pattern that is wrong itself has no groups to look for.
+    let has = |group: &str| match (pattern, group.parse::<usize>()) {
+        (None, _) => true,
+        (Some(pattern), Ok(number)) => number < pattern.captures_len(),
+        (Some(pattern), Err(_)) => pattern.capture_names().flatten().any(|name| name == group),
     };
     let group = |name: &str| {
         if has(name) { Ok(format!("${{{name}}}")) } else { Err(format!("the pattern has no group `{name}`")) }
@@ -122,10 +124,10 @@ mod tests {
         let cases =
             [("x", "x"), (r"\1-\g<0>", "${1}-${0}"), (r"$5 \\", r"$$5 \"), (r"\g<year>a", "${year}a")];
         for (python, ours) in cases {
-            assert_eq!(python_replacement(python, &pattern).as_deref(), Ok(ours));
+            assert_eq!(python_replacement(python, Some(&pattern)).as_deref(), Ok(ours));
         }
         for wrong in [r"\n", r"\g<1", r"\2", r"\g<2>", r"\g<yaer>", r"\g<>"] {
-            assert!(python_replacement(wrong, &pattern).is_err(), "{wrong}");
+            assert!(python_replacement(wrong, Some(&pattern)).is_err(), "{wrong}");
         }
     }
 }

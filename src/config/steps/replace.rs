@@ -16,8 +16,8 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     };
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
-    let with = match section.required_text("with", "''").zip(pattern.as_ref()) {
-        Some((with, pattern)) => python_replacement(with.get_ref(), pattern)
+    let with = match section.required_text("with", "''") {
+        Some(with) => python_replacement(with.get_ref(), pattern.as_ref())
             .map_err(|problem| section.document().note(with.span(), problem, None::<&str>))
             .ok(),
         None => None,
