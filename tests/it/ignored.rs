@@ -115,6 +115,13 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
     let long = "x".repeat(1501);
     vec![
         (replace(1, "12/31/2026"), "date_issue", "no date as Rossum reads it"),
+        // Options make no date of it: the field is no enum.
+        (
+            json!({"op": "replace", "id": 1, "value": {"content": {"value": "12/31/2026"},
+                "options": [{"value": "12/31/2026", "label": "the last day"}]}}),
+            "date_issue",
+            "no date as Rossum reads it",
+        ),
         (replace(2, "1,234.50"), "amount", "no number as Rossum reads it"),
         (replace(3, "secret words"), "kind", "none of its options"),
         (replace(4, "V-2"), "vendor", "none of its options"),
