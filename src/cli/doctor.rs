@@ -1,12 +1,12 @@
 //! `annex doctor`: what is wrong on this host, and what to do. Exit code 0 if nothing is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::config::{self, Mistake, Purpose};
-use crate::doctor::{Finding, Verdict, examine};
+use crate::doctor::{Finding, Running, Unit, Verdict, examine};
 use crate::shown::Lines;
 
 use super::ask::Where;
@@ -49,13 +49,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             for unchecked in &config.unchecked {
                 tell(Finding::warning(format!("not checked: {unchecked}"), "annex data list"));
             }
-            let running = Where::of(&path).ask(Method::GET, "/status").ok().map(|(_, status)| status);
-            tell(server(running.as_ref()));
-            let pid =
-                running.and_then(|status| status["pid"].as_u64()).and_then(|pid| u32::try_from(pid).ok());
+            let unit = Unit::of(&path);
+            let status = Where::of(&path).ask(Method::GET, "/status").ok().map(|(_, status)| status);
+            tell(server(status.as_ref(), unit.as_ref(), &path));
+            let running =
+                status.filter(|status| is_of(status, &path) != Some(false)).map(|status| running(&status));
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            runtime.block_on(examine(&config, pid, &mut tell));
+            runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), &mut tell));
         }
     }
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
@@ -77,10 +78,56 @@ fn told(mistake: Mistake) -> (String, String) {
     (format!("{place}: {what}"), hint.unwrap_or_else(|| "correct it".to_owned()))
 }
 
-fn server(status: Option<&Value>) -> Finding {
+/// What is asked of a server that runs.
+fn running(status: &Value) -> Running {
+    let certificates = status["certificates"].as_array().into_iter().flatten();
+    let accounts = certificates.filter_map(|certificate| {
+        Some((certificate["source"].as_str()?.to_owned(), certificate["account"].as_str()?.to_owned()))
+    });
+    let pid = status["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+    Running { pid, accounts: accounts.collect() }
+}
+
+/// Whether the server that answers was started with this file; `None` where that cannot be seen.
+fn is_of(status: &Value, path: &Path) -> Option<bool> {
+    let theirs = PathBuf::from(status["config"].as_str()?);
+    let theirs = if theirs.is_absolute() {
+        theirs
+    } else {
+        std::fs::read_link(format!("/proc/{}/cwd", status["pid"])).ok()?.join(theirs)
+    };
+    Some(theirs.canonicalize().ok()? == path.canonicalize().ok()?)
+}
+
+fn server(status: Option<&Value>, unit: Option<&Unit>, path: &Path) -> Finding {
     let Some(status) = status else {
+        if unit.is_some_and(Unit::is_active) {
+            return Finding::bad(
+                "systemd says that the service runs, but its admin pages do not answer",
+                "look at `admin` in [server], and at: journalctl -u annex -n 20",
+            );
+        }
         return Finding::warning("the server does not run", "systemctl enable --now annex.socket annex");
     };
+    match is_of(status, path) {
+        Some(true) => {}
+        Some(false) => {
+            return Finding::bad(
+                format!(
+                    "the server that answers at `admin` (process {}) was started with another file: {}",
+                    status["pid"],
+                    status["config"].as_str().unwrap_or_default()
+                ),
+                "ask the doctor about that one by --config, or set another `admin` in [server]",
+            );
+        }
+        None => {
+            return Finding::warning(
+                "a server answers at `admin`; whether it serves this file cannot be seen",
+                "run the doctor as root, or as the user that Annex runs as",
+            );
+        }
+    }
     let texts = |key: &str| {
         let list = status[key].as_array().into_iter().flatten().filter_map(Value::as_str);
         list.collect::<Vec<_>>().join("; ")

@@ -170,7 +170,7 @@ async fn look_around(config: Config) {
         (_, Some(remedy)) => warn!("before the first certificate: {}; {remedy}", finding.what),
         (_, None) => warn!("before the first certificate: {}", finding.what),
     };
-    doctor::reachable(&config, true, &mut tell).await;
+    doctor::reachable(&config, Some(&doctor::Running::default()), None, &mut tell).await;
 }
 
 /// Every hook is recorded where the command says so.

@@ -1,6 +1,7 @@
 //! The state folder, files with secrets, descriptors.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -14,6 +15,10 @@ use super::Finding;
 const SHORT_SECRET: usize = 16;
 /// Descriptors beside those of connections: files, the store, the CA.
 const SPARE_DESCRIPTORS: u64 = 64;
+/// Written to the state folder to see whether that is possible: more than a certificate with its key.
+const PROBE: usize = 64 << 10;
+/// Less room than this is worth a word: the outbox alone may keep exports of this size.
+const LITTLE_ROOM: u64 = 64 << 20;
 
 pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
     let mut short = Vec::new();
@@ -45,13 +50,20 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
     }
 }
 
-pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
+/// `serves`: the server of this configuration runs, so that the folder must be there.
+pub(super) fn state(folder: &Path, serves: bool, tell: &mut impl FnMut(Finding)) {
     let shown = folder.display();
     let word = folder.to_string_lossy();
     let word = quoted(&word);
     let metadata = match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => metadata,
         Ok(_) => return tell(Finding::bad(format!("{shown} is no folder"), "move it away, or set `state`")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !serves => {
+            return tell(Finding::warning(
+                format!("the state folder {shown} is not there yet"),
+                "right before the first start, which makes it; otherwise look at `state` in [server]",
+            ));
+        }
         Err(error) => {
             return tell(Finding::bad(
                 format!("the state folder {shown} cannot be used: {error}"),
@@ -80,17 +92,28 @@ pub(super) fn state(folder: &Path, tell: &mut impl FnMut(Finding)) {
         ));
     }
     let probe = folder.join(".doctor");
-    let written = private::write(&probe, b"");
-    match written {
-        Ok(()) => {
-            let _ = fs::remove_file(&probe); // it is empty: left behind, it would do no harm
-            tell(Finding::good(format!("the state folder {shown} can be written")));
-        }
-        Err(error) => tell(Finding::bad(
+    // An empty file fits on a full disk, and what is not synced may never be written.
+    let written = private::write_durably(&probe, &vec![b'.'; PROBE]);
+    let _ = fs::remove_file(&probe); // where it was not written it is not there
+    if let Err(error) = written {
+        return tell(Finding::bad(
             format!("nothing can be written to {shown}: {error}"),
             "run the doctor as root, or as the user that Annex runs as; is the disk full or read-only?",
-        )),
+        ));
     }
+    tell(match private::free(folder) {
+        Some(free) if free < LITTLE_ROOM => Finding::warning(
+            format!("{shown} can be written, but its disk has only {} MiB left", free >> 20),
+            "make room: without it no certificate is kept and no export is accepted",
+        ),
+        Some(free) => {
+            Finding::good(format!("{shown} can be written and synced; {} MiB are free", free >> 20))
+        }
+        None => Finding::warning(
+            format!("{shown} can be written and synced; how much room is left is not known"),
+            format!("df {word}"),
+        ),
+    });
 }
 
 /// Every file below the folder, with its owner and mode.
@@ -155,7 +178,7 @@ mod tests {
         drop(OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&key).unwrap());
         let look = || {
             let mut found = Vec::new();
-            state(folder.path(), &mut |finding| found.push(finding));
+            state(folder.path(), true, &mut |finding| found.push(finding));
             found
         };
         assert!(look().iter().all(|finding| finding.verdict == Verdict::Good), "{:?}", look());
@@ -167,6 +190,9 @@ mod tests {
         );
         fs::remove_dir_all(folder.path()).unwrap();
         assert_eq!(look()[0].verdict, Verdict::Bad);
+        let mut found = Vec::new();
+        state(folder.path(), false, &mut |finding| found.push(finding));
+        assert_eq!(found[0].verdict, Verdict::Warning, "a fresh install is no error: {found:?}");
         fs::create_dir(folder.path()).unwrap(); // so that its owner finds it
     }
 }

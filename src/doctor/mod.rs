@@ -2,22 +2,28 @@
 //!
 //! | checks of | file |
 //! |---|---|
-//! | names and CAA records | `names` |
+//! | names | `names` |
+//! | CAA records | `caa` |
 //! | ports, here and through the names | `ports` |
+//! | the service and its sockets under systemd | `systemd` |
 //! | the certificate authority and the clock | `authority` |
 //! | state folder, secrets, descriptors | `files` |
 //! | databases, and the queries on them | `databases` |
 //! | other systems, exports that were given up | `exports` |
 
 mod authority;
+mod caa;
 mod databases;
 mod exports;
 mod files;
 mod names;
 mod ports;
+mod systemd;
 
 use crate::config::Config;
-use crate::tls::{AcmeSettings, Source};
+use crate::tls::{AcmeSettings, Challenge, ChallengeChoice, Source};
+
+pub use systemd::Unit;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,30 +57,61 @@ impl Finding {
     }
 }
 
-/// Examines a host with this configuration; `server` is the process of the running server, where there is one.
-/// Findings are told one by one, as they come: some take seconds.
-pub async fn examine(config: &Config, server: Option<u32>, mut tell: impl FnMut(Finding)) {
+/// The server of this configuration, where it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// URLs of its accounts, with the directories of their CAs.
+    pub accounts: Vec<(String, String)>,
+}
+
+/// Examines a host with this configuration. Findings are told one by one, as they come: some take seconds.
+pub async fn examine(
+    config: &Config,
+    server: Option<&Running>,
+    unit: Option<&Unit>,
+    mut tell: impl FnMut(Finding),
+) {
     files::secrets(config, &mut tell);
     if let Some(first) = acme(config) {
-        files::state(&first.state, &mut tell);
+        files::state(&first.state, server.is_some(), &mut tell);
     }
-    files::descriptors(config.server.limits.connections, server, &mut tell);
+    files::descriptors(config.server.limits.connections, server.and_then(|server| server.pid), &mut tell);
+    if let Some(unit) = unit {
+        unit.look(config, &mut tell);
+    }
     databases::databases(config, &mut tell).await;
     exports::rossum(config, &mut tell).await;
     exports::outbox(config, &mut tell).await;
     exports::targets(config, &mut tell).await;
-    reachable(config, server.is_some(), &mut tell).await;
+    reachable(config, server, unit, &mut tell).await;
 }
 
-/// What a CA's validation meets: the CA itself, the names, CAA records, the ports through the names. `running`: the
+/// What a CA's validation meets: the CA itself, the names, CAA records, the ports through the names. `server`: the
 /// ports are ours already.
-pub async fn reachable(config: &Config, running: bool, tell: &mut impl FnMut(Finding)) {
-    let caa = match acme(config) {
+pub async fn reachable(
+    config: &Config,
+    server: Option<&Running>,
+    unit: Option<&Unit>,
+    tell: &mut impl FnMut(Finding),
+) {
+    let settings = acme(config);
+    let identities = match settings {
         Some(first) => authority::answers(first, tell).await,
         None => Vec::new(),
     };
-    let addresses = names::resolve(&config.server.domains, &caa, tell).await;
-    ports::open(config, running, &addresses, tell).await;
+    let known = settings.zip(server).and_then(|(settings, server)| {
+        server.accounts.iter().find(|(directory, _)| *directory == settings.ca.directory)
+    });
+    let challenges = match settings.map(|settings| settings.challenges) {
+        Some(ChallengeChoice::Only(challenge)) => vec![challenge.word()],
+        _ => vec![Challenge::TlsAlpn01.word(), Challenge::Http01.word()],
+    };
+    let account = known.map(|(_, account)| account.as_str());
+    let ours = caa::Ours { identities: &identities, account, challenges: &challenges };
+    let addresses = names::resolve(&config.server.domains, &ours, tell).await;
+    ports::open(config, server.is_some(), unit, &addresses, tell).await;
 }
 
 fn acme(config: &Config) -> Option<&AcmeSettings> {

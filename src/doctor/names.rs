@@ -1,4 +1,4 @@
-//! The domains: do they resolve (A and AAAA), to this host, and do CAA records let the CA issue?
+//! The domains: do they resolve (A and AAAA), and to this host?
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
@@ -6,11 +6,12 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
 use super::Finding;
+use super::caa::{self, Ours};
 
 /// Addresses of every domain that resolves.
 pub(super) async fn resolve(
     domains: &[String],
-    caa: &[String],
+    ours: &Ours<'_>,
     tell: &mut impl FnMut(Finding),
 ) -> Vec<(String, Vec<IpAddr>)> {
     let resolver = match TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build) {
@@ -28,7 +29,7 @@ pub(super) async fn resolve(
         let addresses = addresses(&resolver, domain).await;
         tell(belongs_here(domain, &addresses));
         if !addresses.is_empty() {
-            if let Some(finding) = allowed(&resolver, domain, caa).await {
+            if let Some(finding) = caa::allowed(&resolver, domain, ours).await {
                 tell(finding);
             }
             found.push((domain.clone(), addresses));
@@ -77,41 +78,6 @@ fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
 /// Whether an address is one of this host's interfaces: only then can a socket be bound to it.
 fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
-}
-
-/// CAA records of the name, or of the nearest domain above it that has some (RFC 8659).
-async fn allowed(resolver: &TokioResolver, domain: &str, identities: &[String]) -> Option<Finding> {
-    if identities.is_empty() {
-        return None;
-    }
-    let mut name = domain;
-    while name.contains('.') {
-        let issuers: Vec<String> = match resolver.lookup(format!("{name}."), RecordType::CAA).await {
-            Ok(lookup) => {
-                let records = lookup.answers().iter().filter_map(|record| match &record.data {
-                    RData::CAA(caa) if caa.tag == "issue" => {
-                        let value = String::from_utf8_lossy(&caa.value);
-                        Some(value.split(';').next().unwrap_or_default().trim().to_owned())
-                    }
-                    _ => None,
-                });
-                records.collect()
-            }
-            Err(_) => Vec::new(), // none, or no answer: the CA will say
-        };
-        if !issuers.is_empty() {
-            return Some(if issuers.iter().any(|issuer| identities.contains(issuer)) {
-                Finding::good(format!("the CAA records of {name} allow {}", identities[0]))
-            } else {
-                Finding::bad(
-                    format!("the CAA records of {name} allow only {}", issuers.join(", ")),
-                    format!("add: {name}. CAA 0 issue \"{}\"", identities[0]),
-                )
-            });
-        }
-        name = name.split_once('.').map_or("", |(_, parent)| parent);
-    }
-    Some(Finding::good(format!("no CAA record keeps a CA from issuing for {domain}")))
 }
 
 #[cfg(test)]

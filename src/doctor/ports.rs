@@ -1,35 +1,77 @@
 //! The ports: can they be bound, and do they lead here through the names?
+//!
+//! Where the server runs, it is asked as a CA asks: only a server that shares the state folder knows the answers. Where it
+//! does not, the ports are bound for a moment, and what is sent to the name must arrive here.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use rustls::crypto::aws_lc_rs;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::server::bind;
+use crate::tls::acme::Probe;
+use crate::tls::{ProbeError, Shows, Source, handshake, load_files};
 
-use super::Finding;
+use super::systemd::Unit;
+use super::{Finding, acme};
 
 /// A packet that a firewall drops is not answered.
 const ANSWER: Duration = Duration::from_secs(3);
+/// For somebody else's connection that arrives in between.
+const WORD: Duration = Duration::from_millis(500);
+
+/// Which listener is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    Https,
+    Http,
+}
+
+impl Listener {
+    fn key(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Http => "http",
+        }
+    }
+}
 
 pub(super) async fn open(
     config: &Config,
     running: bool,
+    unit: Option<&Unit>,
     addresses: &[(String, Vec<IpAddr>)],
     tell: &mut impl FnMut(Finding),
 ) {
-    let listeners = [("https", Some(config.server.https)), ("http", config.server.http)];
-    for (name, address) in listeners.into_iter().filter_map(|(name, address)| Some((name, address?))) {
-        // Held open while we knock: without a running server nobody else would answer.
-        let socket = if running { None } else { bindable(name, address, tell) };
-        if running || socket.is_some() {
+    let listeners = [(Listener::Https, Some(config.server.https)), (Listener::Http, config.server.http)];
+    for (listener, address) in listeners.into_iter().filter_map(|(listener, at)| Some((listener, at?))) {
+        if running {
             for (domain, list) in addresses {
-                for ip in list {
-                    tell(reaches(domain, SocketAddr::new(*ip, address.port()), socket.as_ref()).await);
-                }
+                through_server(config, listener, domain, list, address.port(), tell).await;
+            }
+            continue;
+        }
+        if unit.is_some_and(|unit| unit.holds(address)) {
+            tell(Finding::good(format!("systemd holds {address} for the service")));
+            for (domain, _) in addresses {
+                tell(Finding::warning(
+                    format!("not checked: whether {domain} leads here on port {}", address.port()),
+                    "start the service, then ask the doctor again",
+                ));
+            }
+            continue;
+        }
+        // Held open while we knock: without a running server nobody else would answer.
+        let Some(socket) = bindable(listener.key(), address, tell) else { continue };
+        for (domain, list) in addresses {
+            for ip in list {
+                let to = SocketAddr::new(*ip, address.port());
+                tell(said(domain, to, arrives(to, &socket).await));
             }
         }
     }
@@ -58,28 +100,125 @@ fn bindable(name: &str, address: SocketAddr, tell: &mut impl FnMut(Finding)) -> 
     }
 }
 
-/// Knocks at our own name from here: behind NAT that may fail although others get through.
-async fn reaches(domain: &str, address: SocketAddr, socket: Option<&TcpListener>) -> Finding {
+/// Asks our own name, from here, for what only our running server knows.
+async fn through_server(
+    config: &Config,
+    listener: Listener,
+    domain: &str,
+    list: &[IpAddr],
+    port: u16,
+    tell: &mut impl FnMut(Finding),
+) {
+    let unchecked = |why: String| {
+        let remedy = "run the doctor as root, or as the user that Annex runs as";
+        Finding::warning(format!("not checked: whether {domain} leads here on port {port}: {why}"), remedy)
+    };
+    let addresses = list.iter().map(|ip| SocketAddr::new(*ip, port));
+    if let Some(settings) = acme(config) {
+        let probe = match Probe::leave(&settings.state, domain) {
+            Ok(probe) => probe,
+            Err(error) => return tell(unchecked(error.to_string())),
+        };
+        for to in addresses {
+            let ended = match listener {
+                Listener::Http => Some(probe.http_01(to).await),
+                Listener::Https => probe.tls_alpn_01(to).await,
+            };
+            tell(match ended {
+                Some(ended) => said(domain, to, ended),
+                None => Finding::warning(
+                    format!("not checked: whether {domain} leads here on port {port}: an order runs"),
+                    "ask the doctor again in a minute",
+                ),
+            });
+        }
+        return;
+    }
+    // With files of one's own no CA asks the plain listener: it shows nothing that only ours knows.
+    let source = config.server.certificates.first().map(|settings| &settings.source);
+    let (Listener::Https, Some(Source::Files { certificate, key })) = (listener, source) else { return };
+    match load_files(certificate, key, &aws_lc_rs::default_provider()) {
+        Err(error) => tell(unchecked(error.to_string())),
+        Ok(certificate) => {
+            let Some(leaf) = certificate.leaf() else { return };
+            for to in addresses {
+                let shows = Shows::Certificate(leaf.clone());
+                tell(said(domain, to, handshake(to, domain, shows).await));
+            }
+        }
+    }
+}
+
+/// Whether what is sent to the name's address arrives at our socket: behind NAT that may fail although others get through.
+async fn arrives(to: SocketAddr, socket: &TcpListener) -> Result<(), ProbeError> {
+    let silent = |error: String| ProbeError::Silent(error);
+    let mut word = [0; 16];
+    getrandom::fill(&mut word).map_err(|error| silent(error.to_string()))?;
+    let mut stream = match timeout(ANSWER, TcpStream::connect(to)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(silent(error.to_string())),
+        Err(_) => return Err(silent("no answer".to_owned())),
+    };
     let knock = async {
-        let _stream = TcpStream::connect(address).await?;
-        if let Some(socket) = socket {
-            socket.accept().await?; // it came to us and not to somebody else
+        stream.write_all(&word).await?;
+        loop {
+            let (mut arrived, _) = socket.accept().await?;
+            let mut heard = [0; 16];
+            if matches!(timeout(WORD, arrived.read_exact(&mut heard)).await, Ok(Ok(_))) && heard == word {
+                return Ok::<_, io::Error>(());
+            }
         }
-        Ok::<_, io::Error>(())
     };
-    let problem = match timeout(ANSWER, knock).await {
-        Ok(Ok(())) => {
-            return Finding::good(format!(
-                "{domain} leads here on port {} ({})",
-                address.port(),
-                address.ip()
-            ));
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer".to_owned(),
-    };
-    Finding::warning(
-        format!("{domain} does not lead here on port {} ({}): {problem}", address.port(), address.ip()),
-        "open the port in the firewall for the whole world; behind NAT, try from another network: some routers do not lead back",
-    )
+    match timeout(ANSWER, knock).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(silent(error.to_string())),
+        Err(_) => Err(ProbeError::Stranger("the connection did not arrive at this host".to_owned())),
+    }
+}
+
+fn said(domain: &str, to: SocketAddr, ended: Result<(), ProbeError>) -> Finding {
+    let place = format!("on port {} ({})", to.port(), to.ip());
+    match ended {
+        Ok(()) => Finding::good(format!(
+            "{domain} leads here {place}, asked from this host: a firewall in front of it is not seen"
+        )),
+        Err(error @ ProbeError::Stranger(_)) => Finding::bad(
+            format!("{domain} leads elsewhere {place}: {error}"),
+            "correct the A and AAAA records, or what forwards the port",
+        ),
+        Err(error @ ProbeError::Silent(_)) => Finding::warning(
+            format!("{domain} does not lead here {place}: {error}"),
+            "open the port in the firewall for the whole world; behind NAT, try from another network: some routers do not lead back",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    /// Somebody else has the port of the name's address: the connection is made, and does not arrive here.
+    #[tokio::test]
+    async fn a_connection_that_does_not_arrive_is_told_from_one_that_does() {
+        let ours = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let here = ours.local_addr().unwrap();
+        assert_eq!(said("a.example", here, arrives(here, &ours).await).verdict, Verdict::Good);
+        let others = bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let there = others.local_addr().unwrap();
+        let found = said("a.example", there, arrives(there, &ours).await);
+        assert_eq!(found.verdict, Verdict::Bad, "{found:?}");
+        assert!(found.what.contains("leads elsewhere"), "{found:?}");
+        drop(others);
+        assert_eq!(said("a.example", there, arrives(there, &ours).await).verdict, Verdict::Warning);
+    }
+
+    /// A stranger who connects in between, and says nothing, is passed over.
+    #[tokio::test]
+    async fn somebody_elses_connection_is_not_taken_for_ours() {
+        let ours = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let here = ours.local_addr().unwrap();
+        let _stranger = TcpStream::connect(here).await.unwrap();
+        arrives(here, &ours).await.unwrap();
+    }
 }

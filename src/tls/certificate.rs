@@ -44,6 +44,11 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// The certificate itself, without its chain.
+    pub fn leaf(&self) -> Option<CertificateDer<'static>> {
+        self.certified.cert.first().cloned()
+    }
+
     /// Reads PEM texts that hold the chain (leaf first) and its key.
     pub fn from_pem(chain: &[u8], key: &[u8], provider: &CryptoProvider) -> Result<Self, CertificateError> {
         let chain: Vec<CertificateDer<'static>> =

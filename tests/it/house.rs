@@ -210,7 +210,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("ipnet", &["server", "config"]),
     ("sd_notify", &["server"]),
     ("prometheus_client", &["telemetry"]),
-    ("getrandom", &["outbox", "requests", "secret", "tls", "webhook"]),
+    ("getrandom", &["doctor", "outbox", "requests", "secret", "tls", "webhook"]),
     ("jmespath", &["requests"]),
     ("russh", &["export"]),
     ("configparser", &["account"]),

@@ -23,6 +23,8 @@ mod cli;
 mod databases;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.
 mod datasets;
+/// `annex doctor`.
+mod doctor;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.
 mod door;
 /// What is kept and sent while the disk is full, steps fail halfway, targets are slow.

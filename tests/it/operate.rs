@@ -258,7 +258,7 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     for what in [
         "the server does not run",
         "shorter than 16 bytes",
-        "the state folder nowhere cannot be used",
+        "the state folder nowhere is not there yet",
         "the CA does not answer",
         "does-not-exist.invalid does not resolve",
         "https cannot be bound",

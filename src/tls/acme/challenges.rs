@@ -63,6 +63,38 @@ impl Challenges {
         lock(&self.http).insert(token.to_owned(), key_authorization);
     }
 
+    /// Leaves a key authorization for the server that shares the folder.
+    pub(super) fn lend_http(&self, token: &str, key_authorization: &str) -> io::Result<()> {
+        self.lend("http", token, key_authorization.as_bytes()).map(drop)
+    }
+
+    /// Leaves a digest for the server that shares the folder; `false` where an order has one for this name.
+    pub(super) fn lend_tls_alpn(&self, domain: &str, digest: &[u8; 32]) -> io::Result<bool> {
+        self.lend("alpn", &domain.to_ascii_lowercase(), hex::encode(digest).as_bytes())
+    }
+
+    /// What was lent is over. What an order has put in its place stays.
+    pub(super) fn take_back(&self, token: &str, lent: Option<(&str, [u8; 32])>) {
+        self.remove("http", token);
+        if let Some((domain, digest)) = lent {
+            let domain = domain.to_ascii_lowercase();
+            if self.read("alpn", &domain).is_some_and(|kept| kept == hex::encode(digest).as_bytes()) {
+                self.remove("alpn", &domain);
+            }
+        }
+    }
+
+    fn lend(&self, kind: &str, name: &str, answer: &[u8]) -> io::Result<bool> {
+        let path = self.file(kind, name).ok_or(io::ErrorKind::InvalidInput)?;
+        if fs::symlink_metadata(&path).is_ok() {
+            return Ok(false);
+        }
+        if let Some(folder) = path.parent() {
+            private::own_folder(folder)?;
+        }
+        private::write(&path, answer).map(|()| true)
+    }
+
     /// What this node expected is over.
     pub(super) fn forget_all(&self) {
         for domain in lock(&self.tls_alpn).drain().map(|(domain, _)| domain) {
@@ -119,7 +151,12 @@ impl ResolvesServerCert for Challenges {
 
 /// The digest that a challenge's certificate carries.
 fn digest_in(certificate: &CertifiedKey) -> Option<[u8; 32]> {
-    let (_, parsed) = X509Certificate::from_der(certificate.cert.first()?).ok()?;
+    digest_of(certificate.cert.first()?)
+}
+
+/// The digest in a certificate that answers TLS-ALPN-01.
+pub fn digest_of(certificate: &[u8]) -> Option<[u8; 32]> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let extension = parsed.extensions().iter().find(|one| one.oid.to_id_string() == ACME_IDENTIFIER)?;
     // An OCTET STRING of 32 bytes.
     extension.value.strip_prefix(&[4, 32])?.try_into().ok()
@@ -145,6 +182,21 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lent_never_takes_the_place_of_an_orders_answer() {
+        let state = tempfile::tempdir().unwrap();
+        let [one, other] = [(); 2].map(|()| Challenges::default());
+        for node in [&one, &other] {
+            node.share(state.path());
+        }
+        assert!(other.lend_tls_alpn("Hooks.example.test", &[1; 32]).unwrap());
+        one.expect_tls_alpn("hooks.example.test", certificate("hooks.example.test", &[7; 32]).unwrap());
+        other.take_back("none", Some(("hooks.example.test", [1; 32])));
+        let kept = other.read("alpn", "hooks.example.test").unwrap();
+        assert_eq!(hex::decode(kept).unwrap(), [7; 32]);
+        assert!(!other.lend_tls_alpn("hooks.example.test", &[1; 32]).unwrap(), "an order runs");
+    }
 
     #[test]
     fn what_one_node_expects_the_others_answer_until_it_is_over() {

@@ -13,6 +13,7 @@
 //! | how soon may it be tried again? | `pace` |
 //! | what is on disk? | `storage` |
 //! | how are challenges answered? | `challenges` |
+//! | does a name's address give our answers? | `probe` |
 
 mod account;
 mod attempt;
@@ -21,6 +22,7 @@ mod challenges;
 mod keep;
 mod order;
 mod pace;
+mod probe;
 mod renewal;
 mod request;
 mod storage;
@@ -28,6 +30,7 @@ mod supervisor;
 mod visit;
 
 pub use authority::AuthorityError;
-pub use challenges::Challenges;
+pub use challenges::{Challenges, digest_of};
+pub use probe::Probe;
 pub use supervisor::{StartError, Supervisor};
 pub use visit::{Visit, VisitError, visit};

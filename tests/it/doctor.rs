@@ -1,0 +1,157 @@
+//! `annex doctor`: each line is earned, and what is wrong turns it into another.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::{Annex, Pebble, SECRET, SmallDisk, annex_command, eventually, free_port, write};
+
+/// Every resolver has it on this host, as 127.0.0.1 and `::1` (RFC 6761).
+const NAME: &str = "hooks.localhost";
+const SOON: Duration = Duration::from_secs(20);
+
+fn doctor(folder: &Path, path: Option<&Path>) -> (String, bool) {
+    let mut command = annex_command();
+    command.args(["doctor", "--config", "annex.toml"]).current_dir(folder).env("ROSSUM_SECRET", SECRET);
+    if let Some(path) = path {
+        let others = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{others}", path.display()));
+    }
+    let output = command.output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.success())
+}
+
+/// Somebody else's server, at the other address of the name: it answers whatever is asked.
+fn stranger(port: u16) {
+    let socket = TcpListener::bind(("::1", port)).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in socket.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+        }
+    });
+}
+
+#[test]
+fn a_name_leads_here_only_where_our_own_server_answers() {
+    let pebble = Pebble::start();
+    let annex = Annex::https(pebble.folder_with(&format!("\"{NAME}\""), ""), pebble.https);
+    eventually("a certificate", SOON, || annex.run(&["status"]).status.success());
+    let (said, _) = doctor(annex.folder(), None);
+    for port in [pebble.https, pebble.http] {
+        let line = format!("✓ {NAME} leads here on port {port} (127.0.0.1), asked from this host");
+        assert!(said.contains(&line), "{line} in {said}");
+        assert!(said.contains(&format!("! {NAME} does not lead here on port {port} (::1)")), "{said}");
+    }
+    stranger(pebble.https);
+    stranger(pebble.http);
+    let (said, is_good) = doctor(annex.folder(), None);
+    assert!(!is_good);
+    for port in [pebble.https, pebble.http] {
+        let line = format!("✗ {NAME} leads elsewhere on port {port} (::1): another server answers there");
+        assert!(said.contains(&line), "{line} in {said}");
+    }
+    let left = annex.folder().join("state/acme/.challenges");
+    assert_eq!(std::fs::read_dir(left).unwrap().count(), 0, "what the doctor left is gone");
+}
+
+fn with_files(folder: &TempDir, https: u16, admin: u16) {
+    let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
+    write(&folder.path().join("key.pem"), &made.key_pair.serialize_pem());
+    write(&folder.path().join("chain.pem"), &made.cert.pem());
+    let config = format!(
+        "[server]\ndomains = [\"{NAME}\"]\nhttps = \"127.0.0.1:{https}\"\nhttp = \"off\"\nadmin = \"127.0.0.1:{admin}\"\nstate = \"state\"\n\
+         certificate = \"chain.pem\"\nkey = \"key.pem\"\n[[hook]]\npath = \"/checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n"
+    );
+    write(&folder.path().join("annex.toml"), &config);
+}
+
+#[test]
+fn with_files_of_ones_own_the_certificate_and_its_key_are_what_only_we_show() {
+    let (https, admin) = (free_port(), free_port());
+    let folder = tempfile::tempdir().unwrap();
+    with_files(&folder, https, admin);
+    let annex = Annex::https(folder, https);
+    let (said, _) = doctor(annex.folder(), None);
+    assert!(said.contains(&format!("✓ {NAME} leads here on port {https} (127.0.0.1)")), "{said}");
+    stranger(https);
+    let (said, _) = doctor(annex.folder(), None);
+    assert!(said.contains(&format!("✗ {NAME} leads elsewhere on port {https} (::1)")), "{said}");
+
+    // Another configuration whose `admin` is the same: the server that answers is not the one that it is about.
+    let other = tempfile::tempdir().unwrap();
+    with_files(&other, free_port(), admin);
+    let (said, is_good) = doctor(other.path(), None);
+    assert!(!is_good && said.contains("was started with another file: annex.toml"), "{said}");
+    assert!(!said.contains("✓ the server runs and is ready"), "{said}");
+}
+
+#[test]
+fn a_fresh_install_is_no_error_and_a_full_disk_is_one() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+    let (said, is_good) = doctor(folder.path(), None);
+    assert!(is_good && said.contains("! the state folder state is not there yet"), "{said}");
+
+    let state = folder.path().join("state");
+    let Some(disk) = SmallDisk::mount(&state, "1m") else { return };
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (said, _) = doctor(folder.path(), None);
+    assert!(
+        said.contains("! state can be written, but its disk has only 1 MiB left")
+            || said.contains("only 0 MiB"),
+        "{said}"
+    );
+    disk.fill();
+    let (said, is_good) = doctor(folder.path(), None);
+    assert!(!is_good && said.contains("✗ nothing can be written to state"), "{said}");
+    drop(disk);
+    let (said, _) = doctor(folder.path(), None);
+    assert!(said.contains("✓ state can be written and synced; "), "{said}");
+}
+
+/// What `systemctl show` printed on a Debian 12, with other ports and paths.
+#[test]
+fn what_systemd_holds_and_lacks_is_seen() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+    let config = folder.path().join("annex.toml").canonicalize().unwrap();
+    let bin = folder.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let shown = |https: u16, state: &str, credential: &str| {
+        let script = format!(
+            "#!/bin/sh\ncat <<'S'\nId=annex.service\nLoadState=loaded\n{state}\n\
+             ExecStart={{ path=/usr/bin/annex ; argv[]=/usr/bin/annex serve --config {} ; ignore_errors=no }}\nLoadCredential=rossum-secret:{credential}\n\n\
+             Id=annex.socket\nLoadState=loaded\nActiveState=active\nSubState=listening\nResult=success\nListen=127.0.0.1:{https} (Stream)\nListen=127.0.0.1:{} (Stream)\nS\n",
+            config.display(),
+            pebble.http
+        );
+        write(&bin.join("systemctl"), &script);
+        std::fs::set_permissions(bin.join("systemctl"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        doctor(folder.path(), Some(&bin)).0
+    };
+    let failed = "ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=243";
+    let _held = TcpListener::bind(("127.0.0.1", pebble.https)).unwrap();
+    let said = shown(pebble.https, failed, "/nowhere/rossum-secret");
+    for line in [
+        "✗ annex.service cannot start: its credential /nowhere/rossum-secret",
+        "✗ annex.service failed: exit-code (status 243, CREDENTIALS)",
+        &format!("✓ systemd holds 127.0.0.1:{} for the service", pebble.https),
+        &format!("! not checked: whether {NAME} leads here on port {}", pebble.https),
+    ] {
+        assert!(said.contains(line), "{line} in {said}");
+    }
+    assert!(!said.contains("cannot be bound"), "systemd's own sockets are no conflict: {said}");
+
+    let idle = "ActiveState=inactive\nSubState=dead\nResult=success\nExecMainStatus=0";
+    let said = shown(pebble.https, idle, "/etc/passwd");
+    assert!(!said.contains("annex.service"), "{said}");
+
+    let said = shown(1, idle, "/etc/passwd");
+    assert!(said.contains(&format!("ListenStream=127.0.0.1:{}", pebble.https)), "{said}");
+    assert!(said.contains("https cannot be bound"), "another has the port: {said}");
+}
