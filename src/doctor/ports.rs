@@ -7,7 +7,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rustls::crypto::aws_lc_rs;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::server::bind;
 use crate::tls::acme::Probe;
-use crate::tls::{ProbeError, Shows, Source, handshake, load_files};
+use crate::tls::{ProbeError, Shows, Source, handshake, leaf_of_files};
 
 use super::systemd::Unit;
 use super::{Finding, acme};
@@ -137,10 +136,10 @@ async fn through_server(
     // With files of one's own no CA asks the plain listener: it shows nothing that only ours knows.
     let source = config.server.certificates.first().map(|settings| &settings.source);
     let (Listener::Https, Some(Source::Files { certificate, key })) = (listener, source) else { return };
-    match load_files(certificate, key, &aws_lc_rs::default_provider()) {
+    match leaf_of_files(certificate, key) {
         Err(error) => tell(unchecked(error.to_string())),
-        Ok(certificate) => {
-            let Some(leaf) = certificate.leaf() else { return };
+        Ok(None) => tell(unchecked("the file holds no certificate".to_owned())),
+        Ok(Some(leaf)) => {
             for to in addresses {
                 let shows = Shows::Certificate(leaf.clone());
                 tell(said(domain, to, handshake(to, domain, shows).await));

@@ -41,6 +41,15 @@ pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result
     })
 }
 
+/// The certificate of a pair of files, without its chain, where the key fits.
+///
+/// # Errors
+/// As [`load`].
+pub fn leaf(certificate: &Path, key: &Path) -> Result<Option<CertificateDer<'static>>, FilesError> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    load(certificate, key, &provider).map(|certificate| certificate.leaf())
+}
+
 /// Reads the CAs in a PEM file.
 pub fn load_roots(path: &Path) -> Result<RootCertStore, FilesError> {
     let bad = |problem: String| FilesError::Roots { path: path.to_path_buf(), problem };
