@@ -18,6 +18,7 @@ use crate::private;
 use crate::secret::Secret;
 use crate::shown::{Lines, quoted};
 use crate::telemetry::{self, Format};
+use crate::tls;
 use crate::webhook::{RECORD_MAX, Record};
 
 use super::exit::{Failure, print_lines};
@@ -135,6 +136,7 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
     let config = load().ok();
     if let Some(config) = &config {
         refuse_foreign_state(&config.state)?;
+        refuse_names_for_examples(config)?;
     }
     let annex = Annex::https(Box::new(load), path).map_err(failure)?;
     if let Some(config) = config.filter(|_| annex.lacks_certificate()) {
@@ -160,6 +162,17 @@ fn refuse_foreign_state(state: &Path) -> Result<(), Failure> {
             "start it as that user: systemctl start annex, or setpriv --reuid={user} --clear-groups --ambient-caps=+net_bind_service --inh-caps=+net_bind_service annex serve; or give root a folder of its own by `state`"
         ),
     ))
+}
+
+/// A CA refuses them at every try.
+fn refuse_names_for_examples(config: &Config) -> Result<(), Failure> {
+    match config.server.certificates.iter().find_map(tls::Settings::name_for_examples) {
+        None => Ok(()),
+        Some(name) => Err(Failure::hinted(
+            format_args!("{name} is a name for examples (RFC 2606): no public CA gives a certificate for it"),
+            "write the name that points to this host as `domains` in [server]; to develop without a certificate: annex --dev-http",
+        )),
+    }
 }
 
 /// What may keep a CA from validating the names, told beside the first order and not instead of it: a router that does

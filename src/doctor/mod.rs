@@ -21,7 +21,7 @@ mod ports;
 mod systemd;
 
 use crate::config::Config;
-use crate::tls::{AcmeSettings, Challenge, ChallengeChoice, Source};
+use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source};
 
 pub use systemd::Unit;
 
@@ -96,6 +96,12 @@ pub async fn reachable(
     unit: Option<&Unit>,
     tell: &mut impl FnMut(Finding),
 ) {
+    if let Some(name) = config.server.certificates.iter().find_map(tls::Settings::name_for_examples) {
+        tell(Finding::bad(
+            format!("{name} is a name for examples (RFC 2606): no public CA gives a certificate for it"),
+            "write the name that points to this host as `domains` in [server]",
+        ));
+    }
     let settings = acme(config);
     let identities = match settings {
         Some(first) => authority::answers(first, tell).await,

@@ -11,6 +11,7 @@ mod certificate;
 mod files;
 mod keeper;
 mod probe;
+mod reserved;
 mod served;
 
 use std::path::PathBuf;

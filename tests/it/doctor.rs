@@ -155,3 +155,36 @@ fn what_systemd_holds_and_lacks_is_seen() {
     assert!(said.contains(&format!("ListenStream=127.0.0.1:{}", pebble.https)), "{said}");
     assert!(said.contains("https cannot be bound"), "another has the port: {said}");
 }
+
+/// No CA gives a certificate for a name of RFC 2606; one of one's own may.
+#[test]
+fn names_for_examples_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |acme: &str| {
+        let text = format!(
+            "[server]\ndomains = [\"hooks.example.com\"]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"\n{acme}\
+             [[hook]]\npath = \"/checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n",
+            free_port()
+        );
+        write(&folder.path().join("annex.toml"), &text);
+    };
+    let run = |command: &str| {
+        let mut annex = annex_command();
+        annex
+            .args([command, "--config", "annex.toml"])
+            .current_dir(folder.path())
+            .env("ROSSUM_SECRET", SECRET);
+        let output = annex.output().unwrap();
+        (String::from_utf8([output.stdout, output.stderr].concat()).unwrap(), output.status.code())
+    };
+    config("");
+    let (said, code) = run("serve");
+    assert!(code == Some(1) && said.contains("hooks.example.com is a name for examples"), "{said}");
+    let (said, _) = run("doctor");
+    assert!(said.contains("✗ hooks.example.com is a name for examples"), "{said}");
+    let (said, code) = run("check");
+    assert!(code == Some(0) && said.contains("not checked: the certificate: hooks.example.com"), "{said}");
+    config("[server.acme]\ndirectory = \"https://127.0.0.1:1/dir\"\n");
+    assert!(!run("doctor").0.contains("a name for examples"));
+    assert!(!run("check").0.contains("not checked"));
+}
