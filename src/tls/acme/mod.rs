@@ -12,7 +12,7 @@
 //! | an order that was interrupted | `begun` |
 //! | one request: signed, repeated, refused | `request`, `jose`, `refusal` |
 //! | where is an order now? | `progress` |
-//! | when is a certificate due? | `renewal` |
+//! | when is a certificate due? | `due`; what its CA says of that: `renewal` |
 //! | how soon may it be tried again, and is that about this configuration? | `pace`, `about` |
 //! | what is on disk? | `storage` |
 //! | how are challenges answered? | `challenges` |
@@ -24,6 +24,7 @@ mod authority;
 mod authorization;
 mod begun;
 mod challenges;
+mod due;
 mod jose;
 mod keep;
 mod order;

@@ -18,7 +18,8 @@ use super::about::about;
 use super::account::Offer;
 use super::attempt::{Attempt, Authorities, Serving};
 use super::authority::{Authority, AuthorityError};
-use super::keep::{Current, Keep, STORAGE_AGAIN};
+use super::due::{self, Due};
+use super::keep::{Keep, STORAGE_AGAIN};
 use super::pace::Pace;
 use super::renewal::{self, Advice};
 use super::request::Wire;
@@ -36,8 +37,6 @@ const AFTER_OTHERS: Duration = Duration::from_millis(300);
 const SAY_AGAIN: Duration = Duration::from_secs(86_400);
 /// Renewal information that could not be had is asked for again after this, or after a part of the life.
 const ADVICE_AGAIN: Duration = Duration::from_secs(3_600);
-/// After an order, advice to renew can wait this long, or a part of the life.
-const ADVICE_REST: Duration = Duration::from_secs(6 * 3_600);
 /// The state folder is tried out this often while all is well.
 const PROBE_AGAIN: Duration = Duration::from_secs(300);
 /// The part of a certificate's life at whose end a new one is ordered although it cannot be stored.
@@ -50,29 +49,6 @@ const ADVICE: Duration = Duration::from_secs(5);
 pub enum StartError {
     #[error("{0}")]
     Authority(#[from] AuthorityError),
-}
-
-/// When the next certificate is due, and why then.
-struct Due {
-    at: SystemTime,
-    reason: String,
-    /// How long after the last order at the earliest: a clock that is far ahead finds every new certificate old.
-    rest: Duration,
-}
-
-impl Due {
-    /// Not so soon after the last certificate.
-    fn rested(self, pace: &Pace, now: SystemTime) -> Self {
-        // One that lies ahead was written by a clock that was wrong.
-        let last = pace.last_attempt().filter(|last| pace.failures() == 0 && *last <= now);
-        match last.and_then(|last| last.checked_add(self.rest)) {
-            Some(rested) if rested > self.at && !self.rest.is_zero() => {
-                let reason = "the last one was obtained a short while ago: is the clock right?".to_owned();
-                Self { at: rested, reason, ..self }
-            }
-            _ => self,
-        }
-    }
 }
 
 /// The task that keeps one certificate.
@@ -241,10 +217,12 @@ impl Supervisor {
     /// Asks the CA when the certificate should be renewed, as often as it wants to be asked. No answer is no failure.
     async fn take_advice(&mut self) {
         let now = clock::now();
-        let Some((id, life)) =
-            self.keep.current.as_ref().filter(|current| self.is_ours(&current.directory)).and_then(
-                |current| Some((current.certificate.renewal_id.clone()?, current.certificate.life())),
-            )
+        let Some((id, life)) = self
+            .keep
+            .current
+            .as_ref()
+            .filter(|current| due::is_ours(&current.directory, &self.settings))
+            .and_then(|current| Some((current.certificate.renewal_id.clone()?, current.certificate.life())))
         else {
             return;
         };
@@ -275,47 +253,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether a CA of the configuration issued it.
-    fn is_ours(&self, directory: &str) -> bool {
-        let second = self.settings.second.as_ref();
-        directory == self.settings.ca.directory || second.is_some_and(|second| second.directory == directory)
-    }
-
-    /// A certificate for other names or from another CA (staging, say) is served, and replaced at once.
     fn due(&self) -> Due {
-        let at_once = |reason: &str| Due {
-            at: SystemTime::UNIX_EPOCH,
-            reason: reason.to_owned(),
-            rest: Duration::ZERO,
-        };
-        let Some(Current { certificate, directory, .. }) = &self.keep.current else {
-            return at_once("there is none yet");
-        };
-        if !certificate.covers(&self.settings.domains) {
-            return at_once("the domains changed");
-        }
-        if !self.is_ours(directory) {
-            return at_once("the CA changed");
-        }
-        let by_life = Due {
-            at: renewal::by_life(certificate),
-            reason: renewal::by_life_reason(certificate).to_owned(),
-            rest: certificate.life() / 4,
-        };
-        let advice = self
-            .advice
-            .as_ref()
-            .filter(|advice| certificate.renewal_id.as_deref().is_some_and(|id| advice.is_for(id)));
-        match advice {
-            // Never relied on alone: a window after that moment changes nothing.
-            Some(advice) if advice.moment() < by_life.at => {
-                // Before its own first day: the CA means at once, whatever clock one goes by.
-                let at_once = advice.moment() < certificate.not_before;
-                let rest = if at_once { Duration::ZERO } else { ADVICE_REST.min(certificate.life() / 8) };
-                Due { at: advice.moment(), reason: "the CA advises it".to_owned(), rest }
-            }
-            _ => by_life,
-        }
+        Due::of(self.keep.current.as_ref(), &self.settings, self.advice.as_ref())
     }
 
     /// One attempt, if no other process makes one. Gives a line for an operator.
