@@ -74,7 +74,10 @@ impl Attempt<'_> {
     pub(super) async fn run(&self, why: &str) -> Result<Result<Issued, Failed>, StorageError> {
         let before = self.storage.load_pace()?;
         let now = clock::now();
-        self.storage.save_pace(&before.before_attempt(now, self.waits(now)))?;
+        if let Err(error) = self.storage.save_pace(&before.before_attempt(now, self.waits(now))) {
+            let _ = self.storage.save_pace(&before); // in memory: this attempt was none
+            return Err(error);
+        }
         let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
         let directory = authority.ca.directory.clone();
         info!(
@@ -137,7 +140,7 @@ impl Attempt<'_> {
         let ended = self.bounded(rehearsal, &progress).await;
         self.challenges.forget_all();
         match ended {
-            Ok(_) => Ok(format!(
+            Ok(()) => Ok(format!(
                 "{} validated {} by {}; nothing was ordered",
                 staging.ca.directory,
                 self.domains(),
@@ -208,7 +211,7 @@ impl Attempt<'_> {
         {
             match self.rehearsed(staging, challenge, domains, progress).await {
                 Ok(()) => {
-                    info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains())
+                    info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains());
                 }
                 Err(error) if error.kind() == Failure::Validation => return Err(error),
                 Err(error) => warn!("{}: {error}; asking the CA itself", staging.ca.directory),

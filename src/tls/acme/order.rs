@@ -81,9 +81,7 @@ impl OrderError {
     pub(super) fn ends_order(&self) -> bool {
         match self {
             Self::Validation { .. } | Self::Invalid(_) | Self::NoChallenge(..) => true,
-            Self::Request(error) => {
-                error.step != Step::Account && error.refused().is_some_and(|r| r.is_final())
-            }
+            Self::Request(error) => error.step != Step::Account && error.is_final(),
             _ => false,
         }
     }
@@ -151,7 +149,7 @@ pub(super) async fn begin(session: &Session, wanted: Wanted<'_>) -> Result<Order
     }
     let answered = match new_order(session, wanted).await {
         // The certificate was replaced already, or is unknown to this CA: its limits apply, nothing else is lost.
-        Err(error) if wanted.replaces.is_some() && error.refused().is_some_and(|r| r.is_final()) => {
+        Err(error) if wanted.replaces.is_some() && error.is_final() => {
             info!("the CA takes no `replaces`: {error}; ordering without it");
             new_order(session, Wanted { replaces: None, ..wanted }).await?
         }
@@ -164,7 +162,7 @@ pub(super) async fn begin(session: &Session, wanted: Wanted<'_>) -> Result<Order
 pub(super) async fn resume(session: &Session, begun: &Begun) -> Result<Option<Ordered>, OrderError> {
     let Ok(key) = KeyPair::from_pem(&begun.key) else { return Ok(None) };
     let answered = match session.ask(Step::Poll, &begun.url, "").await {
-        Err(error) if error.refused().is_some_and(|refused| refused.is_final()) => {
+        Err(error) if error.is_final() => {
             info!("the order that was begun is gone: {error}");
             return Ok(None);
         }

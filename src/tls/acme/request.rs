@@ -117,9 +117,14 @@ impl RequestError {
         self.refused().is_some_and(|refused| refused.kind == kind)
     }
 
+    /// Refused for what it is, and not for the moment.
+    pub(super) fn is_final(&self) -> bool {
+        self.refused().is_some_and(Refused::is_final)
+    }
+
     /// Refused when it was repeated: an earlier one of these, whose answer was lost, may have done its work.
     pub(super) fn may_be_done(&self) -> bool {
-        self.faults > 0 && self.refused().is_some_and(Refused::is_final)
+        self.faults > 0 && self.is_final()
     }
 
     /// How long to wait before it is repeated, after so many faults; `None` where repeating it does not help.

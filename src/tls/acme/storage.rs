@@ -78,7 +78,7 @@ pub(super) struct Storage {
     memory: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>>,
     /// Whether memory is good enough for a while.
     is_lenient: AtomicBool,
-    /// Why the last write failed.
+    /// Why the last write or lock failed.
     problem: Mutex<Option<String>>,
 }
 
@@ -115,7 +115,7 @@ impl Storage {
         self.is_lenient.store(is_lenient, Ordering::Relaxed);
     }
 
-    /// Why the last write failed, where nothing was written since.
+    /// Why the last write or lock failed, where nothing was written since.
     pub(super) fn problem(&self) -> Option<String> {
         lock(&self.problem).clone()
     }
@@ -126,6 +126,11 @@ impl Storage {
             return;
         }
         let _ = fs::remove_file(self.own.join(PROBE)); // it holds nothing
+        let lease = self.common.join(LEASE);
+        if let Err(error) = private::lock_file(&lease) {
+            *lock(&self.problem) = Some(failed("lock", &lease)(error).to_string());
+            return;
+        }
         let unwritten: Vec<_> =
             lock(&self.memory).iter().map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
         for (path, bytes) in unwritten {
@@ -141,7 +146,11 @@ impl Storage {
     /// The lease, if nobody has it.
     pub(super) fn lease(&self) -> Result<Option<Lease>, StorageError> {
         let path = self.common.join(LEASE);
-        let failed = |error| StorageError { what: "lock", path: path.clone(), error };
+        let failed = |error| {
+            let error = StorageError { what: "lock", path: path.clone(), error };
+            *lock(&self.problem) = Some(error.to_string());
+            error
+        };
         let file =
             private::own_folder(&self.common).and_then(|()| private::lock_file(&path)).map_err(failed)?;
         match file.try_lock() {
@@ -385,7 +394,7 @@ mod tests {
     fn what_cannot_be_written_is_an_error_and_is_known_until_it_can() {
         let (folder, storage) = storage();
         let in_the_way = folder.path().join("acme");
-        crate::private::write(&in_the_way, b"a file in the folder's place").unwrap();
+        private::write(&in_the_way, b"a file in the folder's place").unwrap();
         assert!(storage.save_account("https://ca/dir", b"key").is_err());
         assert!(storage.problem().is_some_and(|problem| problem.contains("cannot write")));
         assert_eq!(storage.load_account("https://ca/dir").unwrap().as_deref(), Some(&b"key"[..]));

@@ -60,6 +60,8 @@ struct Inner {
     /// Path and payload of each request.
     seen: Vec<(String, Value)>,
     connections: usize,
+    /// How often the fault that happens once has happened.
+    happened: usize,
 }
 
 pub(crate) struct Proxy {
@@ -98,6 +100,11 @@ impl Proxy {
     /// Whether the fault that happens once has happened.
     pub(crate) fn has_happened(&self) -> bool {
         self.inner.lock().unwrap().faults.once.is_none()
+    }
+
+    /// Requests whose path begins so.
+    pub(crate) fn requests(&self, path: &str) -> usize {
+        self.inner.lock().unwrap().seen.iter().filter(|(seen, _)| seen.starts_with(path)).count()
     }
 
     /// Payloads of the signed requests whose path contains this.
@@ -172,8 +179,10 @@ fn answer(
             inner.faults.deactivated = false;
         }
         let once = faults.once.filter(|(at, _)| path.starts_with(at)).map(|(_, once)| once);
-        if once.is_some() {
-            inner.faults.once = None;
+        // The directory is asked for by the order and, beside it, by a look at the CA's clock.
+        inner.happened += usize::from(once.is_some());
+        if inner.happened >= if path == "/dir" { 2 } else { 1 } {
+            (inner.faults.once, inner.happened) = (None, 0);
         }
         (faults, inner.seen.len(), once)
     };
