@@ -24,6 +24,7 @@
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`export`] | documents for other systems, and the calls that carry them there |
+//! | [`outbound`] | one client for calls to other systems |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
 //! | [`api`] | Rossum's REST API, as far as steps need it |
@@ -64,6 +65,7 @@ pub mod inspector;
 pub mod memory;
 pub mod multipart;
 pub mod neighbour;
+pub mod outbound;
 pub mod outbox;
 pub mod pipeline;
 pub mod private;

@@ -86,11 +86,17 @@ pub(super) fn certificate_for_people(certificate: &Value) -> Lines {
     line("renewal", text("renewal").map(|at| format!("{}{why}", moment(at))));
     line("challenge", text("challenge").map(str::to_owned));
     line("account", text("account").map(str::to_owned));
+    let ordering = text("ordering_since").and_then(clock::parse_rfc3339).map(|since| {
+        let span = clock::now().duration_since(since).unwrap_or_default();
+        format!("since {}: {}", clock::display_span(span), text("ordering").unwrap_or("beginning"))
+    });
+    line("ordering", ordering);
+    line("state", text("storage").map(str::to_owned));
     line("attempt", text("last_attempt").map(moment));
     let failures = certificate["failures"].as_u64().filter(|failures| *failures > 0);
     line("failures", failures.map(|failures| format!("{failures} since the last certificate")));
     line("error", text("last_error").map(str::to_owned));
-    line("next try", text("next_try").map(moment));
+    line("next try", text("next_try").map(|at| format!("{}; at once: annex cert renew", moment(at))));
     out
 }
 

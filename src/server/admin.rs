@@ -141,6 +141,7 @@ impl Pages {
         let certificates = self.board.all();
         let (mut reasons, mut warnings) = (Vec::new(), Vec::new());
         for status in &certificates {
+            warnings.extend(status.storage_problem());
             let Some(problem) = status.problem(now) else { continue };
             if status.serves(now) { warnings.push(problem) } else { reasons.push(problem) }
         }
@@ -247,6 +248,7 @@ impl Pages {
             not_after: status.not_after,
             failures: status.failures,
             last_attempt: status.last_attempt,
+            storable: status.storage.is_none(),
         }));
         let datasets = (self.datasets)();
         self.metrics.datasets(datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.since)));

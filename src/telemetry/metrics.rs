@@ -86,6 +86,7 @@ pub struct Metrics {
     certificate_not_after: Family<CertificateLabel, Seconds>,
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
+    certificate_storable: Family<CertificateLabel, Gauge>,
     dataset_refused: Family<DatasetLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
@@ -125,6 +126,8 @@ pub struct CertificateFacts<'c> {
     pub not_after: Option<SystemTime>,
     pub failures: usize,
     pub last_attempt: Option<SystemTime>,
+    /// Whether a new one could be stored.
+    pub storable: bool,
 }
 
 impl Metrics {
@@ -147,6 +150,7 @@ impl Metrics {
             certificate_not_after: Family::default(),
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
+            certificate_storable: Family::default(),
             dataset_refused: Family::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
@@ -200,6 +204,11 @@ impl Metrics {
             "certificate_last_attempt_seconds",
             "When a certificate was last ordered, in seconds since 1970",
             self.certificate_last_attempt.clone(),
+        );
+        annex.register(
+            "certificate_storable",
+            "1 while a new certificate can be stored, 0 while the state folder cannot be used",
+            self.certificate_storable.clone(),
         );
         annex.register(
             "dataset_file_refused_since_seconds",
@@ -338,6 +347,7 @@ impl Metrics {
         self.certificate_not_after.clear();
         self.certificate_failures.clear();
         self.certificate_last_attempt.clear();
+        self.certificate_storable.clear();
         for fact in facts {
             let label = CertificateLabel { certificate: fact.name.to_owned() };
             if let Some(not_after) = fact.not_after {
@@ -348,6 +358,7 @@ impl Metrics {
             }
             let failures = i64::try_from(fact.failures).unwrap_or(i64::MAX);
             self.certificate_failures.get_or_create(&label).set(failures);
+            self.certificate_storable.get_or_create(&label).set(i64::from(fact.storable));
         }
     }
 }

@@ -43,6 +43,10 @@ pub struct Status {
     #[serde(serialize_with = "rfc3339")]
     pub renewal: Option<SystemTime>,
     pub renewal_reason: Option<String>,
+    /// Since when an order runs, and what it waits for.
+    #[serde(serialize_with = "rfc3339")]
+    pub ordering_since: Option<SystemTime>,
+    pub ordering: Option<String>,
     #[serde(serialize_with = "rfc3339")]
     pub last_attempt: Option<SystemTime>,
     /// Where the last attempt failed: why, in the CA's own words.
@@ -51,6 +55,8 @@ pub struct Status {
     pub failures: usize,
     #[serde(serialize_with = "rfc3339")]
     pub next_try: Option<SystemTime>,
+    /// Why the state folder cannot be used.
+    pub storage: Option<String>,
     /// URL of the account at the CA.
     pub account: Option<String>,
     /// The challenge that the next order uses.
@@ -70,11 +76,27 @@ impl Status {
         self.not_before.is_some_and(|from| from <= now) && self.not_after.is_some_and(|until| until > now)
     }
 
+    /// What is wrong with the state folder, and what that means; `None` where all is well.
+    pub fn storage_problem(&self) -> Option<String> {
+        let problem = self.storage.as_ref()?;
+        Some(format!(
+            "the state folder of the certificate `{}` cannot be used, so no new one is ordered before the end of its life is near: {problem}",
+            self.name
+        ))
+    }
+
     /// What an operator should look at; `None` where all is well.
     ///
     /// A certificate warns from a quarter of its life on, and whenever it lacks a name.
     pub fn problem(&self, now: SystemTime) -> Option<String> {
-        let because = self.last_error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        let because = match (&self.last_error, &self.ordering) {
+            (_, Some(step)) => {
+                let since = self.ordering_since.and_then(|since| now.duration_since(since).ok());
+                format!(": ordering since {}: {step}", crate::clock::display_span(since.unwrap_or_default()))
+            }
+            (Some(error), None) => format!(": {error}"),
+            (None, None) => String::new(),
+        };
         let (Some(from), Some(until)) = (self.not_before, self.not_after) else {
             return Some(format!("no certificate for {} yet{because}", self.domains.join(", ")));
         };

@@ -120,7 +120,8 @@ fn the_configurations_that_come_with_annex_are_right() {
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    let start = "config/annex.toml: ok\n  not checked: the certificate: hooks.example.com is a name for examples";
+    let start =
+        "config/annex.toml: ok\n  not checked: the certificate: hooks.example.com is a name for examples";
     assert!(said.starts_with(start) && said.contains("\n  /invoice-checks  "), "{said}");
     let sample = annex_command()
         .args(["check", "--dev-http", "--config", "config/sample.toml"])

@@ -57,6 +57,8 @@ mod neighbours;
 mod objects;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
+/// What one fault costs an order, at each of its steps; processes that are killed in the middle of one.
+mod orders;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
@@ -97,3 +99,5 @@ mod tunnel;
 mod txscript;
 /// `shape = "ubl"`, by the schemas of UBL 2.1.
 mod ubl;
+/// A state folder that is read-only, full or somebody else's.
+mod unwritable;

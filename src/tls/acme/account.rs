@@ -1,18 +1,16 @@
 //! Our account at a CA: an old key is registered again, which gives the same account; a key that the CA no longer
 //! takes is set aside for a new one.
 
-use std::sync::Arc;
-
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use rustls::ClientConfig;
 use rustls_acme::acme::{Account, Directory};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use super::super::Ca;
-use super::order::{OrderError, patiently};
-use super::request::{Answered, Http, RequestError, Signer, external_account_binding};
+use super::jose::{SignError, Signer, external_account_binding};
+use super::order::OrderError;
+use super::request::{Answered, RequestError, Signed, Step, Wire};
 use super::storage::Storage;
 
 /// What a CA offers (RFC 8555 section 7.1.1), as far as it matters here.
@@ -38,8 +36,8 @@ struct Meta {
 
 impl Offer {
     /// Asks a CA for its directory.
-    pub(super) async fn ask(http: &Http, ca: &Ca) -> Result<(Self, Answered), RequestError> {
-        let answered = http.get(&ca.directory).await?;
+    pub(super) async fn ask(wire: &Wire, ca: &Ca) -> Result<(Self, Answered), RequestError> {
+        let answered = wire.get(Step::Directory, &ca.directory).await?;
         Ok((answered.json()?, answered))
     }
 
@@ -55,9 +53,7 @@ impl Offer {
 
 /// One CA, ready to be asked.
 pub(super) struct Session {
-    pub(super) http: Http,
-    /// For the requests that rustls-acme makes.
-    pub(super) client: Arc<ClientConfig>,
+    pub(super) wire: Wire,
     pub(super) account: Account,
     pub(super) offer: Offer,
 }
@@ -66,39 +62,46 @@ impl Session {
     pub(super) async fn open(
         ca: &Ca,
         contact: Option<&str>,
-        client: Arc<ClientConfig>,
+        wire: Wire,
         storage: &Storage,
     ) -> Result<Self, OrderError> {
-        let http = Http::new(&client);
-        let (offer, _) = Offer::ask(&http, ca).await?;
+        let (offer, _) = Offer::ask(&wire, ca).await?;
         if offer.meta.external_account_required && ca.external_account.is_none() {
             return Err(OrderError::ExternalAccountRequired);
         }
-        let account = match register(ca, contact, &http, &offer, storage).await {
-            Err(OrderError::Request(RequestError::Refused(refused)))
-                if is_dead(&refused.kind, &refused.detail) =>
-            {
+        let account = match register(ca, contact, &wire, &offer, storage).await {
+            Err(OrderError::Request(error)) if is_dead(&error) => {
                 warn!(
-                    "the CA no longer takes our account ({refused}): setting its key aside, making a new one"
+                    "the CA no longer takes our account ({error}): setting its key aside, making a new one"
                 );
                 storage.set_account_aside(&ca.directory)?;
-                register(ca, contact, &http, &offer, storage).await?
+                register(ca, contact, &wire, &offer, storage).await?
             }
             registered => registered?,
         };
-        Ok(Self { http, client, account, offer })
+        Ok(Self { wire, account, offer })
+    }
+
+    /// Asks as the account; `payload` empty is POST-as-GET.
+    pub(super) async fn ask(&self, step: Step, url: &str, payload: &str) -> Result<Answered, RequestError> {
+        let Account { key_pair, directory, kid } = &self.account;
+        let signer = Signer::Account(kid);
+        let signed = Signed { step, url, payload, key: key_pair, signer, nonces: &directory.new_nonce };
+        self.wire.post(&signed).await
     }
 }
 
 /// Whether a refusal means that this account will never be taken again.
-fn is_dead(kind: &str, detail: &str) -> bool {
-    kind == "accountDoesNotExist" || (kind == "unauthorized" && detail.contains("deactivated"))
+fn is_dead(error: &RequestError) -> bool {
+    error.is_refused_as("accountDoesNotExist")
+        || (error.is_refused_as("unauthorized")
+            && error.refused().is_some_and(|refused| refused.detail.contains("deactivated")))
 }
 
 async fn register(
     ca: &Ca,
     contact: Option<&str>,
-    http: &Http,
+    wire: &Wire,
     offer: &Offer,
     storage: &Storage,
 ) -> Result<Account, OrderError> {
@@ -116,15 +119,22 @@ async fn register(
         storage.save_account(&ca.directory, &key)?; // before it is used: a crash must not lose it
         key
     };
-    let key_pair = parse(&key).map_err(|_| RequestError::Signing)?;
+    let key_pair = parse(&key).map_err(|_| SignError::Key)?;
     let mut payload = json!({"termsOfServiceAgreed": true, "contact": contact.as_slice()});
     if let Some(external) = &ca.external_account {
         payload["externalAccountBinding"] =
             external_account_binding(external, &key_pair, &offer.new_account)?;
     }
     let payload = payload.to_string();
-    let create = || http.post(&offer.new_account, &key_pair, Signer::NewKey, &payload, &offer.new_nonce);
-    let kid = patiently(create).await?.location()?;
+    let signed = Signed {
+        step: Step::Account,
+        url: &offer.new_account,
+        payload: &payload,
+        key: &key_pair,
+        signer: Signer::NewKey,
+        nonces: &offer.new_nonce,
+    };
+    let kid = wire.post(&signed).await?.location()?;
     let directory = Directory {
         new_nonce: offer.new_nonce.clone(),
         new_account: offer.new_account.clone(),

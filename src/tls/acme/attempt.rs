@@ -10,12 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::clock;
 
-use super::super::{AcmeSettings, Certificate, Challenge, ChallengeChoice, OnBadName};
+use super::super::{AcmeSettings, Board, Certificate, Challenge, ChallengeChoice, OnBadName};
 use super::Challenges;
 use super::account::Session;
 use super::authority::Authority;
-use super::order::{self, OrderError, Wanted};
+use super::order::{self, OrderError, Ordered, Wanted};
 use super::pace::{Failure, Pace, Waits};
+use super::progress::Progress;
+use super::request::Wire;
 use super::storage::{Storage, StorageError};
 
 /// The CAs of one certificate.
@@ -32,8 +34,20 @@ pub(super) struct Attempt<'a> {
     pub(super) storage: &'a Storage,
     pub(super) challenges: &'a Challenges,
     pub(super) provider: &'a Arc<CryptoProvider>,
-    /// The certificate that is served, and the directory of the CA that issued it.
-    pub(super) current: Option<(&'a Certificate, &'a str)>,
+    pub(super) board: &'a Arc<Board>,
+    /// Of the certificate.
+    pub(super) name: &'a str,
+    pub(super) current: Option<Serving<'a>>,
+}
+
+/// The certificate that is served.
+#[derive(Clone, Copy)]
+pub(super) struct Serving<'a> {
+    pub(super) certificate: &'a Certificate,
+    /// Of the CA that issued it.
+    pub(super) directory: &'a str,
+    /// Key, leaf, rest of the chain.
+    pub(super) pem: &'a [u8],
 }
 
 /// A new certificate.
@@ -56,14 +70,26 @@ pub(super) struct Failed {
 }
 
 impl Attempt<'_> {
-    /// The pace on disk is that of a failed attempt before the CA hears of this one.
-    pub(super) async fn run(&self) -> Result<Result<Issued, Failed>, StorageError> {
+    /// The pace on disk is that of an interrupted attempt before the CA hears of this one. `why` says why it is made.
+    pub(super) async fn run(&self, why: &str) -> Result<Result<Issued, Failed>, StorageError> {
         let before = self.storage.load_pace()?;
         let now = clock::now();
-        self.storage.save_pace(&before.before_attempt(now, self.waits(now)))?;
+        if let Err(error) = self.storage.save_pace(&before.before_attempt(now, self.waits(now))) {
+            let _ = self.storage.save_pace(&before); // in memory: this attempt was none
+            return Err(error);
+        }
         let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
         let directory = authority.ca.directory.clone();
-        info!("ordering a certificate for {} from {directory} by {}", self.domains(), challenge.word());
+        info!(
+            "ordering a certificate for {} from {directory} by {}: {why}",
+            self.domains(),
+            challenge.word()
+        );
+        if before.interrupted() > 0 {
+            info!(
+                "the last order was interrupted by the end of the process, which is no failure: going on with it"
+            );
+        }
         let (ended, skipped) = self.order_what_can_be(authority, challenge, &before).await;
         let (failure, not_before, problem) = match ended {
             Ok((pem, account)) => {
@@ -109,10 +135,12 @@ impl Attempt<'_> {
             return Err("this CA has no staging environment: set `staging` in [server.acme]".to_owned());
         };
         let challenge = self.challenge(&self.storage.load_pace().map_err(|error| error.to_string())?);
-        let ended = self.bounded(self.validate(staging, challenge, &self.settings.domains, None)).await;
+        let progress = self.progress();
+        let rehearsal = self.rehearsed(staging, challenge, &self.settings.domains, &progress);
+        let ended = self.bounded(rehearsal, &progress).await;
         self.challenges.forget_all();
         match ended {
-            Ok(_) => Ok(format!(
+            Ok(()) => Ok(format!(
                 "{} validated {} by {}; nothing was ordered",
                 staging.ca.directory,
                 self.domains(),
@@ -132,18 +160,24 @@ impl Attempt<'_> {
     ) -> (Result<(String, String), OrderError>, Option<String>) {
         let mut domains = self.settings.domains.clone();
         let mut skipped = None;
+        let progress = self.progress();
         loop {
-            let ended = self.bounded(self.order(authority, challenge, pace, &domains)).await;
+            let order = self.order(authority, challenge, pace, &domains, &progress);
+            let ended = self.bounded(order, &progress).await;
             self.challenges.forget_all();
+            progress.begins_anew();
+            if ended.as_ref().is_err_and(OrderError::ends_order) {
+                self.storage.forget_order();
+            }
             match ended {
-                Err(OrderError::Validation { domain, words })
+                Err(OrderError::Validation { domain, challenge, words })
                     if self.settings.on_bad_name == OnBadName::Skip && domains.len() > 1 =>
                 {
                     warn!("{domain}: {words}; ordering without it");
                     domains.retain(|other| *other != domain);
                     // The one that is served covers the others already: nothing to gain.
-                    if self.current.is_some_and(|(current, _)| current.covers(&domains)) {
-                        return (Err(OrderError::Validation { domain, words }), skipped);
+                    if self.current.is_some_and(|current| current.certificate.covers(&domains)) {
+                        return (Err(OrderError::Validation { domain, challenge, words }), skipped);
                     }
                     skipped = Some(format!("{domain}: {words}"));
                 }
@@ -152,10 +186,15 @@ impl Attempt<'_> {
         }
     }
 
-    async fn bounded<T>(&self, work: impl Future<Output = Result<T, OrderError>>) -> Result<T, OrderError> {
-        timeout(self.settings.order_deadline, work)
+    async fn bounded<T>(
+        &self,
+        work: impl Future<Output = Result<T, OrderError>>,
+        progress: &Progress,
+    ) -> Result<T, OrderError> {
+        let deadline = self.settings.order_deadline;
+        timeout(deadline, work)
             .await
-            .unwrap_or(Err(OrderError::TooLong(self.settings.order_deadline)))
+            .unwrap_or_else(|_| Err(OrderError::TooLong { deadline, doing: progress.words() }))
     }
 
     /// After half of the waits staging is asked first: a failure there eats no limit of the CA's.
@@ -165,41 +204,75 @@ impl Attempt<'_> {
         challenge: Challenge,
         pace: &Pace,
         domains: &[String],
+        progress: &Arc<Progress>,
     ) -> Result<(String, String), OrderError> {
         if let Some(staging) = &self.authorities.staging
             && pace.validation >= self.settings.retry.len().div_ceil(2)
         {
-            match self.validate(staging, challenge, domains, None).await {
-                Ok(_) => info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains()),
+            match self.rehearsed(staging, challenge, domains, progress).await {
+                Ok(()) => {
+                    info!("{} validated {}: asking the CA itself", staging.ca.directory, self.domains());
+                }
                 Err(error) if error.kind() == Failure::Validation => return Err(error),
                 Err(error) => warn!("{}: {error}; asking the CA itself", staging.ca.directory),
             }
             self.challenges.forget_all();
+            progress.begins_anew();
         }
+        let session = self.session(authority, progress).await?;
         let replaces = self
             .current
-            .filter(|(_, directory)| *directory == authority.ca.directory)
-            .and_then(|(certificate, _)| certificate.renewal_id.as_deref());
-        let (session, validated) = self.validate(authority, challenge, domains, replaces).await?;
-        let pem = order::finish(&session, validated, domains).await?;
+            .filter(|current| current.directory == authority.ca.directory)
+            .and_then(|current| current.certificate.renewal_id.as_deref())
+            // Only a CA with renewal information knows what it means.
+            .filter(|_| session.offer.renewal_info.is_some());
+        let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
+        let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted).await?;
+        order::validate(&session, &ordered, challenge, self.challenges).await?;
+        let pem = order::finish(&session, ordered, domains).await?;
         Ok((pem, session.account.kid))
     }
 
-    async fn validate(
+    /// The order that was begun before, or a new one, which is kept before the CA works on it.
+    async fn begin_or_go_on(
         &self,
-        authority: &Authority,
+        session: &Session,
+        directory: &str,
+        wanted: Wanted<'_>,
+    ) -> Result<Ordered, OrderError> {
+        let begun = self.storage.load_order(self.current.map(|current| current.pem))?;
+        if let Some(begun) = begun.filter(|begun| begun.is(directory, &session.account.kid, wanted))
+            && let Some(ordered) = order::resume(session, &begun).await?
+        {
+            info!("going on with the order {}", begun.url);
+            return Ok(ordered);
+        }
+        let ordered = order::begin(session, wanted).await?;
+        self.storage.save_order(&ordered.begun(session, directory, wanted))?;
+        Ok(ordered)
+    }
+
+    /// Has the names validated, and orders nothing.
+    async fn rehearsed(
+        &self,
+        staging: &Authority,
         challenge: Challenge,
         domains: &[String],
-        replaces: Option<&str>,
-    ) -> Result<(Session, order::Validated), OrderError> {
-        let contact = self.settings.contact.as_deref();
-        let client = Arc::clone(&authority.client);
-        let session = Session::open(&authority.ca, contact, client, self.storage).await?;
-        // Only a CA with renewal information knows what `replaces` means.
-        let replaces = replaces.filter(|_| session.offer.renewal_info.is_some());
-        let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
-        let validated = order::validate(&session, &wanted, challenge, self.challenges).await?;
-        Ok((session, validated))
+        progress: &Arc<Progress>,
+    ) -> Result<(), OrderError> {
+        let session = self.session(staging, progress).await?;
+        let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces: None };
+        let ordered = order::begin(&session, wanted).await?;
+        order::validate(&session, &ordered, challenge, self.challenges).await
+    }
+
+    async fn session(&self, authority: &Authority, progress: &Arc<Progress>) -> Result<Session, OrderError> {
+        let wire = Wire::new(&authority.client, Some(Arc::clone(progress)));
+        Session::open(&authority.ca, self.settings.contact.as_deref(), wire, self.storage).await
+    }
+
+    fn progress(&self) -> Arc<Progress> {
+        Arc::new(Progress::begin(self.board, self.name))
     }
 
     /// The second CA is asked in turn with the first, once that one has failed for long enough.
@@ -222,7 +295,7 @@ impl Attempt<'_> {
     }
 
     fn waits(&self, now: SystemTime) -> Waits<'_> {
-        let life = self.current.map(|(certificate, _)| (certificate.life(), certificate.left(now)));
+        let life = self.current.map(|current| (current.certificate.life(), current.certificate.left(now)));
         Waits { retry: &self.settings.retry, life }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Current {
     /// Of the CA that issued it.
     pub(super) directory: String,
     /// As it is stored.
-    pem: Arc<Zeroizing<Vec<u8>>>,
+    pub(super) pem: Arc<Zeroizing<Vec<u8>>>,
 }
 
 /// A certificate that is served but does not stand in the store.
@@ -73,13 +73,29 @@ impl Keep {
             }
             Ok(Err(problem)) => problem,
             Err(error) => {
-                error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
-                self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
+                self.tell_problem(Some(error.to_string()));
                 return false;
             }
         };
         warn!("the stored certificate is damaged ({problem}): setting it aside, ordering a new one");
-        self.storage.set_certificate_aside().inspect_err(|error| error!("{error}")).is_ok()
+        let moved = self.storage.set_certificate_aside();
+        moved.map_err(|error| self.tell_problem(Some(error.to_string()))).is_ok()
+    }
+
+    /// Says what is wrong with the state folder, once for each problem, and puts it on the board.
+    pub(super) fn tell_problem(&self, problem: Option<String>) {
+        let mut is_new = false;
+        self.board.update(&self.name, |status| {
+            is_new = status.storage != problem;
+            status.storage.clone_from(&problem);
+        });
+        match problem {
+            Some(problem) if is_new => {
+                error!("{problem}; trying again in {}", clock::display_span(STORAGE_AGAIN));
+            }
+            None if is_new => info!("the state folder can be used again"),
+            _ => {}
+        }
     }
 
     /// The stored certificate; inside `Ok`, why it cannot be used.
@@ -170,9 +186,19 @@ impl Keep {
             Ok(()) => {
                 self.unsaved = None;
                 self.stamp = self.storage.stamp();
+                self.storage.forget_order(); // not before: it could be fetched again
             }
-            Err(error) => error!("{error}; a restart would have to order a new certificate until this works"),
+            Err(error) => {
+                self.tell_problem(Some(format!(
+                    "{error}; the certificate is served from memory and stored when it can be"
+                )));
+            }
         }
+    }
+
+    /// Whether a certificate waits for the store.
+    pub(super) fn is_unsaved(&self) -> bool {
+        self.unsaved.is_some()
     }
 
     pub(super) fn covers(&self) -> bool {

@@ -1,28 +1,38 @@
 //! A certificate from an ACME CA (RFC 8555), kept for as long as the server lives.
 //!
-//! rustls-acme makes the single requests of an order where it can; when to order, from whom, how often to try again and
-//! where things are kept is decided here, by the [`Supervisor`].
+//! rustls-acme makes the answers to challenges. The requests of an order are signed here and go over kept connections; when
+//! to order, from whom, how often to try again and where things are kept is decided by the [`Supervisor`].
 //!
 //! | question | file |
 //! |---|---|
 //! | what runs all the time? | `supervisor` |
 //! | one attempt: which CA, which challenge, what if it fails? | `attempt` |
 //! | what is served, what is stored, what if the store fails? | `keep` |
-//! | the requests of an order | `order`, `account`, `request` |
-//! | when is a certificate due? | `renewal` |
-//! | how soon may it be tried again? | `pace` |
+//! | an order: its account, its names, its end | `account`, `order`, `authorization` |
+//! | an order that was interrupted | `begun` |
+//! | one request: signed, repeated, refused | `request`, `jose`, `refusal` |
+//! | where is an order now? | `progress` |
+//! | when is a certificate due? | `due`; what its CA says of that: `renewal` |
+//! | how soon may it be tried again, and is that about this configuration? | `pace`, `about` |
 //! | what is on disk? | `storage` |
 //! | how are challenges answered? | `challenges` |
 //! | does a name's address give our answers? | `probe` |
 
+mod about;
 mod account;
 mod attempt;
 mod authority;
+mod authorization;
+mod begun;
 mod challenges;
+mod due;
+mod jose;
 mod keep;
 mod order;
 mod pace;
 mod probe;
+mod progress;
+mod refusal;
 mod renewal;
 mod request;
 mod storage;

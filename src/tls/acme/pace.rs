@@ -1,6 +1,7 @@
 //! How often to try: failures in a row and the next allowed try, on disk, so that a server that is restarted again
 //! and again orders no more often than one that runs.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,50 @@ pub(super) enum Failure {
     Validation,
 }
 
+/// The pace of each configuration that was tried lately: a mistake that is corrected is tried at once, and going back to it
+/// goes on where it was. Nodes that share the folder may have different ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Paces {
+    /// The newest one.
+    #[serde(flatten)]
+    last: Pace,
+    /// A digest of what it is about; empty where an earlier version wrote it.
+    about: String,
+    /// The ones before, by what they are about.
+    others: BTreeMap<String, Pace>,
+}
+
+/// Configurations that are remembered beside the newest.
+const OTHERS: usize = 8;
+
+impl Paces {
+    /// The pace of this configuration; a new one goes by the challenge that worked.
+    pub(super) fn of(&self, about: &str) -> Pace {
+        if self.about == about || self.about.is_empty() {
+            return self.last.clone();
+        }
+        let fresh =
+            || Pace { challenge: self.last.challenge.filter(|(_, worked)| *worked), ..Pace::default() };
+        self.others.get(about).cloned().unwrap_or_else(fresh)
+    }
+
+    pub(super) fn put(&mut self, about: &str, pace: Pace) {
+        if self.about != about && !self.about.is_empty() {
+            self.others.insert(std::mem::take(&mut self.about), std::mem::take(&mut self.last));
+        }
+        self.others.remove(about);
+        if self.others.len() > OTHERS {
+            let oldest = self.others.iter().min_by_key(|(_, pace)| pace.last_attempt);
+            if let Some(oldest) = oldest.map(|(about, _)| about.clone()) {
+                self.others.remove(&oldest);
+            }
+        }
+        about.clone_into(&mut self.about);
+        self.last = pace;
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Pace {
@@ -31,6 +76,8 @@ pub(super) struct Pace {
     pub(super) validation: usize,
     /// Seconds since 1970, as all moments here.
     first_failure: Option<u64>,
+    /// Attempts in a row that the end of the process interrupted.
+    interrupted: usize,
     last_attempt: Option<u64>,
     next_try: u64,
     /// In the CA's own words.
@@ -70,6 +117,9 @@ pub(super) struct Waits<'w> {
 const HURRY: Duration = Duration::from_secs(12 * 60);
 const TRIES_IN_A_LIFE: u32 = 32;
 
+/// Interrupted attempts in a row that are gone on with at once.
+const INTERRUPTIONS: usize = 10;
+
 impl Waits<'_> {
     fn after(&self, failures: usize) -> Duration {
         let wait =
@@ -104,12 +154,21 @@ impl Pace {
         first.and_then(|first| now.duration_since(first).ok()).unwrap_or_default()
     }
 
-    /// The pace as it must be on disk before an attempt begins: as if a validation had failed already, since a crash
-    /// must not be cheaper than that.
+    /// The pace as it must be on disk before an attempt begins: it is what a crash leaves. An interrupted attempt is not a
+    /// failed one, and the next start goes on with it at once; but not for ever.
     pub(super) fn before_attempt(&self, now: SystemTime, waits: Waits<'_>) -> Self {
-        let mut next = self.after(Failure::Validation, now, waits);
+        let mut next = self.clone();
+        if let Some(too_many) = self.interrupted.checked_sub(INTERRUPTIONS) {
+            next.wait_until(now.checked_add(spread(waits.after(too_many))).unwrap_or(now));
+        }
+        next.interrupted += 1;
         next.last_attempt = Some(clock::unix_seconds(now));
         next
+    }
+
+    /// Attempts in a row that were interrupted.
+    pub(super) fn interrupted(&self) -> usize {
+        self.interrupted
     }
 
     /// The pace after a failure; `self` is the one before the attempt.
@@ -122,6 +181,7 @@ impl Pace {
         };
         let wait = waits.after(*count);
         *count += 1;
+        next.interrupted = 0;
         next.first_failure.get_or_insert(clock::unix_seconds(now));
         next.wait_until(now.checked_add(spread(wait)).unwrap_or(now));
         next
@@ -234,6 +294,36 @@ mod tests {
         assert_eq!(pace.challenge(), Challenge::Http01);
         let pace = Pace::succeeded(Challenge::Http01, noon());
         assert_eq!((pace.challenge(), pace.failures()), (Challenge::Http01, 0));
+    }
+
+    #[test]
+    fn an_interrupted_attempt_is_no_failure_but_is_not_repeated_for_ever() {
+        let mut pace = Pace::default();
+        for _ in 0..INTERRUPTIONS {
+            pace = pace.before_attempt(noon(), WAITS);
+            assert!(pace.next_try() <= noon() && pace.failures() == 0);
+        }
+        pace = pace.before_attempt(noon(), WAITS);
+        assert!((60..=91).contains(&wait(&pace)), "{}", wait(&pace));
+        assert_eq!(pace.before_attempt(noon(), WAITS).failures(), 0);
+        assert_eq!(pace.after(Failure::Ca, noon(), WAITS).interrupted(), 0);
+    }
+
+    #[test]
+    fn the_oldest_of_many_configurations_is_forgotten() {
+        let mut paces = Paces::default();
+        for at in 0..20 {
+            let mut pace = Pace::default();
+            pace.tried(clock::from_unix_seconds(at), "a problem");
+            paces.put(&format!("{at}"), pace);
+        }
+        assert_eq!(paces.others.len(), OTHERS);
+        assert_eq!(paces.of("0"), Pace::default());
+        assert!(paces.of("18").last_error.is_some() && paces.of("19").last_error.is_some());
+        let json = serde_json::json!(paces).to_string();
+        assert_eq!(serde_json::from_str::<Paces>(&json).unwrap(), paces);
+        let older = serde_json::from_str::<Paces>("{\"network\": 3, \"next_try\": 7}").unwrap();
+        assert_eq!(older.of("any").failures(), 3, "an older version's");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 
 use super::super::Certificate;
-use super::request::{Http, RequestError};
+use super::request::{RequestError, Step, Wire};
 
 /// Below this life a certificate is renewed at half of it (Let's Encrypt's advice for short-lived ones).
 const SHORT_LIFE: Duration = Duration::from_secs(10 * 86_400);
@@ -79,21 +79,20 @@ impl Advice {
 
 /// Asks a CA that has renewal information when this certificate should be renewed.
 pub(super) async fn ask(
-    http: &Http,
+    wire: &Wire,
     renewal_info: &str,
     renewal_id: &str,
     before: Option<&Advice>,
 ) -> Result<Advice, RequestError> {
     let url = format!("{}/{renewal_id}", renewal_info.trim_end_matches('/'));
-    let answered = http.get(&url).await?;
+    let answered = wire.get(Step::RenewalInformation, &url).await?;
     let info: RenewalInfo = answered.json()?;
-    let unreadable = || RequestError::Unreadable { url: url.clone(), problem: "no window".to_owned() };
+    let unreadable = || answered.unreadable("no window".to_owned());
     let [start, end] = [&info.suggested_window.start, &info.suggested_window.end]
         .map(|text| clock::parse_rfc3339(text).map(clock::unix_seconds));
     let (start, end) = (start.ok_or_else(unreadable)?, end.ok_or_else(unreadable)?);
     let now = clock::now();
-    let again = answered.retry_after().unwrap_or(now + ASK_AT_LEAST);
-    let again = again.clamp(now + ASK_AT_MOST, now + ASK_AT_LEAST);
+    let again = now + answered.retry_after().unwrap_or(ASK_AT_LEAST).clamp(ASK_AT_MOST, ASK_AT_LEAST);
     let window = [start, end.max(start)];
     let moment = match before.filter(|advice| advice.is_for(renewal_id) && advice.window == window) {
         Some(same) => same.moment,

@@ -5,6 +5,7 @@
 //! acme/lease                      held while an order runs, by whichever process shares the folder
 //! acme/account-HOST-….key         one for each CA
 //! acme/NAME/certificate.pem       checksum, directory, key, leaf, rest of the chain
+//! acme/NAME/order.json            an order under way, with the certificate's key: see `begun`
 //! acme/NAME/pace.json, advice.json
 //! acme/.challenges/               answers to the CA, while an order runs: see `challenges`
 //! ```
@@ -12,10 +13,16 @@
 //! A file is written beside, synced, renamed, and its folder synced: after a power cut there is the old one or the
 //! new one, never a part. The certificate carries a checksum, so that a damaged file is seen and not served.
 //! "Cannot be read" and "is not there" are different answers: only the second lets the supervisor order anew.
+//!
+//! What cannot be written is an error, and is kept in memory until it can: a folder that becomes read-only or full takes
+//! nothing away that this process knew.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
@@ -24,12 +31,15 @@ use zeroize::Zeroizing;
 use crate::clock;
 use crate::private;
 
-use super::pace::Pace;
+use super::begun::Begun;
+use super::pace::{Pace, Paces};
 use super::renewal::Advice;
 
 const CERTIFICATE: &str = "certificate.pem";
 const PACE: &str = "pace.json";
 const ADVICE: &str = "advice.json";
+const ORDER: &str = "order.json";
+const PROBE: &str = "probe";
 const LEASE: &str = "lease";
 const CHECKSUM: &str = "# sha256 ";
 const DIRECTORY: &str = "# directory ";
@@ -62,6 +72,14 @@ pub(super) struct Storage {
     common: PathBuf,
     /// Of this one.
     own: PathBuf,
+    /// What the pace is about.
+    about: String,
+    /// What could not be written.
+    memory: Mutex<BTreeMap<PathBuf, Zeroizing<Vec<u8>>>>,
+    /// Whether memory is good enough for a while.
+    is_lenient: AtomicBool,
+    /// Why the last write or lock failed.
+    problem: Mutex<Option<String>>,
 }
 
 /// Held while an order runs: the kernel gives it back when its holder ends, however that happens.
@@ -77,20 +95,64 @@ pub(super) struct Stamp {
 }
 
 impl Storage {
-    pub(super) fn open(state: &Path, name: &str) -> Result<Self, StorageError> {
+    /// The place of one certificate. Nothing is made before it is needed: a folder that is read-only can be read.
+    /// `about` says what the pace is about: see [`Paces`].
+    pub(super) fn new(state: &Path, name: &str, about: String) -> Self {
         let common = state.join("acme");
         let own = common.join(name);
-        for folder in [&common, &own] {
-            private::own_folder(folder).map_err(failed("make", folder))?;
+        Self {
+            common,
+            own,
+            about,
+            memory: Mutex::default(),
+            is_lenient: AtomicBool::new(false),
+            problem: Mutex::default(),
         }
-        Ok(Self { common, own })
+    }
+
+    /// From now on, what cannot be written is no error: it is kept in memory.
+    pub(super) fn be_lenient(&self, is_lenient: bool) {
+        self.is_lenient.store(is_lenient, Ordering::Relaxed);
+    }
+
+    /// Why the last write or lock failed, where nothing was written since.
+    pub(super) fn problem(&self) -> Option<String> {
+        lock(&self.problem).clone()
+    }
+
+    /// Tries whether it can be written, and writes what could not.
+    pub(super) fn probe(&self) {
+        if self.to_disk(&self.own, PROBE, &[b'.'; 4_096]).is_err() {
+            return;
+        }
+        let _ = fs::remove_file(self.own.join(PROBE)); // it holds nothing
+        let lease = self.common.join(LEASE);
+        if let Err(error) = private::lock_file(&lease) {
+            *lock(&self.problem) = Some(failed("lock", &lease)(error).to_string());
+            return;
+        }
+        let unwritten: Vec<_> =
+            lock(&self.memory).iter().map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+        for (path, bytes) in unwritten {
+            if let (Some(folder), Some(name)) =
+                (path.parent(), path.file_name().and_then(|name| name.to_str()))
+                && self.to_disk(folder, name, &bytes).is_err()
+            {
+                return;
+            }
+        }
     }
 
     /// The lease, if nobody has it.
     pub(super) fn lease(&self) -> Result<Option<Lease>, StorageError> {
         let path = self.common.join(LEASE);
-        let failed = |error| StorageError { what: "lock", path: path.clone(), error };
-        let file = private::lock_file(&path).map_err(failed)?;
+        let failed = |error| {
+            let error = StorageError { what: "lock", path: path.clone(), error };
+            *lock(&self.problem) = Some(error.to_string());
+            error
+        };
+        let file =
+            private::own_folder(&self.common).and_then(|()| private::lock_file(&path)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lease { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -105,7 +167,7 @@ impl Storage {
     }
 
     pub(super) fn load_certificate(&self) -> Result<Found<Stored>, StorageError> {
-        let Some(text) = read(&self.own.join(CERTIFICATE))? else {
+        let Some(text) = read_disk(&self.own.join(CERTIFICATE))? else {
             return Ok(Found::Nothing);
         };
         Ok(parse_certificate(&text).map_or(Found::Damaged, Found::Good))
@@ -115,7 +177,8 @@ impl Storage {
         let first = format!("{DIRECTORY}{directory}\n");
         let sum = hex::encode(Sha256::new().chain_update(&first).chain_update(pem).finalize());
         let whole = Zeroizing::new([format!("{CHECKSUM}{sum}\n{first}").as_bytes(), pem].concat());
-        write(&self.own, CERTIFICATE, &whole)
+        // It is in memory already, where it is served from.
+        self.to_disk(&self.own, CERTIFICATE, &whole)
     }
 
     /// Moves a damaged certificate out of the way, where a person can look at it.
@@ -125,25 +188,59 @@ impl Storage {
 
     /// The account's key at this CA, as PKCS#8.
     pub(super) fn load_account(&self, directory: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        read(&self.common.join(account_file(directory)))
+        self.read(&self.common.join(account_file(directory)))
     }
 
     pub(super) fn save_account(&self, directory: &str, key: &[u8]) -> Result<(), StorageError> {
-        write(&self.common, &account_file(directory), key)
+        self.write(&self.common, &account_file(directory), key)
     }
 
     pub(super) fn set_account_aside(&self, directory: &str) -> Result<(), StorageError> {
-        set_aside(&self.common.join(account_file(directory)))
+        let path = self.common.join(account_file(directory));
+        lock(&self.memory).remove(&path);
+        if path.exists() { set_aside(&path) } else { Ok(()) }
     }
 
     /// A pace that cannot be parsed counts as none: it is no more than a brake.
     pub(super) fn load_pace(&self) -> Result<Pace, StorageError> {
-        let json = read(&self.own.join(PACE))?;
+        Ok(self.load_paces()?.of(&self.about))
+    }
+
+    fn load_paces(&self) -> Result<Paces, StorageError> {
+        let json = self.read(&self.own.join(PACE))?;
         Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default())
     }
 
     pub(super) fn save_pace(&self, pace: &Pace) -> Result<(), StorageError> {
-        write(&self.own, PACE, serde_json::json!(pace).to_string().as_bytes())
+        let mut paces = self.load_paces().unwrap_or_default();
+        paces.put(&self.about, pace.clone());
+        self.write(&self.own, PACE, serde_json::json!(paces).to_string().as_bytes())
+    }
+
+    /// The order under way; not one whose certificate is `served`, or is stored: that one has come to its end.
+    pub(super) fn load_order(&self, served: Option<&[u8]>) -> Result<Option<Begun>, StorageError> {
+        let json = self.read(&self.own.join(ORDER))?.map(Zeroizing::new);
+        let begun: Option<Begun> = json.and_then(|json| serde_json::from_slice(&json).ok());
+        let Some(begun) = begun else { return Ok(None) };
+        let stored = match self.load_certificate()? {
+            Found::Good(stored) => Some(Zeroizing::new(stored.pem)),
+            Found::Nothing | Found::Damaged => None,
+        };
+        let has_ended = |pem: &[u8]| pem.starts_with(begun.key.as_bytes());
+        let has_ended = served.is_some_and(has_ended) || stored.is_some_and(|pem| has_ended(&pem));
+        Ok(Some(begun).filter(|_| !has_ended))
+    }
+
+    pub(super) fn save_order(&self, begun: &Begun) -> Result<(), StorageError> {
+        let json = Zeroizing::new(serde_json::json!(begun).to_string());
+        self.write(&self.own, ORDER, json.as_bytes())
+    }
+
+    /// One that stays, because it cannot be removed, is seen to have ended when it is loaded, or by the CA.
+    pub(super) fn forget_order(&self) {
+        let path = self.own.join(ORDER);
+        lock(&self.memory).remove(&path);
+        let _ = fs::remove_file(path);
     }
 
     /// Advice that cannot be read is asked for again.
@@ -152,8 +249,41 @@ impl Storage {
     }
 
     pub(super) fn save_advice(&self, advice: &Advice) -> Result<(), StorageError> {
-        write(&self.own, ADVICE, serde_json::json!(advice).to_string().as_bytes())
+        self.write(&self.own, ADVICE, serde_json::json!(advice).to_string().as_bytes())
     }
+
+    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+        match lock(&self.memory).get(path) {
+            Some(bytes) => Ok(Some(bytes.to_vec())),
+            None => read_disk(path),
+        }
+    }
+
+    fn write(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        let written = self.to_disk(folder, name, bytes);
+        if written.is_err() {
+            lock(&self.memory).insert(folder.join(name), Zeroizing::new(bytes.to_vec()));
+        }
+        if self.is_lenient.load(Ordering::Relaxed) { Ok(()) } else { written }
+    }
+
+    fn to_disk(&self, folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        let path = folder.join(name);
+        let written = private::own_folder(folder).and_then(|()| match name {
+            PROBE => private::write(&path, bytes),
+            _ => private::write_durably(&path, bytes),
+        });
+        let written = written.map_err(failed("write", &path));
+        if written.is_ok() {
+            lock(&self.memory).remove(&path);
+        }
+        *lock(&self.problem) = written.as_ref().err().map(ToString::to_string);
+        written
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageError {
@@ -161,18 +291,12 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageE
     move |error| StorageError { what, path, error }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+fn read_disk(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path)(error)),
     }
-}
-
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-    let path = folder.join(name);
-    let written = private::own_folder(folder).and_then(|()| private::write_durably(&path, bytes));
-    written.map_err(failed("write", &path))
 }
 
 fn set_aside(path: &Path) -> Result<(), StorageError> {
@@ -210,7 +334,7 @@ mod tests {
 
     fn storage() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(folder.path(), "server").unwrap();
+        let storage = Storage::new(folder.path(), "server", "one".to_owned());
         (folder, storage)
     }
 
@@ -255,9 +379,52 @@ mod tests {
     }
 
     #[test]
+    fn a_pace_is_about_one_configuration_and_comes_back_with_it() {
+        let (folder, one) = storage();
+        let other = Storage::new(folder.path(), "server", "other".to_owned());
+        let mut failed = Pace::default();
+        failed.tried(clock::now(), "a typo");
+        one.save_pace(&failed).unwrap();
+        assert_eq!(other.load_pace().unwrap(), Pace::default(), "a corrected mistake is tried at once");
+        other.save_pace(&Pace::default()).unwrap();
+        assert_eq!(one.load_pace().unwrap(), failed, "going back and forth is not cheaper");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_an_error_and_is_known_until_it_can() {
+        let (folder, storage) = storage();
+        let in_the_way = folder.path().join("acme");
+        private::write(&in_the_way, b"a file in the folder's place").unwrap();
+        assert!(storage.save_account("https://ca/dir", b"key").is_err());
+        assert!(storage.problem().is_some_and(|problem| problem.contains("cannot write")));
+        assert_eq!(storage.load_account("https://ca/dir").unwrap().as_deref(), Some(&b"key"[..]));
+        storage.probe();
+        assert!(storage.problem().is_some());
+        fs::remove_file(&in_the_way).unwrap();
+        storage.probe();
+        assert_eq!(storage.problem(), None);
+        let again = Storage::new(folder.path(), "server", "one".to_owned());
+        assert_eq!(again.load_account("https://ca/dir").unwrap().as_deref(), Some(&b"key"[..]));
+    }
+
+    #[test]
+    fn an_order_is_over_once_its_certificate_is_stored_or_served() {
+        let (_folder, storage) = storage();
+        let [directory, account, url] = ["https://ca/dir", "https://ca/1", "https://ca/2"].map(str::to_owned);
+        let key = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+        let begun = Begun { directory, account, domains: vec![], profile: None, url, key };
+        storage.save_order(&begun).unwrap();
+        assert!(storage.load_order(None).unwrap().is_some());
+        let pem = format!("{}chain", begun.key);
+        assert!(storage.load_order(Some(pem.as_bytes())).unwrap().is_none());
+        storage.save_certificate("https://ca/dir", pem.as_bytes()).unwrap();
+        assert!(storage.load_order(None).unwrap().is_none());
+    }
+
+    #[test]
     fn one_holder_of_the_lease_at_a_time() {
         let (folder, storage) = storage();
-        let other = Storage::open(folder.path(), "hooks.example.com").unwrap();
+        let other = Storage::new(folder.path(), "hooks.example.com", "one".to_owned());
         let held = storage.lease().unwrap();
         assert!(held.is_some() && other.lease().unwrap().is_none());
         drop(held);

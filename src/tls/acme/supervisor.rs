@@ -14,13 +14,15 @@ use crate::clock;
 
 use super::super::{AcmeSettings, Asked, Board, Ca, ChallengeChoice, Served, Status, Word};
 use super::Challenges;
+use super::about::about;
 use super::account::Offer;
-use super::attempt::{Attempt, Authorities};
+use super::attempt::{Attempt, Authorities, Serving};
 use super::authority::{Authority, AuthorityError};
-use super::keep::{Current, Keep, STORAGE_AGAIN};
+use super::due::{self, Due};
+use super::keep::{Keep, STORAGE_AGAIN};
 use super::pace::Pace;
 use super::renewal::{self, Advice};
-use super::request::Http;
+use super::request::Wire;
 use super::storage::{Storage, StorageError};
 
 /// The wall clock is looked at at least this often: timers do not notice a suspend or a clock that is set. The store
@@ -35,8 +37,10 @@ const AFTER_OTHERS: Duration = Duration::from_millis(300);
 const SAY_AGAIN: Duration = Duration::from_secs(86_400);
 /// Renewal information that could not be had is asked for again after this, or after a part of the life.
 const ADVICE_AGAIN: Duration = Duration::from_secs(3_600);
-/// After an order, advice to renew can wait this long, or a part of the life.
-const ADVICE_REST: Duration = Duration::from_secs(6 * 3_600);
+/// The state folder is tried out this often while all is well.
+const PROBE_AGAIN: Duration = Duration::from_secs(300);
+/// The part of a certificate's life at whose end a new one is ordered although it cannot be stored.
+const LAST_PART: u32 = 8;
 /// It must not hold up an order.
 const ADVICE: Duration = Duration::from_secs(5);
 
@@ -45,31 +49,6 @@ const ADVICE: Duration = Duration::from_secs(5);
 pub enum StartError {
     #[error("{0}")]
     Authority(#[from] AuthorityError),
-    #[error("the state folder: {0}")]
-    Storage(String),
-}
-
-/// When the next certificate is due, and why then.
-struct Due {
-    at: SystemTime,
-    reason: String,
-    /// How long after the last order at the earliest: a clock that is far ahead finds every new certificate old.
-    rest: Duration,
-}
-
-impl Due {
-    /// Not so soon after the last certificate.
-    fn rested(self, pace: &Pace, now: SystemTime) -> Self {
-        // One that lies ahead was written by a clock that was wrong.
-        let last = pace.last_attempt().filter(|last| pace.failures() == 0 && *last <= now);
-        match last.and_then(|last| last.checked_add(self.rest)) {
-            Some(rested) if rested > self.at && !self.rest.is_zero() => {
-                let reason = "the last one was obtained a short while ago: is the clock right?".to_owned();
-                Self { at: rested, reason, ..self }
-            }
-            _ => self,
-        }
-    }
 }
 
 /// The task that keeps one certificate.
@@ -85,6 +64,9 @@ pub struct Supervisor {
     advice: Option<Advice>,
     ask_advice_after: SystemTime,
     said: Option<SystemTime>,
+    /// The next try that the log has told of.
+    told: Option<SystemTime>,
+    probe_after: SystemTime,
     /// Whether the last try of this process failed.
     failed_last: bool,
 }
@@ -104,8 +86,7 @@ impl Supervisor {
             second: settings.second.as_ref().map(authority).transpose()?,
             staging: settings.staging.as_ref().map(authority).transpose()?,
         };
-        let storage =
-            Storage::open(&settings.state, &name).map_err(|error| StartError::Storage(error.to_string()))?;
+        let storage = Storage::new(&settings.state, &name, about(&settings));
         challenges.share(&settings.state);
         let (sender, words) = mpsc::channel(4);
         let advice = storage.load_advice();
@@ -121,6 +102,8 @@ impl Supervisor {
             advice,
             ask_advice_after: SystemTime::UNIX_EPOCH,
             said: None,
+            told: None,
+            probe_after: SystemTime::UNIX_EPOCH,
             failed_last: false,
         })
     }
@@ -140,15 +123,35 @@ impl Supervisor {
 
     /// Never ends. Drop it to stop: nothing is lost.
     pub async fn run(mut self: Box<Self>) {
-        while !self.loaded {
-            sleep(STORAGE_AGAIN).await;
-            self.loaded = self.keep.load();
-        }
         loop {
-            if let Err(error) = self.look().await {
-                error!("{error}; trying again in {}", clock::display_span(STORAGE_AGAIN));
-                sleep(STORAGE_AGAIN).await;
+            let looked = if self.loaded { self.look().await } else { self.load_again().await };
+            if let Err(error) = looked {
+                self.keep.tell_problem(Some(error.to_string()));
+                self.rest(STORAGE_AGAIN).await;
             }
+        }
+    }
+
+    /// A store that could not be read.
+    async fn load_again(&mut self) -> Result<(), StorageError> {
+        self.rest(STORAGE_AGAIN).await;
+        self.loaded = self.keep.load();
+        Ok(())
+    }
+
+    /// Waits, and hears an operator meanwhile. The end of a certificate's life is not slept through.
+    async fn rest(&mut self, longest: Duration) {
+        let to_last_part = self.keep.current.as_ref().map(|current| {
+            let left = current.certificate.left(clock::now());
+            left.saturating_sub(current.certificate.life() / LAST_PART)
+        });
+        let wait = match to_last_part {
+            Some(left) if !left.is_zero() => longest.min(left),
+            _ => longest,
+        };
+        select! {
+            () = sleep(wait.max(Duration::from_millis(10))) => {}
+            Some(word) = self.words.recv() => self.answer(word).await,
         }
     }
 
@@ -161,29 +164,65 @@ impl Supervisor {
             let _ = timeout(ADVICE, self.take_advice()).await; // no answer is no failure
         }
         let now = clock::now();
+        self.probe(now);
         let due = self.due().rested(&pace, now);
         self.publish(&due, &pace);
         self.say_problem(now);
         let next_try = pace.next_try() + if self.failed_last { AFTER_OTHERS } else { Duration::ZERO };
         let held_back = next_try > now && pace.is_plausible(now);
         if now >= due.at && !held_back {
-            return self.attempt().await.map(drop);
+            return self.attempt(&due.reason).await.map(drop);
+        }
+        if now >= due.at {
+            self.say_wait(&pace, &due);
         }
         let next = if now < due.at { due.at } else { next_try };
         let wait = next.duration_since(now).unwrap_or_default();
-        select! {
-            () = sleep(wait.clamp(Duration::from_millis(10), LOOK_AT_CLOCK)) => Ok(()),
-            Some(word) = self.words.recv() => self.answer(word).await,
+        self.rest(wait.min(LOOK_AT_CLOCK)).await;
+        Ok(())
+    }
+
+    /// Whether the state folder can be written is known before a certificate has to be.
+    fn probe(&mut self, now: SystemTime) {
+        if self.keep.storage.problem().is_some()
+            || now >= self.probe_after
+            || self.probe_after > now + 2 * PROBE_AGAIN
+        {
+            self.keep.storage.probe();
+            self.probe_after = now + PROBE_AGAIN;
         }
+        if !self.keep.is_unsaved() {
+            self.keep.tell_problem(self.keep.storage.problem());
+        }
+    }
+
+    /// Says once why a start does not order at once.
+    fn say_wait(&mut self, pace: &Pace, due: &Due) {
+        if self.told == Some(pace.next_try()) || self.failed_last {
+            return;
+        }
+        self.told = Some(pace.next_try());
+        let until = clock::display(pace.next_try());
+        let because = match &pace.last_error {
+            Some(error) => format!("the last try failed: {error}"),
+            None => format!("{} tries were interrupted in a row", pace.interrupted()),
+        };
+        warn!(
+            "a certificate for {} is due ({}), but waits until {until}: {because}; `annex cert renew` tries at once",
+            self.domains(),
+            due.reason
+        );
     }
 
     /// Asks the CA when the certificate should be renewed, as often as it wants to be asked. No answer is no failure.
     async fn take_advice(&mut self) {
         let now = clock::now();
-        let Some((id, life)) =
-            self.keep.current.as_ref().filter(|current| self.is_ours(&current.directory)).and_then(
-                |current| Some((current.certificate.renewal_id.clone()?, current.certificate.life())),
-            )
+        let Some((id, life)) = self
+            .keep
+            .current
+            .as_ref()
+            .filter(|current| due::is_ours(&current.directory, &self.settings))
+            .and_then(|current| Some((current.certificate.renewal_id.clone()?, current.certificate.life())))
         else {
             return;
         };
@@ -192,15 +231,15 @@ impl Supervisor {
             return;
         }
         self.ask_advice_after = now + ADVICE_AGAIN.min(life / 8);
-        let http = Http::new(&self.authorities.first.client);
-        let Ok((offer, _)) = Offer::ask(&http, &self.settings.ca).await else {
+        let wire = Wire::new(&self.authorities.first.client, None);
+        let Ok((offer, _)) = Offer::ask(&wire, &self.settings.ca).await else {
             debug!("the CA's directory does not answer: no renewal information");
             return;
         };
         let Some(renewal_info) = offer.renewal_info else {
             return;
         };
-        match renewal::ask(&http, &renewal_info, &id, self.advice.as_ref()).await {
+        match renewal::ask(&wire, &renewal_info, &id, self.advice.as_ref()).await {
             Ok(advice) => {
                 if let Some(page) = &advice.explanation {
                     warn!("the CA explains its advice to renew at {page}");
@@ -214,61 +253,37 @@ impl Supervisor {
         }
     }
 
-    /// Whether a CA of the configuration issued it.
-    fn is_ours(&self, directory: &str) -> bool {
-        let second = self.settings.second.as_ref();
-        directory == self.settings.ca.directory || second.is_some_and(|second| second.directory == directory)
-    }
-
-    /// A certificate for other names or from another CA (staging, say) is served, and replaced at once.
     fn due(&self) -> Due {
-        let at_once = |reason: &str| Due {
-            at: SystemTime::UNIX_EPOCH,
-            reason: reason.to_owned(),
-            rest: Duration::ZERO,
-        };
-        let Some(Current { certificate, directory, .. }) = &self.keep.current else {
-            return at_once("there is none yet");
-        };
-        if !certificate.covers(&self.settings.domains) {
-            return at_once("the domains changed");
-        }
-        if !self.is_ours(directory) {
-            return at_once("the CA changed");
-        }
-        let by_life = Due {
-            at: renewal::by_life(certificate),
-            reason: renewal::by_life_reason(certificate).to_owned(),
-            rest: certificate.life() / 4,
-        };
-        let advice = self
-            .advice
-            .as_ref()
-            .filter(|advice| certificate.renewal_id.as_deref().is_some_and(|id| advice.is_for(id)));
-        match advice {
-            // Never relied on alone: a window after that moment changes nothing.
-            Some(advice) if advice.moment() < by_life.at => {
-                // Before its own first day: the CA means at once, whatever clock one goes by.
-                let at_once = advice.moment() < certificate.not_before;
-                let rest = if at_once { Duration::ZERO } else { ADVICE_REST.min(certificate.life() / 8) };
-                Due { at: advice.moment(), reason: "the CA advises it".to_owned(), rest }
-            }
-            _ => by_life,
-        }
+        Due::of(self.keep.current.as_ref(), &self.settings, self.advice.as_ref())
     }
 
     /// One attempt, if no other process makes one. Gives a line for an operator.
-    async fn attempt(&mut self) -> Result<Result<String, String>, StorageError> {
-        let Some(_lease) = self.keep.storage.lease()? else {
-            debug!("another order runs: waiting for its lease");
-            sleep(LEASE_AGAIN).await;
-            return Ok(Err("another order runs: try again in a minute".to_owned()));
+    ///
+    /// Without a state folder that can be written none is made, for every restart would make another; but near the end of a
+    /// certificate's life that is better than none.
+    async fn attempt(&mut self, why: &str) -> Result<Result<String, String>, StorageError> {
+        let is_last_part = self.is_last_part(clock::now());
+        let _lease = match self.keep.storage.lease() {
+            Ok(Some(lease)) => Some(lease),
+            Ok(None) => {
+                debug!("another order runs: waiting for its lease");
+                sleep(LEASE_AGAIN).await;
+                return Ok(Err("another order runs: try again in a minute".to_owned()));
+            }
+            Err(error) if is_last_part => {
+                self.keep.tell_problem(Some(error.to_string()));
+                None
+            }
+            Err(error) => return Err(error),
         };
         // Whoever had the lease may have got it.
         if self.keep.adopt() && clock::now() < self.due().at {
             return Ok(Ok("another process has just obtained it".to_owned()));
         }
-        let ended = self.prepare().run().await?;
+        self.keep.storage.be_lenient(is_last_part);
+        let ended = self.prepare().run(why).await;
+        self.keep.storage.be_lenient(false);
+        let ended = ended?;
         self.failed_last = ended.is_err();
         match ended {
             Ok(issued) => {
@@ -300,6 +315,14 @@ impl Supervisor {
         }
     }
 
+    /// Whether little of the certificate's life is left, or nothing.
+    fn is_last_part(&self, now: SystemTime) -> bool {
+        self.keep
+            .current
+            .as_ref()
+            .is_some_and(|current| current.certificate.left(now) <= current.certificate.life() / LAST_PART)
+    }
+
     fn prepare(&self) -> Attempt<'_> {
         Attempt {
             settings: &self.settings,
@@ -307,24 +330,42 @@ impl Supervisor {
             storage: &self.keep.storage,
             challenges: &self.challenges,
             provider: &self.keep.provider,
-            current: self.keep.current.as_ref().map(|current| (&*current.certificate, &*current.directory)),
+            board: &self.keep.board,
+            name: &self.keep.name,
+            current: self.keep.current.as_ref().map(|current| Serving {
+                certificate: &current.certificate,
+                directory: &current.directory,
+                pem: &current.pem,
+            }),
         }
     }
 
     /// An operator's word: a try at once, whatever the pace says.
-    async fn answer(&mut self, word: Word) -> Result<(), StorageError> {
+    async fn answer(&mut self, word: Word) {
         let answer = match word.asked {
+            _ if !self.loaded => {
+                Err("the state folder cannot be read: the log and `annex status` say why".to_owned())
+            }
             Asked::Renew => {
                 info!("an operator asks for a new certificate");
-                self.attempt().await?
+                self.attempt("an operator asks for it").await.unwrap_or_else(|error| {
+                    self.keep.tell_problem(Some(error.to_string()));
+                    Err(format!("{error}; nothing was ordered, since it could not be stored"))
+                })
             }
-            Asked::Rehearse => match self.keep.storage.lease()? {
-                Some(_lease) => self.prepare().rehearse().await,
-                None => Err("an order runs: try again in a minute".to_owned()),
+            Asked::Rehearse => match self.keep.storage.lease() {
+                Ok(Some(_lease)) => self.prepare().rehearse().await,
+                Ok(None) => Err("an order runs: try again in a minute".to_owned()),
+                Err(error) => Err(error.to_string()),
             },
         };
+        let answer = match self.keep.storage.problem() {
+            Some(problem) if answer.is_ok() => {
+                answer.map(|line| format!("{line}; it cannot be stored: {problem}"))
+            }
+            _ => answer,
+        };
         let _ = word.answer.send(answer); // whoever asked may have gone away
-        Ok(())
     }
 
     fn publish(&self, due: &Due, pace: &Pace) {

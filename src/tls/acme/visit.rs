@@ -11,7 +11,7 @@ use crate::clock;
 use super::super::Ca;
 use super::account::Offer;
 use super::authority::{Authority, AuthorityError};
-use super::request::{Http, RequestError};
+use super::request::{RequestError, Wire};
 
 /// What was seen.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl From<RequestError> for VisitError {
 
 pub async fn visit(ca: &Ca) -> Result<Visit, VisitError> {
     let authority = Authority::new(ca.clone(), &Arc::new(aws_lc_rs::default_provider()))?;
-    let (offer, answered) = Offer::ask(&Http::new(&authority.client), ca).await?;
+    let (offer, answered) = Offer::ask(&Wire::new(&authority.client, None), ca).await?;
     Ok(Visit {
         profiles: offer.profiles().map(str::to_owned).collect(),
         caa_identities: offer.caa_identities().to_vec(),

@@ -28,7 +28,7 @@ pub(crate) use flood::{Flood, Over, Shape};
 pub(crate) use oracle::{FOLDER as ORACLE_FOLDER, Oracle};
 pub(crate) use pebble::Pebble;
 pub(crate) use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
-pub(crate) use proxy::{Faults, Proxy};
+pub(crate) use proxy::{Faults, Once, Proxy};
 pub(crate) use relay::Relay;
 pub(crate) use rossum_tool::RossumTool;
 pub(crate) use sshd::Sshd;

@@ -168,6 +168,11 @@ impl Pebble {
         self.log().matches(" orders in the db").count()
     }
 
+    /// Certificates that it has issued.
+    pub(crate) fn certificates(&self) -> usize {
+        self.log().matches("Issued certificate serial").count()
+    }
+
     /// The root that signs what it issues: new at every start.
     pub(crate) fn issuing_root(&self) -> CertificateDer<'static> {
         use rustls::pki_types::pem::PemObject;

@@ -33,15 +33,35 @@ pub(crate) struct Faults {
     pub(crate) broken: bool,
     /// Offers these profiles.
     pub(crate) profiles: &'static [&'static str],
+    /// Once, at a request whose path begins so.
+    pub(crate) once: Option<(&'static str, Once)>,
+    /// Each request takes as long.
+    pub(crate) slow: std::time::Duration,
     /// Offers renewal information with this window and explanation.
     pub(crate) renewal: Option<(&'static str, &'static str, Option<&'static str>)>,
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Once {
+    /// The connection ends before the CA hears of it.
+    Dropped,
+    /// The CA does it, and the answer is lost.
+    AnswerLost,
+    /// 503 with `Retry-After: 1`.
+    Later,
+    /// Nothing is answered: whoever asks is to be killed meanwhile. The CA does it.
+    Hangs,
 }
 
 #[derive(Default)]
 struct Inner {
     faults: Faults,
-    /// Path and payload of each signed request.
+    /// Path and payload of each request.
     seen: Vec<(String, Value)>,
+    connections: usize,
+    /// How often the fault that happens once has happened.
+    happened: usize,
 }
 
 pub(crate) struct Proxy {
@@ -72,6 +92,21 @@ impl Proxy {
         self.inner.lock().unwrap().faults = faults;
     }
 
+    /// Connections that were opened.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.lock().unwrap().connections
+    }
+
+    /// Whether the fault that happens once has happened.
+    pub(crate) fn has_happened(&self) -> bool {
+        self.inner.lock().unwrap().faults.once.is_none()
+    }
+
+    /// Requests whose path begins so.
+    pub(crate) fn requests(&self, path: &str) -> usize {
+        self.inner.lock().unwrap().seen.iter().filter(|(seen, _)| seen.starts_with(path)).count()
+    }
+
     /// Payloads of the signed requests whose path contains this.
     pub(crate) fn payloads(&self, path: &str) -> Vec<Value> {
         let inner = self.inner.lock().unwrap();
@@ -100,7 +135,7 @@ fn client_config(root: &Path) -> Arc<ClientConfig> {
     Arc::new(builder.unwrap().with_root_certificates(roots).with_no_client_auth())
 }
 
-/// One request, one answer.
+/// Requests and answers over one connection.
 fn serve(
     stream: TcpStream,
     server: Arc<ServerConfig>,
@@ -108,23 +143,53 @@ fn serve(
     upstream: u16,
     shared: &Mutex<Inner>,
 ) -> std::io::Result<()> {
+    shared.lock().unwrap().connections += 1;
+    stream.set_nodelay(true)?;
     let connection = ServerConnection::new(server).map_err(std::io::Error::other)?;
     let mut tls = StreamOwned::new(connection, stream);
-    let (head, body) = read_request(&mut tls)?;
+    loop {
+        let (head, body) = read_request(&mut tls)?;
+        let Some(answer) = answer(&head, &body, &client, upstream, shared)? else {
+            return Ok(()); // without a word
+        };
+        tls.write_all(answer.as_bytes())?;
+        tls.flush()?;
+        if answer.to_ascii_lowercase().contains("\r\nconnection: close") {
+            tls.conn.send_close_notify();
+            return tls.flush();
+        }
+    }
+}
+
+/// `None`: the connection ends.
+fn answer(
+    head: &str,
+    body: &[u8],
+    client: &Arc<ClientConfig>,
+    upstream: u16,
+    shared: &Mutex<Inner>,
+) -> std::io::Result<Option<String>> {
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    let payload = payload(&body);
-    let (faults, count) = {
+    let payload = payload(body);
+    let (faults, count, once) = {
         let mut inner = shared.lock().unwrap();
         let faults = inner.faults.clone();
         inner.seen.push((path.clone(), payload.clone()));
         if path.starts_with("/sign-me-up") {
             inner.faults.deactivated = false;
         }
-        (faults, inner.seen.len())
+        let once = faults.once.filter(|(at, _)| path.starts_with(at)).map(|(_, once)| once);
+        // The directory is asked for by the order and, beside it, by a look at the CA's clock.
+        inner.happened += usize::from(once.is_some());
+        if inner.happened >= if path == "/dir" { 2 } else { 1 } {
+            (inner.faults.once, inner.happened) = (None, 0);
+        }
+        (faults, inner.seen.len(), once)
     };
+    std::thread::sleep(faults.slow);
     if faults.silent {
         std::thread::sleep(std::time::Duration::from_secs(120));
-        return Ok(());
+        return Ok(None);
     }
     let problem = |status: u16, retry_after: Option<&str>, kind: &str, detail: &str| {
         let body =
@@ -135,10 +200,25 @@ fn serve(
             body.len()
         )
     };
+    match once {
+        Some(Once::Dropped) => return Ok(None),
+        Some(Once::Later) => {
+            return Ok(Some(problem(503, Some("1"), "serverInternal", "The service is busy")));
+        }
+        Some(lost @ (Once::AnswerLost | Once::Hangs)) => {
+            pass_on(head, body, Arc::clone(client), upstream)?;
+            if lost == Once::Hangs {
+                std::thread::sleep(std::time::Duration::from_secs(10));
+            }
+            return Ok(None);
+        }
+        None => {}
+    }
     let answer = if faults.stale_nonces && !body.is_empty() && count % 2 == 0 {
         let (_, host) = head.split_once("\r\nhost: ").or_else(|| head.split_once("\r\nHost: ")).unwrap();
         let host = host.lines().next().unwrap();
-        let fresh = pass_on(&format!("HEAD /nonce-plz HTTP/1.1\r\nhost: {host}"), b"", client, upstream)?;
+        let fresh =
+            pass_on(&format!("HEAD /nonce-plz HTTP/1.1\r\nhost: {host}"), b"", Arc::clone(client), upstream)?;
         let nonce =
             fresh.lines().find(|line| line.to_ascii_lowercase().starts_with("replay-nonce:")).unwrap();
         let refusal = problem(400, None, "badNonce", "JWS has an invalid anti-replay nonce");
@@ -164,12 +244,10 @@ fn serve(
             body.len()
         )
     } else {
-        let answer = pass_on(&head, &body, client, upstream)?;
-        if path == "/dir" { with_offers(&answer, &faults, &head) } else { answer }
+        let answer = pass_on(head, body, Arc::clone(client), upstream)?;
+        if path == "/dir" { with_offers(&answer, &faults, head) } else { answer }
     };
-    tls.write_all(answer.as_bytes())?;
-    tls.conn.send_close_notify();
-    tls.flush()
+    Ok(Some(answer))
 }
 
 fn read_request(stream: &mut impl Read) -> std::io::Result<(String, Vec<u8>)> {
@@ -212,7 +290,14 @@ fn pass_on(head: &str, body: &[u8], client: Arc<ClientConfig>, upstream: u16) ->
     let mut answer = Vec::new();
     // Go's server ends with a close_notify or without one.
     let _ = tls.read_to_end(&mut answer);
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+    // Its connection ends, ours is kept.
+    let answer = String::from_utf8_lossy(&answer).replacen("Connection: close\r\n", "", 1);
+    let (has_length, is_head) = (answer.contains("Content-Length:"), head.starts_with("HEAD"));
+    Ok(if has_length || is_head || answer.contains("chunked") {
+        answer
+    } else {
+        answer.replacen("\r\n", "\r\nConnection: close\r\n", 1)
+    })
 }
 
 /// The directory with renewal information and profiles in it.
