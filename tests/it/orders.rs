@@ -210,3 +210,16 @@ fn of_several_chains_the_preferred_one_is_served() {
     let verifies = |root| Client::tls(address, NAME, &[root], rustls::ALL_VERSIONS).is_ok();
     assert!(verifies(second) && !verifies(first));
 }
+
+#[test]
+fn whoever_asks_for_a_certificate_while_one_is_ordered_gets_that_one() {
+    let scene = Scene::new();
+    scene.proxy.set(Faults { slow: Duration::from_millis(200), ..Faults::default() });
+    let annex = scene.start(scene.folder(&format!("\"{NAME}\""), ""));
+    annex.logs("ordering a certificate", SOON);
+    let renewed = annex.run(&["cert", "renew"]);
+    let said = String::from_utf8([renewed.stdout, renewed.stderr].concat()).unwrap();
+    assert!(renewed.status.success() && said.contains("is there, renewal from"), "{said}");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(scene.pebble.orders(), 1, "{}", annex.log());
+}
