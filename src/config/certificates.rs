@@ -97,6 +97,7 @@ fn acme_settings(
         },
         on_bad_name: OnBadName::default(),
         profile: None,
+        preferred_chain: None,
         state: state.to_owned(),
         retry: RETRY.to_vec(),
         order_deadline: ORDER_DEADLINE,
@@ -125,6 +126,7 @@ fn acme_settings(
     let words = [("wait", OnBadName::Wait), ("skip", OnBadName::Skip)];
     settings.on_bad_name = acme.choice("on_bad_name", &words).unwrap_or_default();
     settings.profile = acme.text("profile").map(|profile| profile.into_inner().to_owned());
+    settings.preferred_chain = acme.text("preferred_chain").map(|name| name.into_inner().to_owned());
     if let Some(retry) = acme.durations("retry").filter(|retry| !retry.is_empty()) {
         settings.retry = retry;
     }

@@ -121,6 +121,14 @@ fn is_signed_by(
         && algorithms.any(|algorithm| algorithm.verify_signature(key, signed, signature).is_ok())
 }
 
+/// The authorities that issued the certificates of a chain, by their common names.
+pub(super) fn issuers(chain: &[u8]) -> Vec<String> {
+    let certificates = CertificateDer::pem_slice_iter(chain).flatten();
+    certificates
+        .filter_map(|der| X509Certificate::from_der(&der).ok().map(|(_, parsed)| issuer(&parsed)))
+        .collect()
+}
+
 fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
     let dns = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),

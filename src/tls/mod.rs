@@ -58,6 +58,8 @@ pub struct AcmeSettings {
     pub on_bad_name: OnBadName,
     /// The CA's certificate profile (draft-ietf-acme-profiles): `tlsserver`, `shortlived`.
     pub profile: Option<String>,
+    /// Of several chains the one with a certificate that this authority issued, by its common name.
+    pub preferred_chain: Option<String>,
     /// Folder for accounts, certificates and pace.
     pub state: PathBuf,
     /// Waits after the first, second, … failed order; the last one repeats. Never empty.

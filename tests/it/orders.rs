@@ -194,3 +194,32 @@ fn a_failure_names_the_step_its_address_the_cas_words_and_the_status() {
         "{log}"
     );
 }
+
+#[test]
+fn of_several_chains_the_preferred_one_is_served() {
+    let mut pebble = Pebble::prepare();
+    pebble.alternate_roots = 1;
+    pebble.run();
+    let [first, second] = [0, 1].map(|number| pebble.root_of_chain(number));
+    let (_, parsed) = x509_parser::parse_x509_certificate(&second).unwrap();
+    let name = parsed.subject().iter_common_name().next().unwrap().as_str().unwrap();
+    let preferred = format!("preferred_chain = \"{name}\"");
+    let annex = Annex::https(pebble.folder_with(&format!("\"{NAME}\""), &preferred), pebble.https);
+    annex.logs("is there, valid until", SOON);
+    let address = ([127, 0, 0, 1], pebble.https).into();
+    let verifies = |root| Client::tls(address, NAME, &[root], rustls::ALL_VERSIONS).is_ok();
+    assert!(verifies(second) && !verifies(first));
+}
+
+#[test]
+fn whoever_asks_for_a_certificate_while_one_is_ordered_gets_that_one() {
+    let scene = Scene::new();
+    scene.proxy.set(Faults { slow: Duration::from_millis(200), ..Faults::default() });
+    let annex = scene.start(scene.folder(&format!("\"{NAME}\""), ""));
+    annex.logs("ordering a certificate", SOON);
+    let renewed = annex.run(&["cert", "renew"]);
+    let said = String::from_utf8([renewed.stdout, renewed.stderr].concat()).unwrap();
+    assert!(renewed.status.success() && said.contains("is there, renewal from"), "{said}");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(scene.pebble.orders(), 1, "{}", annex.log());
+}

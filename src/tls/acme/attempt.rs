@@ -229,7 +229,7 @@ impl Attempt<'_> {
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
         let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await?;
-        let pem = order::finish(&session, ordered, domains).await?;
+        let pem = order::finish(&session, ordered, domains, self.settings.preferred_chain.as_deref()).await?;
         Ok((pem, session.account.kid))
     }
 

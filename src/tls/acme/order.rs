@@ -9,12 +9,13 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::clock;
 use crate::outbound::Whose;
 
 use super::super::Challenge;
+use super::super::certificate::issuers;
 use super::Challenges;
 use super::account::Session;
 use super::authorization;
@@ -205,6 +206,7 @@ pub(super) async fn finish(
     session: &Session,
     ordered: Ordered,
     domains: &[String],
+    preferred_chain: Option<&str>,
 ) -> Result<String, OrderError> {
     let Ordered { url, mut state, key } = ordered;
     let mut params = CertificateParams::new(domains.to_vec())?;
@@ -238,8 +240,31 @@ pub(super) async fn finish(
         pause = polls.next(Some(&answered));
         state = answered.json()?;
     };
-    let chain = session.ask(Step::Certificate, &certificate, "").await?.text()?;
+    let chain = chain(session, &certificate, preferred_chain).await?;
     Ok(format!("{}{chain}", key.serialize_pem()))
+}
+
+/// The certificate by the chain that is preferred, or by the CA's own where it has no such chain.
+async fn chain(session: &Session, url: &str, preferred: Option<&str>) -> Result<String, OrderError> {
+    let answered = session.ask(Step::Certificate, url, "").await?;
+    let alternates = answered.alternates();
+    let chain = answered.text()?;
+    let Some(preferred) = preferred else { return Ok(chain) };
+    let leads_there = |chain: &str| issuers(chain.as_bytes()).iter().any(|issuer| issuer == preferred);
+    if leads_there(&chain) {
+        return Ok(chain);
+    }
+    for url in &alternates {
+        let other = session.ask(Step::Certificate, url, "").await?.text()?;
+        if leads_there(&other) {
+            return Ok(other);
+        }
+    }
+    let own = issuers(chain.as_bytes()).join(", ");
+    warn!(
+        "the CA has no chain to `{preferred}` (`preferred_chain`): taking its own, which was issued by {own}"
+    );
+    Ok(chain)
 }
 
 fn words(problem: Option<&Problem>) -> String {

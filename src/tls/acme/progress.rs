@@ -30,9 +30,7 @@ struct State {
 impl State {
     fn words(&self) -> String {
         if self.waiting.is_empty() {
-            return self
-                .step
-                .map_or_else(|| "beginning".to_owned(), |step| format!("asking the CA for {step}"));
+            return self.step.map_or_else(|| "beginning".to_owned(), |step| format!("asking for {step}"));
         }
         let shown = self.waiting.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = self.waiting.len().saturating_sub(SHOWN);

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::signature::EcdsaKeyPair;
 use reqwest::Method;
-use reqwest::header::{DATE, HeaderMap, LOCATION};
+use reqwest::header::{DATE, HeaderMap, LINK, LOCATION};
 use serde::Deserialize;
 use tokio::time::sleep;
 use tracing::info;
@@ -166,6 +166,14 @@ impl Answered {
     pub(super) fn location(&self) -> Result<String, RequestError> {
         let location = self.received.headers.get(LOCATION).and_then(|location| location.to_str().ok());
         location.map(str::to_owned).ok_or_else(|| self.unreadable("no Location header".to_owned()))
+    }
+
+    /// Where the same is to be had by another chain (RFC 8555 section 7.4.2).
+    pub(super) fn alternates(&self) -> Vec<String> {
+        let links = self.received.headers.get_all(LINK).into_iter().filter_map(|link| link.to_str().ok());
+        let links =
+            links.flat_map(|links| links.split(", ")).filter(|link| link.contains("rel=\"alternate\""));
+        links.filter_map(|link| Some(link.split_once('<')?.1.split_once('>')?.0.to_owned())).collect()
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {

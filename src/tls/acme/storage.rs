@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn unreadable_is_not_absent() {
         let (folder, storage) = storage();
-        fs::create_dir(folder.path().join("acme/server/certificate.pem")).unwrap();
+        fs::create_dir_all(folder.path().join("acme/server/certificate.pem")).unwrap();
         assert!(storage.load_certificate().is_err());
     }
 

@@ -171,7 +171,9 @@ impl Supervisor {
         let next_try = pace.next_try() + if self.failed_last { AFTER_OTHERS } else { Duration::ZERO };
         let held_back = next_try > now && pace.is_plausible(now);
         if now >= due.at && !held_back {
-            return self.attempt(&due.reason).await.map(drop);
+            let ended = self.attempt(&due.reason).await?;
+            self.answer_meanwhile(&ended).await;
+            return Ok(());
         }
         if now >= due.at {
             self.say_wait(&pace, &due);
@@ -337,6 +339,16 @@ impl Supervisor {
                 directory: &current.directory,
                 pem: &current.pem,
             }),
+        }
+    }
+
+    /// Whoever asked for a certificate while one was ordered gets that one: a second would be one of the week's few.
+    async fn answer_meanwhile(&mut self, ended: &Result<String, String>) {
+        while let Ok(word) = self.words.try_recv() {
+            match word.asked {
+                Asked::Renew => _ = word.answer.send(ended.clone()),
+                Asked::Rehearse => self.answer(word).await,
+            }
         }
     }
 

@@ -67,6 +67,8 @@ pub(crate) struct Pebble {
     pub(crate) validity: u64,
     /// Percent of good nonces that it refuses.
     pub(crate) refused_nonces: u32,
+    /// Roots beside the first, each with a chain of its own.
+    pub(crate) alternate_roots: u32,
     /// Whether accounts must be bound to one elsewhere: key id `kid-1`, MAC key [`Self::EAB_KEY`].
     pub(crate) external_accounts: bool,
 }
@@ -117,6 +119,7 @@ impl Pebble {
             http: free_port(),
             validity: 7_776_000,
             refused_nonces: 0,
+            alternate_roots: 0,
             external_accounts: false,
             folder,
         }
@@ -145,6 +148,7 @@ impl Pebble {
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_WFE_NONCEREJECT", self.refused_nonces.to_string())
             .env("PEBBLE_AUTHZREUSE", "0")
+            .env("PEBBLE_ALTERNATE_ROOTS", self.alternate_roots.to_string())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -175,11 +179,16 @@ impl Pebble {
 
     /// The root that signs what it issues: new at every start.
     pub(crate) fn issuing_root(&self) -> CertificateDer<'static> {
+        self.root_of_chain(0)
+    }
+
+    /// The root of this chain of several.
+    pub(crate) fn root_of_chain(&self, number: u32) -> CertificateDer<'static> {
         use rustls::pki_types::pem::PemObject;
         let own = CertificateDer::from_pem_file(&self.root).unwrap();
         let address = ([127, 0, 0, 1], self.management).into();
         let mut client = Client::tls(address, "localhost", &[own], rustls::ALL_VERSIONS).unwrap();
-        let answer = client.request("GET", "/roots/0", &[("connection", "close")], b"");
+        let answer = client.request("GET", &format!("/roots/{number}"), &[("connection", "close")], b"");
         CertificateDer::from_pem_slice(&answer.body).unwrap()
     }
 

@@ -290,6 +290,9 @@ fn pass_on(head: &str, body: &[u8], client: Arc<ClientConfig>, upstream: u16) ->
     let mut answer = Vec::new();
     // Go's server ends with a close_notify or without one.
     let _ = tls.read_to_end(&mut answer);
+    if answer.is_empty() {
+        return Err(std::io::ErrorKind::UnexpectedEof.into()); // the CA was stopped
+    }
     // Its connection ends, ours is kept.
     let answer = String::from_utf8_lossy(&answer).replacen("Connection: close\r\n", "", 1);
     let (has_length, is_head) = (answer.contains("Content-Length:"), head.starts_with("HEAD"));
