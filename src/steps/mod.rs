@@ -40,6 +40,8 @@ pub mod source;
 mod step;
 mod template;
 pub mod trigger;
+pub mod undone;
+mod unread;
 
 pub use answer::{Answer, Checkpoint};
 pub use blueprint::Blueprint;

@@ -50,6 +50,7 @@ pub(super) async fn run(
         let before = answer.checkpoint();
         let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
         hook.tell_missing(stage, metrics, &missing);
+        missing.iter().for_each(|field| facts.say(&stage.name, || field.words()));
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
         let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
@@ -57,12 +58,14 @@ pub(super) async fn run(
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
-        for unknown in std::mem::take(&mut answer.unknown_ids) {
-            hook.tell_unknown(counted, &unknown);
-            unknown.explain(&mut answer.reasons);
+        for undone in std::mem::take(&mut answer.undone) {
+            hook.tell_undone(counted, &undone);
+            facts.say(&stage.name, || undone.words());
+            answer.reasons.note(|| undone.reason());
         }
         for taken in std::mem::take(&mut answer.first_of) {
             hook.tell_first(stage, &taken);
+            facts.say(&stage.name, || taken.words());
             answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
@@ -141,6 +144,7 @@ fn tell_ignored(hook: &Hook, delivery: &Delivery<'_>, answer: &Answer, starts: &
             return;
         }
         hook.tell_ignored(counted, &ignored);
+        facts.say(&counted.0.name, || ignored.words());
         witness::ignored(facts, at, &ignored);
     });
 }
