@@ -154,13 +154,13 @@ async fn deliver(
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
-            entry.read("", facts.request_id.as_deref());
+            entry.read(facts);
             return Err(Refusal::Payload(problem));
         }
     };
     let payload = &delivery.payload;
     facts.read(payload);
-    entry.read(&facts.annotation, facts.request_id.as_deref());
+    entry.read(facts);
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
