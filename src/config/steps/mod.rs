@@ -2,6 +2,7 @@
 
 mod business_rules;
 mod checks;
+mod csv;
 mod export;
 mod formulas;
 mod function;

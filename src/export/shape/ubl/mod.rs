@@ -31,7 +31,7 @@ use totals::{Adding, Totals};
 
 pub use codes::is_unit_code;
 pub use invoice::{KINDS, Kind, type_word};
-pub use problems::Unfit;
+use super::Unfit;
 pub use words::{Field, NEEDED, fields, is_single};
 
 /// What becomes of a document whose amounts do not add up.
