@@ -369,17 +369,16 @@ fn a_run_that_can_note_no_more_says_that_no_more_was_sent() {
         // It is kept with the note of the next call, for which there is no room.
         Reply::ok(&json!({"id": "E-1", "all": "x".repeat(400_000)}).to_string())
     });
-    let call = |name: &str| {
-        format!("[[hook.step.call]]\nname = \"{name}\"\npath = \"{name}\"\nshape = \"json\"\n")
-    };
+    let call =
+        |name: &str| format!("[[hook.step.call]]\nname = \"{name}\"\npath = \"{name}\"\nshape = \"json\"\n");
     let step = "use = \"export\"\nname = \"invoice\"\ntarget = \"erp\"\n";
     let target = format!("[[target]]\nname = \"erp\"\nurl = \"http://{}/api/\"\n", erp.address);
     let config = format!("{HOOK}{step}{}{}{target}", call("head"), call("lines"));
     write(&folder.path().join("annex.toml"), &config);
     let annex = Annex::dev_in(folder, crate::support::free_port());
     let told = export(&annex, "r-1", "INV-1");
-    says(&told, &["No more was sent, since it cannot be noted", "Taken already: head at erp"]);
-    says(&told, &["That could not be noted on the server's disk: look there before you export again."]);
+    says(&told, &["No more was sent, since it cannot be noted", "Taken already: head (id E-1)"]);
+    says(&told, &["That could not be noted on the server&#39;s disk: look there before you export again."]);
     assert!(!told.concat().contains("Nothing was sent"), "{told:?}");
     assert_eq!(erp.calls().len(), 1, "the second call was not made");
     drop(annex);
@@ -474,10 +473,11 @@ fn a_caller_that_goes_away_is_in_the_log_the_metrics_and_the_inspector_and_leave
     let mut detail = Value::Null;
     crate::support::eventually("the inspector has it", Duration::from_secs(10), || {
         detail = serde_json::from_str(&get("/inspector/deliveries/1")).unwrap_or_default();
-        detail["problem"].is_string()
+        detail["line"]["problem"].is_string()
     });
-    assert_eq!(detail["problem"], "the caller went away before it was answered", "{detail}");
-    assert_eq!((&detail["request_id"], &detail["status"]), (&json!("r-1"), &json!(499)), "{detail}");
+    let line = &detail["line"];
+    assert_eq!(line["problem"], "the caller went away before it was answered", "{detail}");
+    assert_eq!((&detail["more"]["request_id"], &line["status"]), (&json!("r-1"), &json!(499)), "{detail}");
     says(&export(&annex, "r-2", "INV-1"), &["may have been taken: invoice at erp", &keys(&erp)[0]]);
     assert_eq!(keys(&erp)[0], keys(&erp)[1]);
 }

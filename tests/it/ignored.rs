@@ -136,7 +136,7 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
             "a list or an object",
         ),
         (
-            json!({"op": "replace", "id": 4, "value": {"options": [{"label": "One"}]}}),
+            json!({"op": "replace", "id": 4, "value": {"options": [{"value": null, "label": "One"}]}}),
             "vendor",
             "no text as its `value`",
         ),

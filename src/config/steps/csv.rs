@@ -11,7 +11,11 @@ use super::super::section::Section;
 
 pub(super) fn read(section: &Section<'_>) -> Csv {
     let table = section.field("table");
-    let columns = if section.has("columns") { section.texts_or_none("columns").unwrap_or_default() } else { Vec::new() };
+    let columns = if section.has("columns") {
+        section.texts_or_none("columns").unwrap_or_default()
+    } else {
+        Vec::new()
+    };
     if section.has("columns") && columns.is_empty() {
         let what = "`columns` names no field";
         section.document().note(section.place_of("columns"), what, Some("write schema ids in quotes"));
@@ -44,7 +48,6 @@ pub(super) fn separator(section: &Section<'_>) -> char {
         }
     }
 }
-
 
 /// Refuses a table that is none, and columns that have no value in its lines: their cells would be empty.
 fn look(section: &Section<'_>, table: Option<&Spanned<&str>>, columns: &[Spanned<&str>]) {
@@ -86,9 +89,13 @@ fn no_table(schema: &Schema, table: &str) -> Option<(String, String)> {
                 (format!("`{table}` is a column of the table `{of}`, and no table"), instead(of))
             }
             Some(of) => (format!("`{table}` has its values in the multivalue `{of}`"), instead(of)),
-            None => (format!("`{table}` is a field of the header, and no table"), "name a multivalue".to_owned()),
+            None => {
+                (format!("`{table}` is a field of the header, and no table"), "name a multivalue".to_owned())
+            }
         },
-        Category::Section => (format!("`{table}` is a section, and no table"), "name a multivalue".to_owned()),
+        Category::Section => {
+            (format!("`{table}` is a section, and no table"), "name a multivalue".to_owned())
+        }
     })
 }
 

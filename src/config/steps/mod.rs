@@ -9,6 +9,7 @@ mod function;
 mod lookup;
 mod master_data;
 mod matching;
+mod pairs;
 mod replace;
 mod request_processor;
 mod rules;

@@ -233,6 +233,9 @@ impl Reader<'_, '_> {
             queues: queues.as_deref(),
         };
         let script = checked.checked(Script::new(&name, &code));
+        if let Some(script) = &script {
+            scripts::note_other_tables(&checked, script, None);
+        }
         let mut actions = Vec::new();
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };

@@ -96,8 +96,8 @@ impl Csv {
         if self.columns.iter().any(is_first) {
             return None;
         }
-        let named = self.columns.iter().filter(|column| view.get(column).is_none());
-        let table = named.filter_map(|column| table_of(view, column)).next()?;
+        let mut named = self.columns.iter().filter(|column| view.get(column).is_none());
+        let table = named.find_map(|column| table_of(view, column))?;
         view.field.get(table)?.as_array()
     }
 
@@ -134,27 +134,40 @@ impl Csv {
 
 /// The table in whose rows a column is.
 fn table_of<'v>(view: &'v View, column: &str) -> Option<&'v String> {
-    let has = |value: &Value| value.as_array().is_some_and(|rows| rows.iter().any(|row| row.get(column).is_some()));
+    let has =
+        |value: &Value| value.as_array().is_some_and(|rows| rows.iter().any(|row| row.get(column).is_some()));
     view.field.iter().find(|(_, value)| has(value)).map(|(name, _)| name)
 }
 
 fn no_table(view: &View, table: &String) -> Unfit {
     if let Some(list) = view.lists.get(table) {
-        return unfit(&format!("`{table}` has its values in the multivalue `{list}`: write `table = \"{list}\"`"), &[table]);
+        return unfit(
+            &format!("`{table}` has its values in the multivalue `{list}`: write `table = \"{list}\"`"),
+            &[table],
+        );
     }
     if view.field.contains_key(table) {
         return unfit(&format!("`{table}` is a field, and no table"), &[table]);
     }
-    let tables: Vec<_> =
-        view.field.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| format!("`{name}`")).collect();
+    let tables: Vec<_> = view
+        .field
+        .iter()
+        .filter(|(_, value)| value.is_array())
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
     let have = if tables.is_empty() { "none".to_owned() } else { tables.join(", ") };
-    let what =
-        format!("the document has no table `{table}`: `table` is the schema id of a multivalue, and it has {have}");
+    let what = format!(
+        "the document has no table `{table}`: `table` is the schema id of a multivalue, and it has {have}"
+    );
     unfit(&what, &[table])
 }
 
 fn unfit(what: &str, ids: &[&String]) -> Unfit {
-    Unfit::new("CSV", format!("The CSV cannot be made: {what}."), ids.iter().map(|id| (*id).clone()).collect())
+    Unfit::new(
+        "CSV",
+        format!("The CSV cannot be made: {what}."),
+        ids.iter().map(|id| (*id).clone()).collect(),
+    )
 }
 
 /// Whether a spreadsheet takes it for a formula. It passes over what it does not show, and over the width of a sign.

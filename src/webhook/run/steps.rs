@@ -50,7 +50,9 @@ pub(super) async fn run(
         let before = answer.checkpoint();
         let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
         hook.tell_missing(stage, metrics, &missing);
-        missing.iter().for_each(|field| facts.say(&stage.name, || field.words()));
+        for field in &missing {
+            facts.say(&stage.name, || field.words());
+        }
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
         let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
