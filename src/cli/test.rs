@@ -231,8 +231,8 @@ fn outcome(done: &Done) -> Lines {
 
 fn as_json(done: &Done) -> Value {
     let mut line = outcome_json(done);
-    if !done.said.is_empty() {
-        line["said"] = json!(done.said);
+    if let Some(line) = line.as_object_mut().filter(|_| !done.said.is_empty()) {
+        line.insert("said".to_owned(), json!(done.said));
     }
     line
 }

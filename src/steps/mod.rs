@@ -26,6 +26,7 @@ mod made;
 pub mod master_data;
 pub mod matching;
 pub mod names;
+pub mod nearest;
 pub mod passed_on;
 mod patience;
 pub mod post;

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::rossum::Event;
 
+use super::nearest::nearest;
 use super::undone::Undone;
 
 /// A key, and what is below it.
@@ -154,10 +155,8 @@ impl Found {
         if self.paths.contains(&whole) {
             return;
         }
-        let near =
-            known.iter().map(|(name, _)| *name).map(|name| (strsim::damerau_levenshtein(key, name), name));
-        let near = near.filter(|(distance, name)| *distance <= (name.len() / 3).max(1)).min();
-        self.unread.push(Undone::unread_key(&whole, &self.event, near.map(|(_, name)| name)));
+        let near = nearest(key, known.iter().map(|(name, _)| *name));
+        self.unread.push(Undone::unread_key(&whole, &self.event, near));
         self.paths.push(whole);
     }
 }

@@ -12,12 +12,12 @@ use crate::steps::Blueprint;
 use crate::steps::export::{Deliver, ExportSettings};
 
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::schemas::QueueSchema;
 use super::super::schemas::StepScope;
 use super::super::section::Section;
 use super::templates::{self, template};
-use super::{csv, scripts, ubl};
+use super::{delimited, scripts, ubl};
+use crate::steps::nearest::nearest;
 
 const SHAPES: [(&str, Kind); 5] = [
     ("json", Kind::Json),
@@ -265,7 +265,7 @@ fn document(section: &Section<'_>) -> Option<Document> {
 
 /// `escape`, with the separator where it is CSV.
 fn escape(section: &Section<'_>) -> Option<Escape> {
-    let separator = csv::separator(section);
+    let separator = delimited::separator(section);
     let words = [
         ("xml", Escape::Xml),
         ("json", Escape::Json),
@@ -285,7 +285,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
                 Vec::new()
             },
         }),
-        Kind::Csv => Shape::Csv(csv::read(section)),
+        Kind::Csv => Shape::Csv(delimited::read(section)),
         Kind::Xml => Shape::Xml(Xml {
             root: section
                 .text("root")

@@ -2,7 +2,7 @@
 
 mod business_rules;
 mod checks;
-mod csv;
+mod delimited;
 mod export;
 mod formulas;
 mod function;
@@ -24,9 +24,9 @@ use crate::steps::{Blueprint, OnError, StagePlan, Template};
 
 use super::document::Place;
 use super::known::Known;
-use super::nearest::nearest;
 use super::schemas::{HookSchemas, Named, StepScope};
 use super::section::Section;
+use crate::steps::nearest::nearest;
 
 pub(super) use rules::EXPRESSED;
 

@@ -13,12 +13,12 @@ use crate::txscript::Script;
 
 use super::super::document::Place;
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::objects;
 use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
+use crate::steps::nearest::nearest;
 
 /// A Rule object of Rossum's API, as far as it matters here.
 #[derive(Deserialize)]
