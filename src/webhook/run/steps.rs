@@ -8,8 +8,9 @@ use crate::rossum::{MessageType, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::{Came, Reason, Reasons};
-use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
+use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage};
 use crate::telemetry::about;
+use crate::telemetry::metrics::StepMetrics;
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
@@ -60,11 +61,7 @@ pub(super) async fn run(
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
-        for undone in std::mem::take(&mut answer.undone) {
-            hook.tell_undone(counted, &undone);
-            facts.say(&stage.name, || undone.words());
-            answer.reasons.note(|| undone.reason());
-        }
+        tell_undone(hook, counted, &mut answer, facts);
         for taken in std::mem::take(&mut answer.first_of) {
             hook.tell_first(stage, &taken);
             facts.say(&stage.name, || taken.words());
@@ -93,6 +90,7 @@ pub(super) async fn run(
                 }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
+                tell_undone(hook, counted, &mut answer, facts);
                 if stage.on_error == OnError::Stop {
                     for (later, _) in hook.stages.iter().skip(at + 1) {
                         witness::left_out(facts, &later.name, "not run: a step before it failed");
@@ -123,6 +121,15 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// Says what a step gave that does not come to the document as it was meant.
+fn tell_undone(hook: &Hook, counted: &(Stage, StepMetrics), answer: &mut Answer, facts: &mut Facts) {
+    for undone in std::mem::take(&mut answer.undone) {
+        hook.tell_undone(counted, &undone);
+        facts.say(&counted.0.name, || undone.words());
+        answer.reasons.note(|| undone.reason());
+    }
 }
 
 /// Says what Rossum is likely to ignore of the operations, each of the step that wrote it last.
