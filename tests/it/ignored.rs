@@ -308,6 +308,54 @@ fn a_key_that_nobody_reads_is_said_in_the_log_the_metrics_the_inspector_and_anne
     assert_eq!(line["said"].as_array().unwrap().len(), 2, "{line}");
 }
 
+/// A server whose hook runs this code at these events, and its inspector.
+fn running(events: &str, code: &str) -> (Annex, u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let step = format!("[[hook.step]]\nname = \"code\"\nuse = \"function\"\nfile = \"f.py\"\n{events}\n");
+    write(&folder.path().join("annex.toml"), &format!("{HOOK}schema = \"schema.json\"\n{step}"));
+    write(&folder.path().join("schema.json"), &schema().to_string());
+    write(&folder.path().join("f.py"), code);
+    let port = free_port();
+    (Annex::dev_inspected(folder, port), port)
+}
+
+#[test]
+fn a_misspelt_key_is_said_at_a_mail_too_and_the_library_writes_none() {
+    let mail = json!({"event": "email", "action": "received", "email": "https://x.example/api/v1/emails/1",
+        "files": [{"id": "1", "filename": "a.pdf"}]});
+    let code = "def rossum_hook_request_handler(payload):\n    return {'file': [], 'extracted_original_sender': {'mail': 'a'}}\n";
+    let (annex, port) = running("events = [\"email.received\"]", code);
+    let answer = annex.client().deliver("/x", mail.to_string()).json();
+    assert_eq!(answer["extracted_original_sender"], json!({"mail": "a"}), "it is Rossum that decides");
+    annex.logs("does not read at email.received: did you mean `email`?", Duration::from_secs(10));
+    assert!(
+        annex
+            .log()
+            .contains("returned `file`, which Rossum does not read at email.received: did you mean `files`?")
+    );
+    assert_eq!(counted(port, "code"), 2);
+    let code = "
+from txscript import TxScript
+def rossum_hook_request_handler(payload):
+    t = TxScript.from_payload(payload)
+    t.field.note = 'x'
+    t.field.note.attr.hidden = True
+    t.field.vendor.attr.options = [{'value': 'V-1', 'label': 'One'}]
+    t.field.line_items.append({'item_date': '2026-01-02'})
+    t.field.tags.append('b')
+    t.show_info('a', t.field.note)
+    t.automation_blocker('b', t.field.note)
+    return t.hook_response()
+";
+    let (annex, port) = running("", code);
+    let answer = annex.client().deliver("/x", document().to_string()).json();
+    assert_eq!(answer["messages"][0]["content"], "a", "{answer}");
+    assert_eq!(answer["operations"].as_array().unwrap().len(), 4, "{answer}");
+    assert!(!annex.log().contains("does not read"), "{}", annex.log());
+    let said: Vec<_> = reasons(port, 1)[0].iter().map(|(what, ..)| what.clone()).collect();
+    assert!(!said.concat().contains("does not read"), "{said:?}");
+}
+
 #[test]
 fn a_message_that_is_cut_is_said() {
     let answer = json!({"messages": [{"type": "info", "content": "private".repeat(1000)}],
