@@ -56,6 +56,8 @@ enum Came {
 struct Done {
     name: String,
     came: Came,
+    /// What the log of a server would say of the steps.
+    said: Vec<String>,
     took: Duration,
 }
 
@@ -71,8 +73,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         let began = Instant::now();
         let name = path.strip_prefix(&arguments.cases).ok().filter(|name| !name.as_os_str().is_empty());
         let name = name.unwrap_or(&path).display().to_string();
-        let came = runtime.block_on(one(&path, &trial, against.as_ref(), arguments.update, &mut left_out));
-        let done = Done { name, came, took: began.elapsed() };
+        let mut said = Vec::new();
+        let tried = Tried { trial: &trial, against: against.as_ref(), update: arguments.update };
+        let came = runtime.block_on(tried.one(&path, &mut left_out, &mut said));
+        let done = Done { name, came, said, took: began.elapsed() };
         if arguments.json {
             print(as_json(&done))?;
         } else {
@@ -127,48 +131,54 @@ fn trial(path: &Path) -> Result<Trial, Failure> {
     Ok(Trial::new(HookPlan::build_all(config.hooks, &services).hooks)?)
 }
 
-async fn one(
-    path: &Path,
-    trial: &Trial,
-    against: Option<&Trial>,
+/// What a case is tried with.
+struct Tried<'t> {
+    trial: &'t Trial,
+    against: Option<&'t Trial>,
     update: bool,
-    left_out: &mut Vec<String>,
-) -> Came {
-    let mut case = match Case::read(path) {
-        Ok(case) => case,
-        Err(error) => return Came::Failed(error.to_string()),
-    };
-    for step in trial.left_out(&case.hook) {
-        let name = format!("{} of {}", step, case.hook);
-        if !left_out.contains(&name) {
-            left_out.push(name);
-        }
-    }
-    let payload = case.payload.get().as_bytes();
-    let answer = match trial.answer(&case.hook, payload).await {
-        Ok(answer) => answer,
-        Err(error) => return Came::Failed(error.to_string()),
-    };
-    let expected = match (against, &case.answer) {
-        (Some(other), _) => match other.answer(&case.hook, payload).await {
-            // Said as what changes: from the one to the other.
-            Ok(changed) => return compared(payload, &answer, &changed),
-            Err(error) => return Came::Failed(format!("with the other configuration: {error}")),
-        },
-        (None, Some(expected)) => expected.get().as_bytes().to_vec(),
-        (None, None) if update => Vec::new(),
-        (None, None) => return Came::New,
-    };
-    match compared(payload, &expected, &answer) {
-        Came::Differs(_) | Came::Failed(_) if update => {
-            let text = String::from_utf8_lossy(&answer).into_owned();
-            case.answer = RawValue::from_string(text).ok();
-            match case.write(path) {
-                Ok(()) => Came::Updated,
-                Err(error) => Came::Failed(format!("it cannot be written: {error}")),
+}
+
+impl Tried<'_> {
+    async fn one(&self, path: &Path, left_out: &mut Vec<String>, said: &mut Vec<String>) -> Came {
+        let mut case = match Case::read(path) {
+            Ok(case) => case,
+            Err(error) => return Came::Failed(error.to_string()),
+        };
+        for step in self.trial.left_out(&case.hook) {
+            let name = format!("{} of {}", step, case.hook);
+            if !left_out.contains(&name) {
+                left_out.push(name);
             }
         }
-        came => came,
+        let payload = case.payload.get().as_bytes();
+        let answer = match self.trial.answer(&case.hook, payload).await {
+            Ok((answer, of_steps)) => {
+                *said = of_steps;
+                answer
+            }
+            Err(error) => return Came::Failed(error.to_string()),
+        };
+        let expected = match (self.against, &case.answer) {
+            (Some(other), _) => match other.answer(&case.hook, payload).await {
+                // Said as what changes: from the one to the other.
+                Ok((changed, _)) => return compared(payload, &answer, &changed),
+                Err(error) => return Came::Failed(format!("with the other configuration: {error}")),
+            },
+            (None, Some(expected)) => expected.get().as_bytes().to_vec(),
+            (None, None) if self.update => Vec::new(),
+            (None, None) => return Came::New,
+        };
+        match compared(payload, &expected, &answer) {
+            Came::Differs(_) | Came::Failed(_) if self.update => {
+                let text = String::from_utf8_lossy(&answer).into_owned();
+                case.answer = RawValue::from_string(text).ok();
+                match case.write(path) {
+                    Ok(()) => Came::Updated,
+                    Err(error) => Came::Failed(format!("it cannot be written: {error}")),
+                }
+            }
+            came => came,
+        }
     }
 }
 
@@ -192,6 +202,14 @@ fn lines(differences: &[Difference]) -> Vec<(char, &str)> {
 }
 
 fn as_text(done: &Done) -> Lines {
+    let mut text = outcome(done);
+    for line in &done.said {
+        text.add(format_args!("    {} {line}", Mark::Warning));
+    }
+    text
+}
+
+fn outcome(done: &Done) -> Lines {
     let name = &done.name;
     match &done.came {
         Came::Same => Lines::of(format_args!("{} {name}", Mark::Good)),
@@ -212,6 +230,14 @@ fn as_text(done: &Done) -> Lines {
 }
 
 fn as_json(done: &Done) -> Value {
+    let mut line = outcome_json(done);
+    if let Some(line) = line.as_object_mut().filter(|_| !done.said.is_empty()) {
+        line.insert("said".to_owned(), json!(done.said));
+    }
+    line
+}
+
+fn outcome_json(done: &Done) -> Value {
     let name = &done.name;
     match &done.came {
         Came::Same => json!({"case": name, "result": "same"}),

@@ -11,8 +11,8 @@ use crate::data::{self, Format, Watched};
 use crate::store::{Asked, SCORE, SearchKind, Table, columns_of, tables};
 
 use super::document::Place;
-use super::nearest::nearest;
 use super::section::Section;
+use crate::steps::nearest::nearest;
 
 /// A file that must be read whole for its columns is looked into up to this size: a reload waits for it.
 const LARGEST: u64 = 2_000_000;

@@ -10,10 +10,10 @@ use crate::database::Database;
 use crate::export::Target;
 
 use super::columns::Tables;
-use super::nearest::nearest;
 use super::secrets::Environment;
 use super::section::Section;
 use super::{api, databases, datasets, targets};
+use crate::steps::nearest::nearest;
 
 /// What steps may name, and what their names are checked against.
 pub(super) struct Known {

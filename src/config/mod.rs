@@ -12,7 +12,6 @@ mod document;
 mod hook;
 mod known;
 mod mistake;
-mod nearest;
 mod objects;
 mod saved;
 mod schemas;

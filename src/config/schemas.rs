@@ -14,8 +14,8 @@ use crate::steps::schema::Schemas;
 use crate::txscript::Schema;
 
 use super::document::{Document, Place};
-use super::nearest::nearest;
 use super::section::Section;
+use crate::steps::nearest::nearest;
 
 /// The schemas of the queues that a hook serves.
 #[derive(Clone, Default)]

@@ -18,9 +18,9 @@ use crate::store::Asked;
 use crate::txscript::Schema;
 
 use super::document::{Document, Place};
-use super::nearest::nearest;
 use super::schemas::{Changes, Named, QueueSchema, StepScope};
 use super::units;
+use crate::steps::nearest::nearest;
 
 /// A table of the file.
 pub(super) struct Section<'d> {

@@ -96,7 +96,7 @@ impl Call {
         if !shape.may_refuse() || depends || self.is_left_out(context)? {
             return Ok(None);
         }
-        Ok(shape.make(view)?.warning)
+        Ok(shape.look_ahead(view)?)
     }
 
     /// What to send; `None` where its condition says that it is to be left out.

@@ -236,7 +236,8 @@ impl Reader<'_> {
                     }
                 });
                 let list: Vec<Value> = list.collect();
-                if first_table.is_none() && list.iter().all(Value::is_object) {
+                // Nobody sees of an empty one whether it holds rows or values.
+                if first_table.is_none() && list.first().is_some_and(Value::is_object) {
                     *first_table = Some(name.clone());
                 }
                 into.insert(name, Value::Array(list));

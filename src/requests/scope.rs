@@ -75,14 +75,15 @@ impl<'s> Scope<'s> {
         }
     }
 
-    /// A column of a table, or the values of a simple multivalue: they are reached by `all_values`.
+    /// A column of a table, or the values of a simple multivalue: they are reached by `all_values`. Where a multivalue has
+    /// nothing in it, the document does not tell what it is of, and there are no values.
     fn column(&self, key: &str) -> Option<Json> {
         let own = |row: &Json| row.get("schema_id").and_then(Json::as_str) == Some(key);
         let cell = |row: &'s Json| if own(row) { Some(row) } else { row.get(key) };
-        let tables = self.fields.values().filter_map(Json::as_array);
-        let mut cells = tables.flatten().filter_map(cell).cloned().peekable();
-        cells.peek()?;
-        Some(json!({"all_values": cells.collect::<Vec<_>>()}))
+        let tables = || self.fields.values().filter_map(Json::as_array);
+        let cells: Vec<Json> = tables().flatten().filter_map(cell).cloned().collect();
+        let may_be = !cells.is_empty() || tables().any(Vec::is_empty);
+        may_be.then(|| json!({"all_values": cells}))
     }
 
     /// What stands at a path; `None` where nothing does.

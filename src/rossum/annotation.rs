@@ -150,16 +150,6 @@ pub fn is_option(option: &str, value: &str) -> bool {
     option.eq_ignore_ascii_case(value) || (!is_plain && option.to_lowercase() == value.to_lowercase())
 }
 
-/// Whether a text is a date as Rossum reads it (ISO 8601), perhaps with a time behind it.
-pub fn is_date(text: &str) -> bool {
-    let (Some(date), Some(rest)) = (text.get(..10), text.get(10..)) else { return false };
-    let fits =
-        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-    date.bytes().enumerate().all(fits)
-        && date.parse::<jiff::civil::Date>().is_ok()
-        && (rest.is_empty() || rest.starts_with(['T', ' ']))
-}
-
 /// A number as JSON writes it: a point, no grouping, perhaps an exponent.
 pub fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();

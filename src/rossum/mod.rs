@@ -15,8 +15,9 @@ mod message;
 mod operations;
 mod payload;
 mod tree;
+mod written;
 
-pub use annotation::{Annotation, Category, Node, NodeRef, Normalized, is_date, is_option, parse_decimal};
+pub use annotation::{Annotation, Category, Node, NodeRef, Normalized, is_option, parse_decimal};
 pub use event::Event;
 pub use id::Id;
 pub use journal::{Change, Done, EnumOption, Journal, NewCell, SourcesPlace, Value};
@@ -24,3 +25,4 @@ pub use message::{AutomationBlocker, MAX_MESSAGE_CHARACTERS, Message, MessageTyp
 pub use operations::{Operation, Written};
 pub use payload::{File, Payload, PayloadError, Unreadable, number_at_end};
 pub use tree::GrownTree;
+pub use written::{MAX_VALUE_CHARACTERS, is_written_date, is_written_number};

@@ -1,13 +1,15 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
 use crate::outbox::{Outcome, RunTurn};
-use crate::rossum::{AutomationBlocker, Done, Journal, Message, MessageType, NodeRef, shorten};
+use crate::rossum::{
+    AutomationBlocker, Done, Journal, MAX_MESSAGE_CHARACTERS, Message, MessageType, NodeRef, shorten,
+};
 use crate::txscript::Output;
 
-use super::ignored::UnknownId;
 use super::passed_on::PassedOn;
 use super::reasons::Reasons;
 use super::rows::FirstOf;
+use super::undone::Undone;
 
 #[derive(Default)]
 pub struct Answer {
@@ -23,8 +25,8 @@ pub struct Answer {
     pub passed_on: Vec<PassedOn>,
     /// Fields of which one value was taken and several were there.
     pub first_of: Vec<FirstOf>,
-    /// Ids that code named and the document does not have.
-    pub unknown_ids: Vec<UnknownId>,
+    /// What does not come to the document as it was meant.
+    pub undone: Vec<Undone>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }
@@ -42,7 +44,18 @@ pub struct Checkpoint {
 impl Answer {
     /// Shows a message. Data quoted in `content` must be HTML-escaped; it is cut to what Rossum takes.
     pub fn show(&mut self, kind: MessageType, on: Option<NodeRef>, content: impl Into<String>) {
-        self.messages.push(Message { on, kind, content: shorten(content.into()), failed_line: None });
+        let content = self.cut("a message", content.into());
+        self.messages.push(Message { on, kind, content, failed_line: None });
+    }
+
+    /// A text as long as Rossum takes it. That it was longer is said.
+    fn cut(&mut self, what: &str, content: String) -> String {
+        let length = content.len();
+        let cut = shorten(content);
+        if cut.len() < length {
+            self.undone.push(Undone::cut(what, MAX_MESSAGE_CHARACTERS));
+        }
+        cut
     }
 
     /// Shows that a customer's code failed, and where.
@@ -53,7 +66,8 @@ impl Answer {
 
     /// Stops Rossum from confirming the document without a person.
     pub fn block_automation(&mut self, on: Option<NodeRef>, content: impl Into<String>) {
-        self.automation_blockers.push(AutomationBlocker { on, content: shorten(content.into()) });
+        let content = self.cut("a blocker", content.into());
+        self.automation_blockers.push(AutomationBlocker { on, content });
     }
 
     /// Takes over what code showed.
@@ -68,6 +82,7 @@ impl Answer {
 
     /// Adds another answer's messages and blockers, each that is not there yet.
     pub fn append(&mut self, other: &Self) {
+        self.undone.extend(other.undone.iter().cloned());
         for message in &other.messages {
             if !self.messages.contains(message) {
                 self.messages.push(message.clone());

@@ -143,6 +143,9 @@ impl Formula {
         let tree = &answer.journal.tree(annotation);
         let Some(table) = schema.repeated_in(&self.field) else {
             let document = Document::new(annotation, &answer.journal, schema, body);
+            if document.may_be_of_empty_table(&self.field) {
+                return;
+            }
             let target = document.datapoint(&self.field, None);
             if is_free(tree, target) {
                 let (result, output) = text(&self.script, &document, None);
@@ -180,6 +183,7 @@ impl Formula {
     fn rows<'s>(&self, document: &Document<'_>, schema: &'s Schema) -> Vec<Row<'s>> {
         match schema.repeated_in(&self.field) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
+            None if document.may_be_of_empty_table(&self.field) => Vec::new(),
             None => vec![None],
         }
     }

@@ -7,7 +7,7 @@ use super::blueprint::{Built, CourierId, Needs, Services};
 use super::passed_on::PassedOn;
 use super::returned::{Returned, wrong};
 use super::schema::Schemas;
-use super::{Blueprint, Context, Step, StepError, StepFuture, patience};
+use super::{Blueprint, Context, Step, StepError, StepFuture, patience, unread};
 
 /// Built by the configuration from `[[hook.step]] use = "function"`.
 pub struct Function {
@@ -66,6 +66,7 @@ impl Function {
         answer.reasons.note_labels(&schema);
         match result {
             Ok(json) => {
+                answer.undone.extend(unread::keys(&payload.event, &json));
                 let passed_on = PassedOn::read(&payload.event, &json).map_err(wrong)?;
                 // The answer to an invocation is the caller's: it changes no document.
                 if payload.event.event != "invocation" {

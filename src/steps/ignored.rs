@@ -4,15 +4,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::Value as Json;
 use tracing::warn;
 
-use crate::rossum::{Category, GrownTree, Journal, Operation, Written, is_date, is_option, parse_decimal};
+use crate::rossum::{
+    Category, EnumOption, GrownTree, Journal, MAX_VALUE_CHARACTERS, Operation, Value, Written, is_option,
+    is_written_date, is_written_number,
+};
 use crate::txscript::{FieldType, Schema};
 
-use super::reasons::{Came, Reason, Reasons, Saw};
-
-/// Characters of a value (API reference: "Annotation data").
-const LONGEST_VALUE: usize = 1500;
+use super::reasons::{Came, Reason, Saw};
 
 /// An operation or a value, and why it is likely to be ignored.
 pub struct Ignored<'a> {
@@ -32,6 +33,10 @@ pub enum Why {
     NoOption,
     /// An enum that nobody gave options.
     NoOptions,
+    /// A list or an object.
+    NoText,
+    /// An option without a `value`, or with one that is no text.
+    OddOption,
     TooLong {
         most: usize,
         is_of_schema: bool,
@@ -56,6 +61,8 @@ impl fmt::Display for Why {
             Self::NoNumber => "its value is no number as Rossum reads it",
             Self::NoOption => "its value is none of its options",
             Self::NoOptions => "it has no options to choose its value from",
+            Self::NoText => "its value is a list or an object, and a field holds a text",
+            Self::OddOption => "one of its options has no text as its `value`",
             Self::TooLong { most, is_of_schema: true } => {
                 return write!(f, "its value is longer than the {most} characters that the schema allows");
             }
@@ -82,8 +89,12 @@ impl Why {
     /// What to do about it.
     pub fn cure(self) -> &'static str {
         match self {
-            Self::NoDate => "write it as YYYY-MM-DD, whatever the field's format shows",
-            Self::NoNumber => "write it with a point and without grouping, as 1234.5",
+            Self::NoDate => "write it as YYYY-MM-DD without a time, whatever the field's format shows",
+            Self::NoNumber => {
+                "write it with a point, without grouping, exponent, `+` or white space, as 1234.5"
+            }
+            Self::NoText => "write a text; code makes one with `str(…)`",
+            Self::OddOption => "give each option a text as its `value`",
             Self::NoOption => "write the `value` of an option, or send `options` along that have it",
             Self::NoOptions => "send `options` along that have the value",
             Self::TooLong { is_of_schema: true, .. } => {
@@ -103,14 +114,13 @@ impl Why {
     pub fn of_text(schema: Option<&Schema>, field: &str, text: &str, option: Option<bool>) -> Option<Self> {
         let longest = schema.and_then(|schema| schema.longest(field));
         let is_longer = |most: usize| text.len() > most && text.chars().nth(most).is_some();
-        if is_longer(LONGEST_VALUE) {
-            return Some(Self::TooLong { most: LONGEST_VALUE, is_of_schema: false });
+        if is_longer(MAX_VALUE_CHARACTERS) {
+            return Some(Self::TooLong { most: MAX_VALUE_CHARACTERS, is_of_schema: false });
         }
         if let Some(most) = longest.filter(|most| is_longer(*most)) {
             return Some(Self::TooLong { most, is_of_schema: true });
         }
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim().is_empty() {
             return None;
         }
         match option {
@@ -131,8 +141,8 @@ impl Why {
             };
         }
         match schema.kind_of(field)? {
-            FieldType::Date if !is_date(text) => Some(Self::NoDate),
-            FieldType::Number if parse_decimal(text).is_none() => Some(Self::NoNumber),
+            FieldType::Date if !is_written_date(text) => Some(Self::NoDate),
+            FieldType::Number if !is_written_number(text) => Some(Self::NoNumber),
             FieldType::Nothing => Some(Self::Button),
             _ => None,
         }
@@ -160,7 +170,7 @@ pub fn each<'a, 's>(
     for written in journal.written() {
         let field = &*tree.node(written.node).schema_id;
         if let Some(why) = look(&written, field, tree, schema(written.entry)) {
-            let value = written.value.map(crate::rossum::Value::as_text);
+            let value = written.value.map(Value::as_text);
             tell(Ignored { field, value, why, entry: written.entry });
         }
     }
@@ -193,18 +203,27 @@ fn look(written: &Written<'_>, field: &str, tree: &GrownTree<'_>, schema: Option
         }
         Some(Operation::Replace) => {}
     }
-    let text = written.value?.as_text();
+    let odd = written.options.is_some_and(|options| options.iter().any(is_odd)).then_some(Why::OddOption);
+    let Some(value) = written.value else { return odd };
+    let text = value.as_text();
     if schema.is_some_and(|schema| schema.is_computed(field)) {
         return Some(Why::Computed);
     }
-    let among = |options: &[crate::rossum::EnumOption]| {
-        options.iter().any(|option| is_option(&option.value.as_text(), text.trim()))
-    };
+    if matches!(value, Value::Json(Json::Array(_) | Json::Object(_))) {
+        return Some(Why::NoText);
+    }
+    let among =
+        |options: &[EnumOption]| options.iter().any(|option| is_option(&option.value.as_text(), &text));
     // Options make no value right of a field that is no enum.
     let is_plain = schema.is_some_and(|schema| schema.has(field) && schema.options(field).is_none());
-    let option = written.options.map(among).or_else(|| node.has_option(text.trim()));
+    let option = written.options.map(among).or_else(|| node.has_option(&text));
     let option = option.filter(|_| !is_plain);
-    Why::of_text(schema, field, &text, option)
+    Why::of_text(schema, field, &text, option).or(odd)
+}
+
+/// Rossum's own samples send numbers too.
+fn is_odd(option: &EnumOption) -> bool {
+    !matches!(option.value, Value::Text(_) | Value::Number(_) | Value::Json(Json::Number(_)))
 }
 
 /// Warns of values that go to Rossum's API once the answer is sent: a field and its text. What options the document has is
@@ -222,6 +241,14 @@ pub(super) fn warn_later(courier: &str, schema: Option<&Schema>, field: &str, te
 }
 
 impl Ignored<'_> {
+    /// For the log: it holds nothing of the value but its shape.
+    pub fn words(&self) -> String {
+        let Self { field, why, .. } = self;
+        let shape = self.shape().map(|shape| format!(" (it looks like {shape})")).unwrap_or_default();
+        let cure = why.cure();
+        format!("Rossum is likely to ignore what the step writes to `{field}`: {why}{shape}; {cure}")
+    }
+
     /// How the value is written, without what it is: digits as 9, letters as a.
     pub fn shape(&self) -> Option<String> {
         let value = self.value.as_ref().filter(|_| matches!(self.why, Why::NoDate | Why::NoNumber))?;
@@ -242,27 +269,78 @@ impl Ignored<'_> {
     }
 }
 
-/// What an answer of code named by an id that the document does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownId {
-    /// `a message`, `a blocker` or `an operation`.
-    pub what: &'static str,
-    /// A number; a text may be the document's, and is not told.
-    pub id: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl UnknownId {
-    pub fn cure(&self) -> &'static str {
-        match self.what {
-            "an operation" => "it is left out; take ids from the delivery's own content",
-            _ => "it is shown at the document; take ids from the delivery's own content",
+    const SCHEMA: &str = r#"[{"id": "s", "category": "section", "children": [
+        {"id": "string", "category": "datapoint", "type": "string"},
+        {"id": "short", "category": "datapoint", "type": "string", "constraints": {"length": {"max": 3}}},
+        {"id": "number", "category": "datapoint", "type": "number"},
+        {"id": "date", "category": "datapoint", "type": "date"},
+        {"id": "enum", "category": "datapoint", "type": "enum", "options": [{"value": "V-1"}, {"value": "V-2"}]},
+        {"id": "open", "category": "datapoint", "type": "enum", "options": []},
+        {"id": "boolean", "category": "datapoint", "type": "boolean"},
+        {"id": "button", "category": "datapoint", "type": "button"},
+        {"id": "typeless", "category": "datapoint"}]}]"#;
+
+    /// What a datapoint of each type takes, and what it does not.
+    #[test]
+    fn each_type_takes_what_it_takes() {
+        let long = "ä".repeat(1500);
+        let longer = "ä".repeat(1501);
+        let too_long = Why::TooLong { most: 1500, is_of_schema: false };
+        let rows: [(&str, &[&str], Why, &[&str]); 9] = [
+            ("string", &["x", " x ", "1e5", "", "\n", &long], too_long, &[&longer]),
+            ("short", &["abc", "äöü", ""], Why::TooLong { most: 3, is_of_schema: true }, &["abcd", "ab  "]),
+            (
+                "number",
+                &["0", "5", "-5", "1234.50", "007", "-0.5", "", " ", "123456789012345678901234567890.1"],
+                Why::NoNumber,
+                &[
+                    "1e5", "1E5", "1e-07", "+5", " 5", "5 ", " 5 ", "1 234.5", "1,234.5", "1234,5", ".5",
+                    "5.", "-", "--5", "1.2.3", "5 EUR", "NaN", "Infinity", "0x10", "1_000", "٥", "5\u{a0}",
+                    "1-",
+                ],
+            ),
+            (
+                "date",
+                &["2026-11-24", "2024-02-29", ""],
+                Why::NoDate,
+                &[
+                    "24/11/2026",
+                    "2026-11-24T00:00:00",
+                    "2026-11-24 10:15",
+                    "2026-11-24T10:15:00Z",
+                    " 2026-11-24",
+                    "2026-11-24 ",
+                    "2026-02-30",
+                    "2025-02-29",
+                    "20261124",
+                    "26-11-24",
+                    "2026-1-2",
+                    "2026-W48",
+                    "today",
+                    "２０２６-11-24",
+                ],
+            ),
+            ("enum", &["V-1", "v-2", "", " "], Why::NoOption, &["V-3", " V-1", "V-1 "]),
+            ("open", &[""], Why::NoOptions, &["V-1"]),
+            ("boolean", &["true", "True", "no"], too_long, &[&longer]),
+            ("button", &[""], Why::Button, &["x"]),
+            ("typeless", &["1e5", "x"], too_long, &[&longer]),
+        ];
+        let schema = Schema::parse(SCHEMA).unwrap();
+        let of = |field: &str, text: &str| Why::of_text(Some(&schema), field, text, None);
+        for (field, taken, why, refused) in rows {
+            for text in taken {
+                assert_eq!(of(field, text), None, "{field} takes {text:?}");
+            }
+            for text in refused {
+                assert_eq!(of(field, text), Some(why), "{field} does not take {text:?}");
+            }
         }
-    }
-
-    pub fn explain(&self, reasons: &mut Reasons) {
-        let what = format!("the document has no {}", self.id);
-        reasons.note(|| {
-            Reason::single(what, Came::Failed, format!("named by {}: {}", self.what, self.cure()), Vec::new())
-        });
+        let rows: Vec<&str> = schema.ids().filter(|id| *id != "s").collect();
+        assert_eq!(rows.len(), 9, "a row for each type: {rows:?}");
     }
 }

@@ -26,6 +26,7 @@ mod made;
 pub mod master_data;
 pub mod matching;
 pub mod names;
+pub mod nearest;
 pub mod passed_on;
 mod patience;
 pub mod post;
@@ -40,6 +41,8 @@ pub mod source;
 mod step;
 mod template;
 pub mod trigger;
+pub mod undone;
+mod unread;
 
 pub use answer::{Answer, Checkpoint};
 pub use blueprint::Blueprint;

@@ -23,6 +23,13 @@ pub struct NamedField {
     pub is_read: bool,
 }
 
+impl NamedField {
+    /// That a document does not have it, as people read it.
+    pub fn words(&self) -> String {
+        format!("{}: the document has no field `{}`", self.place, self.id)
+    }
+}
+
 /// The names that a document does not have, of one step.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Missing<'n>(&'n [&'n NamedField]);

@@ -3,13 +3,9 @@
 //! "Invocation").
 
 use serde_json::{Map, Value as Json};
-use tracing::warn;
 
 use crate::rossum::Event;
 use crate::trees;
-
-/// The keys that an answer has of its own.
-const OURS: [&str; 3] = ["messages", "operations", "automation_blockers"];
 
 /// What one function said.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -61,11 +57,8 @@ impl PassedOn {
                     return Err("`files` or `additional_files` that are no list");
                 }
                 _ if wanted => _ = passed_on.keys.insert(key, value),
-                key if OURS.contains(&key) => {}
-                key => warn!(
-                    "the function returned `{key}`, which Rossum does not read at {}.{}: it is left out",
-                    event.event, event.action
-                ),
+                // That nobody reads it is said by `unread`.
+                _ => {}
             }
         }
         Ok(passed_on)

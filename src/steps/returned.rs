@@ -10,7 +10,7 @@ use crate::rossum::{
 };
 use crate::txscript::Schema;
 
-use super::ignored::UnknownId;
+use super::undone::Undone;
 use super::{Answer, Lasts, StepError};
 
 #[derive(Deserialize, Default)]
@@ -38,6 +38,8 @@ struct Operation {
     id: Json,
     #[serde(default)]
     value: Json,
+    /// For each cell of a new row that has none of its own.
+    validation_sources: Option<Vec<String>>,
 }
 
 /// A datapoint as an operation describes it.
@@ -91,17 +93,17 @@ impl Returned {
                 Some(_) => return Err(wrong("a message of an unknown type: use error, warning or info")),
             };
             let on = nodes.find(&notice.id);
-            answer.unknown_ids.extend(unknown("a message", on, &notice.id));
+            answer.undone.extend(unknown("a message", on, &notice.id));
             answer.show(kind, on, text(notice.content));
         }
         for blocker in self.automation_blockers {
             let on = nodes.find(&blocker.id);
-            answer.unknown_ids.extend(unknown("a blocker", on, &blocker.id));
+            answer.undone.extend(unknown("a blocker", on, &blocker.id));
             answer.block_automation(on, text(blocker.content));
         }
         for operation in self.operations {
             let node = nodes.find(&operation.id);
-            answer.unknown_ids.extend(unknown("an operation", node, &operation.id));
+            answer.undone.extend(unknown("an operation", node, &operation.id));
             let Some(node) = node else { continue };
             operation.apply(node, &before, schema, answer)?;
         }
@@ -130,13 +132,14 @@ impl Operation {
             }
             "add" => match self.value {
                 Json::Array(cells) => {
-                    let cells = cells.into_iter().map(|cell| datapoint(cell)?.cell());
+                    let cell = |cell| datapoint(cell)?.with_sources(self.validation_sources.as_ref()).cell();
+                    let cells = cells.into_iter().map(cell);
                     let cells = cells.collect::<Result<Vec<_>, _>>()?;
                     answer.journal.add_row(node, below(node), cells);
                 }
                 value => {
-                    let cell =
-                        NewCell { schema_id: below(node).to_owned(), change: datapoint(value)?.change() };
+                    let value = datapoint(value)?.with_sources(self.validation_sources.as_ref());
+                    let cell = NewCell { schema_id: below(node).to_owned(), change: value.change() };
                     answer.journal.add_value(node, cell);
                 }
             },
@@ -147,6 +150,14 @@ impl Operation {
 }
 
 impl Datapoint {
+    /// With the sources of its operation, where it has none of its own.
+    fn with_sources(mut self, sources: Option<&Vec<String>>) -> Self {
+        if self.validation_sources.is_none() && !self.content.contains_key("validation_sources") {
+            self.validation_sources = sources.cloned();
+        }
+        self
+    }
+
     fn cell(mut self) -> Result<NewCell, StepError> {
         let schema_id =
             self.schema_id.take().ok_or_else(|| wrong("a new row with a cell without `schema_id`"))?;
@@ -171,15 +182,12 @@ impl Datapoint {
 }
 
 /// An id that leads nowhere. Without one, a message is the document's own.
-fn unknown(what: &'static str, node: Option<NodeRef>, id: &Json) -> Option<UnknownId> {
+fn unknown(what: &str, node: Option<NodeRef>, id: &Json) -> Option<Undone> {
     let is_of_document = what != "an operation" && (id.is_null() || id == "all");
     if node.is_some() || is_of_document {
         return None;
     }
-    let id = id
-        .as_i64()
-        .map_or_else(|| "datapoint with the id that was named".to_owned(), |id| format!("id {id}"));
-    Some(UnknownId { what, id })
+    Some(Undone::unknown_id(what, id.as_i64()))
 }
 
 fn text(json: Json) -> String {
@@ -240,6 +248,25 @@ mod tests {
         let whole = format!(r#"{{"operations": {list}, "messages": [], "actions": []}}"#);
         assert_eq!(operations(&whole).unwrap(), serde_json::from_str::<Json>(list).unwrap());
         assert_eq!(operations("null").unwrap(), serde_json::json!([]));
+    }
+
+    #[test]
+    fn the_sources_of_a_new_row_are_those_of_its_cells() {
+        let add = |id, value: &str| {
+            let one = format!(
+                r#"{{"op": "add", "id": {id}, "validation_sources": ["connector"], "value": {value}}}"#
+            );
+            let all = operations(&format!(r#"{{"operations": [{one}]}}"#)).unwrap();
+            all[0]["value"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|cell| cell["validation_sources"].clone())
+                .collect::<Vec<_>>()
+        };
+        let cells = r#"[{"schema_id": "item", "content": {"value": "b"}},
+            {"schema_id": "item", "content": {"value": "b"}, "validation_sources": []}]"#;
+        assert_eq!(add(2, cells), [serde_json::json!(["connector"]), serde_json::json!([])]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tracing::warn;
 
-use crate::rossum::{Annotation, Change, Event, MessageType, Payload, escape_html};
+use crate::rossum::{Annotation, Category, Change, Event, MessageType, NodeRef, Payload, escape_html};
 use crate::txscript::{Document, Limits, Row, Schema, Script, TooLarge};
 
 use super::answer::Answer;
@@ -18,6 +18,7 @@ use super::reasons::{Came, EXPLAINING, Place, Reason, Saw};
 use super::rows::once_each;
 use super::schema::Schemas;
 use super::trigger::Trigger;
+use super::undone::Undone;
 use super::{Blueprint, Context, Delivery, Step, StepError, StepFuture};
 
 /// Built by the configuration from `[[hook.step]] use = "rules"`.
@@ -152,6 +153,7 @@ impl Rule {
     ) -> Found<'r> {
         let rows: Vec<Row<'r>> = match self.condition.table(schema) {
             Some(table) => (0..document.row_count(table)).map(|row| Some((table, row))).collect(),
+            None if self.condition.is_of_empty_table(document) => Vec::new(),
             None => vec![None],
         };
         let mut found = Found { places: Vec::with_capacity(rows.len()), said: Answer::default() };
@@ -220,6 +222,7 @@ impl Rule {
             // Each needs to read and then to write.
             let document = Document::new(annotation, &answer.journal, schema, delivery.body);
             let on = |on: &Option<String>, row| on.as_ref().and_then(|id| document.datapoint(id, row));
+            let has_sources = |node: &NodeRef| document.is_datapoint(*node);
             match action {
                 Action::ShowMessage { kind, content, on: target } => {
                     let nodes: Vec<_> = fired.iter().map(|row| on(target, *row)).collect();
@@ -238,8 +241,16 @@ impl Rule {
                 Action::HideField(ids) if !fired.is_empty() => hide(answer, annotation, ids, true),
                 Action::ShowField(_) | Action::HideField(_) => {}
                 Action::AddValidationSource(id) => {
-                    let nodes = fired.iter().filter_map(|row| document.datapoint(id, *row));
-                    let with = nodes.map(|node| Ok((node, document.validation_sources(node)?)));
+                    let nodes: Vec<_> = fired
+                        .iter()
+                        .filter_map(|row| document.datapoint(id, *row))
+                        .filter(has_sources)
+                        .collect();
+                    if nodes.len() < fired.len() {
+                        let why = no_place(schema, id);
+                        answer.undone.push(Undone::action(&self.name, "add_validation_source", id, why));
+                    }
+                    let with = nodes.into_iter().map(|node| Ok((node, document.validation_sources(node)?)));
                     let with: Vec<_> = match with.collect::<Result<_, TooLarge>>() {
                         Ok(with) => with,
                         Err(error) => {
@@ -258,6 +269,17 @@ impl Rule {
                 }
             }
         }
+    }
+}
+
+/// Why an action on this field has no place, although its rule fired.
+fn no_place(schema: &Schema, id: &str) -> &'static str {
+    match schema.category_of(id) {
+        Some(Category::Datapoint) if schema.repeated_in(id).is_some() => {
+            "it has a value in each row, and the condition was not evaluated for these: name a column of the same table in it, without `.all_values`"
+        }
+        Some(Category::Datapoint) | None => "the document has no such field",
+        Some(_) => "it is no datapoint, and only datapoints have validation sources: name the field in it",
     }
 }
 

@@ -180,7 +180,7 @@ impl Metrics {
         );
         annex.register(
             "step_ignored_operations",
-            "Operations, and ids of messages, of a step that Rossum is likely to ignore",
+            "What a step gave that Rossum is likely to ignore, or that does not come to the document as it was meant",
             self.ignored_operations.clone(),
         );
         annex.register("tls_handshakes", "TLS handshakes, by version and kind", self.handshakes.clone());

@@ -150,6 +150,11 @@ impl Script {
         self.fields.iter().map(|field| field.id.as_str())
     }
 
+    /// Those that it does not read through `.all_values`.
+    pub fn by_row(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|field| field.by_row).map(|field| field.id.as_str())
+    }
+
     /// Whether it names this behind a point: as `field.x`, or as an attribute of a row.
     pub fn mentions(&self, id: &str) -> bool {
         self.program.names.iter().any(|name| name.is_attribute && &*name.text == id)
@@ -159,6 +164,11 @@ impl Script {
     /// datapoints is like a table with one column.
     pub fn table<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
         self.tables(schema).next()
+    }
+
+    /// Whether it is meant for rows or values of which the document has none.
+    pub fn is_of_empty_table(&self, document: &Document<'_>) -> bool {
+        self.fields.iter().any(|field| field.by_row && document.may_be_of_empty_table(&field.id))
     }
 
     /// All tables of which that is so, one more often where several of its columns are named.

@@ -321,26 +321,43 @@ impl Work {
 
     /// Counts, shows and logs what came of a verified delivery; gives the number that the inspector shows it by.
     fn account(
-        self,
+        mut self,
         proof: Proof,
         mut facts: Facts,
         result: Result<&Bytes, &Refusal>,
         status: StatusCode,
     ) -> Option<u64> {
-        let Self { hook, metrics, arrival, watched, entry } = self;
-        entry.told();
+        self.entry.told();
         let problem = result.err();
-        metrics.delivery(
-            &hook.name,
-            facts.known_event.unwrap_or("other"),
-            problem.map_or("verified", Refusal::label),
-        );
-        hook.metrics.answered(arrival.at.elapsed());
-        let number = watched.and_then(|watched| watched.tell(&hook.name, &mut facts, result, status));
+        let number = self.show(&mut facts, result, status);
+        self.hook.metrics.answered(self.arrival.at.elapsed());
         let Proof { algorithm, secret } = proof;
         let verdict = Verdict::Verified { algorithm, secret, problem };
-        arrival.log(Target::Hook(&hook.name), verdict, facts, status);
+        self.arrival.log(Target::Hook(&self.hook.name), verdict, facts, status);
         number
+    }
+
+    /// Counts and shows what came of it.
+    fn show(
+        &mut self,
+        facts: &mut Facts,
+        result: Result<&Bytes, &Refusal>,
+        status: StatusCode,
+    ) -> Option<u64> {
+        let verdict = result.err().map_or("verified", Refusal::label);
+        self.metrics.delivery(&self.hook.name, facts.known_event.unwrap_or("other"), verdict);
+        let watched = self.watched.take();
+        watched.and_then(|watched| watched.tell(&self.hook.name, facts, result, status))
+    }
+}
+
+impl Drop for Work {
+    /// A delivery of which nothing was told yet: its entry has the line of the log.
+    fn drop(&mut self) {
+        if let Some(mut facts) = self.entry.cut_off() {
+            let gone = Refusal::CallerGone;
+            self.show(&mut facts, Err(&gone), gone.status());
+        }
     }
 }
 

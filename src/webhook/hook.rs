@@ -16,10 +16,11 @@ use crate::outbox::Outbox;
 use crate::secret::{Secret, SecretFile};
 use crate::signature::{Keys, LegacySha1};
 use crate::steps::Stage;
-use crate::steps::ignored::{Ignored, UnknownId};
+use crate::steps::ignored::Ignored;
 use crate::steps::names::NamedField;
 use crate::steps::rows::FirstOf;
 use crate::steps::schema::Schemas;
+use crate::steps::undone::Undone;
 use crate::telemetry::Metrics;
 use crate::telemetry::about::Whose;
 use crate::telemetry::metrics::{HookMetrics, StepMetrics};
@@ -212,7 +213,7 @@ impl Hook {
             metrics.missed_field();
             if self.is_new(stage, field.id.clone()) {
                 let hook = &self.name;
-                warn!(hook, step = stage.name, "{}: the document has no field `{}`", field.place, field.id);
+                warn!(hook, step = stage.name, "{}", field.words());
             }
         }
     }
@@ -222,28 +223,15 @@ impl Hook {
         metrics.ignored_operation();
         let Ignored { field, why, .. } = ignored;
         if self.is_new(stage, format!("{field} {why:?}")) {
-            let shape = ignored.shape().map(|shape| format!(" (it looks like {shape})")).unwrap_or_default();
-            warn!(
-                hook = self.name,
-                step = stage.name,
-                field,
-                "Rossum is likely to ignore what the step writes to `{field}`: {why}{shape}; {}",
-                why.cure()
-            );
+            warn!(hook = self.name, step = stage.name, field, "{}", ignored.words());
         }
     }
 
-    /// The same of an id that code named.
-    pub(super) fn tell_unknown(&self, (stage, metrics): &(Stage, StepMetrics), unknown: &UnknownId) {
+    /// The same of what does not come to the document as the step meant it.
+    pub(super) fn tell_undone(&self, (stage, metrics): &(Stage, StepMetrics), undone: &Undone) {
         metrics.ignored_operation();
-        let UnknownId { what, id } = unknown;
-        if self.is_new(stage, format!("{what} of unknown id")) {
-            warn!(
-                hook = self.name,
-                step = stage.name,
-                "the document has no {id}, which {what} of the step names: {}",
-                unknown.cure()
-            );
+        if self.is_new(stage, undone.kind.clone()) {
+            warn!(hook = self.name, step = stage.name, "{}", undone.words());
         }
     }
 

@@ -246,4 +246,31 @@ mod tests {
         (0..MOST).for_each(|number| drop(new(&promises, &number.to_string())));
         assert!(promises.make(None).is_err(), "all of them are still to be kept");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_more_than_may_be_promised_is_refused_until_one_is_kept() {
+        let promises = Promises::default();
+        let names: Vec<String> = (0..MOST).map(|number| new(&promises, &number.to_string())).collect();
+        let of = |id: &str| Some(("hook".to_owned(), id.to_owned()));
+        for _ in 0..2 {
+            let Err(refusal) = promises.make(of("more")) else { panic!("there is no room") };
+            assert!(refusal.to_string().contains("as many results are promised as may be"), "{refusal}");
+            let response = refusal.response(Some("more"));
+            assert_eq!(response.status(), 503, "Rossum sends it again");
+            assert!(response.headers().contains_key("retry-after"));
+        }
+        // What was promised holds, also where it comes once more.
+        assert_eq!(promises.make(of("7")).unwrap(), Made::Same(names[7].clone()));
+        assert_eq!(promises.find(&names[0]), Found::NotYet);
+        promises.keep(&names[1], Ok(&Bytes::from_static(b"{}")));
+        let more = new(&promises, "more");
+        assert_eq!(promises.find(&names[1]), Found::Nothing, "the finished one made room");
+        assert_eq!(promises.find(&more), Found::NotYet);
+        // Results take room too.
+        let promises = Promises::default();
+        let (large, small) = (new(&promises, "large"), new(&promises, "small"));
+        promises.keep(&large, Ok(&Bytes::from(vec![0; MOST_BYTES])));
+        new(&promises, "next");
+        assert_eq!((promises.find(&large), promises.find(&small)), (Found::Nothing, Found::NotYet));
+    }
 }

@@ -49,6 +49,9 @@ pub(super) enum Refusal {
     OutOfTime,
     #[error("a step panicked")]
     Panicked,
+    /// Nobody is told: there is nobody any more.
+    #[error("the caller went away before it was answered")]
+    CallerGone,
 }
 
 /// The answer is JSON, whatever a browser makes of what stands in it.
@@ -72,6 +75,8 @@ impl Refusal {
             Self::Overloaded(_) | Self::NotKept | Self::NotSent => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            // The number that other servers log for it; it is never sent.
+            Self::CallerGone => StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT),
         }
     }
 
@@ -94,6 +99,7 @@ impl Refusal {
             Self::Payload(_) => "unreadable",
             Self::OutOfTime => "out_of_time",
             Self::Panicked => "panicked",
+            Self::CallerGone => "caller_gone",
         }
     }
 
@@ -115,6 +121,7 @@ impl Refusal {
             Self::Payload(error) => format!("The extension could not read this document's data: {error}."),
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
+            Self::CallerGone => "The connection was closed before the extension had its answer. Please try again.".to_owned(),
         };
         request_id
             .map_or_else(|| text.clone(), |id| format!("{text} (request {})", crate::rossum::escape_html(id)))

@@ -65,8 +65,8 @@ impl Trial {
         self.find(hook).map(|tried| tried.left_out.as_slice()).unwrap_or_default()
     }
 
-    /// The answer to a delivery.
-    pub async fn answer(&self, hook: &str, payload: &[u8]) -> Result<Bytes, NoAnswer> {
+    /// The answer to a delivery, and what the log of a server would say of its steps.
+    pub async fn answer(&self, hook: &str, payload: &[u8]) -> Result<(Bytes, Vec<String>), NoAnswer> {
         let names = || self.hooks.iter().map(|tried| tried.hook.name.as_str()).collect::<Vec<_>>().join(", ");
         let tried = self.find(hook).ok_or_else(|| NoAnswer::NoHook(hook.to_owned(), names()))?;
         let signature = sign(Algorithm::Sha256, &self.secret, payload);

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::warn;
 
 use crate::telemetry::DELIVERY;
 use crate::telemetry::about::{About, Whose};
+
+use super::run::Facts;
 
 #[derive(Clone, Default)]
 pub(super) struct DeliveriesUnderWay(Arc<Mutex<State>>);
@@ -21,6 +23,8 @@ struct State {
 /// What is known of a delivery so far.
 struct Known {
     about: Arc<About>,
+    /// The event, and what Rossum documents it as, once it was read.
+    event: OnceLock<(String, Option<&'static str>)>,
     is_verified: AtomicBool,
     /// Whether it has a line of its own already.
     is_told: AtomicBool,
@@ -41,7 +45,12 @@ impl DeliveriesUnderWay {
     /// A delivery whose body begins to arrive.
     pub(super) fn begin(&self, whose: &Arc<Whose>) -> Entry {
         let about = Arc::new(About::delivery(whose));
-        let known = Arc::new(Known { about, is_verified: false.into(), is_told: false.into() });
+        let known = Arc::new(Known {
+            about,
+            event: OnceLock::new(),
+            is_verified: false.into(),
+            is_told: false.into(),
+        });
         let mut state = self.lock();
         let id = state.next;
         state.next += 1;
@@ -98,8 +107,22 @@ impl Entry {
         self.known.is_verified.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self, annotation: &str, request_id: Option<&str>) {
-        self.known.about.read(annotation, request_id.unwrap_or_default());
+    pub(super) fn read(&self, facts: &Facts) {
+        let _ = self.known.event.set((facts.event.clone(), facts.known_event)); // it is read once
+        self.known.about.read(&facts.annotation, facts.request_id.as_deref().unwrap_or_default());
+    }
+
+    /// What is known of a delivery of which nothing was told: whoever waited for its answer closed the connection, and the
+    /// work ended with it.
+    pub(super) fn cut_off(&self) -> Option<Facts> {
+        let is_verified = self.known.is_verified.load(Ordering::Relaxed);
+        if !is_verified || self.known.is_told.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (event, known_event) = self.known.event.get().cloned().unwrap_or_default();
+        let (annotation, request_id) = self.known.about.names().unwrap_or_default();
+        let request_id = Some(request_id.to_owned()).filter(|id| !id.is_empty());
+        Some(Facts { event, known_event, annotation: annotation.to_owned(), request_id, ..Facts::default() })
     }
 
     /// What the lines are about that are written while it runs.
@@ -111,8 +134,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.under_way.lock().known.remove(&self.id);
-        // Nothing was logged of it: whoever waited for the answer closed the connection, and the work ended with it.
-        if self.known.is_verified.load(Ordering::Relaxed) {
+        if self.cut_off().is_some() {
             self.known.tell("cut off: the caller went away, not answered");
         }
     }

@@ -357,6 +357,34 @@ fn where_the_disk_is_full_nothing_is_sent() {
 }
 
 #[test]
+fn a_run_that_can_note_no_more_says_that_no_more_was_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(small) = SmallDisk::mount(&folder.path().join("state"), "3m") else { return };
+    let small = Arc::new(small);
+    let filled = Arc::clone(&small);
+    let erp = Erp::start(move |_, number| {
+        if number == 0 {
+            filled.fill();
+        }
+        // It is kept with the note of the next call, for which there is no room.
+        Reply::ok(&json!({"id": "E-1", "all": "x".repeat(400_000)}).to_string())
+    });
+    let call =
+        |name: &str| format!("[[hook.step.call]]\nname = \"{name}\"\npath = \"{name}\"\nshape = \"json\"\n");
+    let step = "use = \"export\"\nname = \"invoice\"\ntarget = \"erp\"\n";
+    let target = format!("[[target]]\nname = \"erp\"\nurl = \"http://{}/api/\"\n", erp.address);
+    let config = format!("{HOOK}{step}{}{}{target}", call("head"), call("lines"));
+    write(&folder.path().join("annex.toml"), &config);
+    let annex = Annex::dev_in(folder, crate::support::free_port());
+    let told = export(&annex, "r-1", "INV-1");
+    says(&told, &["No more was sent, since it cannot be noted", "Taken already: head (id E-1)"]);
+    says(&told, &["That could not be noted on the server&#39;s disk: look there before you export again."]);
+    assert!(!told.concat().contains("Nothing was sent"), "{told:?}");
+    assert_eq!(erp.calls().len(), 1, "the second call was not made");
+    drop(annex);
+}
+
+#[test]
 fn where_no_note_can_be_read_or_written_nothing_is_sent() {
     let erp = Erp::kind();
     let annex = Annex::dev_with_files(&config(&erp), &[("state", "no folder")]);
@@ -416,9 +444,12 @@ fn a_call_that_was_made_again_is_told_where_its_run_fails_later() {
 }
 
 #[test]
-fn a_caller_that_goes_away_leaves_a_line_and_a_note() {
+fn a_caller_that_goes_away_is_in_the_log_the_metrics_and_the_inspector_and_leaves_a_note() {
     let erp = Erp::start(|_, number| if number == 0 { Reply::Hang } else { Reply::ok("{}") });
-    let annex = Annex::dev_with(&config(&erp));
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("annex.toml"), &config(&erp));
+    let port = crate::support::free_port();
+    let annex = Annex::dev_inspected(folder, port);
     let body = document("r-1", "INV-1").to_string();
     let mut client = annex.client();
     let (name, value) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
@@ -431,6 +462,22 @@ fn a_caller_that_goes_away_leaves_a_line_and_a_note() {
         "annotation 7 cut off: the caller went away, not answered; request r-1",
         Duration::from_secs(10),
     );
+    let get = |path: &str| {
+        let mut client = Client::plain(([127, 0, 0, 1], port).into());
+        let page = client.request_as(&format!("127.0.0.1:{port}"), "GET", path, &[], b"");
+        String::from_utf8(page.body).unwrap()
+    };
+    let counted = "event=\"annotation_content.export\",verdict=\"caller_gone\"} 1";
+    let metrics = get("/metrics");
+    assert!(metrics.contains(counted), "{metrics}");
+    let mut detail = Value::Null;
+    crate::support::eventually("the inspector has it", Duration::from_secs(10), || {
+        detail = serde_json::from_str(&get("/inspector/deliveries/1")).unwrap_or_default();
+        detail["line"]["problem"].is_string()
+    });
+    let line = &detail["line"];
+    assert_eq!(line["problem"], "the caller went away before it was answered", "{detail}");
+    assert_eq!((&detail["more"]["request_id"], &line["status"]), (&json!("r-1"), &json!(499)), "{detail}");
     says(&export(&annex, "r-2", "INV-1"), &["may have been taken: invoice at erp", &keys(&erp)[0]]);
     assert_eq!(keys(&erp)[0], keys(&erp)[1]);
 }

@@ -100,7 +100,10 @@ fn reasons(port: u16, delivery: usize) -> Vec<Vec<(String, String, Vec<String>)>
                 let saw = saw.map(|saw| text(&saw["value"])).collect();
                 (text(&reason["what"]), text(&places[0]["says"]), saw)
             })
-            .filter(|(what, ..)| what.contains("likely to ignore") || what.contains("has no id"))
+            .filter(|(what, ..)| {
+                let said = ["likely to ignore", "has no id", "does not read", "is longer than"];
+                said.iter().any(|said| what.contains(said))
+            })
             .collect()
     };
     steps.iter().map(of_step).collect()
@@ -122,7 +125,21 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
             "date_issue",
             "no date as Rossum reads it",
         ),
+        (replace(1, "2026-12-31T00:00:00"), "date_issue", "no date as Rossum reads it"),
         (replace(2, "1,234.50"), "amount", "no number as Rossum reads it"),
+        (replace(2, "1e-07"), "amount", "no number as Rossum reads it"),
+        (replace(2, "+5"), "amount", "no number as Rossum reads it"),
+        (replace(2, " 5 "), "amount", "no number as Rossum reads it"),
+        (
+            json!({"op": "replace", "id": 9, "value": {"content": {"value": ["a"]}}}),
+            "note",
+            "a list or an object",
+        ),
+        (
+            json!({"op": "replace", "id": 4, "value": {"options": [{"value": null, "label": "One"}]}}),
+            "vendor",
+            "no text as its `value`",
+        ),
         (replace(3, "secret words"), "kind", "none of its options"),
         (replace(4, "V-2"), "vendor", "none of its options"),
         (replace(5, "DE1234"), "iban", "longer than the 5 characters that the schema allows"),
@@ -242,6 +259,116 @@ fn an_id_that_the_document_does_not_have_is_said_and_the_rest_counts() {
     assert!(log.contains("the document has no id 888, which a message of the step names"), "{log}");
     assert!(log.contains("which a blocker of the step names") && !log.contains("private"), "{log}");
     assert_eq!(counted(port, "code"), 3);
+}
+
+#[test]
+fn a_key_that_nobody_reads_is_said_in_the_log_the_metrics_the_inspector_and_annex_test() {
+    let answer = json!({
+        "mesages": [{"type": "error", "content": "stop"}],
+        "operations": [{"op": "replace", "id": 9, "value": {"contnt": {"value": "x"}}}]});
+    let (annex, port) = returning("", &answer);
+    for _ in 0..2 {
+        annex.client().deliver("/x", document().to_string());
+    }
+    annex.logs("did you mean `content`?", Duration::from_secs(10));
+    let log = annex.log();
+    let top = "the function returned `mesages`, which Rossum does not read at annotation_content.initialize: did you mean `messages`?";
+    let within = "the function returned `operations.value.contnt`, which Rossum does not read";
+    for words in [top, within] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(words)).collect();
+        assert_eq!(lines.len(), 1, "{words} once: {log}");
+        assert!(
+            lines[0].contains("odd") && lines[0].contains("code"),
+            "with its hook and step: {}",
+            lines[0]
+        );
+    }
+    assert_eq!(counted(port, "code"), 4, "each time");
+    for delivery in [1, 2] {
+        let said = &reasons(port, delivery)[0];
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(
+            said[0].0.contains("`mesages`") && said[0].1.contains("did you mean `messages`?"),
+            "{said:?}"
+        );
+    }
+    let case = json!({"hook": "odd", "payload": document(), "answer": {"messages": [], "operations": [{"op": "replace", "id": 9, "value": {}}], "automation_blockers": []}});
+    std::fs::create_dir(annex.folder().join("cases")).unwrap();
+    write(&annex.folder().join("cases/one.json"), &case.to_string());
+    let test = || {
+        let mut command = annex_command();
+        command.arg("test").arg("cases").args(["--config", "annex.toml"]).current_dir(annex.folder());
+        command.env("ROSSUM_SECRET", SECRET);
+        command
+    };
+    let printed = String::from_utf8(test().output().unwrap().stdout).unwrap();
+    assert!(printed.contains(&format!("! code: {top}")) && printed.contains(within), "{printed}");
+    let printed = String::from_utf8(test().arg("--json").output().unwrap().stdout).unwrap();
+    let line: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
+    assert_eq!(line["said"].as_array().unwrap().len(), 2, "{line}");
+}
+
+/// A server whose hook runs this code at these events, and its inspector.
+fn running(events: &str, code: &str) -> (Annex, u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let step = format!("[[hook.step]]\nname = \"code\"\nuse = \"function\"\nfile = \"f.py\"\n{events}\n");
+    write(&folder.path().join("annex.toml"), &format!("{HOOK}schema = \"schema.json\"\n{step}"));
+    write(&folder.path().join("schema.json"), &schema().to_string());
+    write(&folder.path().join("f.py"), code);
+    let port = free_port();
+    (Annex::dev_inspected(folder, port), port)
+}
+
+#[test]
+fn a_misspelt_key_is_said_at_a_mail_too_and_the_library_writes_none() {
+    let mail = json!({"event": "email", "action": "received", "email": "https://x.example/api/v1/emails/1",
+        "files": [{"id": "1", "filename": "a.pdf"}]});
+    let code = "def rossum_hook_request_handler(payload):\n    return {'file': [], 'extracted_original_sender': {'mail': 'a'}}\n";
+    let (annex, port) = running("events = [\"email.received\"]", code);
+    let answer = annex.client().deliver("/x", mail.to_string()).json();
+    assert_eq!(answer["extracted_original_sender"], json!({"mail": "a"}), "it is Rossum that decides");
+    annex.logs("does not read at email.received: did you mean `email`?", Duration::from_secs(10));
+    assert!(
+        annex
+            .log()
+            .contains("returned `file`, which Rossum does not read at email.received: did you mean `files`?")
+    );
+    assert_eq!(counted(port, "code"), 2);
+    let code = "
+from txscript import TxScript
+def rossum_hook_request_handler(payload):
+    t = TxScript.from_payload(payload)
+    t.field.note = 'x'
+    t.field.note.attr.hidden = True
+    t.field.vendor.attr.options = [{'value': 'V-1', 'label': 'One'}]
+    t.field.line_items.append({'item_date': '2026-01-02'})
+    t.field.tags.append('b')
+    t.show_info('a', t.field.note)
+    t.automation_blocker('b', t.field.note)
+    return t.hook_response()
+";
+    let (annex, port) = running("", code);
+    let answer = annex.client().deliver("/x", document().to_string()).json();
+    assert_eq!(answer["messages"][0]["content"], "a", "{answer}");
+    assert_eq!(answer["operations"].as_array().unwrap().len(), 4, "{answer}");
+    assert!(!annex.log().contains("does not read"), "{}", annex.log());
+    let said: Vec<_> = reasons(port, 1)[0].iter().map(|(what, ..)| what.clone()).collect();
+    assert!(!said.concat().contains("does not read"), "{said:?}");
+}
+
+#[test]
+fn a_message_that_is_cut_is_said() {
+    let answer = json!({"messages": [{"type": "info", "content": "private".repeat(1000)}],
+        "automation_blockers": [{"content": "ä".repeat(4097)}, {"content": "ä".repeat(4096)}]});
+    let (annex, port) = returning("", &answer);
+    let got = annex.client().deliver("/x", document().to_string()).json();
+    let length = |list: &str| got[list][0]["content"].as_str().unwrap().chars().count();
+    assert_eq!((length("messages"), length("automation_blockers")), (4096, 4096));
+    annex.logs("a blocker of the step is longer than the 4096 characters", Duration::from_secs(10));
+    let log = annex.log();
+    assert!(log.contains("a message of the step is longer") && !log.contains("private"), "{log}");
+    assert_eq!(counted(port, "code"), 2);
+    assert_eq!(reasons(port, 1)[0].len(), 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, Client, Erp, Reply, eventually, free_port, write};
+use crate::support::{Annex, Client, Erp, Reply, SECRET, annex_command, eventually, free_port, write};
 
 fn field(id: u32, name: &str, value: &str) -> Value {
     json!({"id": id, "schema_id": name, "category": "datapoint", "content": {"value": value, "normalized_value": value}})
@@ -41,10 +41,16 @@ struct Tried {
 
 /// What a hook with these steps answers to no value, to one, and to three.
 fn tried(steps: &str, files: &[(&str, &str)]) -> Tried {
+    tried_with("schema = \"schema.json\"\n", steps, files)
+}
+
+const HOOK: &str = "[[hook]]\nname = \"several\"\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
+
+/// The same of a hook that may have no schema.
+fn tried_with(schema: &str, steps: &str, files: &[(&str, &str)]) -> Tried {
     let folder = tempfile::tempdir().unwrap();
-    let hook = "[[hook]]\nname = \"several\"\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nschema = \"schema.json\"\n";
-    write(&folder.path().join("annex.toml"), &format!("{hook}{steps}"));
-    write(&folder.path().join("schema.json"), &schema().to_string());
+    write(&folder.path().join("annex.toml"), &format!("{HOOK}{schema}{steps}"));
+    write(&folder.path().join("schema.json"), &self::schema().to_string());
     for (name, text) in files {
         write(&folder.path().join(name), text);
     }
@@ -309,13 +315,148 @@ fn what_an_answer_gives_is_written_to_the_first_value_and_said() {
 fn what_a_request_brings_is_written_to_the_first_value_and_said() {
     let erp = Erp::start(|_, _| Reply::ok(r#"{"id": "E-1"}"#));
     let handler = json!({"target_type": "schema_id", "target_key": "tag", "value": {"response.text": {"$regex": "E-[0-9]"}}});
-    let request = json!({"url": format!("http://{}/x", erp.address), "method": "POST", "content_type": "json", "content": {"all": "{field.tags}"}});
+    let request = json!({"url": format!("http://{}/x", erp.address), "method": "POST", "content_type": "json", "content": {"all": "{field.tags}", "each": "{field.tag.all_values}"}});
     let settings = json!({"stages": [{"call_api": [{"name": "one", "request": request, "response_handlers": [handler]}]}]});
     let step = "[[hook.step]]\nuse = \"request_processor\"\nsettings = \"r.json\"\nevents = [\"annotation_content.initialize\"]\n[server]\nstate = \"state\"\n";
     let written = tried(step, &[("r.json", &settings.to_string())]);
     assert_eq!(written.changes(), [changes(&[]), changes(&[(11, "E-1")]), changes(&[(11, "E-1")])]);
     assert!(written.messages()[0][0].1.contains("has no field tag"), "{:?}", written.messages());
     written.says_first_of("tag", 3);
-    let all: Vec<Value> = erp.calls().iter().map(|call| call.json()["all"].clone()).collect();
-    assert_eq!(all, [json!([]), json!(["7"]), json!(["7", "8x", "9"])]);
+    for key in ["all", "each"] {
+        let all: Vec<Value> = erp.calls().iter().map(|call| call.json()[key].clone()).collect();
+        assert_eq!(all, [json!([]), json!(["7"]), json!(["7", "8x", "9"])], "{key}");
+    }
+}
+
+#[test]
+fn an_aggregation_of_no_value_skips_a_business_rule_and_is_an_empty_list_in_code() {
+    let rules =
+        ["len({tag}) > 99", "any({tag} == 99)", "sum({tag, default=0}) == 99", "len({tag, default=0}) > 99"];
+    let checks: Vec<Value> = rules.iter().map(|rule| json!({"rule": rule, "message": rule})).collect();
+    let step = "[[hook.step]]\nuse = \"business_rules\"\nfile = \"b.json\"\n";
+    let business = tried(step, &[("b.json", &json!({ "checks": checks }).to_string())]);
+    assert_eq!(business.messages()[0], [], "no value is no value, also with a default");
+    let said = |at: usize| business.messages()[at].iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
+    assert_eq!(said(1), rules, "one value is looked at");
+    let code = |condition: &str| {
+        format!(
+            "[[hook.step]]\nuse = \"rules\"\n[[hook.step.rule]]\ntrigger_condition = \"{condition}\"\nactions = [{{ type = \"show_message\", payload = {{ type = \"info\", content = \"fired\" }} }}]\n"
+        )
+    };
+    let empty =
+        tried(&code("len(field.tag.all_values) == 0 and sum(default_to(field.tag.all_values, 0)) == 0"), &[]);
+    assert_eq!(empty.messages()[0], changes(&[(0, "fired")]));
+    // Without a schema a document without values does not even tell that there is such a field.
+    let step = code("'x' in field.tag").replacen(
+        "use = \"rules\"",
+        "use = \"rules\"\ntypes = { number = \"number\" }",
+        1,
+    );
+    let untold = tried_with("", &step, &[]);
+    assert_eq!(untold.messages(), [vec![], vec![], changes(&[(0, "fired")])]);
+    let step = "[[hook.step]]\nuse = \"formulas\"\ntypes = { number = \"number\" }\n[[hook.step.formula]]\nfield = \"tag\"\ncode = \"field.tag + '!'\"\n";
+    let untold = tried_with("", step, &[]);
+    assert_eq!(untold.messages().concat(), []);
+    assert_eq!(untold.changes()[..2], [vec![], changes(&[(11, "7!")])]);
+}
+
+#[test]
+fn an_action_of_a_rule_acts_on_each_value_or_says_that_it_is_not_done() {
+    let rule = |condition: &str, field: &str| {
+        format!(
+            "[[hook.step]]\nuse = \"rules\"\n[[hook.step.rule]]\nname = \"r\"\ntrigger_condition = \"{condition}\"\nactions = [{{ type = \"add_validation_source\", payload = {{ schema_id = \"{field}\" }} }}]\n"
+        )
+    };
+    let each = tried(&rule("'x' in field.tag", "tag"), &[]);
+    assert_eq!(
+        each.answers[2]["operations"],
+        json!([{"op": "replace", "id": 12, "value": {"validation_sources": ["rules"]}}])
+    );
+    each.says_nothing();
+    for field in ["tag", "item", "tags", "line_items"] {
+        let header = tried(&rule("field.number == 7", field), &[]);
+        assert_eq!(header.changes().concat(), [], "{field}");
+        let words = format!("not done: add_validation_source of rule r on `{field}`");
+        assert_eq!(header.annex.log().matches(&words).count(), 1, "{}", header.annex.log());
+        for reasons in header.reasons() {
+            assert!(reasons.contains(&words) && reasons.contains("fired"), "{reasons}");
+        }
+    }
+}
+
+/// What `annex check` says of these steps.
+fn checked(steps: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("annex.toml"), &format!("{HOOK}schema = \"schema.json\"\n{steps}"));
+    write(&folder.path().join("schema.json"), &schema().to_string());
+    let mut command = annex_command();
+    command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
+    let output = command.env("ROSSUM_SECRET", SECRET).output().unwrap();
+    (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+}
+
+const TO_FILES: &str = "[[hook.step]]\nuse = \"export\"\ntarget = \"files\"\nevents = [\"annotation_content.initialize\"]\npath = \"{{ field.number }}.csv\"\nshape = \"csv\"\n";
+const FILES: &str = "[[target]]\nname = \"files\"\nfolder = \"out\"\n[server]\nstate = \"state\"\n";
+
+#[test]
+fn a_csv_has_every_value_or_is_refused() {
+    let rows = [
+        ("table = \"line_item\"", "`line_item` is a row of the table `line_items`", "no table `line_item`"),
+        ("table = \"tag\"", "`tag` has its values in the multivalue `tags`", "write `table = \"tags\"`"),
+        ("table = \"item\"", "`item` is a column of the table `line_items`", "no table `item`"),
+        ("table = \"number\"", "`number` is a field of the header", "`number` is a field, and no table"),
+        ("table = \"header\"", "`header` is a section", "no table `header`"),
+        (
+            "table = \"tags\"\ncolumns = [\"tag\", \"item\"]",
+            "`item` is a column of the table `line_items`, and the lines are those of `tags`",
+            "`item` is a column of the table `line_items`, and the lines are those of `tags`",
+        ),
+        ("columns = [\"number\", \"line_items\"]", "`line_items` is a table", "`line_items` is a table"),
+    ];
+    for (keys, at_load, at_run) in rows {
+        let (is_good, said) = checked(&format!("{TO_FILES}{keys}\n{FILES}"));
+        assert!(!is_good && said.contains(at_load) && said.contains("hint: "), "{keys}: {said}");
+        let tried = tried_with("", &format!("{TO_FILES}{keys}\n{FILES}"), &[]);
+        let last = &tried.messages()[2];
+        assert!(last.len() == 1 && last[0].1.contains("Nothing was sent"), "{keys}: {last:?}");
+        let told = last[0].1.replace("&quot;", "\"");
+        assert!(told.contains("The CSV cannot be made") && told.contains(at_run), "{keys}: {last:?}");
+        assert!(!tried.annex.folder().join("out/7.csv").exists(), "{keys}: nothing is written");
+    }
+    let (is_good, said) = checked(&format!(
+        "{TO_FILES}columns = [\"annotation_id\", \"number\", \"tag\", \"tags\", \"item\"]\n{FILES}"
+    ));
+    assert!(is_good, "{said}");
+}
+
+#[test]
+fn what_cannot_be_paired_is_said_by_check() {
+    let (is_good, said) = checked(&replace("item", "tag"));
+    assert!(!is_good && said.contains("nothing says which value goes where"), "{said}");
+    let (is_good, said) = checked(&matching("item", "tag").replace(
+        "file = \"v.csv\"\nvalue = \"id\"\nlabel = \"name\"",
+        "records = [{ value = \"1\", label = \"a\" }]",
+    ));
+    assert!(!is_good && said.contains("`item` has its values in `line_items` and `tag` in `tags`"), "{said}");
+    for (field, target) in [("tag", "item"), ("item", "number"), ("number", "tag"), ("tag", "tag")] {
+        let (is_good, said) = checked(&replace(field, target));
+        assert!(is_good, "{field} to {target}: {said}");
+    }
+    let formula = "[[hook.step]]\nuse = \"formulas\"\nschema = \"schema.json\"\n[[hook.step.formula]]\nfield = \"number\"\n";
+    let (is_good, said) = checked(&format!("{formula}code = \"len(field.tag)\"\n"));
+    assert!(
+        is_good && said.contains("it is evaluated once, where `field.tag` has no value of its own"),
+        "{said}"
+    );
+    let (_, said) = checked(&format!("{formula}code = \"len(field.tag.all_values)\"\n"));
+    assert!(!said.contains("evaluated once"), "{said}");
+}
+
+#[test]
+fn a_sum_of_a_column_adds_all_values() {
+    let check = "[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\ncolumn_sum = \"tag\"\nequals = \"number\"\nmessage = \"{calculated}\"\n";
+    let sum = tried(check, &[]);
+    assert_eq!(sum.messages(), [vec![], vec![], changes(&[(12, "tag is not a number.")])]);
+    let zero = tried(&format!("{check}empty = \"zero\"\n"), &[]);
+    assert_eq!(zero.messages()[..2], [changes(&[(1, "0")]), vec![]], "the sum of nothing is 0");
 }

@@ -219,7 +219,7 @@ fn first_case(config: &Path, name: &str, content: &Value) -> Result<Case, Failur
     let trial = Trial::new(HookPlan::build_all(config.hooks, &services).hooks)?;
     let body = serde_json::to_vec(&sample::payload(content))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let answer = runtime.block_on(trial.answer(name, &body))?;
+    let (answer, _) = runtime.block_on(trial.answer(name, &body))?;
     let case = Case::unanswered(name, &body);
     let mut case = case.ok_or_else(|| Failure::Because("the first case cannot be made".to_owned()))?;
     case.answer = Some(RawValue::from_string(String::from_utf8_lossy(&answer).into_owned())?);

@@ -9,11 +9,11 @@ use crate::txscript::{Script, Variables};
 
 use super::super::document::Place;
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::objects;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
+use crate::steps::nearest::nearest;
 
 #[derive(Deserialize)]
 struct Settings {

@@ -9,10 +9,10 @@ use crate::steps::checks::{Check, Checks, Empty, Rule};
 use crate::txscript::FieldType;
 
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::schemas::Named;
 use super::super::section::Section;
 use super::{MESSAGE_TYPES, message};
+use crate::steps::nearest::nearest;
 
 /// The key that says what a check checks.
 const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];

@@ -6,18 +6,18 @@ use reqwest::Method;
 use reqwest::header::HeaderName;
 use toml::Spanned;
 
-use crate::export::shape::{Csv, Json, Shape, Xml};
+use crate::export::shape::{Json, Shape, Xml};
 use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
 use crate::steps::Blueprint;
 use crate::steps::export::{Deliver, ExportSettings};
 
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::schemas::QueueSchema;
 use super::super::schemas::StepScope;
 use super::super::section::Section;
 use super::templates::{self, template};
-use super::{scripts, ubl};
+use super::{delimited, scripts, ubl};
+use crate::steps::nearest::nearest;
 
 const SHAPES: [(&str, Kind); 5] = [
     ("json", Kind::Json),
@@ -265,7 +265,7 @@ fn document(section: &Section<'_>) -> Option<Document> {
 
 /// `escape`, with the separator where it is CSV.
 fn escape(section: &Section<'_>) -> Option<Escape> {
-    let separator = separator(section);
+    let separator = delimited::separator(section);
     let words = [
         ("xml", Escape::Xml),
         ("json", Escape::Json),
@@ -273,19 +273,6 @@ fn escape(section: &Section<'_>) -> Option<Escape> {
         ("none", Escape::None),
     ];
     section.choice("escape", &words)
-}
-
-fn separator(section: &Section<'_>) -> char {
-    let Some(text) = section.text("separator") else { return ',' };
-    let mut all = text.get_ref().chars();
-    match (all.next(), all.next()) {
-        (Some(one), None) if !"\"\r\n".contains(one) => one,
-        _ => {
-            let hint = "write `separator = \";\"`";
-            section.document().note(text.span(), "`separator` is one character", Some(hint));
-            ','
-        }
-    }
 }
 
 fn shaped(section: &Section<'_>, kind: Kind) -> Document {
@@ -298,17 +285,7 @@ fn shaped(section: &Section<'_>, kind: Kind) -> Document {
                 Vec::new()
             },
         }),
-        Kind::Csv => Shape::Csv(Csv {
-            columns: if section.has("columns") {
-                section.fields("columns", |named| named).unwrap_or_default()
-            } else {
-                Vec::new()
-            },
-            table: section.field("table").map(|table| (*table.get_ref()).to_owned()),
-            separator: separator(section),
-            joined_by: section.text("joined_by").map_or("|", Spanned::into_inner).to_owned(),
-            guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
-        }),
+        Kind::Csv => Shape::Csv(delimited::read(section)),
         Kind::Xml => Shape::Xml(Xml {
             root: section
                 .text("root")

@@ -24,6 +24,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             let title = format!("formula of {field}");
             let checked = Code { section, place, title, is_condition: false, queues: None };
             let script = checked.checked(Script::new(&field, code.get_ref()));
+            if let Some(script) = &script {
+                scripts::note_other_tables(&checked, script, Some(&field));
+            }
             formulas.extend(script.map(|script| Formula { field, script }));
         }
     }

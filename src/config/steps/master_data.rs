@@ -15,13 +15,13 @@ use crate::txscript::{self, Doubts};
 use super::super::columns::Wanted;
 use super::super::document::Place;
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::objects;
 use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
 use super::{MESSAGE_TYPES, scripts};
+use crate::steps::nearest::nearest;
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let most = section.count("options").unwrap_or(MOST).max(2);

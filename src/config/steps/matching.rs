@@ -24,6 +24,9 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
     let target = section.required_written_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    if let (Some(field), Some(target)) = (&field, section.text("target")) {
+        super::pairs::look(section, field, &target);
+    }
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
     let run = run(section);
     let ignore =

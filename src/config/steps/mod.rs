@@ -2,12 +2,14 @@
 
 mod business_rules;
 mod checks;
+mod delimited;
 mod export;
 mod formulas;
 mod function;
 mod lookup;
 mod master_data;
 mod matching;
+mod pairs;
 mod replace;
 mod request_processor;
 mod rules;
@@ -22,9 +24,9 @@ use crate::steps::{Blueprint, OnError, StagePlan, Template};
 
 use super::document::Place;
 use super::known::Known;
-use super::nearest::nearest;
 use super::schemas::{HookSchemas, Named, StepScope};
 use super::section::Section;
+use crate::steps::nearest::nearest;
 
 pub(super) use rules::EXPRESSED;
 

@@ -14,6 +14,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
         Some(_) => section.required_field("field", "\"document_id\""),
         None => section.required_written_field("field", "\"document_id\""),
     };
+    if let (Some(field), Some(target)) = (&field, section.text("target")) {
+        super::pairs::look(section, field.get_ref(), &target);
+    }
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
     let with = match section.required_text("with", "''") {

@@ -15,12 +15,12 @@ use crate::steps::request_processor::{Errors, RequestProcessorSettings};
 
 use super::super::document::Place;
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::objects;
 use super::super::schemas::{Changes, Named, StepScope};
 use super::super::section::Section;
 use super::super::{secrets, targets};
 use super::{export, scripts};
+use crate::steps::nearest::nearest;
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let document = section.document();

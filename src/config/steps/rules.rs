@@ -13,12 +13,12 @@ use crate::txscript::Script;
 
 use super::super::document::Place;
 use super::super::known::Known;
-use super::super::nearest::nearest;
 use super::super::objects;
 use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
 use super::scripts::{self, Code};
+use crate::steps::nearest::nearest;
 
 /// A Rule object of Rossum's API, as far as it matters here.
 #[derive(Deserialize)]
@@ -233,6 +233,9 @@ impl Reader<'_, '_> {
             queues: queues.as_deref(),
         };
         let script = checked.checked(Script::new(&name, &code));
+        if let Some(script) = &script {
+            scripts::note_other_tables(&checked, script, None);
+        }
         let mut actions = Vec::new();
         for action in object.actions.into_iter().filter(|action| action.enabled) {
             let Some(trigger) = self.trigger(action.event.as_deref(), &title) else { continue };

@@ -117,6 +117,29 @@ impl Code<'_, '_> {
     }
 }
 
+/// Notes columns of tables other than `own` that code names without `.all_values`: it fails there. Without `own`, code is
+/// evaluated for the rows of the table that it names first.
+pub(super) fn note_other_tables(code: &Code<'_, '_>, script: &Script, own: Option<&str>) {
+    for one in code.section.schemas_of(code.queues) {
+        let first = own.is_none().then(|| script.table(&one.schema)).flatten();
+        let own = own.map_or(first, |field| one.schema.repeated_in(field));
+        let other = script.by_row().find(|id| {
+            let table = one.schema.repeated_in(id);
+            table.is_some() && table != own
+        });
+        let Some(id) = other else { continue };
+        let of = own.map_or_else(|| "once".to_owned(), |table| format!("for each row or value of `{table}`"));
+        code.section.remark(
+            &code.place,
+            &format!(
+                "{}: it is evaluated {of}, where `field.{id}` has no value of its own and fails; `field.{id}.all_values` has all values ({})",
+                code.title, one.file
+            ),
+        );
+        return;
+    }
+}
+
 /// What is wrong whichever of the schemas a document has; without a schema, what is wrong in any case.
 pub(super) fn in_all(schemas: &[QueueSchema], look: impl Fn(Option<&Schema>) -> Doubts) -> Doubts {
     let Some((first, others)) = schemas.split_first() else { return look(None) };

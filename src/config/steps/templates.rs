@@ -7,8 +7,8 @@ use crate::export::{Escape, Template, View};
 use crate::txscript::{FieldType, Schema};
 
 use super::super::document::Place;
-use super::super::nearest::nearest;
 use super::super::section::Section;
+use crate::steps::nearest::nearest;
 
 /// A template, and the note of what is wrong with it.
 pub(super) fn template(

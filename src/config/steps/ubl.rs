@@ -9,8 +9,8 @@ use crate::export::shape::{
     KINDS, Kind, Mismatch, NEEDED, Ubl, fields as known_fields, is_single, is_unit_code, type_word,
 };
 
-use super::super::nearest::nearest;
 use super::super::section::Section;
+use crate::steps::nearest::nearest;
 
 pub(super) fn read(section: &Section<'_>) -> Ubl {
     let mismatch = section.choice("mismatch", &[("refuse", Mismatch::Refuse), ("warn", Mismatch::Warn)]);

@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use super::super::escape::Escape;
 use super::super::view::View;
+use super::Unfit;
+
+/// A column that is no field: the annotation's id.
+pub const ANNOTATION_ID: &str = "annotation_id";
 
 #[derive(Debug)]
 pub struct Csv {
@@ -21,11 +25,10 @@ pub struct Csv {
 }
 
 impl Csv {
-    pub(super) fn make(&self, view: &View) -> String {
-        let rows = match &self.table {
-            Some(table) => view.field.get(table).and_then(Value::as_array).map_or(&[][..], Vec::as_slice),
-            None => &view.line_items,
-        };
+    /// # Errors
+    /// Where a column has no value in the lines that are written.
+    pub(super) fn make(&self, view: &View) -> Result<String, Unfit> {
+        let rows = self.lines(view)?;
         let all;
         let columns = if self.columns.is_empty() {
             all = columns(view, rows);
@@ -38,23 +41,70 @@ impl Csv {
         let nothing = [Value::Null];
         // A document without rows is a line of its header.
         for row in if rows.is_empty() { &nothing[..] } else { rows } {
-            let is_own = |column: &String| {
-                Some(column) == self.table.as_ref()
-                    || view.lists.get(column).is_some_and(|of| Some(of) == self.table.as_ref())
-            };
             let text = |column: &String| match row {
                 // A line for each value of a multivalue.
-                Value::String(value) if is_own(column) => Cow::Borrowed(value.as_str()),
+                Value::String(value) if self.is_own(view, column) => Cow::Borrowed(value.as_str()),
                 _ => match row.get(column).or_else(|| view.get(column)) {
                     Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
                     Some(Value::Array(values)) => Cow::Owned(self.joined(values)),
-                    None if column == "annotation_id" => Cow::Borrowed(&*view.annotation_id),
+                    None if column == ANNOTATION_ID => Cow::Borrowed(&*view.annotation_id),
                     _ => Cow::Borrowed(""),
                 },
             };
             self.line(&mut out, columns.iter().map(text));
         }
-        out
+        Ok(out)
+    }
+
+    /// What there is a line for: the rows of a table, or the values of a multivalue.
+    ///
+    /// # Errors
+    /// Where the document has no such table, or a column has its values in another one.
+    pub(super) fn lines<'v>(&self, view: &'v View) -> Result<&'v [Value], Unfit> {
+        let table = self.table.as_ref();
+        let rows = match table {
+            Some(table) => match view.field.get(table) {
+                Some(Value::Array(rows)) => rows,
+                _ => return Err(no_table(view, table)),
+            },
+            None => self.rows_of_columns(view).unwrap_or(&view.line_items),
+        };
+        for column in &self.columns {
+            if let Some(Value::Array(rows)) = view.get(column)
+                && rows.iter().any(Value::is_object)
+            {
+                let what = format!("`{column}` is a table, which has no place in a cell: name its columns");
+                return Err(unfit(&what, &[column]));
+            }
+            let is_there = self.is_own(view, column)
+                || view.get(column).is_some()
+                || rows.iter().any(|row| row.get(column).is_some());
+            if !is_there && let Some(other) = table_of(view, column) {
+                let of = table.map_or_else(|| "another table".to_owned(), |table| format!("`{table}`"));
+                let what = format!(
+                    "`{column}` is a column of the table `{other}`, and the lines are those of {of}: a line has values of one table"
+                );
+                return Err(unfit(&what, &[column, other]));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Without `table`, the lines are those of the table whose columns are named.
+    fn rows_of_columns<'v>(&self, view: &'v View) -> Option<&'v Vec<Value>> {
+        let is_first = |column: &String| view.line_items.iter().any(|row| row.get(column).is_some());
+        if self.columns.iter().any(is_first) {
+            return None;
+        }
+        let mut named = self.columns.iter().filter(|column| view.get(column).is_none());
+        let table = named.find_map(|column| table_of(view, column))?;
+        view.field.get(table)?.as_array()
+    }
+
+    /// Whether a column is that of the values that there is a line for each.
+    fn is_own(&self, view: &View, column: &String) -> bool {
+        let Some(table) = &self.table else { return false };
+        column == table || view.lists.get(column) == Some(table)
     }
 
     /// The values of a multivalue in one cell; of a table nothing.
@@ -80,6 +130,44 @@ impl Csv {
         }
         out.push_str("\r\n");
     }
+}
+
+/// The table in whose rows a column is.
+fn table_of<'v>(view: &'v View, column: &str) -> Option<&'v String> {
+    let has =
+        |value: &Value| value.as_array().is_some_and(|rows| rows.iter().any(|row| row.get(column).is_some()));
+    view.field.iter().find(|(_, value)| has(value)).map(|(name, _)| name)
+}
+
+fn no_table(view: &View, table: &String) -> Unfit {
+    if let Some(list) = view.lists.get(table) {
+        return unfit(
+            &format!("`{table}` has its values in the multivalue `{list}`: write `table = \"{list}\"`"),
+            &[table],
+        );
+    }
+    if view.field.contains_key(table) {
+        return unfit(&format!("`{table}` is a field, and no table"), &[table]);
+    }
+    let tables: Vec<_> = view
+        .field
+        .iter()
+        .filter(|(_, value)| value.is_array())
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    let have = if tables.is_empty() { "none".to_owned() } else { tables.join(", ") };
+    let what = format!(
+        "the document has no table `{table}`: `table` is the schema id of a multivalue, and it has {have}"
+    );
+    unfit(&what, &[table])
+}
+
+fn unfit(what: &str, ids: &[&String]) -> Unfit {
+    Unfit::new(
+        "CSV",
+        format!("The CSV cannot be made: {what}."),
+        ids.iter().map(|id| (*id).clone()).collect(),
+    )
 }
 
 /// Whether a spreadsheet takes it for a formula. It passes over what it does not show, and over the width of a sign.

@@ -4,15 +4,15 @@ mod delimited;
 mod elements;
 mod json;
 mod ubl;
+mod unfit;
 mod xml;
 
 use super::view::View;
 
-pub use delimited::Csv;
+pub use delimited::{ANNOTATION_ID, Csv};
 pub use json::Json;
-pub use ubl::{
-    Field, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, Unfit, fields, is_single, is_unit_code, type_word,
-};
+pub use ubl::{Field, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, fields, is_single, is_unit_code, type_word};
+pub use unfit::Unfit;
 pub use xml::Xml;
 
 pub enum Shape {
@@ -28,16 +28,28 @@ impl Shape {
     pub fn make(&self, view: &View) -> Result<Made, Unfit> {
         let text = match self {
             Self::Json(shape) => shape.make(view),
-            Self::Csv(shape) => shape.make(view),
+            Self::Csv(shape) => shape.make(view)?,
             Self::Xml(shape) => shape.make(view),
             Self::Ubl(shape) => return shape.make(view),
         };
         Ok(Made { text, warning: None })
     }
 
+    /// What is to be said of a document before it is made.
+    ///
+    /// # Errors
+    /// Where it cannot be made in this shape.
+    pub fn look_ahead(&self, view: &View) -> Result<Option<String>, Unfit> {
+        match self {
+            Self::Json(_) | Self::Xml(_) => Ok(None),
+            Self::Csv(shape) => shape.lines(view).map(|_| None),
+            Self::Ubl(shape) => shape.make(view).map(|made| made.warning),
+        }
+    }
+
     /// Whether some documents cannot be made in this shape.
     pub fn may_refuse(&self) -> bool {
-        matches!(self, Self::Ubl(_))
+        matches!(self, Self::Csv(_) | Self::Ubl(_))
     }
 
     /// Whether its messages name a field, so that they need its label.
@@ -181,7 +193,7 @@ mod tests {
             let columns = ["document_id", "x", "y"].map(str::to_owned).to_vec();
             let shape =
                 Csv { columns, table: None, separator: ';', joined_by: "|".into(), guards_formulas: false };
-            let read = rows(&shape.make(&view), b';');
+            let read = rows(&shape.make(&view).unwrap(), b';');
             assert_eq!(read[0], ["document_id", "x", "y"]);
             for (row, read) in view.line_items.iter().zip(&read[1..]) {
                 let [x, y] = cells(row);

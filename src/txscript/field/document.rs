@@ -57,6 +57,16 @@ impl<'d> Document<'d> {
         }
     }
 
+    /// Whether a schema id may be that of a column or value of which the document has none: nothing but the document says
+    /// which fields there are, and something in it is empty.
+    pub fn may_be_of_empty_table(&self, id: &str) -> bool {
+        let sent = self.tree.sent();
+        let is_empty = |node: NodeRef| {
+            self.tree.node(node).category == Category::Multivalue && self.tree.children(node).next().is_none()
+        };
+        !self.schema.is_whole() && !self.schema.has(id) && sent.nodes().any(is_empty)
+    }
+
     /// How many rows a table has.
     pub fn row_count(&self, table: &str) -> usize {
         self.schema.find(table).map_or(0, |field| self.rows(field).len())
@@ -125,6 +135,10 @@ impl<'d> Document<'d> {
             (Some(_), _) if self.field(field).category == Category::Datapoint => None,
             _ => self.tree.first(id),
         }
+    }
+
+    pub fn is_datapoint(&self, node: NodeRef) -> bool {
+        self.tree.node(node).category == Category::Datapoint
     }
 
     pub(crate) fn payload(&self) -> Result<&Json, TooLarge> {

@@ -297,6 +297,12 @@ impl Schema {
         Some(&self.fields[*child].id)
     }
 
+    /// What something stands in.
+    pub fn parent_of(&self, id: &str) -> Option<&str> {
+        let parent = self.fields[self.find(id)?].parent?;
+        Some(&self.fields[parent].id)
+    }
+
     /// The formulas that fields carry: schema id and code.
     pub fn formulas(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter_map(|field| Some((&*field.id, field.raw.get("formula")?.as_str()?)))

@@ -53,9 +53,20 @@ pub(super) struct Facts {
     pub(super) note: Option<&'static str>,
     /// What the steps did, where somebody looks.
     pub(super) trace: Option<Box<Trace>>,
+    /// What the log would say of the steps, where a person tries the hook.
+    pub(super) said: Option<Vec<String>>,
 }
 
 impl Facts {
+    /// Says something of a step to who tries the hook, once.
+    fn say(&mut self, step: &str, words: impl FnOnce() -> String) {
+        let Some(said) = &mut self.said else { return };
+        let line = format!("{step}: {}", words());
+        if !said.contains(&line) {
+            said.push(line);
+        }
+    }
+
     fn read(&mut self, payload: &Payload<'_>) {
         self.event = payload.event.to_string();
         self.known_event = payload.event.known();
@@ -143,13 +154,13 @@ async fn deliver(
         Ok(delivery) => delivery,
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
-            entry.read("", facts.request_id.as_deref());
+            entry.read(facts);
             return Err(Refusal::Payload(problem));
         }
     };
     let payload = &delivery.payload;
     facts.read(payload);
-    entry.read(&facts.annotation, facts.request_id.as_deref());
+    entry.read(facts);
     let can_repeat = !payload.event.is_interactive() && !way.is_again;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
@@ -157,10 +168,13 @@ async fn deliver(
     }
 }
 
-/// The answer to a delivery that Rossum did not send: nothing is kept of it.
-pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Answered {
+/// The answer to a delivery that Rossum did not send, with what is said of the steps: nothing is kept of it.
+pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Result<(Bytes, Vec<String>), Refusal> {
     let delivery = Delivery::read(&body).map_err(|unreadable| Refusal::Payload(unreadable.problem))?;
-    steps::run(hook, &delivery, None, Instant::now() + hook.limits.timeout, &mut Facts::default()).await
+    let mut facts = Facts { said: Some(Vec::new()), ..Facts::default() };
+    let deadline = Instant::now() + hook.limits.timeout;
+    let answer = steps::run(hook, &delivery, None, deadline, &mut facts).await?;
+    Ok((answer, facts.said.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use crate::rossum::{MessageType, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::{Came, Reason, Reasons};
-use crate::steps::{Answer, Context, Delivery, Lasts, OnError};
+use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage};
 use crate::telemetry::about;
+use crate::telemetry::metrics::StepMetrics;
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
@@ -50,6 +51,9 @@ pub(super) async fn run(
         let before = answer.checkpoint();
         let missing = names::missing_of(&stage.names, &hook.schemas, delivery);
         hook.tell_missing(stage, metrics, &missing);
+        for field in &missing {
+            facts.say(&stage.name, || field.words());
+        }
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
         let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
@@ -57,12 +61,10 @@ pub(super) async fn run(
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
-        for unknown in std::mem::take(&mut answer.unknown_ids) {
-            hook.tell_unknown(counted, &unknown);
-            unknown.explain(&mut answer.reasons);
-        }
+        tell_undone(hook, counted, &mut answer, facts);
         for taken in std::mem::take(&mut answer.first_of) {
             hook.tell_first(stage, &taken);
+            facts.say(&stage.name, || taken.words());
             answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
@@ -88,6 +90,7 @@ pub(super) async fn run(
                 }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
+                tell_undone(hook, counted, &mut answer, facts);
                 if stage.on_error == OnError::Stop {
                     for (later, _) in hook.stages.iter().skip(at + 1) {
                         witness::left_out(facts, &later.name, "not run: a step before it failed");
@@ -120,6 +123,15 @@ pub(super) async fn run(
     written
 }
 
+/// Says what a step gave that does not come to the document as it was meant.
+fn tell_undone(hook: &Hook, counted: &(Stage, StepMetrics), answer: &mut Answer, facts: &mut Facts) {
+    for undone in std::mem::take(&mut answer.undone) {
+        hook.tell_undone(counted, &undone);
+        facts.say(&counted.0.name, || undone.words());
+        answer.reasons.note(|| undone.reason());
+    }
+}
+
 /// Says what Rossum is likely to ignore of the operations, each of the step that wrote it last.
 fn tell_ignored(hook: &Hook, delivery: &Delivery<'_>, answer: &Answer, starts: &[usize], facts: &mut Facts) {
     let Some(annotation) = delivery.payload.annotation.as_ref().filter(|_| !answer.journal.is_empty()) else {
@@ -141,6 +153,7 @@ fn tell_ignored(hook: &Hook, delivery: &Delivery<'_>, answer: &Answer, starts: &
             return;
         }
         hook.tell_ignored(counted, &ignored);
+        facts.say(&counted.0.name, || ignored.words());
         witness::ignored(facts, at, &ignored);
     });
 }

@@ -29,9 +29,9 @@ use problems::Problems;
 use sheet::Sheet;
 use totals::{Adding, Totals};
 
+use super::Unfit;
 pub use codes::is_unit_code;
 pub use invoice::{KINDS, Kind, type_word};
-pub use problems::Unfit;
 pub use words::{Field, NEEDED, fields, is_single};
 
 /// What becomes of a document whose amounts do not add up.

@@ -2,22 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-/// Why a document is not made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
-pub struct Unfit {
-    /// For the person at the screen: each field by its label and schema id; it may quote what stands in a field.
-    text: String,
-    /// The schema ids of these fields, which are no data.
-    ids: Vec<String>,
-}
-
-impl Unfit {
-    /// For the log: it quotes nothing.
-    pub fn cause(&self) -> String {
-        format!("the document's data is not what UBL needs: {}", self.ids.join(", "))
-    }
-}
+use super::super::Unfit;
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,10 +81,8 @@ impl Problems {
 
     pub(super) fn unfit(&self, what: &str) -> Unfit {
         let ids: BTreeSet<&String> = self.found.iter().flat_map(|found| &found.ids).collect();
-        Unfit {
-            text: format!("{what} cannot be made. {}", self.sentences()),
-            ids: ids.into_iter().cloned().collect(),
-        }
+        let text = format!("{what} cannot be made. {}", self.sentences());
+        Unfit::new("UBL", text, ids.into_iter().cloned().collect())
     }
 
     /// What is said of a document that is made all the same.
