@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::tls::AcmeSettings;
-use crate::tls::acme;
+use crate::tls::acme::{self, VisitError};
 
 use super::Finding;
 
@@ -16,6 +16,14 @@ pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Findi
     let directory = &settings.ca.directory;
     let visit = match acme::visit(&settings.ca).await {
         Ok(visit) => visit,
+        Err(VisitError::Untimely(error)) => {
+            let now = clock::display(clock::now());
+            tell(Finding::bad(
+                format!("this host's clock says {now}, and the CA's certificate is not valid then: {error}"),
+                "is the clock right? date -u; set it: timedatectl set-ntp true. Where it is right, the CA's own certificate has expired",
+            ));
+            return Vec::new();
+        }
         Err(error) => {
             tell(Finding::bad(
                 format!("the CA does not answer: {error}"),

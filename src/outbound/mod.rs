@@ -68,6 +68,9 @@ pub enum CallError {
     Url,
     #[error("cannot reach it: {0}")]
     Unreachable(String),
+    /// Its certificate is not valid now, by the clock of this host.
+    #[error("cannot reach it: {0}")]
+    Untimely(String),
     #[error("no answer within {s} s", s = .0.as_secs())]
     Silent(Duration),
     #[error("its answer broke off: {0}")]
@@ -81,7 +84,7 @@ impl CallError {
     pub fn whose(&self) -> Whose {
         match self {
             Self::Client(_) => Whose::Ours,
-            Self::Unreachable(_) | Self::Silent(_) | Self::BrokenOff(_) => Whose::Way,
+            Self::Untimely(_) | Self::Unreachable(_) | Self::Silent(_) | Self::BrokenOff(_) => Whose::Way,
             Self::Url | Self::TooLarge(_) => Whose::Theirs,
         }
     }
@@ -144,8 +147,7 @@ impl Client {
         }
         let Bounds { answer, largest, .. } = self.bounds;
         let whole = async {
-            let response =
-                request.send().await.map_err(|error| CallError::Unreachable(unreached::words(&error)))?;
+            let response = request.send().await.map_err(unreached_by)?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = neighbour::whole(response, largest).await.map_err(|unread| match unread {
                 Unread::TooLong(most) => CallError::TooLarge(most),
@@ -155,4 +157,9 @@ impl Client {
         };
         timeout(answer, whole).await.unwrap_or(Err(CallError::Silent(answer)))
     }
+}
+
+fn unreached_by(error: reqwest::Error) -> CallError {
+    let words = unreached::words(&error);
+    if unreached::is_untimely(&error) { CallError::Untimely(words) } else { CallError::Unreachable(words) }
 }

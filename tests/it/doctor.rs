@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Annex, Pebble, SECRET, SmallDisk, annex_command, eventually, free_port, write};
+use crate::support::{
+    Annex, Pebble, SECRET, SmallDisk, annex_command, eventually, free_port, libfaketime, write,
+};
 
 /// Every resolver has it on this host, as 127.0.0.1 and `::1` (RFC 6761).
 const NAME: &str = "hooks.localhost";
@@ -187,4 +189,35 @@ fn names_for_examples_are_refused() {
     config("[server.acme]\ndirectory = \"https://127.0.0.1:1/dir\"\n");
     assert!(!run("doctor").0.contains("a name for examples"));
     assert!(!run("check").0.contains("not checked"));
+}
+
+/// A clock that is off, either way, is called by its name, and not "the CA does not answer".
+#[test]
+fn a_wrong_clock_is_named_as_such() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+    let at = |clock: &str| {
+        let mut annex = annex_command();
+        annex
+            .args(["doctor", "--config", "annex.toml"])
+            .current_dir(folder.path())
+            .env("ROSSUM_SECRET", SECRET);
+        annex
+            .env("FAKETIME", clock)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("LD_PRELOAD", libfaketime());
+        String::from_utf8(annex.output().unwrap().stdout).unwrap()
+    };
+    assert!(at("+0").contains("✓ this host's clock agrees with the CA's"));
+    for clock in ["-2h", "+2h", "-400d", "+400d"] {
+        let said = at(clock);
+        assert!(
+            said.contains("✗ this host's clock is ") && said.contains("away from the CA's"),
+            "{clock}: {said}"
+        );
+    }
+    // Before the first day of the CA's own certificate.
+    let said = at("@1971-01-01 00:00:00");
+    assert!(said.contains("✗ this host's clock says 1971-01-01"), "{said}");
+    assert!(!said.contains("the CA does not answer"), "{said}");
 }

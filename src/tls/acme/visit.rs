@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use rustls::crypto::aws_lc_rs;
 
 use crate::clock;
+use crate::outbound::CallError;
 
 use super::super::Ca;
 use super::account::Offer;
 use super::authority::{Authority, AuthorityError};
-use super::request::{RequestError, Wire};
+use super::request::{RequestError, Why, Wire};
 
 /// What was seen.
 #[derive(Debug)]
@@ -25,18 +26,22 @@ pub struct Visit {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct VisitError(String);
-
-impl From<AuthorityError> for VisitError {
-    fn from(error: AuthorityError) -> Self {
-        Self(error.to_string())
-    }
+pub enum VisitError {
+    #[error("{0}")]
+    Authority(#[from] AuthorityError),
+    /// Its certificate is not valid now, by the clock of this host.
+    #[error("{0}")]
+    Untimely(String),
+    #[error("{0}")]
+    Request(String),
 }
 
 impl From<RequestError> for VisitError {
     fn from(error: RequestError) -> Self {
-        Self(error.to_string())
+        match error.why {
+            Why::Call(CallError::Untimely(_)) => Self::Untimely(error.to_string()),
+            _ => Self::Request(error.to_string()),
+        }
     }
 }
 
