@@ -10,6 +10,7 @@ mod board;
 mod certificate;
 mod files;
 mod keeper;
+mod outgoing;
 mod served;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub use board::{Asked, Board, Status, Word};
 pub use certificate::{Certificate, CertificateError};
 pub use files::{FilesError, load as load_files, load_roots};
 pub use keeper::{Keeper, KeeperError, Prepared};
+pub use outgoing::{OutgoingError, outgoing};
 pub use served::Served;
 
 /// One certificate to be served, under a name that does not change when its domains do.

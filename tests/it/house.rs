@@ -169,7 +169,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 49] = [
+const FOREIGN: [(&str, &[&str]); 50] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
@@ -195,6 +195,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("hickory_resolver", &["doctor"]),
     ("hmac", &["requests", "signature"]),
     ("sha1", &["requests", "signature"]),
+    ("webpki_roots", &["tls"]),          // one place says whom calls trust
     ("rustls_acme", &["tls", "config"]), // config: the URLs of Let's Encrypt
     ("rcgen", &["tls"]),
     ("x509_parser", &["tls"]),

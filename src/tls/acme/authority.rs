@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 
-use super::super::{Ca, FilesError, load_roots};
+use super::super::{Ca, OutgoingError, outgoing};
 
 /// Why a CA cannot even be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     #[error("the CA's root: {0}")]
-    Root(#[from] FilesError),
-    #[error("TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    Root(#[from] OutgoingError),
 }
 
 pub(super) struct Authority {
@@ -22,16 +19,9 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(ca: Ca, provider: &Arc<CryptoProvider>) -> Result<Self, AuthorityError> {
+    pub(super) fn new(ca: Ca) -> Result<Self, AuthorityError> {
         // Its configured root alone, or the well-known ones.
-        let roots = match &ca.root {
-            Some(path) => load_roots(path)?,
-            None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-        };
-        let client = ClientConfig::builder_with_provider(Arc::clone(provider))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let client = outgoing(ca.root.as_deref())?.with_no_client_auth();
         Ok(Self { ca, client: Arc::new(client) })
     }
 }
