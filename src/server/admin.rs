@@ -178,6 +178,10 @@ impl Pages {
         }
     }
 
+    pub(super) fn is_ready(&self) -> bool {
+        self.overview().ready
+    }
+
     /// One line for systemd's status.
     pub fn line(&self) -> String {
         let overview = self.overview();
@@ -239,12 +243,13 @@ impl Pages {
 
     fn metrics(&self) -> Response<Full<Bytes>> {
         let all = self.board.all();
+        self.metrics.ready(self.is_ready());
         let outbox = (self.outbox)();
         self.metrics.outbox_writable(outbox.problem.is_none());
         self.metrics.outbox_lost(outbox.times_lost);
         self.metrics.certificates(all.iter().map(|status| CertificateFacts {
             name: &status.name,
-            not_after: status.not_after,
+            dates: status.not_before.zip(status.not_after),
             failures: status.failures,
             last_attempt: status.last_attempt,
         }));

@@ -173,7 +173,7 @@ const FOREIGN: [(&str, &[&str]); 50] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
-    ("nix", &["export", "private"]),
+    ("nix", &["export", "private", "server"]),
     ("futures_util", &["database", "store"]),
     ("minijinja", &["export", "steps"]),
     ("reqwest", &["account", "api", "cli", "config", "export", "neighbour", "requests", "unreached"]), // config: URLs and headers of targets, URLs of databases
