@@ -111,7 +111,7 @@ pub(super) struct Common {
     /// Trigrams of the text.
     of: usize,
     /// By the number of a record: what it has in common, and how many it has.
-    common: Vec<u8>,
+    counts: Vec<u8>,
     sizes: Vec<u8>,
 }
 
@@ -124,7 +124,7 @@ impl Common {
         budget: &Budget,
     ) -> Result<Self, Problem> {
         if grams.is_empty() {
-            return Ok(Self { of: 0, common: Vec::new(), sizes: Vec::new() });
+            return Ok(Self { of: 0, counts: Vec::new(), sizes: Vec::new() });
         }
         let table = table(dataset, column);
         let places = vec!["?"; grams.len()].join(", ");
@@ -141,21 +141,21 @@ impl Common {
             let bytes: &[u8] = row.try_get(1)?;
             if row.try_get::<Gram, _>(0)? == SIZES { sizes = bytes } else { lists.push(bytes) }
         }
-        let mut common = vec![0_u8; sizes.len()];
+        let mut counts = vec![0_u8; sizes.len()];
         for list in lists {
             budget.turn().await?;
             for number in numbers(list) {
-                if let Some(count) = common.get_mut(number as usize) {
+                if let Some(count) = counts.get_mut(number as usize) {
                     *count = count.saturating_add(1);
                 }
             }
         }
-        Ok(Self { of: grams.len(), common, sizes: sizes.to_vec() })
+        Ok(Self { of: grams.len(), counts, sizes: sizes.to_vec() })
     }
 
     /// One more than the number of the last record.
     pub(super) fn end(&self) -> usize {
-        self.common.len()
+        self.counts.len()
     }
 
     /// A record that has fewer in common is not so similar, whatever else it has. At least one.
@@ -172,7 +172,7 @@ impl Common {
 
     /// How many a record has in common with the text.
     pub(super) fn count(&self, number: usize) -> u8 {
-        self.common.get(number).copied().unwrap_or(0)
+        self.counts.get(number).copied().unwrap_or(0)
     }
 
     /// The share of common trigrams of a record, from 0 to 1.

@@ -57,6 +57,8 @@ mod objects;
 mod operate;
 /// Whom outgoing calls trust.
 mod outgoing;
+/// Descriptors, signals, the public probe, alert rules.
+mod process;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
