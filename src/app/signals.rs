@@ -1,6 +1,5 @@
 //! Signals, heard from before a port is open.
 
-use std::fs::File;
 use std::io;
 
 use tokio::select;
@@ -50,8 +49,12 @@ impl Signals {
     }
 }
 
+/// Whether the process has a terminal; one that was closed is none. After the name in brackets: state, parent, group, session
+/// and the terminal's number, 0 where there is none.
 fn has_terminal() -> bool {
-    File::open("/dev/tty").is_ok()
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let number = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(4));
+    number.is_some_and(|number| number != "0")
 }
 
 /// As `nohup` has it.

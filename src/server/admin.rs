@@ -44,6 +44,7 @@ use super::connections::{Connections, RequestUnderWay};
 use super::facts::{DatasetFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
+use super::probe;
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Pulse};
 
@@ -263,13 +264,10 @@ impl Pages {
 
     fn readiness(&self) -> Response<Full<Bytes>> {
         let overview = self.overview();
-        let status = if overview.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let lines = [if overview.ready { "ready".to_owned() } else { "not ready".to_owned() }]
-            .into_iter()
-            .chain(overview.reasons.into_iter().map(|reason| Line(reason).to_string()))
-            .chain(overview.warnings.into_iter().map(|warning| format!("warning: {}", Line(warning))))
-            .collect::<Vec<_>>();
-        plain(status, lines.join("\n") + "\n")
+        let (status, word) = probe::readiness(overview.ready);
+        let reasons = overview.reasons.into_iter().map(|reason| format!("{}\n", Line(reason)));
+        let warnings = overview.warnings.into_iter().map(|warning| format!("warning: {}\n", Line(warning)));
+        plain(status, word.to_owned() + &reasons.chain(warnings).collect::<String>())
     }
 
     async fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

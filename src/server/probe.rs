@@ -11,8 +11,7 @@ use super::admin::Pages;
 pub(super) fn answer<B>(pages: &Pages, request: &Request<B>) -> Response<Full<Bytes>> {
     let (status, text) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, "ok\n"),
-        (&Method::GET | &Method::HEAD, "/readyz") if pages.is_ready() => (StatusCode::OK, "ready\n"),
-        (&Method::GET | &Method::HEAD, "/readyz") => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+        (&Method::GET | &Method::HEAD, "/readyz") => readiness(pages.is_ready()),
         (_, "/healthz" | "/readyz") => (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD\n"),
         _ => (StatusCode::NOT_FOUND, "/healthz /readyz\n"),
     };
@@ -25,4 +24,9 @@ pub(super) fn answer<B>(pages: &Pages, request: &Request<B>) -> Response<Full<By
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+/// What `/readyz` begins with, here and on the admin pages.
+pub(super) fn readiness(is_ready: bool) -> (StatusCode, &'static str) {
+    if is_ready { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
 }

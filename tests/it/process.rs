@@ -54,8 +54,10 @@ fn dev_mode_ends_with_its_terminal_and_a_hangup_that_is_asked_for_reloads() {
     write(&folder.path().join("annex.toml"), CONFIG);
     let port = free_port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    let line =
-        format!("exec {} --dev-http=127.0.0.1:{port} --config annex.toml 2>log", env!("CARGO_BIN_EXE_annex"));
+    let line = format!(
+        "exec {} --dev-http=127.0.0.1:{port} --config annex.toml >log 2>&1",
+        env!("CARGO_BIN_EXE_annex")
+    );
     let mut terminal = Command::new("script")
         .args(["-qfc", &line, "/dev/null"])
         .env("ROSSUM_SECRET", SECRET)

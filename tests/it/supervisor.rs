@@ -147,7 +147,7 @@ fn a_ca_that_forgot_us_gets_the_same_key_again() {
 
 #[test]
 fn a_certificate_that_is_renewed_by_hand_too_often_warns() {
-    let mut scene = Scene::new(Faults::default());
+    let scene = Scene::new(Faults::default());
     let annex = scene.start("retry = [\"1s\"]");
     scene.serves(NAME);
     for times in 1..=6 {
