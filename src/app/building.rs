@@ -21,12 +21,14 @@ use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{
     Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
+    descriptors,
 };
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
 use crate::webhook::{BuiltHooks, Door, HookPlan};
 
 use super::house::{Fixed, House, by_name, say_doubts};
+use super::signals::Signals;
 use super::{Annex, Load, StartError};
 
 /// The page that shows deliveries while developing.
@@ -57,6 +59,7 @@ pub(super) struct Building {
 
 impl Building {
     pub(super) fn new(load: Load, path: PathBuf, page: Option<Page>) -> Result<Self, StartError> {
+        descriptors::raise();
         let config = load()?;
         say_doubts(&config);
         let fixed = Fixed::of(&config);
@@ -111,8 +114,9 @@ impl Building {
 
     pub(super) fn finish(
         self,
-        listeners: Vec<Listener>,
-        https: Option<SocketAddr>,
+        signals: Signals,
+        mut listeners: Vec<Listener>,
+        (https, probe): (Option<SocketAddr>, Option<TcpListener>),
         redirect: Option<Arc<Redirect>>,
         keeper: Keeper,
         address: SocketAddr,
@@ -160,6 +164,11 @@ impl Building {
             datasets: Box::new(datasets),
             reload,
         });
+        if let Some(socket) = probe {
+            let service = Service::Probe(Arc::clone(&pages));
+            let (shared, beat) = (self.shared.clone(), self.pulse.join());
+            listeners.push(Listener { socket, name: "probe", service, shared, beat });
+        }
         let house = House {
             load: self.load,
             door: self.door,
@@ -176,7 +185,7 @@ impl Building {
             reloads,
             inspector: self.inspector,
         };
-        Ok(Annex { listeners, admin, house, inspector: page, address, hooks: self.hooks })
+        Ok(Annex { signals, listeners, admin, house, inspector: page, address, hooks: self.hooks })
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::select;
-use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::interval;
 use tracing::{error, info, warn};
@@ -26,6 +25,7 @@ use crate::tls::Keeper;
 use crate::webhook::{BuiltHooks, Door, HookPlan};
 
 use super::Load;
+use super::signals::{Heard, Signals};
 
 /// How often tasks are looked after and systemd's status line is brought up to date.
 const LOOK: Duration = Duration::from_secs(5);
@@ -55,6 +55,7 @@ pub(super) struct House {
 pub(super) struct Fixed {
     https: SocketAddr,
     http: Option<SocketAddr>,
+    probe: Option<SocketAddr>,
     pub(super) admin: Admin,
     client_ca: Option<PathBuf>,
     state: PathBuf,
@@ -67,6 +68,7 @@ impl Fixed {
         Self {
             https: server.https,
             http: server.http,
+            probe: server.probe,
             admin: server.admin.clone(),
             client_ca: server.client_ca.clone(),
             state: config.state.clone(),
@@ -77,22 +79,19 @@ impl Fixed {
 
 impl House {
     /// Until somebody says stop; gives who.
-    pub(super) async fn live(
-        &mut self,
-        [terminate, interrupt]: [&mut Signal; 2],
-        hangup: &mut Signal,
-    ) -> &'static str {
+    pub(super) async fn live(&mut self, signals: &mut Signals) -> &'static str {
         let mut looks = interval(LOOK);
         let mut said = String::new();
         loop {
             select! {
-                _ = terminate.recv() => return "SIGTERM",
-                _ = interrupt.recv() => return "Ctrl-C",
-                _ = hangup.recv() => {
-                    systemd::reloading();
-                    self.reload();
-                    systemd::ready(&self.pages.line());
-                }
+                heard = signals.next() => match heard {
+                    Heard::Stop(why) => return why,
+                    Heard::Reload => {
+                        systemd::reloading();
+                        self.reload();
+                        systemd::ready(&self.pages.line());
+                    }
+                },
                 () = self.asked.notified() => drop(self.reload()),
                 Some(answer) = self.reloads.recv() => {
                     // Whoever asked may be gone.
@@ -143,7 +142,7 @@ impl House {
         let config = (self.load)().map_err(|mistakes| mistakes.to_string())?;
         if Fixed::of(&config) != self.fixed {
             return Err(
-                "`https`, `http`, `admin`, `inspector`, `client_ca` or `state` changed: they need a restart"
+                "`https`, `http`, `probe`, `admin`, `inspector`, `client_ca` or `state` changed: they need a restart"
                     .to_owned(),
             );
         }

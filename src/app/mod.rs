@@ -3,6 +3,7 @@
 
 mod building;
 mod house;
+mod signals;
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
@@ -27,6 +27,7 @@ use crate::tls::{self, Acceptor, Keeper, KeeperError};
 
 use building::{Building, listen};
 use house::House;
+use signals::Signals;
 
 pub use building::Page;
 
@@ -71,6 +72,7 @@ pub type Load = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
 
 /// A server with its ports open, not yet serving.
 pub struct Annex {
+    signals: Signals,
     listeners: Vec<Listener>,
     admin: Option<admin::Socket>,
     house: House,
@@ -90,15 +92,17 @@ impl Annex {
         address: SocketAddr,
         page: Option<Page>,
     ) -> Result<Self, StartError> {
+        let signals = Signals::listen(true).map_err(StartError::Signals)?;
         let building = Building::new(load, path, page)?;
         let socket = listen(address, &mut Sockets::default())?;
         let address = socket.local_addr().unwrap_or(address);
         let listener = building.listener("dev", socket, Service::DevHttp(Arc::clone(&building.door)));
-        building.finish(vec![listener], None, None, Keeper::default(), address)
+        building.finish(signals, vec![listener], (None, None), None, Keeper::default(), address)
     }
 
     /// HTTPS, with plain HTTP and the admin pages beside it.
     pub fn https(load: Load, path: PathBuf) -> Result<Self, StartError> {
+        let signals = Signals::listen(false).map_err(StartError::Signals)?;
         let mut building = Building::new(load, path, None)?;
         let mut keeper = Keeper::default();
         let prepared = keeper.prepare(std::mem::take(&mut building.server.certificates))?;
@@ -121,11 +125,12 @@ impl Annex {
             listeners.push(building.listener("http", listen(http, &mut sockets)?, service));
             redirect = Some(plain);
         }
+        let probe = building.server.probe.map(|address| listen(address, &mut sockets)).transpose()?;
         for address in sockets.left() {
             warn!("systemd passed a socket on {address}, which annex.toml does not name: it stays unused");
         }
         keeper.commit(prepared);
-        building.finish(listeners, Some(address), redirect, keeper, address)
+        building.finish(signals, listeners, (Some(address), probe), redirect, keeper, address)
     }
 
     /// Who notifies this has the configuration read again, as SIGHUP does.
@@ -143,13 +148,9 @@ impl Annex {
         self.house.keeper.board.all().iter().any(|status| status.not_after.is_none())
     }
 
-    /// Serves until SIGTERM or Ctrl-C, then lets deliveries finish. SIGHUP reloads.
+    /// Serves until SIGTERM, Ctrl-C or, in dev mode, the end of the terminal; then lets deliveries finish. SIGHUP reloads.
     pub async fn run(self) -> Result<(), StartError> {
-        let on = |kind| signal(kind).map_err(StartError::Signals);
-        let mut terminate = on(SignalKind::terminate())?;
-        let mut interrupt = on(SignalKind::interrupt())?;
-        let mut hangup = on(SignalKind::hangup())?;
-        let Self { listeners, admin, mut house, .. } = self;
+        let Self { mut signals, listeners, admin, mut house, .. } = self;
         let drain = house.shared.drain.clone();
         for listener in listeners {
             drain.spawn(listener.run());
@@ -173,7 +174,7 @@ impl Annex {
             async move { tasks::kept_up("watching datasets", || Arc::clone(&watch).run()).await }
         });
         systemd::ready(&house.pages.line());
-        let why = house.live([&mut terminate, &mut interrupt], &mut hangup).await;
+        let why = house.live(&mut signals).await;
         let deadline = house.shared.limits.load().drain;
         systemd::stopping();
         info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));

@@ -10,8 +10,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -47,9 +47,7 @@ pub(super) enum CallError {
     #[error("TLS with {0}: {1}")]
     Tls(String, std::io::Error),
     #[error("--ca: {0}")]
-    Ca(#[from] tls::FilesError),
-    #[error("TLS: {0}")]
-    Settings(#[from] rustls::Error),
+    Ca(#[from] tls::OutgoingError),
     #[error("the connection broke: {0}")]
     Http(#[from] hyper::Error),
     #[error("no answer within 30 s, which is when Rossum gives up")]
@@ -131,11 +129,5 @@ async fn handshake(
 }
 
 pub(super) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {
-    let roots = match ca {
-        Some(path) => tls::load_roots(path)?,
-        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-    };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(tls::outgoing(ca)?.with_no_client_auth())
 }

@@ -20,6 +20,8 @@ pub struct ServerSettings {
     pub https: SocketAddr,
     /// Redirects to HTTPS and answers HTTP-01; `None` where it is switched off.
     pub http: Option<SocketAddr>,
+    /// Health and readiness for everyone, where load balancers ask.
+    pub probe: Option<SocketAddr>,
     pub admin: Admin,
     /// Whether the page that shows deliveries, masked, is among the admin pages.
     pub inspector: bool,
@@ -63,6 +65,7 @@ pub(super) fn read(
     let mut settings = ServerSettings {
         https: server.as_ref().map_or_else(|| any(443), |server| address(server, "https", 443)),
         http: plain_address(server.as_ref()),
+        probe: server.as_ref().and_then(probe),
         admin: admin(server.as_ref()),
         inspector: server.as_ref().and_then(|server| server.boolean("inspector")).unwrap_or(false),
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
@@ -150,6 +153,21 @@ pub(super) fn admin(server: Option<&Section<'_>>) -> Admin {
         Err(_) => note(format!("`{}` is no address", text.get_ref())),
     }
     Admin::Default
+}
+
+/// `probe`: any address.
+fn probe(server: &Section<'_>) -> Option<SocketAddr> {
+    let text = server.text("probe")?;
+    let parsed = text.get_ref().parse().ok();
+    if parsed.is_none() {
+        let what = format!("`{}` is no address", text.get_ref());
+        server.document().note(
+            text.span(),
+            what,
+            Some("write an IP address and a port: `probe = \"0.0.0.0:8081\"`"),
+        );
+    }
+    parsed
 }
 
 fn client_ca(server: &Section<'_>) -> Option<PathBuf> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Mutex;
 
 use crate::export::target::{Auth, Exists, FolderTarget, HttpTarget, OAuth2};
@@ -204,24 +204,19 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
 
 pub(super) fn tls(section: &Section<'_>) -> Option<ClientConfig> {
     let document = section.document();
-    let mut fits = true;
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = section.text("ca") {
-        match tls::load_roots(&document.resolve(path.get_ref())) {
-            Ok(own) => roots = own,
-            Err(error) => {
-                document.note(path.span(), error.to_string(), None::<&str>);
-                fits = false;
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
-    let builder = builder.with_root_certificates(roots);
+    let ca = section.text("ca");
     let certificate = section.text("client_certificate");
     let key = section.text("client_key");
-    let config = match (&certificate, &key) {
-        (None, None) => builder.with_no_client_auth(),
+    let builder = match tls::outgoing(ca.as_ref().map(|path| document.resolve(path.get_ref())).as_deref()) {
+        Ok(builder) => builder,
+        Err(error) => {
+            let place = ca.map_or_else(|| section.place_of("ca"), |path| path.span());
+            document.note(place, error.to_string(), None::<&str>);
+            return None;
+        }
+    };
+    match (&certificate, &key) {
+        (None, None) => Some(builder.with_no_client_auth()),
         (Some(certificate), Some(key)) => {
             let [chain, key_path] = [certificate, key].map(|path| document.resolve(path.get_ref()));
             document.add_secret_file(&key_path);
@@ -234,19 +229,15 @@ pub(super) fn tls(section: &Section<'_>) -> Option<ClientConfig> {
                 let key = PrivateKeyDer::from_pem_file(&key_path).map_err(|error| text(&error))?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| text(&error))
             };
-            match read() {
-                Ok(config) => config,
-                Err(problem) => {
-                    let what = format!("the client certificate cannot be used: {problem}");
-                    document.note(certificate.span(), what, Some("both files are PEM, and belong together"));
-                    return None;
-                }
-            }
+            let note = |problem: String| {
+                let what = format!("the client certificate cannot be used: {problem}");
+                document.note(certificate.span(), what, Some("both files are PEM, and belong together"));
+            };
+            read().map_err(note).ok()
         }
         _ => {
             section.wrong("a client certificate and its key go together", "give both, or none");
-            return None;
+            None
         }
-    };
-    fits.then_some(config)
+    }
 }

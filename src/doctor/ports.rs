@@ -13,8 +13,8 @@ use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::server::bind;
-use crate::tls::acme::Probe;
-use crate::tls::{ProbeError, Shows, Source, handshake, leaf_of_files};
+use crate::tls::acme::SelfCheck;
+use crate::tls::{KnockError, Shows, Source, handshake, leaf_of_files};
 
 use super::systemd::Unit;
 use super::{Finding, acme};
@@ -114,14 +114,14 @@ async fn through_server(
     };
     let addresses = list.iter().map(|ip| SocketAddr::new(*ip, port));
     if let Some(settings) = acme(config) {
-        let probe = match Probe::leave(&settings.state, domain) {
-            Ok(probe) => probe,
+        let check = match SelfCheck::leave(&settings.state, domain) {
+            Ok(check) => check,
             Err(error) => return tell(unchecked(error.to_string())),
         };
         for to in addresses {
             let ended = match listener {
-                Listener::Http => Some(probe.http_01(to).await),
-                Listener::Https => probe.tls_alpn_01(to).await,
+                Listener::Http => Some(check.http_01(to).await),
+                Listener::Https => check.tls_alpn_01(to).await,
             };
             tell(match ended {
                 Some(ended) => said(domain, to, ended),
@@ -149,8 +149,8 @@ async fn through_server(
 }
 
 /// Whether what is sent to the name's address arrives at our socket: behind NAT that may fail although others get through.
-async fn arrives(to: SocketAddr, socket: &TcpListener) -> Result<(), ProbeError> {
-    let silent = |error: String| ProbeError::Silent(error);
+async fn arrives(to: SocketAddr, socket: &TcpListener) -> Result<(), KnockError> {
+    let silent = |error: String| KnockError::Silent(error);
     let mut word = [0; 16];
     getrandom::fill(&mut word).map_err(|error| silent(error.to_string()))?;
     let mut stream = match timeout(ANSWER, TcpStream::connect(to)).await {
@@ -171,21 +171,21 @@ async fn arrives(to: SocketAddr, socket: &TcpListener) -> Result<(), ProbeError>
     match timeout(ANSWER, knock).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(silent(error.to_string())),
-        Err(_) => Err(ProbeError::Stranger("the connection did not arrive at this host".to_owned())),
+        Err(_) => Err(KnockError::Stranger("the connection did not arrive at this host".to_owned())),
     }
 }
 
-fn said(domain: &str, to: SocketAddr, ended: Result<(), ProbeError>) -> Finding {
+fn said(domain: &str, to: SocketAddr, ended: Result<(), KnockError>) -> Finding {
     let place = format!("on port {} ({})", to.port(), to.ip());
     match ended {
         Ok(()) => Finding::good(format!(
             "{domain} leads here {place}, asked from this host: a firewall in front of it is not seen"
         )),
-        Err(error @ ProbeError::Stranger(_)) => Finding::bad(
+        Err(error @ KnockError::Stranger(_)) => Finding::bad(
             format!("{domain} leads elsewhere {place}: {error}"),
             "correct the A and AAAA records, or what forwards the port",
         ),
-        Err(error @ ProbeError::Silent(_)) => Finding::warning(
+        Err(error @ KnockError::Silent(_)) => Finding::warning(
             format!("{domain} does not lead here {place}: {error}"),
             "open the port in the firewall for the whole world; behind NAT, try from another network: some routers do not lead back",
         ),

@@ -44,6 +44,7 @@ use super::connections::{Connections, RequestUnderWay};
 use super::facts::{DatasetFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
+use super::probe;
 use super::pulse::{BEAT, Beat};
 use super::{Drain, Pulse};
 
@@ -179,6 +180,10 @@ impl Pages {
         }
     }
 
+    pub(super) fn is_ready(&self) -> bool {
+        self.overview().ready
+    }
+
     /// One line for systemd's status.
     pub fn line(&self) -> String {
         let overview = self.overview();
@@ -240,12 +245,13 @@ impl Pages {
 
     fn metrics(&self) -> Response<Full<Bytes>> {
         let all = self.board.all();
+        self.metrics.ready(self.is_ready());
         let outbox = (self.outbox)();
         self.metrics.outbox_writable(outbox.problem.is_none());
         self.metrics.outbox_lost(outbox.times_lost);
         self.metrics.certificates(all.iter().map(|status| CertificateFacts {
             name: &status.name,
-            not_after: status.not_after,
+            dates: status.not_before.zip(status.not_after),
             failures: status.failures,
             last_attempt: status.last_attempt,
             storable: status.storage.is_none(),
@@ -260,13 +266,10 @@ impl Pages {
 
     fn readiness(&self) -> Response<Full<Bytes>> {
         let overview = self.overview();
-        let status = if overview.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        let lines = [if overview.ready { "ready".to_owned() } else { "not ready".to_owned() }]
-            .into_iter()
-            .chain(overview.reasons.into_iter().map(|reason| Line(reason).to_string()))
-            .chain(overview.warnings.into_iter().map(|warning| format!("warning: {}", Line(warning))))
-            .collect::<Vec<_>>();
-        plain(status, lines.join("\n") + "\n")
+        let (status, word) = probe::readiness(overview.ready);
+        let reasons = overview.reasons.into_iter().map(|reason| format!("{}\n", Line(reason)));
+        let warnings = overview.warnings.into_iter().map(|warning| format!("warning: {}\n", Line(warning)));
+        plain(status, word.to_owned() + &reasons.chain(warnings).collect::<String>())
     }
 
     async fn reload(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Gauged as Counted;
 
+use super::descriptors;
 use super::limits::Limits;
 
 /// A place may come free without a word to the one that waits: two wait, one is told.
@@ -31,7 +32,7 @@ pub struct Connections {
 impl Connections {
     pub fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
         Self {
-            limit: AtomicUsize::new(limit),
+            limit: AtomicUsize::new(descriptors::capped(limit)),
             open: Mutex::default(),
             next: AtomicU64::new(0),
             freed: Notify::new(),
@@ -41,7 +42,7 @@ impl Connections {
 
     /// Those above a smaller limit stay until they end.
     pub fn set_limit(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
+        self.limit.store(descriptors::capped(limit), Ordering::Relaxed);
     }
 
     /// A place for one connection, as soon as there is one.

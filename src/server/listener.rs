@@ -22,7 +22,7 @@ use super::connections::{Activity, Connections};
 use super::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
 use super::proxy_protocol;
 use super::pulse::{BEAT, Beat};
-use super::{Drain, Redirect};
+use super::{Drain, Redirect, admin, probe};
 
 /// What a listener's connections are for.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub enum Service {
     DevHttp(Arc<Door>),
     /// Plain HTTP beside HTTPS: redirects, and answers HTTP-01.
     Redirect(Arc<Redirect>),
+    /// Plain HTTP: health and readiness, for everyone.
+    Probe(Arc<admin::Pages>),
 }
 
 pub struct Listener {
@@ -200,6 +202,13 @@ async fn serve(
         Service::Redirect(redirect) => {
             connection::serve(stream, Protocol::Http1, activity, limits, drain, move |request, _| {
                 let response = redirect.answer(&request);
+                std::future::ready(response)
+            })
+            .await;
+        }
+        Service::Probe(pages) => {
+            connection::serve(stream, Protocol::Http1, activity, limits, drain, move |request, _| {
+                let response = probe::answer(&pages, &request);
                 std::future::ready(response)
             })
             .await;

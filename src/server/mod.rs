@@ -3,6 +3,7 @@
 pub mod admin;
 mod connection;
 mod connections;
+pub mod descriptors;
 mod drain;
 mod facts;
 pub mod inspect;
@@ -10,6 +11,7 @@ mod limits;
 mod listener;
 mod nudge;
 mod parting;
+mod probe;
 mod proxy_protocol;
 mod pulse;
 mod redirect;

@@ -1,19 +1,16 @@
 //! How likely two names are the same one: word by word, by the edits between them. It ranks what the index finds.
 
 use super::normal::{Keys, spellings};
+use super::spelled::{Pairing, SHORT, Spelled};
 
-/// Words that are less similar are two words.
-const LEAST_OF_WORDS: f64 = 0.6;
-/// Words of so few letters are the same, or not.
-const SHORT: usize = 3;
 /// Words of a name that are compared.
 const MOST_WORDS: usize = 16;
-/// Letters of a word that are compared.
-const MOST_LETTERS: usize = 32;
 
 /// A name to be compared with many.
 #[derive(Debug)]
 pub struct Likeness {
+    /// As it is written, but for case and blanks.
+    text: String,
     keys: Keys,
     words: Vec<Word>,
     /// Words beyond those that are compared.
@@ -21,70 +18,41 @@ pub struct Likeness {
     forms: Vec<String>,
 }
 
+/// How alike two names are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alike {
+    /// From 0 to 1; 1 where they are the same but for what does not count.
+    pub score: f64,
+    /// The same, without the bound of what is doubtful: it orders those of one score.
+    pub(super) looks: f64,
+    pub exactness: Exactness,
+}
+
+/// What is the same in two names. One that is exact leads over all that are less so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exactness {
+    /// They are similar, no more.
+    Similar,
+    /// The same name, made comparable; one has a legal form that the other lacks.
+    Name,
+    /// The same name with the same legal form.
+    Whole,
+    /// The same text, but for case and blanks.
+    Text,
+}
+
 /// What can be no more than offered: something of it was not compared.
 const UNSURE: f64 = 0.9;
+/// What may be another word is not sure: `Modem Office` is not `Modern Office`.
+const DOUBTFUL: f64 = 0.93;
 /// `Acme AG` is not sure to be `Acme GmbH`.
 const OTHER_FORM: f64 = 0.93;
 
 #[derive(Debug, Clone)]
 struct Word {
     /// As it is written, and with digraphs where that is another one.
-    texts: [Option<Text>; 2],
+    texts: [Option<Spelled>; 2],
     weight: f64,
-}
-
-#[derive(Debug, Clone)]
-struct Text {
-    whole: String,
-    /// With what a scan takes for each other made one; the first letters.
-    seen: Vec<char>,
-    is_cut: bool,
-}
-
-impl Text {
-    fn new(text: String) -> Self {
-        let mut seen: Vec<char> = seen(&text).chars().take(MOST_LETTERS + 1).collect();
-        let is_cut = seen.len() > MOST_LETTERS;
-        seen.truncate(MOST_LETTERS);
-        Self { whole: text, seen, is_cut }
-    }
-
-    fn digits(&self) -> impl Iterator<Item = char> + '_ {
-        self.whole.chars().filter(char::is_ascii_digit)
-    }
-
-    fn similarity(&self, other: &Self) -> f64 {
-        if self.whole == other.whole {
-            return 1.0;
-        }
-        if self.seen == other.seen {
-            return if self.is_cut || other.is_cut { 0.8 } else { 0.97 };
-        }
-        let (short, long) = if self.seen.len() <= other.seen.len() { (self, other) } else { (other, self) };
-        // Another number is another thing; a digit among letters may be a letter that was misread.
-        let is_number = |word: &Self| word.whole.chars().all(|c| c.is_ascii_digit());
-        if is_number(short) || is_number(long) || has_two_numbers(short, long) {
-            return 0.0;
-        }
-        if short.seen.len() >= SHORT
-            && long.seen.starts_with(&short.seen)
-            && long.seen.len() >= short.seen.len() + 2
-        {
-            return 0.8; // shortened
-        }
-        if short.seen.len() <= SHORT || long.seen.len() > 2 * short.seen.len() {
-            return 0.0;
-        }
-        let edits = edits(&short.seen, &long.seen);
-        #[expect(clippy::cast_precision_loss, reason = "at most some dozens")]
-        let similarity = 1.0 - edits as f64 / long.seen.len() as f64;
-        if similarity < LEAST_OF_WORDS { 0.0 } else { similarity }
-    }
-}
-
-fn has_two_numbers(one: &Text, other: &Text) -> bool {
-    let (mut one, mut other) = (one.digits().peekable(), other.digits().peekable());
-    one.peek().is_some() && other.peek().is_some() && !one.eq(other)
 }
 
 impl Word {
@@ -115,16 +83,16 @@ impl Word {
             _ => 1.0,
         };
         let digraphs = digraphs.filter(|other| *other != text);
-        Self { texts: [Some(Text::new(text)), digraphs.map(Text::new)], weight }
+        Self { texts: [Some(Spelled::new(text)), digraphs.map(Spelled::new)], weight }
     }
 
-    fn texts(&self) -> impl Iterator<Item = &Text> {
+    fn texts(&self) -> impl Iterator<Item = &Spelled> {
         self.texts.iter().flatten()
     }
 
-    fn similarity(&self, other: &Self) -> f64 {
-        let of = |one: &Text| other.texts().map(|two| one.similarity(two)).fold(0.0, f64::max);
-        self.texts().map(of).fold(0.0, f64::max)
+    fn paired(&self, other: &Self) -> Pairing {
+        let of = |one: &Spelled| other.texts().map(|two| one.paired(two)).fold(Pairing::NONE, Pairing::or);
+        self.texts().map(of).fold(Pairing::NONE, Pairing::or)
     }
 
     /// This word and the next as one.
@@ -142,40 +110,8 @@ impl Word {
     }
 
     fn is_as(&self, other: &Self) -> bool {
-        self.texts().any(|one| other.texts().any(|two| one.seen == two.seen))
+        self.texts().any(|one| other.texts().any(|two| one.looks_like(two)))
     }
-}
-
-/// Letters that are to be changed, left out, put in, or swapped with their neighbour; of at most [`MOST_LETTERS`].
-fn edits(one: &[char], other: &[char]) -> usize {
-    let mut rows = [[0; MOST_LETTERS + 1]; 3];
-    rows[0] = std::array::from_fn(|at| at);
-    for (at, letter) in one.iter().enumerate() {
-        let (now, before, two_before) = ((at + 1) % 3, at % 3, (at + 2) % 3);
-        rows[now][0] = at + 1;
-        for (place, theirs) in other.iter().enumerate() {
-            let changed = rows[before][place] + usize::from(letter != theirs);
-            let mut least = changed.min(rows[before][place + 1] + 1).min(rows[now][place] + 1);
-            if at > 0 && place > 0 && *letter == other[place - 1] && one[at - 1] == *theirs {
-                least = least.min(rows[two_before][place - 1] + 1);
-            }
-            rows[now][place + 1] = least;
-        }
-    }
-    rows[one.len() % 3][other.len()]
-}
-
-/// What looks alike is the same.
-fn seen(word: &str) -> String {
-    let word = word.replace("rn", "m").replace("vv", "w");
-    let alike = |c| match c {
-        '0' => 'o',
-        '1' | 'i' => 'l',
-        '5' => 's',
-        '8' => 'b',
-        c => c,
-    };
-    if word.chars().all(|c| c.is_ascii_digit()) { word } else { word.chars().map(alike).collect() }
 }
 
 impl Likeness {
@@ -188,42 +124,53 @@ impl Likeness {
         let mut words = plain.words;
         let rest = words.split_off(words.len().min(MOST_WORDS));
         let word = |word| Word::new(word, digraphs.as_mut().and_then(Iterator::next));
-        Self { keys, words: words.into_iter().map(word).collect(), rest, forms: plain.forms }
+        let words = words.into_iter().map(word).collect();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        Self { text, keys, words, rest, forms: plain.forms }
     }
 
-    /// From 0 to 1; 1 where they are the same but for what does not count.
-    pub fn of(&self, other: &str) -> f64 {
+    pub fn of(&self, other: &str) -> Alike {
         let other = Self::new(other);
         let is_same = self.keys.is_same(&other.keys) && !self.keys.is_empty();
-        let form = match (&self.forms[..], &other.forms[..]) {
-            (a, b) if a == b => 1.0,
-            ([], _) | (_, []) => 0.99,
-            (a, b) if a.iter().all(|form| b.contains(form)) || b.iter().all(|form| a.contains(form)) => 0.98,
-            _ => OTHER_FORM,
+        let (form, exactness) = match (&self.forms[..], &other.forms[..]) {
+            _ if self.text == other.text => (1.0, Exactness::Text),
+            (a, b) if a == b => (1.0, Exactness::Whole),
+            ([], _) | (_, []) => (0.99, Exactness::Name),
+            (a, b) if a.iter().all(|form| b.contains(form)) || b.iter().all(|form| a.contains(form)) => {
+                (0.98, Exactness::Name)
+            }
+            _ => (OTHER_FORM, Exactness::Similar),
         };
+        if is_same {
+            return Alike { score: form, looks: form, exactness };
+        }
+        let words = self.by_words(&other);
         let most = if self.rest == other.rest { 0.99 } else { UNSURE };
-        if is_same { form } else { form * self.by_words(&other).min(most) }
+        let looks = form * words.similarity.min(most);
+        let score = if words.is_doubtful { looks.min(DOUBTFUL) } else { looks };
+        Alike { score, looks, exactness: Exactness::Similar }
     }
 
-    fn by_words(&self, other: &Self) -> f64 {
+    fn by_words(&self, other: &Self) -> Pairing {
         let (ours, theirs) = (joined(&self.words, &other.words), joined(&other.words, &self.words));
         let mut pairs = Vec::new();
         for (at, one) in ours.iter().enumerate() {
             for (place, two) in theirs.iter().enumerate() {
-                let similarity = one.similarity(two);
-                if similarity > 0.0 {
-                    pairs.push((similarity, at, place));
+                let pairing = one.paired(two);
+                if pairing.similarity > 0.0 {
+                    pairs.push((pairing, at, place));
                 }
             }
         }
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        pairs.sort_by(|a, b| b.0.similarity.total_cmp(&a.0.similarity).then((a.1, a.2).cmp(&(b.1, b.2))));
         let (mut used, mut taken) = (vec![false; ours.len()], vec![false; theirs.len()]);
-        let (mut sum, mut is_ordered) = (0.0, true);
+        let (mut sum, mut is_ordered, mut is_doubtful) = (0.0, true, false);
         let mut order: Vec<(usize, usize)> = Vec::new();
-        for (similarity, at, place) in pairs {
+        for (pairing, at, place) in pairs {
             if !used[at] && !taken[place] {
                 (used[at], taken[place]) = (true, true);
-                sum += similarity * ours[at].weight.max(theirs[place].weight);
+                sum += pairing.similarity * ours[at].weight.max(theirs[place].weight);
+                is_doubtful |= pairing.is_doubtful;
                 is_ordered &= order.iter().all(|(a, b)| (*a < at) == (*b < place));
                 order.push((at, place));
             }
@@ -235,9 +182,9 @@ impl Likeness {
         };
         let all = paired + rest(&ours, &used).max(rest(&theirs, &taken));
         if all <= 0.0 {
-            return 0.0;
+            return Pairing::NONE;
         }
-        sum / all * if is_ordered { 1.0 } else { 0.98 }
+        Pairing { similarity: sum / all * if is_ordered { 1.0 } else { 0.98 }, is_doubtful }
     }
 }
 
@@ -255,40 +202,4 @@ fn joined(words: &[Word], others: &[Word]) -> Vec<Word> {
         }
     }
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn edits_are_those_of_optimal_string_alignment() {
-        let words = [
-            "",
-            "a",
-            "ab",
-            "ba",
-            "kitten",
-            "sitting",
-            "stavby",
-            "tsavby",
-            "stvaby",
-            "abcabcabc",
-            "cbacba",
-            "müller",
-            "mueller",
-        ];
-        for one in words {
-            for other in words {
-                let of = |text: &str| text.chars().collect::<Vec<char>>();
-                assert_eq!(
-                    edits(&of(one), &of(other)),
-                    strsim::osa_distance(one, other),
-                    "{one} and {other}"
-                );
-            }
-        }
-        let long = vec!['x'; MOST_LETTERS];
-        assert_eq!(edits(&long, &['y'; MOST_LETTERS]), MOST_LETTERS);
-    }
 }

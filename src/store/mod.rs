@@ -17,6 +17,7 @@ mod ranking;
 mod refused;
 mod renewal;
 mod search;
+mod spelled;
 mod sql;
 mod tables;
 mod turns;
@@ -30,8 +31,8 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
-pub use likeness::Likeness;
-pub use near::{Comparable, Near, similarity};
+pub use likeness::{Alike, Exactness, Likeness};
+pub use near::{Comparable, similarity};
 pub use normal::{Keys, normalize};
 pub use query::{Choice, Found, Reader};
 pub use ranking::{Decides, RANKED, ranked};

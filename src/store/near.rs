@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::slices::Budget;
 
 use super::names::{number, quoted};
-use super::normal::{Gram, grams, grams_of_beginning, indexed};
+use super::normal::{Gram, grams, indexed};
 use super::problem::Problem;
 
 /// Records that are read at a time.
@@ -45,17 +45,6 @@ pub(super) async fn is_outdated(
     let known: Vec<String> =
         sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
     Ok(known != [of(PREFIX)])
-}
-
-/// How a text is to be found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Near {
-    /// The same, once normalized.
-    Same,
-    /// It begins so, once normalized.
-    Beginning,
-    /// At least so similar: the share of common trigrams, from 0 to 1.
-    Similar(f64),
 }
 
 /// Builds the index of a column anew.
@@ -117,75 +106,82 @@ pub(super) async fn remove(
     Ok(())
 }
 
-/// Records whose text in a column is near to another, by number, with their similarity. Their memory is counted.
-pub(super) async fn find(
-    connection: &mut SqliteConnection,
-    dataset: &str,
-    column: &str,
-    text: &str,
-    near: Near,
-    budget: &Budget,
-) -> Result<Vec<(u32, f64)>, Problem> {
-    let wanted = indexed(text);
-    let grams = match near {
-        Near::Beginning => grams_of_beginning(&wanted),
-        Near::Same | Near::Similar(_) => grams(&wanted),
-    };
-    if grams.is_empty() {
-        return Ok(Vec::new());
-    }
-    let table = table(dataset, column);
-    let places = vec!["?"; grams.len()].join(", ");
-    let statement = format!("SELECT gram, rows FROM {table} WHERE gram IN ({places}, {SIZES})");
-    let mut query = sqlx::query(AssertSqlSafe(statement));
-    for gram in &grams {
-        query = query.bind(gram);
-    }
-    let rows = query.fetch_all(connection).await?;
-    budget.turn().await?;
-    let mut sizes: &[u8] = &[];
-    let mut lists = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let bytes: &[u8] = row.try_get(1)?;
-        if row.try_get::<Gram, _>(0)? == SIZES { sizes = bytes } else { lists.push(bytes) }
-    }
-    let mut common = vec![0_u8; sizes.len()];
-    for list in lists {
+/// How many trigrams the records of a column have in common with a text.
+pub(super) struct Common {
+    /// Trigrams of the text.
+    of: usize,
+    /// By the number of a record: what it has in common, and how many it has.
+    counts: Vec<u8>,
+    sizes: Vec<u8>,
+}
+
+impl Common {
+    /// Asks the index for the trigrams of a text.
+    pub(super) async fn of(
+        connection: &mut SqliteConnection,
+        (dataset, column): (&str, &str),
+        grams: &[Gram],
+        budget: &Budget,
+    ) -> Result<Self, Problem> {
+        if grams.is_empty() {
+            return Ok(Self { of: 0, counts: Vec::new(), sizes: Vec::new() });
+        }
+        let table = table(dataset, column);
+        let places = vec!["?"; grams.len()].join(", ");
+        let statement = format!("SELECT gram, rows FROM {table} WHERE gram IN ({places}, {SIZES})");
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for gram in grams {
+            query = query.bind(gram);
+        }
+        let rows = query.fetch_all(connection).await?;
         budget.turn().await?;
-        for number in numbers(list) {
-            if let Some(count) = common.get_mut(number as usize) {
-                *count = count.saturating_add(1);
+        let mut sizes: &[u8] = &[];
+        let mut lists = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let bytes: &[u8] = row.try_get(1)?;
+            if row.try_get::<Gram, _>(0)? == SIZES { sizes = bytes } else { lists.push(bytes) }
+        }
+        let mut counts = vec![0_u8; sizes.len()];
+        for list in lists {
+            budget.turn().await?;
+            for number in numbers(list) {
+                if let Some(count) = counts.get_mut(number as usize) {
+                    *count = count.saturating_add(1);
+                }
             }
         }
+        Ok(Self { of: grams.len(), counts, sizes: sizes.to_vec() })
     }
-    let least = match near {
-        Near::Similar(least) => least,
-        Near::Same | Near::Beginning => 0.0,
-    };
-    let of = grams.len();
-    // Fewer common trigrams cannot be enough, whatever else the record has.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 255")]
-    let fewest = match near {
-        Near::Similar(least) => {
-            ((least * f64::from(u8::try_from(of).unwrap_or(u8::MAX))).ceil() as u8).max(1)
-        }
-        Near::Same | Near::Beginning => u8::try_from(of).unwrap_or(u8::MAX),
-    };
-    budget.turn().await?;
-    let mut found = Vec::new();
-    for (number, common) in common.iter().enumerate().filter(|(_, common)| **common >= fewest) {
-        let all = of + usize::from(sizes[number]) - usize::from(*common);
-        if near == Near::Same && all != of {
-            continue;
-        }
+
+    /// One more than the number of the last record.
+    pub(super) fn end(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// A record that has fewer in common is not so similar, whatever else it has. At least one.
+    pub(super) fn fewest(&self, least: f64) -> u8 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 255")]
+        let fewest = (least * f64::from(self.all())).ceil() as u8;
+        fewest.max(1)
+    }
+
+    /// Trigrams of the text: at most 255.
+    pub(super) fn all(&self) -> u8 {
+        u8::try_from(self.of).unwrap_or(u8::MAX)
+    }
+
+    /// How many a record has in common with the text.
+    pub(super) fn count(&self, number: usize) -> u8 {
+        self.counts.get(number).copied().unwrap_or(0)
+    }
+
+    /// The share of common trigrams of a record, from 0 to 1.
+    pub(super) fn similarity(&self, number: usize) -> f64 {
+        let common = usize::from(self.count(number));
+        let all = self.of + self.sizes.get(number).copied().map_or(0, usize::from) - common;
         #[expect(clippy::cast_precision_loss, reason = "at most 510")]
-        let similarity = f64::from(*common) / all as f64;
-        if similarity >= least {
-            budget.take(size_of::<(u32, f64)>())?;
-            found.push((u32::try_from(number).unwrap_or(u32::MAX), similarity));
-        }
+        if common == 0 { 0.0 } else { common as f64 / all as f64 }
     }
-    Ok(found)
 }
 
 /// A text to be compared with many.

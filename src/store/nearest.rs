@@ -3,120 +3,167 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt as _;
-use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::names::quoted;
-use super::near::{self, Comparable, Near};
+use super::near::Common;
+use super::normal::{grams, grams_of_beginning, indexed};
 use super::problem::Problem;
 use super::query::Found;
 use super::ranking::{RANKED, ranked};
 use super::search::{Asked, scored};
 use super::{Keys, Record};
 
-/// Of all that may be similar in one column, so many are compared in all.
+/// Of all that may fit, so many are read.
 const CANDIDATES: usize = 1_000;
+/// Records of an index between two looks at the clock.
+const STRIDE: usize = 1 << 16;
+
+/// How a text is to be found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Near {
+    /// The same, once normalized.
+    Same,
+    /// It begins so, once normalized.
+    Beginning,
+}
+
+/// A record by its number, and how similar it is.
+type Candidate = (usize, f64);
 
 impl Asked<'_> {
-    pub(super) async fn near(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
-        let (search, given, most) = (self.search, &self.given[..], self.most);
-        // Who is near on the whole is near in one column at least: the mean is not above the largest.
-        let best = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let mut candidates: HashMap<u32, f64> = HashMap::new();
-        let columns = if matches!(near, Near::Similar(_)) { given } else { &given[..1] };
-        for (compared, value) in columns {
-            let (dataset, column) = (&search.dataset, &compared.column);
-            let mut found = near::find(connection, dataset, column, value, near, self.budget).await?;
-            self.budget.turn().await?;
-            self.budget.give_back(found.len() * size_of::<(u32, f64)>());
-            // Who is among the best on the whole is so in one column.
-            let enough = CANDIDATES.max(most);
-            if found.len() > enough {
-                found.select_nth_unstable_by(enough, best);
-                found.truncate(enough);
-            }
-            let before = candidates.len();
-            for (number, similarity) in found {
-                let best = candidates.entry(number).or_default();
-                *best = best.max(similarity);
-            }
-            self.budget.take((candidates.len() - before) * 2 * size_of::<(u32, f64)>())?;
-        }
-        let mut candidates: Vec<(u32, f64)> = candidates.into_iter().collect();
-        self.budget.turn().await?;
-        // With one column the order is known already.
-        let is_known = given.len() == 1 && search.only.is_empty() && matches!(near, Near::Similar(_));
-        let enough = if is_known { most.max(RANKED) } else { CANDIDATES };
-        if candidates.len() > enough {
-            candidates.select_nth_unstable_by(enough, best);
-            candidates.truncate(enough);
-        }
-        candidates.sort_by(best);
-        if candidates.is_empty() {
-            return Ok(Found::default());
-        }
-        let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
-        let statement = format!(
-            "SELECT {number}, * FROM {} WHERE {number} IN ({})",
-            quoted(&search.dataset),
-            numbers.join(", "),
-            number = self.number
-        );
-        let mut all = Found::default();
-        let mut rows = sqlx::query(AssertSqlSafe(statement)).fetch(connection);
-        while let Some(row) = rows.try_next().await? {
-            all.add(&row, 1, self.budget)?;
-        }
+    /// What is the same, or begins so, in all columns. The index of the first finds it.
+    pub(super) async fn same(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
+        let given = &self.given[..];
+        let wanted: Vec<Keys> = given.iter().map(|(_, value)| Keys::new(value)).collect();
+        let Some((first, value)) = given.first() else { return Ok(Found::default()) };
+        let grams = if near == Near::Same { grams } else { grams_of_beginning }(&indexed(value));
+        let place = (&*self.search.dataset, &*first.column);
+        let common = Common::of(connection, place, &grams, self.budget).await?;
+        let all = common.all();
+        let fits = |number: usize| {
+            let has_all = all > 0 && common.count(number) == all;
+            let similarity = if has_all { common.similarity(number) } else { 0.0 };
+            (has_all && (near == Near::Beginning || similarity >= 1.0)).then_some(similarity)
+        };
+        let candidates = self.candidates(common.end(), fits, CANDIDATES).await?;
+        let (mut found, _) = self.read(connection, &candidates).await?;
         let places: Vec<Option<usize>> = given
             .iter()
             .map(|(compared, _)| {
-                all.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column))
+                found.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column))
             })
             .collect();
-        let cell = |record: &Record, at: usize| {
-            places[at].and_then(|place| record[place].clone()).unwrap_or_default()
-        };
-        for (column, value) in &search.only {
-            let place = all.columns.iter().position(|known| known.eq_ignore_ascii_case(column));
-            let place = place.ok_or_else(|| sqlx::Error::ColumnNotFound(column.clone()))?;
-            all.records.retain(|record| record[place].as_deref() == Some(value));
-        }
-        let wanted: Vec<Keys> = given.iter().map(|(_, value)| Keys::new(value)).collect();
-        let comparable: Vec<Comparable> = given.iter().map(|(_, value)| Comparable::new(value)).collect();
-        let score = |record: &Record| -> f64 {
-            match near {
-                Near::Similar(_) => {
-                    let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
-                    let of = |at: usize| given[at].0.weight * comparable[at].similarity(&cell(record, at));
-                    (0..given.len()).map(of).sum::<f64>() / weights
-                }
-                Near::Same => {
-                    f64::from((0..given.len()).all(|at| Keys::new(&cell(record, at)).is_same(&wanted[at])))
-                }
-                Near::Beginning => {
-                    f64::from((0..given.len()).all(|at| Keys::new(&cell(record, at)).begins_as(&wanted[at])))
-                }
-            }
-        };
-        let least = match near {
-            Near::Similar(least) => least,
-            Near::Same | Near::Beginning => 1.0,
-        };
-        let mut scores: Vec<(f64, Record)> = Vec::with_capacity(all.records.len());
-        for record in all.records.drain(..) {
+        let mut records = Vec::with_capacity(found.records.len());
+        for record in found.records.drain(..) {
             self.budget.turn().await?;
-            scores.push((score(&record), record));
+            let fits = places.iter().zip(&wanted).all(|(place, wanted)| {
+                let text = place.and_then(|at| record[at].as_deref()).unwrap_or_default();
+                let keys = Keys::new(text);
+                if near == Near::Same { keys.is_same(wanted) } else { keys.begins_as(wanted) }
+            });
+            if fits {
+                records.push(record);
+            }
         }
-        scores.retain(|(score, _)| *score >= least);
-        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let is_similar = matches!(near, Near::Similar(_));
-        scores.truncate(if is_similar { most.max(RANKED) } else { most });
-        let (scores, records): (Vec<f64>, Vec<Record>) = scores.into_iter().unzip();
-        all.records = records;
-        let all = scored(all, |at| scores[at]);
-        if !is_similar {
-            return Ok(all);
+        records.truncate(self.most);
+        found.records = records;
+        Ok(scored(found, |_| 1.0))
+    }
+
+    /// What is similar on the whole, ranked. The indexes of all columns know how similar a record is before it is read.
+    pub(super) async fn similar(
+        &self,
+        connection: &mut SqliteConnection,
+        least: f64,
+    ) -> Result<Found, Problem> {
+        let given = &self.given[..];
+        let mut columns = Vec::with_capacity(given.len());
+        for (compared, value) in given {
+            let place = (&*self.search.dataset, &*compared.column);
+            let common = Common::of(connection, place, &grams(&indexed(value)), self.budget).await?;
+            columns.push((compared.weight, common.fewest(least), common));
         }
-        Ok(ranked(all, given, search.decides, most, self.budget).await?)
+        let weights: f64 = columns.iter().map(|(weight, ..)| weight).sum();
+        let similar = |number: usize| {
+            // Who is near on the whole is near in one column at least: the mean is not above the largest.
+            if !columns.iter().any(|(_, fewest, common)| common.count(number) >= *fewest) {
+                return None;
+            }
+            let of = |(weight, _, common): &(f64, u8, Common)| weight * common.similarity(number);
+            let similarity = columns.iter().map(of).sum::<f64>() / weights;
+            (similarity >= least).then_some(similarity)
+        };
+        let end = columns.iter().map(|(.., common)| common.end()).max().unwrap_or(0);
+        let most = self.most.max(RANKED);
+        let enough = if self.search.only.is_empty() { most } else { CANDIDATES.max(most) };
+        let candidates = self.candidates(end, similar, enough).await?;
+        drop(columns);
+        let (mut found, numbers) = self.read(connection, &candidates).await?;
+        let places: HashMap<usize, usize> =
+            candidates.iter().enumerate().map(|(place, (number, _))| (*number, place)).collect();
+        let place = |number: usize| places.get(&number).copied().unwrap_or(usize::MAX);
+        let mut records: Vec<(usize, Record)> =
+            numbers.into_iter().map(place).zip(found.records.drain(..)).collect();
+        records.sort_by_key(|(place, _)| *place);
+        records.truncate(most);
+        let (order, records): (Vec<usize>, Vec<Record>) = records.into_iter().unzip();
+        found.records = records;
+        let similarity = |at: usize| candidates.get(order[at]).map_or(0.0, |(_, similarity)| *similarity);
+        let found = scored(found, similarity);
+        Ok(ranked(found, given, self.search.decides, self.most, self.budget).await?)
+    }
+
+    /// The records that fit, at most so many, the most similar first.
+    async fn candidates(
+        &self,
+        end: usize,
+        fits: impl Fn(usize) -> Option<f64>,
+        enough: usize,
+    ) -> Result<Vec<Candidate>, Problem> {
+        let best = |a: &Candidate, b: &Candidate| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        let mut all: Vec<Candidate> = Vec::new();
+        for first in (0..end).step_by(STRIDE) {
+            self.budget.turn().await?;
+            all.extend((first..end.min(first + STRIDE)).filter_map(|number| Some((number, fits(number)?))));
+            if all.len() > enough {
+                all.select_nth_unstable_by(enough, best);
+                all.truncate(enough);
+            }
+        }
+        all.sort_by(best);
+        Ok(all)
+    }
+
+    /// Reads records in the order of their numbers, which it gives too; only those with the values that columns must have.
+    async fn read(
+        &self,
+        connection: &mut SqliteConnection,
+        candidates: &[Candidate],
+    ) -> Result<(Found, Vec<usize>), Problem> {
+        let (mut found, mut read) = (Found::default(), Vec::with_capacity(candidates.len()));
+        if candidates.is_empty() {
+            return Ok((found, read));
+        }
+        let numbers: Vec<String> = candidates.iter().map(|(number, _)| number.to_string()).collect();
+        let only = self.search.only.iter().map(|(column, _)| format!(" AND {} = ?", quoted(column)));
+        let statement = format!(
+            "SELECT {number}, * FROM {} WHERE {number} IN ({}){} ORDER BY {number}",
+            quoted(&self.search.dataset),
+            numbers.join(", "),
+            only.collect::<String>(),
+            number = self.number
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for (_, value) in &self.search.only {
+            query = query.bind(value);
+        }
+        let mut rows = query.fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            read.push(usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(0));
+            found.add(&row, 1, self.budget)?;
+        }
+        Ok((found, read))
     }
 }

@@ -2,12 +2,10 @@
 //!
 //! What finds them, an index or PostgreSQL, knows trigrams only; here names are compared by their words.
 
-use std::cmp::Ordering;
-
 use crate::slices::{Budget, Spent};
 
 use super::search::Compared;
-use super::{Choice, Found, Likeness, Record};
+use super::{Alike, Choice, Exactness, Found, Likeness, Record};
 
 /// Of the records that are similar by trigrams, so many are ranked.
 pub const RANKED: usize = 50;
@@ -17,7 +15,7 @@ pub const RANKED: usize = 50;
 pub struct Decides {
     /// Its least score.
     pub sure: f64,
-    /// By how much its score must be above that of the second.
+    /// By how much its score must be above that of the second, where it is not more exact than that.
     pub lead: f64,
 }
 
@@ -29,11 +27,14 @@ impl Default for Decides {
 }
 
 impl Decides {
-    /// Whether the first of these scores, the best first, may be chosen.
-    fn is_sure(self, scores: &[(f64, Record)]) -> bool {
+    /// Whether the first of these, the best first, may be chosen.
+    fn is_sure(self, ranked: &[(Alike, Record)]) -> bool {
+        let Some((first, _)) = ranked.first() else { return false };
         // 0.95 - 0.85 is a little less than 0.1.
-        let leads = |first: f64| scores.get(1).is_none_or(|(second, _)| first - second >= self.lead - 1e-9);
-        scores.first().is_some_and(|(first, _)| *first >= self.sure && leads(*first))
+        let leads = |(second, _): &(Alike, Record)| {
+            first.exactness > second.exactness || first.score - second.score >= self.lead - 1e-9
+        };
+        first.score >= self.sure && ranked.get(1).is_none_or(leads)
     }
 }
 
@@ -52,22 +53,30 @@ pub async fn ranked(
         let place = found.columns.iter().position(|column| column.eq_ignore_ascii_case(&compared.column));
         wanted.push((place, compared.weight, Likeness::new(value)));
     }
-    let mut scores: Vec<(f64, Record)> = Vec::with_capacity(found.records.len());
+    let mut scores: Vec<(Alike, Record)> = Vec::with_capacity(found.records.len());
     for record in found.records.drain(..) {
         budget.turn().await?;
-        let text =
-            |place: &Option<usize>| place.and_then(|at| record.get(at)?.as_deref()).unwrap_or_default();
-        let of =
-            |(place, weight, likeness): &(Option<usize>, f64, Likeness)| weight * likeness.of(text(place));
-        scores.push((wanted.iter().map(of).sum::<f64>() / weights, record));
+        let mut whole = Alike { score: 0.0, looks: 0.0, exactness: Exactness::Text };
+        for (place, weight, likeness) in &wanted {
+            let text = place.and_then(|at| record.get(at)?.as_deref()).unwrap_or_default();
+            let alike = likeness.of(text);
+            whole.score += weight * alike.score;
+            whole.looks += weight * alike.looks;
+            whole.exactness = whole.exactness.min(alike.exactness);
+        }
+        (whole.score, whole.looks) = (whole.score / weights, whole.looks / weights);
+        scores.push((whole, record));
     }
     // Of equals the one that has more in common comes first: they come in that order.
-    scores.sort_by(|(a, _), (b, _)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
+    scores.sort_by(|(a, _), (b, _)| {
+        let by_score = || b.score.total_cmp(&a.score).then(b.looks.total_cmp(&a.looks));
+        b.exactness.cmp(&a.exactness).then_with(by_score)
+    });
     found.choice = if decides.is_sure(&scores) { Choice::First } else { Choice::Person };
     scores.truncate(most);
-    let scored = |(score, mut record): (f64, Record)| {
+    let scored = |(alike, mut record): (Alike, Record)| {
         if let Some(last) = record.last_mut() {
-            *last = Some(format!("{score:.2}"));
+            *last = Some(format!("{:.2}", alike.score));
         }
         record
     };

@@ -13,7 +13,8 @@ use crate::slices::{Budget, Spent, sliced};
 
 use super::documents::MEMORY;
 use super::names::{columns, number, quoted};
-use super::near::{self, Near};
+use super::near;
+use super::nearest::Near;
 use super::problem::Problem;
 use super::query::{Found, Reader, text, until};
 use super::ranking::Decides;
@@ -130,9 +131,9 @@ impl Reader {
             match search.kind {
                 SearchKind::Exact => asked.exact(&mut connection).await,
                 SearchKind::Regex => asked.pattern(&mut connection).await,
-                SearchKind::Normalized => asked.near(&mut connection, Near::Same).await,
-                SearchKind::Prefix => asked.near(&mut connection, Near::Beginning).await,
-                SearchKind::Fuzzy(least) => asked.near(&mut connection, Near::Similar(least)).await,
+                SearchKind::Normalized => asked.same(&mut connection, Near::Same).await,
+                SearchKind::Prefix => asked.same(&mut connection, Near::Beginning).await,
+                SearchKind::Fuzzy(least) => asked.similar(&mut connection, least).await,
             }
         };
         let found = found.await.map_err(|error| self.why(error, search, deadline));

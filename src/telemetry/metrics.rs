@@ -83,6 +83,9 @@ pub struct Metrics {
     handshakes: Family<HandshakeLabels, Counter>,
     connections: Family<ListenerLabel, Gauge>,
     closed_when_full: Family<ListenerLabel, Counter>,
+    ready: Gauge,
+    certificate_served: Family<CertificateLabel, Gauge>,
+    certificate_not_before: Family<CertificateLabel, Seconds>,
     certificate_not_after: Family<CertificateLabel, Seconds>,
     certificate_failures: Family<CertificateLabel, Gauge>,
     certificate_last_attempt: Family<CertificateLabel, Seconds>,
@@ -123,7 +126,8 @@ impl Drop for Gauged {
 /// One certificate as its metrics show it.
 pub struct CertificateFacts<'c> {
     pub name: &'c str,
-    pub not_after: Option<SystemTime>,
+    /// From when until when; `None` where none is served.
+    pub dates: Option<(SystemTime, SystemTime)>,
     pub failures: usize,
     pub last_attempt: Option<SystemTime>,
     /// Whether a new one could be stored.
@@ -147,6 +151,9 @@ impl Metrics {
             handshakes: Family::default(),
             connections: Family::default(),
             closed_when_full: Family::default(),
+            ready: Gauge::default(),
+            certificate_served: Family::default(),
+            certificate_not_before: Family::default(),
             certificate_not_after: Family::default(),
             certificate_failures: Family::default(),
             certificate_last_attempt: Family::default(),
@@ -189,6 +196,17 @@ impl Metrics {
             "connections_closed_when_full",
             "Idle connections closed to make room for new ones",
             self.closed_when_full.clone(),
+        );
+        annex.register("ready", "1 while it can take what Rossum sends, as /readyz says", self.ready.clone());
+        annex.register(
+            "certificate_served",
+            "1 where there is a certificate to serve, 0 where none is there yet",
+            self.certificate_served.clone(),
+        );
+        annex.register(
+            "certificate_not_before_seconds",
+            "Since when the served certificate is valid, in seconds since 1970",
+            self.certificate_not_before.clone(),
         );
         annex.register(
             "certificate_not_after_seconds",
@@ -342,15 +360,24 @@ impl Metrics {
         }
     }
 
+    /// What `/readyz` says.
+    pub fn ready(&self, is: bool) {
+        self.ready.set(i64::from(is));
+    }
+
     /// All certificates, as they are at the moment.
     pub fn certificates<'c>(&self, facts: impl Iterator<Item = CertificateFacts<'c>>) {
+        self.certificate_served.clear();
+        self.certificate_not_before.clear();
         self.certificate_not_after.clear();
         self.certificate_failures.clear();
         self.certificate_last_attempt.clear();
         self.certificate_storable.clear();
         for fact in facts {
             let label = CertificateLabel { certificate: fact.name.to_owned() };
-            if let Some(not_after) = fact.not_after {
+            self.certificate_served.get_or_create(&label).set(i64::from(fact.dates.is_some()));
+            if let Some((not_before, not_after)) = fact.dates {
+                self.certificate_not_before.get_or_create(&label).set(seconds(not_before));
                 self.certificate_not_after.get_or_create(&label).set(seconds(not_after));
             }
             if let Some(attempt) = fact.last_attempt {

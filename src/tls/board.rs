@@ -2,12 +2,13 @@
 //! to the supervisor of one.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
-use crate::clock::rfc3339;
+use crate::clock::{self, rfc3339};
 
 use super::Certificate;
 
@@ -21,6 +22,8 @@ pub struct Board {
 struct Entry {
     status: Status,
     words: Option<mpsc::Sender<Word>>,
+    /// When an operator asked for a new certificate, within a week.
+    renewals: Vec<SystemTime>,
 }
 
 /// One certificate, as an operator wants to know it.
@@ -92,7 +95,7 @@ impl Status {
         let because = match (&self.last_error, &self.ordering) {
             (_, Some(step)) => {
                 let since = self.ordering_since.and_then(|since| now.duration_since(since).ok());
-                format!(": ordering since {}: {step}", crate::clock::display_span(since.unwrap_or_default()))
+                format!(": ordering since {}: {step}", clock::display_span(since.unwrap_or_default()))
             }
             (Some(error), None) => format!(": {error}"),
             (None, None) => String::new(),
@@ -105,18 +108,29 @@ impl Status {
         let left = until.duration_since(now).unwrap_or_default();
         let life = until.duration_since(from).unwrap_or_default();
         if from > now {
-            Some(format!("the certificate is valid only from {} on{because}", crate::clock::display(from)))
+            Some(format!("the certificate is valid only from {} on{because}", clock::display(from)))
         } else if left.is_zero() {
-            Some(format!("the certificate expired on {}{because}", crate::clock::display(until)))
+            Some(format!("the certificate expired on {}{because}", clock::display(until)))
         } else if !missing.is_empty() {
             Some(format!("the certificate does not cover {}{because}", missing.join(", ")))
         } else if left < life / 4 {
-            let left = crate::clock::display_span(left);
+            let left = clock::display_span(left);
             Some(format!("the certificate expires in {left}, and no new one is there{because}"))
         } else {
             None
         }
     }
+}
+
+/// Certificates that Let's Encrypt issues for the same names within a week.
+const MOST_A_WEEK: usize = 5;
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+fn often(times: usize) -> String {
+    format!(
+        "asked for {times} times within a week: Let's Encrypt issues {MOST_A_WEEK} certificates a week for the same names, and then \
+         none. annex cert renew --dry-run costs nothing"
+    )
 }
 
 /// What an operator asks of a supervisor.
@@ -140,8 +154,8 @@ impl Board {
     pub(super) fn put(&self, status: Status, words: Option<mpsc::Sender<Word>>) {
         let mut entries = self.lock();
         match entries.iter_mut().find(|entry| entry.status.name == status.name) {
-            Some(entry) => *entry = Entry { status, words },
-            None => entries.push(Entry { status, words }),
+            Some(entry) => (entry.status, entry.words) = (status, words),
+            None => entries.push(Entry { status, words, renewals: Vec::new() }),
         }
     }
 
@@ -175,15 +189,33 @@ impl Board {
                 answers.push((name, Err(text.to_owned())));
                 continue;
             };
+            let again = if asked == Asked::Renew { self.renewals(&name, clock::now()) } else { 0 };
             let (answer, answered) = oneshot::channel();
             let sent = words.send(Word { asked, answer }).await;
             let result = match sent {
                 Ok(()) => answered.await.unwrap_or_else(|_| Err("the supervisor was stopped".to_owned())),
                 Err(_) => Err("the supervisor was stopped".to_owned()),
             };
+            let result = if again > MOST_A_WEEK {
+                warn!("certificate {name}: {}", often(again));
+                result
+                    .map(|said| format!("{said}; {}", often(again)))
+                    .map_err(|said| format!("{said}; {}", often(again)))
+            } else {
+                result
+            };
             answers.push((name, result));
         }
         answers
+    }
+
+    /// How often a certificate was asked for within a week, with this time.
+    fn renewals(&self, name: &str, now: SystemTime) -> usize {
+        let mut entries = self.lock();
+        let Some(entry) = entries.iter_mut().find(|entry| entry.status.name == name) else { return 0 };
+        entry.renewals.retain(|asked| now.duration_since(*asked).is_ok_and(|since| since < WEEK));
+        entry.renewals.push(now);
+        entry.renewals.len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {
@@ -193,8 +225,6 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::clock::from_unix_seconds;
 

@@ -52,13 +52,25 @@ pub fn leaf(certificate: &Path, key: &Path) -> Result<Option<CertificateDer<'sta
 
 /// Reads the CAs in a PEM file.
 pub fn load_roots(path: &Path) -> Result<RootCertStore, FilesError> {
+    roots_of(path, &certificates(path)?)
+}
+
+/// Reads the certificates in a PEM file: at least one.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FilesError> {
+    let bad = |problem: String| FilesError::Roots { path: path.to_path_buf(), problem };
+    let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let all = all.map_err(|error| bad(error.to_string()))?;
+    if all.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(all) }
+}
+
+/// Certificates of a file as CAs.
+pub(super) fn roots_of(path: &Path, all: &[CertificateDer<'static>]) -> Result<RootCertStore, FilesError> {
     let bad = |problem: String| FilesError::Roots { path: path.to_path_buf(), problem };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| bad(error.to_string()))? {
-        let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-        roots.add(certificate).map_err(|error| bad(error.to_string()))?;
+    for certificate in all {
+        roots.add(certificate.clone()).map_err(|error| bad(error.to_string()))?;
     }
-    if roots.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(roots) }
+    Ok(roots)
 }
 
 /// The task that serves a pair of files, and serves them again when they change.

@@ -10,7 +10,8 @@ mod board;
 mod certificate;
 mod files;
 mod keeper;
-mod probe;
+mod knock;
+mod outgoing;
 mod reserved;
 mod served;
 
@@ -25,7 +26,8 @@ pub use board::{Asked, Board, Status, Word};
 pub use certificate::{Certificate, CertificateError};
 pub use files::{FilesError, leaf as leaf_of_files, load as load_files, load_roots};
 pub use keeper::{Keeper, KeeperError, Prepared};
-pub use probe::{ProbeError, Shows, handshake};
+pub use knock::{KnockError, Shows, handshake};
+pub use outgoing::{OutgoingError, outgoing};
 pub use served::Served;
 
 /// One certificate to be served, under a name that does not change when its domains do.

@@ -89,7 +89,10 @@ fn both_tls_versions_both_http_versions() {
     let roots = [pebble.issuing_root()];
     let address = ([127, 0, 0, 1], pebble.https).into();
     let mut old = Client::tls(address, NAME, &roots, &[&rustls::version::TLS12]).unwrap();
-    assert_eq!(old.tls.as_ref().unwrap().version, rustls::ProtocolVersion::TLSv1_2);
+    let agreed = old.tls.as_ref().unwrap();
+    assert_eq!(agreed.version, rustls::ProtocolVersion::TLSv1_2);
+    // The client names AES-256 first.
+    assert_eq!(agreed.suite, rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
     assert_eq!(old.deliver("/checks", BODY).status, 200);
 
     let url = format!("https://{NAME}:{}/", pebble.https);

@@ -140,6 +140,33 @@ fn similar_texts_are_found_with_pg_trgm_and_without() {
 }
 
 #[test]
+fn similar_texts_are_ranked_and_chosen_as_those_of_a_dataset() {
+    let postgres = Postgres::start();
+    postgres.sql("CREATE EXTENSION pg_trgm; CREATE TABLE companies (id integer PRIMARY KEY, name text, city text); INSERT INTO companies VALUES
+        (1, 'Schmitt Elektro GmbH', 'Ulm'), (2, 'Schmidt Elektro GmbH', 'Ulm'), (3, 'Modern Office Ltd', 'Leeds'),
+        (4, 'Elektra I GmbH', 'Bonn'), (5, 'Elektra 2000 GmbH', 'Bonn'), (6, 'Zephyr Packaging Inc.', 'Boston')");
+    let annex = start(
+        &declared(&postgres),
+        "[[hook.step.query]]\nfuzzy = { name = \"sender_name\" }\nthreshold = 0.2",
+    );
+    for (name, chosen, first) in [
+        ("SCHMIDT ELEKTRO", "2", "Schmidt Elektro GmbH (0.99)"),
+        ("Schmid Elektro", "", "Schmidt Elektro GmbH (0.9"),
+        ("Modem Office Ltd", "", "Modern Office Ltd (0.93)"),
+        ("Elektra 2O00", "", "Elektra 2000 GmbH (0.9"),
+        ("Zephyr Packag1ng", "6", "Zephyr Packaging Inc. (0.9"),
+    ] {
+        let answer = answer(&annex, "", name);
+        let found = &answer["operations"][0]["value"];
+        assert_eq!(found["content"]["value"], chosen, "{name}: {answer}");
+        let labels =
+            found["options"].as_array().unwrap().iter().map(|option| option["label"].as_str().unwrap());
+        let best = labels.into_iter().find(|label| *label != "---").unwrap_or_default();
+        assert!(best.starts_with(first), "{name}: {answer}");
+    }
+}
+
+#[test]
 fn mistakes_are_told_at_load_by_the_log_and_by_doctor() {
     let postgres = Postgres::start();
     postgres.sql(TABLE);

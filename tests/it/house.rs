@@ -170,11 +170,11 @@ const ROOMS: [(&str, &[&str]); 37] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 48] = [
+const FOREIGN: [(&str, &[&str]); 49] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
-    ("nix", &["export", "private"]),
+    ("nix", &["export", "private", "server"]),
     ("futures_util", &["database", "store", "tls"]),
     ("minijinja", &["export", "steps"]),
     (
@@ -210,6 +210,7 @@ const FOREIGN: [(&str, &[&str]); 48] = [
     ("hickory_resolver", &["doctor"]),
     ("hmac", &["requests", "signature"]),
     ("sha1", &["requests", "signature"]),
+    ("webpki_roots", &["tls"]),          // one place says whom calls trust
     ("rustls_acme", &["tls", "config"]), // config: the URLs of Let's Encrypt
     ("rcgen", &["tls"]),
     ("x509_parser", &["tls"]),

@@ -59,6 +59,10 @@ mod objects;
 mod operate;
 /// What one fault costs an order, at each of its steps; processes that are killed in the middle of one.
 mod orders;
+/// Whom outgoing calls trust.
+mod outgoing;
+/// Descriptors, signals, the public probe, alert rules.
+mod process;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;

@@ -85,6 +85,68 @@ fn a_sure_record_is_chosen_others_are_offered_and_the_person_is_told() {
     assert_eq!((&*value, labels, messages), ("", vec!["---".to_owned()], vec!["nobody".to_owned()]));
 }
 
+/// A server whose vendors have these names, numbered from 1.
+fn of_names(names: &[&str]) -> Annex {
+    let lines = (1..).zip(names).map(|(id, name)| format!("{id},{name},\n"));
+    let text = lines.fold("id,name,city\n".to_owned(), |all, line| all + &line);
+    let annex = Annex::dev_with_files(&config(FUZZY), &[("vendors.csv", &text)]);
+    let output = annex.run(&["data", "import", "vendors", "vendors.csv", "--near", "name"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    annex
+}
+
+#[test]
+fn a_name_that_is_exact_is_chosen_beside_its_near_twin() {
+    let twins = ["Schmitt Elektro GmbH", "Schmidt Elektro GmbH", "Schmidt Elektro AG"];
+    let annex = of_names(&twins);
+    for (name, expected) in [
+        ("Schmidt Elektro GmbH", "2"),
+        ("SCHMITT ELEKTRO", "1"),
+        ("schmidt elektro ag", "3"),
+        // Both have this name: a person chooses the form.
+        ("Schmidt Elektro", ""),
+        ("Schmid Elektro GmbH", ""),
+    ] {
+        assert_eq!(asked(&annex, name).0, expected, "{name}");
+    }
+    // Twice the same company, and letters that are the same without their marks.
+    let annex = of_names(&["Acme Bau Ltd", "ACME BAU Limited", "Müller Druck GmbH", "Muller Druck GmbH"]);
+    assert_eq!(asked(&annex, "Acme Bau Ltd").0, "1", "it is that text");
+    assert_eq!(asked(&annex, "Acme  Bau, Ltd.").0, "");
+    assert_eq!(asked(&annex, "Müller Druck GmbH").0, "3");
+    assert_eq!(asked(&annex, "Muller Druck GmbH").0, "4");
+}
+
+#[test]
+fn what_a_scan_may_have_misread_is_offered_first_and_not_chosen_where_it_may_be_another_word() {
+    let names =
+        ["Modern Office Ltd", "Elektra I GmbH", "Elektra 2000 GmbH", "A1 Networks", "Clarke Catering Ltd"];
+    let annex = of_names(&names);
+    for (name, first) in [
+        ("Modem Office", "Modern Office Ltd (0.9"),
+        ("Modem Office Ltd", "Modern Office Ltd (0.93"),
+        ("Elektra 2O00", "Elektra 2000 GmbH (0.9"),
+        ("AI Networks", "A1 Networks (0.9"),
+    ] {
+        let (value, labels, ..) = asked(&annex, name);
+        assert_eq!((&*value, &*labels[0]), ("", "---"), "{name}: {labels:?}");
+        assert!(labels[1].starts_with(first), "{name}: {labels:?}");
+    }
+    // No word has a digit amid its letters.
+    assert_eq!(asked(&annex, "C1arke Catering").0, "5");
+    let sure = |one: &str, other: &str| Likeness::new(one).of(other).score >= Decides::default().sure;
+    for (one, other) in [
+        ("Modern Office Solutions Berlin Mitte", "Modem Office Solutions Berlin Mitte"),
+        ("Elia Transport", "Ella Transport"),
+        ("Studio1 Media", "Studiol Media"),
+        ("Savvy Software", "Sawy Software"),
+        ("Meier Elektrotechnik Berlin", "Maier Elektrotechnik Berlin"),
+    ] {
+        assert!(!sure(one, other) && !sure(other, one), "{one} and {other}");
+    }
+    assert!(sure("ZEPHYR PACKAG1NG", "Zephyr Packaging Inc.") && sure("8auer Transport", "Bauer Transport"));
+}
+
 #[test]
 fn sure_and_lead_are_set_for_a_query_and_choose_first_does_not_overrule_them() {
     let generous = format!("several = {{ message = \"Choose.\" }}\n{FUZZY}sure = 0.7\nlead = \"0.02\"\n");
@@ -200,7 +262,7 @@ fn pairs_of_names_are_the_same_company_or_not() {
         assert!(Keys::new(other).is_same(&Keys::new(one)), "{other} and {one} are the same");
     }
     // Another form than in the list is perhaps another company: it is offered. Spelled out it is the same form.
-    let likeness = |one: &str, other: &str| Likeness::new(one).of(other);
+    let likeness = |one: &str, other: &str| Likeness::new(one).of(other).score;
     assert!(likeness("Acme Ltd", "Acme Limited") >= 0.99);
     assert!(likeness("Acme, spol. s r.o.", "Acme s.r.o.") >= 0.99);
     assert!(likeness("Acme AG", "Acme GmbH") < Decides::default().sure);

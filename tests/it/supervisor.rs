@@ -146,6 +146,22 @@ fn a_ca_that_forgot_us_gets_the_same_key_again() {
 }
 
 #[test]
+fn a_certificate_that_is_renewed_by_hand_too_often_warns() {
+    let scene = Scene::new(Faults::default());
+    let annex = scene.start("retry = [\"1s\"]");
+    scene.serves(NAME);
+    for times in 1..=6 {
+        let renewed = annex.run(&["cert", "renew"]);
+        assert!(renewed.status.success(), "{renewed:?}\n{}", annex.log());
+        let said = String::from_utf8([renewed.stdout, renewed.stderr].concat()).unwrap();
+        let warns =
+            said.contains("asked for 6 times within a week: Let's Encrypt issues 5 certificates a week");
+        assert_eq!(warns, times == 6, "{said}");
+    }
+    annex.logs("asked for 6 times within a week", Duration::from_secs(1));
+}
+
+#[test]
 fn an_external_account_is_bound_and_asked_for_where_it_is_missing() {
     let mut pebble = Pebble::prepare();
     pebble.external_accounts = true;

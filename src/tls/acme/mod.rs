@@ -16,7 +16,7 @@
 //! | how soon may it be tried again, and is that about this configuration? | `pace`, `about` |
 //! | what is on disk? | `storage` |
 //! | how are challenges answered? | `challenges` |
-//! | does a name's address give our answers? | `probe` |
+//! | does a name's address give our answers? | `self_check` |
 
 mod about;
 mod account;
@@ -30,17 +30,17 @@ mod jose;
 mod keep;
 mod order;
 mod pace;
-mod probe;
 mod progress;
 mod refusal;
 mod renewal;
 mod request;
+mod self_check;
 mod storage;
 mod supervisor;
 mod visit;
 
 pub use authority::AuthorityError;
 pub use challenges::{Challenges, digest_of};
-pub use probe::Probe;
+pub use self_check::SelfCheck;
 pub use supervisor::{StartError, Supervisor};
 pub use visit::{Visit, VisitError, visit};

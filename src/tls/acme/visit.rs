@@ -1,10 +1,7 @@
 //! A look at a CA without an account, for `annex doctor`: does its directory answer, what does it offer, does its clock
 //! agree with ours?
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use rustls::crypto::aws_lc_rs;
 
 use crate::clock;
 use crate::outbound::CallError;
@@ -46,7 +43,7 @@ impl From<RequestError> for VisitError {
 }
 
 pub async fn visit(ca: &Ca) -> Result<Visit, VisitError> {
-    let authority = Authority::new(ca.clone(), &Arc::new(aws_lc_rs::default_provider()))?;
+    let authority = Authority::new(ca.clone())?;
     let (offer, answered) = Offer::ask(&Wire::new(&authority.client, None), ca).await?;
     Ok(Visit {
         profiles: offer.profiles().map(str::to_owned).collect(),

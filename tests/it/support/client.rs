@@ -50,6 +50,7 @@ pub(crate) struct Client {
 pub(crate) struct Tls {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) version: rustls::ProtocolVersion,
+    pub(crate) suite: rustls::CipherSuite,
     pub(crate) group: rustls::NamedGroup,
 }
 
@@ -126,6 +127,7 @@ impl Client {
         let tls = Tls {
             chain: connection.peer_certificates().unwrap().iter().map(|c| c.clone().into_owned()).collect(),
             version: connection.protocol_version().unwrap(),
+            suite: connection.negotiated_cipher_suite().unwrap().suite(),
             group: connection.negotiated_key_exchange_group().unwrap().name(),
         };
         Ok(Self {

@@ -30,7 +30,7 @@ pub enum Shows {
 
 /// Why an address does not lead here.
 #[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
+pub enum KnockError {
     /// Nobody answers.
     #[error("{0}")]
     Silent(String),
@@ -39,7 +39,7 @@ pub enum ProbeError {
     Stranger(String),
 }
 
-impl ProbeError {
+impl KnockError {
     /// Of an error on a connection that was made.
     pub(super) fn stranger(error: &io::Error) -> Self {
         Self::Stranger(error.to_string())
@@ -47,19 +47,19 @@ impl ProbeError {
 }
 
 /// Connects within the time that an answer may take.
-pub(super) async fn connected(address: SocketAddr) -> Result<TcpStream, ProbeError> {
+pub(super) async fn connected(address: SocketAddr) -> Result<TcpStream, KnockError> {
     match timeout(ANSWER, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(ProbeError::Silent(error.to_string())),
-        Err(_) => Err(ProbeError::Silent("no answer".to_owned())),
+        Ok(Err(error)) => Err(KnockError::Silent(error.to_string())),
+        Err(_) => Err(KnockError::Silent("no answer".to_owned())),
     }
 }
 
 /// What a connection that was made gives, within the time that an answer may take.
-pub(super) async fn answered<T>(work: impl Future<Output = io::Result<T>>) -> Result<T, ProbeError> {
+pub(super) async fn answered<T>(work: impl Future<Output = io::Result<T>>) -> Result<T, KnockError> {
     match timeout(ANSWER, work).await {
-        Ok(done) => done.map_err(|error| ProbeError::stranger(&error)),
-        Err(_) => Err(ProbeError::Silent("no answer".to_owned())),
+        Ok(done) => done.map_err(|error| KnockError::stranger(&error)),
+        Err(_) => Err(KnockError::Silent("no answer".to_owned())),
     }
 }
 
@@ -67,14 +67,14 @@ pub(super) async fn answered<T>(work: impl Future<Output = io::Result<T>>) -> Re
 ///
 /// # Errors
 /// Where nobody answers within 3 seconds, or who answers does not show it.
-pub async fn handshake(address: SocketAddr, name: &str, shows: Shows) -> Result<(), ProbeError> {
+pub async fn handshake(address: SocketAddr, name: &str, shows: Shows) -> Result<(), KnockError> {
     let name =
-        ServerName::try_from(name.to_owned()).map_err(|error| ProbeError::Silent(error.to_string()))?;
+        ServerName::try_from(name.to_owned()).map_err(|error| KnockError::Silent(error.to_string()))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let is_challenge = matches!(shows, Shows::Challenge(_));
     let verifier = Arc::new(Verifier { shows, provider: Arc::clone(&provider) });
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| ProbeError::Silent(error.to_string()))?;
+    let builder = builder.map_err(|error| KnockError::Silent(error.to_string()))?;
     let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     if is_challenge {
         config.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::probe::{ProbeError, Shows, answered, connected, handshake};
+use super::super::knock::{KnockError, Shows, answered, connected, handshake};
 use super::Challenges;
 
 /// No answer that is right is longer.
 const LONGEST: u64 = 4096;
 
 /// Answers for one name, for as long as it lives.
-pub struct Probe {
+pub struct SelfCheck {
     domain: String,
     challenges: Challenges,
     token: String,
@@ -23,7 +23,7 @@ pub struct Probe {
     digest: Option<[u8; 32]>,
 }
 
-impl Probe {
+impl SelfCheck {
     /// Leaves the answers.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Probe {
     ///
     /// # Errors
     /// Where nobody answers, or somebody else does.
-    pub async fn http_01(&self, address: SocketAddr) -> Result<(), ProbeError> {
+    pub async fn http_01(&self, address: SocketAddr) -> Result<(), KnockError> {
         let mut stream = connected(address).await?;
         let request = format!(
             "GET /.well-known/acme-challenge/{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: annex-doctor\r\nConnection: close\r\n\r\n",
@@ -62,19 +62,19 @@ impl Probe {
         let found = body.is_some_and(|body| {
             body.windows(self.authorization.len()).any(|part| part == self.authorization.as_bytes())
         });
-        if found { Ok(()) } else { Err(ProbeError::Stranger("it does not know our answer".to_owned())) }
+        if found { Ok(()) } else { Err(KnockError::Stranger("it does not know our answer".to_owned())) }
     }
 
     /// Asks as by TLS-ALPN-01 (RFC 8737); `None` where an order of this name runs just now.
     ///
     /// # Errors
     /// Where nobody answers, or somebody else does.
-    pub async fn tls_alpn_01(&self, address: SocketAddr) -> Option<Result<(), ProbeError>> {
+    pub async fn tls_alpn_01(&self, address: SocketAddr) -> Option<Result<(), KnockError>> {
         Some(handshake(address, &self.domain, Shows::Challenge(self.digest?)).await)
     }
 }
 
-impl Drop for Probe {
+impl Drop for SelfCheck {
     fn drop(&mut self) {
         self.challenges.take_back(&self.token, self.digest.map(|digest| (&*self.domain, digest)));
     }

@@ -1,0 +1,151 @@
+//! Whom outgoing calls trust: CAs of a file, and certificates of servers that stand in it byte for byte.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::exports::{deliver, document, messages};
+use crate::support::{Annex, SECRET, free_port, write};
+
+/// A certificate for a name, as `change` makes it; of its own CA, or signed by another one.
+struct Shown {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl Shown {
+    fn new(name: &str, change: impl FnOnce(&mut CertificateParams), by: Option<&Self>) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        change(&mut params);
+        let certificate = match by {
+            Some(ca) => params.signed_by(&key, &ca.certificate, &ca.key),
+            None => params.self_signed(&key),
+        };
+        Self { certificate: certificate.unwrap(), key }
+    }
+
+    /// A server that shows it, takes every request and answers 200. Gives its port.
+    fn serve(&self) -> u16 {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der()).into();
+        let chain = vec![self.certificate.der().clone()];
+        let config = Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for socket in listener.incoming().map_while(Result::ok) {
+                let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                std::thread::spawn(move || answer(StreamOwned::new(connection, socket)));
+            }
+        });
+        port
+    }
+}
+
+fn answer(mut stream: StreamOwned<ServerConnection, std::net::TcpStream>) -> std::io::Result<()> {
+    let mut read = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let count = stream.read(&mut part)?;
+        read.extend_from_slice(&part[..count]);
+        let text = String::from_utf8_lossy(&read);
+        let body = text.split_once("\r\n\r\n").map(|(head, body)| {
+            let length = head
+                .to_ascii_lowercase()
+                .split_once("content-length:")
+                .and_then(|(_, rest)| rest.lines().next()?.trim().parse::<usize>().ok());
+            body.len() >= length.unwrap_or(0)
+        });
+        if count == 0 || body == Some(true) {
+            break;
+        }
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\nconnection: close\r\n\r\n{\"messages\":[]}")?;
+    stream.flush()
+}
+
+fn is_ca(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+}
+
+/// What `annex send` says of a server that shows `shown`, where its file has `known`.
+fn sent(folder: &Path, shown: &Shown, known: &[&Shown]) -> Result<(), String> {
+    let pem: String = known.iter().map(|one| one.certificate.pem()).collect();
+    write(&folder.join("ca.pem"), &pem);
+    write(&folder.join("delivery.json"), "{}");
+    let url = format!("https://localhost:{}/x", shown.serve());
+    let mut command = crate::support::annex_command();
+    let arguments =
+        ["send", "delivery.json", "--to", &url, "--ca", "ca.pem", "--secret", "env:ROSSUM_SECRET"];
+    let output = command.args(arguments).current_dir(folder).env("ROSSUM_SECRET", SECRET).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}
+
+#[test]
+fn a_certificate_that_stands_in_the_file_is_trusted_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let sent = |shown: &Shown, known: &[&Shown]| sent(folder.path(), shown, known);
+    // As `openssl req -x509` makes it: it says of itself that it is a CA. And one whose CA nobody has.
+    let own = Shown::new("localhost", is_ca, None);
+    let ca = Shown::new("A CA", is_ca, None);
+    let signed = Shown::new("localhost", |_| {}, Some(&ca));
+    let plain = Shown::new("localhost", |_| {}, None);
+    for (shown, known) in [
+        (&own, &[&own][..]),
+        (&own, &[&ca, &own]),
+        (&signed, &[&signed]),
+        (&signed, &[&ca]),
+        (&plain, &[&plain]),
+    ] {
+        sent(shown, known).unwrap();
+    }
+    let another = Shown::new("localhost", is_ca, None);
+    let elsewhere = Shown::new("erp.example.com", is_ca, None);
+    let old = Shown::new(
+        "localhost",
+        |params| (is_ca(params), params.not_after = date_time_ymd(2026, 1, 1)).1,
+        None,
+    );
+    let early = Shown::new(
+        "localhost",
+        |params| (is_ca(params), params.not_before = date_time_ymd(2090, 1, 1)).1,
+        None,
+    );
+    for (shown, known, says) in [
+        (&another, &own, "invalid peer certificate"),
+        (&signed, &own, "invalid peer certificate"),
+        (&elsewhere, &elsewhere, "not valid for name"),
+        (&old, &old, "Expired"),
+        (&early, &early, "NotValidYet"),
+    ] {
+        let said = sent(shown, &[known]).unwrap_err();
+        assert!(said.contains(says), "{says}: {said}");
+    }
+}
+
+#[test]
+fn an_export_trusts_the_certificate_of_its_target() {
+    let (own, another) = (Shown::new("localhost", is_ca, None), Shown::new("localhost", is_ca, None));
+    for (known, is_trusted) in [(&own, true), (&another, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("erp.pem"), &known.certificate.pem());
+        let config = format!(
+            "[server]\nstate = \"state\"\n[[target]]\nname = \"erp\"\nurl = \"https://localhost:{}/\"\nca = \"erp.pem\"\n\
+             [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+             [[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n",
+            own.serve()
+        );
+        write(&folder.path().join("annex.toml"), &config);
+        let annex = Annex::dev_in(folder, free_port());
+        let answer = deliver(&annex, &document("r-1", 7, "INV-1"));
+        assert_eq!(messages(&answer).is_empty(), is_trusted, "{answer}");
+    }
+}
