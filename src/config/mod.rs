@@ -13,6 +13,7 @@ mod hook;
 mod known;
 mod mistake;
 mod nearest;
+mod numbers;
 mod objects;
 mod saved;
 mod schemas;

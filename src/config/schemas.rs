@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::Value as Json;
 use toml::Spanned;
 
 use crate::database::Checked;
@@ -15,6 +17,7 @@ use crate::txscript::Schema;
 
 use super::document::{Document, Place};
 use super::nearest::nearest;
+use super::objects;
 use super::section::Section;
 
 /// The schemas of the queues that a hook serves.
@@ -27,12 +30,17 @@ pub(super) struct QueueSchema {
     /// The queue that has it; `None` where the configuration does not say.
     pub(super) queue: Option<u64>,
     pub(super) schema: Arc<Schema>,
+    /// Where it is named, and all that its file says.
+    place: Place,
+    whole: Rc<Json>,
 }
 
 /// What the sections of one step share.
 #[derive(Default)]
 pub(super) struct StepScope {
     schemas: HookSchemas,
+    /// What all steps of the hook may take together.
+    pub(super) timeout: Duration,
     /// The step's own schema, where it has one.
     own: RefCell<Option<HookSchemas>>,
     /// Schema ids that the step names, and where.
@@ -174,7 +182,17 @@ impl QueueSchema {
             }
         };
         match Schema::parse(&text) {
-            Ok(schema) => Some(Self { file: path.to_owned(), queue, schema: Arc::new(schema) }),
+            Ok(schema) => {
+                let whole: Rc<Json> = Rc::new(serde_json::from_str(&text).unwrap_or_default());
+                objects::check_schema(section, &file.span(), path, &whole);
+                Some(Self {
+                    file: path.to_owned(),
+                    queue,
+                    schema: Arc::new(schema),
+                    place: file.span(),
+                    whole,
+                })
+            }
             Err(error) => {
                 let hint = Some("export it from Rossum: GET /v1/schemas/{id}");
                 document.note(file.span(), format!("{path}: {error}"), hint);
@@ -184,9 +202,16 @@ impl QueueSchema {
     }
 }
 
+impl QueueSchema {
+    /// Tells what the schema says of its fields, and is not done here.
+    pub(super) fn tell(&self, section: &Section<'_>) {
+        objects::schema(section, &self.place, &self.file, &self.whole);
+    }
+}
+
 impl StepScope {
-    pub(super) fn new(schemas: HookSchemas) -> Rc<Self> {
-        Rc::new(Self { schemas, ..Self::default() })
+    pub(super) fn new(schemas: HookSchemas, timeout: Duration) -> Rc<Self> {
+        Rc::new(Self { schemas, timeout, ..Self::default() })
     }
 
     /// From here on the step's names are checked against a schema of its own.

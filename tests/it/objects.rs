@@ -90,13 +90,13 @@ fn places() -> Vec<Place> {
         Place {
             heading: "Rule action",
             step: RULES,
-            file: |action| json!([{"name": "N", "actions": [action]}]),
+            file: |action| json!([{"name": "N", "trigger_condition": "True", "actions": [action]}]),
             plain: action,
         },
         Place {
             heading: "Payload of an action",
             step: RULES,
-            file: |payload| json!([{"name": "N", "actions": [{"type": "show_message", "payload": payload}]}]),
+            file: |payload| json!([{"name": "N", "trigger_condition": "True", "actions": [{"type": "show_message", "payload": payload}]}]),
             plain: payload,
         },
         Place {
@@ -172,7 +172,7 @@ fn what_the_page_says_of_each_key_is_what_check_does() {
 
 #[test]
 fn a_page_of_rules_that_has_a_next_one_is_refused() {
-    let rule = json!({"name": "N", "actions": [{"type": "show_message", "payload": {"type": "info", "content": "x"}}]});
+    let rule = json!({"name": "N", "trigger_condition": "True", "actions": [{"type": "show_message", "payload": {"type": "info", "content": "x"}}]});
     let page =
         |next: Value| json!({"pagination": {"total": 2, "next": next, "previous": null}, "results": [rule]});
     let step = "use = \"rules\"\nfile = \"o.json\"";

@@ -16,6 +16,8 @@ use super::{MESSAGE_TYPES, message};
 
 /// The key that says what a check checks.
 const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];
+/// Days between two dates that people write: a thousand years.
+const DAYS: i64 = 366_000;
 const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
@@ -160,7 +162,7 @@ fn product(section: &Section<'_>) -> Option<Rule> {
 
 fn days_between(section: &Section<'_>) -> Option<Rule> {
     let dates = typed(section, "days_between", FieldType::Date);
-    let [min, max] = ["min", "max"].map(|key| section.integer(key).map(Spanned::into_inner));
+    let [min, max] = ["min", "max"].map(|key| section.integer(key, -DAYS..=DAYS));
     let dates = dates?;
     let [from, to] = &dates[..] else {
         let hint = "write `days_between = [\"date_issue\", \"date_due\"]`";
@@ -171,6 +173,9 @@ fn days_between(section: &Section<'_>) -> Option<Rule> {
         );
         return None;
     };
+    if let (Some(min), Some(max)) = (min, max) {
+        section.in_order(("min", &min), ("max", &max), "no number of days is within: exchange them");
+    }
     if min.is_none() && max.is_none() {
         section.wrong("this check lets every number of days pass", "give it `min`, `max` or both");
     }

@@ -21,11 +21,11 @@ use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
-use super::{MESSAGE_TYPES, scripts};
+use super::{MESSAGE_TYPES, lookup, scripts};
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
-    let most = section.count("options").unwrap_or(MOST).max(2);
-    let time = section.duration("time").unwrap_or(TIME);
+    let most = lookup::most(section);
+    let time = lookup::time(section);
     let validation_sources = super::validation_sources(section);
     let path = section.required_text("configuration", "\"matching.json\"")?;
     let text = scripts::read_file(section, path.get_ref(), path.span())?;

@@ -15,6 +15,9 @@ mod scripts;
 mod templates;
 mod ubl;
 
+use std::rc::Rc;
+use std::time::Duration;
+
 use toml::Spanned;
 
 use crate::rossum::{Event, MessageType};
@@ -44,17 +47,23 @@ const STEPS: [(&str, Read); 9] = [
     ("rules", rules::read),
 ];
 
-/// Each step with its place.
-pub(super) fn read_all(hook: &Section<'_>, schemas: &HookSchemas, known: &Known) -> Vec<(Place, StagePlan)> {
+/// Each step with its place; `timeout` is what all of them have together.
+pub(super) fn read_all(
+    hook: &Section<'_>,
+    schemas: &HookSchemas,
+    timeout: Duration,
+    known: &Known,
+) -> Vec<(Place, StagePlan)> {
     let sections = hook.sections("step").into_iter().enumerate();
-    let read =
-        |(at, section): (usize, Section<'_>)| Some((section.place(), read(section, schemas, known, at + 1)?));
+    let read = |(at, section): (usize, Section<'_>)| {
+        let scope = StepScope::new(schemas.clone(), timeout);
+        Some((section.place(), read(section, &scope, known, at + 1)?))
+    };
     sections.filter_map(read).collect()
 }
 
-fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usize) -> Option<StagePlan> {
-    let scope = StepScope::new(schemas.clone());
-    let section = section.of_step(&scope);
+fn read(section: Section<'_>, scope: &Rc<StepScope>, known: &Known, number: usize) -> Option<StagePlan> {
+    let section = section.of_step(scope);
     let list = STEPS.map(|(word, _)| format!("\"{word}\"")).join(", ");
     section.required_text("use", &format!("one of {list}"));
     let step = section.choice("use", &STEPS)?;

@@ -1,7 +1,7 @@
 //! `use = "rules"`: Rule objects in the file, or exported from Rossum as JSON.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -56,15 +56,6 @@ struct Payload {
     schema_id: Option<String>,
     #[serde(default)]
     schema_ids: Vec<String>,
-}
-
-/// What a file may hold: a list, one rule, or a page of the API's answer.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    List(Vec<RuleObject>),
-    Page { results: Vec<RuleObject> },
-    One(RuleObject),
 }
 
 fn yes() -> bool {
@@ -191,21 +182,22 @@ impl Reader<'_, '_> {
     /// A file as Rossum exports it.
     fn file(&mut self, path: &str, place: Place) {
         let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
-        if let Ok(all) = serde_json::from_str(&text) {
-            objects::rules(self.section, &place, path, &all);
-        }
-        let objects = match serde_json::from_str(&text) {
-            Ok(File::List(list) | File::Page { results: list }) => list,
-            Ok(File::One(one)) => vec![one],
-            Err(_) => {
-                let hint = "a list of Rule objects, as GET /v1/rules returns them";
-                // serde's words for "none of these" say nothing; JSON's own do.
-                let error = match serde_json::from_str::<IgnoredAny>(&text) {
-                    Err(syntax) => syntax.to_string(),
-                    Ok(_) => "a rule has `actions`, each with its `type`".to_owned(),
-                };
-                return self.note(place, format!("{path} holds no rules: {error}"), Some(hint));
+        let hint = "a list of Rule objects, as GET /v1/rules returns them";
+        let json: Json = match serde_json::from_str(&text) {
+            Ok(json) => json,
+            Err(error) => {
+                return self.note(
+                    place,
+                    format!("{path} holds no rules: it is not JSON: {error}"),
+                    Some(hint),
+                );
             }
+        };
+        let Some(list) = objects::rules(self.section, &place, path, &json) else { return };
+        let objects: Result<Vec<RuleObject>, _> = list.iter().map(RuleObject::deserialize).collect();
+        let objects = match objects {
+            Ok(objects) => objects,
+            Err(error) => return self.note(place, format!("{path} holds no rules: {error}"), Some(hint)),
         };
         if objects.is_empty() {
             let hint = "export them from Rossum: annex rule list";

@@ -48,11 +48,11 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
 pub(super) fn limits(section: &Section<'_>) -> Limits {
     let mut limits = Limits::default();
     if let Some(own) = section.section("limits") {
-        limits.steps = own.count("steps").map_or(limits.steps, |steps| steps as u64);
-        limits.memory = own.bytes("memory").unwrap_or(limits.memory);
-        limits.time = own.duration("time").unwrap_or(limits.time);
-        limits.messages = own.count("messages").unwrap_or(limits.messages);
-        let depth = own.count("depth").and_then(|depth| u32::try_from(depth).ok());
+        limits.steps = own.count("steps", 1..=10_000_000_000).map_or(limits.steps, |steps| steps as u64);
+        limits.memory = own.bytes("memory", 1..=4 << 30).unwrap_or(limits.memory);
+        limits.time = own.time("time").unwrap_or(limits.time);
+        limits.messages = own.count("messages", 1..=1_000_000).unwrap_or(limits.messages);
+        let depth = own.count("depth", 1..=100_000).and_then(|depth| u32::try_from(depth).ok());
         limits.depth = depth.unwrap_or(limits.depth);
         own.finish();
     }
