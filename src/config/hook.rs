@@ -47,7 +47,7 @@ pub(super) fn read_all(
         .filter_map(|section| {
             let document = section.document();
             let path = section.required_text("path", "\"/invoice-checks\"");
-            let name = section.text("name");
+            let name = section.filled("name");
             // The same path may be another hook under another domain.
             let domain = section.text("domain");
             if let Some(path) = &path {
@@ -183,7 +183,7 @@ fn record(section: &Section<'_>) -> Option<Record> {
     let most = section
         .bytes("record_max", 1..=LARGEST)
         .map_or(RECORD_MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
-    let folder = section.text("record");
+    let folder = section.filled("record");
     if folder.is_none() && section.has("record_max") {
         section.wrong(
             "`record_max` is for recorded deliveries",

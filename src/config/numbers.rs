@@ -67,8 +67,13 @@ impl Section<'_> {
         }
         let (least, most) = (range.start().written(), range.end().written());
         let what = format!("`{key}` is {}, and must be from {least} to {most}", number.get_ref().written());
-        let near = example.unwrap_or(if number.get_ref() < range.start() { least } else { most });
-        self.document().note(number.span(), what, Some(format!("write `{key} = {}`", quoted(&near))));
+        let hint = match example {
+            None if number.get_ref() < range.start() => {
+                "write a larger one, or leave the key out: then its default counts".to_owned()
+            }
+            example => format!("write `{key} = {}`", quoted(&example.unwrap_or(most))),
+        };
+        self.document().note(number.span(), what, Some(hint));
         None
     }
 

@@ -4,9 +4,35 @@
 use serde_json::{Map, Value};
 
 use super::document::Place;
+use super::kinds::{Is, kind_of};
 use super::nearest::nearest;
 use super::section::Section;
 use super::steps::EXPRESSED;
+
+/// A check of the store's Business Rules Validation.
+pub(super) const CHECK: Keys = &[
+    ("rule", Used(Is::MaybeText)),
+    ("message", Used(Is::MaybeText)),
+    ("type", Used(Is::MaybeText)),
+    ("automation_blocker", Used(Is::Flag)),
+    ("active", Used(Is::MaybeFlag)),
+    ("queue_ids", Used(Is::MaybeIds)),
+    ("condition", Used(Is::MaybeText)),
+    ("or", Used(Is::MaybeList)),
+];
+
+/// A configuration of Rossum's Master Data Hub.
+pub(super) const LOOKUP: Keys = &[
+    ("name", Used(Is::MaybeText)),
+    ("source", Used(Is::Map)),
+    ("default", Used(Is::MaybeMap)),
+    ("mapping", Used(Is::Map)),
+    ("additional_mappings", Used(Is::MaybeList)),
+    ("result_actions", Used(Is::MaybeMap)),
+    ("action_condition", Used(Is::MaybeText)),
+    ("queue_ids", Used(Is::MaybeIds)),
+    ("active", Used(Is::MaybeFlag)),
+];
 
 /// What becomes of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,71 +49,7 @@ pub(super) enum Use {
     Refused,
 }
 
-/// What the value of a key must be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Is {
-    Text,
-    /// A text, or nothing.
-    MaybeText,
-    Flag,
-    List,
-    /// A list of texts.
-    Texts,
-    Map,
-    /// An object, or nothing.
-    MaybeMap,
-    /// A list of objects, or one.
-    Children,
-    Options,
-}
-
-impl Is {
-    fn fits(self, value: &Value) -> bool {
-        let all = |list: &Value, fits: fn(&Value) -> bool| {
-            list.as_array().is_some_and(|list| list.iter().all(fits))
-        };
-        match self {
-            Self::Text => value.is_string(),
-            Self::MaybeText => value.is_string() || value.is_null(),
-            Self::Flag => value.is_boolean(),
-            Self::List => value.is_array(),
-            Self::Texts => all(value, Value::is_string),
-            Self::Map => value.is_object(),
-            Self::MaybeMap => value.is_object() || value.is_null(),
-            Self::Children => value.is_null() || value.is_object() || all(value, Value::is_object),
-            Self::Options => value.is_null() || all(value, |option| option.get("value").is_some()),
-        }
-    }
-
-    fn wanted(self) -> &'static str {
-        match self {
-            Self::Text => "a text in quotes",
-            Self::MaybeText => "a text in quotes, or null",
-            Self::Flag => "true or false, without quotes",
-            Self::List => "a list",
-            Self::Texts => "a list of texts: [\"…\"]",
-            Self::Map => "an object: {…}",
-            Self::MaybeMap => "an object: {…}, or null",
-            Self::Children => "a list of fields, or one",
-            Self::Options => "a list of options, each with its `value`",
-        }
-    }
-}
-
-/// What a JSON value is, as people call it.
-pub(super) fn kind_of(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(is) => format!("{is}"),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) if text.chars().count() <= 40 => format!("the text {text:?}"),
-        Value::String(_) => "a text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-    }
-}
-
-type Keys = &'static [(&'static str, Use)];
+pub(super) type Keys = &'static [(&'static str, Use)];
 
 use Use::{Describes, Noted, Refused, Rossum, Used};
 
@@ -209,7 +171,7 @@ pub(super) const FIELD: Keys = &[
 ];
 
 /// Refuses values of an object that are of another kind than their key takes; whether there was none.
-fn fits<'o>(
+pub(super) fn fits<'o>(
     section: &Section<'_>,
     place: &Place,
     title: &str,
@@ -224,7 +186,7 @@ fn fits<'o>(
         });
         if let Some(is) = is.filter(|is| !is.fits(value)) {
             fits = false;
-            let what = format!("{title}: `{key}` is {}, but must be {}", kind_of(value), is.wanted());
+            let what = format!("{title}: `{key}` {}, but must be {}", is.found(value), is.wanted());
             section.document().note(place.clone(), what, None::<&str>);
         }
     }

@@ -64,6 +64,8 @@ pub(super) struct Named {
     changes: Changes,
     /// Whether its value is read: a table has none.
     is_read: bool,
+    /// Whether only its type is said.
+    is_typed: bool,
 }
 
 /// What a step changes of a field that it names.
@@ -85,7 +87,13 @@ impl Named {
             queues: None,
             changes: Changes::Nothing,
             is_read: false,
+            is_typed: false,
         }
+    }
+
+    /// Only its type is said.
+    pub(super) fn typed(self) -> Self {
+        Self { is_typed: true, ..self }
     }
 
     /// Its value is read.
@@ -248,7 +256,11 @@ impl StepScope {
     pub(super) fn check(&self, document: &Document<'_>) -> Vec<NamedField> {
         let schemas = self.schemas();
         let mut names: Vec<NamedField> = Vec::new();
-        for named in self.names.take() {
+        let all = self.names.take();
+        for named in all.iter().filter(|named| named.is_typed) {
+            self.look_at_type(document, named, all.iter().filter(|named| !named.is_typed));
+        }
+        for named in all {
             if named.id.trim().is_empty() {
                 continue;
             }
@@ -290,6 +302,27 @@ impl StepScope {
         } else {
             let note = format!("{}: {what}; {}", document.named(&named.place), why.cure());
             self.notes.borrow_mut().push(note);
+        }
+    }
+
+    /// A type of a field that the step does not name: it has no effect.
+    fn look_at_type<'n>(
+        &self,
+        document: &Document<'_>,
+        named: &Named,
+        others: impl Iterator<Item = &'n Named> + Clone,
+    ) {
+        if others.clone().any(|other| other.id == named.id) {
+            return;
+        }
+        let what = format!("nothing in this step names `{}`, whose type is said", named.id);
+        match nearest(&named.id, others.map(|other| other.id.as_str())) {
+            Some(near) => {
+                document.note(named.place.clone(), what, Some(format!("did you mean `{near}`?")));
+            }
+            None => {
+                self.notes.borrow_mut().push(format!("{}: {what}", document.named(&named.place)));
+            }
         }
     }
 

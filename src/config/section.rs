@@ -192,6 +192,7 @@ impl<'d> Section<'d> {
     /// A text, or a list of at least one.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let texts = self.texts_or_none(key)?;
+        self.tell_of_twice(key, &texts);
         if texts.is_empty() {
             self.document.note(
                 self.place_of(key),
@@ -200,6 +201,36 @@ impl<'d> Section<'d> {
             );
         }
         Some(texts)
+    }
+
+    /// Names that stand twice in a list: the second says nothing, or something else was meant.
+    fn tell_of_twice(&self, key: &str, texts: &[Spanned<&str>]) {
+        for (at, text) in texts.iter().enumerate() {
+            if texts[..at].iter().any(|other| other.get_ref() == text.get_ref()) {
+                self.remark(&text.span(), &format!("`{}` stands twice in `{key}`", text.get_ref()));
+            }
+        }
+    }
+
+    /// A text that is not blank.
+    pub(super) fn filled(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        let text = self.text(key)?;
+        if text.get_ref().trim().is_empty() {
+            self.document.note(
+                text.span(),
+                format!("`{key}` is empty"),
+                Some("write something, or leave the key out"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Tells of a key that has no effect beside what else is said.
+    pub(super) fn idle(&self, key: &'static str, why: &str) {
+        if self.has(key) {
+            self.remark(&self.place_of(key), &format!("`{key}` has no effect: {why}"));
+        }
     }
 
     /// A text or a list of texts, which may be empty where that means something.
@@ -252,6 +283,7 @@ impl<'d> Section<'d> {
                 Some("write schema ids in quotes"),
             );
         }
+        self.tell_of_twice(key, &names);
         for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
             self.document.note(name.span(), format!("an empty name in `{key}`"), None::<&str>);
         }

@@ -55,6 +55,8 @@ mod neighbours;
 mod objects;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
 mod operate;
+/// Mistakes that stop nothing, and what is right.
+mod planted;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;

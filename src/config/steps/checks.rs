@@ -46,6 +46,9 @@ fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
             None
         }
     };
+    if let [kind @ ("days_between" | "required" | "pattern" | "one_of")] = kinds[..] {
+        section.idle("tolerance", &format!("`{kind}` compares no amounts"));
+    }
     let check = Check {
         tolerance: section.decimal("tolerance").unwrap_or(tolerance),
         empty: section.choice("empty", &EMPTY).unwrap_or_default(),

@@ -19,6 +19,15 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
         let code = own.required_text("code", "\"field.amount_total - field.amount_paid\"");
         own.finish();
         if let (Some(field), Some(code)) = (field, code) {
+            if formulas.iter().any(|other: &Formula| other.field == field) {
+                let what = format!("two formulas of `{field}`");
+                section.document().note(
+                    code.span(),
+                    what,
+                    Some("keep one of them: `if … else …` decides within it"),
+                );
+                continue;
+            }
             let place = code.span();
             let title = format!("formula of {field}");
             let checked = Code { section, place, title, is_condition: false, queues: None };

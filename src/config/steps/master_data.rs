@@ -44,6 +44,13 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         file.wrong("", "it has no `configurations`", Some(hint));
         return None;
     };
+    if list.is_empty() {
+        file.wrong(
+            "",
+            "its `configurations` are empty",
+            Some("export the settings of the extension".to_owned()),
+        );
+    }
     let mut lookups = Vec::new();
     for (at, json) in list.iter().enumerate() {
         let path = format!("configurations[{at}]");
@@ -108,6 +115,10 @@ impl File<'_, '_> {
 
     fn lookup(&self, json: &Json, path: &str) -> Option<LookupSettings> {
         let own = self.object(Some(json), path, &KEYS)?;
+        let title = format!("{}: {path}", self.name);
+        if !objects::fits(self.section, &self.place, &title, own, objects::LOOKUP) {
+            return None;
+        }
         let queue_ids = own.get("queue_ids").and_then(Json::as_array).filter(|ids| !ids.is_empty());
         let queue_ids: Option<Vec<u64>> = queue_ids.map(|ids| ids.iter().filter_map(Json::as_u64).collect());
         let queues = queue_ids.as_deref();

@@ -129,6 +129,16 @@ struct Reader<'s, 'd> {
     notes: Vec<String>,
 }
 
+/// A name in braces.
+fn placeholder(content: &str) -> Option<&str> {
+    content
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.trim())
+        .find(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')))
+}
+
 impl Reader<'_, '_> {
     fn note(&self, place: Place, text: String, hint: Option<&str>) {
         self.section.document().note(place, text, hint);
@@ -287,6 +297,18 @@ impl Reader<'_, '_> {
             let changes = if is_said { Changes::Nothing } else { Changes::Shown };
             let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
             self.section.names(named.for_queues(queues).changed(changes));
+        }
+        let content = payload.content.as_deref().unwrap_or("x");
+        if content.trim().is_empty() {
+            let text =
+                format!("{title}: the action {kind} has an empty `content`: people would see an empty box");
+            self.note(place.clone(), text, Some("write what is wrong, and what to do"));
+        }
+        if let Some(name) = placeholder(content) {
+            let what = format!(
+                "{title}: the action {kind}: `{{{name}}}` in its content is shown as it is: rules fill no placeholders"
+            );
+            self.section.remark(place, &what);
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");

@@ -6,6 +6,7 @@ use crate::steps::schema::Schemas;
 use crate::txscript::{Doubts, FieldType, Limits, Problem, Schema, Script};
 
 use super::super::document::Place;
+use super::super::nearest::nearest;
 use super::super::schemas::{Named, QueueSchema};
 use super::super::section::Section;
 
@@ -24,12 +25,18 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
                 value.get_ref().as_str().filter(|word| TYPES.contains(word)).and_then(FieldType::named);
             match kind {
                 Some(kind) => {
+                    section.names(Named::new(name.span(), name.get_ref()).typed());
                     known.insert((*name.get_ref()).to_owned(), kind);
                 }
                 None => {
                     let list = TYPES.map(|word| format!("\"{word}\"")).join(", ");
                     let text = format!("the type of `{}` is none that there is", name.get_ref());
-                    section.document().note(value.span(), text, Some(format!("use one of {list}")));
+                    let word = value.get_ref().as_str().unwrap_or_default();
+                    let hint = nearest(word, TYPES.into_iter()).map_or_else(
+                        || format!("use one of {list}"),
+                        |near| format!("did you mean \"{near}\"?"),
+                    );
+                    section.document().note(value.span(), text, Some(hint));
                 }
             }
         }

@@ -29,8 +29,22 @@ impl Doubts<'_> {
             let value = self.text(&*assign.value).to_owned();
             self.note(assign, what, format!("write `{compared} == {value}`"));
         } else if !look.is_found {
-            let what = "this condition comes to nothing: it never holds".to_owned();
-            self.note(last, what, "let an expression be its last line");
+            let what = "this condition comes to nothing: it never holds; let an expression be its last line";
+            self.remark(last, what.to_owned());
+        }
+    }
+
+    /// A formula without a result.
+    pub(super) fn without_value_at_all(&mut self, body: &[Statement]) {
+        let mut look = Results::default();
+        look.visit_body(body);
+        let what = "this code comes to nothing: the field would always be empty";
+        match body.last() {
+            None => self.note(&TextRange::default(), what.to_owned(), "let an expression be its last line"),
+            Some(last) if !look.is_found => {
+                self.remark(last, format!("{what}; let an expression be its last line"));
+            }
+            Some(_) => {}
         }
     }
 

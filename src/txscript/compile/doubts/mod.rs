@@ -16,7 +16,7 @@ use ruff_text_size::Ranged;
 use super::super::field::Schema;
 use super::super::problem::{Problem, SourceLines};
 use super::business_rule::plain;
-use super::{STACK_PER_BYTE, rows};
+use super::{STACK_PER_BYTE, handler, rows};
 use known::Names;
 
 /// How code names a field, and what it gets for it.
@@ -55,6 +55,7 @@ pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schem
                         doubts.condition(&last.value, body.len() == 1);
                     }
                     _ if is_condition => doubts.without_result(&body),
+                    _ if !handler::is_function(&body) => doubts.without_value_at_all(&body),
                     _ => {}
                 }
                 let results = body.len().saturating_sub(1);
@@ -99,7 +100,7 @@ struct Doubts<'s> {
     found: Found,
 }
 
-impl Doubts<'_> {
+impl<'s> Doubts<'s> {
     fn note(&mut self, at: &impl Ranged, message: String, hint: impl Into<String>) {
         let problem = self.lines.problem(at.start().to_usize(), message, Some(hint.into()));
         if !self.found.wrong.contains(&problem) {
@@ -115,6 +116,11 @@ impl Doubts<'_> {
     }
 
     fn text(&self, at: &impl Ranged) -> &str {
+        self.source_of(at)
+    }
+
+    /// The same, which outlives what is found.
+    fn source_of(&self, at: &impl Ranged) -> &'s str {
         self.source.get(at.range().to_std_range()).unwrap_or_default()
     }
 

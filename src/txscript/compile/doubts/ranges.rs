@@ -1,10 +1,15 @@
 //! Comparisons of one value that contradict each other: `x == "a" and x == "b"`, `x > 5 and x < 3`.
 
+use std::collections::HashMap;
+
 use ruff_python_ast as ast;
 use ruff_python_ast::{BoolOp, CmpOp, Expr as Syntax};
 use rust_decimal::Decimal;
 
 use super::Doubts;
+
+/// Comparisons of one value that each other one is held against.
+const MOST: usize = 16;
 
 /// `value op constant`, as it is written.
 struct Compared<'a> {
@@ -39,22 +44,26 @@ impl<'a> Compared<'a> {
 impl Doubts<'_> {
     /// Parts of an `and` of which never all hold, parts of an `or` of which one always holds.
     pub(super) fn contradiction(&mut self, several: &ast::ExprBoolOp) {
-        let all: Vec<Compared<'_>> = several.values.iter().filter_map(Compared::of).collect();
-        for (at, one) in all.iter().enumerate() {
+        let mut by_value: HashMap<&str, Vec<Compared<'_>>> = HashMap::new();
+        let mut found = Vec::new();
+        for one in several.values.iter().filter_map(Compared::of) {
             // What is called may give another value each time.
             if one.value.is_call_expr() {
                 continue;
             }
-            let same = |other: &&Compared<'_>| self.text(other.value) == self.text(one.value);
-            let Some(other) =
-                all[at + 1..].iter().filter(same).find(|other| self.excludes(several.op, one, other))
-            else {
-                continue;
-            };
-            let [one, other] = [one.whole, other.whole].map(|part| self.text(part).to_owned());
+            let others = by_value.entry(self.source_of(one.value)).or_default();
+            if let Some(other) = others.iter().find(|other| self.excludes(several.op, other, &one)) {
+                found.push((other.whole, one.whole));
+            }
+            if others.len() < MOST {
+                others.push(one);
+            }
+        }
+        for (one, other) in found {
+            let [one, other] = [one, other].map(|part| self.text(part).to_owned());
             if several.op == BoolOp::And {
                 let what = format!("`{one}` and `{other}` never hold together");
-                self.note(several, what, "write `or`, or `in [\"a\", \"b\"]`");
+                self.note(several, what, "write `or`, or leave one of them out");
             } else {
                 let what = format!("one of `{one}` and `{other}` always holds");
                 self.remark(several, format!("{what}: write `and`, or `not in [\"a\", \"b\"]`"));
