@@ -155,7 +155,7 @@ impl<'e> Document<'e> {
     }
 
     /// Reads a file that is named beside the configuration, and remembers it.
-    pub(super) fn read_file(&self, path: &str) -> std::io::Result<String> {
+    pub(super) fn read_file(&self, path: &str) -> io::Result<String> {
         let path = self.resolve(path);
         let text = read_text(&path);
         self.files.borrow_mut().push(path);

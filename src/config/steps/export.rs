@@ -194,6 +194,14 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
         error: statuses(section, "error"),
     };
     look_at_overlap(section, &verdicts);
+    if escape == Escape::None {
+        for key in ["method", "headers", "multipart", "parts", "ok", "warning", "error"] {
+            section.idle(key, "the target is a folder, and nothing is called");
+        }
+        if matches!(document, Some(Document::None)) {
+            section.remark(&section.place(), "no `shape` and no `template`: the file is empty");
+        }
+    }
     let mut write = Vec::new();
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {

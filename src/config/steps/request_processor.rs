@@ -37,6 +37,9 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let tls = targets::tls(section);
     let concurrency = targets::concurrency(section);
     let settings = settings(section)?;
+    if settings.calls().next().is_none() {
+        section.remark(&section.place_of("settings"), "the settings make no call: nothing is sent");
+    }
 
     for (place, _, name) in &expected {
         if !settings.calls().any(|call| call == name) {

@@ -1,3 +1,5 @@
+//! What is doubtful, what is not.
+
 use super::*;
 
 fn schema() -> Schema {
