@@ -35,7 +35,7 @@ pub(super) fn written_bytes(bytes: usize) -> String {
 }
 
 fn written(number: u64, units: &[(&str, u64)]) -> String {
-    let fits = |(_, scale): &&(&str, u64)| number != 0 && number % scale == 0;
+    let fits = |(_, scale): &&(&str, u64)| number != 0 && number.is_multiple_of(*scale);
     let largest = units.iter().filter(fits).max_by_key(|(_, scale)| *scale).or(units.first());
     largest.map_or_else(|| number.to_string(), |(unit, scale)| format!("{}{unit}", number / scale))
 }

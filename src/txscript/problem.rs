@@ -25,6 +25,7 @@ impl std::error::Error for Problem {}
 
 impl Problem {
     /// With a hint where the code has one `=`, outside of brackets and texts, and no hint yet.
+    #[must_use]
     pub fn with_equals(self, code: &str) -> Self {
         let hint = self.hint.or_else(|| {
             has_one_equals(code).then(|| "one `=` gives a value to something: compare with `==`".to_owned())
@@ -39,8 +40,7 @@ fn has_one_equals(code: &str) -> bool {
     let mut characters = code.chars().peekable();
     while let Some(c) = characters.next() {
         match (quote, c) {
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
+            (Some(open), c) => quote = Some(open).filter(|open| *open != c),
             (None, '\'' | '"') => quote = Some(c),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),

@@ -58,7 +58,10 @@ fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Norma
     let key = if section.has("file") { "file" } else { "records" };
     let place = section.place_of(key);
     let blank = options.iter().filter(|option| normalize.apply(&option.label).is_empty()).count();
-    if blank > 0 && blank == options.len() {
+    if options.iter().all(|option| option.label.trim().is_empty()) && !options.is_empty() {
+        let what = "no record has a label: nothing would fit".to_owned();
+        section.document().note(place.clone(), what, Some("write the text that the field is compared with"));
+    } else if blank > 0 && blank == options.len() {
         let what = "`ignore` leaves nothing of any label: nothing would fit".to_owned();
         section.document().note(section.place_of("ignore"), what, Some("ignore less: `ignore = '[,.\\s]'`"));
     } else if blank > 0 {

@@ -51,7 +51,7 @@ impl<'a> Visitor<'a> for Names {
             }
             Statement::FunctionDef(function) => {
                 *self.bound.entry(function.name.to_string()).or_default() += 1;
-                for parameter in function.parameters.iter() {
+                for parameter in &*function.parameters {
                     *self.bound.entry(parameter.name().to_string()).or_default() += 1;
                 }
             }

@@ -59,10 +59,10 @@ impl Doubts<'_> {
         let Some(known) = self.known(whole) else { return };
         let text = text.value.to_str();
         match known.kind {
-            FieldType::Text if !known.options.is_empty() => {
-                if !known.options.iter().any(|option| option.contains(text)) {
-                    self.note_option(part, &known, text);
-                }
+            FieldType::Text
+                if !known.options.is_empty() && !known.options.iter().any(|option| option.contains(text)) =>
+            {
+                self.note_option(part, &known, text);
             }
             FieldType::Number | FieldType::Date if known.is_field => {
                 let what = format!("`{}` is {}, and has no parts", known.name, a_kind(known.kind));
@@ -132,7 +132,7 @@ impl Doubts<'_> {
                 let has = |option: &String| option == text;
                 if !known.options.is_empty() && !known.options.iter().any(has) {
                     self.note_option(constant, &known, text);
-                } else if let Some(same) = self.changed_by(value, text) {
+                } else if let Some(same) = changed_by(value, text) {
                     let what = format!("`{name}` is never `{text}`: it has other letters");
                     self.note(constant, what, format!("write `\"{same}\"`"));
                 }
@@ -180,19 +180,6 @@ impl Doubts<'_> {
         }
     }
 
-    /// The text that `x.lower()` and the like can be equal to, where this one is not it.
-    fn changed_by(&self, value: &Syntax, text: &str) -> Option<String> {
-        let call = value.as_call_expr().filter(|call| call.arguments.args.is_empty())?;
-        let method = call.func.as_attribute_expr()?;
-        let same = match method.attr.as_str() {
-            "lower" | "casefold" => text.to_lowercase(),
-            "upper" => text.to_uppercase(),
-            "strip" => text.trim().to_owned(),
-            _ => return None,
-        };
-        (same != text).then_some(same)
-    }
-
     /// What has no value is compared with one.
     fn without_value(&mut self, at: &Syntax, id: &str) {
         let Some(schema) = self.schema else { return };
@@ -216,6 +203,19 @@ impl Doubts<'_> {
         );
         self.note(at, format!("the options of `{}` do not have `{text}`", known.name), hint);
     }
+}
+
+/// The text that `x.lower()` and the like can be equal to, where this one is not it.
+fn changed_by(value: &Syntax, text: &str) -> Option<String> {
+    let call = value.as_call_expr().filter(|call| call.arguments.args.is_empty())?;
+    let method = call.func.as_attribute_expr()?;
+    let same = match method.attr.as_str() {
+        "lower" | "casefold" => text.to_lowercase(),
+        "upper" => text.to_uppercase(),
+        "strip" => text.trim().to_owned(),
+        _ => return None,
+    };
+    (same != text).then_some(same)
 }
 
 fn a_kind(kind: FieldType) -> &'static str {
