@@ -39,23 +39,34 @@ fn schema() -> Value {
             {"id": "line_item", "category": "tuple", "children": columns}}]}])
 }
 
+/// Keys of the hook, its steps, the file of rules, what is noted, and where.
+type Case = (&'static str, String, Value, &'static str, &'static str);
+
+fn rules(keys: &str) -> String {
+    format!("[[hook.step]]\nuse = \"rules\"\n{keys}")
+}
+
+fn assert_noted(cases: Vec<Case>) {
+    for (keys, steps, rules, says, place) in cases {
+        let config = hook(keys, &steps);
+        let (is_well, text) = checked(&config, &[("rules.json", rules), ("schema.json", schema())]);
+        let note = text.lines().find(|line| line.contains("note: ") && line.contains(says));
+        assert!(
+            is_well && note.is_some_and(|note| note.contains(place)),
+            "{config}\n{says}, {place}\n{text}"
+        );
+    }
+}
+
 #[test]
-fn what_has_no_effect_is_noted_with_its_place() {
+fn numbers_without_effect_are_noted_with_their_place() {
     const CHECKS: &str = "[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = [\"document_id\"]";
     let fuzzy = |keys: &str| {
         format!(
             "[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\ndataset = \"d\"\nvalue = \"id\"\nlabel = \"{{id}}\"\n[[hook.step.query]]\nfuzzy = {{ name = \"sender_name\" }}\n{keys}"
         )
     };
-    let rules = |keys: &str| format!("[[hook.step]]\nuse = \"rules\"\n{keys}");
-    let rule = |condition: &str| {
-        rules(&format!(
-            "[[hook.step.rule]]\ntrigger_condition = '''{condition}'''\nactions = [{{ type = \"show_message\", payload = {{ type = \"error\", content = \"x\" }} }}]"
-        ))
-    };
-    let file = "[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"".to_owned();
-    let says = json!({"type": "show_message", "payload": {"type": "error", "content": "x"}});
-    let cases: Vec<(&str, String, Value, &str, &str)> = vec![
+    assert_noted(vec![
         ("timeout = \"60s\"", CHECKS.into(), json!([]), "annex.toml:4: `timeout` is 1m", "60 s at most"),
         (
             "timeout = \"35s\"",
@@ -89,6 +100,19 @@ fn what_has_no_effect_is_noted_with_its_place() {
             "`time` is 26s, and all steps of the hook have 25s",
             "annex.toml:8",
         ),
+    ]);
+}
+
+#[test]
+fn what_has_no_effect_is_noted_with_its_place() {
+    let rule = |condition: &str| {
+        rules(&format!(
+            "[[hook.step.rule]]\ntrigger_condition = '''{condition}'''\nactions = [{{ type = \"show_message\", payload = {{ type = \"error\", content = \"x\" }} }}]"
+        ))
+    };
+    let file = "[[hook.step]]\nuse = \"rules\"\nfile = \"rules.json\"".to_owned();
+    let says = json!({"type": "show_message", "payload": {"type": "error", "content": "x"}});
+    assert_noted(vec![
         ("", rule("field.a != \"x\" or field.a != \"y\""), json!([]), "always holds", "line 1, column 1"),
         (
             "schema = \"schema.json\"",
@@ -157,16 +181,7 @@ fn what_has_no_effect_is_noted_with_its_place() {
             "nothing in this step names `zzzzzzzz`",
             "annex.toml:7",
         ),
-    ];
-    for (keys, steps, rules, says, place) in cases {
-        let config = hook(keys, &steps);
-        let (is_well, text) = checked(&config, &[("rules.json", rules), ("schema.json", schema())]);
-        let note = text.lines().find(|line| line.contains("note: ") && line.contains(says));
-        assert!(
-            is_well && note.is_some_and(|note| note.contains(place)),
-            "{config}\n{says}, {place}\n{text}"
-        );
-    }
+    ]);
 }
 
 #[test]
@@ -223,8 +238,8 @@ fn a_list_of_which_most_is_gone_is_not_taken_by_a_reload() {
     const SOON: Duration = Duration::from_secs(10);
     let folder = tempfile::tempdir().unwrap();
     let records = |count: usize| {
-        let rows = (0..count).map(|at| format!("V-{at};Vendor {at}\n")).collect::<String>();
-        format!("value;label\n{rows}")
+        let rows: Vec<String> = (0..count).map(|at| format!("V-{at};Vendor {at}\n")).collect();
+        format!("value;label\n{}", rows.concat())
     };
     let config = |more: &str| {
         format!(
