@@ -1,14 +1,12 @@
 //! `use = "match"`.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
 use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 use crate::store::Allowed;
-use crate::txscript::Schema;
 
 use super::super::known::Known;
 use super::super::section::Section;
@@ -36,7 +34,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
     let (options, notes) = options(section);
-    tell_of_list(section, &options, &normalize, target.as_deref());
+    tell_of_list(section, &options, &normalize);
     let records =
         options.into_iter().map(|option| Record { key: normalize.apply(&option.label), option }).collect();
     let none = none(section, field.as_deref().unwrap_or_default());
@@ -54,13 +52,12 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
 }
 
 /// What is doubtful in a list: records that cannot be told from each other, or that nothing fits.
-fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Normalize, target: Option<&str>) {
+fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Normalize) {
     let key = if section.has("file") { "file" } else { "records" };
     let place = section.place_of(key);
     let blank = options.iter().filter(|option| normalize.apply(&option.label).is_empty()).count();
     if options.iter().all(|option| option.label.trim().is_empty()) && !options.is_empty() {
-        let what = "no record has a label: nothing would fit".to_owned();
-        section.document().note(place.clone(), what, Some("write the text that the field is compared with"));
+        section.remark(&place, "no record has a label: nothing would fit");
     } else if blank > 0 && blank == options.len() {
         let what = "`ignore` leaves nothing of any label: nothing would fit".to_owned();
         section.document().note(section.place_of("ignore"), what, Some("ignore less: `ignore = '[,.\\s]'`"));
@@ -71,13 +68,6 @@ fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Norma
     let twice = options.iter().filter(|option| !values.insert(option.value.as_text())).count();
     if twice > 0 {
         section.remark(&place, &format!("{twice} records have a value that a record before has"));
-    }
-    let is_no_enum =
-        |schema: &Arc<Schema>| target.is_some_and(|id| schema.has(id) && schema.options(id).is_none());
-    let schemas = section.hook_schemas();
-    if let Some(target) = target.filter(|_| !schemas.is_empty() && schemas.iter().all(is_no_enum)) {
-        let what = format!("`{target}` is no enum: Rossum takes the value, and shows no choice of records");
-        section.remark(&section.place_of("target"), &what);
     }
 }
 

@@ -4,6 +4,8 @@ use toml::Spanned;
 
 use crate::export::Document;
 use crate::export::shape::{Csv, Json, Shape, Xml};
+use crate::rossum::Category;
+use crate::txscript::Schema;
 
 use super::super::section::Section;
 use super::ubl;
@@ -63,15 +65,16 @@ pub(super) fn shaped(section: &Section<'_>, kind: Kind) -> Document {
     })
 }
 
-/// `table`, which must have rows.
+/// `table`, which must have rows or values.
 fn table(section: &Section<'_>) -> Option<String> {
     let table = section.field("table")?;
     let id = *table.get_ref();
+    let is_list = |schema: &Schema, id: &str| schema.category_of(id) == Some(Category::Multivalue);
     let schemas = section.hook_schemas();
     let mut known = schemas.iter().filter(|schema| schema.has(id)).peekable();
-    if known.peek().is_some() && known.all(|schema| !schema.has_rows(id)) {
+    if known.peek().is_some() && known.all(|schema| !is_list(schema, id)) {
         let tables: Vec<&str> =
-            schemas.iter().flat_map(|schema| schema.ids().filter(|id| schema.has_rows(id))).collect();
+            schemas.iter().flat_map(|schema| schema.ids().filter(|id| is_list(schema, id))).collect();
         let hint = match &tables[..] {
             [] => "leave it out: the schema has no table".to_owned(),
             tables => format!("there are: {}", tables.join(", ")),
