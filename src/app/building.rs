@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::clock;
-use crate::config::{Admin, Config, ServerSettings};
+use crate::config::{Admin, Config, List, ServerSettings};
 use crate::data::{Board, Refusal, Watch};
 use crate::database;
 use crate::inspector::{Inspector, Mode};
@@ -55,6 +55,7 @@ pub(super) struct Building {
     watch: Arc<Watch>,
     page: Option<Page>,
     inspector: Option<Arc<Inspector>>,
+    lists: Vec<List>,
 }
 
 impl Building {
@@ -68,7 +69,7 @@ impl Building {
         drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
         let outbox = Arc::new(Outbox::new(&config.state).that_must_note(config.must_note));
         let services = config.services(Some(Arc::clone(&outbox)));
-        let Config { server, hooks, state, datasets, .. } = config;
+        let Config { server, hooks, state, datasets, lists, .. } = config;
         let names = hooks.iter().map(|hook| &hook.settings);
         let names = names.map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
@@ -105,6 +106,7 @@ impl Building {
             watch,
             page,
             inspector,
+            lists,
         })
     }
 
@@ -181,6 +183,7 @@ impl Building {
             workers: self.workers,
             watch: self.watch,
             fixed,
+            lists: self.lists,
             asked: Arc::default(),
             reloads,
             inspector: self.inspector,

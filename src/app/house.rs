@@ -11,7 +11,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{Admin, Config};
+use crate::config::{Admin, Config, List};
 use crate::data::Watch;
 use crate::database;
 use crate::inspector::Inspector;
@@ -43,6 +43,8 @@ pub(super) struct House {
     pub(super) workers: Arc<Workers>,
     pub(super) watch: Arc<Watch>,
     pub(super) fixed: Fixed,
+    /// Lists of records, as they were when the configuration was taken.
+    pub(super) lists: Vec<List>,
     pub(super) inspector: Option<Arc<Inspector>>,
     /// Somebody wants a reload.
     pub(super) asked: Arc<Notify>,
@@ -146,12 +148,16 @@ impl House {
                     .to_owned(),
             );
         }
+        if let Some(shrunken) = config.lists.iter().find_map(|list| list.shrunken(&self.lists)) {
+            return Err(shrunken);
+        }
         say_doubts(&config);
         let queries = config.queries().cloned().collect();
         let services = config.services(Some(Arc::clone(&self.workers.outbox)));
-        let Config { server, hooks, datasets, .. } = config;
+        let Config { server, hooks, datasets, lists, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
+        self.lists = lists;
         self.keeper.commit(prepared);
         self.shared.drain.tasks.background(database::look_at_all(queries));
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);

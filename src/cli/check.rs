@@ -55,7 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         print(format_args!("  not checked: {unchecked}"))?;
     }
     for hook in &config.hooks {
-        let HookPlan { settings, stages } = hook;
+        let HookPlan { settings, stages, .. } = hook;
         let steps = stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
         print(format_args!(
             "  {}  {}  {}",

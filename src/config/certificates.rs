@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
 
+use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
 use super::section::Section;
 
@@ -24,6 +25,10 @@ const RETRY: [Duration; 4] = [
 ];
 /// For a whole order. Let's Encrypt needs seconds.
 const ORDER_DEADLINE: Duration = Duration::from_secs(300);
+/// A CA must not be asked without a pause.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// No certificate lives longer.
+const YEAR: Duration = DAY.saturating_mul(366);
 /// How long the first CA must have failed before a second one is asked.
 const SECOND_AFTER: Duration = Duration::from_secs(86_400);
 
@@ -112,7 +117,7 @@ fn acme_settings(
                 "write `directory = \"https://acme.zerossl.com/v2/DV90\"`",
             );
         }
-        settings.second_after = second.duration("after").unwrap_or(SECOND_AFTER);
+        settings.second_after = second.duration("after", Duration::ZERO..=YEAR).unwrap_or(SECOND_AFTER);
         settings.second = Some(ca(&second, environment));
         second.finish();
     }
@@ -127,10 +132,10 @@ fn acme_settings(
     settings.on_bad_name = acme.choice("on_bad_name", &words).unwrap_or_default();
     settings.profile = acme.text("profile").map(|profile| profile.into_inner().to_owned());
     settings.preferred_chain = acme.text("preferred_chain").map(|name| name.into_inner().to_owned());
-    if let Some(retry) = acme.durations("retry").filter(|retry| !retry.is_empty()) {
+    if let Some(retry) = acme.durations("retry", SHORTEST_PAUSE..=YEAR).filter(|retry| !retry.is_empty()) {
         settings.retry = retry;
     }
-    settings.order_deadline = acme.duration("order_timeout").unwrap_or(ORDER_DEADLINE);
+    settings.order_deadline = acme.duration("order_timeout", SHORTEST_PAUSE..=HOUR).unwrap_or(ORDER_DEADLINE);
     settings
 }
 

@@ -9,6 +9,7 @@ use reqwest::Url;
 
 use crate::database::{Database, Settings};
 
+use super::numbers::{HOUR, SHORTEST};
 use super::secrets::{self, Environment};
 use super::section::Section;
 
@@ -48,8 +49,9 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
         section.document().note(section.place_of("ca"), what, Some("name the CA's certificate, as PEM"));
     }
     let tls = section.boolean("tls");
-    let connections = section.count("connections").unwrap_or(CONNECTIONS);
-    let statement_timeout = section.duration("statement_timeout").unwrap_or(STATEMENT_TIMEOUT);
+    let connections = section.count("connections", 1..=1000).unwrap_or(CONNECTIONS);
+    let statement_timeout =
+        section.duration("statement_timeout", SHORTEST..=HOUR).unwrap_or(STATEMENT_TIMEOUT);
     let url = url?;
     let wrong = |what: &str, hint: &str| {
         section.document().note(url.span(), what, Some(hint.to_owned()));

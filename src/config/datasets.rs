@@ -33,17 +33,13 @@ fn read(section: &Section<'_>) -> Option<Watched> {
     let [key, indexed, near] = ["key", "index", "near"].map(columns);
     let mut allowed = Allowed::default();
     allowed.empty = section.boolean("allow_empty").unwrap_or(allowed.empty);
-    if let Some(percent) = section.integer("allow_shrink") {
-        match u8::try_from(*percent.get_ref()).ok().filter(|percent| *percent <= 100) {
-            Some(percent) => allowed.shrink = percent,
-            None => document.note(
-                percent.span(),
-                "`allow_shrink` is a share of the records, from 0 to 100 (percent)",
-                Some("write `allow_shrink = 50`"),
-            ),
-        }
-    }
+    allowed.shrink = shrink(section).unwrap_or(allowed.shrink);
     let needs = [&key, &indexed, &near].into_iter().flatten().cloned().collect();
     let layout = Layout { needs, ..layout? };
     Some(Watched { name: name?, file: path?, layout, key, indexed, near, allowed })
+}
+
+/// `allow_shrink`: how many percent of the records before may be missing.
+pub(super) fn shrink(section: &Section<'_>) -> Option<u8> {
+    section.integer("allow_shrink", 0..=100).and_then(|percent| u8::try_from(percent).ok())
 }

@@ -3,16 +3,17 @@
 //! Nothing here stops at the first mistake: each is noted, and reading goes on.
 
 use std::cell::RefCell;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::Purpose;
 use super::mistake::Mistake;
 use super::secrets::Environment;
 use super::section::Section;
+use super::{List, Purpose};
 
 /// One file, its text and the mistakes found so far.
 pub(super) struct Document<'e> {
@@ -28,8 +29,29 @@ pub(super) struct Document<'e> {
     /// What could not be checked, and why.
     unchecked: RefCell<Vec<String>>,
     secret_files: RefCell<Vec<PathBuf>>,
+    /// Lists of records among them.
+    pub(super) lists: RefCell<Vec<List>>,
     /// Other files that were read beside it.
     pub(super) files: RefCell<Vec<PathBuf>>,
+}
+
+/// The text of a file in UTF-8, without a byte order mark.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let other =
+        |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{what}: save it as UTF-8"));
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(other("it is in UTF-16".to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        other(format!("a character in line {line} is not UTF-8"))
+    })?;
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
 }
 
 /// A place in the file: bytes from the start.
@@ -48,6 +70,7 @@ impl<'e> Document<'e> {
             doubts: RefCell::default(),
             unchecked: RefCell::default(),
             secret_files: RefCell::default(),
+            lists: RefCell::default(),
             files: RefCell::default(),
         }
     }
@@ -132,9 +155,9 @@ impl<'e> Document<'e> {
     }
 
     /// Reads a file that is named beside the configuration, and remembers it.
-    pub(super) fn read_file(&self, path: &str) -> std::io::Result<String> {
+    pub(super) fn read_file(&self, path: &str) -> io::Result<String> {
         let path = self.resolve(path);
-        let text = std::fs::read_to_string(&path);
+        let text = read_text(&path);
         self.files.borrow_mut().push(path);
         text
     }

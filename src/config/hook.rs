@@ -13,13 +13,18 @@ use crate::webhook::{Answers, HookLimits, HookPlan, HookSettings, RECORD_MAX, Re
 use super::certificates;
 use super::document::{Document, Place};
 use super::known::Known;
+use super::numbers::{DAY, HOUR, LARGEST, SHORTEST};
 use super::schemas::HookSchemas;
 use super::secrets::{self, Environment};
 use super::section::Section;
 use super::steps;
+use super::units::written_duration;
 
-/// Answers are kept on disk for so long.
-const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3_600);
+/// Rossum gives up a call after it (contract of Rossum's API: "Hook"), the longest one after the other.
+const CALL: Duration = Duration::from_secs(30);
+const LONGEST_CALL: Duration = Duration::from_secs(60);
+/// So long Rossum asks for the result of an answer that is to come.
+const POLLING: Duration = Duration::from_secs(300);
 /// Rossum polls for 300 s where a hook does not say how long (`max_polling_time_s`).
 const ASYNC_TIMEOUT: Duration = Duration::from_secs(280);
 
@@ -42,7 +47,7 @@ pub(super) fn read_all(
         .filter_map(|section| {
             let document = section.document();
             let path = section.required_text("path", "\"/invoice-checks\"");
-            let name = section.text("name");
+            let name = section.filled("name");
             // The same path may be another hook under another domain.
             let domain = section.text("domain");
             if let Some(path) = &path {
@@ -101,17 +106,20 @@ fn read(
     let answers = section.choice("answer", &[("direct", Answers::Direct), ("async", Answers::Async)]);
     let defaults = HookLimits::default();
     let limits = HookLimits {
-        timeout: section.duration("timeout").unwrap_or(match answers {
+        timeout: section.duration("timeout", SHORTEST..=HOUR).unwrap_or(match answers {
             Some(Answers::Async) => ASYNC_TIMEOUT,
             _ => defaults.timeout,
         }),
-        in_flight: section.count("max_in_flight").unwrap_or(defaults.in_flight),
-        repeat_window: repeat_window(&section).unwrap_or(defaults.repeat_window),
-        body: section.bytes("max_body").unwrap_or(defaults.body),
+        in_flight: section.count("max_in_flight", 1..=100_000).unwrap_or(defaults.in_flight),
+        repeat_window: section
+            .duration("repeat_window", Duration::ZERO..=DAY)
+            .unwrap_or(defaults.repeat_window),
+        body: section.bytes("max_body", 1..=LARGEST).unwrap_or(defaults.body),
     };
+    let notes = notes_of_timeout(&section, limits.timeout, answers.unwrap_or_default());
     let record = record(&section);
     let schemas = if section.has("schema") { HookSchemas::read(&section) } else { server.clone() };
-    let stages = steps::read_all(&section, &schemas, known);
+    let stages = steps::read_all(&section, &schemas, limits.timeout, known);
     section.finish();
     let path = path?.get_ref();
     let name =
@@ -134,7 +142,25 @@ fn read(
         answers: answers.unwrap_or_default(),
         record,
     };
-    Some(HookPlan { settings, stages })
+    Some(HookPlan { settings, stages, notes })
+}
+
+/// A `timeout` that Rossum does not wait for.
+fn notes_of_timeout(section: &Section<'_>, timeout: Duration, answers: Answers) -> Vec<String> {
+    let waits = match answers {
+        Answers::Direct if timeout >= LONGEST_CALL => {
+            "Rossum waits 60 s at most, so that an answer may come too late: it would show none of it"
+        }
+        Answers::Direct if timeout >= CALL => {
+            "Rossum waits 30 s while a person works; for other events as long as `timeout_s` of its hook says, 60 s at most"
+        }
+        Answers::Async if timeout >= POLLING => {
+            "Rossum asks for the result for 300 s, unless `max_polling_time_s` of its hook says more"
+        }
+        _ => return Vec::new(),
+    };
+    let place = section.document().named(&section.place_of("timeout"));
+    vec![format!("{place}: `timeout` is {}: {waits}", written_duration(timeout))]
 }
 
 /// Two steps of one name that send would take each other's jobs.
@@ -154,9 +180,10 @@ fn note_second_courier(
 
 /// `record = "deliveries"`, `record_max = "500MB"`.
 fn record(section: &Section<'_>) -> Option<Record> {
-    let most =
-        section.bytes("record_max").map_or(RECORD_MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
-    let folder = section.text("record");
+    let most = section
+        .bytes("record_max", 1..=LARGEST)
+        .map_or(RECORD_MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+    let folder = section.filled("record");
     if folder.is_none() && section.has("record_max") {
         section.wrong(
             "`record_max` is for recorded deliveries",
@@ -164,15 +191,6 @@ fn record(section: &Section<'_>) -> Option<Record> {
         );
     }
     Some(Record { folder: section.document().resolve(folder?.get_ref()), most })
-}
-
-fn repeat_window(section: &Section<'_>) -> Option<Duration> {
-    let window = section.duration("repeat_window")?;
-    if window > LONGEST_WINDOW {
-        let what = "`repeat_window` is longer than answers are kept";
-        section.document().note(section.place_of("repeat_window"), what, Some("write at most `24h`"));
-    }
-    Some(window)
 }
 
 fn check_path(document: &Document<'_>, path: &Spanned<&str>) {

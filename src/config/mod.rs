@@ -10,8 +10,10 @@ mod databases;
 mod datasets;
 mod document;
 mod hook;
+mod kinds;
 mod known;
 mod mistake;
+mod numbers;
 mod objects;
 mod saved;
 mod schemas;
@@ -73,12 +75,40 @@ pub struct Config {
     pub api: Option<Arc<Api>>,
     /// Files that are part of it: rules, templates, schemas, settings.
     pub files: Vec<PathBuf>,
+    /// Lists of records among them, which a step matches against.
+    pub lists: Vec<List>,
     /// Files that secrets were read from.
     pub secret_files: Vec<PathBuf>,
     /// What contradicts datasets and files as they are now. It may be right tomorrow, so a server starts with it.
     pub doubts: Vec<Mistake>,
     /// What could not be checked yet, and why.
     pub unchecked: Vec<String>,
+}
+
+/// A file of records that a step matches against, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    pub file: PathBuf,
+    pub records: usize,
+    /// Percent of the records before that may be missing (`allow_shrink`).
+    pub allow_shrink: u8,
+    /// The file and line that name it.
+    pub place: String,
+}
+
+impl List {
+    /// What to say where it has far fewer records than it had: half a file was copied, perhaps.
+    pub fn shrunken(&self, before: &[Self]) -> Option<String> {
+        let Self { file, records, allow_shrink, place } = self;
+        let had = before.iter().find(|list| list.file == *file)?.records;
+        let is_too_few = records * 100 < had * usize::from(100 - (*allow_shrink).min(100));
+        is_too_few.then(|| {
+            format!(
+                "{place}: {} has {records} records, and had {had}: more than {allow_shrink} % are missing; where that is right, write `allow_shrink = 100`",
+                file.display()
+            )
+        })
+    }
 }
 
 impl Config {
@@ -100,7 +130,7 @@ impl Config {
 
 /// Reads a configuration file, or reports every mistake in it.
 pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = document::read_text(path).map_err(|error| {
         let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| {
             "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned()
         });
@@ -157,6 +187,7 @@ pub fn read(
             datasets: known.datasets,
             api: known.api,
             files: document.files.borrow().clone(),
+            lists: document.lists.take(),
             secret_files: document.secret_files(),
             doubts: Vec::new(),
             unchecked: document.unchecked(),

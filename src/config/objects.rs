@@ -4,14 +4,41 @@
 use serde_json::{Map, Value};
 
 use super::document::Place;
+use super::kinds::{Is, kind_of};
 use super::section::Section;
 use super::steps::EXPRESSED;
+use crate::steps::nearest::nearest;
+
+/// A check of the store's Business Rules Validation.
+pub(super) const CHECK: Keys = &[
+    ("rule", Used(Is::MaybeText)),
+    ("message", Used(Is::MaybeText)),
+    ("type", Used(Is::MaybeText)),
+    ("automation_blocker", Used(Is::Flag)),
+    ("active", Used(Is::MaybeFlag)),
+    ("queue_ids", Used(Is::MaybeIds)),
+    ("condition", Used(Is::MaybeText)),
+    ("or", Used(Is::MaybeList)),
+];
+
+/// A configuration of Rossum's Master Data Hub.
+pub(super) const LOOKUP: Keys = &[
+    ("name", Used(Is::MaybeText)),
+    ("source", Used(Is::Map)),
+    ("default", Used(Is::MaybeMap)),
+    ("mapping", Used(Is::Map)),
+    ("additional_mappings", Used(Is::MaybeList)),
+    ("result_actions", Used(Is::MaybeMap)),
+    ("action_condition", Used(Is::MaybeText)),
+    ("queue_ids", Used(Is::MaybeIds)),
+    ("active", Used(Is::MaybeFlag)),
+];
 
 /// What becomes of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    /// Annex does what it says.
-    Used,
+    /// Annex does what it says; it must be of this kind.
+    Used(Is),
     /// Rossum does what it says, before it calls Annex or after the answer.
     Rossum,
     /// It says something about the object, and changes nothing.
@@ -22,18 +49,18 @@ pub(super) enum Use {
     Refused,
 }
 
-type Keys = &'static [(&'static str, Use)];
+pub(super) type Keys = &'static [(&'static str, Use)];
 
 use Use::{Describes, Noted, Refused, Rossum, Used};
 
-pub(super) const PAGE: Keys = &[("pagination", Refused), ("results", Used)];
+pub(super) const PAGE: Keys = &[("pagination", Refused), ("results", Used(Is::List))];
 
 pub(super) const RULE: Keys = &[
-    ("name", Used),
-    ("enabled", Used),
-    ("trigger_condition", Used),
-    ("actions", Used),
-    ("queues", Used),
+    ("name", Used(Is::Text)),
+    ("enabled", Used(Is::Flag)),
+    ("trigger_condition", Used(Is::Text)),
+    ("actions", Used(Is::List)),
+    ("queues", Used(Is::Texts)),
     ("schema", Noted),
     ("id", Describes),
     ("url", Describes),
@@ -47,21 +74,26 @@ pub(super) const RULE: Keys = &[
     ("modified_at", Describes),
 ];
 
-pub(super) const ACTION: Keys =
-    &[("type", Used), ("enabled", Used), ("event", Used), ("payload", Used), ("id", Describes)];
+pub(super) const ACTION: Keys = &[
+    ("type", Used(Is::Text)),
+    ("enabled", Used(Is::Flag)),
+    ("event", Used(Is::MaybeText)),
+    ("payload", Used(Is::Map)),
+    ("id", Describes),
+];
 
 /// Of the actions that an answer expresses: the others are noted as a whole.
 pub(super) const PAYLOAD: Keys = &[
-    ("type", Used),
-    ("content", Used),
-    ("schema_id", Used),
-    ("schema_ids", Used),
+    ("type", Used(Is::MaybeText)),
+    ("content", Used(Is::MaybeText)),
+    ("schema_id", Used(Is::MaybeText)),
+    ("schema_ids", Used(Is::Texts)),
     ("condition", Noted),
     ("multivalue_child_id", Noted),
 ];
 
 pub(super) const HOOK: Keys = &[
-    ("settings", Used),
+    ("settings", Used(Is::Map)),
     ("active", Noted),
     ("run_after", Rossum),
     ("queues", Rossum),
@@ -93,7 +125,7 @@ pub(super) const HOOK: Keys = &[
 ];
 
 pub(super) const SCHEMA: Keys = &[
-    ("content", Used),
+    ("content", Used(Is::List)),
     ("id", Describes),
     ("name", Describes),
     ("url", Describes),
@@ -105,16 +137,16 @@ pub(super) const SCHEMA: Keys = &[
 
 /// Of sections, multivalues, tuples and datapoints.
 pub(super) const FIELD: Keys = &[
-    ("id", Used),
-    ("category", Used),
-    ("type", Used),
-    ("children", Used),
-    ("enum_value_type", Used),
-    ("options", Used),
-    ("formula", Used),
-    ("label", Used),
-    ("constraints", Used),
-    ("ui_configuration", Used),
+    ("id", Used(Is::Text)),
+    ("category", Used(Is::Text)),
+    ("type", Used(Is::MaybeText)),
+    ("children", Used(Is::Children)),
+    ("enum_value_type", Used(Is::MaybeText)),
+    ("options", Used(Is::Options)),
+    ("formula", Used(Is::MaybeText)),
+    ("label", Used(Is::MaybeText)),
+    ("constraints", Used(Is::MaybeMap)),
+    ("ui_configuration", Used(Is::MaybeMap)),
     ("prompt", Noted),
     ("context", Rossum),
     ("matching", Noted),
@@ -137,6 +169,29 @@ pub(super) const FIELD: Keys = &[
     ("stretch", Rossum),
     ("icon", Rossum),
 ];
+
+/// Refuses values of an object that are of another kind than their key takes; whether there was none.
+pub(super) fn fits<'o>(
+    section: &Section<'_>,
+    place: &Place,
+    title: &str,
+    object: impl IntoIterator<Item = (&'o String, &'o Value)>,
+    keys: Keys,
+) -> bool {
+    let mut fits = true;
+    for (key, value) in object {
+        let is = keys.iter().find_map(|(known, fate)| match fate {
+            Used(is) if known == key => Some(*is),
+            _ => None,
+        });
+        if let Some(is) = is.filter(|is| !is.fits(value)) {
+            fits = false;
+            let what = format!("{title}: `{key}` {}, but must be {}", is.found(value), is.wanted());
+            section.document().note(place.clone(), what, None::<&str>);
+        }
+    }
+    fits
+}
 
 /// Tells of keys of an object that have no effect here, and of keys that nobody knows.
 fn tell<'o>(
@@ -174,71 +229,172 @@ fn says_something(key: &str, value: &Value) -> bool {
     }
 }
 
-/// Tells of a file of rules: each object, its actions and their payloads.
-pub(super) fn rules(section: &Section<'_>, place: &Place, path: &str, file: &Value) {
+/// The title of a rule in messages, and what tells of its parts.
+fn title_of(path: &str, at: usize, rule: &Map<String, Value>) -> String {
+    let name = rule.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    name.map_or_else(|| format!("{path}: rule {}", at + 1), |name| format!("{path}: rule {name}"))
+}
+
+/// Tells of a file of rules: each object, its actions and their payloads. The rules, where all of them can be read.
+pub(super) fn rules<'f>(
+    section: &Section<'_>,
+    place: &Place,
+    path: &str,
+    file: &'f Value,
+) -> Option<&'f [Value]> {
+    let note = |what: String, hint: &str| section.document().note(place.clone(), what, Some(hint.to_owned()));
     let list = match file {
         Value::Array(list) => list.as_slice(),
         Value::Object(page) if page.contains_key("results") => {
             tell(section, place, path, page, PAGE);
+            if !fits(section, place, path, page, PAGE) {
+                return None;
+            }
             let next = page.get("pagination").and_then(|pagination| pagination.get("next"));
             if next.is_some_and(|next| !next.is_null()) {
                 let what = format!("{path} is one page of several: the rules of the others are missing");
-                let hint = "`annex rule list --json` writes all of them";
-                section.document().note(place.clone(), what, Some(hint));
+                note(what, "`annex rule list --json` writes all of them");
             }
             page.get("results").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
         }
         one => std::slice::from_ref(one),
     };
     let is_on = |object: &Map<String, Value>| object.get("enabled").and_then(Value::as_bool).unwrap_or(true);
+    let mut all_fit = true;
     for (at, rule) in list.iter().enumerate() {
-        let Some(rule) = rule.as_object().filter(|rule| is_on(rule)) else { continue };
-        let name = rule.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-        let name = name.map_or_else(|| format!("rule {}", at + 1), |name| format!("rule {name}"));
-        let title = format!("{path}: {name}");
+        let Some(rule) = rule.as_object() else {
+            note(
+                format!("{path} holds no rules: {} is no rule", kind_of(rule)),
+                "a list of Rule objects, as GET /v1/rules returns them",
+            );
+            return None;
+        };
+        let title = title_of(path, at, rule);
+        all_fit &= fits(section, place, &title, rule, RULE);
+        let Some(actions) = rule.get("actions") else {
+            note(
+                format!(
+                    "{path} holds no rules: {} has no `actions`, which every rule has",
+                    title_of("", at, rule).trim_start_matches(": ")
+                ),
+                "a list of Rule objects, as GET /v1/rules returns them",
+            );
+            return None;
+        };
+        if !is_on(rule) {
+            continue;
+        }
+        if !rule.contains_key("trigger_condition") {
+            let what = format!("{title}: it has no `trigger_condition`: it fires for every document");
+            section.remark(place, &what);
+        }
         // With queues of its own it needs no schema to say where it acts.
         let has_queues = rule.get("queues").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         let told = rule.iter().filter(|(key, _)| !(has_queues && *key == "schema"));
         tell(section, place, &title, told, RULE);
-        let actions = rule.get("actions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        for action in actions.iter().filter_map(Value::as_object).filter(|action| is_on(action)) {
-            let kind = action.get("type").and_then(Value::as_str).unwrap_or_default();
-            let title = format!("{title}: the action {kind}");
-            tell(section, place, &title, action, ACTION);
+        let actions = actions.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut acts = false;
+        for (at, action) in actions.iter().enumerate() {
+            let Some(action) = action.as_object() else {
+                let what = format!("{title}: {} is no action", kind_of(action));
+                note(what, "an action has a `type` and a `payload`");
+                all_fit = false;
+                continue;
+            };
+            acts |= is_on(action);
+            let kind = action.get("type").and_then(Value::as_str);
+            let title = kind.map_or_else(
+                || format!("{title}: the action {}", at + 1),
+                |kind| format!("{title}: the action {kind}"),
+            );
+            all_fit &= fits(section, place, &title, action, ACTION);
+            if !action.contains_key("type") {
+                note(format!("{title} has no `type`"), "\"type\": \"show_message\"");
+                all_fit = false;
+            }
             let payload = action.get("payload").and_then(Value::as_object);
+            all_fit &= payload.is_none_or(|payload| fits(section, place, &title, payload, PAYLOAD));
+            if !is_on(action) {
+                continue;
+            }
+            tell(section, place, &title, action, ACTION);
             // Of other kinds it is said that they are left out.
-            if let Some(payload) = payload.filter(|_| EXPRESSED.contains(&kind)) {
+            if let Some(payload) = payload.filter(|_| EXPRESSED.contains(&kind.unwrap_or_default())) {
                 tell(section, place, &title, payload, PAYLOAD);
+            }
+        }
+        if actions.is_empty() {
+            section.remark(place, &format!("{title}: it has no actions: it does nothing"));
+        } else if !acts {
+            section.remark(place, &format!("{title}: all its actions are switched off: it does nothing"));
+        }
+    }
+    all_fit.then_some(list)
+}
+
+/// Tells of a whole hook, where somebody gave it for its settings.
+pub(super) fn hook(section: &Section<'_>, place: &Place, path: &str, file: &Value) {
+    if let Some(hook) = file.as_object().filter(|hook| hook.contains_key("settings")) {
+        tell(section, place, path, hook, HOOK);
+        fits(section, place, path, hook, HOOK);
+    }
+}
+
+/// All fields of a schema file, sections among them, in their order.
+fn fields_of(file: &Value) -> Vec<&Map<String, Value>> {
+    let content = match file {
+        Value::Object(schema) => schema.get("content").and_then(Value::as_array),
+        other => other.as_array(),
+    };
+    let mut waiting: Vec<&Value> = content.into_iter().flatten().rev().collect();
+    let mut fields = Vec::new();
+    while let Some(field) = waiting.pop() {
+        let Some(object) = field.as_object() else { continue };
+        fields.push(object);
+        match object.get("children") {
+            Some(Value::Array(list)) => waiting.extend(list.iter().rev()),
+            Some(one) => waiting.push(one),
+            None => {}
+        }
+    }
+    fields
+}
+
+fn title_of_field(path: &str, field: &Map<String, Value>) -> String {
+    format!("{path}: the field {}", field.get("id").and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Refuses what has another kind than a schema has there.
+pub(super) fn check_schema(section: &Section<'_>, place: &Place, path: &str, file: &Value) {
+    if let Value::Object(schema) = file {
+        fits(section, place, path, schema, SCHEMA);
+    }
+    for field in fields_of(file) {
+        let title = title_of_field(path, field);
+        fits(section, place, &title, field, FIELD);
+        for (key, words) in [("type", &TYPES[..]), ("enum_value_type", &VALUE_TYPES[..])] {
+            let word = field.get(key).and_then(Value::as_str).filter(|word| !words.contains(word));
+            // Rossum may have more of them one day.
+            if let Some((word, near)) =
+                word.and_then(|word| Some((word, nearest(word, words.iter().copied())?)))
+            {
+                let what = format!("{title}: Rossum has no `{key}` {word:?}");
+                section.document().note(place.clone(), what, Some(format!("did you mean {near:?}?")));
             }
         }
     }
 }
 
-/// Tells of a whole hook, where somebody gave it for its settings.
-pub(super) fn hook(section: &Section<'_>, place: &Place, path: &str, file: &Value) {
-    if let Some(hook) = file.as_object().filter(|hook| hook.get("settings").is_some_and(Value::is_object)) {
-        tell(section, place, path, hook, HOOK);
-    }
-}
+/// Types of fields, and of an enum's values.
+const TYPES: [&str; 6] = ["string", "number", "date", "enum", "button", "boolean"];
+const VALUE_TYPES: [&str; 3] = ["string", "number", "date"];
 
 /// Tells of a schema whose formulas are evaluated here.
 pub(super) fn schema(section: &Section<'_>, place: &Place, path: &str, file: &Value) {
-    let content = match file {
-        Value::Object(schema) => {
-            tell(section, place, path, schema, SCHEMA);
-            schema.get("content").and_then(Value::as_array)
-        }
-        other => other.as_array(),
-    };
-    let mut fields: Vec<&Value> = content.into_iter().flatten().collect();
-    while let Some(field) = fields.pop() {
-        let Some(object) = field.as_object() else { continue };
-        let id = object.get("id").and_then(Value::as_str).unwrap_or_default();
-        tell(section, place, &format!("{path}: the field {id}"), object, FIELD);
-        match object.get("children") {
-            Some(Value::Array(list)) => fields.extend(list.iter().rev()),
-            Some(one) => fields.push(one),
-            None => {}
-        }
+    if let Value::Object(schema) = file {
+        tell(section, place, path, schema, SCHEMA);
+    }
+    for field in fields_of(file) {
+        tell(section, place, &title_of_field(path, field), field, FIELD);
     }
 }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::Value as Json;
 use toml::Spanned;
 
 use crate::database::Checked;
@@ -14,6 +16,7 @@ use crate::steps::schema::Schemas;
 use crate::txscript::Schema;
 
 use super::document::{Document, Place};
+use super::objects;
 use super::section::Section;
 use crate::steps::nearest::nearest;
 
@@ -27,12 +30,17 @@ pub(super) struct QueueSchema {
     /// The queue that has it; `None` where the configuration does not say.
     pub(super) queue: Option<u64>,
     pub(super) schema: Arc<Schema>,
+    /// Where it is named, and all that its file says.
+    place: Place,
+    whole: Rc<Json>,
 }
 
 /// What the sections of one step share.
 #[derive(Default)]
 pub(super) struct StepScope {
     schemas: HookSchemas,
+    /// What all steps of the hook may take together.
+    pub(super) timeout: Duration,
     /// The step's own schema, where it has one.
     own: RefCell<Option<HookSchemas>>,
     /// Schema ids that the step names, and where.
@@ -56,6 +64,8 @@ pub(super) struct Named {
     changes: Changes,
     /// Whether its value is read: a table has none.
     is_read: bool,
+    /// Whether only its type is said.
+    is_typed: bool,
 }
 
 /// What a step changes of a field that it names.
@@ -77,7 +87,13 @@ impl Named {
             queues: None,
             changes: Changes::Nothing,
             is_read: false,
+            is_typed: false,
         }
+    }
+
+    /// Only its type is said.
+    pub(super) fn typed(self) -> Self {
+        Self { is_typed: true, ..self }
     }
 
     /// Its value is read.
@@ -174,7 +190,17 @@ impl QueueSchema {
             }
         };
         match Schema::parse(&text) {
-            Ok(schema) => Some(Self { file: path.to_owned(), queue, schema: Arc::new(schema) }),
+            Ok(schema) => {
+                let whole: Rc<Json> = Rc::new(serde_json::from_str(&text).unwrap_or_default());
+                objects::check_schema(section, &file.span(), path, &whole);
+                Some(Self {
+                    file: path.to_owned(),
+                    queue,
+                    schema: Arc::new(schema),
+                    place: file.span(),
+                    whole,
+                })
+            }
             Err(error) => {
                 let hint = Some("export it from Rossum: GET /v1/schemas/{id}");
                 document.note(file.span(), format!("{path}: {error}"), hint);
@@ -184,9 +210,16 @@ impl QueueSchema {
     }
 }
 
+impl QueueSchema {
+    /// Tells what the schema says of its fields, and is not done here.
+    pub(super) fn tell(&self, section: &Section<'_>) {
+        objects::schema(section, &self.place, &self.file, &self.whole);
+    }
+}
+
 impl StepScope {
-    pub(super) fn new(schemas: HookSchemas) -> Rc<Self> {
-        Rc::new(Self { schemas, ..Self::default() })
+    pub(super) fn new(schemas: HookSchemas, timeout: Duration) -> Rc<Self> {
+        Rc::new(Self { schemas, timeout, ..Self::default() })
     }
 
     /// From here on the step's names are checked against a schema of its own.
@@ -223,7 +256,11 @@ impl StepScope {
     pub(super) fn check(&self, document: &Document<'_>) -> Vec<NamedField> {
         let schemas = self.schemas();
         let mut names: Vec<NamedField> = Vec::new();
-        for named in self.names.take() {
+        let all = self.names.take();
+        for named in all.iter().filter(|named| named.is_typed) {
+            self.look_at_type(document, named, all.iter().filter(|named| !named.is_typed));
+        }
+        for named in all {
             if named.id.trim().is_empty() {
                 continue;
             }
@@ -265,6 +302,27 @@ impl StepScope {
         } else {
             let note = format!("{}: {what}; {}", document.named(&named.place), why.cure());
             self.notes.borrow_mut().push(note);
+        }
+    }
+
+    /// A type of a field that the step does not name: it has no effect.
+    fn look_at_type<'n>(
+        &self,
+        document: &Document<'_>,
+        named: &Named,
+        others: impl Iterator<Item = &'n Named> + Clone,
+    ) {
+        if others.clone().any(|other| other.id == named.id) {
+            return;
+        }
+        let what = format!("nothing in this step names `{}`, whose type is said", named.id);
+        match nearest(&named.id, others.map(|other| other.id.as_str())) {
+            Some(near) => {
+                document.note(named.place.clone(), what, Some(format!("did you mean `{near}`?")));
+            }
+            None => {
+                self.notes.borrow_mut().push(format!("{}: {what}", document.named(&named.place)));
+            }
         }
     }
 

@@ -6,10 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use regex::Regex;
-use rust_decimal::Decimal;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -19,7 +17,6 @@ use crate::txscript::Schema;
 
 use super::document::{Document, Place};
 use super::schemas::{Changes, Named, QueueSchema, StepScope};
-use super::units;
 use crate::steps::nearest::nearest;
 
 /// A table of the file.
@@ -147,7 +144,7 @@ impl<'d> Section<'d> {
         self.document.note(self.place(), what, Some(hint));
     }
 
-    fn value(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
+    pub(super) fn value(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
         self.known.borrow_mut().push(key);
         self.table.get(key)
     }
@@ -165,7 +162,7 @@ impl<'d> Section<'d> {
     }
 
     /// Told once of each value, however many read it.
-    fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    pub(super) fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
         let mut told = self.mismatched.borrow_mut();
         if told.contains(&value.span().start) {
             return;
@@ -195,6 +192,7 @@ impl<'d> Section<'d> {
     /// A text, or a list of at least one.
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
         let texts = self.texts_or_none(key)?;
+        self.tell_of_twice(key, &texts);
         if texts.is_empty() {
             self.document.note(
                 self.place_of(key),
@@ -203,6 +201,36 @@ impl<'d> Section<'d> {
             );
         }
         Some(texts)
+    }
+
+    /// Names that stand twice in a list: the second says nothing, or something else was meant.
+    fn tell_of_twice(&self, key: &str, texts: &[Spanned<&str>]) {
+        for (at, text) in texts.iter().enumerate() {
+            if texts[..at].iter().any(|other| other.get_ref() == text.get_ref()) {
+                self.remark(&text.span(), &format!("`{}` stands twice in `{key}`", text.get_ref()));
+            }
+        }
+    }
+
+    /// A text that is not blank.
+    pub(super) fn filled(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        let text = self.text(key)?;
+        if text.get_ref().trim().is_empty() {
+            self.document.note(
+                text.span(),
+                format!("`{key}` is empty"),
+                Some("write something, or leave the key out"),
+            );
+            return None;
+        }
+        Some(text)
+    }
+
+    /// Tells of a key that has no effect beside what else is said.
+    pub(super) fn idle(&self, key: &'static str, why: &str) {
+        if self.has(key) {
+            self.remark(&self.place_of(key), &format!("`{key}` has no effect: {why}"));
+        }
     }
 
     /// A text or a list of texts, which may be empty where that means something.
@@ -255,6 +283,7 @@ impl<'d> Section<'d> {
                 Some("write schema ids in quotes"),
             );
         }
+        self.tell_of_twice(key, &names);
         for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
             self.document.note(name.span(), format!("an empty name in `{key}`"), None::<&str>);
         }
@@ -268,76 +297,6 @@ impl<'d> Section<'d> {
             self.mismatch(key, value, "true or false");
         }
         boolean
-    }
-
-    pub(super) fn integer(&self, key: &'static str) -> Option<Spanned<i64>> {
-        let value = self.value(key)?;
-        let number =
-            value.get_ref().as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok());
-        if number.is_none() {
-            self.mismatch(key, value, "a whole number");
-        }
-        number.map(|number| Spanned::new(value.span(), number))
-    }
-
-    /// A count of at least 1.
-    pub(super) fn count(&self, key: &'static str) -> Option<usize> {
-        let number = self.integer(key)?;
-        let count = usize::try_from(*number.get_ref()).ok().filter(|n| *n > 0);
-        if count.is_none() {
-            self.document.note(number.span(), format!("`{key}` must be at least 1"), None::<&str>);
-        }
-        count
-    }
-
-    /// An exact decimal, in quotes or as a number.
-    pub(super) fn decimal(&self, key: &'static str) -> Option<Decimal> {
-        let value = self.value(key)?;
-        let text = match value.get_ref() {
-            DeValue::String(text) => &**text,
-            DeValue::Integer(number) => number.as_str(),
-            DeValue::Float(number) => number.as_str(),
-            _ => "",
-        };
-        let decimal = Decimal::from_str_exact(text).ok().filter(|d| !d.is_sign_negative());
-        if decimal.is_none() {
-            self.document.note(
-                value.span(),
-                format!("`{key}` is no amount"),
-                Some(format!("write `{key} = \"0.01\"`")),
-            );
-        }
-        decimal
-    }
-
-    pub(super) fn duration(&self, key: &'static str) -> Option<Duration> {
-        self.duration_in(&self.text(key)?)
-    }
-
-    pub(super) fn durations(&self, key: &'static str) -> Option<Vec<Duration>> {
-        self.texts(key)?.iter().map(|text| self.duration_in(text)).collect()
-    }
-
-    fn duration_in(&self, text: &Spanned<&str>) -> Option<Duration> {
-        let span = units::duration(text.get_ref());
-        if span.is_none() {
-            let what = format!("`{}` is no duration", text.get_ref());
-            self.document.note(text.span(), what, Some("write `30s`, `5m` or `1h`"));
-        }
-        span
-    }
-
-    pub(super) fn bytes(&self, key: &'static str) -> Option<usize> {
-        let text = self.text(key)?;
-        let size = units::bytes(text.get_ref()).filter(|size| *size > 0);
-        if size.is_none() {
-            self.document.note(
-                text.span(),
-                format!("`{}` is no size", text.get_ref()),
-                Some("write `20MB` or `512KiB`"),
-            );
-        }
-        size
     }
 
     /// A regular expression in the `regex` crate's syntax.
@@ -409,7 +368,7 @@ impl<'d> Section<'d> {
     /// The value as text or whole number, as an enum option's value may be.
     pub(super) fn text_or_integer(&self, key: &'static str) -> Option<Result<String, i64>> {
         match self.value(key)?.get_ref() {
-            DeValue::Integer(_) => self.integer(key).map(|n| Err(n.into_inner())),
+            DeValue::Integer(_) => self.integer(key, i64::MIN..=i64::MAX).map(Err),
             _ => self.text(key).map(|t| Ok(t.into_inner().to_owned())),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::Spanned;
@@ -12,8 +13,10 @@ use crate::webhook::{DoorLimits, HookPlan};
 
 use super::Purpose;
 use super::certificates;
+use super::numbers::{DAY, HOUR, LARGEST, SHORTEST};
 use super::secrets::Environment;
 use super::section::Section;
+use super::units;
 
 /// Everything that is not a hook.
 pub struct ServerSettings {
@@ -96,6 +99,7 @@ pub(super) fn read(
     } else if wants_tls {
         root.wrong(NO_CERTIFICATE.0, NO_CERTIFICATE.1);
     }
+    look_at_bodies(root, settings.door.body_memory);
     hook_domains.retain(|domain| !settings.domains.contains(domain));
     settings.domains.extend(hook_domains);
     if wants_tls && settings.client_ca.is_none() {
@@ -106,6 +110,22 @@ pub(super) fn read(
         }
     }
     settings
+}
+
+/// A body that may be larger than all bodies together may be.
+fn look_at_bodies(root: &Section<'_>, memory: usize) {
+    for hook in root.sections("hook").iter().filter(|hook| hook.has("max_body")) {
+        // What is wrong with it was noted as the hook was read.
+        let text = hook.text("max_body").and_then(|text| units::bytes(text.get_ref()));
+        if text.is_some_and(|most| most > memory) {
+            let what = format!(
+                "`max_body` is more than all bodies together may have: `body_memory` is {}",
+                units::written_bytes(memory)
+            );
+            let hint = "write a smaller `max_body`, or a larger `body_memory` in [server.limits]";
+            root.document().note(hook.place_of("max_body"), what, Some(hint));
+        }
+    }
 }
 
 const NO_CERTIFICATE: (&str, &str) = (
@@ -210,11 +230,11 @@ fn server_limits(section: Option<&Section<'_>>) -> Limits {
     let defaults = Limits::default();
     let Some(section) = section else { return defaults };
     Limits {
-        connections: section.count("connections").unwrap_or(defaults.connections),
-        handshake: section.duration("handshake").unwrap_or(defaults.handshake),
-        first_request: section.duration("first_request").unwrap_or(defaults.first_request),
-        idle: section.duration("idle").unwrap_or(defaults.idle),
-        drain: section.duration("drain").unwrap_or(defaults.drain),
+        connections: section.count("connections", 1..=1_000_000).unwrap_or(defaults.connections),
+        handshake: section.duration("handshake", SHORTEST..=HOUR).unwrap_or(defaults.handshake),
+        first_request: section.duration("first_request", SHORTEST..=HOUR).unwrap_or(defaults.first_request),
+        idle: section.duration("idle", SHORTEST..=DAY).unwrap_or(defaults.idle),
+        drain: section.duration("drain", Duration::ZERO..=HOUR).unwrap_or(defaults.drain),
     }
 }
 
@@ -222,8 +242,8 @@ fn door_limits(section: Option<&Section<'_>>) -> DoorLimits {
     let defaults = DoorLimits::default();
     let Some(section) = section else { return defaults };
     DoorLimits {
-        body_grace: section.duration("body_grace").unwrap_or(defaults.body_grace),
-        body_rate: section.bytes("body_rate").unwrap_or(defaults.body_rate),
-        body_memory: section.bytes("body_memory").unwrap_or(defaults.body_memory),
+        body_grace: section.duration("body_grace", Duration::ZERO..=HOUR).unwrap_or(defaults.body_grace),
+        body_rate: section.bytes("body_rate", 1..=LARGEST).unwrap_or(defaults.body_rate),
+        body_memory: section.bytes("body_memory", 1..=LARGEST).unwrap_or(defaults.body_memory),
     }
 }

@@ -7,6 +7,7 @@ use toml::Spanned;
 use crate::export::target::{Login, SftpTarget};
 
 use super::Purpose;
+use super::numbers::{HOUR, SHORTEST};
 use super::secrets::{self, Environment};
 use super::section::Section;
 use super::targets::{TIMEOUT, exists};
@@ -16,7 +17,7 @@ pub(super) fn read(
     url: &Spanned<&str>,
     environment: Environment<'_>,
 ) -> Option<SftpTarget> {
-    let timeout = section.duration("timeout").unwrap_or(TIMEOUT);
+    let timeout = section.duration("timeout", SHORTEST..=HOUR).unwrap_or(TIMEOUT);
     let host_keys = host_keys(section);
     let login = login(section, environment);
     let wrong = |what: &str, hint: &str| {

@@ -9,6 +9,9 @@ use super::section::Section;
 const FORMATS: [(&str, Format); 3] =
     [("csv", Format::Csv), ("jsonl", Format::JsonLines), ("xlsx", Format::Workbook)];
 
+/// Lines before the header, or after the records.
+const MOST_LINES: usize = 1_000_000;
+
 /// The format of a file that does not show it by its name is `otherwise`; where there is none, it must be said.
 pub(super) fn layout(
     section: &Section<'_>,
@@ -54,7 +57,7 @@ pub(super) fn layout(
             number.map(Sheet::Number)
         }
     });
-    let head = section.count("head").map(|line| line as u64);
-    let foot = section.count("foot").unwrap_or(0);
+    let head = section.count("head", 1..=MOST_LINES).map(|line| line as u64);
+    let foot = section.count("foot", 0..=MOST_LINES).unwrap_or(0);
     Some(Layout { separator, encoding, sheet, head, foot, ..Layout::of(format?) })
 }

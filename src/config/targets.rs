@@ -16,6 +16,7 @@ use crate::export::{Target, TargetKind};
 use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
+use super::numbers::{HOUR, SHORTEST};
 use super::secrets::{self, Environment};
 use super::section::Section;
 use super::sftp;
@@ -75,16 +76,7 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
 
 /// Queued exports at a time.
 pub(super) fn concurrency(section: &Section<'_>) -> usize {
-    match section.count("concurrency") {
-        Some(count) if count > MOST_AT_A_TIME => {
-            let what = format!("no more than {MOST_AT_A_TIME} exports are sent at a time");
-            let hint = format!("write at most {MOST_AT_A_TIME}");
-            section.document().note(section.place_of("concurrency"), what, Some(hint));
-            MOST_AT_A_TIME
-        }
-        Some(count) => count,
-        None => CONCURRENCY,
-    }
+    section.count("concurrency", 1..=MOST_AT_A_TIME).unwrap_or(CONCURRENCY)
 }
 
 /// What becomes of a file whose name is taken.
@@ -101,7 +93,7 @@ fn http(
     let headers = headers(section);
     let auth = auth(section, environment);
     let tls = tls(section);
-    let timeout = section.duration("timeout").unwrap_or(TIMEOUT);
+    let timeout = section.duration("timeout", SHORTEST..=HOUR).unwrap_or(TIMEOUT);
     let base = address(section, url)?;
     match HttpTarget::new(base, tls?, headers, auth?, timeout) {
         Ok(target) => Some(target),

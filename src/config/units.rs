@@ -23,6 +23,23 @@ pub(super) fn bytes(text: &str) -> Option<usize> {
     scaled(text, &SIZE).and_then(|n| usize::try_from(n).ok())
 }
 
+/// A duration in the largest unit that has it whole.
+pub(super) fn written_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if millis == 0 { "0s".to_owned() } else { written(millis, &TIME) }
+}
+
+/// A size in the largest unit that has it whole.
+pub(super) fn written_bytes(bytes: usize) -> String {
+    written(u64::try_from(bytes).unwrap_or(u64::MAX), &SIZE)
+}
+
+fn written(number: u64, units: &[(&str, u64)]) -> String {
+    let fits = |(_, scale): &&(&str, u64)| number != 0 && number.is_multiple_of(*scale);
+    let largest = units.iter().filter(fits).max_by_key(|(_, scale)| *scale).or(units.first());
+    largest.map_or_else(|| number.to_string(), |(unit, scale)| format!("{}{unit}", number / scale))
+}
+
 fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -41,6 +58,12 @@ mod tests {
         assert_eq!(duration("250 ms"), Some(Duration::from_millis(250)));
         assert_eq!(bytes("20MB"), Some(20_000_000));
         assert_eq!(bytes("1MiB"), Some(1_048_576));
+        for text in ["0s", "250ms", "90s", "2h", "1d"] {
+            assert_eq!(written_duration(duration(text).unwrap()), text);
+        }
+        for text in ["0B", "7B", "20MB", "512KiB", "1GiB"] {
+            assert_eq!(written_bytes(bytes(text).unwrap()), text);
+        }
         for wrong in ["", "5", "s", "-1s", "1.5s", "5 parsecs", "99999999999999999999s"] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }

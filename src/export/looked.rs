@@ -192,6 +192,11 @@ impl Template {
 
 /// The code in a template, between its braces, without remarks and what is raw.
 fn pieces(source: &str) -> Vec<&str> {
+    coded(source).into_iter().map(|(_, code)| code).collect()
+}
+
+/// The same, each with whether it is a block: `{% … %}`.
+pub(super) fn coded(source: &str) -> Vec<(bool, &str)> {
     let mut pieces = Vec::new();
     let mut rest = source;
     while let Some(at) = rest.find('{') {
@@ -209,7 +214,7 @@ fn pieces(source: &str) -> Vec<&str> {
         let code = &rest[2..2 + end];
         let is_raw = close == "%}" && code.trim_matches(['-', '+']).trim() == "raw";
         if close != "#}" {
-            pieces.push(code);
+            pieces.push((close == "%}", code));
         }
         rest = &rest[2 + end + 2..];
         if is_raw {

@@ -14,6 +14,7 @@ pub mod looked;
 mod odd;
 mod paths;
 pub mod place;
+pub mod reads;
 mod render;
 pub mod shape;
 pub mod target;

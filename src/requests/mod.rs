@@ -39,7 +39,7 @@ pub use client::Answer;
 pub use failure::{Failure, Kind as FailureKind, Told};
 pub use read::Wrong;
 pub use run::{Credentials, Next, Prepared, Processor};
-pub use settings::Settings;
+pub use settings::{FieldPath, Settings};
 pub use state::{Kind, State, cell, row};
 
 /// What is read of a delivery.

@@ -7,7 +7,7 @@ use reqwest::Method;
 use super::auth::Auth;
 use super::extract::Extract;
 use super::filter::Filter;
-use super::template::{Hole, Path, Template, Text};
+use super::template::{Hole, Path, Segment, Template, Text};
 
 pub struct Settings {
     pub(super) stages: Vec<Stage>,
@@ -227,6 +227,31 @@ impl Settings {
         fields
     }
 
+    /// Where placeholders and conditions look into fields. What they read of an item is read of the list that it is of.
+    pub fn field_paths(&self) -> Vec<FieldPath> {
+        let mut found: Vec<FieldPath> = Vec::new();
+        let mut add = |path: FieldPath| {
+            if !found.contains(&path) {
+                found.push(path);
+            }
+        };
+        for path in self.paths().into_iter().filter(|path| path.root() == "field") {
+            add(FieldPath::new(path.to_string(), &path.segments[1..], &[]));
+        }
+        for call in self.all_calls() {
+            let Some(list) = call.request.iterate_over.as_ref().filter(|list| list.root() == "field") else {
+                continue;
+            };
+            let mut paths: Vec<&Path> = call.holes().into_iter().map(|hole| &hole.path).collect();
+            let handlers = call.priority_handlers.iter().chain(&call.handlers);
+            handlers.filter_map(|handler| handler.condition.as_ref()).for_each(|one| one.paths(&mut paths));
+            for path in paths.into_iter().filter(|path| path.root() == call.request.item) {
+                add(FieldPath::new(path.to_string(), &list.segments[1..], &path.segments[1..]));
+            }
+        }
+        found
+    }
+
     fn paths(&self) -> Vec<&Path> {
         let mut paths: Vec<&Path> = self.holes().into_iter().map(|hole| &hole.path).collect();
         for filter in self.filters() {
@@ -263,16 +288,44 @@ impl Settings {
                     holes.extend(texts.iter().flat_map(Text::holes));
                 }
             }
-            for call in &stage.call_api {
-                holes.extend(call.request.url.holes());
-                holes.extend(call.request.headers.iter().flat_map(|(_, text)| text.holes()));
-                call.request.params.iter().chain(&call.request.content).for_each(|one| one.holes(&mut holes));
-                if let Some(auth) = &call.auth {
-                    auth.holes(&mut holes);
-                }
-            }
+            holes.extend(stage.call_api.iter().flat_map(Call::holes));
         }
         holes
+    }
+}
+
+impl Call {
+    fn holes(&self) -> Vec<&Hole> {
+        let mut holes: Vec<&Hole> = self.request.url.holes().collect();
+        holes.extend(self.request.headers.iter().flat_map(|(_, text)| text.holes()));
+        self.request.params.iter().chain(&self.request.content).for_each(|one| one.holes(&mut holes));
+        if let Some(auth) = &self.auth {
+            auth.holes(&mut holes);
+        }
+        holes
+    }
+}
+
+/// A path into the document's fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldPath {
+    /// As it is written.
+    pub text: String,
+    /// Its keys behind `field`, as far as the document has them; `None` is one of a list.
+    pub keys: Vec<Option<String>>,
+}
+
+impl FieldPath {
+    /// `item` is what is read of one of a list.
+    fn new(text: String, list: &[Segment], item: &[Segment]) -> Self {
+        let one = [Segment::Index(0)];
+        let whole = list.iter().chain(one.iter().filter(|_| !item.is_empty())).chain(item);
+        let keys = whole.map_while(|segment| match segment {
+            Segment::Key(key) => Some(Some(key.clone())),
+            Segment::Index(_) => Some(None),
+            Segment::Fetch => None,
+        });
+        Self { text, keys: keys.collect() }
     }
 }
 

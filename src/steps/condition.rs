@@ -60,7 +60,7 @@ impl Condition {
             rest = &rest[taken..];
         }
         condition.parts.push(Part::Code(code));
-        condition.script(|_| "1".to_owned())?;
+        condition.script(|_| "1".to_owned()).map_err(|problem| problem.with_equals(source))?;
         condition.script(|_| "x".to_owned())?;
         Ok(condition)
     }

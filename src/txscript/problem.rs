@@ -23,6 +23,36 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+impl Problem {
+    /// With a hint where the code has one `=`, outside of brackets and texts, and no hint yet.
+    #[must_use]
+    pub fn with_equals(self, code: &str) -> Self {
+        let hint = self.hint.or_else(|| {
+            has_one_equals(code).then(|| "one `=` gives a value to something: compare with `==`".to_owned())
+        });
+        Self { hint, ..self }
+    }
+}
+
+/// Whether there is an `=` that is no part of `==`, `!=`, `<=`, `>=` or `:=`.
+fn has_one_equals(code: &str) -> bool {
+    let (mut depth, mut quote, mut before) = (0_usize, None, ' ');
+    let mut characters = code.chars().peekable();
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Some(open), c) => quote = Some(open).filter(|open| *open != c),
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
+            (None, '=') if characters.peek() == Some(&'=') => _ = characters.next(),
+            (None, '=') if depth == 0 && !"!<>:+-*/%&|^".contains(before) => return true,
+            _ => {}
+        }
+        before = c;
+    }
+    false
+}
+
 /// Lines of a source text.
 pub(super) struct SourceLines<'s> {
     text: &'s str,

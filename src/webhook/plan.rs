@@ -12,6 +12,8 @@ use super::hook::HookSettings;
 pub struct HookPlan {
     pub settings: HookSettings,
     pub stages: Vec<StagePlan>,
+    /// What an operator should know of its own keys.
+    pub notes: Vec<String>,
 }
 
 /// A hook with its steps.
@@ -29,16 +31,19 @@ pub struct BuiltHooks {
 }
 
 impl HookPlan {
-    /// What an operator should know of its steps, each with the step's name.
-    pub fn notes(&self) -> impl Iterator<Item = (&str, String)> {
+    /// What an operator should know of it and of its steps, each with the step's name.
+    pub fn notes(&self) -> impl Iterator<Item = (Option<&str>, String)> {
         let of = |stage: &StagePlan| stage.blueprint.needs().notes.into_iter().chain(stage.notes.clone());
-        self.stages.iter().flat_map(move |stage| of(stage).map(|note| (stage.name.as_str(), note)))
+        let own = self.notes.iter().map(|note| (None, note.clone()));
+        own.chain(
+            self.stages.iter().flat_map(move |stage| of(stage).map(|note| (Some(stage.name.as_str()), note))),
+        )
     }
 
     /// All hooks, with what steps work with.
     pub fn build_all(plans: Vec<Self>, services: &Services) -> BuiltHooks {
         let (mut hooks, mut couriers) = (Vec::new(), Vec::new());
-        for Self { settings, stages } in plans {
+        for Self { settings, stages, .. } in plans {
             let before = couriers.len();
             let mut built = Vec::new();
             for stage in stages {

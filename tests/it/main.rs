@@ -61,6 +61,8 @@ mod operate;
 mod orders;
 /// Whom outgoing calls trust.
 mod outgoing;
+/// Mistakes that stop nothing, and what is right.
+mod planted;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
 /// The commands of the README and of the pages in docs/.

@@ -90,13 +90,13 @@ fn places() -> Vec<Place> {
         Place {
             heading: "Rule action",
             step: RULES,
-            file: |action| json!([{"name": "N", "actions": [action]}]),
+            file: |action| json!([{"name": "N", "trigger_condition": "True", "actions": [action]}]),
             plain: action,
         },
         Place {
             heading: "Payload of an action",
             step: RULES,
-            file: |payload| json!([{"name": "N", "actions": [{"type": "show_message", "payload": payload}]}]),
+            file: |payload| json!([{"name": "N", "trigger_condition": "True", "actions": [{"type": "show_message", "payload": payload}]}]),
             plain: payload,
         },
         Place {
@@ -171,8 +171,26 @@ fn what_the_page_says_of_each_key_is_what_check_does() {
 }
 
 #[test]
+fn a_value_of_another_kind_is_told_with_its_key_wherever_a_key_is_used() {
+    for Place { heading, step, file, plain } in places() {
+        for (key, fate) in page(heading).into_iter().filter(|(_, fate)| fate == "used") {
+            let mut object = plain.as_object().unwrap().clone();
+            object.insert(key.clone(), json!(5));
+            let (is_well, text) = checked(step, "o.json", &file(object));
+            assert!(!is_well && text.contains("annex.toml:"), "{heading} {key} ({fate}): {text}");
+            // Without these it is no schema at all.
+            let is_basic = matches!(&*key, "id" | "category") || heading == "Schema";
+            assert!(
+                is_basic || text.contains(&format!("`{key}` is the number 5, but must be")),
+                "{heading} {key}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_page_of_rules_that_has_a_next_one_is_refused() {
-    let rule = json!({"name": "N", "actions": [{"type": "show_message", "payload": {"type": "info", "content": "x"}}]});
+    let rule = json!({"name": "N", "trigger_condition": "True", "actions": [{"type": "show_message", "payload": {"type": "info", "content": "x"}}]});
     let page =
         |next: Value| json!({"pagination": {"total": 2, "next": next, "previous": null}, "results": [rule]});
     let step = "use = \"rules\"\nfile = \"o.json\"";

@@ -41,6 +41,8 @@ fn asked(text: &str) -> BTreeSet<String> {
         "durations",
         "integer",
         "decimal",
+        "share",
+        "time",
         "regex",
         "section",
         "sections",

@@ -46,7 +46,7 @@ pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Fa
 }
 
 fn read(plan: &HookPlan, domain: Option<&String>, path: &Path) -> Result<Configured, Failure> {
-    let HookPlan { settings: hook, stages } = plan;
+    let HookPlan { settings: hook, stages, .. } = plan;
     let domain = hook.domain.as_ref().or(domain).ok_or_else(|| {
         Failure::Because(format!("{} names no domain: write `domains` in [server]", path.display()))
     })?;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use toml::Spanned;
 
 use crate::steps::Blueprint;
 use crate::steps::business_rules::{BusinessRule, BusinessRules, Check};
@@ -22,14 +23,6 @@ struct Settings {
     variables: Variables,
     #[serde(flatten)]
     others: Map<String, Value>,
-}
-
-/// The settings, or a whole hook that has them.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    Hook { settings: Settings },
-    Settings(Settings),
 }
 
 #[derive(Deserialize)]
@@ -57,17 +50,32 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let limits = scripts::limits(section);
     let path = section.required_text("file", "\"business_rules.json\"")?;
     let text = scripts::read_file(section, path.get_ref(), path.span())?;
-    let Ok(File::Hook { settings } | File::Settings(settings)) = serde_json::from_str(&text) else {
-        // serde's words for "none of these" say nothing.
-        let error = serde_json::from_str::<Settings>(&text).err();
-        let error = error.map_or_else(String::new, |error| format!(": {error}"));
-        let hint = "the settings of the extension: { \"checks\": […], \"variables\": {…} }";
-        let text = format!("{} holds no business rules{error}", path.get_ref());
+    let hint = "the settings of the extension: { \"checks\": […], \"variables\": {…} }";
+    let refuse = |error: String| {
+        let text = format!("{} holds no business rules: {error}", path.get_ref());
         section.document().note(path.span(), text, Some(hint));
-        return None;
     };
-    if let Ok(whole) = serde_json::from_str(&text) {
-        objects::hook(section, &path.span(), path.get_ref(), &whole);
+    let json: Value = match serde_json::from_str(&text) {
+        Ok(json) => json,
+        Err(error) => {
+            refuse(error.to_string());
+            return None;
+        }
+    };
+    objects::hook(section, &path.span(), path.get_ref(), &json);
+    let own = json.get("settings").unwrap_or(&json); // of a whole hook
+    if !checks_fit(section, &path, own.get("checks")) {
+        return None;
+    }
+    let settings = match Settings::deserialize(own) {
+        Ok(settings) => settings,
+        Err(error) => {
+            refuse(error.to_string());
+            return None;
+        }
+    };
+    if settings.checks.is_empty() {
+        refuse("its `checks` are empty".to_owned());
     }
     let reader = Reader { section, file: path.get_ref(), place: path.span(), variables: &settings.variables };
     reader.unknown("", &settings.others, &["checks", "variables"]);
@@ -78,6 +86,24 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let checks = settings.checks.iter().enumerate();
     let checks = checks.filter_map(|(at, check)| reader.check(&format!("checks[{at}]"), check)).collect();
     Some(Box::new(BusinessRules { checks, schemas, limits }))
+}
+
+/// Whether each check, and each within an `or`, has what its keys take.
+fn checks_fit(section: &Section<'_>, path: &Spanned<&str>, checks: Option<&Value>) -> bool {
+    let mut fit = true;
+    let mut look = |title: &str, check: &Value| {
+        if let Some(check) = check.as_object() {
+            fit &= objects::fits(section, &path.span(), title, check, objects::CHECK);
+        }
+    };
+    for (at, check) in checks.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let title = format!("{}: checks[{at}]", path.get_ref());
+        look(&title, check);
+        for (at, other) in check.get("or").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            look(&format!("{title}.or[{at}]"), other);
+        }
+    }
+    fit
 }
 
 struct Reader<'r, 'd> {

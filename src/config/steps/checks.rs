@@ -16,6 +16,8 @@ use crate::steps::nearest::nearest;
 
 /// The key that says what a check checks.
 const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];
+/// Days between two dates that people write: a thousand years.
+const DAYS: i64 = 366_000;
 const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
 
 #[expect(clippy::unnecessary_wraps, reason = "all steps are read by functions of one type")]
@@ -44,6 +46,9 @@ fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
             None
         }
     };
+    if let [kind @ ("days_between" | "required" | "pattern" | "one_of")] = kinds[..] {
+        section.idle("tolerance", &format!("`{kind}` compares no amounts"));
+    }
     let check = Check {
         tolerance: section.decimal("tolerance").unwrap_or(tolerance),
         empty: section.choice("empty", &EMPTY).unwrap_or_default(),
@@ -160,7 +165,7 @@ fn product(section: &Section<'_>) -> Option<Rule> {
 
 fn days_between(section: &Section<'_>) -> Option<Rule> {
     let dates = typed(section, "days_between", FieldType::Date);
-    let [min, max] = ["min", "max"].map(|key| section.integer(key).map(Spanned::into_inner));
+    let [min, max] = ["min", "max"].map(|key| section.integer(key, -DAYS..=DAYS));
     let dates = dates?;
     let [from, to] = &dates[..] else {
         let hint = "write `days_between = [\"date_issue\", \"date_due\"]`";
@@ -171,6 +176,9 @@ fn days_between(section: &Section<'_>) -> Option<Rule> {
         );
         return None;
     };
+    if let (Some(min), Some(max)) = (min, max) {
+        section.in_order(("min", &min), ("max", &max), "no number of days is within: exchange them");
+    }
     if min.is_none() && max.is_none() {
         section.wrong("this check lets every number of days pass", "give it `min`, `max` or both");
     }

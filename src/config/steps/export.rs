@@ -1,12 +1,9 @@
 //! `use = "export"`.
 
-use std::ops::RangeInclusive;
-
 use reqwest::Method;
 use reqwest::header::HeaderName;
 use toml::Spanned;
 
-use crate::export::shape::{Json, Shape, Xml};
 use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
 use crate::steps::Blueprint;
 use crate::steps::export::{Deliver, ExportSettings};
@@ -15,27 +12,15 @@ use super::super::known::Known;
 use super::super::schemas::QueueSchema;
 use super::super::schemas::StepScope;
 use super::super::section::Section;
+use super::shapes::{SHAPES, shaped};
+use super::statuses::{look_at_overlap, statuses};
 use super::templates::{self, template};
-use super::{delimited, scripts, ubl};
+use super::{delimited, scripts};
 use crate::steps::nearest::nearest;
 
-const SHAPES: [(&str, Kind); 5] = [
-    ("json", Kind::Json),
-    ("csv", Kind::Csv),
-    ("xml", Kind::Xml),
-    ("ubl", Kind::Ubl),
-    ("original", Kind::Original),
-];
+/// What templates can read of an answer.
+const ANSWER: [&str; 2] = ["status", "body"];
 const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Json,
-    Csv,
-    Xml,
-    Ubl,
-    Original,
-}
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let target = known.target(section);
@@ -101,7 +86,15 @@ fn look_at_paths(section: &Section<'_>, export: &ExportSettings) {
         let earlier = || export.calls[..at].iter().map(|call| call.name.as_str());
         let named =
             call.templates().flat_map(Template::paths).filter_map(|path| path.strip_prefix("answers."));
-        for name in named.map(|path| path.split('.').next().unwrap_or(path)) {
+        for mut parts in named.map(|path| path.split('.')) {
+            let name = parts.next().unwrap_or_default();
+            if let Some(part) = parts.next().filter(|part| !ANSWER.contains(part)) {
+                let hint = nearest(part, ANSWER.into_iter()).map_or_else(
+                    || format!("what it brought is in `answers.{name}.body`"),
+                    |near| format!("did you mean `answers.{name}.{near}`?"),
+                );
+                section.wrong(format!("{}: an answer has no `{part}`", call.name), hint);
+            }
             if !earlier().any(|call| call == name) {
                 let hint = nearest(name, earlier()).map_or_else(
                     || "an answer has the `name` of a call before it".to_owned(),
@@ -200,6 +193,15 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
         warning: statuses(section, "warning"),
         error: statuses(section, "error"),
     };
+    look_at_overlap(section, &verdicts);
+    if escape == Escape::None {
+        for key in ["method", "headers", "multipart", "parts", "ok", "warning", "error"] {
+            section.idle(key, "the target is a folder, and nothing is called");
+        }
+        if matches!(document, Some(Document::None)) {
+            section.remark(&section.place(), "no `shape` and no `template`: the file is empty");
+        }
+    }
     let mut write = Vec::new();
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {
@@ -240,6 +242,17 @@ fn document(section: &Section<'_>) -> Option<Document> {
     let shape = section.has("shape").then(|| shape.map(|shape| shaped(section, shape)));
     let escape = escape(section);
     let several = [section.has("template"), section.has("template_file"), section.has("shape")];
+    if section.has("shape") {
+        for key in ["escape", "content_type"] {
+            section.idle(key, "the `shape` says how the document is written");
+        }
+    }
+    if section.has("separator")
+        && !matches!(section.text("shape").map(Spanned::into_inner), Some("csv"))
+        && escape != Some(Escape::Csv { separator: delimited::separator(section) })
+    {
+        section.idle("separator", "it is for `shape = \"csv\"` and for `escape = \"csv\"`");
+    }
     if several.iter().filter(|has| **has).count() > 1 {
         section.wrong("a document is made in one way", "keep one of `shape`, `template`, `template_file`");
     }
@@ -259,6 +272,13 @@ fn document(section: &Section<'_>) -> Option<Document> {
     let content_type = content_type.map_or(kind, |kind| (*kind.get_ref()).to_owned());
     let escape = escape.unwrap_or_else(|| Document::escape_for(&content_type));
     let title = if section.has("template_file") { "template_file" } else { "template" };
+    if source.trim().is_empty() {
+        section.document().note(
+            place.clone(),
+            format!("`{title}` is empty"),
+            Some("write what is to be sent, or leave it out"),
+        );
+    }
     let template = template(section, title, place, &source, escape)?;
     Some(Document::Template { template: Box::new(template), content_type })
 }
@@ -273,26 +293,6 @@ fn escape(section: &Section<'_>) -> Option<Escape> {
         ("none", Escape::None),
     ];
     section.choice("escape", &words)
-}
-
-fn shaped(section: &Section<'_>, kind: Kind) -> Document {
-    Document::Shape(match kind {
-        Kind::Original => return Document::Original,
-        Kind::Json => Shape::Json(Json {
-            numbers: if section.has("numbers") {
-                section.fields("numbers", |named| named).unwrap_or_default()
-            } else {
-                Vec::new()
-            },
-        }),
-        Kind::Csv => Shape::Csv(delimited::read(section)),
-        Kind::Xml => Shape::Xml(Xml {
-            root: section
-                .text("root")
-                .map_or_else(|| "document".to_owned(), |root| (*root.get_ref()).to_owned()),
-        }),
-        Kind::Ubl => Shape::Ubl(Box::new(ubl::read(section))),
-    })
 }
 
 /// A table of templates: headers, parts of a form.
@@ -313,42 +313,6 @@ fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Templa
         all.push(((*name.get_ref()).to_owned(), template));
     }
     Some(all)
-}
-
-/// `[200, 202]`, or texts for many: `["2xx", "400-409"]`.
-fn statuses(section: &Section<'_>, key: &'static str) -> Vec<RangeInclusive<u16>> {
-    let hint = format!("write `{key} = [200, \"4xx\", \"500-503\"]`");
-    status_list(section, section.list(key).unwrap_or_default(), &hint)
-}
-
-pub(super) fn status_list(
-    section: &Section<'_>,
-    list: &[Spanned<toml::de::DeValue<'_>>],
-    hint: &str,
-) -> Vec<RangeInclusive<u16>> {
-    let read = |value: &Spanned<toml::de::DeValue<'_>>| {
-        let value = value.get_ref();
-        let text = match value.as_str() {
-            Some(text) => text.to_owned(),
-            None => value.as_integer()?.as_str().to_owned(),
-        };
-        if let Some(hundred) = text.strip_suffix("xx") {
-            let from = hundred.parse::<u16>().ok().filter(|from| (1..=5).contains(from))? * 100;
-            return Some(from..=from + 99);
-        }
-        let (from, to) = text.split_once('-').unwrap_or((&text, &text));
-        let status =
-            |text: &str| text.trim().parse::<u16>().ok().filter(|status| (100..600).contains(status));
-        Some(status(from)?..=status(to)?)
-    };
-    let mut all = Vec::new();
-    for value in list {
-        match read(value) {
-            Some(range) => all.push(range),
-            None => section.document().note(value.span(), "this is no status", Some(hint)),
-        }
-    }
-    all
 }
 
 fn pointer_in(section: &Section<'_>, pointer: &Spanned<&str>) -> Option<String> {

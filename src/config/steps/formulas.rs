@@ -5,7 +5,6 @@ use crate::steps::formulas::{Formula, Formulas};
 use crate::txscript::Script;
 
 use super::super::known::Known;
-use super::super::objects;
 use super::super::section::Section;
 use super::scripts::{self, Code};
 
@@ -20,6 +19,15 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
         let code = own.required_text("code", "\"field.amount_total - field.amount_paid\"");
         own.finish();
         if let (Some(field), Some(code)) = (field, code) {
+            if formulas.iter().any(|other: &Formula| other.field == field) {
+                let what = format!("two formulas of `{field}`");
+                section.document().note(
+                    code.span(),
+                    what,
+                    Some("keep one of them: `if … else …` decides within it"),
+                );
+                continue;
+            }
             let place = code.span();
             let title = format!("formula of {field}");
             let checked = Code { section, place, title, is_condition: false, queues: None };
@@ -33,7 +41,7 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let from_schema = section.boolean("from_schema").unwrap_or(false);
     match (&schema, from_schema) {
         (Some(schema), true) => {
-            tell_of_schema(section);
+            section.schemas_of(None).iter().for_each(|one| one.tell(section));
             for (field, code) in schema.formulas() {
                 let title = format!("formula of {field} in the schema");
                 let place = section.place_of("schema");
@@ -57,14 +65,5 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             section.wrong(cycle.to_string(), "let one of them read something else");
             None
         }
-    }
-}
-
-/// What the schema of the fields says, and is not evaluated here.
-fn tell_of_schema(section: &Section<'_>) {
-    let Some(path) = section.text("schema") else { return };
-    let text = section.document().read_file(path.get_ref()).unwrap_or_default(); // read a moment ago
-    if let Ok(whole) = serde_json::from_str(&text) {
-        objects::schema(section, &path.span(), path.get_ref(), &whole);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rust_decimal::Decimal;
 use toml::Spanned;
 
 use crate::rossum::{MessageType, Value};
@@ -81,8 +80,8 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let several = Outcome { takes_first, ..outcome(section, "several", MessageType::Warning, on) };
     let one = Outcome { takes_first: true, option: none.option.clone(), message: None, on: on.to_owned() };
     let run = run(section);
-    let most = section.count("options").unwrap_or(MOST).max(2);
-    let time = section.duration("time").unwrap_or(TIME);
+    let most = most(section);
+    let time = time(section);
     let validation_sources = super::validation_sources(section);
     if database.is_none() && section.has("database") {
         return None; // it is wrong, and noted
@@ -104,6 +103,16 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         time,
         validation_sources,
     }))
+}
+
+/// `options`: a person chooses among at least two.
+pub(super) fn most(section: &Section<'_>) -> usize {
+    section.count("options", 2..=10_000).unwrap_or(MOST)
+}
+
+/// `time`: all queries together.
+pub(super) fn time(section: &Section<'_>) -> Duration {
+    section.time("time").unwrap_or(TIME)
 }
 
 /// `queries`, a list of SQL, or `[[hook.step.query]]`, one for each.
@@ -162,14 +171,24 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
     if dataset.is_none() {
         section.wrong("no dataset is named", "write `dataset = \"vendors\"` in the step");
     }
-    let threshold = section.decimal("threshold");
-    if threshold.is_some_and(|threshold| threshold > Decimal::ONE || threshold.is_zero())
-        || (threshold.is_some() && kind != "fuzzy")
-    {
-        let what = "`threshold` is for `fuzzy`, above 0 and at most 1";
+    let is_fuzzy = kind == "fuzzy";
+    let threshold = section.share("threshold", THRESHOLD);
+    if threshold == Some(0.0) {
+        let what = "`threshold` is 0: every record would be similar";
         section.document().note(section.place_of("threshold"), what, Some("write `threshold = 0.3`"));
     }
-    let decides = decides(section, kind == "fuzzy");
+    let Decides { sure, lead } = Decides::default();
+    let decides = Decides {
+        sure: section.share("sure", sure).unwrap_or(sure),
+        lead: section.share("lead", lead).unwrap_or(lead),
+    };
+    for key in ["threshold", "sure", "lead"].into_iter().filter(|key| !is_fuzzy && section.has(key)) {
+        let what = format!("`{key}` is for `fuzzy`, and this query is `{kind}`");
+        section.document().note(section.place_of(key), what, Some("leave it out"));
+    }
+    if is_fuzzy {
+        tell_of_choice(section, decides, threshold.unwrap_or(THRESHOLD));
+    }
     let weights: HashMap<String, f64> =
         section.section("weights").map(|own| weights(&own)).unwrap_or_default();
     let compared: Vec<Compared> = section
@@ -196,25 +215,26 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
         "normalized" => SearchKind::Normalized,
         "prefix" => SearchKind::Prefix,
         "regex" => SearchKind::Regex,
-        _ => SearchKind::Fuzzy(
-            threshold.and_then(|threshold| threshold.to_string().parse().ok()).unwrap_or(THRESHOLD),
-        ),
+        _ => SearchKind::Fuzzy(threshold.unwrap_or(THRESHOLD)),
     };
     Some(Asked::Search(Search { dataset: dataset?, kind, compared, only, decides }))
 }
 
-/// `sure` and `lead`: when the best of similar records is chosen without a person.
-fn decides(section: &Section<'_>, is_fuzzy: bool) -> Decides {
-    let Decides { sure, lead } = Decides::default();
-    let [sure, lead] = [("sure", sure), ("lead", lead)].map(|(key, fallback)| {
-        let given = section.decimal(key);
-        if given.is_some_and(|given| given > Decimal::ONE || !is_fuzzy) {
-            let what = format!("`{key}` is for `fuzzy`, from 0 to 1");
-            section.document().note(section.place_of(key), what, Some(format!("write `{key} = {fallback}`")));
-        }
-        given.and_then(|given| given.to_string().parse().ok()).unwrap_or(fallback)
-    });
-    Decides { sure, lead }
+/// `sure` and `lead` that choose a record which may be another.
+fn tell_of_choice(section: &Section<'_>, Decides { sure, lead }: Decides, threshold: f64) {
+    let place = |key| if section.has(key) { section.place_of(key) } else { section.place() };
+    if sure == 0.0 && lead == 0.0 {
+        let what = "`sure` and `lead` are 0: the best record is chosen always, also a wrong one";
+        section.remark(&place("sure"), what);
+    } else if sure < threshold {
+        let what = format!(
+            "`sure` is {sure}, less than `threshold`, which is {threshold}: each record that is found is similar enough to be chosen"
+        );
+        section.remark(&place("sure"), &what);
+    } else if lead == 0.0 {
+        let what = "`lead` is 0: of records that are equally similar one is chosen as it comes";
+        section.remark(&place("lead"), what);
+    }
 }
 
 /// `only = { active = "1" }`.

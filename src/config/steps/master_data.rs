@@ -20,12 +20,12 @@ use super::super::schemas::{Changes, Named};
 use super::super::section::Section;
 use super::lookup::{MOST, TIME};
 use super::matching::DEFAULT_NONE;
-use super::{MESSAGE_TYPES, scripts};
+use super::{MESSAGE_TYPES, lookup, scripts};
 use crate::steps::nearest::nearest;
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
-    let most = section.count("options").unwrap_or(MOST).max(2);
-    let time = section.duration("time").unwrap_or(TIME);
+    let most = lookup::most(section);
+    let time = lookup::time(section);
     let validation_sources = super::validation_sources(section);
     let path = section.required_text("configuration", "\"matching.json\"")?;
     let text = scripts::read_file(section, path.get_ref(), path.span())?;
@@ -44,6 +44,13 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         file.wrong("", "it has no `configurations`", Some(hint));
         return None;
     };
+    if list.is_empty() {
+        file.wrong(
+            "",
+            "its `configurations` are empty",
+            Some("export the settings of the extension".to_owned()),
+        );
+    }
     let mut lookups = Vec::new();
     for (at, json) in list.iter().enumerate() {
         let path = format!("configurations[{at}]");
@@ -108,6 +115,10 @@ impl File<'_, '_> {
 
     fn lookup(&self, json: &Json, path: &str) -> Option<LookupSettings> {
         let own = self.object(Some(json), path, &KEYS)?;
+        let title = format!("{}: {path}", self.name);
+        if !objects::fits(self.section, &self.place, &title, own, objects::LOOKUP) {
+            return None;
+        }
         let queue_ids = own.get("queue_ids").and_then(Json::as_array).filter(|ids| !ids.is_empty());
         let queue_ids: Option<Vec<u64>> = queue_ids.map(|ids| ids.iter().filter_map(Json::as_u64).collect());
         let queues = queue_ids.as_deref();

@@ -1,13 +1,17 @@
 //! `use = "match"`.
 
+use std::collections::HashSet;
+
 use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
 use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
+use crate::store::Allowed;
 
 use super::super::known::Known;
 use super::super::section::Section;
 use super::super::tables;
+use super::super::{List, datasets};
 use super::{MESSAGE_TYPES, message};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
@@ -33,6 +37,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
     let (options, notes) = options(section);
+    tell_of_list(section, &options, &normalize);
     let records =
         options.into_iter().map(|option| Record { key: normalize.apply(&option.label), option }).collect();
     let none = none(section, field.as_deref().unwrap_or_default());
@@ -47,6 +52,26 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         notes,
         validation_sources: super::validation_sources(section),
     }))
+}
+
+/// What is doubtful in a list: records that cannot be told from each other, or that nothing fits.
+fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Normalize) {
+    let key = if section.has("file") { "file" } else { "records" };
+    let place = section.place_of(key);
+    let blank = options.iter().filter(|option| normalize.apply(&option.label).is_empty()).count();
+    if options.iter().all(|option| option.label.trim().is_empty()) && !options.is_empty() {
+        section.remark(&place, "no record has a label: nothing would fit");
+    } else if blank > 0 && blank == options.len() {
+        let what = "`ignore` leaves nothing of any label: nothing would fit".to_owned();
+        section.document().note(section.place_of("ignore"), what, Some("ignore less: `ignore = '[,.\\s]'`"));
+    } else if blank > 0 {
+        section.remark(&place, &format!("{blank} records have no label that a text could be equal to"));
+    }
+    let mut values = HashSet::new();
+    let twice = options.iter().filter(|option| !values.insert(option.value.as_text())).count();
+    if twice > 0 {
+        section.remark(&place, &format!("{twice} records have a value that a record before has"));
+    }
 }
 
 pub(super) fn run(section: &Section<'_>) -> Run {
@@ -95,6 +120,7 @@ fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)>
     let value_column = section.text("value").map_or("value", toml::Spanned::into_inner);
     let label_column = section.text("label").map_or("label", toml::Spanned::into_inner);
     let path = document.resolve(file.get_ref());
+    let allow_shrink = datasets::shrink(section).unwrap_or_else(|| Allowed::default().shrink);
     let layout = tables::layout(section, Some(&path), Some(Format::Csv))?;
     let layout = Layout { needs: [value_column, label_column].map(str::to_owned).to_vec(), ..layout };
     document.files.borrow_mut().push(path.clone());
@@ -132,6 +158,12 @@ fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)>
     if options.is_empty() {
         return note(format!("{} has no records", path.display()), Some("add a line below the header"));
     }
+    document.lists.borrow_mut().push(List {
+        file: path.clone(),
+        records: options.len(),
+        allow_shrink,
+        place: document.named(&file.span()),
+    });
     let notes = read.notes.texts().into_iter().map(|note| format!("{}: {note}", path.display()));
     Some((options, notes.collect()))
 }

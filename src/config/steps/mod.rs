@@ -10,12 +10,18 @@ mod lookup;
 mod master_data;
 mod matching;
 mod pairs;
+mod paths;
 mod replace;
 mod request_processor;
 mod rules;
 mod scripts;
+mod shapes;
+mod statuses;
 mod templates;
 mod ubl;
+
+use std::rc::Rc;
+use std::time::Duration;
 
 use toml::Spanned;
 
@@ -46,23 +52,29 @@ const STEPS: [(&str, Read); 9] = [
     ("rules", rules::read),
 ];
 
-/// Each step with its place.
-pub(super) fn read_all(hook: &Section<'_>, schemas: &HookSchemas, known: &Known) -> Vec<(Place, StagePlan)> {
+/// Each step with its place; `timeout` is what all of them have together.
+pub(super) fn read_all(
+    hook: &Section<'_>,
+    schemas: &HookSchemas,
+    timeout: Duration,
+    known: &Known,
+) -> Vec<(Place, StagePlan)> {
     let sections = hook.sections("step").into_iter().enumerate();
-    let read =
-        |(at, section): (usize, Section<'_>)| Some((section.place(), read(section, schemas, known, at + 1)?));
+    let read = |(at, section): (usize, Section<'_>)| {
+        let scope = StepScope::new(schemas.clone(), timeout);
+        Some((section.place(), read(section, &scope, known, at + 1)?))
+    };
     sections.filter_map(read).collect()
 }
 
-fn read(section: Section<'_>, schemas: &HookSchemas, known: &Known, number: usize) -> Option<StagePlan> {
-    let scope = StepScope::new(schemas.clone());
-    let section = section.of_step(&scope);
+fn read(section: Section<'_>, scope: &Rc<StepScope>, known: &Known, number: usize) -> Option<StagePlan> {
+    let section = section.of_step(scope);
     let list = STEPS.map(|(word, _)| format!("\"{word}\"")).join(", ");
     section.required_text("use", &format!("one of {list}"));
     let step = section.choice("use", &STEPS)?;
     let kind = section.text("use").map_or("step", Spanned::into_inner);
     let name = section
-        .text("name")
+        .filled("name")
         .map_or_else(|| format!("{kind} (step {number})"), |name| name.into_inner().to_owned());
     let on_error = section.choice("on_error", &[("continue", OnError::Continue), ("stop", OnError::Stop)]);
     let events = section
@@ -124,7 +136,7 @@ const MESSAGE_TYPES: [(&str, MessageType); 3] =
 
 /// A message text with placeholders.
 fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
-    let text = section.text(key)?;
+    let text = section.filled(key)?;
     match Template::parse(text.get_ref()) {
         Ok(template) => Some(template),
         Err(error) => {

@@ -1,5 +1,7 @@
 //! `use = "replace"`.
 
+use regex::Regex;
+
 use crate::rossum::SourcesPlace;
 use crate::steps::Blueprint;
 use crate::steps::replace::{Replace, python_replacement};
@@ -32,6 +34,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     {
         look_at_text(section, &text.span(), target, with);
     }
+    if let (Some(pattern), Some(with)) = (&pattern, &with) {
+        tell_of_nothing(section, pattern, with);
+    }
     let places =
         [("beside_content", SourcesPlace::BesideContent), ("inside_content", SourcesPlace::InsideContent)];
     let sources_place = section.choice("validation_sources_place", &places).unwrap_or_default();
@@ -47,8 +52,34 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     }))
 }
 
-/// Whether a pattern takes the whole text, so that what replaces it is all that is written.
+/// Whether a pattern takes the whole text, so that what replaces it is all that is written: it begins with `^` and ends
+/// with `$`, and every `|` is in a group.
 fn is_whole(pattern: &str) -> bool {
-    let inner = pattern.trim_start_matches("(?s)").strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
-    inner.is_some_and(|inner| !inner.ends_with('\\') && !inner.contains(['|', '^', '$']))
+    let pattern = ["(?s)", "(?i)"].iter().fold(pattern, |rest, flag| rest.trim_start_matches(flag));
+    let Some(inner) = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')) else { return false };
+    let (mut depth, mut in_class) = (0_usize, false);
+    let mut characters = inner.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' if characters.next().is_none() => return false, // the `$` is a letter
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ if in_class => {}
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return false,
+            '^' | '$' => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Tells of a text that comes between all letters, because the pattern is found where there is nothing.
+fn tell_of_nothing(section: &Section<'_>, pattern: &Regex, with: &str) {
+    let is_bound = pattern.as_str().contains(['^', '$']) || pattern.as_str().contains("\\b");
+    if pattern.is_match("") && !with.is_empty() && !is_bound {
+        let what = "`pattern` is also found where there is nothing: `with` comes between all letters and at the end; `^…$` takes a text as a whole, `+` for `*` at least one letter";
+        section.remark(&section.place_of("pattern"), what);
+    }
 }

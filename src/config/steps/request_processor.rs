@@ -19,7 +19,7 @@ use super::super::objects;
 use super::super::schemas::{Changes, Named, StepScope};
 use super::super::section::Section;
 use super::super::{secrets, targets};
-use super::{export, scripts};
+use super::{export, paths, scripts, statuses};
 use crate::steps::nearest::nearest;
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
@@ -37,6 +37,9 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let tls = targets::tls(section);
     let concurrency = targets::concurrency(section);
     let settings = settings(section)?;
+    if settings.calls().next().is_none() {
+        section.remark(&section.place_of("settings"), "the settings make no call: nothing is sent");
+    }
 
     for (place, _, name) in &expected {
         if !settings.calls().any(|call| call == name) {
@@ -82,6 +85,11 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         for field in fields {
             let named = Named::new(section.place_of("settings"), field);
             section.names(named.within(what).changed(changes));
+        }
+    }
+    for path in settings.field_paths() {
+        if let Some((what, hint)) = paths::in_each(section, |schema| paths::of_placeholder(schema, &path)) {
+            document.note(section.place_of("settings"), what, Some(hint));
         }
     }
     let writes =
@@ -151,7 +159,7 @@ fn expected(section: &Section<'_>) -> Vec<(Place, Vec<RangeInclusive<u16>>, Stri
             section.document().note(list.span(), "this is no list of statuses", Some(hint));
             return None;
         };
-        let statuses = export::status_list(section, all, hint);
+        let statuses = statuses::status_list(section, all, hint);
         Some((name.span(), statuses, (*name.get_ref()).to_owned()))
     };
     entries.into_iter().filter_map(one).collect()

@@ -1,7 +1,7 @@
 //! `use = "rules"`: Rule objects in the file, or exported from Rossum as JSON.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -56,15 +56,6 @@ struct Payload {
     schema_id: Option<String>,
     #[serde(default)]
     schema_ids: Vec<String>,
-}
-
-/// What a file may hold: a list, one rule, or a page of the API's answer.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum File {
-    List(Vec<RuleObject>),
-    Page { results: Vec<RuleObject> },
-    One(RuleObject),
 }
 
 fn yes() -> bool {
@@ -138,6 +129,16 @@ struct Reader<'s, 'd> {
     notes: Vec<String>,
 }
 
+/// A name in braces.
+fn placeholder(content: &str) -> Option<&str> {
+    content
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.trim())
+        .find(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')))
+}
+
 impl Reader<'_, '_> {
     fn note(&self, place: Place, text: String, hint: Option<&str>) {
         self.section.document().note(place, text, hint);
@@ -191,21 +192,22 @@ impl Reader<'_, '_> {
     /// A file as Rossum exports it.
     fn file(&mut self, path: &str, place: Place) {
         let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
-        if let Ok(all) = serde_json::from_str(&text) {
-            objects::rules(self.section, &place, path, &all);
-        }
-        let objects = match serde_json::from_str(&text) {
-            Ok(File::List(list) | File::Page { results: list }) => list,
-            Ok(File::One(one)) => vec![one],
-            Err(_) => {
-                let hint = "a list of Rule objects, as GET /v1/rules returns them";
-                // serde's words for "none of these" say nothing; JSON's own do.
-                let error = match serde_json::from_str::<IgnoredAny>(&text) {
-                    Err(syntax) => syntax.to_string(),
-                    Ok(_) => "a rule has `actions`, each with its `type`".to_owned(),
-                };
-                return self.note(place, format!("{path} holds no rules: {error}"), Some(hint));
+        let hint = "a list of Rule objects, as GET /v1/rules returns them";
+        let json: Json = match serde_json::from_str(&text) {
+            Ok(json) => json,
+            Err(error) => {
+                return self.note(
+                    place,
+                    format!("{path} holds no rules: it is not JSON: {error}"),
+                    Some(hint),
+                );
             }
+        };
+        let Some(list) = objects::rules(self.section, &place, path, &json) else { return };
+        let objects: Result<Vec<RuleObject>, _> = list.iter().map(RuleObject::deserialize).collect();
+        let objects = match objects {
+            Ok(objects) => objects,
+            Err(error) => return self.note(place, format!("{path} holds no rules: {error}"), Some(hint)),
         };
         if objects.is_empty() {
             let hint = "export them from Rossum: annex rule list";
@@ -298,6 +300,18 @@ impl Reader<'_, '_> {
             let changes = if is_said { Changes::Nothing } else { Changes::Shown };
             let named = Named::new(place.clone(), id).within(format!("{title}: the action {kind}"));
             self.section.names(named.for_queues(queues).changed(changes));
+        }
+        let content = payload.content.as_deref().unwrap_or("x");
+        if content.trim().is_empty() {
+            let text =
+                format!("{title}: the action {kind} has an empty `content`: people would see an empty box");
+            self.note(place.clone(), text, Some("write what is wrong, and what to do"));
+        }
+        if let Some(name) = placeholder(content) {
+            let what = format!(
+                "{title}: the action {kind}: `{{{name}}}` in its content is shown as it is: rules fill no placeholders"
+            );
+            self.section.remark(place, &what);
         }
         let wanted = |what: &str| {
             let text = format!("{title}: the action {kind} has no `{what}` in its payload");

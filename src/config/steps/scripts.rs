@@ -8,6 +8,7 @@ use crate::txscript::{Doubts, FieldType, Limits, Problem, Schema, Script};
 use super::super::document::Place;
 use super::super::schemas::{Named, QueueSchema};
 use super::super::section::Section;
+use crate::steps::nearest::nearest;
 
 const TYPES: [&str; 4] = ["string", "number", "date", "boolean"];
 
@@ -24,12 +25,18 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
                 value.get_ref().as_str().filter(|word| TYPES.contains(word)).and_then(FieldType::named);
             match kind {
                 Some(kind) => {
+                    section.names(Named::new(name.span(), name.get_ref()).typed());
                     known.insert((*name.get_ref()).to_owned(), kind);
                 }
                 None => {
                     let list = TYPES.map(|word| format!("\"{word}\"")).join(", ");
                     let text = format!("the type of `{}` is none that there is", name.get_ref());
-                    section.document().note(value.span(), text, Some(format!("use one of {list}")));
+                    let word = value.get_ref().as_str().unwrap_or_default();
+                    let hint = nearest(word, TYPES.into_iter()).map_or_else(
+                        || format!("use one of {list}"),
+                        |near| format!("did you mean \"{near}\"?"),
+                    );
+                    section.document().note(value.span(), text, Some(hint));
                 }
             }
         }
@@ -48,11 +55,11 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
 pub(super) fn limits(section: &Section<'_>) -> Limits {
     let mut limits = Limits::default();
     if let Some(own) = section.section("limits") {
-        limits.steps = own.count("steps").map_or(limits.steps, |steps| steps as u64);
-        limits.memory = own.bytes("memory").unwrap_or(limits.memory);
-        limits.time = own.duration("time").unwrap_or(limits.time);
-        limits.messages = own.count("messages").unwrap_or(limits.messages);
-        let depth = own.count("depth").and_then(|depth| u32::try_from(depth).ok());
+        limits.steps = own.count("steps", 1..=10_000_000_000).map_or(limits.steps, |steps| steps as u64);
+        limits.memory = own.bytes("memory", 1..=4 << 30).unwrap_or(limits.memory);
+        limits.time = own.time("time").unwrap_or(limits.time);
+        limits.messages = own.count("messages", 1..=1_000_000).unwrap_or(limits.messages);
+        let depth = own.count("depth", 1..=100_000).and_then(|depth| u32::try_from(depth).ok());
         limits.depth = depth.unwrap_or(limits.depth);
         own.finish();
     }

@@ -8,6 +8,7 @@ use crate::txscript::{FieldType, Schema};
 
 use super::super::document::Place;
 use super::super::section::Section;
+use super::paths;
 use crate::steps::nearest::nearest;
 
 /// A template, and the note of what is wrong with it.
@@ -33,6 +34,13 @@ pub(super) fn template(
     }
     for compared in template.compared() {
         look_at_comparison(section, title, place.clone(), &compared);
+    }
+    for read in template.reads_of() {
+        let astray = paths::of_loop(&read)
+            .or_else(|| paths::in_each(section, |schema| paths::of_template(schema, &read)));
+        if let Some((what, hint)) = astray {
+            section.document().note(place.clone(), format!("`{title}`: {what}"), Some(hint));
+        }
     }
     Some(template)
 }

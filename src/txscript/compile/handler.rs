@@ -23,6 +23,11 @@ pub(super) fn find(body: &[Stmt], scope: &Scope) -> Option<Handler> {
     Some(Handler { slot, reads_payload })
 }
 
+/// Whether the module is a function that Rossum calls.
+pub(super) fn is_function(body: &[Stmt]) -> bool {
+    body.iter().filter_map(Stmt::as_function_def_stmt).any(|function| &*function.name == HANDLER)
+}
+
 /// Looks for a name anywhere but in `TxScript.from_payload(name)`.
 struct Uses<'n> {
     name: &'n str,

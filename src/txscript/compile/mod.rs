@@ -98,7 +98,12 @@ pub(crate) fn compile(source: &str) -> Result<Code, Problem> {
 fn compile_here(source: &str) -> Result<Code, Problem> {
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
-        SourceLines::new(source).problem(offset, format!("invalid syntax: {}", error.error), None)
+        let problem =
+            SourceLines::new(source).problem(offset, format!("invalid syntax: {}", error.error), None);
+        // A line that decides, or one that is all of the code: elsewhere one `=` is right.
+        let line = source.lines().nth(problem.line as usize - 1).unwrap_or_default().trim();
+        let decides = ["if ", "elif ", "while "].iter().any(|word| line.starts_with(word));
+        if decides { problem.with_equals(line) } else { problem }
     })?;
     let body = parsed.into_suite();
     let mut compiler = Compiler::new(source);

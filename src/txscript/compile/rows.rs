@@ -14,16 +14,20 @@ pub(super) struct Column {
 }
 
 pub(super) fn columns(body: &[Stmt]) -> Vec<Column> {
-    let mut bindings = Bindings::default();
-    bindings.visit_body(body);
-    let rows: HashMap<_, _> =
-        bindings.0.into_iter().filter_map(|(name, binding)| Some((name, binding.only_table()?))).collect();
+    let rows = tables(body);
     if rows.is_empty() {
         return Vec::new();
     }
     let mut uses = Uses { rows: &rows, found: Vec::new() };
     uses.visit_body(body);
     uses.found
+}
+
+/// Names that can only be rows, each with its table.
+pub(super) fn tables(body: &[Stmt]) -> HashMap<&str, &str> {
+    let mut bindings = Bindings::default();
+    bindings.visit_body(body);
+    bindings.0.into_iter().filter_map(|(name, binding)| Some((name, binding.only_table()?))).collect()
 }
 
 /// How a name comes to its values.

@@ -91,7 +91,7 @@ impl Rule<'_> {
             let text = format!("invalid syntax: {}", error.error);
             match self.inlined.first() {
                 Some((_, at)) => self.problem(*at, text, ""),
-                None => SourceLines::new(source).problem(offset, text, None),
+                None => SourceLines::new(source).problem(offset, text, None).with_equals(source),
             }
         })?;
         Ok(parsed.into_expr())

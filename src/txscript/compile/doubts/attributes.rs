@@ -1,0 +1,167 @@
+//! `field.x.name`: attributes that a field does not have.
+
+use ruff_python_ast as ast;
+use ruff_python_ast::{Expr as Syntax, ExprContext};
+
+use super::super::super::field::FieldType;
+use super::super::super::words::Word;
+use super::super::names::nearest_of;
+use super::Doubts;
+use super::known::{field_id, id_of};
+use crate::rossum::Category;
+
+/// What every value of a field has.
+const EACH: [&str; 9] = [
+    "attr",
+    "parent",
+    "parent_multivalue",
+    "struct",
+    "id",
+    "value",
+    "options",
+    "rir_confidence",
+    "all_values",
+];
+/// Keys of a datapoint and of its field that Rossum documents: what `attr` gives.
+const ATTR: [&str; 40] = [
+    "value",
+    "normalized_value",
+    "page",
+    "position",
+    "rir_text",
+    "rir_raw_text",
+    "rir_page",
+    "rir_position",
+    "rir_confidence",
+    "connector_text",
+    "connector_position",
+    "ocr_text",
+    "ocr_raw_text",
+    "ocr_position",
+    "struct",
+    "id",
+    "url",
+    "schema_id",
+    "category",
+    "validation_sources",
+    "time_spent",
+    "hidden",
+    "no_recalculation",
+    "options",
+    "grid",
+    "label",
+    "type",
+    "description",
+    "constraints",
+    "score_threshold",
+    "enum_value_type",
+    "format",
+    "formula",
+    "prompt",
+    "default_value",
+    "rir_field_names",
+    "can_export",
+    "ui_configuration",
+    "width",
+    "stretch",
+];
+
+impl Doubts<'_> {
+    /// Looks at `field.x`, `field.x.name` and `field.x.attr.name`.
+    pub(super) fn attribute(&mut self, attribute: &ast::ExprAttribute) {
+        if !self.is_typed() || attribute.ctx != ExprContext::Load || self.names.has("field") {
+            return;
+        }
+        self.section(attribute);
+        let name = attribute.attr.as_str();
+        if let Syntax::Attribute(inner) = &*attribute.value
+            && &*inner.attr == "attr"
+            && self.is_value(&inner.value)
+        {
+            if !ATTR.contains(&name)
+                && let Some(near) = nearest_of(name, ATTR.into_iter())
+            {
+                let what = format!("a field's `attr` has no `{name}`");
+                self.note(&attribute.attr, what, format!("did you mean `{near}`?"));
+            }
+            return;
+        }
+        if !self.is_value(&attribute.value) {
+            return;
+        }
+        let word = Word::named(name);
+        let owner = self.text(&*attribute.value).to_owned();
+        let id = owner.rsplit('.').next().unwrap_or_default().to_owned();
+        if let Some(schema) = self.schema
+            && schema.table_of(name) == Some(&*id)
+        {
+            let what = format!("`{id}` is a table: its column `{name}` is not behind a point");
+            let hint = format!("write `field.{name}.all_values`, or `[row.{name} for row in field.{id}]`");
+            self.note(&attribute.attr, what, hint);
+            return;
+        }
+        let kind = self.field(&attribute.value).map(|(_, kind)| kind);
+        let fits = EACH.contains(&name)
+            || name == "default_to"
+            || name == "is_empty"
+            || match kind {
+                Some(FieldType::Text) => word.is_some_and(|word| word as usize <= Word::format_map as usize),
+                Some(FieldType::Number) => word.is_some_and(|word| {
+                    (Word::is_integer as usize..=Word::as_tuple as usize).contains(&(word as usize))
+                }),
+                Some(FieldType::Date) => {
+                    word == Some(Word::replace)
+                        || word.is_some_and(|word| {
+                            (Word::year as usize..=Word::utc as usize).contains(&(word as usize))
+                        })
+                }
+                _ => word.is_some(),
+            };
+        if !fits {
+            let known = Self::known_attributes(kind);
+            let near = nearest_of(name, known.iter().copied());
+            let hint = near.map_or_else(
+                || format!("the field's value is `{owner}`, its datapoint's keys are behind `{owner}.attr`"),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.note(&attribute.attr, format!("`{owner}` has no `{name}`"), hint);
+        }
+    }
+
+    /// Names that a misspelt one may be meant for.
+    fn known_attributes(kind: Option<FieldType>) -> Vec<&'static str> {
+        let texts =
+            ["upper", "lower", "title", "strip", "split", "replace", "startswith", "endswith", "find"];
+        let dates = ["year", "month", "day", "weekday", "isoformat", "strftime"];
+        let mut known = EACH.to_vec();
+        if kind.is_none_or(|kind| kind == FieldType::Text) {
+            known.extend(texts);
+        }
+        if kind.is_none_or(|kind| kind == FieldType::Date) {
+            known.extend(dates);
+        }
+        known
+    }
+
+    /// Whether an expression is a field or a cell of a row, and no section.
+    fn is_value(&self, syntax: &Syntax) -> bool {
+        let Some(id) = field_id(syntax) else {
+            return syntax.is_attribute_expr() && self.field(syntax).is_some();
+        };
+        let category = self.schema.and_then(|schema| schema.category_of(id));
+        category != Some(Category::Section)
+    }
+
+    /// `field.basic`: a section has fields, and is none.
+    fn section(&mut self, attribute: &ast::ExprAttribute) {
+        let Some(schema) = self.schema else { return };
+        let Some(id) = id_of(attribute).filter(|id| schema.category_of(id) == Some(Category::Section)) else {
+            return;
+        };
+        let hint = schema.child_of(id).map_or_else(
+            || "name one of its fields".to_owned(),
+            |child| format!("name a field in it, such as `field.{child}`"),
+        );
+        self.note(&attribute.attr, format!("`{id}` is a section, which has no value of its own"), hint);
+    }
+}
