@@ -34,8 +34,7 @@ use tokio::{pin, select};
 use crate::clock;
 use crate::private;
 use crate::shown::Line;
-use crate::telemetry::Metrics;
-use crate::telemetry::metrics::CertificateFacts;
+use crate::telemetry::{CertificateFacts, Metrics};
 use crate::tls::{Asked, Board, Protocol, Status};
 use crate::webhook::{Door, HookUse};
 

@@ -14,8 +14,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::Strangers;
+use super::certificates::{CertificateFacts, Certificates};
 
-type Seconds = Gauge<f64, AtomicU64>;
+pub(super) type Seconds = Gauge<f64, AtomicU64>;
 
 /// A delivery that costs what it must takes some 100 µs; Rossum gives up after 30 s.
 const DURATIONS: [f64; 14] =
@@ -62,11 +63,6 @@ struct DatasetLabel {
     dataset: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CertificateLabel {
-    certificate: String,
-}
-
 /// Everything that is counted. One for the process; handed to those who count.
 pub struct Metrics {
     /// Which calls that nothing vouches for have a line of the log.
@@ -84,12 +80,7 @@ pub struct Metrics {
     connections: Family<ListenerLabel, Gauge>,
     closed_when_full: Family<ListenerLabel, Counter>,
     ready: Gauge,
-    certificate_served: Family<CertificateLabel, Gauge>,
-    certificate_not_before: Family<CertificateLabel, Seconds>,
-    certificate_not_after: Family<CertificateLabel, Seconds>,
-    certificate_failures: Family<CertificateLabel, Gauge>,
-    certificate_last_attempt: Family<CertificateLabel, Seconds>,
-    certificate_storable: Family<CertificateLabel, Gauge>,
+    certificates: Certificates,
     dataset_refused: Family<DatasetLabel, Seconds>,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
@@ -123,17 +114,6 @@ impl Drop for Gauged {
     }
 }
 
-/// One certificate as its metrics show it.
-pub struct CertificateFacts<'c> {
-    pub name: &'c str,
-    /// From when until when; `None` where none is served.
-    pub dates: Option<(SystemTime, SystemTime)>,
-    pub failures: usize,
-    pub last_attempt: Option<SystemTime>,
-    /// Whether a new one could be stored.
-    pub storable: bool,
-}
-
 impl Metrics {
     pub fn new(started: SystemTime) -> Self {
         let durations = || Histogram::new(DURATIONS);
@@ -152,12 +132,7 @@ impl Metrics {
             connections: Family::default(),
             closed_when_full: Family::default(),
             ready: Gauge::default(),
-            certificate_served: Family::default(),
-            certificate_not_before: Family::default(),
-            certificate_not_after: Family::default(),
-            certificate_failures: Family::default(),
-            certificate_last_attempt: Family::default(),
-            certificate_storable: Family::default(),
+            certificates: Certificates::default(),
             dataset_refused: Family::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
@@ -198,36 +173,7 @@ impl Metrics {
             self.closed_when_full.clone(),
         );
         annex.register("ready", "1 while it can take what Rossum sends, as /readyz says", self.ready.clone());
-        annex.register(
-            "certificate_served",
-            "1 where there is a certificate to serve, 0 where none is there yet",
-            self.certificate_served.clone(),
-        );
-        annex.register(
-            "certificate_not_before_seconds",
-            "Since when the served certificate is valid, in seconds since 1970",
-            self.certificate_not_before.clone(),
-        );
-        annex.register(
-            "certificate_not_after_seconds",
-            "When the served certificate expires, in seconds since 1970",
-            self.certificate_not_after.clone(),
-        );
-        annex.register(
-            "certificate_failures",
-            "Failed attempts since the last certificate; 0 after a success",
-            self.certificate_failures.clone(),
-        );
-        annex.register(
-            "certificate_last_attempt_seconds",
-            "When a certificate was last ordered, in seconds since 1970",
-            self.certificate_last_attempt.clone(),
-        );
-        annex.register(
-            "certificate_storable",
-            "1 while a new certificate can be stored, 0 while the state folder cannot be used",
-            self.certificate_storable.clone(),
-        );
+        self.certificates.register(annex);
         annex.register(
             "dataset_file_refused_since_seconds",
             "Since when the file of a dataset is refused, in seconds since 1970; 0 while it is not",
@@ -367,26 +313,7 @@ impl Metrics {
 
     /// All certificates, as they are at the moment.
     pub fn certificates<'c>(&self, facts: impl Iterator<Item = CertificateFacts<'c>>) {
-        self.certificate_served.clear();
-        self.certificate_not_before.clear();
-        self.certificate_not_after.clear();
-        self.certificate_failures.clear();
-        self.certificate_last_attempt.clear();
-        self.certificate_storable.clear();
-        for fact in facts {
-            let label = CertificateLabel { certificate: fact.name.to_owned() };
-            self.certificate_served.get_or_create(&label).set(i64::from(fact.dates.is_some()));
-            if let Some((not_before, not_after)) = fact.dates {
-                self.certificate_not_before.get_or_create(&label).set(seconds(not_before));
-                self.certificate_not_after.get_or_create(&label).set(seconds(not_after));
-            }
-            if let Some(attempt) = fact.last_attempt {
-                self.certificate_last_attempt.get_or_create(&label).set(seconds(attempt));
-            }
-            let failures = i64::try_from(fact.failures).unwrap_or(i64::MAX);
-            self.certificate_failures.get_or_create(&label).set(failures);
-            self.certificate_storable.get_or_create(&label).set(i64::from(fact.storable));
-        }
+        self.certificates.set(facts);
     }
 }
 
@@ -422,7 +349,7 @@ impl StepMetrics {
     }
 }
 
-fn seconds(time: SystemTime) -> f64 {
+pub(super) fn seconds(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 

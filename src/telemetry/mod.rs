@@ -1,10 +1,12 @@
 //! What happened: the log for people, metrics for Prometheus. Decides nothing.
 
 pub mod about;
+mod certificates;
 mod log;
 pub mod metrics;
 mod strangers;
 
+pub use certificates::CertificateFacts;
 pub use log::{DELIVERY, Format, start};
 pub use metrics::Metrics;
 pub use strangers::Strangers;
