@@ -415,6 +415,6 @@ fn a_slow_target_does_not_keep_an_instant_one_waiting() {
         write(&annex.folder().join("annex.toml"), &text);
         String::from_utf8(annex.run(&["check", "--dev-http"]).stderr).unwrap()
     };
-    assert!(check("0").contains("`concurrency` must be at least 1"));
-    assert!(check("33").contains("no more than 32 exports"));
+    assert!(check("0").contains("`concurrency` is 0, and must be from 1 to 32"));
+    assert!(check("33").contains("`concurrency` is 33, and must be from 1 to 32"));
 }
