@@ -7,14 +7,13 @@ use std::path::Path;
 
 use crate::config::Config;
 use crate::private;
+use crate::server::descriptors::connections_within;
 use crate::shown::quoted;
 
 use super::Finding;
 
 /// Shorter than this a secret can be guessed by who has seen one signed body: 16 random bytes are beyond that.
 const SHORT_SECRET: usize = 16;
-/// Descriptors beside those of connections: files, the store, the CA.
-const SPARE_DESCRIPTORS: u64 = 64;
 /// Written to the state folder to see whether that is possible: more than a certificate with its key.
 const PROBE: usize = 64 << 10;
 /// Less room than this is worth a word: the outbox alone may keep exports of this size.
@@ -129,28 +128,35 @@ fn walk(folder: &Path) -> Vec<(String, u32, u32)> {
     found
 }
 
-/// The limit of the running server, or of this process, which a service's need not be.
+/// The limit of the running server, or that to which one started here would raise its own; a service's may be another.
 pub(super) fn descriptors(connections: usize, server: Option<u32>, tell: &mut impl FnMut(Finding)) {
     let whose = server.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let column = if server.is_some() { SOFT } else { HARD };
     let Some(limit) =
-        fs::read_to_string(format!("/proc/{whose}/limits")).ok().and_then(|text| soft_limit(&text))
+        fs::read_to_string(format!("/proc/{whose}/limits")).ok().and_then(|text| open_files(&text, column))
     else {
         return;
     };
-    let needed = connections as u64 + SPARE_DESCRIPTORS;
-    if limit >= needed {
+    let most = connections_within(limit);
+    if connections <= most {
         tell(Finding::good(format!("{limit} file descriptors are enough for {connections} connections")));
     } else {
-        let what = format!("{limit} file descriptors are too few for {connections} connections");
-        let remedy =
-            format!("set LimitNOFILE={needed} in the service, or `connections` in [server.limits] lower");
+        let what = format!("{limit} file descriptors are enough for {most} of {connections} connections");
+        let remedy = format!(
+            "set LimitNOFILE={} in the service, or `connections` in [server.limits] lower",
+            2 * connections
+        );
         tell(if server.is_some() { Finding::bad(what, remedy) } else { Finding::warning(what, remedy) });
     }
 }
 
-fn soft_limit(limits: &str) -> Option<u64> {
+/// Columns of `/proc/PID/limits`, after the three words of the name.
+const SOFT: usize = 3;
+const HARD: usize = 4;
+
+fn open_files(limits: &str, column: usize) -> Option<u64> {
     let line = limits.lines().find(|line| line.starts_with("Max open files"))?;
-    match line.split_whitespace().nth(3)? {
+    match line.split_whitespace().nth(column)? {
         "unlimited" => Some(u64::MAX),
         number => number.parse().ok(),
     }
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn the_limit_is_read() {
         let text = "Max processes   1  2  processes\nMax open files            1024                 524288               files\n";
-        assert_eq!(soft_limit(text), Some(1024));
+        assert_eq!([SOFT, HARD].map(|column| open_files(text, column)), [Some(1024), Some(524_288)]);
     }
 
     #[test]

@@ -17,10 +17,15 @@ pub fn raise() {
     }
 }
 
+/// Connections at a time within a limit of open files.
+pub fn connections_within(limit: u64) -> usize {
+    usize::try_from(limit - SPARE.min(limit / 4)).unwrap_or(usize::MAX)
+}
+
 /// So many connections, or as many as the limit of open files lets there be.
 pub(super) fn capped(wanted: usize) -> usize {
     let Ok((limit, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return wanted };
-    let most = usize::try_from(limit - SPARE.min(limit / 4)).unwrap_or(usize::MAX);
+    let most = connections_within(limit);
     if wanted > most {
         warn!(
             "`connections` is {wanted}, and this process may open {limit} files: it takes {most} connections at a time. For more, \

@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -220,4 +221,21 @@ fn a_wrong_clock_is_named_as_such() {
     let said = at("@1971-01-01 00:00:00");
     assert!(said.contains("✗ this host's clock says 1971-01-01"), "{said}");
     assert!(!said.contains("the CA does not answer"), "{said}");
+}
+
+/// The limit that counts is the one to which the server raises its own.
+#[test]
+fn descriptors_are_compared_with_connections() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+    let within = |limits: &str| {
+        let mut shell = Command::new("sh");
+        let script = format!("{limits}; exec {} doctor --config annex.toml", env!("CARGO_BIN_EXE_annex"));
+        shell.args(["-c", &script]).current_dir(folder.path()).env("ROSSUM_SECRET", SECRET);
+        String::from_utf8(shell.output().unwrap().stdout).unwrap()
+    };
+    let said = within("ulimit -n 1024");
+    assert!(said.contains("! 1024 file descriptors are enough for 768 of 4096 connections"), "{said}");
+    let said = within("ulimit -Sn 1024; ulimit -Hn 8192");
+    assert!(said.contains("✓ 8192 file descriptors are enough for 4096 connections"), "{said}");
 }
