@@ -23,6 +23,8 @@ use super::exit::Failure;
 
 /// An order may take as long as its deadline, five minutes by default, and wait for another.
 const PATIENCE: Duration = Duration::from_secs(630);
+/// For a page, and for the rest of an answer that has begun.
+const PAGE: Duration = Duration::from_secs(10);
 
 /// Where the running server is asked: as its configuration says, or as the command line does.
 #[derive(clap::Args)]
@@ -109,8 +111,13 @@ async fn request(
 ) -> Result<(StatusCode, Bytes), Failure> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(io)).await?;
     let _connection = tasks::owned(connection);
+    let method_is_get = method == Method::GET;
     let request = Request::builder().method(method).uri(path).header(HOST, "localhost").header(HEADER, "1");
-    let response = timeout(PATIENCE, sender.send_request(request.body(Empty::<Bytes>::new())?)).await??;
+    // A page is there at once; an order, which is asked for by POST, takes its time.
+    let patience = if method_is_get { PAGE } else { PATIENCE };
+    let silent = |_| format!("the running server does not answer within {} s", patience.as_secs());
+    let asked = sender.send_request(request.body(Empty::<Bytes>::new())?);
+    let response = timeout(patience, asked).await.map_err(silent)??;
     let status = response.status();
-    Ok((status, response.into_body().collect().await?.to_bytes()))
+    Ok((status, timeout(PAGE, response.into_body().collect()).await.map_err(silent)??.to_bytes()))
 }

@@ -100,6 +100,9 @@ pub(super) fn read(
         root.wrong(NO_CERTIFICATE.0, NO_CERTIFICATE.1);
     }
     look_at_bodies(root, settings.door.body_memory);
+    if !wants_tls {
+        settings.certificates.clear(); // a reload in dev mode orders none
+    }
     hook_domains.retain(|domain| !settings.domains.contains(domain));
     settings.domains.extend(hook_domains);
     if wants_tls && settings.client_ca.is_none() {

@@ -16,6 +16,7 @@ use crate::export::{Target, TargetKind};
 use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
+use super::document::Place;
 use super::numbers::{HOUR, SHORTEST};
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -124,6 +125,19 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
     Some(url)
 }
 
+/// Notes a header that Annex or HTTP itself sets: sent twice, or with another value, it breaks the request.
+pub(super) fn note_header_of_ours(section: &Section<'_>, name: &HeaderName, place: Place) -> bool {
+    let hint = match name.as_str() {
+        "content-length" | "transfer-encoding" | "host" | "connection" | "te" | "trailer" | "upgrade"
+        | "expect" => "leave it out: it follows from the request",
+        "idempotency-key" => "leave it out: Annex sets it, the same over all tries of a call",
+        "content-type" => "write `content_type` beside the template; a `shape` has its own",
+        _ => return false,
+    };
+    section.document().note(place, format!("the header `{name}` is set by Annex"), Some(hint));
+    true
+}
+
 fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
     for (name, value) in section.section("headers").map(|own| own.entries()).unwrap_or_default() {
@@ -138,6 +152,7 @@ fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
                     Some(hint),
                 );
             }
+            Some((known, _)) if note_header_of_ours(section, &known, value.span()) => {}
             Some(header) => headers.push(header),
             None => {
                 let what = format!("`{}` is no header", name.get_ref());

@@ -5,10 +5,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::clock;
 use crate::config::Config;
 use crate::private;
 use crate::server::descriptors::connections_within;
 use crate::shown::quoted;
+use crate::tls::{Source, load_usual};
 
 use super::Finding;
 
@@ -47,6 +49,54 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
             )),
         }
     }
+}
+
+/// Certificate files of one's own: whether the key fits, on which dates and for which names it is valid.
+pub(super) fn certificates(config: &Config, tell: &mut impl FnMut(Finding)) {
+    for settings in &config.server.certificates {
+        let Source::Files { certificate: path, key } = &settings.source else { continue };
+        let shown = path.display();
+        let certificate = match load_usual(path, key) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                let remedy =
+                    "annex serve does not start with it: put chain and key of one certificate there, in PEM";
+                tell(Finding::bad(error.to_string(), remedy));
+                continue;
+            }
+        };
+        let now = clock::now();
+        if certificate.not_after < now || certificate.not_before > now {
+            let [from, until] = [certificate.not_before, certificate.not_after].map(clock::display);
+            let what = format!("the certificate {shown} is valid from {from} until {until}, and not now");
+            tell(Finding::bad(
+                what,
+                "put a new one there, which Annex takes at once; is this host's clock right?",
+            ));
+            continue;
+        }
+        match config.server.domains.iter().find(|domain| !is_for(&certificate.names, domain)) {
+            Some(domain) => tell(Finding::bad(
+                format!(
+                    "the certificate {shown} is not for {domain}, but for {}",
+                    certificate.names.join(", ")
+                ),
+                "have one issued for all `domains`, or correct `domains` in [server]",
+            )),
+            None => {
+                let until = clock::display(certificate.not_after);
+                tell(Finding::good(format!(
+                    "the certificate {shown} has its key and is valid until {until}"
+                )));
+            }
+        }
+    }
+}
+
+/// Whether a name, or a wildcard for it (RFC 6125), is among these.
+fn is_for(names: &[String], domain: &str) -> bool {
+    let wildcard = domain.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+    names.iter().any(|name| name == domain || Some(name) == wildcard.as_ref())
 }
 
 /// `serves`: the server of this configuration runs, so that the folder must be there.
@@ -169,6 +219,13 @@ mod tests {
 
     use super::*;
     use crate::doctor::Verdict;
+
+    #[test]
+    fn a_wildcard_is_for_one_label() {
+        let names = ["*.acme.com".to_owned(), "acme.com".to_owned()];
+        assert!(is_for(&names, "hooks.acme.com") && is_for(&names, "acme.com"));
+        assert!(!is_for(&names, "a.hooks.acme.com") && !is_for(&names, "acme.org"));
+    }
 
     #[test]
     fn the_limit_is_read() {

@@ -74,6 +74,7 @@ pub async fn examine(
     mut tell: impl FnMut(Finding),
 ) {
     files::secrets(config, &mut tell);
+    files::certificates(config, &mut tell);
     if let Some(first) = acme(config) {
         files::state(&first.state, server.is_some(), &mut tell);
     }

@@ -26,7 +26,16 @@ pub(super) async fn resolve(
     };
     let mut found = Vec::new();
     for domain in domains {
-        let addresses = addresses(&resolver, domain).await;
+        let addresses = match addresses(&resolver, domain).await {
+            Ok(addresses) => addresses,
+            Err(problem) => {
+                tell(Finding::bad(
+                    format!("{domain} cannot be resolved: {problem}"),
+                    "the name servers of the domain, or this host's resolver, fail: dig says which (a record that is missing is told otherwise)",
+                ));
+                continue;
+            }
+        };
         tell(belongs_here(domain, &addresses));
         if !addresses.is_empty() {
             if let Some(finding) = caa::allowed(&resolver, domain, ours).await {
@@ -38,11 +47,19 @@ pub(super) async fn resolve(
     found
 }
 
-async fn addresses(resolver: &TokioResolver, domain: &str) -> Vec<IpAddr> {
+/// None where the name has no address; an error where that cannot be known.
+async fn addresses(resolver: &TokioResolver, domain: &str) -> Result<Vec<IpAddr>, String> {
     // The system's own way first: it knows /etc/hosts.
     let mut all: Vec<IpAddr> = Vec::new();
+    let mut problem = None;
     for kind in [RecordType::A, RecordType::AAAA] {
-        let Ok(lookup) = resolver.lookup(format!("{domain}."), kind).await else { continue };
+        let lookup = match resolver.lookup(format!("{domain}."), kind).await {
+            Ok(lookup) => lookup,
+            Err(error) => {
+                problem = problem.or_else(|| (!error.is_no_records_found()).then(|| error.to_string()));
+                continue;
+            }
+        };
         all.extend(lookup.answers().iter().filter_map(|record| match record.data {
             RData::A(address) => Some(IpAddr::V4(address.0)),
             RData::AAAA(address) => Some(IpAddr::V6(address.0)),
@@ -55,7 +72,10 @@ async fn addresses(resolver: &TokioResolver, domain: &str) -> Vec<IpAddr> {
         all.extend(system.map(|address| address.ip()));
         all.dedup();
     }
-    all
+    match problem {
+        Some(problem) if all.is_empty() => Err(problem),
+        _ => Ok(all),
+    }
 }
 
 fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
@@ -76,7 +96,7 @@ fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
 }
 
 /// Whether an address is one of this host's interfaces: only then can a socket be bound to it.
-fn is_ours(address: IpAddr) -> bool {
+pub(super) fn is_ours(address: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }
 

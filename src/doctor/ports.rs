@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use crate::config::Config;
 use crate::server::bind;
 use crate::tls::acme::SelfCheck;
-use crate::tls::{KnockError, Shows, Source, handshake, leaf_of_files};
+use crate::tls::{KnockError, Shows, Source, handshake, load_usual};
 
+use super::names::is_ours;
 use super::systemd::Unit;
 use super::{Finding, acme};
 
@@ -47,6 +48,11 @@ pub(super) async fn open(
     addresses: &[(String, Vec<IpAddr>)],
     tell: &mut impl FnMut(Finding),
 ) {
+    if let Some(address) = config.server.probe.filter(|_| !running)
+        && !unit.is_some_and(|unit| unit.holds(address))
+    {
+        drop(bindable("probe", address, tell));
+    }
     let listeners = [(Listener::Https, Some(config.server.https)), (Listener::Http, config.server.http)];
     for (listener, address) in listeners.into_iter().filter_map(|(listener, at)| Some((listener, at?))) {
         if running {
@@ -136,7 +142,8 @@ async fn through_server(
     // With files of one's own no CA asks the plain listener: it shows nothing that only ours knows.
     let source = config.server.certificates.first().map(|settings| &settings.source);
     let (Listener::Https, Some(Source::Files { certificate, key })) = (listener, source) else { return };
-    match leaf_of_files(certificate, key) {
+    let loaded = load_usual(certificate, key).map(|certificate| certificate.leaf());
+    match loaded {
         Err(error) => tell(unchecked(error.to_string())),
         Ok(None) => tell(unchecked("the file holds no certificate".to_owned())),
         Ok(Some(leaf)) => {
@@ -184,6 +191,11 @@ fn said(domain: &str, to: SocketAddr, ended: Result<(), KnockError>) -> Finding 
         Err(error @ KnockError::Stranger(_)) => Finding::bad(
             format!("{domain} leads elsewhere {place}: {error}"),
             "correct the A and AAAA records, or what forwards the port",
+        ),
+        // An address of this host is behind no firewall when this host asks.
+        Err(error @ KnockError::Silent(_)) if is_ours(to.ip()) => Finding::bad(
+            format!("{domain} does not lead here {place}: {error}"),
+            "nothing of ours listens on this address of this host: look at `https` and `http` in [server], or take the address out of the name's records",
         ),
         Err(error @ KnockError::Silent(_)) => Finding::warning(
             format!("{domain} does not lead here {place}: {error}"),

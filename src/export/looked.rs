@@ -93,6 +93,8 @@ pub struct FieldCompared {
     pub with: String,
     /// A number, and no text in quotes.
     pub is_number: bool,
+    /// By `<`, `<=`, `>` or `>=`.
+    pub is_by_order: bool,
 }
 
 /// Patterns of our own, which a test compiles.
@@ -104,13 +106,11 @@ static FILTER: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"(?:\||^\s*-?\s*filter\s)\s*([A-Za-z_]\w*)"));
 static TEST: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\bis\s+(?:not\s+)?([A-Za-z_]\w*)"));
 static LEFT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(
-        r#"\bfield\.([A-Za-z_]\w*)\s*(?:==|!=|<=|>=|<|>)\s*(?:(-?\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")"#,
-    )
+    pattern(r#"\bfield\.([A-Za-z_]\w*)\s*(==|!=|<=|>=|<|>)\s*(?:(-?\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")"#)
 });
 static RIGHT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r#"(?:(-?\b\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")\s*(?:==|!=|<=|>=|<|>)\s*field\.([A-Za-z_]\w*)\s*(\W|$)"#,
+        r#"(?:(-?\b\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)")\s*(==|!=|<=|>=|<|>)\s*field\.([A-Za-z_]\w*)\s*(\W|$)"#,
     )
 });
 
@@ -160,19 +160,21 @@ impl Template {
         for code in pieces(self.source()) {
             let text = |found: &Captures<'_>, at: usize| found.get(at).map(|text| text.as_str().to_owned());
             for one in all(&LEFT, code) {
-                let number = text(&one, 2);
-                let with = number.clone().or_else(|| text(&one, 3)).or_else(|| text(&one, 4));
+                let number = text(&one, 3);
+                let with = number.clone().or_else(|| text(&one, 4)).or_else(|| text(&one, 5));
                 if let (Some(field), Some(with)) = (text(&one, 1), with) {
-                    found.push(FieldCompared { field, with, is_number: number.is_some() });
+                    let is_by_order = text(&one, 2).is_some_and(|operator| operator.starts_with(['<', '>']));
+                    found.push(FieldCompared { field, with, is_number: number.is_some(), is_by_order });
                 }
             }
             for one in all(&RIGHT, code) {
                 let number = text(&one, 1);
                 let with = number.clone().or_else(|| text(&one, 2)).or_else(|| text(&one, 3));
                 // With a filter or an index behind it, it is another value.
-                let is_changed = text(&one, 5).is_some_and(|next| "|.[(".contains(&next) && !next.is_empty());
-                if let (Some(field), Some(with), false) = (text(&one, 4), with, is_changed) {
-                    found.push(FieldCompared { field, with, is_number: number.is_some() });
+                let is_changed = text(&one, 6).is_some_and(|next| "|.[(".contains(&next) && !next.is_empty());
+                if let (Some(field), Some(with), false) = (text(&one, 5), with, is_changed) {
+                    let is_by_order = text(&one, 4).is_some_and(|operator| operator.starts_with(['<', '>']));
+                    found.push(FieldCompared { field, with, is_number: number.is_some(), is_by_order });
                 }
             }
         }

@@ -41,13 +41,12 @@ pub fn load(certificate: &Path, key: &Path, provider: &CryptoProvider) -> Result
     })
 }
 
-/// The certificate of a pair of files, without its chain, where the key fits.
+/// As [`load`], with what usual keys need.
 ///
 /// # Errors
 /// As [`load`].
-pub fn leaf(certificate: &Path, key: &Path) -> Result<Option<CertificateDer<'static>>, FilesError> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    load(certificate, key, &provider).map(|certificate| certificate.leaf())
+pub fn load_usual(certificate: &Path, key: &Path) -> Result<Certificate, FilesError> {
+    load(certificate, key, &rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// Reads the CAs in a PEM file.

@@ -24,7 +24,7 @@ pub use acceptor::{Acceptor, Agreed, Handshake, Protocol};
 pub use acme::Challenges;
 pub use board::{Asked, Board, Status, Word};
 pub use certificate::{Certificate, CertificateError};
-pub use files::{FilesError, leaf as leaf_of_files, load as load_files, load_roots};
+pub use files::{FilesError, load as load_files, load_roots, load_usual};
 pub use keeper::{Keeper, KeeperError, Prepared};
 pub use knock::{KnockError, Shows, handshake};
 pub use outgoing::{OutgoingError, outgoing};

@@ -48,7 +48,9 @@ fn a_name_leads_here_only_where_our_own_server_answers() {
     for port in [pebble.https, pebble.http] {
         let line = format!("✓ {NAME} leads here on port {port} (127.0.0.1), asked from this host");
         assert!(said.contains(&line), "{line} in {said}");
-        assert!(said.contains(&format!("! {NAME} does not lead here on port {port} (::1)")), "{said}");
+        // The name has an address of this host on which nothing listens: a CA may ask there.
+        let line = format!("✗ {NAME} does not lead here on port {port} (::1): Connection refused");
+        assert!(said.contains(&line), "{line} in {said}");
     }
     stranger(pebble.https);
     stranger(pebble.http);
@@ -98,7 +100,10 @@ fn a_fresh_install_is_no_error_and_a_full_disk_is_one() {
     let pebble = Pebble::start();
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
     let (said, is_good) = doctor(folder.path(), None);
-    assert!(is_good && said.contains("! the state folder state is not there yet"), "{said}");
+    assert!(said.contains("! the state folder state is not there yet"), "{said}");
+    let bad: Vec<&str> = said.lines().filter(|line| line.starts_with('✗')).collect();
+    // Only that the name has an address more, where nothing listens.
+    assert!(bad.iter().all(|line| line.contains("(::1)")), "{is_good} {bad:?}");
 
     let state = folder.path().join("state");
     let Some(disk) = SmallDisk::mount(&state, "1m") else { return };
@@ -238,4 +243,49 @@ fn descriptors_are_compared_with_connections() {
     assert!(said.contains("! 1024 file descriptors are enough for 768 of 4096 connections"), "{said}");
     let said = within("ulimit -Sn 1024; ulimit -Hn 8192");
     assert!(said.contains("✓ 8192 file descriptors are enough for 4096 connections"), "{said}");
+}
+
+/// Certificate files: key, dates and names.
+#[test]
+fn certificate_files_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    with_files(&folder, free_port(), free_port());
+    let whole = std::fs::read_to_string(folder.path().join("key.pem")).unwrap();
+    let said = || doctor(folder.path(), None).0;
+    assert!(
+        said().contains("✓ the certificate ") && said().contains("has its key and is valid until"),
+        "{}",
+        said()
+    );
+    write(&folder.path().join("key.pem"), &rcgen::KeyPair::generate().unwrap().serialize_pem());
+    assert!(said().contains("✗ ") && said().contains("with the key "), "{}", said());
+    write(&folder.path().join("key.pem"), &whole);
+
+    let made = |name: &str, years: std::ops::Range<i32>| {
+        let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        write(&folder.path().join("chain.pem"), &params.self_signed(&key).unwrap().pem());
+        write(&folder.path().join("key.pem"), &key.serialize_pem());
+    };
+    made(NAME, 2001..2002);
+    assert!(said().contains("is valid from 2001-01-01"), "{}", said());
+    made("other.example", 2001..2100);
+    assert!(said().contains(&format!("is not for {NAME}, but for other.example")), "{}", said());
+    made("*.localhost", 2001..2100);
+    assert!(said().contains("✓ the certificate "), "{}", said());
+}
+
+/// A server that stands still, and one that says nothing, keep no command waiting for ever.
+#[test]
+fn a_server_that_does_not_answer_is_said() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    with_files(&folder, free_port(), silent.local_addr().unwrap().port());
+    let mut status = annex_command();
+    let output =
+        status.args(["status", "--config", "annex.toml"]).current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the running server does not answer within 10 s"), "{said}");
 }

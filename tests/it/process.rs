@@ -155,3 +155,17 @@ fn prometheus_takes_the_alert_rules() {
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success() && said.contains("SUCCESS"), "{said}");
 }
+
+/// While developing no CA is asked, whatever is saved: the same file serves in production.
+#[test]
+fn a_reload_in_dev_mode_orders_no_certificate() {
+    let config = "[server]\ndomains = [\"hooks.annex-test.eu\"]\nstate = \"state\"\n[server.acme]\ndirectory = \"https://127.0.0.1:1/dir\"\n\
+                  [[hook]]\npath = \"/checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n";
+    let annex = Annex::dev_with(config);
+    let path = annex.folder().join("annex.toml");
+    write(&path, &format!("{config}[[hook]]\npath = \"/new\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n"));
+    annex.logs("configuration reloaded", Duration::from_secs(10));
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!annex.log().contains("ordering a certificate"), "{}", annex.log());
+    assert!(!annex.folder().join("state/acme").exists());
+}

@@ -12,6 +12,7 @@ use super::super::known::Known;
 use super::super::schemas::QueueSchema;
 use super::super::schemas::StepScope;
 use super::super::section::Section;
+use super::super::targets;
 use super::shapes::{SHAPES, shaped};
 use super::statuses::{look_at_overlap, statuses};
 use super::templates::{self, template};
@@ -304,10 +305,16 @@ fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Templa
             section.document().note(value.span(), what, None::<&str>);
             return None;
         };
-        if key == "headers" && HeaderName::from_bytes(name.get_ref().as_bytes()).is_err() {
-            let what = format!("`{}` is no header", name.get_ref());
-            section.document().note(name.span(), what, None::<&str>);
-            return None;
+        if key == "headers" {
+            match HeaderName::from_bytes(name.get_ref().as_bytes()) {
+                Ok(header) if targets::note_header_of_ours(section, &header, name.span()) => continue,
+                Ok(_) => {}
+                Err(_) => {
+                    let what = format!("`{}` is no header", name.get_ref());
+                    section.document().note(name.span(), what, None::<&str>);
+                    return None;
+                }
+            }
         }
         let template = template(section, name.get_ref(), value.span(), text, Escape::None)?;
         all.push(((*name.get_ref()).to_owned(), template));

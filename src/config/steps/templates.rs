@@ -82,16 +82,28 @@ fn note_unknown(section: &Section<'_>, title: &str, place: Place, unknown: &Unkn
 
 /// Every field is a text in a template.
 fn look_at_comparison(section: &Section<'_>, title: &str, place: Place, compared: &FieldCompared) {
-    let FieldCompared { field, with, is_number } = compared;
+    let FieldCompared { field, with, is_number, is_by_order } = compared;
     if *is_number {
         let what = format!(
             "`{title}` compares `field.{field}`, a text as all fields are in templates, with the number {with}"
         );
-        let hint = format!("write `field.{field} | float` for its number, or `'{with}'` in quotes");
+        // By order, texts are compared letter by letter: '9' is above '1000'.
+        let hint = match is_by_order {
+            true => format!("write `field.{field} | float` for its number"),
+            false => format!("write `field.{field} | float` for its number, or `'{with}'` in quotes"),
+        };
         section.document().note(place, what, Some(hint));
         return;
     }
     let schemas = section.schemas_of(None);
+    let holds_number = || schemas.iter().any(|one| one.schema.kind_of(field) == Some(FieldType::Number));
+    if *is_by_order && (with.parse::<f64>().is_ok() || holds_number()) {
+        let what =
+            format!("`{title}` compares `field.{field}` with '{with}' letter by letter: '9' is above '1000'");
+        let hint = format!("write `field.{field} | float` and the number without quotes");
+        section.document().note(place, what, Some(hint));
+        return;
+    }
     let options: Vec<Vec<String>> = schemas.iter().filter_map(|one| one.schema.options_of(field)).collect();
     let lacks = |options: &Vec<String>| options.len() > 1 && !options.contains(with);
     if !with.is_empty() && !options.is_empty() && options.len() == schemas.len() && options.iter().all(lacks)

@@ -27,7 +27,7 @@ impl Shape {
     /// Where the document's data is not what the shape needs.
     pub fn make(&self, view: &View) -> Result<Made, Unfit> {
         let text = match self {
-            Self::Json(shape) => shape.make(view),
+            Self::Json(shape) => shape.make(view)?,
             Self::Csv(shape) => shape.make(view)?,
             Self::Xml(shape) => shape.make(view),
             Self::Ubl(shape) => return shape.make(view),
@@ -41,7 +41,8 @@ impl Shape {
     /// Where it cannot be made in this shape.
     pub fn look_ahead(&self, view: &View) -> Result<Option<String>, Unfit> {
         match self {
-            Self::Json(_) | Self::Xml(_) => Ok(None),
+            Self::Xml(_) => Ok(None),
+            Self::Json(shape) => shape.make(view).map(|_| None),
             Self::Csv(shape) => shape.lines(view).map(|_| None),
             Self::Ubl(shape) => shape.make(view).map(|made| made.warning),
         }
@@ -49,7 +50,11 @@ impl Shape {
 
     /// Whether some documents cannot be made in this shape.
     pub fn may_refuse(&self) -> bool {
-        matches!(self, Self::Csv(_) | Self::Ubl(_))
+        match self {
+            Self::Csv(_) | Self::Ubl(_) => true,
+            Self::Json(shape) => !shape.numbers.is_empty(),
+            Self::Xml(_) => false,
+        }
     }
 
     /// Whether its messages name a field, so that they need its label.
@@ -186,7 +191,7 @@ mod tests {
             let cells =
                 |row: &Value| [row["x"].as_str().unwrap().to_owned(), row["y"].as_str().unwrap().to_owned()];
 
-            let json: Value = serde_json::from_str(&Json::default().make(&view)).unwrap();
+            let json: Value = serde_json::from_str(&Json::default().make(&view).unwrap()).unwrap();
             assert_eq!(json["document_id"], view.field["document_id"], "{number}");
             assert_eq!(json["line_items"], view.field["line_items"], "{number}");
 

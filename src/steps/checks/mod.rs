@@ -207,7 +207,7 @@ impl Check {
                 Vec::new()
             }
             Rule::Required { fields } => {
-                self.each_value(document, fields, "is required", str::is_empty);
+                self.each_value(document, fields, "is required", is_blank);
                 Vec::new()
             }
             Rule::Pattern { fields, pattern } => {
@@ -223,5 +223,25 @@ impl Check {
         };
         document.answer.first_of.extend(taken);
         Ok(())
+    }
+}
+
+/// Whether a person sees nothing there: no text, blanks, signs without a width.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_blank() {
+        for text in ["", "  ", "\u{200b}", "\u{a0}\u{feff}", "\n\t"] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        for text in ["0", " x ", "-"] {
+            assert!(!is_blank(text), "{text:?}");
+        }
     }
 }
