@@ -221,7 +221,10 @@ mod tests {
         assert_eq!(found.verdict, Verdict::Bad, "{found:?}");
         assert!(found.what.contains("leads elsewhere"), "{found:?}");
         drop(others);
-        assert_eq!(said("a.example", there, arrives(there, &ours).await).verdict, Verdict::Warning);
+        // Nothing listens on an address of this host, or no answer comes from one that is elsewhere.
+        assert_eq!(said("a.example", there, arrives(there, &ours).await).verdict, Verdict::Bad);
+        let elsewhere = "192.0.2.1:9".parse().unwrap();
+        assert_eq!(said("a.example", elsewhere, arrives(elsewhere, &ours).await).verdict, Verdict::Warning);
     }
 
     /// A stranger who connects in between, and says nothing, is passed over.
