@@ -262,15 +262,19 @@ fn a_look_up_is_made_for_each_value_or_says_that_it_took_the_first() {
 
 /// What a document with this many values is exported as.
 fn exported(call: &str) -> Vec<String> {
-    let step = format!(
-        "[[hook.step]]\nuse = \"export\"\ntarget = \"files\"\nevents = [\"annotation_content.initialize\"]\npath = \"{{{{ field.tags | length }}}}.txt\"\n{call}\n[[target]]\nname = \"files\"\nfolder = \"out\"\n[server]\nstate = \"state\"\n"
-    );
-    let tried = tried(&step, &[]);
+    let tried = tried(&export(call), &[]);
     assert_eq!(tried.messages().concat(), [], "{}", tried.annex.log());
-    let file = |count: &usize| {
-        std::fs::read_to_string(tried.annex.folder().join(format!("out/{count}.txt"))).unwrap()
-    };
-    [0, 1, 3].iter().map(file).collect()
+    [0, 1, 3].map(|count| file(&tried, count)).to_vec()
+}
+
+fn file(tried: &Tried, count: usize) -> String {
+    std::fs::read_to_string(tried.annex.folder().join(format!("out/{count}.txt"))).unwrap()
+}
+
+fn export(call: &str) -> String {
+    format!(
+        "[[hook.step]]\nuse = \"export\"\ntarget = \"files\"\nevents = [\"annotation_content.initialize\"]\npath = \"{{{{ field.tags | length }}}}.txt\"\n{call}\n[[target]]\nname = \"files\"\nfolder = \"out\"\n[server]\nstate = \"state\"\n"
+    )
 }
 
 #[test]
@@ -291,9 +295,15 @@ fn exports_have_all_values() {
         "template = \"{{ field.tags | join('+') }} {% for tag in field.tag %}[{{ tag }}]{% endfor %}\"\ncontent_type = \"text/plain\"",
     );
     assert_eq!(template, [" ", "7 [7]", "7+8x+9 [7][8x][9]"]);
-    let json = exported("shape = \"json\"\nnumbers = [\"tag\"]");
+    let json = exported("shape = \"json\"");
+    assert!(json[2].contains(r#""tags":["7","8x","9"]"#), "{json:?}");
+    // One that is no number is not `null`: the document is refused, and says why.
+    let numbers = tried(&export("shape = \"json\"\nnumbers = [\"tag\"]"), &[]);
+    let json = [0, 1].map(|count| file(&numbers, count));
     assert!(json[0].contains("\"tags\":[]") && json[1].contains("\"tags\":[7]"), "{json:?}");
-    assert!(json[2].contains("\"tags\":[7,null,9]"), "{json:?}");
+    let said = format!("{:?}", numbers.messages());
+    assert!(said.contains("`8x`"), "{said}");
+    assert!(!numbers.annex.folder().join("out/3.txt").exists());
     let xml = exported("shape = \"xml\"");
     assert!(xml[2].contains("<value>7</value>") && xml[2].contains("<value>9</value>"), "{xml:?}");
 }
