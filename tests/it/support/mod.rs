@@ -35,17 +35,25 @@ pub(crate) use sshd::Sshd;
 pub(crate) use ubl_schemas::UblSchemas;
 
 use std::collections::hash_map::RandomState;
+use std::fs::File;
 use std::hash::BuildHasher;
 use std::net::TcpListener;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// A port that is free at the moment, for a program that cannot be handed a bound socket. Below the ports that the
-/// kernel gives to outgoing connections, so that none of those takes it before the program does.
+/// A port for a program that cannot be handed a bound socket. It is free, and until this test ends no other call gives
+/// it away, in this test or in one that runs beside it: a lock on a file of the port's name says whose it is. Below the
+/// ports that the kernel gives to outgoing connections, so that none of those takes it before the program does.
 pub(crate) fn free_port() -> u16 {
+    static OURS: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = std::env::temp_dir().join("annex-test-ports");
+    std::fs::create_dir_all(&folder).unwrap();
     loop {
         let random = RandomState::new().hash_one(std::process::id());
         let port = 10_000 + u16::try_from(random % 22_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let lock = File::options().create(true).append(true).open(folder.join(port.to_string())).unwrap();
+        if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            OURS.lock().unwrap().push(lock);
             return port;
         }
     }
