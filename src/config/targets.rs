@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -138,8 +138,8 @@ pub(super) fn note_header_of_ours(section: &Section<'_>, name: &HeaderName, plac
     true
 }
 
-fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::new();
+fn headers(section: &Section<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     for (name, value) in section.section("headers").map(|own| own.entries()).unwrap_or_default() {
         let known = HeaderName::from_bytes(name.get_ref().as_bytes()).ok();
         let text = value.get_ref().as_str().and_then(|text| HeaderValue::from_str(text).ok());
@@ -153,7 +153,9 @@ fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
                 );
             }
             Some((known, _)) if note_header_of_ours(section, &known, value.span()) => {}
-            Some(header) => headers.push(header),
+            Some((known, text)) => {
+                headers.append(known, text);
+            }
             None => {
                 let what = format!("`{}` is no header", name.get_ref());
                 section.document().note(

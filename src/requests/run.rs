@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use crate::api::Api;
 use crate::export::SendError;
 use crate::export::target::LONGEST_ANSWER;
+use crate::outbound::ClientError;
 use crate::secret::Secret;
 use crate::slices::Spent;
 use crate::trees::{ANSWERS, make_of};
@@ -85,7 +86,7 @@ impl Processor {
         secrets: HashMap<String, Secret>,
         tls: rustls::ClientConfig,
         hosts: &[String],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ClientError> {
         let mut all = settings.hosts();
         all.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
         Ok(Self { settings, secrets, api: None, clients: Clients::new(tls, all)?, tokens: Tokens::default() })

@@ -105,7 +105,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let processor = match Processor::new(settings, own, tls?, &hosts) {
         Ok(processor) => processor,
         Err(error) => {
-            section.wrong(error, "look at `ca` and `client_certificate`");
+            section.wrong(error.to_string(), "look at `ca` and `client_certificate`");
             return None;
         }
     };
