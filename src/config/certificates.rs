@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustls_acme::acme::{LETS_ENCRYPT_PRODUCTION_DIRECTORY, LETS_ENCRYPT_STAGING_DIRECTORY};
 use toml::Spanned;
 
-use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
+use crate::tls::{
+    self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source, identifier,
+};
 
 use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
@@ -196,10 +198,22 @@ pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environmen
     (given.unwrap_or_else(|| PathBuf::from("/var/lib/annex")), is_given)
 }
 
-/// `domains` of [server], in lower case.
+/// `domains` of [server]: names in lower case, addresses as [`identifier`] has them.
 pub(super) fn domains(server: &Section<'_>) -> Vec<String> {
     let names = server.texts("domains").unwrap_or_default();
-    names.iter().map(|name| domain(server, name)).collect()
+    names.iter().map(|name| address(server, name).unwrap_or_else(|| domain(server, name))).collect()
+}
+
+/// An IP address, with or without brackets.
+fn address(section: &Section<'_>, name: &Spanned<&str>) -> Option<String> {
+    let text = name.get_ref();
+    let address =
+        identifier::address(text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text))?;
+    if address.is_unspecified() || address.is_multicast() {
+        let hint = "write the address that Rossum calls: `annex doctor` shows whether it leads here";
+        section.document().note(name.span(), format!("`{text}` is no address of a host"), Some(hint));
+    }
+    Some(address.to_string())
 }
 
 /// A domain name in lower case; what cannot be one is noted.
@@ -215,7 +229,10 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("is a wildcard, which needs DNS-01", "name each host"));
     }
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        return Err(("is an IP address", "a certificate needs a domain name that points to it"));
+        return Err((
+            "is an IP address",
+            "an address stands in `domains` of [server]: who calls it names no host",
+        ));
     }
     if name.contains("://") || name.contains('/') || name.contains(':') {
         return Err(("is a URL or has a port", "write the host name alone: \"hooks.example.com\""));

@@ -35,6 +35,8 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
+/// Certificates for IP addresses.
+mod identifiers;
 mod ignored;
 /// Files of records as ERPs write them: what is imported, what is refused, and what is said.
 mod imports;
