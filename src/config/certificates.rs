@@ -14,6 +14,7 @@ use crate::tls::{
 use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
 use super::section::Section;
+use super::server::ServerSettings;
 
 /// The certificate of `domains`; those of hooks are named after their domain.
 const SERVER: &str = "server";
@@ -37,14 +38,14 @@ const SECOND_AFTER: Duration = Duration::from_secs(86_400);
 /// Reads every key about certificates; none where there is nothing to make one from.
 pub(super) fn read(
     server: &Section<'_>,
-    domains: &[String],
+    settings: &ServerSettings,
     hook_domains: &[String],
-    has_plain_listener: bool,
     state: &Path,
     environment: Environment<'_>,
 ) -> Vec<tls::Settings> {
     let acme = server.section("acme");
-    let template = acme_settings(server, acme.as_ref(), has_plain_listener, state, environment);
+    let domains = &settings.domains;
+    let template = acme_settings(server, acme.as_ref(), settings, state, environment);
     if let Some(files) = files(server) {
         if let Some(acme) = &acme {
             acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
@@ -83,10 +84,11 @@ fn files(server: &Section<'_>) -> Option<Source> {
 fn acme_settings(
     server: &Section<'_>,
     acme: Option<&Section<'_>>,
-    has_plain_listener: bool,
+    listening: &ServerSettings,
     state: &Path,
     environment: Environment<'_>,
 ) -> AcmeSettings {
+    let has_plain_listener = listening.http.is_some();
     let contact = server.text("contact").map(Spanned::into_inner);
     let contact =
         contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
@@ -105,6 +107,7 @@ fn acme_settings(
         on_bad_name: OnBadName::default(),
         profile: None,
         preferred_chain: None,
+        proxy: listening.proxy.clone(),
         state: state.to_owned(),
         retry: RETRY.to_vec(),
         order_deadline: ORDER_DEADLINE,

@@ -15,6 +15,7 @@ mod known;
 mod mistake;
 mod numbers;
 mod objects;
+mod proxy;
 mod saved;
 mod schemas;
 mod secrets;

@@ -4,6 +4,8 @@
 //! ACME stands on it. The calls to targets, to the hosts of a Request Processor and to Rossum's API have clients of their own
 //! still, which follow redirections or know a breaker.
 
+mod proxy;
+
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -13,6 +15,8 @@ use tokio::time::timeout;
 
 use crate::neighbour::{self, Unread};
 use crate::unreached;
+
+pub use proxy::{Proxy, ProxyError, Route};
 
 /// What bounds the calls of one client.
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +29,12 @@ pub struct Bounds {
     pub largest: usize,
 }
 
-/// Keeps its connections, one after the other for the same host. It goes through no proxy, follows no redirection and speaks
-/// HTTPS only.
+/// Keeps its connections, one after the other for the same host. It goes through the proxy that it is given, follows no
+/// redirection and speaks HTTPS only.
 #[derive(Debug, Clone)]
 pub struct Client {
     connections: Connections,
+    route: Route,
     bounds: Bounds,
 }
 
@@ -115,18 +120,24 @@ impl Client {
     /// # Errors
     ///
     /// [`CallError::Client`] where TLS cannot be set up so.
-    pub fn new(tls: ClientConfig, bounds: Bounds, agent: &str) -> Result<Self, CallError> {
-        let connections = Connections::builder()
+    pub fn new(
+        tls: ClientConfig,
+        bounds: Bounds,
+        agent: &str,
+        proxy: Option<&Proxy>,
+    ) -> Result<Self, CallError> {
+        let route = Route::new(proxy);
+        let connections = route
+            .of(Connections::builder())
             .tls_backend_preconfigured(tls)
             .https_only(true)
             .http1_only()
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .connect_timeout(bounds.connect)
             .user_agent(agent)
             .build()
             .map_err(|error| CallError::Client(unreached::words(&error)))?;
-        Ok(Self { connections, bounds })
+        Ok(Self { connections, route, bounds })
     }
 
     /// Makes one call, once.
@@ -141,25 +152,27 @@ impl Client {
         content: Option<Content>,
     ) -> Result<Received, CallError> {
         let url = Url::parse(url).ok().filter(|url| url.scheme() == "https").ok_or(CallError::Url)?;
-        let mut request = self.connections.request(method, url);
+        let mut request = self.connections.request(method, url.clone());
         if let Some(Content { kind, bytes }) = content {
             request = request.header(CONTENT_TYPE, kind).body(bytes);
         }
         let Bounds { answer, largest, .. } = self.bounds;
         let whole = async {
-            let response = request.send().await.map_err(unreached_by)?;
+            let response = request.send().await.map_err(|error| self.unreached_by(&url, &error))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = neighbour::whole(response, largest).await.map_err(|unread| match unread {
                 Unread::TooLong(most) => CallError::TooLarge(most),
-                Unread::Broken(error) => CallError::BrokenOff(unreached::words(&error)),
+                Unread::Broken(error) => {
+                    CallError::BrokenOff(self.route.words(&url, unreached::words(&error)))
+                }
             })?;
             Ok(Received { status, headers, body })
         };
         timeout(answer, whole).await.unwrap_or(Err(CallError::Silent(answer)))
     }
-}
 
-fn unreached_by(error: reqwest::Error) -> CallError {
-    let words = unreached::words(&error);
-    if unreached::is_untimely(&error) { CallError::Untimely(words) } else { CallError::Unreachable(words) }
+    fn unreached_by(&self, url: &Url, error: &reqwest::Error) -> CallError {
+        let words = self.route.words(url, unreached::words(error));
+        if unreached::is_untimely(error) { CallError::Untimely(words) } else { CallError::Unreachable(words) }
+    }
 }

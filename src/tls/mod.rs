@@ -19,6 +19,7 @@ mod served;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::outbound::Proxy;
 use crate::secret::Secret;
 
 pub use acceptor::{Acceptor, Agreed, Handshake, Protocol};
@@ -64,6 +65,8 @@ pub struct AcmeSettings {
     pub profile: Option<String>,
     /// Of several chains the one with a certificate that this authority issued, by its common name.
     pub preferred_chain: Option<String>,
+    /// The way to all of these.
+    pub proxy: Option<Proxy>,
     /// Folder for accounts, certificates and pace.
     pub state: PathBuf,
     /// Waits after the first, second, … failed order; the last one repeats. Never empty.

@@ -19,6 +19,8 @@ mod cases;
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
 mod cli;
+/// A network that is closed but for a proxy.
+mod closed;
 /// The step `match` on a customer's PostgreSQL.
 mod databases;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.

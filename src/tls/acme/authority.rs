@@ -1,6 +1,6 @@
 //! A CA with what its own HTTPS is checked with.
 
-use crate::outbound::{CallError, Client};
+use crate::outbound::{CallError, Client, Proxy};
 
 use super::super::{Ca, OutgoingError, outgoing};
 use super::request::{AGENT, BOUNDS};
@@ -21,9 +21,9 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(ca: Ca) -> Result<Self, AuthorityError> {
+    pub(super) fn new(ca: Ca, proxy: Option<&Proxy>) -> Result<Self, AuthorityError> {
         // Its configured root alone, or the well-known ones.
         let tls = outgoing(ca.root.as_deref())?.with_no_client_auth();
-        Ok(Self { ca, client: Client::new(tls, BOUNDS, AGENT)? })
+        Ok(Self { ca, client: Client::new(tls, BOUNDS, AGENT, proxy)? })
     }
 }
