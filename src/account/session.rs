@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::neighbour;
-use crate::outbound::{AGENT, CallError, Client, Read, Redirects, Request, Settings};
+use crate::outbound::{AGENT, CallError, Client, Read, Redirects, Request, Settings, Uplink};
 use crate::secret::Secret;
 use crate::shown::Lines;
 use crate::trees;
@@ -41,12 +41,12 @@ impl Session {
     /// `say` tells the person what takes long, and with `dry_run` what would be sent.
     pub fn new(
         credentials: Credentials,
-        tls: rustls::ClientConfig,
+        uplink: Uplink,
         dry_run: bool,
         say: fn(&Lines),
     ) -> Result<Self, Problem> {
         let client = Client::new(Settings {
-            tls,
+            uplink,
             agent: AGENT,
             redirects: Redirects::None,
             may_be_plain: true,

@@ -11,7 +11,9 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::outbound::{AGENT, CallError, Client, ClientError, Read, Received, Redirects, Request, Settings};
+use crate::outbound::{
+    AGENT, CallError, Client, ClientError, Read, Received, Redirects, Request, Settings, Uplink,
+};
 use crate::secret::Secret;
 use crate::trees::{self, make_of};
 
@@ -84,12 +86,12 @@ impl ApiError {
 
 impl Api {
     /// `base` is the account's address, with `/api/v1` or without.
-    pub fn new(mut base: Url, token: Secret, tls: rustls::ClientConfig) -> Result<Self, ClientError> {
+    pub fn new(mut base: Url, token: Secret, uplink: Uplink) -> Result<Self, ClientError> {
         let path = base.path().trim_end_matches('/');
         let path = if path.ends_with("/api/v1") { format!("{path}/") } else { format!("{path}/api/v1/") };
         base.set_path(&path);
         let client = Client::new(Settings {
-            tls,
+            uplink,
             agent: AGENT,
             redirects: Redirects::None,
             may_be_plain: true,

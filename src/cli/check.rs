@@ -74,10 +74,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failure> {
     let mut doubts = config.doubts.clone();
     let mut unchecked: Vec<String> = config.unchecked.clone();
-    if let Some(name) = config.server.certificates.iter().find_map(tls::Settings::name_for_examples) {
-        unchecked.push(format!(
-            "the certificate: {name} is a name for examples (RFC 2606), with which annex serve does not start"
-        ));
+    if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
+        unchecked.push(format!("the certificate: {never}, with which annex serve does not start"));
     }
     if config.queries().next().is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

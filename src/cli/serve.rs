@@ -166,11 +166,11 @@ fn refuse_foreign_state(state: &Path) -> Result<(), Failure> {
 
 /// A CA refuses them at every try.
 fn refuse_names_for_examples(config: &Config) -> Result<(), Failure> {
-    match config.server.certificates.iter().find_map(tls::Settings::name_for_examples) {
+    match config.server.certificates.iter().find_map(tls::Settings::never_issued) {
         None => Ok(()),
-        Some(name) => Err(Failure::hinted(
-            format_args!("{name} is a name for examples (RFC 2606): no public CA gives a certificate for it"),
-            "write the name that points to this host as `domains` in [server]; to develop without a certificate: annex --dev-http",
+        Some(never) => Err(Failure::hinted(
+            format_args!("{never}: no public CA gives a certificate for it"),
+            "write the public name or address of this host as `domains` in [server]; to develop without a certificate: annex --dev-http",
         )),
     }
 }

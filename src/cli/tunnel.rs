@@ -13,7 +13,7 @@ use crate::account::{Credentials, Session};
 use crate::outbound::{AGENT, Client, Read, Redirects, Request, Settings};
 use crate::shown::quoted;
 
-use super::caller::client_config;
+use super::caller::uplink;
 use super::exit::{Failure, print, say_lines};
 
 /// Where ngrok tells what it does, unless it says otherwise.
@@ -71,7 +71,7 @@ impl Tunnel {
         let mut api = NGROK_API.to_owned();
         let mut last = String::new();
         let client = Client::new(Settings {
-            tls: client_config(None)?,
+            uplink: uplink()?,
             agent: AGENT,
             redirects: Redirects::None,
             may_be_plain: true,
@@ -154,7 +154,7 @@ impl Pointed {
     /// Points a hook at one of the paths that are served: the one that it has, or the only one.
     pub(super) async fn new(id: u64, tunnel: &Tunnel, paths: &[&str]) -> Result<Self, Failure> {
         let credentials = Credentials::find(None, &super::environment)?;
-        let session = Session::new(credentials, client_config(None)?, false, say_lines)?;
+        let session = Session::new(credentials, uplink()?, false, say_lines)?;
         let hook = session.get(&format!("hooks/{id}")).await?;
         let pointed = Self { session, id, config: hook["config"].clone() };
         let before = pointed.config["url"].as_str().unwrap_or_default();

@@ -7,11 +7,14 @@ use std::time::Duration;
 use rustls_acme::acme::{LETS_ENCRYPT_PRODUCTION_DIRECTORY, LETS_ENCRYPT_STAGING_DIRECTORY};
 use toml::Spanned;
 
-use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
+use crate::tls::{
+    self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source, identifier,
+};
 
 use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
 use super::section::Section;
+use super::server::ServerSettings;
 
 /// The certificate of `domains`; those of hooks are named after their domain.
 const SERVER: &str = "server";
@@ -35,14 +38,14 @@ const SECOND_AFTER: Duration = Duration::from_secs(86_400);
 /// Reads every key about certificates; none where there is nothing to make one from.
 pub(super) fn read(
     server: &Section<'_>,
-    domains: &[String],
+    settings: &ServerSettings,
     hook_domains: &[String],
-    has_plain_listener: bool,
     state: &Path,
     environment: Environment<'_>,
 ) -> Vec<tls::Settings> {
     let acme = server.section("acme");
-    let template = acme_settings(server, acme.as_ref(), has_plain_listener, state, environment);
+    let domains = &settings.domains;
+    let template = acme_settings(server, acme.as_ref(), settings, state, environment);
     if let Some(files) = files(server) {
         if let Some(acme) = &acme {
             acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
@@ -57,7 +60,7 @@ pub(super) fn read(
         name: name.to_owned(),
         source: Source::Acme(Box::new(AcmeSettings { domains, ..template.clone() })),
     };
-    let first = (!domains.is_empty()).then(|| one(SERVER, domains.to_vec()));
+    let first = (!domains.is_empty()).then(|| one(SERVER, domains.clone()));
     first.into_iter().chain(own.map(|domain| one(domain, vec![domain.clone()]))).collect()
 }
 
@@ -81,10 +84,11 @@ fn files(server: &Section<'_>) -> Option<Source> {
 fn acme_settings(
     server: &Section<'_>,
     acme: Option<&Section<'_>>,
-    has_plain_listener: bool,
+    listening: &ServerSettings,
     state: &Path,
     environment: Environment<'_>,
 ) -> AcmeSettings {
+    let has_plain_listener = listening.http.is_some();
     let contact = server.text("contact").map(Spanned::into_inner);
     let contact =
         contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
@@ -103,6 +107,7 @@ fn acme_settings(
         on_bad_name: OnBadName::default(),
         profile: None,
         preferred_chain: None,
+        proxy: listening.proxy.clone(),
         state: state.to_owned(),
         retry: RETRY.to_vec(),
         order_deadline: ORDER_DEADLINE,
@@ -196,10 +201,22 @@ pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environmen
     (given.unwrap_or_else(|| PathBuf::from("/var/lib/annex")), is_given)
 }
 
-/// `domains` of [server], in lower case.
+/// `domains` of [server]: names in lower case, addresses as [`identifier`] has them.
 pub(super) fn domains(server: &Section<'_>) -> Vec<String> {
     let names = server.texts("domains").unwrap_or_default();
-    names.iter().map(|name| domain(server, name)).collect()
+    names.iter().map(|name| address(server, name).unwrap_or_else(|| domain(server, name))).collect()
+}
+
+/// An IP address, with or without brackets.
+fn address(section: &Section<'_>, name: &Spanned<&str>) -> Option<String> {
+    let text = name.get_ref();
+    let address =
+        identifier::address(text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text))?;
+    if address.is_unspecified() || address.is_multicast() {
+        let hint = "write the address that Rossum calls: `annex doctor` shows whether it leads here";
+        section.document().note(name.span(), format!("`{text}` is no address of a host"), Some(hint));
+    }
+    Some(address.to_string())
 }
 
 /// A domain name in lower case; what cannot be one is noted.
@@ -215,7 +232,10 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
         return Err(("is a wildcard, which needs DNS-01", "name each host"));
     }
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
-        return Err(("is an IP address", "a certificate needs a domain name that points to it"));
+        return Err((
+            "is an IP address",
+            "an address stands in `domains` of [server]: who calls it names no host",
+        ));
     }
     if name.contains("://") || name.contains('/') || name.contains(':') {
         return Err(("is a URL or has a port", "write the host name alone: \"hooks.example.com\""));

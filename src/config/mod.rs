@@ -15,6 +15,7 @@ mod known;
 mod mistake;
 mod numbers;
 mod objects;
+mod proxy;
 mod saved;
 mod schemas;
 mod secrets;
@@ -174,9 +175,10 @@ pub fn read(
         let server = root.section("server");
         let (state, is_named) = certificates::state_folder(server.as_ref(), environment);
         let must_note = is_named || purpose != Purpose::DevHttp;
-        let known = Known::read(&root, &state, environment);
+        let proxy = proxy::read(&root, server.as_ref(), environment);
+        let known = Known::read(&root, &state, proxy.clone(), environment);
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
-        let server = server::read(&root, server, &hooks, &state, environment);
+        let server = server::read(&root, server, proxy, &hooks, &state, environment);
         root.finish();
         Config {
             server,

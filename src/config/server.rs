@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::Spanned;
 
+use crate::outbound::Proxy;
 use crate::server::Limits;
 use crate::tls;
 use crate::webhook::{DoorLimits, HookPlan};
@@ -34,6 +35,8 @@ pub struct ServerSettings {
     pub certificates: Vec<tls::Settings>,
     /// CAs whose client certificates are asked for.
     pub client_ca: Option<PathBuf>,
+    /// The way of outgoing calls, where it is not a direct one.
+    pub proxy: Option<Proxy>,
     /// Load balancers that say by the PROXY protocol who calls.
     pub balancers: Vec<IpNet>,
     pub limits: Limits,
@@ -59,6 +62,7 @@ impl Admin {
 pub(super) fn read(
     root: &Section<'_>,
     server: Option<Section<'_>>,
+    proxy: Option<Proxy>,
     hooks: &[HookPlan],
     state: &Path,
     environment: Environment<'_>,
@@ -74,6 +78,7 @@ pub(super) fn read(
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
         certificates: Vec::new(),
         client_ca: server.as_ref().and_then(client_ca),
+        proxy,
         balancers: server.as_ref().map(balancers).unwrap_or_default(),
         limits: server_limits(limits.as_ref()),
         door: door_limits(limits.as_ref()),
@@ -86,9 +91,7 @@ pub(super) fn read(
     hook_domains.sort_unstable();
     hook_domains.dedup();
     if let Some(server) = server {
-        let plain = settings.http.is_some();
-        settings.certificates =
-            certificates::read(&server, &settings.domains, &hook_domains, plain, state, environment);
+        settings.certificates = certificates::read(&server, &settings, &hook_domains, state, environment);
         if settings.certificates.is_empty()
             && wants_tls
             && ["domains", "certificate", "key"].iter().all(|key| !server.has(key))

@@ -13,8 +13,8 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// Gives the CA's names in CAA records.
 pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Finding)) -> Vec<String> {
-    let directory = &settings.ca.directory;
-    let visit = match acme::visit(&settings.ca).await {
+    let (directory, proxy) = (&settings.ca.directory, settings.proxy.as_ref());
+    let visit = match acme::visit(&settings.ca, proxy).await {
         Ok(visit) => visit,
         Err(VisitError::Untimely(error)) => {
             let now = clock::display(clock::now());
@@ -52,7 +52,7 @@ pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Findi
     }
     for (what, other) in [("staging", &settings.staging), ("the second CA", &settings.second)] {
         if let Some(ca) = other
-            && let Err(error) = acme::visit(ca).await
+            && let Err(error) = acme::visit(ca, proxy).await
         {
             tell(Finding::warning(format!("{what} does not answer: {error}"), "orders do without it"));
         }

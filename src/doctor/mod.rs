@@ -97,10 +97,10 @@ pub async fn reachable(
     unit: Option<&Unit>,
     tell: &mut impl FnMut(Finding),
 ) {
-    if let Some(name) = config.server.certificates.iter().find_map(tls::Settings::name_for_examples) {
+    if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
         tell(Finding::bad(
-            format!("{name} is a name for examples (RFC 2606): no public CA gives a certificate for it"),
-            "write the name that points to this host as `domains` in [server]",
+            format!("{never}: no public CA gives a certificate for it"),
+            "write the public name or address of this host as `domains` in [server]",
         ));
     }
     let settings = acme(config);

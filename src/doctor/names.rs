@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
+use crate::tls::identifier;
+
 use super::Finding;
 use super::caa::{self, Ours};
 
@@ -26,6 +28,11 @@ pub(super) async fn resolve(
     };
     let mut found = Vec::new();
     for domain in domains {
+        if let Some(address) = identifier::address(domain) {
+            tell(is_here(address));
+            found.push((domain.clone(), vec![address]));
+            continue;
+        }
         let addresses = match addresses(&resolver, domain).await {
             Ok(addresses) => addresses,
             Err(problem) => {
@@ -76,6 +83,17 @@ async fn addresses(resolver: &TokioResolver, domain: &str) -> Result<Vec<IpAddr>
         Some(problem) if all.is_empty() => Err(problem),
         _ => Ok(all),
     }
+}
+
+/// A CA asks an address itself: no record, and no CAA, is about it.
+fn is_here(address: IpAddr) -> Finding {
+    if is_ours(address) {
+        return Finding::good(format!("{address} is an address of this host"));
+    }
+    Finding::warning(
+        format!("{address} is no address of this host's own"),
+        "right behind NAT or a load balancer; otherwise correct `domains` in [server]",
+    )
 }
 
 fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {

@@ -6,6 +6,7 @@ use reqwest::{Client as Connections, Url, redirect};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
+use super::proxy::{Proxy, Route};
 use super::received::{Read, Received};
 use super::request::Request;
 use super::unreached::{is_untimely, words};
@@ -25,9 +26,18 @@ pub enum Redirects {
     SameHost,
 }
 
+/// How calls leave this host.
+#[derive(Debug, Clone)]
+pub struct Uplink {
+    /// Whom they trust, and how they show who they are.
+    pub tls: ClientConfig,
+    /// What they go through; `None` is the direct way.
+    pub proxy: Option<Proxy>,
+}
+
 /// What the calls of one client have in common.
 pub struct Settings {
-    pub tls: ClientConfig,
+    pub uplink: Uplink,
     pub agent: &'static str,
     pub redirects: Redirects,
     /// Whether `http://` may be called too.
@@ -42,6 +52,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Client {
     connections: Connections,
+    route: Route,
     may_be_plain: bool,
 }
 
@@ -94,6 +105,16 @@ impl CallError {
         }
     }
 
+    /// With the proxy in its words, where the call went through one.
+    fn on(self, route: &Route, to: &Url) -> Self {
+        match self {
+            Self::Unreachable(words) => Self::Unreachable(route.words(to, words)),
+            Self::Untimely(words) => Self::Untimely(route.words(to, words)),
+            Self::Broken(words) => Self::Broken(route.words(to, words)),
+            other => other,
+        }
+    }
+
     /// Whose fault it is.
     pub fn whose(&self) -> Whose {
         match self {
@@ -119,15 +140,16 @@ impl Client {
     ///
     /// Where TLS cannot be set up so.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let Settings { tls, agent, redirects, may_be_plain, connect, silence } = settings;
-        let mut connections = Connections::builder()
-            .tls_backend_preconfigured(tls)
+        let Settings { uplink, agent, redirects, may_be_plain, connect, silence } = settings;
+        let route = Route::new(uplink.proxy.as_ref());
+        let mut connections = route
+            .of(Connections::builder())
+            .tls_backend_preconfigured(uplink.tls)
             .https_only(!may_be_plain)
             .redirect(match redirects {
                 Redirects::None => redirect::Policy::none(),
                 Redirects::SameHost => redirect::Policy::custom(same_host),
             })
-            .no_proxy()
             .user_agent(agent);
         if let Some(connect) = connect {
             connections = connections.connect_timeout(connect);
@@ -136,7 +158,7 @@ impl Client {
             connections = connections.read_timeout(silence);
         }
         let connections = connections.build().map_err(|error| ClientError(words(&error)))?;
-        Ok(Self { connections, may_be_plain })
+        Ok(Self { connections, route, may_be_plain })
     }
 
     /// Sends a request, once, and reads its answer, all within a time.
@@ -150,7 +172,7 @@ impl Client {
             return Err(CallError::Url { may_be_plain: self.may_be_plain });
         }
         let begun = Instant::now();
-        let mut request = self.connections.request(method, url).headers(headers);
+        let mut request = self.connections.request(method, url.clone()).headers(headers);
         if !body.is_empty() {
             request = request.body(body);
         }
@@ -161,7 +183,8 @@ impl Client {
             })?;
             Received::read(response, how).await
         };
-        let received = timeout(within, whole).await.unwrap_or(Err(CallError::Silent(within)))?;
+        let received = timeout(within, whole).await.unwrap_or(Err(CallError::Silent(within)));
+        let received = received.map_err(|error| error.on(&self.route, &url))?;
         Ok(Received { elapsed: begun.elapsed(), ..received })
     }
 }

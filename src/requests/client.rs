@@ -14,7 +14,7 @@ use crate::clock;
 use crate::export::SendError;
 use crate::export::target::{LONGEST_ANSWER, kept_body};
 use crate::neighbour::{self, Digits};
-use crate::outbound::{AGENT, Client, ClientError, Read, Redirects, Request, Settings};
+use crate::outbound::{AGENT, Client, ClientError, Read, Redirects, Request, Settings, Uplink};
 use crate::trees::{Parts, Room, Tree, Unread};
 
 pub(super) struct Clients {
@@ -51,10 +51,10 @@ pub struct Answer {
 }
 
 impl Clients {
-    pub(super) fn new(tls: rustls::ClientConfig, hosts: Vec<String>) -> Result<Self, ClientError> {
+    pub(super) fn new(uplink: Uplink, hosts: Vec<String>) -> Result<Self, ClientError> {
         let client = |redirects| {
             Client::new(Settings {
-                tls: tls.clone(),
+                uplink: uplink.clone(),
                 agent: AGENT,
                 redirects,
                 may_be_plain: true,

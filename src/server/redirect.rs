@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, LOCATION};
 use hyper::{Request, Response, StatusCode};
 
-use crate::tls::Challenges;
+use crate::tls::{Challenges, identifier};
 use crate::webhook::names_its_host;
 
 /// Where the CA looks (RFC 8555 section 8.3).
@@ -46,6 +46,7 @@ impl Redirect {
             .rsplit_once(':')
             .filter(|(_, port)| port.parse::<u16>().is_ok())
             .map_or(asked, |(host, _)| host);
+        let asked = asked.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(asked);
         let domains = self.domains.load();
         let ours = domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked));
         let host = match (ours, domains.first()) {
@@ -55,7 +56,7 @@ impl Redirect {
         };
         let port = if self.https_port == 443 { String::new() } else { format!(":{}", self.https_port) };
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        HeaderValue::try_from(format!("https://{host}{port}{path}")).ok()
+        HeaderValue::try_from(format!("https://{}{port}{path}", identifier::in_url(host))).ok()
     }
 }
 
@@ -93,6 +94,14 @@ mod tests {
             Some("https://hooks.example.com:8443/x")
         );
         assert_eq!(location(&[], 443, "a.example", "/").as_deref(), Some("https://a.example/"));
+        let ours = ["a.example.com", "2001:db8::1", "192.0.2.1"];
+        for (host, to) in [
+            ("[2001:DB8::1]", "[2001:db8::1]"),
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("[2001:db8::1]:80", "[2001:db8::1]"),
+        ] {
+            assert_eq!(location(&ours, 443, host, "/x"), Some(format!("https://{to}/x")));
+        }
         for host in ["a/../@b", "", "a, b"] {
             assert_eq!(location(&[], 443, host, "/"), None);
             assert_eq!(location(&ours, 443, host, "/"), None);

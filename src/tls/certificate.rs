@@ -1,6 +1,7 @@
 //! A certificate chain with its key, checked before anyone is served with it: the chain is whole and in order,
 //! the key fits, names and dates are known.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +34,7 @@ pub enum CertificateError {
 #[derive(Debug, Clone)]
 pub struct Certificate {
     pub(super) certified: Arc<CertifiedKey>,
-    /// DNS names, in lower case.
+    /// DNS names, in lower case, and IP addresses.
     pub names: Vec<String>,
     /// The issuer's common name, or all of its name.
     pub issuer: String,
@@ -77,7 +78,7 @@ impl Certificate {
         }
         let [not_before, not_after] = [leaf.validity().not_before, leaf.validity().not_after]
             .map(|time| clock::from_unix_seconds(u64::try_from(time.timestamp()).unwrap_or(0)));
-        let (names, issuer, renewal_id) = (dns_names(leaf), issuer(leaf), renewal_id(leaf));
+        let (names, issuer, renewal_id) = (names(leaf), issuer(leaf), renewal_id(leaf));
         drop(parsed);
         let certified = CertifiedKey::from_der(chain, key, provider).map_err(CertificateError::Key)?;
         Ok(Self { certified: Arc::new(certified), names, issuer, not_before, not_after, renewal_id })
@@ -129,9 +130,15 @@ pub(super) fn issuers(chain: &[u8]) -> Vec<String> {
         .collect()
 }
 
-fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
     let dns = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        GeneralName::IPAddress(bytes) => {
+            let four = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            four.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))
+                .ok()
+                .map(|address| address.to_string())
+        }
         _ => None,
     };
     let extension = leaf.subject_alternative_name().ok().flatten();

@@ -9,6 +9,7 @@ pub mod acme;
 mod board;
 mod certificate;
 mod files;
+pub mod identifier;
 mod keeper;
 mod knock;
 mod outgoing;
@@ -18,6 +19,7 @@ mod served;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::outbound::Proxy;
 use crate::secret::Secret;
 
 pub use acceptor::{Acceptor, Agreed, Handshake, Protocol};
@@ -46,7 +48,7 @@ pub enum Source {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcmeSettings {
-    /// The certificate covers all of them.
+    /// The certificate covers all of them: DNS names, and IP addresses (`identifier`).
     pub domains: Vec<String>,
     /// `mailto:…`
     pub contact: Option<String>,
@@ -58,10 +60,13 @@ pub struct AcmeSettings {
     pub second_after: Duration,
     pub challenges: ChallengeChoice,
     pub on_bad_name: OnBadName,
-    /// The CA's certificate profile (draft-ietf-acme-profiles): `tlsserver`, `shortlived`.
+    /// The CA's certificate profile (draft-ietf-acme-profiles): `tlsserver`, `shortlived`. For IP addresses the latter is taken
+    /// without being named, where the CA offers it.
     pub profile: Option<String>,
     /// Of several chains the one with a certificate that this authority issued, by its common name.
     pub preferred_chain: Option<String>,
+    /// The way to all of these.
+    pub proxy: Option<Proxy>,
     /// Folder for accounts, certificates and pace.
     pub state: PathBuf,
     /// Waits after the first, second, … failed order; the last one repeats. Never empty.

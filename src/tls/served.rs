@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::Certificate;
+use super::{Certificate, identifier};
 
 /// Every certificate that is served; swapped while connections run.
 #[derive(Debug, Default)]
@@ -21,12 +21,14 @@ pub struct Served {
 #[derive(Debug, Default)]
 struct Table {
     by_domain: HashMap<String, Arc<CertifiedKey>>,
-    /// For a client that asks for no name, or for one that is not ours.
+    /// For a client that asks for no name: it may have come by an IP address, and only these may be without one.
+    nameless: Option<Arc<CertifiedKey>>,
+    /// For a client that asks for a name that is not ours.
     first: Option<Arc<CertifiedKey>>,
 }
 
 impl Served {
-    /// Which certificates there are, the first one for clients that name none. Those that stay go on being served.
+    /// Which certificates there are. Clients that name none get the first one for an IP address, else the first. Those that stay go on being served.
     pub fn expect(&self, names: impl IntoIterator<Item = String>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before: HashMap<_, _> = std::mem::take(&mut *slots).into_iter().collect();
@@ -48,6 +50,9 @@ impl Served {
         for certificate in slots.iter().filter_map(|(_, certificate)| certificate.as_ref()) {
             table.first.get_or_insert_with(|| Arc::clone(&certificate.certified));
             for domain in &certificate.names {
+                if identifier::address(domain).is_some() {
+                    table.nameless.get_or_insert_with(|| Arc::clone(&certificate.certified));
+                }
                 // The first one wins: a domain that moved to a certificate of its own is still in the old one.
                 table.by_domain.entry(domain.clone()).or_insert_with(|| Arc::clone(&certificate.certified));
             }
@@ -60,7 +65,10 @@ impl ResolvesServerCert for Served {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let table = self.table.load();
         // rustls gives the name in lower case (RFC 6066: it compares without regard to case).
-        let asked = hello.server_name().and_then(|name| table.by_domain.get(name));
-        asked.or(table.first.as_ref()).cloned()
+        let found = match hello.server_name() {
+            Some(name) => table.by_domain.get(name),
+            None => table.nameless.as_ref(),
+        };
+        found.or(table.first.as_ref()).cloned()
     }
 }

@@ -59,6 +59,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "data",
             "database",
             "export",
+            "outbound",
             "outbox",
             "pipeline",
             "requests",
@@ -182,7 +183,7 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("x509_parser", &["tls"]),
     ("tokio_rustls", &["tls", "cli"]), // cli: `annex send` is a client
     ("hyper", &["server", "webhook", "cli"]),
-    ("hyper_util", &["server", "cli"]),
+    ("hyper_util", &["server", "cli", "outbound"]), // outbound: what NO_PROXY means
     ("aws_lc_rs", &["tls"]),
     ("base64", &["export", "inspector", "neighbour", "outbound", "requests", "tls"]),
     ("httpdate", &["neighbour", "tls"]),

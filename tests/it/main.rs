@@ -19,6 +19,8 @@ mod cases;
 mod certificates;
 /// `annex check`, `send`, `secret new`, `completions`: words and exit codes.
 mod cli;
+/// A network that is closed but for a proxy.
+mod closed;
 /// The step `match` on a customer's PostgreSQL.
 mod databases;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.
@@ -35,6 +37,8 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
+/// Certificates for IP addresses.
+mod identifiers;
 mod ignored;
 /// Files of records as ERPs write them: what is imported, what is refused, and what is said.
 mod imports;

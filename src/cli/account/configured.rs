@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Purpose};
 use crate::rossum::Event;
 use crate::secret::{Secret, SecretFile};
+use crate::tls::identifier;
 use crate::webhook::HookPlan;
 
 use super::super::exit::{Failure, mistaken};
@@ -77,7 +78,7 @@ fn read(plan: &HookPlan, domain: Option<&String>, path: &Path) -> Result<Configu
     }
     Ok(Configured {
         name: hook.name.clone(),
-        url: format!("https://{domain}{}", hook.path),
+        url: format!("https://{}{}", identifier::in_url(domain), hook.path),
         secrets: hook.secrets.clone(),
         secret_file: hook.secret_file.clone(),
         events,

@@ -11,7 +11,7 @@ use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::outbound::{AGENT, Client, ClientError, Part, Read, Redirects, Request, Settings};
+use crate::outbound::{AGENT, Client, ClientError, Part, Read, Redirects, Request, Settings, Uplink};
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -29,13 +29,13 @@ pub struct HttpTarget {
 impl HttpTarget {
     pub fn new(
         base: Url,
-        tls: rustls::ClientConfig,
+        uplink: Uplink,
         headers: HeaderMap,
         auth: Auth,
         timeout: Duration,
     ) -> Result<Self, ClientError> {
         let client = Client::new(Settings {
-            tls,
+            uplink,
             agent: AGENT,
             redirects: Redirects::None,
             may_be_plain: true,

@@ -3,6 +3,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::outbound::Proxy;
+
 use super::super::{AcmeSettings, Ca, ChallengeChoice};
 
 /// Hexadecimal digits of the digest.
@@ -20,6 +22,10 @@ pub(super) fn about(settings: &AcmeSettings) -> String {
     parts.add(b"challenge", challenge.as_bytes());
     parts.add(b"contact", settings.contact.as_deref().unwrap_or_default().as_bytes());
     parts.add(b"profile", settings.profile.as_deref().unwrap_or_default().as_bytes());
+    if let Some((url, except)) = settings.proxy.as_ref().map(Proxy::identity) {
+        parts.add(b"proxy", url.expose());
+        parts.add(b"no proxy", except.as_bytes());
+    }
     parts.ca(&settings.ca);
     for ca in [&settings.second, &settings.staging] {
         match ca {

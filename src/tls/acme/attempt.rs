@@ -227,6 +227,8 @@ impl Attempt<'_> {
             // Only a CA with renewal information knows what it means.
             .filter(|_| session.offer.renewal_info.is_some());
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
+        let wanted = wanted.fitted(&session);
+        self.board.update(self.name, |status| status.profile = wanted.profile.map(str::to_owned));
         let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await?;
         let pem = order::finish(&session, ordered, domains, self.settings.preferred_chain.as_deref()).await?;
@@ -262,7 +264,7 @@ impl Attempt<'_> {
     ) -> Result<(), OrderError> {
         let session = self.session(staging, progress).await?;
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces: None };
-        let ordered = order::begin(&session, wanted).await?;
+        let ordered = order::begin(&session, wanted.fitted(&session)).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await
     }
 

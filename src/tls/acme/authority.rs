@@ -1,6 +1,6 @@
 //! A CA with what its own HTTPS is checked with.
 
-use crate::outbound::{Client, ClientError, Redirects, Settings};
+use crate::outbound::{Client, ClientError, Proxy, Redirects, Settings, Uplink};
 
 use super::super::{Ca, OutgoingError, outgoing};
 use super::request::{AGENT, CONNECT};
@@ -21,11 +21,11 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(ca: Ca) -> Result<Self, AuthorityError> {
+    pub(super) fn new(ca: Ca, proxy: Option<&Proxy>) -> Result<Self, AuthorityError> {
         // Its configured root alone, or the well-known ones.
         let tls = outgoing(ca.root.as_deref())?.with_no_client_auth();
         let client = Client::new(Settings {
-            tls,
+            uplink: Uplink { tls, proxy: proxy.cloned() },
             agent: AGENT,
             redirects: Redirects::None,
             may_be_plain: false,

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! acme/.challenges/http-TOKEN     the key authorization (RFC 8555 section 8.3)
-//! acme/.challenges/alpn-NAME      its SHA-256, from which a node makes the certificate (RFC 8737 section 3)
+//! acme/.challenges/alpn-NAME      its SHA-256, from which a node makes the certificate (RFC 8737 section 3); an IP address
+//!                                 lies under its reverse name, as the CA asks for it
 //! ```
 
 use std::collections::HashMap;
@@ -24,6 +25,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::private;
 
+use super::super::identifier;
+
 /// The extension of a challenge's certificate, `id-pe-acmeIdentifier`.
 const ACME_IDENTIFIER: &str = "1.3.6.1.5.5.7.1.31";
 const FOLDER: &str = ".challenges";
@@ -31,6 +34,7 @@ const FOLDER: &str = ".challenges";
 /// What is waiting to be asked for. Holds many names at once.
 #[derive(Debug, Default)]
 pub struct Challenges {
+    /// By the name in the handshake.
     tls_alpn: Mutex<HashMap<String, Arc<CertifiedKey>>>,
     http: Mutex<HashMap<String, String>>,
     /// Where other nodes find them, and leave theirs.
@@ -50,7 +54,7 @@ impl Challenges {
     }
 
     pub(super) fn expect_tls_alpn(&self, domain: &str, certificate: CertifiedKey) {
-        let domain = domain.to_ascii_lowercase();
+        let domain = identifier::server_name(domain);
         match digest_in(&certificate) {
             Some(digest) => self.write("alpn", &domain, hex::encode(digest).as_bytes()),
             None => warn!("the answer to TLS-ALPN-01 for {domain} cannot be shared with other nodes"),
@@ -70,14 +74,14 @@ impl Challenges {
 
     /// Leaves a digest for the server that shares the folder; `false` where an order has one for this name.
     pub(super) fn lend_tls_alpn(&self, domain: &str, digest: &[u8; 32]) -> io::Result<bool> {
-        self.lend("alpn", &domain.to_ascii_lowercase(), hex::encode(digest).as_bytes())
+        self.lend("alpn", &identifier::server_name(domain), hex::encode(digest).as_bytes())
     }
 
     /// What was lent is over. What an order has put in its place stays.
     pub(super) fn take_back(&self, token: &str, lent: Option<(&str, [u8; 32])>) {
         self.remove("http", token);
         if let Some((domain, digest)) = lent {
-            let domain = domain.to_ascii_lowercase();
+            let domain = identifier::server_name(domain);
             if self.read("alpn", &domain).is_some_and(|kept| kept == hex::encode(digest).as_bytes()) {
                 self.remove("alpn", &domain);
             }
@@ -144,7 +148,7 @@ impl ResolvesServerCert for Challenges {
         let own = lock(&self.tls_alpn).get(&domain).cloned();
         own.or_else(|| {
             let digest = hex::decode(self.read("alpn", &domain)?).ok()?;
-            certificate(&domain, &digest).map(Arc::new)
+            certificate(&identifier::of_server_name(&domain), &digest).map(Arc::new)
         })
     }
 }

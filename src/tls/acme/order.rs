@@ -16,6 +16,7 @@ use crate::outbound::Whose;
 
 use super::super::Challenge;
 use super::super::certificate::issuers;
+use super::super::identifier;
 use super::Challenges;
 use super::account::Session;
 use super::authorization;
@@ -88,6 +89,9 @@ impl OrderError {
     }
 }
 
+/// The one profile by which public CAs give certificates for IP addresses.
+const FOR_ADDRESSES: &str = "shortlived";
+
 /// What to order.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'w> {
@@ -139,6 +143,16 @@ impl Ordered {
     }
 }
 
+impl Wanted<'_> {
+    /// With the profile that addresses need, where the CA offers it and none is set.
+    pub(super) fn fitted(self, session: &Session) -> Self {
+        let has_address = self.domains.iter().any(|name| identifier::address(name).is_some());
+        let is_offered = || session.offer.profiles().any(|offered| offered == FOR_ADDRESSES);
+        let own = (has_address && is_offered()).then_some(FOR_ADDRESSES);
+        Self { profile: self.profile.or(own), ..self }
+    }
+}
+
 /// Makes a new order.
 pub(super) async fn begin(session: &Session, wanted: Wanted<'_>) -> Result<Ordered, OrderError> {
     if let Some(profile) = wanted.profile
@@ -175,7 +189,8 @@ pub(super) async fn resume(session: &Session, begun: &Begun) -> Result<Option<Or
 }
 
 async fn new_order(session: &Session, wanted: Wanted<'_>) -> Result<Answered, RequestError> {
-    let identifiers: Vec<_> = wanted.domains.iter().map(|d| json!({"type": "dns", "value": d})).collect();
+    let identifiers: Vec<_> =
+        wanted.domains.iter().map(|d| json!({"type": identifier::kind(d), "value": d})).collect();
     let mut payload = json!({"identifiers": identifiers});
     if let Some(profile) = wanted.profile {
         payload["profile"] = profile.into();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::super::identifier;
 use super::super::knock::{KnockError, Shows, answered, connected, handshake};
 use super::Challenges;
 
@@ -49,7 +50,8 @@ impl SelfCheck {
         let mut stream = connected(address).await?;
         let request = format!(
             "GET /.well-known/acme-challenge/{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: annex-doctor\r\nConnection: close\r\n\r\n",
-            self.token, self.domain
+            self.token,
+            identifier::in_url(&self.domain)
         );
         let answer = answered(async {
             stream.write_all(request.as_bytes()).await?;
@@ -70,7 +72,7 @@ impl SelfCheck {
     /// # Errors
     /// Where nobody answers, or somebody else does.
     pub async fn tls_alpn_01(&self, address: SocketAddr) -> Option<Result<(), KnockError>> {
-        Some(handshake(address, &self.domain, Shows::Challenge(self.digest?)).await)
+        Some(handshake(address, &identifier::server_name(&self.domain), Shows::Challenge(self.digest?)).await)
     }
 }
 

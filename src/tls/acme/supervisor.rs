@@ -80,7 +80,7 @@ impl Supervisor {
         board: Arc<Board>,
     ) -> Result<Self, StartError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let authority = |ca: &Ca| Authority::new(ca.clone());
+        let authority = |ca: &Ca| Authority::new(ca.clone(), settings.proxy.as_ref());
         let authorities = Authorities {
             first: authority(&settings.ca)?,
             second: settings.second.as_ref().map(authority).transpose()?,

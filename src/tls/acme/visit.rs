@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::clock;
-use crate::outbound::CallError;
+use crate::outbound::{CallError, Proxy};
 
 use super::super::Ca;
 use super::account::Offer;
@@ -42,8 +42,8 @@ impl From<RequestError> for VisitError {
     }
 }
 
-pub async fn visit(ca: &Ca) -> Result<Visit, VisitError> {
-    let authority = Authority::new(ca.clone())?;
+pub async fn visit(ca: &Ca, proxy: Option<&Proxy>) -> Result<Visit, VisitError> {
+    let authority = Authority::new(ca.clone(), proxy)?;
     let (offer, answered) = Offer::ask(&Wire::new(&authority.client, None), ca).await?;
     Ok(Visit {
         profiles: offer.profiles().map(str::to_owned).collect(),

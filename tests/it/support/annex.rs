@@ -13,7 +13,7 @@ use super::{Client, SECRET, eventually, free_port};
 /// The command, in an environment without anything of ours.
 pub(crate) fn annex_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_annex"));
-    for name in ["ROSSUM_SECRET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"] {
+    for name in ["ROSSUM_SECRET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM", "HTTPS_PROXY", "https_proxy"] {
         command.env_remove(name);
     }
     // What this machine's own Annex keeps, or another test has made, is nothing to a test.

@@ -104,7 +104,7 @@ impl Pebble {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = params.self_signed(&root_key).unwrap();
         let key = KeyPair::generate().unwrap();
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = ["localhost", "127.0.0.1", "ca.example.test"].map(str::to_owned).to_vec();
         let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &root, &root_key).unwrap();
         write(&folder.path().join("c.pem"), &leaf.pem());
         write(&folder.path().join("k.pem"), &key.serialize_pem());

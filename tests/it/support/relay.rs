@@ -30,7 +30,7 @@ impl Relay {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+pub(super) fn pass(mut from: TcpStream, mut to: TcpStream) {
     let _ = std::io::copy(&mut from, &mut to);
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
