@@ -24,6 +24,7 @@
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`export`] | documents for other systems, and the calls that carry them there |
+//! | [`otlp`] | spans and metrics for an OpenTelemetry collector |
 //! | [`outbound`] | one client for calls over HTTP to other systems |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
@@ -64,6 +65,7 @@ pub mod export;
 pub mod inspector;
 pub mod memory;
 pub mod neighbour;
+pub mod otlp;
 pub mod outbound;
 pub mod outbox;
 pub mod pipeline;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 35] = [
+const ROOMS: [(&str, &[&str]); 36] = [
     (
         "cli",
         &[
@@ -41,6 +41,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "database",
             "inspector",
             "memory",
+            "otlp",
             "outbox",
             "server",
             "shown",
@@ -59,6 +60,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
             "data",
             "database",
             "export",
+            "otlp",
             "outbound",
             "outbox",
             "pipeline",
@@ -126,6 +128,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
     ("api", &["clock", "outbound", "secret", "slices", "trees"]),
     ("account", &["clock", "neighbour", "outbound", "private", "secret", "shown", "trees"]),
     ("cases", &["clock", "private"]),
+    ("otlp", &["clock", "outbound"]),
     ("outbound", &["neighbour", "secret"]),
     ("breaker", &[]),
     ("neighbour", &["trees"]),
@@ -148,7 +151,7 @@ const ROOMS: [(&str, &[&str]); 35] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 49] = [
+const FOREIGN: [(&str, &[&str]); 51] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
@@ -192,7 +195,9 @@ const FOREIGN: [(&str, &[&str]); 49] = [
     ("ipnet", &["server", "config"]),
     ("sd_notify", &["server"]),
     ("prometheus_client", &["telemetry"]),
-    ("getrandom", &["doctor", "outbox", "requests", "secret", "tls", "webhook"]),
+    ("opentelemetry_proto", &["otlp"]),
+    ("prost", &["otlp"]),
+    ("getrandom", &["doctor", "otlp", "outbox", "requests", "secret", "tls", "webhook"]),
     ("jmespath", &["requests"]),
     ("russh", &["export"]),
     ("configparser", &["account"]),
