@@ -160,7 +160,7 @@ const FOREIGN: [(&str, &[&str]); 51] = [
     ("minijinja", &["export", "steps"]),
     (
         "reqwest", // config: URLs and headers of targets, URLs of databases; tls: methods and headers
-        &["account", "api", "cli", "config", "export", "neighbour", "outbound", "requests", "tls"],
+        &["account", "api", "cli", "config", "export", "neighbour", "otlp", "outbound", "requests", "tls"],
     ),
     ("encoding_rs", &["data"]),
     ("calamine", &["data"]),
