@@ -4,6 +4,7 @@
 //! |---|---|
 //! | names | `names` |
 //! | CAA records | `caa` |
+//! | TXT records of DNS-PERSIST-01 | `persist` |
 //! | ports, here and through the names | `ports` |
 //! | the service and its sockets under systemd | `systemd` |
 //! | the certificate authority and the clock | `authority` |
@@ -17,6 +18,7 @@ mod databases;
 mod exports;
 mod files;
 mod names;
+mod persist;
 mod ports;
 mod systemd;
 
@@ -117,13 +119,19 @@ pub async fn reachable(
     };
     let account = known.map(|(_, account)| account.as_str());
     let ours = caa::Ours { identities: &identities, account, challenges: &challenges };
+    let all: Vec<&AcmeSettings> = config.server.certificates.iter().filter_map(of_acme).collect();
+    persist::look(&all, tell).await;
     let addresses = names::resolve(&config.server.domains, &ours, tell).await;
     ports::open(config, server.is_some(), unit, &addresses, tell).await;
 }
 
 fn acme(config: &Config) -> Option<&AcmeSettings> {
-    config.server.certificates.iter().find_map(|settings| match &settings.source {
+    config.server.certificates.iter().find_map(of_acme)
+}
+
+fn of_acme(settings: &tls::Settings) -> Option<&AcmeSettings> {
+    match &settings.source {
         Source::Acme(acme) => Some(&**acme),
         Source::Files { .. } => None,
-    })
+    }
 }

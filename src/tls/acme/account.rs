@@ -32,6 +32,9 @@ struct Meta {
     external_account_required: bool,
     /// The CA's names in CAA records (RFC 8555 section 9.7.6).
     caa_identities: Vec<String>,
+    /// Its names in records of DNS-PERSIST-01, and what a hashed account begins with there.
+    issuer_domain_names: Vec<String>,
+    account_hash_prefix: Option<String>,
 }
 
 impl Offer {
@@ -43,6 +46,17 @@ impl Offer {
 
     pub(super) fn caa_identities(&self) -> &[String] {
         &self.meta.caa_identities
+    }
+
+    /// The CA's names in records of DNS-PERSIST-01.
+    pub(super) fn issuers(&self) -> &[String] {
+        let own = &self.meta.issuer_domain_names;
+        if own.is_empty() { &self.meta.caa_identities } else { own }
+    }
+
+    /// What a hashed account begins with in these; `None` where the account's URL stands there.
+    pub(super) fn account_hash_prefix(&self) -> Option<&str> {
+        self.meta.account_hash_prefix.as_deref().filter(|prefix| !prefix.is_empty())
     }
 
     /// Names of the profiles that it offers.
