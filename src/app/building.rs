@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -20,8 +20,8 @@ use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{
-    Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
-    descriptors,
+    ConfigFacts, Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service,
+    Shared, bind, descriptors,
 };
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
@@ -56,6 +56,7 @@ pub(super) struct Building {
     page: Option<Page>,
     inspector: Option<Arc<Inspector>>,
     lists: Vec<List>,
+    digest: String,
 }
 
 impl Building {
@@ -69,7 +70,7 @@ impl Building {
         drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
         let outbox = Arc::new(Outbox::new(&config.state).that_must_note(config.must_note));
         let services = config.services(Some(Arc::clone(&outbox)));
-        let Config { server, hooks, state, datasets, lists, .. } = config;
+        let Config { server, hooks, state, datasets, lists, digest, .. } = config;
         let names = hooks.iter().map(|hook| &hook.settings);
         let names = names.map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
@@ -107,6 +108,7 @@ impl Building {
             page,
             inspector,
             lists,
+            digest,
         })
     }
 
@@ -160,6 +162,7 @@ impl Building {
             started: clock::now(),
             https,
             config: self.path,
+            taken: Mutex::new(ConfigFacts::of(self.digest.clone())),
             inspection: self.inspector.as_ref().map(inspection),
             door: Arc::clone(&self.door),
             outbox: Box::new(outbox),
@@ -184,6 +187,7 @@ impl Building {
             watch: self.watch,
             fixed,
             lists: self.lists,
+            digest: self.digest.clone(),
             asked: Arc::default(),
             reloads,
             inspector: self.inspector,

@@ -11,6 +11,7 @@ use crate::tls::{
     self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source, identifier,
 };
 
+use super::Purpose;
 use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -62,7 +63,7 @@ pub(super) fn read(
         name: name.to_owned(),
         source: Source::Acme(Box::new(AcmeSettings { domains, ..template.clone() })),
     };
-    let first = (!domains.is_empty()).then(|| one(SERVER, domains.to_vec()));
+    let first = (!domains.is_empty()).then(|| one(SERVER, domains.clone()));
     first.into_iter().chain(own.map(|domain| one(domain, vec![domain.clone()]))).collect()
 }
 
@@ -159,6 +160,15 @@ fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let root = section.text("root").map(|root| section.document().resolve(root.get_ref()));
     let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
     let mac_key = secrets::read(section, "eab_key", environment).into_iter().next();
+    let is_read = section.document().purpose != Purpose::Trial;
+    if mac_key.as_ref().is_some_and(|key| is_read && !tls::acme::is_mac_key(key)) {
+        let what = "the key of the external account is no base64";
+        section.document().note(
+            section.place_of("eab_key"),
+            what,
+            Some("copy it from the CA once more, whole and alone"),
+        );
+    }
     if key_id.is_some() != section.has("eab_key") {
         section.wrong(
             "an external account needs both `eab_key_id` and `eab_key`",
@@ -199,12 +209,30 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
 /// Where everything is kept that must outlive the process, and whether somebody says so.
 pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> (PathBuf, bool) {
     if let Some((server, path)) = server.and_then(|server| Some((server, server.text("state")?))) {
-        return (server.document().resolve(path.get_ref()), true);
+        let folder = server.document().resolve(path.get_ref());
+        if let Some(what) = no_folder(path.get_ref(), &folder) {
+            server.document().note(
+                path.span(),
+                what,
+                Some("name a folder: `state = \"/var/lib/annex\"`; Annex makes it"),
+            );
+        }
+        return (folder, true);
     }
     // systemd's StateDirectory= passes the folder that it made.
     let given = environment("STATE_DIRECTORY").map(PathBuf::from);
     let is_given = given.is_some();
     (given.unwrap_or_else(|| PathBuf::from("/var/lib/annex")), is_given)
+}
+
+/// Why it can never be a folder. Whether it can be written is known where the server runs.
+fn no_folder(text: &str, folder: &Path) -> Option<String> {
+    if text.is_empty() {
+        return Some("`state` is empty".to_owned());
+    }
+    let there = folder.ancestors().find_map(|part| Some((part, std::fs::metadata(part).ok()?)));
+    let (part, metadata) = there?;
+    (!metadata.is_dir()).then(|| format!("`{text}` can be no folder: {} is a file", part.display()))
 }
 
 /// `domains` of [server]: names in lower case, addresses as [`identifier`] has them.

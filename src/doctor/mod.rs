@@ -23,7 +23,7 @@ mod ports;
 mod systemd;
 
 use crate::config::Config;
-use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source};
+use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source, identifier};
 
 pub use systemd::Unit;
 
@@ -108,8 +108,17 @@ pub async fn reachable(
     let settings = acme(config);
     let identities = match settings {
         Some(first) => authority::answers(first, tell).await,
-        None => Vec::new(),
+        None => Some(Vec::new()),
     };
+    let has_names = settings
+        .is_some_and(|settings| settings.domains.iter().any(|name| identifier::address(name).is_none()));
+    if has_names && identities.as_ref().is_some_and(Vec::is_empty) {
+        tell(Finding::warning(
+            "not checked: CAA records, since the CA's directory does not say its name in them (`caaIdentities`)",
+            "where your domain has some, they must name the CA: dig CAA",
+        ));
+    }
+    let identities = identities.unwrap_or_default();
     let known = settings.zip(server).and_then(|(settings, server)| {
         server.accounts.iter().find(|(directory, _)| *directory == settings.ca.directory)
     });

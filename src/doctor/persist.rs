@@ -15,10 +15,9 @@ pub(super) fn is_used(settings: &AcmeSettings) -> bool {
 
 /// Looks at the records of all certificates that are validated so.
 pub(super) async fn look(all: &[&AcmeSettings], tell: &mut impl FnMut(Finding)) {
-    let resolver = match TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build) {
-        Ok(resolver) => resolver,
-        Err(_) => return, // said where the names are resolved
-    };
+    // What keeps the resolver from being used is said where the names are resolved.
+    let resolver = TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build);
+    let Ok(resolver) = resolver else { return };
     for settings in all.iter().filter(|settings| is_used(settings)) {
         match records(settings, false).await {
             Ok(records) if records.is_empty() => tell(Finding::warning(

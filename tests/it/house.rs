@@ -28,6 +28,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
             "telemetry",
             "tls",
             "txscript",
+            "unreached",
             "webhook",
         ],
     ),
@@ -74,8 +75,8 @@ const ROOMS: [(&str, &[&str]); 37] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "webhook"]),
-    ("tls", &["clock", "outbound", "private", "secret", "tasks"]),
+    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "unreached", "webhook"]),
+    ("tls", &["clock", "outbound", "private", "secret", "tasks", "unreached"]),
     (
         "webhook",
         &[
@@ -143,7 +144,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
             "unreached",
         ],
     ),
-    ("database", &["breaker", "secret", "slices", "store"]),
+    ("database", &["breaker", "secret", "slices", "store", "unreached"]),
     ("api", &["clock", "multipart", "neighbour", "secret", "slices", "trees", "unreached"]),
     ("multipart", &[]),
     ("account", &["clock", "neighbour", "private", "secret", "shown", "trees", "unreached"]),

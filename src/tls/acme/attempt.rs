@@ -78,6 +78,7 @@ impl Attempt<'_> {
             let _ = self.storage.save_pace(&before); // in memory: this attempt was none
             return Err(error);
         }
+        self.challenges.sweep(self.settings.order_deadline);
         let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
         let directory = authority.ca.directory.clone();
         info!(
@@ -234,7 +235,8 @@ impl Attempt<'_> {
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
         let wanted = wanted.fitted(&session);
         self.board.update(self.name, |status| status.profile = wanted.profile.map(str::to_owned));
-        let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted).await?;
+        let may_be_lost = pace.interrupted() > 0;
+        let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted, may_be_lost).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await?;
         let pem = order::finish(&session, ordered, domains, self.settings.preferred_chain.as_deref()).await?;
         Ok((pem, session.account.kid))
@@ -246,6 +248,7 @@ impl Attempt<'_> {
         session: &Session,
         directory: &str,
         wanted: Wanted<'_>,
+        may_be_lost: bool,
     ) -> Result<Ordered, OrderError> {
         let begun = self.storage.load_order(self.current.map(|current| current.pem))?;
         if let Some(begun) = begun.filter(|begun| begun.is(directory, &session.account.kid, wanted))
@@ -254,7 +257,7 @@ impl Attempt<'_> {
             info!("going on with the order {}", begun.url);
             return Ok(ordered);
         }
-        let ordered = order::begin(session, wanted).await?;
+        let ordered = order::begin(session, wanted, may_be_lost).await?;
         self.storage.save_order(&ordered.begun(session, directory, wanted))?;
         Ok(ordered)
     }
@@ -269,7 +272,7 @@ impl Attempt<'_> {
     ) -> Result<(), OrderError> {
         let session = self.session(staging, progress).await?;
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces: None };
-        let ordered = order::begin(&session, wanted.fitted(&session)).await?;
+        let ordered = order::begin(&session, wanted.fitted(&session), false).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await
     }
 

@@ -105,15 +105,15 @@ async fn one(
         let offered = authorization.challenges.iter().find(|offered| offered.kind == challenge.word());
         let offered = offered.ok_or_else(|| OrderError::NoChallenge(challenge.word(), domain.clone()))?;
         expect(session, &domain, offered, challenge, challenges)?;
+        if let Some(progress) = session.wire.progress() {
+            progress.waits_for(&domain, challenge);
+        }
         // One that is under way was asked for by the process before.
         if matches!(offered.status.as_str(), "" | "pending") {
             match session.ask(Step::Challenge, &offered.url, "{}").await {
                 Err(error) if error.may_be_done() => {}
                 told => answered = told?,
             }
-        }
-        if let Some(progress) = session.wire.progress() {
-            progress.waits_for(&domain, challenge);
         }
         sleep(polls.next(Some(&answered))).await;
         answered = session.ask(Step::Authorization, url, "").await?;

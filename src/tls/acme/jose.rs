@@ -78,6 +78,11 @@ pub(super) fn external_account_binding(
     Ok(json!({"protected": protected, "payload": payload, "signature": BASE64URL.encode(tag)}))
 }
 
+/// Whether it can be read: CAs refuse the account without a word about why.
+pub fn is_mac_key(base64: &Secret) -> bool {
+    mac_key(base64).is_some()
+}
+
 /// CAs give it in base64 of either alphabet, with padding or without.
 fn mac_key(base64: &Secret) -> Option<Secret> {
     let text = std::str::from_utf8(base64.expose()).ok()?.trim().trim_end_matches('=');

@@ -43,6 +43,7 @@ mod visit;
 
 pub use authority::AuthorityError;
 pub use challenges::{Challenges, digest_of};
+pub use jose::is_mac_key;
 pub use persist::{Record, RecordsError, Unfit, records};
 pub use self_check::SelfCheck;
 pub use supervisor::{StartError, Supervisor};
