@@ -34,7 +34,7 @@
 //! | [`private`] | files that only their owner reads; root becomes the owner of a folder |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
-//! | [`breaker`], [`neighbour`] | what is down is left in peace; bounds of what other systems say |
+//! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why it was not reached; bounds of what other systems say |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`trees`] | foreign JSON as trees: counted while they grow, with a share of the memory of all |
 //! | [`memory`] | free memory goes back to the system |
@@ -85,4 +85,5 @@ pub mod telemetry;
 pub mod tls;
 pub mod trees;
 pub mod txscript;
+pub mod unreached;
 pub mod webhook;

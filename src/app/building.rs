@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -21,8 +21,8 @@ use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{
-    Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service, Shared, bind,
-    descriptors,
+    ConfigFacts, Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service,
+    Shared, bind, descriptors,
 };
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
@@ -58,6 +58,7 @@ pub(super) struct Building {
     page: Option<Page>,
     inspector: Option<Arc<Inspector>>,
     lists: Vec<List>,
+    digest: String,
 }
 
 impl Building {
@@ -71,7 +72,7 @@ impl Building {
         drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
         let outbox = Arc::new(Outbox::new(&config.state).that_must_note(config.must_note));
         let services = config.services(Some(Arc::clone(&outbox)));
-        let Config { server, hooks, state, datasets, lists, collector, .. } = config;
+        let Config { server, hooks, state, datasets, lists, collector, digest, .. } = config;
         let exporter = Arc::new(Exporter::new(Arc::clone(&metrics), collector));
         let names = hooks.iter().map(|hook| &hook.settings);
         let names = names.map(|hook| (hook.path.clone(), hook.name.clone())).collect();
@@ -111,6 +112,7 @@ impl Building {
             page,
             inspector,
             lists,
+            digest,
         })
     }
 
@@ -164,6 +166,7 @@ impl Building {
             started: clock::now(),
             https,
             config: self.path,
+            taken: Mutex::new(ConfigFacts::of(self.digest.clone())),
             inspection: self.inspector.as_ref().map(inspection),
             door: Arc::clone(&self.door),
             outbox: Box::new(outbox),
@@ -189,6 +192,7 @@ impl Building {
             exporter: self.exporter,
             fixed,
             lists: self.lists,
+            digest: self.digest.clone(),
             asked: Arc::default(),
             reloads,
             inspector: self.inspector,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::select;
@@ -19,7 +19,7 @@ use crate::otlp::Exporter;
 use crate::outbox::{Couriers, Workers};
 use crate::server::admin::Pages;
 use crate::server::systemd;
-use crate::server::{Pulse, Redirect, Shared};
+use crate::server::{ConfigFacts, Pulse, Redirect, Shared};
 use crate::steps::Carries;
 use crate::telemetry::Metrics;
 use crate::tls::Keeper;
@@ -47,6 +47,8 @@ pub(super) struct House {
     pub(super) fixed: Fixed,
     /// Lists of records, as they were when the configuration was taken.
     pub(super) lists: Vec<List>,
+    /// Of the configuration that was taken.
+    pub(super) digest: String,
     pub(super) inspector: Option<Arc<Inspector>>,
     /// Somebody wants a reload.
     pub(super) asked: Arc<Notify>,
@@ -130,6 +132,7 @@ impl House {
         if let Some(inspector) = &self.inspector {
             inspector.reloaded(taken.as_ref().err().map(String::as_str));
         }
+        self.note(taken.as_ref().err());
         match taken {
             Ok(()) => info!("configuration reloaded"),
             Err(ref problem) => {
@@ -140,6 +143,18 @@ impl House {
             }
         }
         taken.err()
+    }
+
+    /// What became of a reload, for the pages. Of many mistakes the first is told.
+    fn note(&self, problem: Option<&String>) {
+        let mut facts = self.pages.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            None => *facts = ConfigFacts::of(self.digest.clone()),
+            Some(problem) => {
+                let first = problem.lines().find(|line| !line.is_empty()).unwrap_or_default();
+                (facts.refused, facts.refused_at) = (Some(first.to_owned()), Some(clock::now()));
+            }
+        }
     }
 
     fn exchange(&mut self) -> Result<(), String> {
@@ -156,10 +171,10 @@ impl House {
         say_doubts(&config);
         let queries = config.queries().cloned().collect();
         let services = config.services(Some(Arc::clone(&self.workers.outbox)));
-        let Config { server, hooks, datasets, lists, collector, .. } = config;
+        let Config { server, hooks, datasets, lists, collector, digest, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
-        self.lists = lists;
+        (self.lists, self.digest) = (lists, digest);
         self.keeper.commit(prepared);
         self.shared.drain.tasks.background(database::look_at_all(queries));
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);

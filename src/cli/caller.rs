@@ -21,6 +21,7 @@ use crate::outbound::{Proxy, Uplink};
 use crate::signature::Algorithm;
 use crate::tasks::{self, Owned};
 use crate::tls;
+use crate::unreached::io_words;
 
 use super::exit::Failure;
 
@@ -45,7 +46,7 @@ pub(super) enum CallError {
     Url(String),
     #[error("cannot connect to {0}: {1}")]
     Connect(String, std::io::Error),
-    #[error("TLS with {0}: {1}")]
+    #[error("TLS with {0}: {words}", words = io_words(.1))]
     Tls(String, std::io::Error),
     #[error("--ca: {0}")]
     Ca(#[from] tls::OutgoingError),

@@ -1,12 +1,18 @@
-//! `annex cert status` and `annex cert renew`: asks the running server.
+//! `annex cert status` and `annex cert renew` ask the running server; `annex cert dns` needs none.
+
+use std::path::PathBuf;
 
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::config::{self, Purpose};
+use crate::private;
 use crate::shown::Line;
+use crate::tls::acme::{Record, records};
+use crate::tls::{Challenge, ChallengeChoice, Source};
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print, print_lines, say};
+use super::exit::{Failure, Mark, mistaken, print, print_lines, say};
 use super::status::certificate_for_people;
 
 #[derive(clap::Subcommand)]
@@ -16,6 +22,15 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Where,
         /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the TXT record that DNS-PERSIST-01 needs for each name, and make the account that it names where there is none
+    Dns {
+        /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
+        #[arg(long, short, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print the records as JSON
         #[arg(long)]
         json: bool,
     },
@@ -37,6 +52,7 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Status { place, json } => status(place, json),
+        Command::Dns { config, json } => dns(config, json),
         Command::Renew { name, dry_run, place, json } => renew(name.as_deref(), dry_run, place, json),
     }
 }
@@ -52,6 +68,43 @@ fn status(place: Where, json: bool) -> Result<(), Failure> {
         return print("no certificates");
     }
     list.iter().try_for_each(|certificate| print_lines(&certificate_for_people(certificate)))
+}
+
+fn dns(path: Option<PathBuf>, json: bool) -> Result<(), Failure> {
+    let path = super::config_path(path);
+    let config = config::load(&path, Purpose::Serve, &super::service_environment(&path)).map_err(mistaken)?;
+    private::become_owner(&config.state).map_err(|error| {
+        let folder = config.state.display();
+        Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut all: Vec<Record> = Vec::new();
+    for settings in &config.server.certificates {
+        if let Source::Acme(acme) = &settings.source {
+            all.extend(
+                runtime.block_on(records(acme, true)).map_err(|error| Failure::Because(error.to_string()))?,
+            );
+        }
+    }
+    if all.is_empty() {
+        let hint = "they are for names that a CA validates: `domains` in [server]";
+        return Err(Failure::hinted("there are no TXT records to print", hint));
+    }
+    if json {
+        let one = |record: &Record| json!({"name": record.place(), "type": "TXT", "value": record.value(), "ca": record.directory});
+        return print(Value::from(all.iter().map(one).collect::<Vec<_>>()));
+    }
+    let is_used = config.server.certificates.iter().any(|settings| match &settings.source {
+        Source::Acme(acme) => acme.challenges == ChallengeChoice::Only(Challenge::DnsPersist01),
+        Source::Files { .. } => false,
+    });
+    for record in &all {
+        print(record.line())?;
+    }
+    if !is_used {
+        say("these records count once `challenge = \"dns-persist-01\"` stands in [server.acme]");
+    }
+    Ok(())
 }
 
 fn renew(name: Option<&str>, dry_run: bool, place: Where, json: bool) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::config::{self, Mistake, Purpose};
 use crate::doctor::{Finding, Running, Unit, Verdict, examine};
 use crate::shown::Lines;
@@ -52,6 +53,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             let unit = Unit::of(&path);
             let status = Where::of(&path).ask(Method::GET, "/status").ok().map(|(_, status)| status);
             tell(server(status.as_ref(), unit.as_ref(), &path));
+            if let Some(finding) = status
+                .as_ref()
+                .filter(|status| is_of(status, &path) == Some(true))
+                .and_then(|status| changed(status, &config.digest))
+            {
+                tell(finding);
+            }
             let running =
                 status.filter(|status| is_of(status, &path) != Some(false)).map(|status| running(&status));
             let runtime =
@@ -97,6 +105,24 @@ fn is_of(status: &Value, path: &Path) -> Option<bool> {
         std::fs::read_link(format!("/proc/{}/cwd", status["pid"])).ok()?.join(theirs)
     };
     Some(theirs.canonicalize().ok()? == path.canonicalize().ok()?)
+}
+
+/// Whether the file says something else than what the server goes by. One that was refused is told with the server's state.
+fn changed(status: &Value, digest: &str) -> Option<Finding> {
+    let taken = &status["configuration"];
+    if taken["digest"].as_str()? == digest || !taken["refused"].is_null() {
+        return None;
+    }
+    let loaded = taken["loaded"]
+        .as_str()
+        .and_then(clock::parse_rfc3339)
+        .map_or_else(|| "-".to_owned(), clock::display);
+    Some(Finding::warning(
+        format!(
+            "the file was changed since the server loaded it at {loaded}: the server goes by what stood there then"
+        ),
+        "systemctl reload annex; what needs a restart is told then",
+    ))
 }
 
 fn server(status: Option<&Value>, unit: Option<&Unit>, path: &Path) -> Finding {

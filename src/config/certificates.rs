@@ -11,6 +11,7 @@ use crate::tls::{
     self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source, identifier,
 };
 
+use super::Purpose;
 use super::numbers::{DAY, HOUR};
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -26,6 +27,8 @@ const RETRY: [Duration; 4] = [
     Duration::from_secs(6_000),
     Duration::from_secs(86_400),
 ];
+/// The challenge that wildcards need.
+const DNS_PERSIST: &str = "dns-persist-01";
 /// For a whole order. Let's Encrypt needs seconds.
 const ORDER_DEADLINE: Duration = Duration::from_secs(300);
 /// A CA must not be asked without a pause.
@@ -55,7 +58,7 @@ pub(super) fn read(
     if let Some(acme) = acme {
         acme.finish();
     }
-    let own = hook_domains.iter().filter(|domain| !domains.contains(domain));
+    let own = hook_domains.iter().filter(|domain| !identifier::covers(domains, domain));
     let one = |name: &str, domains: Vec<String>| tls::Settings {
         name: name.to_owned(),
         source: Source::Acme(Box::new(AcmeSettings { domains, ..template.clone() })),
@@ -126,7 +129,11 @@ fn acme_settings(
         settings.second = Some(ca(&second, environment));
         second.finish();
     }
-    let kinds = [("tls-alpn-01", Challenge::TlsAlpn01), ("http-01", Challenge::Http01)];
+    let kinds = [
+        ("tls-alpn-01", Challenge::TlsAlpn01),
+        ("http-01", Challenge::Http01),
+        (DNS_PERSIST, Challenge::DnsPersist01),
+    ];
     if let Some(challenge) = acme.choice("challenge", &kinds) {
         settings.challenges = ChallengeChoice::Only(challenge);
         if challenge == Challenge::Http01 && !has_plain_listener {
@@ -153,6 +160,15 @@ fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let root = section.text("root").map(|root| section.document().resolve(root.get_ref()));
     let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
     let mac_key = secrets::read(section, "eab_key", environment).into_iter().next();
+    let is_read = section.document().purpose != Purpose::Trial;
+    if mac_key.as_ref().is_some_and(|key| is_read && !tls::acme::is_mac_key(key)) {
+        let what = "the key of the external account is no base64";
+        section.document().note(
+            section.place_of("eab_key"),
+            what,
+            Some("copy it from the CA once more, whole and alone"),
+        );
+    }
     if key_id.is_some() != section.has("eab_key") {
         section.wrong(
             "an external account needs both `eab_key_id` and `eab_key`",
@@ -193,7 +209,15 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
 /// Where everything is kept that must outlive the process, and whether somebody says so.
 pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> (PathBuf, bool) {
     if let Some((server, path)) = server.and_then(|server| Some((server, server.text("state")?))) {
-        return (server.document().resolve(path.get_ref()), true);
+        let folder = server.document().resolve(path.get_ref());
+        if let Some(what) = no_folder(path.get_ref(), &folder) {
+            server.document().note(
+                path.span(),
+                what,
+                Some("name a folder: `state = \"/var/lib/annex\"`; Annex makes it"),
+            );
+        }
+        return (folder, true);
     }
     // systemd's StateDirectory= passes the folder that it made.
     let given = environment("STATE_DIRECTORY").map(PathBuf::from);
@@ -201,10 +225,63 @@ pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environmen
     (given.unwrap_or_else(|| PathBuf::from("/var/lib/annex")), is_given)
 }
 
+/// Why it can never be a folder. Whether it can be written is known where the server runs.
+fn no_folder(text: &str, folder: &Path) -> Option<String> {
+    if text.is_empty() {
+        return Some("`state` is empty".to_owned());
+    }
+    let there = folder.ancestors().find_map(|part| Some((part, std::fs::metadata(part).ok()?)));
+    let (part, metadata) = there?;
+    (!metadata.is_dir()).then(|| format!("`{text}` can be no folder: {} is a file", part.display()))
+}
+
 /// `domains` of [server]: names in lower case, addresses as [`identifier`] has them.
 pub(super) fn domains(server: &Section<'_>) -> Vec<String> {
     let names = server.texts("domains").unwrap_or_default();
-    names.iter().map(|name| address(server, name).unwrap_or_else(|| domain(server, name))).collect()
+    let by_dns = is_by_dns(server);
+    let all: Vec<String> = names.iter().map(|name| one_of_server(server, name, by_dns)).collect();
+    for (name, text) in all.iter().zip(&names) {
+        // Let's Encrypt, for one, refuses the whole order.
+        if let Some(wildcard) =
+            identifier::wildcard_of(name).filter(|wildcard| by_dns && all.contains(wildcard))
+        {
+            let hint = "take one of them out";
+            server.document().note(
+                text.span(),
+                format!("`{name}` is in `{wildcard}`: a CA refuses both"),
+                Some(hint),
+            );
+        }
+    }
+    all
+}
+
+/// Whether names are validated by a record in the DNS: only then can one be a wildcard, and none an address.
+fn is_by_dns(server: &Section<'_>) -> bool {
+    let acme = server.is_table("acme").then(|| server.section("acme")).flatten();
+    acme.is_some_and(|acme| {
+        acme.value("challenge").and_then(|value| value.get_ref().as_str()) == Some(DNS_PERSIST)
+    })
+}
+
+fn one_of_server(server: &Section<'_>, name: &Spanned<&str>, by_dns: bool) -> String {
+    if let Some(address) = address(server, name) {
+        if by_dns {
+            let hint = "take it out, or take `challenge` out of [server.acme]";
+            let what = format!("`{address}` is an IP address, which dns-persist-01 is not for");
+            server.document().note(name.span(), what, Some(hint));
+        }
+        return address;
+    }
+    match name.get_ref().strip_prefix("*.") {
+        Some(below) if by_dns => {
+            if let Err((what, hint)) = check_domain(below) {
+                server.document().note(name.span(), format!("`{}` {what}", name.get_ref()), Some(hint));
+            }
+            name.get_ref().to_ascii_lowercase()
+        }
+        _ => domain(server, name),
+    }
 }
 
 /// An IP address, with or without brackets.
@@ -229,7 +306,10 @@ pub(super) fn domain(section: &Section<'_>, name: &Spanned<&str>) -> String {
 
 fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
     if name.starts_with("*.") {
-        return Err(("is a wildcard, which needs DNS-01", "name each host"));
+        return Err((
+            "is a wildcard, which a CA validates by dns-persist-01 only",
+            "name each host; or write `challenge = \"dns-persist-01\"` in [server.acme], for `domains` of [server]: annex cert dns prints the record",
+        ));
     }
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
         return Err((

@@ -31,6 +31,8 @@ mod units;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::api::Api;
 use crate::data::Watched;
 use crate::database::{Checked, Database};
@@ -66,6 +68,8 @@ pub enum Purpose {
 pub struct Config {
     pub server: ServerSettings,
     pub hooks: Vec<HookPlan>,
+    /// SHA-256 of its text.
+    pub digest: String,
     /// The state folder.
     pub state: PathBuf,
     /// Whether nothing is sent that cannot be noted there: always, but for a trial in dev mode that names no state folder.
@@ -165,6 +169,11 @@ pub fn state_of(path: &Path, environment: Environment<'_>) -> PathBuf {
     certificates::state_folder(server.as_ref(), environment).0
 }
 
+/// By which two texts of a configuration are compared.
+pub fn digest_of(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
 /// Reads the text of a configuration; relative paths in it start at `path`'s folder.
 pub fn read(
     path: &Path,
@@ -172,6 +181,7 @@ pub fn read(
     purpose: Purpose,
     environment: Environment<'_>,
 ) -> Result<Config, Mistakes> {
+    let digest = digest_of(&text);
     let document = document::Document::new(path, text, purpose, environment);
     let config = document.parse().map(|table| {
         let root = document.root(&table);
@@ -188,6 +198,7 @@ pub fn read(
         Config {
             server,
             hooks,
+            digest: digest.clone(),
             state,
             must_note,
             databases: known.databases(),

@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use crate::outbound::Proxy;
 use crate::server::Limits;
-use crate::tls;
+use crate::tls::{self, identifier};
 use crate::webhook::{DoorLimits, HookPlan};
 
 use super::Purpose;
@@ -106,7 +106,7 @@ pub(super) fn read(
     if !wants_tls {
         settings.certificates.clear(); // a reload in dev mode orders none
     }
-    hook_domains.retain(|domain| !settings.domains.contains(domain));
+    hook_domains.retain(|domain| !identifier::covers(&settings.domains, domain));
     settings.domains.extend(hook_domains);
     if wants_tls && settings.client_ca.is_none() {
         for hook in hooks.iter().filter(|hook| hook.settings.demands_certificate) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::unreached::io_words;
+
 /// Why a text is no address of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAddress {
@@ -80,7 +82,7 @@ impl DatabaseError {
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) if is_late => {
                 Self::TooLong
             }
-            sqlx::Error::Io(error) => Self::Unreachable(error.to_string()),
+            sqlx::Error::Io(error) => Self::Unreachable(io_words(&error)),
             sqlx::Error::Tls(error) => Self::Unreachable(format!("TLS: {error}")),
             sqlx::Error::PoolTimedOut => Self::Unreachable("it did not answer in time".to_owned()),
             sqlx::Error::Protocol(error) => {

@@ -18,7 +18,12 @@ pub(super) struct Ours<'o> {
 }
 
 /// Looks at the records of the name, or of the nearest domain above it that has some. `None` where the CA does not say its name.
-pub(super) async fn allowed(resolver: &TokioResolver, domain: &str, ours: &Ours<'_>) -> Option<Finding> {
+pub(super) async fn allowed(
+    resolver: &TokioResolver,
+    domain: &str,
+    is_wildcard: bool,
+    ours: &Ours<'_>,
+) -> Option<Finding> {
     if ours.identities.is_empty() {
         return None;
     }
@@ -32,7 +37,7 @@ pub(super) async fn allowed(resolver: &TokioResolver, domain: &str, ours: &Ours<
                 });
                 let records: Vec<&CAA> = records.collect();
                 if !records.is_empty() {
-                    return Some(judged(name, &records, ours));
+                    return Some(judged(name, &records, is_wildcard, ours));
                 }
             }
             Err(error) if error.is_no_records_found() => {}
@@ -55,7 +60,7 @@ fn unknown(name: &str, error: &NetError) -> Finding {
     Finding::warning(what, "not checked: a CA refuses where it gets no answer either")
 }
 
-fn judged(name: &str, records: &[&CAA], ours: &Ours<'_>) -> Finding {
+fn judged(name: &str, records: &[&CAA], is_wildcard: bool, ours: &Ours<'_>) -> Finding {
     let known = ["issue", "issuewild", "iodef", "contactemail", "contactphone", "issuemail", "issuevmc"];
     let tag = |caa: &CAA| caa.tag.to_ascii_lowercase();
     if let Some(caa) = records.iter().find(|caa| caa.issuer_critical && !known.contains(&&*tag(caa))) {
@@ -64,7 +69,10 @@ fn judged(name: &str, records: &[&CAA], ours: &Ours<'_>) -> Finding {
             "take it out, or clear its critical flag",
         );
     }
-    let values = records.iter().filter(|caa| tag(caa) == "issue");
+    // For a wildcard `issuewild` counts alone, where there is one (RFC 8659 section 4.3).
+    let is_wild = is_wildcard && records.iter().any(|caa| tag(caa) == "issuewild");
+    let wanted = if is_wild { "issuewild" } else { "issue" };
+    let values = records.iter().filter(|caa| tag(caa) == wanted);
     let issuers: Vec<Issuer> = values.map(|caa| Issuer::read(&String::from_utf8_lossy(&caa.value))).collect();
     let identity = &ours.identities[0];
     if issuers.is_empty() {
@@ -80,7 +88,7 @@ fn judged(name: &str, records: &[&CAA], ours: &Ours<'_>) -> Finding {
             if others.is_empty() { "no CA at all".to_owned() } else { format!("only {}", others.join(", ")) };
         return Finding::bad(
             format!("the CAA records of {name} allow {who}"),
-            format!("add: {name}. CAA 0 issue \"{identity}\""),
+            format!("add: {name}. CAA 0 {wanted} \"{identity}\""),
         );
     }
     let against: Vec<Against> = of_ours.iter().filter_map(|issuer| issuer.against(ours)).collect();
@@ -142,7 +150,9 @@ impl Issuer {
 
     fn against(&self, ours: &Ours<'_>) -> Option<Against> {
         if let Some(methods) = &self.methods
-            && !methods.split(',').any(|method| ours.challenges.contains(&method.trim()))
+            && !methods
+                .split(',')
+                .any(|method| ours.challenges.iter().any(|one| one.eq_ignore_ascii_case(method.trim())))
         {
             return Some(Against::Methods(methods.clone()));
         }
@@ -162,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::doctor::Verdict;
+    use crate::tls::identifier;
 
     const ACCOUNT: &str = "https://ca.example/acct/7";
 
@@ -204,19 +215,20 @@ mod tests {
     }
 
     async fn looked(domain: &str, records: Vec<(bool, &'static str, String)>) -> Finding {
+        let (below, is_wildcard) = identifier::without_wildcard(domain);
         let address = name_server(records);
         let mut server = NameServerConfig::udp(address.ip());
         server.connections[0].port = address.port();
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
         let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         let identities = ["ca.example".to_owned()];
-        allowed(&resolver.build().unwrap(), domain, &ours(&identities)).await.unwrap()
+        allowed(&resolver.build().unwrap(), below, is_wildcard, &ours(&identities)).await.unwrap()
     }
 
     #[tokio::test]
     async fn what_the_records_say_decides_and_no_answer_is_no_absence() {
         let issue = |value: &str| (false, "issue", value.to_owned());
-        let rows: [(&str, Vec<_>, Verdict, &str); 13] = [
+        let rows: [(&str, Vec<_>, Verdict, &str); 17] = [
             ("x.test", vec![], Verdict::Good, "no CAA record"),
             ("x.test", vec![issue("ca.example")], Verdict::Good, "allow ca.example"),
             ("www.x.test", vec![issue("CA.example")], Verdict::Good, "records of x.test allow"),
@@ -240,6 +252,20 @@ mod tests {
                 "allow ca.example",
             ),
             ("broken.test", vec![], Verdict::Bad, "cannot be had"),
+            ("x.test", vec![issue("ca.example; validationmethods=TLS-ALPN-01")], Verdict::Good, "allow"),
+            (
+                "*.x.test",
+                vec![issue("ca.example"), (false, "issuewild", "other.example".to_owned())],
+                Verdict::Bad,
+                "allow only other.example",
+            ),
+            (
+                "*.x.test",
+                vec![(false, "issuewild", "ca.example".to_owned()), issue(";")],
+                Verdict::Good,
+                "allow",
+            ),
+            ("*.x.test", vec![issue("ca.example")], Verdict::Good, "allow"),
         ];
         for (domain, records, verdict, said) in rows {
             let shown = format!("{domain} {records:?}");
@@ -254,6 +280,6 @@ mod tests {
         let identities = ["ca.example".to_owned()];
         let record = record(false, "issue", &format!("ca.example; accounturi={ACCOUNT}"));
         let ours = Ours { account: None, ..ours(&identities) };
-        assert_eq!(judged("x.test", &[&record], &ours).verdict, Verdict::Warning);
+        assert_eq!(judged("x.test", &[&record], false, &ours).verdict, Verdict::Warning);
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | names | `names` |
 //! | CAA records | `caa` |
+//! | TXT records of DNS-PERSIST-01 | `persist` |
 //! | ports, here and through the names | `ports` |
 //! | the service and its sockets under systemd | `systemd` |
 //! | the certificate authority and the clock | `authority` |
@@ -17,11 +18,12 @@ mod databases;
 mod exports;
 mod files;
 mod names;
+mod persist;
 mod ports;
 mod systemd;
 
 use crate::config::Config;
-use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source};
+use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source, identifier};
 
 pub use systemd::Unit;
 
@@ -106,8 +108,17 @@ pub async fn reachable(
     let settings = acme(config);
     let identities = match settings {
         Some(first) => authority::answers(first, tell).await,
-        None => Vec::new(),
+        None => Some(Vec::new()),
     };
+    let has_names = settings
+        .is_some_and(|settings| settings.domains.iter().any(|name| identifier::address(name).is_none()));
+    if has_names && identities.as_ref().is_some_and(Vec::is_empty) {
+        tell(Finding::warning(
+            "not checked: CAA records, since the CA's directory does not say its name in them (`caaIdentities`)",
+            "where your domain has some, they must name the CA: dig CAA",
+        ));
+    }
+    let identities = identities.unwrap_or_default();
     let known = settings.zip(server).and_then(|(settings, server)| {
         server.accounts.iter().find(|(directory, _)| *directory == settings.ca.directory)
     });
@@ -117,13 +128,19 @@ pub async fn reachable(
     };
     let account = known.map(|(_, account)| account.as_str());
     let ours = caa::Ours { identities: &identities, account, challenges: &challenges };
+    let all: Vec<&AcmeSettings> = config.server.certificates.iter().filter_map(of_acme).collect();
+    persist::look(&all, tell).await;
     let addresses = names::resolve(&config.server.domains, &ours, tell).await;
     ports::open(config, server.is_some(), unit, &addresses, tell).await;
 }
 
 fn acme(config: &Config) -> Option<&AcmeSettings> {
-    config.server.certificates.iter().find_map(|settings| match &settings.source {
+    config.server.certificates.iter().find_map(of_acme)
+}
+
+fn of_acme(settings: &tls::Settings) -> Option<&AcmeSettings> {
+    match &settings.source {
         Source::Acme(acme) => Some(&**acme),
         Source::Files { .. } => None,
-    })
+    }
 }

@@ -33,6 +33,13 @@ pub(super) async fn resolve(
             found.push((domain.clone(), vec![address]));
             continue;
         }
+        if let (below, true) = identifier::without_wildcard(domain) {
+            // What it is for is not known: there is no host to resolve.
+            if let Some(finding) = caa::allowed(&resolver, below, true, ours).await {
+                tell(finding);
+            }
+            continue;
+        }
         let addresses = match addresses(&resolver, domain).await {
             Ok(addresses) => addresses,
             Err(problem) => {
@@ -45,7 +52,7 @@ pub(super) async fn resolve(
         };
         tell(belongs_here(domain, &addresses));
         if !addresses.is_empty() {
-            if let Some(finding) = caa::allowed(&resolver, domain, ours).await {
+            if let Some(finding) = caa::allowed(&resolver, domain, false, ours).await {
                 tell(finding);
             }
             found.push((domain.clone(), addresses));

@@ -120,7 +120,7 @@ async fn through_server(
     };
     let addresses = list.iter().map(|ip| SocketAddr::new(*ip, port));
     if let Some(settings) = acme(config) {
-        let check = match SelfCheck::leave(&settings.state, domain) {
+        let check = match SelfCheck::leave(&settings.state, domain, settings.order_deadline) {
             Ok(check) => check,
             Err(error) => return tell(unchecked(error.to_string())),
         };

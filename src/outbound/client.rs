@@ -6,10 +6,11 @@ use reqwest::{Client as Connections, Url, redirect};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
+use crate::unreached::{is_untimely, words};
+
 use super::proxy::{Proxy, Route};
 use super::received::{Read, Received};
 use super::request::Request;
-use super::unreached::{is_untimely, words};
 
 /// Who calls, where the other side is told no more.
 pub const AGENT: &str = concat!("annex/", env!("CARGO_PKG_VERSION"));

@@ -9,11 +9,9 @@ mod form;
 mod proxy;
 mod received;
 mod request;
-mod unreached;
 
 pub use client::{AGENT, CallError, Client, ClientError, Redirects, Settings, Uplink, Whose};
 pub use form::{Part, multipart, urlencoded};
 pub use proxy::{Proxy, ProxyError};
 pub use received::{Read, Received};
 pub use request::{NoHeader, Request};
-pub use unreached::is_untimely;

@@ -15,7 +15,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -40,7 +40,7 @@ use crate::webhook::{Door, HookUse};
 
 use super::connection;
 use super::connections::{Connections, RequestUnderWay};
-use super::facts::{DatasetFacts, OutboxFacts};
+use super::facts::{ConfigFacts, DatasetFacts, ExportFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::probe;
@@ -95,6 +95,8 @@ pub struct Pages {
     /// Where Rossum calls.
     pub https: Option<SocketAddr>,
     pub config: PathBuf,
+    /// What was taken of it last.
+    pub taken: Mutex<ConfigFacts>,
     pub inspection: Option<Inspection>,
     pub door: Arc<Door>,
     /// How the outbox is.
@@ -113,6 +115,7 @@ struct Overview<'p> {
     #[serde(serialize_with = "clock::rfc3339")]
     started: Option<SystemTime>,
     config: &'p Path,
+    configuration: ConfigFacts,
     https: Option<SocketAddr>,
     ready: bool,
     /// Why it is not ready.
@@ -120,19 +123,10 @@ struct Overview<'p> {
     /// What an operator should look at, although it is ready.
     warnings: Vec<String>,
     certificates: Vec<Status>,
-    exports: Exports,
+    exports: ExportFacts,
     datasets: Vec<DatasetFacts>,
     /// Which of the hooks' secrets are used.
     hooks: Vec<HookUse>,
-}
-
-/// Exports in the outbox.
-#[derive(Debug, Serialize)]
-struct Exports {
-    waiting: u64,
-    given_up: u64,
-    /// Whether exports can be accepted.
-    writable: bool,
 }
 
 impl Pages {
@@ -161,6 +155,8 @@ impl Pages {
         if given_up > 0 {
             warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
         }
+        let configuration = self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        warnings.extend(configuration.warning());
         let datasets = (self.datasets)();
         warnings.extend(datasets.iter().filter_map(DatasetFacts::warning));
         Overview {
@@ -168,12 +164,13 @@ impl Pages {
             pid: std::process::id(),
             started: Some(self.started),
             config: &self.config,
+            configuration,
             https: self.https,
             ready: reasons.is_empty(),
             reasons,
             warnings,
             certificates,
-            exports: Exports { waiting, given_up, writable },
+            exports: ExportFacts { waiting, given_up, writable },
             datasets,
             hooks: self.door.secrets(),
         }

@@ -6,6 +6,31 @@ use serde::Serialize;
 
 use crate::clock;
 
+/// Which configuration is in use.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ConfigFacts {
+    #[serde(serialize_with = "clock::rfc3339")]
+    pub loaded: Option<SystemTime>,
+    /// SHA-256 of its text, by which it is known whether the file was changed since.
+    pub digest: String,
+    /// Why the last reload was refused, and when, where none was taken since.
+    pub refused: Option<String>,
+    #[serde(serialize_with = "clock::rfc3339")]
+    pub refused_at: Option<SystemTime>,
+}
+
+impl ConfigFacts {
+    pub fn of(digest: String) -> Self {
+        Self { loaded: Some(clock::now()), digest, refused: None, refused_at: None }
+    }
+
+    pub(super) fn warning(&self) -> Option<String> {
+        let (problem, at) =
+            (self.refused.as_ref()?, self.refused_at.map_or_else(|| "-".to_owned(), clock::display));
+        Some(format!("the reload at {at} was refused, and the configuration before it is used: {problem}"))
+    }
+}
+
 /// How the outbox is, as an operator sees it.
 #[derive(Debug, Default)]
 pub struct OutboxFacts {
@@ -14,6 +39,15 @@ pub struct OutboxFacts {
     pub warnings: Vec<String>,
     /// How often its file disappeared or was replaced since the start.
     pub times_lost: u64,
+}
+
+/// Exports in the outbox.
+#[derive(Debug, Serialize)]
+pub(super) struct ExportFacts {
+    pub(super) waiting: u64,
+    pub(super) given_up: u64,
+    /// Whether exports can be accepted.
+    pub(super) writable: bool,
 }
 
 /// A dataset that is declared as a file.

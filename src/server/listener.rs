@@ -15,6 +15,7 @@ use tracing::{Level, debug, enabled, warn};
 use crate::memory;
 use crate::telemetry::Metrics;
 use crate::tls::{Acceptor, Handshake, Protocol};
+use crate::unreached::io_words;
 use crate::webhook::{Caller, ClientCertificate, Door};
 
 use super::connection;
@@ -161,7 +162,12 @@ async fn serve(
             Ok(Err(error)) => {
                 metrics.handshake("-", "failed");
                 let from = caller.address;
-                tell(metrics, "handshake", from, format_args!("TLS handshake with {from} failed: {error}"));
+                tell(
+                    metrics,
+                    "handshake",
+                    from,
+                    format_args!("TLS handshake with {from} failed: {}", io_words(&error)),
+                );
             }
             Ok(Ok(Handshake::ChallengeAnswered)) => {
                 metrics.handshake("-", "challenge");

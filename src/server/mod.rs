@@ -22,7 +22,7 @@ pub mod systemd;
 
 pub use connections::Connections;
 pub use drain::Drain;
-pub use facts::{DatasetFacts, OutboxFacts};
+pub use facts::{ConfigFacts, DatasetFacts, OutboxFacts};
 pub use limits::Limits;
 pub use listener::{Listener, Service, Shared, bind};
 pub use pulse::{Beat, Pulse};

@@ -48,10 +48,14 @@ impl Redirect {
             .map_or(asked, |(host, _)| host);
         let asked = asked.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(asked);
         let domains = self.domains.load();
-        let ours = domains.iter().find(|domain| domain.eq_ignore_ascii_case(asked));
-        let host = match (ours, domains.first()) {
-            (Some(ours), _) | (None, Some(ours)) => ours,
-            (None, None) if !asked.is_empty() => asked,
+        let asked = &*asked.to_ascii_lowercase();
+        // One that a wildcard is for stands there as it was asked for.
+        let ours = identifier::covers(&domains, asked).then_some(asked);
+        let named = domains.iter().find(|domain| !identifier::without_wildcard(domain).1);
+        let host = match (ours, named) {
+            (Some(ours), _) => ours,
+            (None, Some(named)) => named,
+            (None, None) if domains.is_empty() && !asked.is_empty() => asked,
             (None, None) => return None,
         };
         let port = if self.https_port == 443 { String::new() } else { format!(":{}", self.https_port) };
@@ -102,6 +106,10 @@ mod tests {
         ] {
             assert_eq!(location(&ours, 443, host, "/x"), Some(format!("https://{to}/x")));
         }
+        let wild = ["*.example.com", "example.com"];
+        assert_eq!(location(&wild, 443, "A.example.com", "/").as_deref(), Some("https://a.example.com/"));
+        assert_eq!(location(&wild, 443, "a.b.example.com", "/").as_deref(), Some("https://example.com/"));
+        assert_eq!(location(&wild[..1], 443, "evil.example", "/"), None);
         for host in ["a/../@b", "", "a, b"] {
             assert_eq!(location(&[], 443, host, "/"), None);
             assert_eq!(location(&ours, 443, host, "/"), None);

@@ -82,8 +82,13 @@ impl Status {
     /// What is wrong with the state folder, and what that means; `None` where all is well.
     pub fn storage_problem(&self) -> Option<String> {
         let problem = self.storage.as_ref()?;
+        let so = if self.not_after.is_some() {
+            "no new one is ordered before the end of its life is near"
+        } else {
+            "none is ordered, since it could not be kept"
+        };
         Some(format!(
-            "the state folder of the certificate `{}` cannot be used, so no new one is ordered before the end of its life is near: {problem}",
+            "the state folder of the certificate `{}` cannot be used, so {so}: {problem}",
             self.name
         ))
     }
@@ -251,6 +256,12 @@ mod tests {
         assert!(!status.serves(before) && serves(0) && serves(399) && !serves(400));
         let more = Status { domains: vec!["a.example".into(), "b.example".into()], ..status.clone() };
         assert!(more.problem(start).is_some_and(|text| text.contains("does not cover b.example")));
+        // Without a certificate there is no end of a life to wait for.
+        let full = Status { storage: Some("No space left".into()), ..status.clone() };
+        let said = |status: &Status| status.storage_problem().unwrap();
+        assert!(said(&full).contains("before the end of its life is near: No space left"));
+        let bare = Status { not_after: None, ..full };
+        assert!(said(&bare).ends_with("none is ordered, since it could not be kept: No space left"));
         let none = Status { not_after: None, ..status };
         assert!(none.problem(start).is_some_and(|text| text.contains("no certificate for a.example yet")));
     }

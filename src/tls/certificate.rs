@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::clock;
+use crate::unreached::tls_words;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -27,7 +28,7 @@ pub enum CertificateError {
     Unreadable(usize),
     #[error("the chain is broken: certificate {0} is not signed by the next one")]
     BrokenChain(usize),
-    #[error("the key does not fit the certificate, or is of a kind that TLS cannot use: {0}")]
+    #[error("the key does not fit the certificate, or is of a kind that TLS cannot use: {words}", words = tls_words(.0))]
     Key(rustls::Error),
 }
 

@@ -21,6 +21,22 @@ pub fn in_url(name: &str) -> Cow<'_, str> {
     }
 }
 
+/// A wildcard without its `*.`, and whether it was one.
+pub fn without_wildcard(name: &str) -> (&str, bool) {
+    name.strip_prefix("*.").map_or((name, false), |name| (name, true))
+}
+
+/// The wildcard that covers a name: `*.example.com` covers `hooks.example.com`, and nothing below it.
+pub fn wildcard_of(name: &str) -> Option<String> {
+    let (label, parent) = name.split_once('.')?;
+    (label != "*" && !label.is_empty() && parent.contains('.')).then(|| format!("*.{parent}"))
+}
+
+/// Whether a certificate for these names is one for that name.
+pub fn covers(names: &[String], name: &str) -> bool {
+    names.iter().any(|one| one == name) || wildcard_of(name).is_some_and(|wildcard| names.contains(&wildcard))
+}
+
 /// The `type` of its identifier in an order.
 pub(super) fn kind(name: &str) -> &'static str {
     if address(name).is_some() { "ip" } else { "dns" }
@@ -87,6 +103,18 @@ mod tests {
         for no_address in ["1.2.3.in-addr.arpa", "a.in-addr.arpa", "1.0.ip6.arpa", "ip6.arpa", ".ip6.arpa"] {
             assert_eq!(of_server_name(no_address), no_address);
         }
+    }
+
+    #[test]
+    fn a_wildcard_covers_one_label() {
+        let names = ["*.example.com".to_owned(), "a.test".to_owned()];
+        for name in ["hooks.example.com", "*.example.com", "a.test"] {
+            assert!(covers(&names, name), "{name}");
+        }
+        for name in ["example.com", "a.b.example.com", "b.test", ".example.com"] {
+            assert!(!covers(&names, name), "{name}");
+        }
+        assert_eq!(wildcard_of("example.com"), None, "no CA gives *.com");
     }
 
     #[test]

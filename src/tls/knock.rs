@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::unreached;
+
 use super::acme::digest_of;
 
 /// A packet that a firewall drops is not answered.
@@ -42,7 +44,7 @@ pub enum KnockError {
 impl KnockError {
     /// Of an error on a connection that was made.
     pub(super) fn stranger(error: &io::Error) -> Self {
-        Self::Stranger(error.to_string())
+        Self::Stranger(unreached::io_words(error))
     }
 }
 

@@ -98,6 +98,8 @@ pub struct ExternalAccount {
 pub enum Challenge {
     TlsAlpn01,
     Http01,
+    /// By a TXT record for good (draft-ietf-acme-dns-persist).
+    DnsPersist01,
 }
 
 impl Challenge {
@@ -106,6 +108,7 @@ impl Challenge {
         match self {
             Self::TlsAlpn01 => "tls-alpn-01",
             Self::Http01 => "http-01",
+            Self::DnsPersist01 => "dns-persist-01",
         }
     }
 }

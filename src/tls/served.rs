@@ -66,7 +66,9 @@ impl ResolvesServerCert for Served {
         let table = self.table.load();
         // rustls gives the name in lower case (RFC 6066: it compares without regard to case).
         let found = match hello.server_name() {
-            Some(name) => table.by_domain.get(name),
+            Some(name) => {
+                table.by_domain.get(name).or_else(|| table.by_domain.get(&identifier::wildcard_of(name)?))
+            }
             None => table.nameless.as_ref(),
         };
         found.or(table.first.as_ref()).cloned()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::{
-    Annex, Pebble, SECRET, SmallDisk, annex_command, eventually, free_port, libfaketime, write,
+    Annex, Client, Pebble, SECRET, SmallDisk, annex_command, eventually, free_port, libfaketime, write,
 };
 
 /// Every resolver has it on this host, as 127.0.0.1 and `::1` (RFC 6761).
@@ -288,4 +288,67 @@ fn a_server_that_does_not_answer_is_said() {
         status.args(["status", "--config", "annex.toml"]).current_dir(folder.path()).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("the running server does not answer within 10 s"), "{said}");
+}
+
+#[test]
+fn a_file_that_was_changed_or_refused_since_it_was_loaded_is_told() {
+    let (https, admin) = (free_port(), free_port());
+    let folder = tempfile::tempdir().unwrap();
+    with_files(&folder, https, admin);
+    let annex = Annex::https(folder, https);
+    let path = annex.folder().join("annex.toml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    let changed = "the file was changed since the server loaded it";
+    write(&path, &before); // the same text, at another time
+    assert!(!doctor(annex.folder(), None).0.contains(changed));
+    write(&path, &before.replace("/checks", "/others"));
+    let (said, _) = doctor(annex.folder(), None);
+    assert!(said.contains(&format!("! {changed}")), "{said}");
+    // A reload that fails is told by the pages until one is taken.
+    write(&path, &before.replace("path = \"/checks\"", "path = 7"));
+    annex.signal("HUP");
+    annex.logs("the new configuration is refused", SOON);
+    let status = annex.run(&["status"]);
+    let status = String::from_utf8(status.stdout).unwrap();
+    assert!(
+        status.contains("was refused, and the configuration before it is used: annex.toml:10:8"),
+        "{status}"
+    );
+    let mut client = Client::plain(([127, 0, 0, 1], admin).into());
+    let ready = client.request_as("localhost", "GET", "/readyz", &[], b"");
+    let said = String::from_utf8(ready.body).unwrap();
+    assert!(ready.status == 200 && said.contains("warning: the reload at "), "{said}");
+    write(&path, &before.replace("/checks", "/others"));
+    annex.signal("HUP");
+    annex.logs("configuration reloaded", SOON);
+    let status = annex.run(&["status"]);
+    assert!(!String::from_utf8(status.stdout).unwrap().contains("was refused"));
+    assert!(!doctor(annex.folder(), None).0.contains(changed));
+}
+
+#[test]
+fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
+    let pebble = Pebble::start();
+    let folder = pebble.folder_with(&format!("\"{NAME}\""), "profile = \"shortlived\"");
+    let (said, _) = doctor(folder.path(), None);
+    assert!(said.contains("take `profile` out of [server.acme]: this CA offers none"), "{said}");
+    assert!(
+        said.contains("! not checked: CAA records, since the CA's directory does not say its name"),
+        "{said}"
+    );
+    let path = folder.path().join("annex.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    write(&path, &config.replace("/dir\"", "/nothing\""));
+    let (said, _) = doctor(folder.path(), None);
+    assert!(
+        said.contains("✗ what answers at the CA's URL is no ACME directory:") && said.contains("404"),
+        "{said}"
+    );
+    // Not the root that signs the CA's own HTTPS: told in plain words.
+    let other = Pebble::prepare();
+    let root = pebble.root.display().to_string();
+    write(&path, &config.replace(&root, &other.root.display().to_string()));
+    let (said, _) = doctor(folder.path(), None);
+    assert!(said.contains("✗ the CA does not answer: ") && said.contains("trusted here"), "{said}");
+    assert!(!said.contains("UnknownIssuer"), "{said}");
 }

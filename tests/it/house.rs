@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Each room imports only what stands on its right; `telemetry` is open to all, nobody imports `main`, `cli` or `app`.
-const ROOMS: [(&str, &[&str]); 36] = [
+const ROOMS: [(&str, &[&str]); 37] = [
     (
         "cli",
         &[
@@ -29,6 +29,7 @@ const ROOMS: [(&str, &[&str]); 36] = [
             "telemetry",
             "tls",
             "txscript",
+            "unreached",
             "webhook",
         ],
     ),
@@ -77,8 +78,8 @@ const ROOMS: [(&str, &[&str]); 36] = [
             "webhook",
         ],
     ),
-    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "webhook"]),
-    ("tls", &["clock", "outbound", "private", "secret", "tasks"]),
+    ("server", &["clock", "inspector", "memory", "private", "shown", "tasks", "tls", "unreached", "webhook"]),
+    ("tls", &["clock", "outbound", "private", "secret", "tasks", "unreached"]),
     (
         "webhook",
         &[
@@ -124,12 +125,13 @@ const ROOMS: [(&str, &[&str]); 36] = [
         "export",
         &["breaker", "clock", "neighbour", "outbound", "rossum", "secret", "slices", "tasks", "trees"],
     ),
-    ("database", &["breaker", "secret", "slices", "store"]),
     ("api", &["clock", "outbound", "secret", "slices", "trees"]),
     ("account", &["clock", "neighbour", "outbound", "private", "secret", "shown", "trees"]),
+    ("database", &["breaker", "secret", "slices", "store", "unreached"]),
     ("cases", &["clock", "private"]),
     ("otlp", &["clock", "outbound"]),
-    ("outbound", &["neighbour", "secret"]),
+    ("outbound", &["neighbour", "secret", "unreached"]),
+    ("unreached", &[]),
     ("breaker", &[]),
     ("neighbour", &["trees"]),
     ("trees", &["slices"]),

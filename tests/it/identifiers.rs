@@ -1,10 +1,12 @@
-//! Certificates for what is no plain DNS name: IP addresses.
+//! Certificates for what is no plain DNS name: IP addresses, and wildcards by a record in the DNS.
 
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Annex, Client, Faults, Pebble, Proxy, eventually, write};
+use crate::support::{
+    Annex, Client, Faults, ISSUER, Pebble, Proxy, SECRET, annex_command, eventually, write,
+};
 
 /// With the tests' binary, which is not optimized, on a machine that does other things.
 const SOON: Duration = Duration::from_secs(5);
@@ -80,5 +82,90 @@ fn the_profile_for_addresses_is_for_addresses_only() {
         eventually(domain, SOON, || serves(&pebble, domain));
         let payload = proxy.payloads("/order-plz").pop().unwrap();
         assert_eq!(payload["profile"].as_str(), profile, "{}", annex.log());
+    }
+}
+
+#[test]
+fn a_wildcard_comes_by_the_record_that_annex_cert_dns_prints() {
+    let mut pebble = Pebble::prepare();
+    pebble.always_valid = true;
+    pebble.run();
+    let proxy = Proxy::start(&pebble, Faults { persist: Some(pebble.dns()), ..Faults::default() });
+    let domains = "\"*.example.test\", \"example.test\"";
+    let folder = through(&proxy, &pebble, domains, "challenge = \"dns-persist-01\"");
+    let mut before = annex_command();
+    before
+        .args(["cert", "dns", "--config"])
+        .arg(folder.path().join("annex.toml"))
+        .env("ROSSUM_SECRET", SECRET);
+    let before = before.output().unwrap();
+    let printed = String::from_utf8(before.stdout).unwrap();
+    let account = format!("https://127.0.0.1:{}/my-account/", proxy.port);
+    let begins = format!("_validation-persist.example.test. IN TXT \"{ISSUER}; accounturi={account}");
+    assert!(printed.starts_with(&begins), "{printed}{}", String::from_utf8_lossy(&before.stderr));
+    assert!(printed.ends_with("; policy=wildcard\"\n") && printed.lines().count() == 1, "{printed}");
+    let value = printed.split('"').nth(1).unwrap();
+    // Without the policy, the record is for the name alone.
+    let place = "_validation-persist.example.test";
+    pebble.set_txt(place, value.strip_suffix("; policy=wildcard").unwrap());
+    let annex = Annex::https(folder, pebble.https);
+    annex.logs("no certificate for", SOON);
+    let log = annex.log();
+    let words = "*.example.test: the CA could not validate it by dns-persist-01: no TXT record at _validation-persist.example.test lets this account";
+    assert!(log.contains(words), "{log}");
+    assert!(log.contains("`annex cert dns` prints the record that the CA looks for"), "{log}");
+    pebble.set_txt(place, value);
+    let renewed = annex.run(&["cert", "renew"]);
+    assert!(renewed.status.success(), "{renewed:?} {}", annex.log());
+    for host in ["hooks.example.test", "example.test"] {
+        assert!(serves(&pebble, host), "{host}: {}", annex.log());
+    }
+    assert!(!serves(&pebble, "a.b.example.test"));
+    let identifiers = proxy.payloads("/order-plz").pop().unwrap()["identifiers"].clone();
+    assert_eq!(identifiers[0]["value"], "*.example.test");
+    // While the server runs the record is the same, and nothing is ordered for it.
+    let orders = pebble.orders();
+    let again = annex.run(&["cert", "dns"]);
+    assert_eq!(String::from_utf8(again.stdout).unwrap(), printed);
+    assert_eq!(pebble.orders(), orders);
+    let rehearsed = annex.run(&["cert", "renew", "--dry-run"]);
+    assert!(!rehearsed.status.success());
+}
+
+#[test]
+fn what_a_ca_cannot_validate_is_refused_at_check() {
+    let check = |domains: &str, acme: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("annex.toml");
+        let hook = "[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nrequired = \"a\"\n";
+        write(
+            &path,
+            &format!("[server]\ndomains = [{domains}]\nstate = \"state\"\n[server.acme]\n{acme}\n{hook}"),
+        );
+        let done = annex_command()
+            .args(["check", "--config"])
+            .arg(path)
+            .env("ROSSUM_SECRET", SECRET)
+            .output()
+            .unwrap();
+        (done.status.success(), String::from_utf8([done.stdout, done.stderr].concat()).unwrap())
+    };
+    let by_dns = "challenge = \"dns-persist-01\"";
+    for (domains, acme, said) in [
+        ("\"*.acme.com\"", "", "is a wildcard, which a CA validates by dns-persist-01 only"),
+        ("\"*.acme.com\", \"a.acme.com\"", by_dns, "`a.acme.com` is in `*.acme.com`"),
+        ("\"8.8.8.8\"", by_dns, "is an IP address, which dns-persist-01 is not for"),
+        ("\"*.com\"", by_dns, "is no public domain name"),
+        ("\"0.0.0.0\"", "", "is no address of a host"),
+    ] {
+        let (is_good, output) = check(domains, acme);
+        assert!(!is_good && output.contains(said), "{domains}: {output}");
+    }
+    for (domains, acme) in [
+        ("\"*.acme.com\", \"acme.com\", \"a.b.acme.com\"", by_dns),
+        ("\"8.8.8.8\", \"[2606:4700::1]\"", "profile = \"shortlived\""),
+    ] {
+        let (is_good, output) = check(domains, acme);
+        assert!(is_good && output.lines().count() == 2, "{domains}: {output}");
     }
 }

@@ -37,7 +37,7 @@ mod exports;
 mod hostile;
 /// The map of the house: which room imports which.
 mod house;
-/// Certificates for IP addresses.
+/// Certificates for IP addresses, wildcards by a record in the DNS.
 mod identifiers;
 mod ignored;
 /// Files of records as ERPs write them: what is imported, what is refused, and what is said.

@@ -48,6 +48,7 @@ fn run(arguments: &[&str], folder: &Path) -> Output {
 fn every_configuration_passes_the_check() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("rossum-secret"), "a secret");
+    write(&folder.path().join("eab-key"), crate::support::Pebble::EAB_KEY);
     write(&folder.path().join("erp-database"), "a password");
     write(&folder.path().join("rules.json"), r#"[{"name": "none", "actions": []}]"#);
     let function = "def rossum_hook_request_handler(payload):\n    return None\n";

@@ -34,7 +34,7 @@ pub(super) fn hooks(path: Option<PathBuf>) -> Result<Vec<Configured>, Failure> {
     let path = super::super::config_path(path);
     let environment = super::super::service_environment(&path);
     let config = config::load(&path, Purpose::Serve, &environment).map_err(mistaken)?;
-    let domain = config.server.domains.first();
+    let domain = config.server.domains.iter().find(|domain| !identifier::without_wildcard(domain).1);
     config.hooks.iter().map(|hook| read(hook, domain, &path)).collect()
 }
 

@@ -32,6 +32,9 @@ struct Meta {
     external_account_required: bool,
     /// The CA's names in CAA records (RFC 8555 section 9.7.6).
     caa_identities: Vec<String>,
+    /// Its names in records of DNS-PERSIST-01, and what a hashed account begins with there.
+    issuer_domain_names: Vec<String>,
+    account_hash_prefix: Option<String>,
 }
 
 impl Offer {
@@ -45,6 +48,17 @@ impl Offer {
         &self.meta.caa_identities
     }
 
+    /// The CA's names in records of DNS-PERSIST-01.
+    pub(super) fn issuers(&self) -> &[String] {
+        let own = &self.meta.issuer_domain_names;
+        if own.is_empty() { &self.meta.caa_identities } else { own }
+    }
+
+    /// What a hashed account begins with in these; `None` where the account's URL stands there.
+    pub(super) fn account_hash_prefix(&self) -> Option<&str> {
+        self.meta.account_hash_prefix.as_deref().filter(|prefix| !prefix.is_empty())
+    }
+
     /// Names of the profiles that it offers.
     pub(super) fn profiles(&self) -> impl Iterator<Item = &str> {
         self.meta.profiles.keys().map(String::as_str)
@@ -56,6 +70,8 @@ pub(super) struct Session {
     pub(super) wire: Wire,
     pub(super) account: Account,
     pub(super) offer: Offer,
+    /// Where its orders are listed, which not every CA does (RFC 8555 section 7.1.2.1).
+    pub(super) orders: Option<String>,
 }
 
 impl Session {
@@ -69,7 +85,7 @@ impl Session {
         if offer.meta.external_account_required && ca.external_account.is_none() {
             return Err(OrderError::ExternalAccountRequired);
         }
-        let account = match register(ca, contact, &wire, &offer, storage).await {
+        let (account, orders) = match register(ca, contact, &wire, &offer, storage).await {
             Err(OrderError::Request(error)) if is_dead(&error) => {
                 warn!(
                     "the CA no longer takes our account ({error}): setting its key aside, making a new one"
@@ -79,16 +95,41 @@ impl Session {
             }
             registered => registered?,
         };
-        Ok(Self { wire, account, offer })
+        Ok(Self { wire, account, offer, orders })
     }
 
     /// Asks as the account; `payload` empty is POST-as-GET.
     pub(super) async fn ask(&self, step: Step, url: &str, payload: &str) -> Result<Answered, RequestError> {
-        let Account { key_pair, directory, kid } = &self.account;
-        let signer = Signer::Account(kid);
-        let signed = Signed { step, url, payload, key: key_pair, signer, nonces: &directory.new_nonce };
-        self.wire.post(&signed).await
+        self.wire.post(&self.signed(step, url, payload)).await
     }
+
+    /// The same, without a repetition where there was no answer: it may have done its work.
+    pub(super) async fn ask_once(
+        &self,
+        step: Step,
+        url: &str,
+        payload: &str,
+    ) -> Result<Answered, RequestError> {
+        self.wire.post_if_refused(&self.signed(step, url, payload)).await
+    }
+
+    fn signed<'s>(&'s self, step: Step, url: &'s str, payload: &'s str) -> Signed<'s> {
+        let Account { key_pair, directory, kid } = &self.account;
+        Signed {
+            step,
+            url,
+            payload,
+            key: key_pair,
+            signer: Signer::Account(kid),
+            nonces: &directory.new_nonce,
+        }
+    }
+}
+
+/// An account as the CA shows it.
+#[derive(Deserialize)]
+struct Registered {
+    orders: Option<String>,
 }
 
 /// Whether a refusal means that this account will never be taken again.
@@ -104,7 +145,7 @@ async fn register(
     wire: &Wire,
     offer: &Offer,
     storage: &Storage,
-) -> Result<Account, OrderError> {
+) -> Result<(Account, Option<String>), OrderError> {
     let parse = |key: &[u8]| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key);
     let mut stored = storage.load_account(&ca.directory)?;
     if stored.as_deref().is_some_and(|key| parse(key).is_err()) {
@@ -134,11 +175,14 @@ async fn register(
         signer: Signer::NewKey,
         nonces: &offer.new_nonce,
     };
-    let kid = wire.post(&signed).await?.location()?;
+    let answered = wire.post(&signed).await?;
+    let kid = answered.location()?;
+    // All else that it says of itself is known.
+    let orders = answered.json::<Registered>().ok().and_then(|registered| registered.orders);
     let directory = Directory {
         new_nonce: offer.new_nonce.clone(),
         new_account: offer.new_account.clone(),
         new_order: offer.new_order.clone(),
     };
-    Ok(Account { key_pair, directory, kid })
+    Ok((Account { key_pair, directory, kid }, orders))
 }

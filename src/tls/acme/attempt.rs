@@ -78,6 +78,7 @@ impl Attempt<'_> {
             let _ = self.storage.save_pace(&before); // in memory: this attempt was none
             return Err(error);
         }
+        self.challenges.sweep(self.settings.order_deadline);
         let (authority, challenge) = (self.authority(&before, now), self.challenge(&before));
         let directory = authority.ca.directory.clone();
         info!(
@@ -135,6 +136,9 @@ impl Attempt<'_> {
             return Err("this CA has no staging environment: set `staging` in [server.acme]".to_owned());
         };
         let challenge = self.challenge(&self.storage.load_pace().map_err(|error| error.to_string())?);
+        if challenge == Challenge::DnsPersist01 {
+            return Err("staging cannot rehearse dns-persist-01: the record in the DNS names the account at the CA itself; `annex doctor` looks at it".to_owned());
+        }
         let progress = self.progress();
         let rehearsal = self.rehearsed(staging, challenge, &self.settings.domains, &progress);
         let ended = self.bounded(rehearsal, &progress).await;
@@ -206,7 +210,9 @@ impl Attempt<'_> {
         domains: &[String],
         progress: &Arc<Progress>,
     ) -> Result<(String, String), OrderError> {
+        // Staging has an account of its own, which a record in the DNS does not name.
         if let Some(staging) = &self.authorities.staging
+            && challenge != Challenge::DnsPersist01
             && pace.validation >= self.settings.retry.len().div_ceil(2)
         {
             match self.rehearsed(staging, challenge, domains, progress).await {
@@ -229,7 +235,8 @@ impl Attempt<'_> {
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces };
         let wanted = wanted.fitted(&session);
         self.board.update(self.name, |status| status.profile = wanted.profile.map(str::to_owned));
-        let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted).await?;
+        let may_be_lost = pace.interrupted() > 0;
+        let ordered = self.begin_or_go_on(&session, &authority.ca.directory, wanted, may_be_lost).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await?;
         let pem = order::finish(&session, ordered, domains, self.settings.preferred_chain.as_deref()).await?;
         Ok((pem, session.account.kid))
@@ -241,6 +248,7 @@ impl Attempt<'_> {
         session: &Session,
         directory: &str,
         wanted: Wanted<'_>,
+        may_be_lost: bool,
     ) -> Result<Ordered, OrderError> {
         let begun = self.storage.load_order(self.current.map(|current| current.pem))?;
         if let Some(begun) = begun.filter(|begun| begun.is(directory, &session.account.kid, wanted))
@@ -249,7 +257,7 @@ impl Attempt<'_> {
             info!("going on with the order {}", begun.url);
             return Ok(ordered);
         }
-        let ordered = order::begin(session, wanted).await?;
+        let ordered = order::begin(session, wanted, may_be_lost).await?;
         self.storage.save_order(&ordered.begun(session, directory, wanted))?;
         Ok(ordered)
     }
@@ -264,7 +272,7 @@ impl Attempt<'_> {
     ) -> Result<(), OrderError> {
         let session = self.session(staging, progress).await?;
         let wanted = Wanted { domains, profile: self.settings.profile.as_deref(), replaces: None };
-        let ordered = order::begin(&session, wanted.fitted(&session)).await?;
+        let ordered = order::begin(&session, wanted.fitted(&session), false).await?;
         order::validate(&session, &ordered, challenge, self.challenges).await
     }
 

@@ -22,6 +22,8 @@ struct Authorization {
     status: String,
     identifier: Identifier,
     #[serde(default)]
+    wildcard: bool,
+    #[serde(default)]
     challenges: Vec<Offered>,
 }
 
@@ -95,21 +97,23 @@ async fn one(
 ) -> Result<(), OrderError> {
     let mut answered = session.ask(Step::Authorization, url, "").await?;
     let mut authorization: Authorization = answered.json()?;
-    let domain = authorization.identifier.value.clone();
+    // As it was ordered.
+    let star = if authorization.wildcard { "*." } else { "" };
+    let domain = format!("{star}{}", authorization.identifier.value);
     let mut polls = Polls::default();
     if authorization.status == "pending" {
         let offered = authorization.challenges.iter().find(|offered| offered.kind == challenge.word());
         let offered = offered.ok_or_else(|| OrderError::NoChallenge(challenge.word(), domain.clone()))?;
         expect(session, &domain, offered, challenge, challenges)?;
+        if let Some(progress) = session.wire.progress() {
+            progress.waits_for(&domain, challenge);
+        }
         // One that is under way was asked for by the process before.
         if matches!(offered.status.as_str(), "" | "pending") {
             match session.ask(Step::Challenge, &offered.url, "{}").await {
                 Err(error) if error.may_be_done() => {}
                 told => answered = told?,
             }
-        }
-        if let Some(progress) = session.wire.progress() {
-            progress.waits_for(&domain, challenge);
         }
         sleep(polls.next(Some(&answered))).await;
         answered = session.ask(Step::Authorization, url, "").await?;
@@ -120,7 +124,10 @@ async fn one(
             "valid" => break,
             "pending" => {}
             _ => {
-                let words = failed_challenge(&authorization);
+                let mut words = failed_challenge(&authorization);
+                if challenge == Challenge::DnsPersist01 {
+                    words += "; `annex cert dns` prints the record that the CA looks for";
+                }
                 return Err(OrderError::Validation { domain, challenge, words });
             }
         }
@@ -145,6 +152,7 @@ fn expect(
     let typ = match challenge {
         Challenge::TlsAlpn01 => acme::ChallengeType::TlsAlpn01,
         Challenge::Http01 => acme::ChallengeType::Http01,
+        Challenge::DnsPersist01 => return Ok(()), // it stands in the DNS
     };
     let (url, token) = (offered.url.clone(), offered.token.clone());
     let theirs = [acme::Challenge { typ, url, token, error: None }];
@@ -159,6 +167,7 @@ fn expect(
             let (_, answer) = session.account.http_01(&theirs).map_err(failed)?;
             challenges.expect_http(&offered.token, answer);
         }
+        Challenge::DnsPersist01 => {}
     }
     Ok(())
 }

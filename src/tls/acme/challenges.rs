@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls::crypto::aws_lc_rs;
@@ -23,6 +24,7 @@ use rustls::sign::CertifiedKey;
 use tracing::warn;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::clock;
 use crate::private;
 
 use super::super::identifier;
@@ -65,6 +67,22 @@ impl Challenges {
     pub(super) fn expect_http(&self, token: &str, key_authorization: String) {
         self.write("http", token, key_authorization.as_bytes());
         lock(&self.http).insert(token.to_owned(), key_authorization);
+    }
+
+    /// Takes answers away that are older than an order can be: who left them was killed.
+    pub(super) fn sweep(&self, longest: Duration) {
+        let entries = self.folder.get().and_then(|folder| fs::read_dir(folder).ok());
+        for entry in entries.into_iter().flatten().flatten() {
+            let is_left_over = entry.metadata().is_ok_and(|metadata| {
+                metadata.is_file()
+                    && metadata
+                        .modified()
+                        .is_ok_and(|at| clock::now().duration_since(at).is_ok_and(|age| age > longest))
+            });
+            if is_left_over {
+                let _ = fs::remove_file(entry.path()); // another node may have done so
+            }
+        }
     }
 
     /// Leaves a key authorization for the server that shares the folder.
@@ -200,6 +218,21 @@ mod tests {
         let kept = other.read("alpn", "hooks.example.test").unwrap();
         assert_eq!(hex::decode(kept).unwrap(), [7; 32]);
         assert!(!other.lend_tls_alpn("hooks.example.test", &[1; 32]).unwrap(), "an order runs");
+    }
+
+    #[test]
+    fn what_a_process_left_that_was_killed_is_taken_away_once_no_order_can_be_so_old() {
+        let state = tempfile::tempdir().unwrap();
+        let node = Challenges::default();
+        node.share(state.path());
+        assert!(node.lend_tls_alpn("hooks.example.test", &[1; 32]).unwrap());
+        node.sweep(Duration::from_secs(300));
+        assert!(!node.lend_tls_alpn("hooks.example.test", &[2; 32]).unwrap(), "it is young");
+        let file =
+            fs::File::options().write(true).open(node.file("alpn", "hooks.example.test").unwrap()).unwrap();
+        file.set_modified(clock::now() - Duration::from_secs(301)).unwrap();
+        node.sweep(Duration::from_secs(300));
+        assert!(node.lend_tls_alpn("hooks.example.test", &[2; 32]).unwrap());
     }
 
     #[test]

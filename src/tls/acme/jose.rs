@@ -6,6 +6,7 @@ use aws_lc_rs::signature::{EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD as BASE64URL};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::secret::Secret;
 
@@ -54,6 +55,13 @@ fn jwk(key: &EcdsaKeyPair) -> Value {
     json!({"kty": "EC", "crv": "P-256", "x": BASE64URL.encode(x), "y": BASE64URL.encode(y)})
 }
 
+/// The key's thumbprint (RFC 7638), as key authorizations have it: members in the order of the alphabet, without blanks.
+pub(super) fn thumbprint(key: &EcdsaKeyPair) -> String {
+    let jwk = jwk(key);
+    let text = json!({"crv": jwk["crv"], "kty": jwk["kty"], "x": jwk["x"], "y": jwk["y"]}).to_string();
+    BASE64URL.encode(Sha256::digest(text))
+}
+
 /// Shows the CA that the account elsewhere agrees.
 pub(super) fn external_account_binding(
     external: &ExternalAccount,
@@ -68,6 +76,11 @@ pub(super) fn external_account_binding(
         format!("{protected}.{payload}").as_bytes(),
     );
     Ok(json!({"protected": protected, "payload": payload, "signature": BASE64URL.encode(tag)}))
+}
+
+/// Whether it can be read: CAs refuse the account without a word about why.
+pub fn is_mac_key(base64: &Secret) -> bool {
+    mac_key(base64).is_some()
 }
 
 /// CAs give it in base64 of either alphabet, with padding or without.

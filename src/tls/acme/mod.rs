@@ -16,6 +16,7 @@
 //! | how soon may it be tried again, and is that about this configuration? | `pace`, `about` |
 //! | what is on disk? | `storage` |
 //! | how are challenges answered? | `challenges` |
+//! | which TXT record shows for good that a name is ours? | `persist` |
 //! | does a name's address give our answers? | `self_check` |
 
 mod about;
@@ -30,6 +31,7 @@ mod jose;
 mod keep;
 mod order;
 mod pace;
+mod persist;
 mod progress;
 mod refusal;
 mod renewal;
@@ -41,6 +43,8 @@ mod visit;
 
 pub use authority::AuthorityError;
 pub use challenges::{Challenges, digest_of};
+pub use jose::is_mac_key;
+pub use persist::{Record, RecordsError, Unfit, records};
 pub use self_check::SelfCheck;
 pub use supervisor::{StartError, Supervisor};
 pub use visit::{Visit, VisitError, visit};

@@ -29,6 +29,8 @@ use super::storage::StorageError;
 
 /// Milliseconds between looks at an authorization or order; the last one repeats.
 const POLL: [u64; 7] = [20, 40, 80, 160, 320, 640, 1_000];
+/// Of an account's orders so many are looked at, to the end of a page: those of years are no use.
+const MOST_LOOKED_AT: usize = 30;
 /// The longest `Retry-After` that a look waits for.
 const LONGEST_POLL: Duration = Duration::from_secs(30);
 
@@ -105,6 +107,8 @@ pub(super) struct Wanted<'w> {
 struct State {
     status: Status,
     #[serde(default)]
+    identifiers: Vec<Identifier>,
+    #[serde(default)]
     authorizations: Vec<String>,
     finalize: String,
     certificate: Option<String>,
@@ -119,6 +123,20 @@ enum Status {
     Processing,
     Valid,
     Invalid,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Identifier {
+    #[serde(rename = "type")]
+    kind: String,
+    value: String,
+}
+
+/// A page of an account's orders (RFC 8555 section 7.1.2.1).
+#[derive(Debug, Deserialize)]
+struct Listed {
+    #[serde(default)]
+    orders: Vec<String>,
 }
 
 /// An order that the CA has taken.
@@ -153,8 +171,15 @@ impl Wanted<'_> {
     }
 }
 
-/// Makes a new order.
-pub(super) async fn begin(session: &Session, wanted: Wanted<'_>) -> Result<Ordered, OrderError> {
+/// Makes a new order. `may_be_lost`: one may have been made whose answer nobody heard, which is looked for first.
+pub(super) async fn begin(
+    session: &Session,
+    wanted: Wanted<'_>,
+    may_be_lost: bool,
+) -> Result<Ordered, OrderError> {
+    if may_be_lost && let Some(ordered) = lost(session, wanted).await? {
+        return Ok(ordered);
+    }
     if let Some(profile) = wanted.profile
         && session.offer.profiles().next().is_some()
         && session.offer.profiles().all(|offered| offered != profile)
@@ -162,11 +187,23 @@ pub(super) async fn begin(session: &Session, wanted: Wanted<'_>) -> Result<Order
         let offered = session.offer.profiles().collect::<Vec<_>>().join(", ");
         return Err(OrderError::NoProfile { wanted: profile.to_owned(), offered });
     }
-    let answered = match new_order(session, wanted).await {
+    let first = new_order(session, wanted, session.orders.is_some()).await;
+    let first = match first {
+        // The answer was lost, and with it perhaps the order.
+        Err(error) if matches!(error.why, Why::Call(_)) && session.orders.is_some() => {
+            info!("{error}; looking whether it was made");
+            if let Some(ordered) = lost(session, wanted).await? {
+                return Ok(ordered);
+            }
+            new_order(session, wanted, false).await
+        }
+        answered => answered,
+    };
+    let answered = match first {
         // The certificate was replaced already, or is unknown to this CA: its limits apply, nothing else is lost.
         Err(error) if wanted.replaces.is_some() && error.is_final() => {
             info!("the CA takes no `replaces`: {error}; ordering without it");
-            new_order(session, Wanted { replaces: None, ..wanted }).await?
+            new_order(session, Wanted { replaces: None, ..wanted }, false).await?
         }
         ordered => ordered?,
     };
@@ -188,7 +225,38 @@ pub(super) async fn resume(session: &Session, begun: &Begun) -> Result<Option<Or
     Ok(is_alive.then(|| Ordered { url: begun.url.clone(), state, key }))
 }
 
-async fn new_order(session: &Session, wanted: Wanted<'_>) -> Result<Answered, RequestError> {
+/// An order for the same that is not finished yet, where the CA lists what the account has.
+async fn lost(session: &Session, wanted: Wanted<'_>) -> Result<Option<Ordered>, OrderError> {
+    let identifiers = |mut all: Vec<Identifier>| {
+        all.sort_unstable();
+        all
+    };
+    let ours = wanted
+        .domains
+        .iter()
+        .map(|name| Identifier { kind: identifier::kind(name).to_owned(), value: name.clone() });
+    let ours = identifiers(ours.collect());
+    let (mut page, mut looked) = (session.orders.clone(), 0);
+    while let Some(url) = page {
+        let answered = session.ask(Step::Orders, &url, "").await?;
+        let listed: Listed = answered.json()?;
+        for url in listed.orders {
+            looked += 1;
+            // One that is gone is none of ours.
+            let Ok(answered) = session.ask(Step::Poll, &url, "").await else { continue };
+            let Ok(mut state) = answered.json::<State>() else { continue };
+            let theirs = identifiers(std::mem::take(&mut state.identifiers));
+            if matches!(state.status, Status::Pending | Status::Ready) && theirs == ours {
+                info!("found an order whose answer was lost: {url}");
+                return Ok(Some(Ordered { url, state, key: KeyPair::generate()? }));
+            }
+        }
+        page = answered.next().filter(|_| looked < MOST_LOOKED_AT);
+    }
+    Ok(None)
+}
+
+async fn new_order(session: &Session, wanted: Wanted<'_>, once: bool) -> Result<Answered, RequestError> {
     let identifiers: Vec<_> =
         wanted.domains.iter().map(|d| json!({"type": identifier::kind(d), "value": d})).collect();
     let mut payload = json!({"identifiers": identifiers});
@@ -198,7 +266,12 @@ async fn new_order(session: &Session, wanted: Wanted<'_>) -> Result<Answered, Re
     if let Some(replaces) = wanted.replaces {
         payload["replaces"] = replaces.into();
     }
-    session.ask(Step::Order, &session.account.directory.new_order, &payload.to_string()).await
+    let (url, payload) = (&session.account.directory.new_order, payload.to_string());
+    if once {
+        session.ask_once(Step::Order, url, &payload).await
+    } else {
+        session.ask(Step::Order, url, &payload).await
+    }
 }
 
 /// Shows the CA that every name is ours.

@@ -92,6 +92,8 @@ enum Kept {
     TlsAlpn01,
     #[serde(rename = "http-01")]
     Http01,
+    #[serde(rename = "dns-persist-01")]
+    DnsPersist01,
 }
 
 impl From<Challenge> for Kept {
@@ -99,6 +101,7 @@ impl From<Challenge> for Kept {
         match challenge {
             Challenge::TlsAlpn01 => Self::TlsAlpn01,
             Challenge::Http01 => Self::Http01,
+            Challenge::DnsPersist01 => Self::DnsPersist01,
         }
     }
 }
@@ -212,7 +215,10 @@ impl Pace {
     /// The challenge that worked last; after one that did not, the other.
     pub(super) fn challenge(&self) -> Challenge {
         match self.challenge {
-            None | Some((Kept::TlsAlpn01, true) | (Kept::Http01, false)) => Challenge::TlsAlpn01,
+            // The one by DNS is chosen, and never tried in turn.
+            None | Some((Kept::TlsAlpn01, true) | (Kept::Http01, false) | (Kept::DnsPersist01, _)) => {
+                Challenge::TlsAlpn01
+            }
             Some((Kept::Http01, true) | (Kept::TlsAlpn01, false)) => Challenge::Http01,
         }
     }

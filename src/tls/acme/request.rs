@@ -51,6 +51,7 @@ pub(super) enum Step {
     Poll,
     Certificate,
     RenewalInformation,
+    Orders,
 }
 
 impl fmt::Display for Step {
@@ -66,6 +67,7 @@ impl fmt::Display for Step {
             Self::Poll => "the order's state",
             Self::Certificate => "the certificate's chain",
             Self::RenewalInformation => "renewal information",
+            Self::Orders => "the account's orders",
         })
     }
 }
@@ -173,9 +175,18 @@ impl Answered {
 
     /// Where the same is to be had by another chain (RFC 8555 section 7.4.2).
     pub(super) fn alternates(&self) -> Vec<String> {
+        self.links("alternate")
+    }
+
+    /// Where the rest of a list is (RFC 8555 section 7.1.2.1).
+    pub(super) fn next(&self) -> Option<String> {
+        self.links("next").pop()
+    }
+
+    fn links(&self, relation: &str) -> Vec<String> {
         let links = self.received.headers.get_all(LINK).into_iter().filter_map(|link| link.to_str().ok());
-        let links =
-            links.flat_map(|links| links.split(", ")).filter(|link| link.contains("rel=\"alternate\""));
+        let relation = format!("rel=\"{relation}\"");
+        let links = links.flat_map(|links| links.split(", ")).filter(|link| link.contains(&relation));
         links.filter_map(|link| Some(link.split_once('<')?.1.split_once('>')?.0.to_owned())).collect()
     }
 
@@ -229,6 +240,12 @@ impl Wire {
         self.patiently(signed.step, || self.post_once(signed)).await
     }
 
+    /// As `post`, but only what was refused is repeated: without an answer it may have done its work.
+    pub(super) async fn post_if_refused(&self, signed: &Signed<'_>) -> Result<Answered, RequestError> {
+        self.repeatedly(signed.step, |error| !matches!(error.why, Why::Call(_)), || self.post_once(signed))
+            .await
+    }
+
     async fn post_once(&self, signed: &Signed<'_>) -> Result<Answered, RequestError> {
         let Signed { step, url, payload, key, signer, nonces } = *signed;
         let nonce = match self.nonce() {
@@ -272,6 +289,15 @@ impl Wire {
         step: Step,
         request: impl Fn() -> F,
     ) -> Result<Answered, RequestError> {
+        self.repeatedly(step, |_| true, request).await
+    }
+
+    async fn repeatedly<F: Future<Output = Result<Answered, RequestError>>>(
+        &self,
+        step: Step,
+        may_be_repeated: impl Fn(&RequestError) -> bool,
+        request: impl Fn() -> F,
+    ) -> Result<Answered, RequestError> {
         if let Some(progress) = &self.progress {
             progress.asks(step);
         }
@@ -285,7 +311,8 @@ impl Wire {
                 nonces += 1;
                 continue;
             }
-            let Some(pause) = error.pause(faults) else { return Err(error) };
+            let pause = error.pause(faults).filter(|_| may_be_repeated(&error));
+            let Some(pause) = pause else { return Err(error) };
             info!("{error}; again in {}", clock::display_span(pause));
             faults += 1;
             sleep(pause).await;

@@ -4,6 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -25,13 +26,14 @@ pub struct SelfCheck {
 }
 
 impl SelfCheck {
-    /// Leaves the answers.
+    /// Leaves the answers. What lies there for longer than an order may take is nobody's any more.
     ///
     /// # Errors
     /// Where they cannot be written, or there is no randomness.
-    pub fn leave(state: &Path, domain: &str) -> io::Result<Self> {
+    pub fn leave(state: &Path, domain: &str, longest_order: Duration) -> io::Result<Self> {
         let challenges = Challenges::default();
         challenges.share(state);
+        challenges.sweep(longest_order);
         let mut random = [0; 32];
         let mut fresh = || getrandom::fill(&mut random).map(|()| random).map_err(io::Error::other);
         let (token, authorization) = (hex::encode(fresh()?), hex::encode(fresh()?));

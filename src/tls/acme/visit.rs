@@ -29,6 +29,9 @@ pub enum VisitError {
     /// Its certificate is not valid now, by the clock of this host.
     #[error("{0}")]
     Untimely(String),
+    /// Somebody answers, and with no directory.
+    #[error("{0}")]
+    NoDirectory(String),
     #[error("{0}")]
     Request(String),
 }
@@ -37,6 +40,8 @@ impl From<RequestError> for VisitError {
     fn from(error: RequestError) -> Self {
         match error.why {
             Why::Call(CallError::Untimely(_)) => Self::Untimely(error.to_string()),
+            Why::Refused(ref refused) if !refused.may_pass => Self::NoDirectory(error.to_string()),
+            Why::Unreadable(_) => Self::NoDirectory(error.to_string()),
             _ => Self::Request(error.to_string()),
         }
     }

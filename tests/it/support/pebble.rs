@@ -71,6 +71,8 @@ pub(crate) struct Pebble {
     pub(crate) alternate_roots: u32,
     /// Whether accounts must be bound to one elsewhere: key id `kid-1`, MAC key [`Self::EAB_KEY`].
     pub(crate) external_accounts: bool,
+    /// Whether it takes every challenge for met: whoever stands before it validates.
+    pub(crate) always_valid: bool,
 }
 
 impl Pebble {
@@ -86,6 +88,24 @@ impl Pebble {
         let body = serde_json::json!({"host": name}).to_string();
         let answer = Client::plain(address).post("/set-servfail", &[("connection", "close")], body);
         assert_eq!(answer.status, 200);
+    }
+
+    /// Where the test's name server is asked.
+    pub(crate) fn dns(&self) -> u16 {
+        self.resolver.dns
+    }
+
+    /// One TXT record and no other stands at a name from now on.
+    pub(crate) fn set_txt(&self, name: &str, value: &str) {
+        let address = ([127, 0, 0, 1], self.resolver.management).into();
+        let host = format!("{name}.");
+        for (page, body) in [
+            ("/clear-txt", serde_json::json!({"host": host})),
+            ("/set-txt", serde_json::json!({"host": host, "value": value})),
+        ] {
+            let answer = Client::plain(address).post(page, &[("connection", "close")], body.to_string());
+            assert_eq!(answer.status, 200);
+        }
     }
 
     /// Stops it; a new run has forgotten accounts and orders.
@@ -121,6 +141,7 @@ impl Pebble {
             refused_nonces: 0,
             alternate_roots: 0,
             external_accounts: false,
+            always_valid: false,
             folder,
         }
     }
@@ -141,12 +162,14 @@ impl Pebble {
         let path = self.folder.path().join("pebble.json");
         write(&path, &config.to_string());
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let always_valid = if self.always_valid { "1" } else { "0" };
         let child = Command::new("pebble")
             .args(["-strict", "-config"])
             .arg(path)
             .args(["-dnsserver", &format!("127.0.0.1:{}", self.resolver.dns)])
             .env("PEBBLE_VA_NOSLEEP", "1")
             .env("PEBBLE_WFE_NONCEREJECT", self.refused_nonces.to_string())
+            .env("PEBBLE_VA_ALWAYS_VALID", always_valid)
             .env("PEBBLE_AUTHZREUSE", "0")
             .env("PEBBLE_ALTERNATE_ROOTS", self.alternate_roots.to_string())
             .stdin(Stdio::null())

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, Server
 use serde_json::{Value, json};
 
 use super::Pebble;
+use super::persist::{ISSUER, Persist};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 /// What the proxy does instead of passing a request on.
@@ -37,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) once: Option<(&'static str, Once)>,
     /// Each request takes as long.
     pub(crate) slow: std::time::Duration,
+    /// Offers DNS-PERSIST-01, and validates it by the name server on this port.
+    pub(crate) persist: Option<u16>,
     /// Offers renewal information with this window and explanation.
     pub(crate) renewal: Option<(&'static str, &'static str, Option<&'static str>)>,
 }
@@ -60,6 +63,7 @@ struct Inner {
     /// Path and payload of each request.
     seen: Vec<(String, Value)>,
     connections: usize,
+    persist: Persist,
     /// How often the fault that happens once has happened.
     happened: usize,
 }
@@ -243,9 +247,23 @@ fn answer(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nretry-after: 60\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         )
+    } else if let Some(refused) =
+        faults.persist.and_then(|dns| shared.lock().unwrap().persist.refuse(&path, body, dns))
+    {
+        let body = refused.to_string();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
     } else {
         let answer = pass_on(head, body, Arc::clone(client), upstream)?;
-        if path == "/dir" { with_offers(&answer, &faults, head) } else { answer }
+        if path == "/dir" {
+            with_offers(&answer, &faults, head)
+        } else if faults.persist.is_some() && path.starts_with("/authZ/") {
+            shared.lock().unwrap().persist.offer(&path, &answer)
+        } else {
+            answer
+        }
     };
     Ok(Some(answer))
 }
@@ -312,6 +330,9 @@ fn with_offers(answer: &str, faults: &Faults, request: &str) -> String {
         request.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("host: ").map(str::to_owned));
     if faults.renewal.is_some() {
         directory["renewalInfo"] = format!("https://{}/renewal-info", host.unwrap()).into();
+    }
+    if faults.persist.is_some() {
+        directory["meta"]["caaIdentities"] = json!([ISSUER]);
     }
     for profile in faults.profiles {
         directory["meta"]["profiles"][*profile] = "of the test".into();
