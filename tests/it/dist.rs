@@ -62,16 +62,20 @@ fn every_configuration_of_dist_passes_the_check() {
 
 #[test]
 fn blocks_of_the_pages_stand_in_the_files() {
-    let files: Vec<String> = ["compose/compose.yaml", "kubernetes/annex.yaml", "kubernetes/kustomization.yaml"]
-        .iter()
-        .chain(&["vps/user-data.yaml"])
-        .map(|name| read(&format!("dist/{name}")))
-        .collect();
+    let files: Vec<String> =
+        ["compose/compose.yaml", "kubernetes/annex.yaml", "kubernetes/kustomization.yaml"]
+            .iter()
+            .chain(&["vps/user-data.yaml"])
+            .map(|name| read(&format!("dist/{name}")))
+            .collect();
     let mut count = 0;
     for page in ["docs/containers.md", "docs/vps.md"] {
         for block in blocks(&read(page), "yaml") {
             count += 1;
-            assert!(files.iter().any(|file| file.contains(block)), "{page} quotes what no file has:\n{block}");
+            assert!(
+                files.iter().any(|file| file.contains(block)),
+                "{page} quotes what no file has:\n{block}"
+            );
         }
     }
     assert!(count >= 4, "{count}");
@@ -209,7 +213,9 @@ fn the_image_is_one_that_engines_take_and_always_the_same() {
     assert_eq!(root.join(docker[0]["Layers"][0].as_str().unwrap()), layer);
     let listed = Command::new("tar").arg("-tvzf").arg(&layer).output().unwrap();
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert!(listed.lines().any(|line| line.starts_with("-rwxr-xr-x 0/0 ") && line.ends_with(" usr/bin/annex")));
+    assert!(
+        listed.lines().any(|line| line.starts_with("-rwxr-xr-x 0/0 ") && line.ends_with(" usr/bin/annex"))
+    );
     let state = listed.lines().find(|line| line.ends_with(" var/lib/annex/")).unwrap();
     assert!(state.starts_with("drwx------ 65532/65532 "), "{state}");
 }
