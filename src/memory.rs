@@ -1,5 +1,6 @@
-//! Free memory goes back to the system. glibc keeps what was freed below the end of a heap: after a flood of bodies, or a
-//! large tree, that is some hundred megabytes, and what comes next does not always fit into the holes.
+//! Free memory goes back to the system. glibc keeps what was freed below the end of a heap, and mimalloc what idle threads
+//! freed: after a flood of bodies, or a large tree, that is some hundred megabytes, and what comes next does not always fit
+//! into the holes.
 //!
 //! Whoever is done with work that may have taken much says so ([`stirred`]). Some moments later a task compares what the
 //! process has with what is in use, and where much lies free, it is given back, on a thread that serves nobody. Nothing
@@ -74,7 +75,10 @@ pub async fn keep() {
 
 /// Gives back what lies free where that is much; what is left of it then.
 fn look(floor: usize, is_busy: bool) -> Option<usize> {
-    let (has, used) = (resident()?, in_use()?);
+    let has = resident()?;
+    let Some(used) = in_use() else {
+        return unseen(has);
+    };
     let free = has.saturating_sub(used);
     let spare = if is_busy { SPARE.max(used / SPARE_SHARE) } else { SPARE_AT_REST };
     if free < floor + spare {
@@ -86,6 +90,16 @@ fn look(floor: usize, is_busy: bool) -> Option<usize> {
     let left = resident()?.saturating_sub(in_use()?);
     debug!("{} MiB of free memory were given back in {took:?}", free.saturating_sub(left) >> 20);
     Some(left.min(SPARE))
+}
+
+/// Gives back what lies free where the allocator does not say how much that is. `None` where it was little.
+fn unseen(has: usize) -> Option<usize> {
+    let began = Instant::now();
+    give_back();
+    let took = began.elapsed();
+    let given = has.saturating_sub(resident()?);
+    debug!("{} MiB of free memory were given back in {took:?}", given >> 20);
+    (given >= SPARE_AT_REST).then_some(0)
 }
 
 /// Bytes of the process's own memory, without what it maps of files.

@@ -25,6 +25,8 @@ mod closed;
 mod databases;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.
 mod datasets;
+/// What dist/ brings: files for containers and for a VPS, the image.
+mod dist;
 /// `annex doctor`.
 mod doctor;
 /// The door: signatures, statuses, limits, all events, slow and lying clients.

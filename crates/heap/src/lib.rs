@@ -1,7 +1,8 @@
-//! glibc's allocator, told its limits and asked to give free memory back. The functions are safe, and this is the only
-//! package of the project that calls C by itself. No published crate has these three calls behind a safe face.
+//! The allocator: glibc's, told its limits, or mimalloc where musl is the C library; asked to give free memory back. The
+//! functions are safe, and this is the only package of the project that calls C by itself. No published crate has these
+//! calls behind a safe face.
 //!
-//! With another C library nothing happens: musl gives memory back by itself.
+//! musl's own allocator is not used: its one lock makes threads wait for each other. With a third C library nothing happens.
 
 use std::ffi::OsStr;
 
@@ -46,7 +47,7 @@ fn names(tunables: &OsStr, name: &str) -> bool {
     tunables.to_string_lossy().split(':').any(|one| one.split('=').next() == Some(name))
 }
 
-/// Sets the limits for this process; those that its environment sets (`MALLOC_ARENA_MAX` and such, or `GLIBC_TUNABLES`)
+/// Sets glibc's limits for this process; those that its environment sets (`MALLOC_ARENA_MAX` and such, or `GLIBC_TUNABLES`)
 /// stay. It counts for what is allocated from then on: call it before threads start.
 pub fn limit(limits: &Limits) {
     for (limit, value) in [
@@ -55,26 +56,26 @@ pub fn limit(limits: &Limits) {
         (ARENA_MAX, limits.heaps),
     ] {
         if !limit.is_set() {
-            glibc::set(&limit, value);
+            heap::set(&limit, value);
         }
     }
 }
 
-/// Gives the pages back that lie free in any heap, in the middle too. Each heap is locked while it is walked: whoever wants
-/// memory from it waits.
+/// Gives the pages back that lie free in any heap, in the middle too. Each of glibc's heaps is locked while it is walked:
+/// whoever wants memory from it waits.
 pub fn give_back() {
-    glibc::give_back();
+    heap::give_back();
 }
 
-/// Bytes of memory in use: what was allocated and not freed. `None` where the C library does not say. Each heap is locked
-/// while its free blocks are counted.
+/// Bytes of memory in use: what was allocated and not freed. `None` where the allocator does not say. Each of glibc's heaps
+/// is locked while its free blocks are counted.
 #[must_use]
 pub fn in_use() -> Option<usize> {
-    glibc::in_use()
+    heap::in_use()
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod glibc {
+mod heap {
     use super::Limit;
 
     #[expect(unsafe_code, reason = "a function of C")]
@@ -104,8 +105,30 @@ mod glibc {
     }
 }
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-mod glibc {
+#[cfg(target_env = "musl")]
+mod heap {
+    use super::Limit;
+
+    #[global_allocator]
+    static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+    pub(super) fn set(_: &Limit, _: i32) {}
+
+    #[expect(unsafe_code, reason = "a function of C")]
+    pub(super) fn give_back() {
+        // SAFETY: it takes a flag and no pointer, and touches no block that is in use; any thread may call it at any time.
+        unsafe {
+            libmimalloc_sys::mi_collect(true);
+        }
+    }
+
+    pub(super) fn in_use() -> Option<usize> {
+        None
+    }
+}
+
+#[cfg(not(any(all(target_os = "linux", target_env = "gnu"), target_env = "musl")))]
+mod heap {
     use super::Limit;
 
     pub(super) fn set(_: &Limit, _: i32) {}
