@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::api::Api;
 
-use super::secrets::{self, Environment};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 use super::targets;
 
@@ -19,7 +19,7 @@ pub(super) fn read(root: &Section<'_>, environment: Environment<'_>) -> Option<A
 fn account(section: &Section<'_>, environment: Environment<'_>) -> Option<Api> {
     let url = section.required_text("url", "\"https://acme.rossum.app\"");
     section.required_text("token", "\"credential:rossum-token\"");
-    let token = secrets::read(section, "token", environment).into_iter().next();
+    let token = secrets::read(section, "token", Maker::Other, environment).into_iter().next();
     let tls = targets::tls(section);
     let base = targets::address(section, &url?)?;
     let is_here = |host: &str| host == "localhost" || host.starts_with("127.") || host == "[::1]";

@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::tls::{self, AcmeSettings, Ca, Challenge, ChallengeChoice, ExternalAccount, OnBadName, Source};
 
 use super::numbers::{DAY, HOUR};
-use super::secrets::{self, Environment};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 
 /// The certificate of `domains`; those of hooks are named after their domain.
@@ -85,12 +85,9 @@ fn acme_settings(
     state: &Path,
     environment: Environment<'_>,
 ) -> AcmeSettings {
-    let contact = server.text("contact").map(Spanned::into_inner);
-    let contact =
-        contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
     let mut settings = AcmeSettings {
         domains: Vec::new(),
-        contact,
+        contact: server.text("contact").map(|contact| address_of(server, &contact)),
         ca: lets_encrypt(LETS_ENCRYPT_PRODUCTION_DIRECTORY),
         staging: Some(lets_encrypt(LETS_ENCRYPT_STAGING_DIRECTORY)),
         second: None,
@@ -139,6 +136,19 @@ fn acme_settings(
     settings
 }
 
+/// `contact`: an e-mail address, as a URL. What cannot be one is noted: the CA would refuse the account.
+fn address_of(server: &Section<'_>, contact: &Spanned<&str>) -> String {
+    let address = contact.get_ref().strip_prefix("mailto:").unwrap_or(contact.get_ref());
+    let is_word =
+        |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "@,;<>".contains(c));
+    let parts = address.split_once('@');
+    if !parts.is_some_and(|(name, host)| is_word(name) && check_domain(host).is_ok()) {
+        let what = format!("`{}` is no e-mail address", contact.get_ref());
+        server.document().note(contact.span(), what, Some("write one: `contact = \"ops@your-company.com\"`"));
+    }
+    format!("mailto:{address}")
+}
+
 fn lets_encrypt(directory: &str) -> Ca {
     Ca { directory: directory.to_owned(), root: None, external_account: None }
 }
@@ -147,7 +157,7 @@ fn lets_encrypt(directory: &str) -> Ca {
 fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let root = section.text("root").map(|root| section.document().resolve(root.get_ref()));
     let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
-    let mac_key = secrets::read(section, "eab_key", environment).into_iter().next();
+    let mac_key = secrets::read(section, "eab_key", Maker::Other, environment).into_iter().next();
     if key_id.is_some() != section.has("eab_key") {
         section.wrong(
             "an external account needs both `eab_key_id` and `eab_key`",
@@ -187,8 +197,8 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
 
 /// Where everything is kept that must outlive the process, and whether somebody says so.
 pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> (PathBuf, bool) {
-    if let Some((server, path)) = server.and_then(|server| Some((server, server.text("state")?))) {
-        return (server.document().resolve(path.get_ref()), true);
+    if let Some(path) = server.and_then(|server| server.folder("state")) {
+        return (path, true);
     }
     // systemd's StateDirectory= passes the folder that it made.
     let given = environment("STATE_DIRECTORY").map(PathBuf::from);
