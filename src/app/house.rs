@@ -192,11 +192,14 @@ impl House {
     }
 }
 
-/// What contradicts data as they are now, which people change beside the configuration.
+/// What contradicts data as they are now, which people change beside the configuration; and what is worth knowing of it.
 pub(super) fn say_doubts(config: &Config) {
     for doubt in &config.doubts {
         let hint = doubt.hint.as_deref().unwrap_or_default();
         warn!("{}:{}: {}; {hint}", doubt.file, doubt.line, doubt.what);
+    }
+    for note in &config.notes {
+        warn!("{note}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `annex check`: everything that start does, except opening the door.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::config::{self, Config, Mistakes, Purpose};
@@ -54,6 +55,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     for unchecked in &unchecked {
         print(format_args!("  not checked: {unchecked}"))?;
     }
+    for note in &config.notes {
+        print(format_args!("  note: {note}"))?;
+    }
     for hook in &config.hooks {
         let HookPlan { settings, stages, .. } = hook;
         let steps = stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -77,6 +81,7 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
     if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
         unchecked.push(format!("the certificate: {never}, with which annex serve does not start"));
     }
+    unchecked.extend(config.hooks.iter().filter_map(fields_without_schema));
     if config.queries().next().is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut away: Vec<(&str, String)> = Vec::new();
@@ -111,6 +116,25 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
     Ok((doubts, unchecked))
 }
 
+/// Without a schema nobody knows whether a field is there: a letter wrong in its name, and a check holds for ever.
+fn fields_without_schema(hook: &HookPlan) -> Option<String> {
+    let HookPlan { settings, stages, .. } = hook;
+    let fields: BTreeSet<&str> = stages
+        .iter()
+        .filter(|stage| stage.schema.is_none() && settings.schemas.is_sent())
+        .flat_map(|stage| stage.names.iter().map(|named| named.id.as_str()))
+        .collect();
+    let count = match fields.len() {
+        0 => return None,
+        1 => "the field".to_owned(),
+        many => format!("the {many} fields"),
+    };
+    Some(format!(
+        "{}: whether documents have {count} that its steps name: no `schema` says so",
+        settings.name
+    ))
+}
+
 /// Certificate files are read and checked here, as start would.
 fn certificate_problem(config: &Config) -> Option<String> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -134,12 +158,15 @@ fn as_json(
         mistakes.0.iter().map(one).collect()
     });
     mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
-    let hooks = checked.as_ref().map_or_else(|_| Vec::new(), |config| config.hooks.iter().collect());
-    let notes: Vec<_> = hooks
-        .iter()
+    let config = checked.as_ref().ok();
+    let general = config.into_iter().flat_map(|config| &config.notes);
+    let general = general.map(|note| serde_json::json!({"hook": null, "step": null, "note": note}));
+    let notes = config
+        .into_iter()
+        .flat_map(|config| &config.hooks)
         .flat_map(|hook| hook.notes().map(move |(stage, note)| (hook, stage, note)))
-        .map(|(hook, stage, note)| serde_json::json!({"hook": hook.settings.name, "step": stage, "note": note}))
-        .collect();
+        .map(|(hook, stage, note)| serde_json::json!({"hook": hook.settings.name, "step": stage, "note": note}));
+    let notes: Vec<_> = general.chain(notes).collect();
     print(
         serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes, "unchecked": unchecked}),
     )?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use crate::clock;
-use crate::data::{self, Encoding, Format, Layout, Sheet};
+use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
 use crate::shown::Line;
 use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
@@ -217,6 +217,14 @@ fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
         None => Format::of(file)
             .ok_or_else(|| Failure::Because(format!("{}: say what it is with --format", file.display())))?,
     };
+    let given = [separator.is_some(), encoding.is_some(), sheet.is_some(), head.is_some(), *foot > 0];
+    for ((option, formats), _) in FORMATS_OF.iter().zip(given).filter(|(_, given)| *given) {
+        if !formats.contains(&format) {
+            let what =
+                format!("--{option} says nothing of {}: leave it out, or correct --format", format.words());
+            return Err(Failure::Because(what));
+        }
+    }
     let separator_of = |text: &String| {
         let why = || Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"));
         data::separator(text).ok_or_else(why)

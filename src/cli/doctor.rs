@@ -47,6 +47,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             for (what, remedy) in config.doubts.iter().cloned().map(told) {
                 tell(Finding::warning(what, remedy));
             }
+            for note in &config.notes {
+                tell(Finding::warning(note.clone(), "change it, or leave it where it is meant so"));
+            }
             for unchecked in &config.unchecked {
                 tell(Finding::warning(format!("not checked: {unchecked}"), "annex data list"));
             }

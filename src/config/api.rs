@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::api::Api;
 use crate::outbound::Proxy;
 
-use super::secrets::{self, Environment};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 use super::targets;
 
@@ -24,7 +24,7 @@ pub(super) fn read(
 fn account(section: &Section<'_>, proxy: Option<&Proxy>, environment: Environment<'_>) -> Option<Api> {
     let url = section.required_text("url", "\"https://acme.rossum.app\"");
     section.required_text("token", "\"credential:rossum-token\"");
-    let token = secrets::read(section, "token", environment).into_iter().next();
+    let token = secrets::read(section, "token", Maker::Other, environment).into_iter().next();
     let uplink = targets::uplink(section, proxy);
     let base = targets::address(section, &url?)?;
     let is_here = |host: &str| host == "localhost" || host.starts_with("127.") || host == "[::1]";

@@ -13,7 +13,7 @@ use crate::tls::{
 
 use super::Purpose;
 use super::numbers::{DAY, HOUR};
-use super::secrets::{self, Environment};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 use super::server::ServerSettings;
 
@@ -92,12 +92,9 @@ fn acme_settings(
     environment: Environment<'_>,
 ) -> AcmeSettings {
     let has_plain_listener = listening.http.is_some();
-    let contact = server.text("contact").map(Spanned::into_inner);
-    let contact =
-        contact.map(|c| if c.starts_with("mailto:") { c.to_owned() } else { format!("mailto:{c}") });
     let mut settings = AcmeSettings {
         domains: Vec::new(),
-        contact,
+        contact: server.text("contact").map(|contact| address_of(server, &contact)),
         ca: lets_encrypt(LETS_ENCRYPT_PRODUCTION_DIRECTORY),
         staging: Some(lets_encrypt(LETS_ENCRYPT_STAGING_DIRECTORY)),
         second: None,
@@ -151,6 +148,19 @@ fn acme_settings(
     settings
 }
 
+/// `contact`: an e-mail address, as a URL. What cannot be one is noted: the CA would refuse the account.
+fn address_of(server: &Section<'_>, contact: &Spanned<&str>) -> String {
+    let address = contact.get_ref().strip_prefix("mailto:").unwrap_or(contact.get_ref());
+    let is_word =
+        |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "@,;<>".contains(c));
+    let parts = address.split_once('@');
+    if !parts.is_some_and(|(name, host)| is_word(name) && check_domain(host).is_ok()) {
+        let what = format!("`{}` is no e-mail address", contact.get_ref());
+        server.document().note(contact.span(), what, Some("write one: `contact = \"ops@your-company.com\"`"));
+    }
+    format!("mailto:{address}")
+}
+
 fn lets_encrypt(directory: &str) -> Ca {
     Ca { directory: directory.to_owned(), root: None, external_account: None }
 }
@@ -159,7 +169,7 @@ fn lets_encrypt(directory: &str) -> Ca {
 fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let root = section.text("root").map(|root| section.document().resolve(root.get_ref()));
     let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
-    let mac_key = secrets::read(section, "eab_key", environment).into_iter().next();
+    let mac_key = secrets::read(section, "eab_key", Maker::Other, environment).into_iter().next();
     let is_read = section.document().purpose != Purpose::Trial;
     if mac_key.as_ref().is_some_and(|key| is_read && !tls::acme::is_mac_key(key)) {
         let what = "the key of the external account is no base64";

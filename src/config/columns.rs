@@ -4,11 +4,12 @@
 //! They change without this file, so what contradicts them keeps no server from starting: `annex check` refuses it, the
 //! server says it in its log.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use crate::data::{self, Format, Watched};
-use crate::store::{Asked, SCORE, SearchKind, Table, columns_of, tables};
+use crate::pipeline::Missing;
+use crate::store::{Asked, Keyed, SCORE, SearchKind, Table, columns_of, tables};
 
 use super::document::Place;
 use super::section::Section;
@@ -85,15 +86,22 @@ impl Tables {
                     table.columns.iter().cloned().chain([SCORE.to_owned()]).collect()
                 }),
                 Asked::Documents(query) => {
-                    let is_sure = !query.dataset.contains('{');
-                    let table = if is_sure { self.table(section, place, &query.dataset) } else { None };
-                    // Stages of a pipeline make columns of their own.
-                    table.zip(query.found_by()).map(|(table, compared)| {
-                        for column in compared.into_iter().filter(|column| !column.starts_with('_')) {
-                            column_of(section, place, table, column);
-                        }
-                        table.columns.iter().cloned().chain(["_id".to_owned(), SCORE.to_owned()]).collect()
-                    })
+                    let is_told = Cell::new(false);
+                    let columns = |dataset: &str| {
+                        let table = self.table(section, place, dataset);
+                        is_told.set(is_told.get() || table.is_none());
+                        table.map(|table| table.columns.clone())
+                    };
+                    let looked = query.look(&columns);
+                    for Missing { stage, column, known } in looked.missing {
+                        let what = format!("`{stage}` reads `{column}`, which nothing before it gives");
+                        section.document().doubt(place, what, near_hint(&column, &known));
+                    }
+                    if looked.gives.is_none() && !wanted.is_empty() && !is_told.get() {
+                        let what = "the columns that a query gives: they depend on what it finds";
+                        section.document().leave_unchecked(place, what);
+                    }
+                    looked.gives.map(|gives| gives.into_iter().chain([SCORE.to_owned()]).collect())
                 }
             };
             let Some(gives) = gives else { continue };
@@ -184,22 +192,61 @@ fn near_hint(column: &str, known: &[String]) -> String {
 
 /// The columns of a file that is to be imported, where it is there and not too large to know.
 fn columns_in(watched: &Watched) -> Option<Vec<String>> {
-    let size = std::fs::metadata(&watched.file).ok()?.len();
-    let is_lazy = watched.layout.format == Format::Csv && watched.layout.encoding.is_none();
-    if !is_lazy && size > LARGEST {
+    if !watched.file.exists() || is_large(watched) && !is_lazy(watched) {
         return None;
     }
     data::read(&watched.file, &watched.layout).ok().map(|records| records.columns)
 }
 
-/// A `[[dataset]]`: its file, and the columns that it names in it.
+/// Whether a file is read whole for its columns.
+fn is_lazy(watched: &Watched) -> bool {
+    watched.layout.format == Format::Csv && watched.layout.encoding.is_none()
+}
+
+fn is_large(watched: &Watched) -> bool {
+    std::fs::metadata(&watched.file).is_ok_and(|file| file.len() > LARGEST)
+}
+
+/// A `[[dataset]]`: whether its file would be imported, and the columns that it names in it.
 pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
     if !watched.file.exists() {
         let what = format!("there is no file {} yet", watched.file.display());
         section.document().leave_unchecked(&section.place_of("file"), &what);
         return;
     }
-    let Some(columns) = columns_in(watched) else { return };
+    let place = section.place_of("file");
+    let refused = |problem: String| {
+        let hint =
+            "correct the file: as it is it would not be imported, and the records of before stay".to_owned();
+        section.document().doubt(&place, problem, hint);
+    };
+    let unread = |what: &str| {
+        let what = format!("{what} of {}: it is larger than {LARGEST} bytes", watched.file.display());
+        section.document().leave_unchecked(&place, &what);
+    };
+    let is_large = is_large(watched);
+    if is_large && !is_lazy(watched) {
+        unread("columns and records");
+        return;
+    }
+    let read = match data::read(&watched.file, &watched.layout) {
+        Ok(read) => read,
+        Err(problem) => return refused(problem.of(&watched.file)),
+    };
+    let columns = read.columns;
+    if is_large {
+        unread("the records");
+    } else {
+        let mut keyed = Keyed::new(&columns, &watched.key);
+        let mut records = read.records.map(|record| {
+            let (line, record) = record.map_err(|problem| problem.of(&watched.file))?;
+            let wrong = |problem| format!("{}: line {line}: {problem}", watched.file.display());
+            keyed.add(line, &record).map_err(wrong)
+        });
+        if let Some(problem) = records.find_map(Result::err) {
+            refused(problem);
+        }
+    }
     for (key, named) in [("key", &watched.key), ("index", &watched.indexed), ("near", &watched.near)] {
         for column in named.iter().filter(|column| !columns.contains(column)) {
             let what = format!("{} has no column `{column}`", watched.file.display());

@@ -9,8 +9,8 @@ use reqwest::Url;
 
 use crate::database::{Database, Settings};
 
-use super::numbers::{HOUR, SHORTEST};
-use super::secrets::{self, Environment};
+use super::numbers::{HOUR, SHORTEST_WAIT};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 
 const CONNECTIONS: usize = 4;
@@ -41,7 +41,7 @@ pub(super) fn read_all(
 
 fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Database> {
     let url = section.required_text("url", "\"postgres://annex@db.example.com/erp\"");
-    let password = secrets::read(section, "password", environment);
+    let password = secrets::read(section, "password", Maker::Other, environment);
     let is_missing = section.has("password") && password.is_empty();
     let ca = section.text("ca").map(|file| section.document().resolve(file.get_ref()));
     if let Some(file) = ca.as_ref().filter(|file| !file.is_file()) {
@@ -51,7 +51,7 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
     let tls = section.boolean("tls");
     let connections = section.count("connections", 1..=1000).unwrap_or(CONNECTIONS);
     let statement_timeout =
-        section.duration("statement_timeout", SHORTEST..=HOUR).unwrap_or(STATEMENT_TIMEOUT);
+        section.duration("statement_timeout", SHORTEST_WAIT..=HOUR).unwrap_or(STATEMENT_TIMEOUT);
     let url = url?;
     let wrong = |what: &str, hint: &str| {
         section.document().note(url.span(), what, Some(hint.to_owned()));

@@ -1,7 +1,7 @@
 //! `[[dataset]]`: a file that is kept as a dataset.
 
 use crate::data::{Layout, Watched};
-use crate::store::Allowed;
+use crate::store::{Allowed, check_name};
 
 use super::columns::look_at_file;
 use super::section::Section;
@@ -13,8 +13,14 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
         let watched = read(&section);
         if let Some(watched) = watched {
             look_at_file(&section, &watched);
-            if all.iter().any(|other| other.name == watched.name) {
-                section.wrong(format!("two datasets have the name `{}`", watched.name), "give each its own");
+            // To SQL capitals make no other name.
+            if let Some(other) = all.iter().find(|other| other.name.eq_ignore_ascii_case(&watched.name)) {
+                let what = if other.name == watched.name {
+                    format!("two datasets have the name `{}`", watched.name)
+                } else {
+                    format!("the datasets `{}` and `{}` are one to SQL", other.name, watched.name)
+                };
+                section.document().note(section.place_of("name"), what, Some("give each its own name"));
             }
             all.push(watched);
         }
@@ -26,6 +32,9 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
 fn read(section: &Section<'_>) -> Option<Watched> {
     let document = section.document();
     let name = section.required_text("name", "\"vendors\"").map(|name| (*name.get_ref()).to_owned());
+    if let Some(problem) = name.as_deref().and_then(|name| check_name(name).err()) {
+        document.note(section.place_of("name"), problem.to_string(), Some("write `name = \"vendors\"`"));
+    }
     let file = section.required_text("file", "\"vendors.csv\"");
     let path = file.as_ref().map(|file| document.resolve(file.get_ref()));
     let layout = tables::layout(section, path.as_deref(), None);

@@ -7,8 +7,11 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::DeTable;
+
+use crate::data;
 
 use super::mistake::Mistake;
 use super::secrets::Environment;
@@ -28,6 +31,8 @@ pub(super) struct Document<'e> {
     doubts: RefCell<Vec<(usize, Mistake)>>,
     /// What could not be checked, and why.
     unchecked: RefCell<Vec<String>>,
+    /// What is not wrong, and yet worth knowing, of what is no step's.
+    remarks: RefCell<Vec<String>>,
     secret_files: RefCell<Vec<PathBuf>>,
     /// Lists of records among them.
     pub(super) lists: RefCell<Vec<List>>,
@@ -40,6 +45,9 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     let other =
         |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{what}: save it as UTF-8"));
+    if bytes.starts_with(&[0xFF, 0xFE, 0, 0]) || bytes.starts_with(&[0, 0, 0xFE, 0xFF]) {
+        return Err(other("it is in UTF-32".to_owned()));
+    }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return Err(other("it is in UTF-16".to_owned()));
     }
@@ -48,6 +56,10 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
         let line = before.split(|byte| *byte == b'\n').count();
         other(format!("a character in line {line} is not UTF-8"))
     })?;
+    if let Some((before, _)) = text.split_once('\0') {
+        let line = before.matches('\n').count() + 1;
+        return Err(other(format!("line {line} has bytes of zero, as UTF-16 and UTF-32 have")));
+    }
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
         None => Ok(text),
@@ -69,6 +81,7 @@ impl<'e> Document<'e> {
             mistakes: RefCell::default(),
             doubts: RefCell::default(),
             unchecked: RefCell::default(),
+            remarks: RefCell::default(),
             secret_files: RefCell::default(),
             lists: RefCell::default(),
             files: RefCell::default(),
@@ -101,6 +114,15 @@ impl<'e> Document<'e> {
         if !doubts.iter().any(|(at, known)| *at == place.start && known.what == mistake.what) {
             doubts.push((place.start, mistake));
         }
+    }
+
+    /// Says what is not wrong, and yet worth knowing, where no step is to say it.
+    pub(super) fn remark(&self, place: &Place, what: &str) {
+        self.remarks.borrow_mut().push(format!("{}: {what}", self.named(place)));
+    }
+
+    pub(super) fn remarks(&self) -> Vec<String> {
+        self.remarks.take()
     }
 
     /// Notes what could not be checked: it is not said to hold.
@@ -160,6 +182,17 @@ impl<'e> Document<'e> {
         let text = read_text(&path);
         self.files.borrow_mut().push(path);
         text
+    }
+
+    /// JSON of a file that is named beside the configuration. Keys that stand twice in it are noted: only the last would
+    /// count.
+    pub(super) fn json(&self, place: &Place, name: &str, text: &str) -> Result<Json, serde_json::Error> {
+        let (json, twice) = data::json(text)?;
+        for key in twice {
+            let what = format!("{name}: `{key}` stands twice, and only the second would count");
+            self.note(place.clone(), what, Some("keep one of them"));
+        }
+        Ok(json)
     }
 
     pub(super) fn secret_files(&self) -> Vec<PathBuf> {

@@ -13,7 +13,7 @@ use crate::webhook::{Answers, HookLimits, HookPlan, HookSettings, RECORD_MAX, Re
 use super::certificates;
 use super::document::{Document, Place};
 use super::known::Known;
-use super::numbers::{DAY, HOUR, LARGEST, SHORTEST};
+use super::numbers::{DAY, HOUR, LARGEST, SHORTEST_WAIT, SMALLEST_BODY};
 use super::schemas::HookSchemas;
 use super::secrets::{self, Environment};
 use super::section::Section;
@@ -47,7 +47,7 @@ pub(super) fn read_all(
         .filter_map(|section| {
             let document = section.document();
             let path = section.required_text("path", "\"/invoice-checks\"");
-            let name = section.filled("name");
+            let name = section.text("name");
             // The same path may be another hook under another domain.
             let domain = section.text("domain");
             if let Some(path) = &path {
@@ -106,7 +106,7 @@ fn read(
     let answers = section.choice("answer", &[("direct", Answers::Direct), ("async", Answers::Async)]);
     let defaults = HookLimits::default();
     let limits = HookLimits {
-        timeout: section.duration("timeout", SHORTEST..=HOUR).unwrap_or(match answers {
+        timeout: section.duration("timeout", SHORTEST_WAIT..=HOUR).unwrap_or(match answers {
             Some(Answers::Async) => ASYNC_TIMEOUT,
             _ => defaults.timeout,
         }),
@@ -114,7 +114,7 @@ fn read(
         repeat_window: section
             .duration("repeat_window", Duration::ZERO..=DAY)
             .unwrap_or(defaults.repeat_window),
-        body: section.bytes("max_body", 1..=LARGEST).unwrap_or(defaults.body),
+        body: section.bytes("max_body", SMALLEST_BODY..=LARGEST).unwrap_or(defaults.body),
     };
     let notes = notes_of_timeout(&section, limits.timeout, answers.unwrap_or_default());
     let record = record(&section);
@@ -183,14 +183,14 @@ fn record(section: &Section<'_>) -> Option<Record> {
     let most = section
         .bytes("record_max", 1..=LARGEST)
         .map_or(RECORD_MAX, |bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
-    let folder = section.filled("record");
+    let folder = section.folder("record");
     if folder.is_none() && section.has("record_max") {
         section.wrong(
             "`record_max` is for recorded deliveries",
             "add `record = \"deliveries\"`, or leave it out",
         );
     }
-    Some(Record { folder: section.document().resolve(folder?.get_ref()), most })
+    Some(Record { folder: folder?, most })
 }
 
 fn check_path(document: &Document<'_>, path: &Spanned<&str>) {

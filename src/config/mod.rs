@@ -12,6 +12,7 @@ mod document;
 mod hook;
 mod kinds;
 mod known;
+mod lists;
 mod mistake;
 mod numbers;
 mod objects;
@@ -90,6 +91,8 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// What contradicts datasets and files as they are now. It may be right tomorrow, so a server starts with it.
     pub doubts: Vec<Mistake>,
+    /// What is not wrong, and yet worth knowing, of what is no hook's.
+    pub notes: Vec<String>,
     /// What could not be checked yet, and why.
     pub unchecked: Vec<String>,
 }
@@ -209,6 +212,7 @@ pub fn read(
             lists: document.lists.take(),
             secret_files: document.secret_files(),
             doubts: Vec::new(),
+            notes: document.remarks(),
             unchecked: document.unchecked(),
         }
     });

@@ -14,6 +14,10 @@ use super::units;
 
 /// The shortest span of time that something may take.
 pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+/// The shortest time in which a call over the network may be answered, or a whole delivery.
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// A delivery of Rossum's has more bytes.
+pub(super) const SMALLEST_BODY: usize = 1_000;
 /// Waiting, and work that somebody waits for, takes no longer.
 pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);

@@ -191,7 +191,7 @@ impl QueueSchema {
         };
         match Schema::parse(&text) {
             Ok(schema) => {
-                let whole: Rc<Json> = Rc::new(serde_json::from_str(&text).unwrap_or_default());
+                let whole: Rc<Json> = Rc::new(document.json(&file.span(), path, &text).unwrap_or_default());
                 objects::check_schema(section, &file.span(), path, &whole);
                 Some(Self {
                     file: path.to_owned(),

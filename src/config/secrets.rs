@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 
 use crate::secret::{Secret, SecretFile};
+use crate::shown::quoted;
 
 use super::Purpose;
 use super::section::Section;
@@ -16,10 +17,33 @@ const HOOK_SECRETS: &str = "secrets";
 /// The process's environment, or a test's.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
+/// Who makes a secret: so what one looks like, and what to do where it is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maker {
+    /// Annex makes it for a hook, and Rossum is told. A file may have several, one a line.
+    Annex,
+    /// The other system gives it: a password or a token, of one line.
+    Other,
+    /// The other system gives it, and it may be a key of several lines.
+    OtherAsText,
+    /// `ssh-keygen` makes it: a private key.
+    Ssh,
+}
+
+/// A hook's secret below it can be guessed by whoever sees one signed delivery.
+const SHORT: usize = 16;
+/// A password or token below it is most likely not all there.
+const CUT: usize = 4;
+
 /// Reads every secret that `key` names; those that cannot be read are noted.
-pub(super) fn read(section: &Section<'_>, key: &'static str, environment: Environment<'_>) -> Vec<Secret> {
+pub(super) fn read(
+    section: &Section<'_>,
+    key: &'static str,
+    maker: Maker,
+    environment: Environment<'_>,
+) -> Vec<Secret> {
     let sources = section.texts(key).unwrap_or_default();
-    sources.into_iter().filter_map(|source| read_one(section, &source, environment)).collect()
+    sources.into_iter().filter_map(|source| read_one(section, &source, maker, environment)).collect()
 }
 
 /// A hook's secrets. A file may have several, one a line: the newest first, while one is being replaced.
@@ -28,7 +52,7 @@ pub(super) fn of_hook(section: &Section<'_>, environment: Environment<'_>) -> Ve
         let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         lines.filter(|line| !line.is_empty()).map(Secret::new).collect::<Vec<_>>()
     };
-    read(section, HOOK_SECRETS, environment).into_iter().flat_map(split).collect()
+    read(section, HOOK_SECRETS, Maker::Annex, environment).into_iter().flat_map(split).collect()
 }
 
 /// Where the first of a hook's secrets is kept.
@@ -49,6 +73,7 @@ pub(super) fn file_of_hook(section: &Section<'_>, environment: Environment<'_>) 
 pub(super) fn read_one(
     section: &Section<'_>,
     source: &Spanned<&str>,
+    maker: Maker,
     environment: Environment<'_>,
 ) -> Option<Secret> {
     let document = section.document();
@@ -63,13 +88,13 @@ pub(super) fn read_one(
         "file" => {
             let path = document.resolve(name);
             document.add_secret_file(&path);
-            read_file(&path)
+            read_file(&path, maker)
         }
         "credential" => match environment("CREDENTIALS_DIRECTORY") {
             Some(folder) => {
                 let path = Path::new(&folder).join(name);
                 document.add_secret_file(&path);
-                read_file(&path)
+                read_file(&path, maker)
             }
             None => Err((
                 format!("there is no credential {name}: systemd passed none"),
@@ -82,8 +107,13 @@ pub(super) fn read_one(
         )),
     };
     match read {
-        Ok(secret) => match flaw(secret.expose()) {
-            None => Some(secret),
+        Ok(secret) => match flaw(secret.expose(), maker) {
+            None => {
+                if let Some(doubt) = doubt(secret.expose(), maker) {
+                    section.remark(&source.span(), &format!("the secret {} {doubt}", source.get_ref()));
+                }
+                Some(secret)
+            }
             Some((what, hint)) => {
                 document.note(source.span(), format!("the secret {} {what}", source.get_ref()), Some(hint));
                 None
@@ -97,22 +127,57 @@ pub(super) fn read_one(
 }
 
 /// What keeps bytes from being a secret that somebody typed, made or pasted, and what to do.
-fn flaw(secret: &[u8]) -> Option<(&'static str, &'static str)> {
+fn flaw(secret: &[u8], maker: Maker) -> Option<(&'static str, &'static str)> {
     let is_utf16 = secret.starts_with(b"\xff\xfe") || secret.starts_with(b"\xfe\xff") || secret.contains(&0);
     if secret.trim_ascii().is_empty() {
-        Some(("is empty", "make one with `annex secret new`"))
+        let hint = match maker {
+            Maker::Annex => "make one with `annex secret new`",
+            Maker::Other | Maker::OtherAsText => "write what the other system gave you",
+            Maker::Ssh => "make one with `ssh-keygen -t ed25519 -f FILE`",
+        };
+        Some(("is empty", hint))
     } else if is_utf16 || secret.starts_with(b"\xef\xbb\xbf") {
         let what = "is a text in UTF-16, or has a byte order mark: no signature would fit";
-        Some((what, "save it as plain UTF-8 without a mark: `annex secret new > FILE` does"))
+        let hint = match maker {
+            Maker::Annex => "save it as plain UTF-8 without a mark: `annex secret new > FILE` does",
+            _ => "save it as plain UTF-8 without a mark",
+        };
+        Some((what, hint))
+    } else if maker == Maker::Other && secret.trim_ascii().contains(&b'\n') {
+        Some(("has several lines, and a password or token has one", "keep the line that counts"))
     } else {
         None
     }
 }
 
-fn read_file(path: &Path) -> Result<Secret, (String, String)> {
+/// What a secret can be and yet is hardly meant to be.
+fn doubt(secret: &[u8], maker: Maker) -> Option<String> {
+    let is_quoted = |line: &[u8]| {
+        let between = |quote: u8| line.len() > 1 && line.starts_with(&[quote]) && line.ends_with(&[quote]);
+        between(b'"') || between(b'\'')
+    };
+    let mut lines =
+        secret.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    if lines.clone().any(is_quoted) {
+        return Some(
+            "stands in quotes, which count as a part of it: take them out if they are none".to_owned(),
+        );
+    }
+    match maker {
+        Maker::Annex if lines.any(|line| line.len() < SHORT) => Some(format!(
+            "is shorter than {SHORT} characters and can be guessed: `annex secret new` makes a long one"
+        )),
+        Maker::Other if lines.any(|line| line.len() < CUT) => {
+            Some(format!("is shorter than {CUT} characters: perhaps not all of it was copied"))
+        }
+        _ => None,
+    }
+}
+
+fn read_file(path: &Path, maker: Maker) -> Result<Secret, (String, String)> {
     let read = std::fs::read(path).map_err(|error| {
         let hint = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("make it: annex secret new > {}", path.display()),
+            std::io::ErrorKind::NotFound => made(path, maker),
             std::io::ErrorKind::PermissionDenied => {
                 "the user that Annex runs as must be able to read it".to_owned()
             }
@@ -121,4 +186,19 @@ fn read_file(path: &Path) -> Result<Secret, (String, String)> {
         (format!("cannot read the secret {}: {error}", path.display()), hint)
     });
     Ok(Secret::new(zeroize::Zeroizing::new(read?).trim_ascii_end()))
+}
+
+/// How a secret gets into a file that is not there.
+fn made(path: &Path, maker: Maker) -> String {
+    let file = path.display().to_string();
+    let file = quoted(&file);
+    match maker {
+        Maker::Annex => format!("make it: annex secret new > {file}"),
+        Maker::Ssh => format!(
+            "make it: ssh-keygen -t ed25519 -f {file}, and give {file}.pub to the people of the server"
+        ),
+        Maker::Other | Maker::OtherAsText => {
+            format!("put what the other system gave you there: (umask 077 && cat > {file}), paste it, Ctrl-D")
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! the nearest known name.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ pub(super) struct Section<'d> {
     place: Place,
     title: String,
     known: RefCell<Vec<&'static str>>,
-    /// Where the values begin that are of another kind than was asked for.
+    /// Where the values begin of which is told: they are blank, or of another kind than was asked for.
     mismatched: RefCell<Vec<usize>>,
     /// The step that it belongs to, if it does.
     step: Option<Rc<StepScope>>,
@@ -88,6 +89,8 @@ impl<'d> Section<'d> {
     pub(super) fn remark(&self, place: &Place, what: &str) {
         if let Some(step) = &self.step {
             step.notes.borrow_mut().push(format!("{}: {what}", self.document.named(place)));
+        } else {
+            self.document.remark(place, what);
         }
     }
 
@@ -161,18 +164,59 @@ impl<'d> Section<'d> {
         self.value(key).map_or_else(|| self.place(), Spanned::span)
     }
 
+    /// Whether nothing was told yet of the value at this place.
+    fn is_first(&self, place: Place) -> bool {
+        let mut told = self.mismatched.borrow_mut();
+        let is_first = !told.contains(&place.start);
+        told.push(place.start);
+        is_first
+    }
+
     /// Told once of each value, however many read it.
     pub(super) fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let mut told = self.mismatched.borrow_mut();
-        if told.contains(&value.span().start) {
+        if !self.is_first(value.span()) {
             return;
         }
-        told.push(value.span().start);
         let found = value.get_ref().type_str();
         self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
     }
 
+    /// A text that says something. A blank one is noted: where it has a meaning, ask for [`Self::text_or_blank`].
     pub(super) fn text(&self, key: &'static str) -> Option<Spanned<&'d str>> {
+        self.text_or_blank(key).filter(|text| self.says(key, text))
+    }
+
+    /// Whether a text is not blank; told once where it is, however many read it.
+    pub(super) fn says(&self, key: &str, text: &Spanned<&str>) -> bool {
+        let is_blank = text.get_ref().trim().is_empty();
+        if is_blank && self.is_first(text.span()) {
+            self.document.note(
+                text.span(),
+                format!("`{key}` is empty"),
+                Some("write something, or leave the key out"),
+            );
+        }
+        !is_blank
+    }
+
+    /// A folder, which is made where it is not there. A file in its place may be gone tomorrow: a server starts, and says so.
+    pub(super) fn folder(&self, key: &'static str) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        let path = self.document.resolve(text.get_ref());
+        let is_file = match std::fs::metadata(&path) {
+            Ok(there) => !there.is_dir(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotADirectory,
+        };
+        if is_file && self.is_first(text.span()) {
+            let what = format!("`{key}` is to be a folder, and {} is a file", path.display());
+            let hint = "name a folder: it is made where it is not there".to_owned();
+            self.document.doubt(&text.span(), what, hint);
+        }
+        Some(path)
+    }
+
+    /// A text that may be blank, which means something.
+    pub(super) fn text_or_blank(&self, key: &'static str) -> Option<Spanned<&'d str>> {
         let value = self.value(key)?;
         if let Some(text) = value.get_ref().as_str() {
             return Some(Spanned::new(value.span(), text));
@@ -183,47 +227,24 @@ impl<'d> Section<'d> {
 
     /// A text that must be there.
     pub(super) fn required_text(&self, key: &'static str, example: &str) -> Option<Spanned<&'d str>> {
-        if !self.has(key) {
-            self.wrong(format!("{} has no `{key}`", self.title), format!("write `{key} = {example}`"));
-        }
+        self.require(key, example);
         self.text(key)
     }
 
-    /// A text, or a list of at least one.
-    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
-        let texts = self.texts_or_none(key)?;
-        self.tell_of_twice(key, &texts);
-        if texts.is_empty() {
-            self.document.note(
-                self.place_of(key),
-                format!("`{key}` is an empty list"),
-                Some("write at least one, or leave the key out where it is not needed"),
-            );
-        }
-        Some(texts)
+    /// The same where a blank text means something.
+    pub(super) fn required_text_or_blank(
+        &self,
+        key: &'static str,
+        example: &str,
+    ) -> Option<Spanned<&'d str>> {
+        self.require(key, example);
+        self.text_or_blank(key)
     }
 
-    /// Names that stand twice in a list: the second says nothing, or something else was meant.
-    fn tell_of_twice(&self, key: &str, texts: &[Spanned<&str>]) {
-        for (at, text) in texts.iter().enumerate() {
-            if texts[..at].iter().any(|other| other.get_ref() == text.get_ref()) {
-                self.remark(&text.span(), &format!("`{}` stands twice in `{key}`", text.get_ref()));
-            }
+    fn require(&self, key: &'static str, example: &str) {
+        if !self.has(key) {
+            self.wrong(format!("{} has no `{key}`", self.title), format!("write `{key} = {example}`"));
         }
-    }
-
-    /// A text that is not blank.
-    pub(super) fn filled(&self, key: &'static str) -> Option<Spanned<&'d str>> {
-        let text = self.text(key)?;
-        if text.get_ref().trim().is_empty() {
-            self.document.note(
-                text.span(),
-                format!("`{key}` is empty"),
-                Some("write something, or leave the key out"),
-            );
-            return None;
-        }
-        Some(text)
     }
 
     /// Tells of a key that has no effect beside what else is said.
@@ -231,63 +252,6 @@ impl<'d> Section<'d> {
         if self.has(key) {
             self.remark(&self.place_of(key), &format!("`{key}` has no effect: {why}"));
         }
-    }
-
-    /// A text or a list of texts, which may be empty where that means something.
-    pub(super) fn texts_or_none(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
-        let value = self.value(key)?;
-        let one = |value: &'d Spanned<DeValue<'d>>| {
-            value.get_ref().as_str().map(|text| Spanned::new(value.span(), text))
-        };
-        let list = match value.get_ref() {
-            DeValue::Array(array) => array.iter().map(one).collect::<Option<Vec<_>>>(),
-            _ => one(value).map(|text| vec![text]),
-        };
-        if list.is_none() {
-            self.mismatch(key, value, "a text in quotes, or a list of them");
-        }
-        list
-    }
-
-    /// A list of whatever.
-    pub(super) fn list(&self, key: &'static str) -> Option<&'d [Spanned<DeValue<'d>>]> {
-        let value = self.value(key)?;
-        let list = value.get_ref().as_array().map(|array| &**array);
-        if list.is_none() {
-            self.mismatch(key, value, "a list");
-        }
-        list
-    }
-
-    /// Schema ids of fields: at least one, none empty.
-    pub(super) fn fields(&self, key: &'static str, mark: fn(Named) -> Named) -> Option<Vec<String>> {
-        let names = self.some_names(key)?;
-        for name in &names {
-            self.names(mark(Named::new(name.span(), name.get_ref())));
-        }
-        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
-    }
-
-    /// Names of columns: at least one, none empty.
-    pub(super) fn columns(&self, key: &'static str) -> Option<Vec<String>> {
-        let names = self.some_names(key)?;
-        Some(names.into_iter().map(|name| name.into_inner().to_owned()).collect())
-    }
-
-    fn some_names(&self, key: &'static str) -> Option<Vec<Spanned<&'d str>>> {
-        let names = self.texts_or_none(key)?;
-        if names.is_empty() {
-            self.document.note(
-                self.place_of(key),
-                format!("`{key}` names no field"),
-                Some("write schema ids in quotes"),
-            );
-        }
-        self.tell_of_twice(key, &names);
-        for name in names.iter().filter(|name| name.get_ref().trim().is_empty()) {
-            self.document.note(name.span(), format!("an empty name in `{key}`"), None::<&str>);
-        }
-        Some(names)
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
@@ -319,7 +283,7 @@ impl<'d> Section<'d> {
 
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let text = self.text(key)?;
+        let text = self.text_or_blank(key)?;
         let found = words.iter().find(|(word, _)| word == text.get_ref());
         if found.is_none() {
             let list = words.iter().map(|(word, _)| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
@@ -365,11 +329,11 @@ impl<'d> Section<'d> {
             .collect()
     }
 
-    /// The value as text or whole number, as an enum option's value may be.
+    /// The value as text, which may be blank, or whole number, as an enum option's value may be.
     pub(super) fn text_or_integer(&self, key: &'static str) -> Option<Result<String, i64>> {
         match self.value(key)?.get_ref() {
             DeValue::Integer(_) => self.integer(key, i64::MIN..=i64::MAX).map(Err),
-            _ => self.text(key).map(|t| Ok(t.into_inner().to_owned())),
+            _ => self.text_or_blank(key).map(|t| Ok(t.into_inner().to_owned())),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::webhook::{DoorLimits, HookPlan};
 
 use super::Purpose;
 use super::certificates;
-use super::numbers::{DAY, HOUR, LARGEST, SHORTEST};
+use super::numbers::{DAY, HOUR, LARGEST, SHORTEST_WAIT, SMALLEST_BODY};
 use super::secrets::Environment;
 use super::section::Section;
 use super::units;
@@ -102,6 +102,9 @@ pub(super) fn read(
     } else if wants_tls {
         root.wrong(NO_CERTIFICATE.0, NO_CERTIFICATE.1);
     }
+    if wants_tls {
+        look_at_addresses(root, &settings);
+    }
     look_at_bodies(root, settings.door.body_memory);
     if !wants_tls {
         settings.certificates.clear(); // a reload in dev mode orders none
@@ -132,6 +135,43 @@ fn look_at_bodies(root: &Section<'_>, memory: usize) {
             root.document().note(hook.place_of("max_body"), what, Some(hint));
         }
     }
+}
+
+/// Two listeners at one address: the second would find it taken.
+fn look_at_addresses(root: &Section<'_>, settings: &ServerSettings) {
+    let Some(server) = root.section("server") else { return };
+    let admin = match settings.admin {
+        Admin::Tcp(address) => Some(address),
+        _ => None,
+    };
+    let all = [
+        ("https", Some(settings.https)),
+        ("http", settings.http),
+        ("probe", settings.probe),
+        ("admin", admin),
+    ];
+    let all: Vec<_> = all.into_iter().filter_map(|(key, address)| Some((key, address?))).collect();
+    for (at, (key, address)) in all.iter().enumerate() {
+        let Some((other, taken)) = all[..at].iter().find(|(_, other)| collide(*address, *other)) else {
+            continue;
+        };
+        let (place, by) = if server.has(key) {
+            (server.place_of(key), "")
+        } else {
+            (server.place_of(other), " by default")
+        };
+        let what = format!("`{key}` is {address}{by}, which `{other}` takes already with {taken}");
+        server.document().note(place, what, Some("give each a port of its own"));
+    }
+}
+
+/// Whether both cannot be listened at.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    // `[::]` takes the addresses of IPv4 too.
+    let takes = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    one.port() == other.port()
+        && one.port() != 0
+        && (one.ip() == other.ip() || takes(one.ip(), other.ip()) || takes(other.ip(), one.ip()))
 }
 
 const NO_CERTIFICATE: (&str, &str) = (
@@ -237,9 +277,11 @@ fn server_limits(section: Option<&Section<'_>>) -> Limits {
     let Some(section) = section else { return defaults };
     Limits {
         connections: section.count("connections", 1..=1_000_000).unwrap_or(defaults.connections),
-        handshake: section.duration("handshake", SHORTEST..=HOUR).unwrap_or(defaults.handshake),
-        first_request: section.duration("first_request", SHORTEST..=HOUR).unwrap_or(defaults.first_request),
-        idle: section.duration("idle", SHORTEST..=DAY).unwrap_or(defaults.idle),
+        handshake: section.duration("handshake", SHORTEST_WAIT..=HOUR).unwrap_or(defaults.handshake),
+        first_request: section
+            .duration("first_request", SHORTEST_WAIT..=HOUR)
+            .unwrap_or(defaults.first_request),
+        idle: section.duration("idle", SHORTEST_WAIT..=DAY).unwrap_or(defaults.idle),
         drain: section.duration("drain", Duration::ZERO..=HOUR).unwrap_or(defaults.drain),
     }
 }
@@ -250,6 +292,6 @@ fn door_limits(section: Option<&Section<'_>>) -> DoorLimits {
     DoorLimits {
         body_grace: section.duration("body_grace", Duration::ZERO..=HOUR).unwrap_or(defaults.body_grace),
         body_rate: section.bytes("body_rate", 1..=LARGEST).unwrap_or(defaults.body_rate),
-        body_memory: section.bytes("body_memory", 1..=LARGEST).unwrap_or(defaults.body_memory),
+        body_memory: section.bytes("body_memory", SMALLEST_BODY..=LARGEST).unwrap_or(defaults.body_memory),
     }
 }

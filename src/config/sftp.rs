@@ -7,8 +7,8 @@ use toml::Spanned;
 use crate::export::target::{Login, SftpTarget};
 
 use super::Purpose;
-use super::numbers::{HOUR, SHORTEST};
-use super::secrets::{self, Environment};
+use super::numbers::{HOUR, SHORTEST_WAIT};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 use super::targets::{TIMEOUT, exists};
 
@@ -17,7 +17,7 @@ pub(super) fn read(
     url: &Spanned<&str>,
     environment: Environment<'_>,
 ) -> Option<SftpTarget> {
-    let timeout = section.duration("timeout", SHORTEST..=HOUR).unwrap_or(TIMEOUT);
+    let timeout = section.duration("timeout", SHORTEST_WAIT..=HOUR).unwrap_or(TIMEOUT);
     let host_keys = host_keys(section);
     let login = login(section, environment);
     let wrong = |what: &str, hint: &str| {
@@ -76,17 +76,19 @@ fn login(section: &Section<'_>, environment: Environment<'_>) -> Option<Login> {
         section.wrong("it needs `auth`", hint);
         return None;
     };
-    let secret = |key| secrets::read(&own, key, environment).into_iter().next();
+    let secret = |key, maker| secrets::read(&own, key, maker, environment).into_iter().next();
     let login = match (own.has("key"), own.has("password")) {
-        (true, false) if section.document().purpose == Purpose::Trial => secret("key").map(Login::Password),
-        (true, false) => secret("key").and_then(|secret| match Login::key(&secret) {
+        (true, false) if section.document().purpose == Purpose::Trial => {
+            secret("key", Maker::Ssh).map(Login::Password)
+        }
+        (true, false) => secret("key", Maker::Ssh).and_then(|secret| match Login::key(&secret) {
             Ok(login) => Some(login),
             Err(problem) => {
                 own.document().note(own.place_of("key"), problem, None::<&str>);
                 None
             }
         }),
-        (false, true) => secret("password").map(Login::Password),
+        (false, true) => secret("password", Maker::Other).map(Login::Password),
         _ => {
             own.wrong("it needs a key or a password", hint);
             None

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::{self, Encoding, Format, Layout, Sheet};
+use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
 
 use super::section::Section;
 
@@ -26,7 +26,7 @@ pub(super) fn layout(
         let what = format!("what kind of file {name} is does not show");
         document.note(section.place_of("file"), what, Some("write `format = \"csv\"`"));
     }
-    let separator = section.text("separator").and_then(|text| {
+    let separator = section.text_or_blank("separator").and_then(|text| {
         let known = data::separator(text.get_ref());
         if known.is_none() {
             document.note(
@@ -47,6 +47,11 @@ pub(super) fn layout(
         known
     });
     let sheet = section.text_or_integer("sheet").and_then(|sheet| match sheet {
+        Ok(name) if name.trim().is_empty() => {
+            let hint = "write `sheet = 1`, or its name in quotes";
+            document.note(section.place_of("sheet"), "`sheet` is empty", Some(hint));
+            None
+        }
         Ok(name) => Some(Sheet::Name(name)),
         Err(number) => {
             let number = usize::try_from(number).ok().filter(|number| *number > 0);
@@ -59,5 +64,11 @@ pub(super) fn layout(
     });
     let head = section.count("head", 1..=MOST_LINES).map(|line| line as u64);
     let foot = section.count("foot", 0..=MOST_LINES).unwrap_or(0);
+    for (key, formats) in FORMATS_OF.into_iter().filter(|(key, _)| section.has(key)) {
+        if let Some(format) = format.filter(|format| !formats.contains(format)) {
+            let what = format!("`{key}` says nothing of {}", format.words());
+            document.note(section.place_of(key), what, Some("leave it out, or correct `format`"));
+        }
+    }
     Some(Layout { separator, encoding, sheet, head, foot, ..Layout::of(format?) })
 }

@@ -18,8 +18,8 @@ use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
 use super::document::Place;
-use super::numbers::{HOUR, SHORTEST};
-use super::secrets::{self, Environment};
+use super::numbers::{HOUR, SHORTEST_WAIT};
+use super::secrets::{self, Environment, Maker};
 use super::section::Section;
 use super::sftp;
 
@@ -54,7 +54,7 @@ fn read(
     proxy: Option<&Proxy>,
     environment: Environment<'_>,
 ) -> Option<Arc<Target>> {
-    let folder = section.text("folder").map(|path| section.document().resolve(path.get_ref()));
+    let folder = section.folder("folder");
     let url = section.text("url");
     let called = url.as_ref().map(|url| {
         if url.get_ref().starts_with("sftp:") {
@@ -102,7 +102,7 @@ fn http(
     let headers = headers(section);
     let auth = auth(section, environment);
     let uplink = uplink(section, proxy);
-    let timeout = section.duration("timeout", SHORTEST..=HOUR).unwrap_or(TIMEOUT);
+    let timeout = section.duration("timeout", SHORTEST_WAIT..=HOUR).unwrap_or(TIMEOUT);
     let base = address(section, url)?;
     match HttpTarget::new(base, uplink?, headers, auth?, timeout) {
         Ok(target) => Some(target),
@@ -179,7 +179,7 @@ fn headers(section: &Section<'_>) -> HeaderMap {
 
 fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
     let Some(own) = section.section("auth") else { return Some(Auth::None) };
-    let secret = |key| secrets::read(&own, key, environment).into_iter().next();
+    let secret = |key| secrets::read(&own, key, Maker::Other, environment).into_iter().next();
     let auth = if own.has("bearer") {
         secret("bearer").map(Auth::Bearer)
     } else if own.has("header") {

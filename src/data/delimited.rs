@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::notes::{Notes, Skipped};
-use super::separator::{hint, name, separator};
+use super::separator::{better, hint, name, separator};
 use super::table::{self, Row};
 use super::{Layout, ReadError, Records, text};
 
@@ -40,6 +40,21 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
         (None, Some(given)) => given,
         (None, None) => separator(path, &sample, is_whole, layout)?,
     };
+    let below = hint.as_ref().map_or(0, |hint| hint.line);
+    if let Some(better) = better(separator, below, path, (&sample, is_whole), layout) {
+        let (said, better) = (name(separator), name(better));
+        let one = format!("there is one value in each row by {said}, and several by {better}");
+        match (&hint, layout.separator) {
+            (Some(hint), None) => {
+                let problem = format!(
+                    "it says that values are separated by {said}, but {one}: correct the line or take it out; where {said} is \
+                     right, name it with --separator too, in annex.toml `separator`"
+                );
+                return Err(ReadError::Line { line: hint.line, problem });
+            }
+            _ => notes.say(format!("{one}: perhaps the separator is another one")),
+        }
+    }
     let mut rows = Rows::new(path, io::Cursor::new(sample).chain(file), separator);
     if let Some(hint) = hint {
         notes.say(format!("line {} says that values are separated by {}", hint.line, name(hint.separator)));

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::head::{flaw, plain, unseen};
+use super::json::json;
 use super::notes::Notes;
+use super::table::unseen_is_left_out;
 use super::{Layout, ReadError, Records, text};
 
 type Lines = Box<dyn Iterator<Item = Result<(u64, Map<String, Value>), ReadError>>>;
@@ -16,21 +19,38 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
     let mut columns: Vec<String> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for object in objects(path, layout, &notes)? {
-        for key in object?.1.keys() {
-            if !places.contains_key(key) {
-                places.insert(key.clone(), columns.len());
-                columns.push(key.clone());
+        let (line, object) = object?;
+        let wrong = |problem: String| Err(ReadError::Line { line, problem });
+        for key in object.keys().filter(|key| !places.contains_key(*key)).cloned().collect::<Vec<_>>() {
+            let name = plain(&key);
+            if let Some(flaw) = flaw(&name) {
+                return wrong(format!("column {}: {flaw}", columns.len() + 1));
             }
+            if let Some(other) = columns.iter().find(|other| other.eq_ignore_ascii_case(&name)) {
+                return wrong(format!("`{name}` is the column `{other}` too: to SQL they are one"));
+            }
+            if let Some(sign) = unseen(&key) {
+                notes.say(unseen_is_left_out(&name, sign));
+            }
+            places.insert(key, columns.len());
+            columns.push(name);
         }
     }
-    let width = columns.len();
+    let names = columns.clone();
     let records = objects(path, layout, &Notes::default())?.map(move |object| {
         let (line, object) = object?;
-        let mut record = vec![None; width];
+        let mut record = vec![None; names.len()];
         for (key, value) in object {
-            if let Some(at) = places.get(&key) {
-                record[*at] = value_text(value);
+            let Some(at) = places.get(&key) else { continue };
+            let value = value_text(value);
+            // Other controls are written as JSON and meant so: no wrong encoding makes them.
+            if let Some(place) = value.as_ref().and_then(|text| text.chars().position(|sign| sign == '\0')) {
+                let (name, place) = (&names[*at], place + 1);
+                let problem =
+                    format!("column `{name}`: its sign {place} is the control U+0000, as no text has it");
+                return Err(ReadError::Line { line, problem });
             }
+            record[*at] = value;
         }
         Ok((line, record))
     });
@@ -49,12 +69,21 @@ fn objects(path: &Path, layout: &Layout, notes: &Notes) -> Result<Lines, ReadErr
         if text.is_empty() {
             return None;
         }
-        let object = serde_json::from_str(text).map_err(|error| {
-            let problem = format!("it is no JSON object (column {}): {error}", error.column());
-            ReadError::Line { line, problem }
-        });
-        Some(object.map(|object| (line, object)))
+        Some(object(text).map(|object| (line, object)).map_err(|problem| ReadError::Line { line, problem }))
     })))
+}
+
+/// One object, in which no key stands twice.
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    let read =
+        json(text).map_err(|error| format!("it is no JSON object (column {}): {error}", error.column()))?;
+    match read {
+        (_, twice) if !twice.is_empty() => {
+            Err(format!("`{}` stands twice: which value counts cannot be known", twice.join("`, `")))
+        }
+        (Value::Object(object), _) => Ok(object),
+        _ => Err("it is no JSON object".to_owned()),
+    }
 }
 
 /// All values are texts: a number as it is written.

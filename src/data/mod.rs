@@ -3,6 +3,8 @@
 
 mod delimited;
 mod encoding;
+mod head;
+mod json;
 mod json_lines;
 mod notes;
 mod number_format;
@@ -20,6 +22,7 @@ use crate::store::Record;
 
 pub use delimited::Writer;
 pub use encoding::Encoding;
+pub use json::json;
 pub use notes::Notes;
 pub use refused::{Board, Refusal};
 pub use watch::{Watch, Watched, source};
@@ -41,6 +44,26 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::JsonLines),
             "xlsx" | "xlsm" => Some(Self::Workbook),
             _ => None,
+        }
+    }
+}
+
+/// What not every format has, by its key in annex.toml; options of the command have the same names.
+pub const FORMATS_OF: [(&str, &[Format]); 5] = [
+    ("separator", &[Format::Csv]),
+    ("encoding", &[Format::Csv, Format::JsonLines]),
+    ("sheet", &[Format::Workbook]),
+    ("head", &[Format::Csv, Format::Workbook]),
+    ("foot", &[Format::Csv, Format::Workbook]),
+];
+
+impl Format {
+    /// What is said of a file, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Csv => "a CSV",
+            Self::JsonLines => "JSON lines",
+            Self::Workbook => "a workbook",
         }
     }
 }

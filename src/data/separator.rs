@@ -49,35 +49,14 @@ pub(super) fn separator(
     let mut fits: Vec<(u8, bool)> = Vec::new();
     let mut most = (SEPARATORS[0], 1);
     for separator in SEPARATORS {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut is_right = true;
-        for row in Rows::new(path, sample, separator).take(SAMPLED_ROWS) {
-            match row {
-                Ok(row) => rows.push(row),
-                Err(_) => is_right = false,
-            }
-        }
-        if !is_whole && (rows.len() < SAMPLED_ROWS || !is_right) {
-            rows.pop(); // it was cut
-            is_right = true;
-        }
-        let had_rows = !rows.is_empty();
-        rows.retain(|row| !row.is_blank());
-        if is_whole && is_right && had_rows && rows.is_empty() {
+        let first = First::by(separator, path, sample, is_whole);
+        if is_whole && first.is_right && first.all > 0 && first.rows.is_empty() {
             return Ok(separator); // there is nothing else in it
         }
-        let Some((head, is_sure)) = table::head_among(&rows, layout) else { continue };
-        let widest = rows.iter().map(|row| row.values.len()).max().unwrap_or(0);
-        if widest > most.1 {
-            most = (separator, widest);
+        if first.widest() > most.1 {
+            most = (separator, first.widest());
         }
-        let width = rows[head].values.len();
-        let last = if is_whole { rows.len().saturating_sub(layout.foot) } else { rows.len() };
-        // One more, which is empty: a separator at the end of each record.
-        let is_as_wide = |row: &Row| row.values.len() == width || row.values.len() == width + 1;
-        if is_right && width > 1 && rows[head + 1..last.max(head + 1)].iter().all(is_as_wide) {
-            fits.push((separator, is_sure));
-        }
+        fits.extend(first.table(is_whole, layout).map(|is_sure| (separator, is_sure)));
     }
     if fits.iter().any(|(_, is_sure)| *is_sure) {
         fits.retain(|(_, is_sure)| *is_sure);
@@ -94,6 +73,74 @@ pub(super) fn separator(
                 all.join(" or ")
             )))
         }
+    }
+}
+
+/// The separator by which the rows below a line are a table, where the one that was said makes one value of each.
+pub(super) fn better(
+    said: u8,
+    below: u64,
+    path: &Path,
+    (sample, is_whole): (&[u8], bool),
+    layout: &Layout,
+) -> Option<u8> {
+    let first = |separator: u8| {
+        let mut first = First::by(separator, path, sample, is_whole);
+        first.rows.retain(|row| row.line > below);
+        first
+    };
+    if first(said).widest() != 1 {
+        return None;
+    }
+    SEPARATORS.into_iter().filter(|other| *other != said).find(|other| {
+        let first = first(*other);
+        first.rows.len() > 1 && first.table(is_whole, layout).is_some()
+    })
+}
+
+/// The first rows with values, as one separator makes them.
+struct First {
+    rows: Vec<Row>,
+    /// With those that have no value.
+    all: usize,
+    is_right: bool,
+}
+
+impl First {
+    fn by(separator: u8, path: &Path, sample: &[u8], is_whole: bool) -> Self {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut is_right = true;
+        for row in Rows::new(path, sample, separator).take(SAMPLED_ROWS) {
+            match row {
+                Ok(row) => rows.push(row),
+                Err(_) => is_right = false,
+            }
+        }
+        if !is_whole && (rows.len() < SAMPLED_ROWS || !is_right) {
+            rows.pop(); // it was cut
+            is_right = true;
+        }
+        let all = rows.len();
+        rows.retain(|row| !row.is_blank());
+        Self { rows, all, is_right }
+    }
+
+    /// The most values of a row.
+    fn widest(&self) -> usize {
+        self.rows.iter().map(|row| row.values.len()).max().unwrap_or(0)
+    }
+
+    /// Where each row has as many values as names stand above them, several: whether the configuration knows which row these
+    /// are.
+    fn table(&self, is_whole: bool, layout: &Layout) -> Option<bool> {
+        let Self { rows, is_right, .. } = self;
+        let (head, is_sure) = table::head_among(rows, layout)?;
+        let width = rows[head].values.len();
+        let last = if is_whole { rows.len().saturating_sub(layout.foot) } else { rows.len() };
+        // One more, which is empty: a separator at the end of each record.
+        let is_as_wide = |row: &Row| row.values.len() == width || row.values.len() == width + 1;
+        let is_table = *is_right && width > 1 && rows[head + 1..last.max(head + 1)].iter().all(is_as_wide);
+        is_table.then_some(is_sure)
     }
 }
 

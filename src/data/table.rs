@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::store::Record;
 
+use super::head::{flaw, plain, unseen};
 use super::notes::{Notes, Skipped};
 use super::{Layout, ReadError, Records};
 
@@ -45,16 +46,11 @@ pub(super) fn head_among(rows: &[Row], layout: &Layout) -> Option<(usize, bool)>
         return rows.iter().position(|row| row.line == line).map(|at| (at, true));
     }
     let has_all = |row: &Row| {
-        let names: Vec<String> = row.values.iter().flatten().map(|text| one_line(text)).collect();
+        let names: Vec<String> = row.values.iter().flatten().map(|text| plain(text)).collect();
         layout.needs.iter().all(|name| names.contains(name))
     };
     let known = rows.iter().take(LOOKED_AT).position(has_all).filter(|_| !layout.needs.is_empty());
     known.map(|at| (at, true)).or_else(|| (!rows.is_empty()).then_some((0, false)))
-}
-
-/// White space, as of a line end inside, is one space.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Begins to read a table. `is_strict` where a row that has fewer values is wrong, and not just empty at its end.
@@ -107,7 +103,16 @@ pub(super) fn read(
     }
     let is_named: Vec<bool> = head.values.iter().map(|name| !is_blank(name.as_ref())).collect();
     let names: Vec<String> =
-        head.values.iter().map(|name| one_line(name.as_deref().unwrap_or_default())).collect();
+        head.values.iter().map(|name| plain(name.as_deref().unwrap_or_default())).collect();
+    for (at, name) in names.iter().enumerate() {
+        if let Some(flaw) = flaw(name) {
+            return Err(ReadError::Line { line: head.line, problem: format!("column {}: {flaw}", at + 1) });
+        }
+    }
+    let written = head.values.iter().map(Option::as_deref).map(Option::unwrap_or_default);
+    for (name, sign) in names.iter().zip(written).filter_map(|(name, text)| Some((name, unseen(text)?))) {
+        notes.say(unseen_is_left_out(name, sign));
+    }
     distinct(&names, head.line)?;
     if is_named.iter().any(|named| !named) {
         let all: Vec<String> = (1..)
@@ -130,6 +135,14 @@ pub(super) fn read(
         notes: notes.clone(),
     };
     Ok(Records { columns, separator: None, notes, records: Box::new(reading) })
+}
+
+/// What to say of a name in which stood what nobody sees.
+pub(super) fn unseen_is_left_out(name: &str, sign: char) -> String {
+    format!(
+        "the name of column `{name}` has signs that nobody sees, which are left out: U+{:04X}",
+        u32::from(sign)
+    )
 }
 
 fn distinct(names: &[String], line: u64) -> Result<(), ReadError> {
@@ -221,12 +234,8 @@ impl Reading {
                 }
                 continue;
             }
-            if let Some((place, sign)) = value.as_deref().and_then(control) {
-                return wrong(format!(
-                    "column `{name}`: its sign {place} is the control U+{:04X}, as no text has it: it is written in \
-                     another encoding (windows-1250 and cp852 are often meant), or damaged",
-                    u32::from(sign)
-                ));
+            if let Some(problem) = value.as_deref().and_then(|text| control(name, text)) {
+                return wrong(problem);
             }
             record.push(value);
         }
@@ -255,11 +264,17 @@ impl Reading {
     }
 }
 
-/// The first sign that no text has: a control that is no white space, most often of another encoding.
-fn control(text: &str) -> Option<(usize, char)> {
+/// What to say of a value with a sign that no text has: a control that is no white space, most often of another encoding.
+fn control(column: &str, text: &str) -> Option<String> {
     if text.is_ascii() && !text.contains('\0') {
         return None;
     }
     let is_control = |c: char| c == '\0' || ('\u{80}'..='\u{9f}').contains(&c);
-    text.chars().enumerate().find(|(_, c)| is_control(*c)).map(|(at, c)| (at + 1, c))
+    let (at, sign) = text.chars().enumerate().find(|(_, c)| is_control(*c))?;
+    Some(format!(
+        "column `{column}`: its sign {} is the control U+{:04X}, as no text has it: it is written in another encoding \
+         (windows-1250 and cp852 are often meant), or damaged",
+        at + 1,
+        u32::from(sign)
+    ))
 }

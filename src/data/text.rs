@@ -25,6 +25,11 @@ pub(super) fn open(path: &Path, layout: &Layout, notes: &Notes) -> Result<Text, 
     let mut file = File::open(path).map_err(failed)?;
     let mut beginning = Vec::with_capacity(BEGINNING);
     (&mut file).take(BEGINNING as u64).read_to_end(&mut beginning).map_err(failed)?;
+    if is_utf_32(&beginning) {
+        let what =
+            "it is UTF-32, which nothing here reads: save it as UTF-8 (iconv -f utf-32 -t utf-8 FILE > NEW)";
+        return Err(ReadError::Whole(format!("{}: {what}", path.display())));
+    }
     if let Some(other) = other_kind(&beginning, layout.format) {
         return Err(ReadError::Whole(format!("{}: {other}", path.display())));
     }
@@ -67,6 +72,15 @@ pub(super) fn open(path: &Path, layout: &Layout, notes: &Notes) -> Result<Text, 
         is_done: false,
         notes: notes.clone(),
     })
+}
+
+/// Whether a text is written in UTF-32: by its mark, or since every sign has two bytes of zero in the same place.
+fn is_utf_32(bytes: &[u8]) -> bool {
+    let all = |is: fn(&[u8]) -> bool| bytes.len() >= 8 && bytes.chunks_exact(4).all(is);
+    bytes.starts_with(b"\xff\xfe\0\0")
+        || bytes.starts_with(b"\0\0\xfe\xff")
+        || all(|sign| sign[2..] == [0, 0] && sign[..2] != [0, 0])
+        || all(|sign| sign[..2] == [0, 0] && sign[2..] != [0, 0])
 }
 
 /// What a file is, where it is no file of records.

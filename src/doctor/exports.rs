@@ -34,6 +34,7 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
                 format!("the target {name}, {place}, answers with {status}"),
                 "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
             ),
+            Ok(Some(status)) if status >= 500 => failing(&format!("the target {name}, {place},"), status),
             Ok(Some(status)) => {
                 Finding::good(format!("the target {name}, {place}, answers (status {status})"))
             }
@@ -45,6 +46,14 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
     }
 }
 
+/// One that is there, and answers that it cannot answer.
+fn failing(who: &str, status: u16) -> Finding {
+    Finding::warning(
+        format!("{who} answers, but with {status}: something fails there"),
+        "exports to it wait and are tried again: ask the people of that system",
+    )
+}
+
 /// Whether the hosts answer that stand in the settings of a Request Processor.
 async fn hosts(processor: &Processor, seen: &mut BTreeSet<String>, tell: &mut impl FnMut(Finding)) {
     for host in processor.settings.hosts() {
@@ -52,6 +61,7 @@ async fn hosts(processor: &Processor, seen: &mut BTreeSet<String>, tell: &mut im
             continue;
         }
         tell(match processor.look(&host, Instant::now() + TIME).await {
+            Ok(status) if status >= 500 => failing(&host, status),
             Ok(status) => Finding::good(format!("{host} answers (status {status})")),
             Err(error) => Finding::bad(
                 format!("{host}: {error}"),

@@ -14,28 +14,13 @@ use crate::tls::{Source, load_usual};
 
 use super::Finding;
 
-/// Shorter than this a secret can be guessed by who has seen one signed body: 16 random bytes are beyond that.
-const SHORT_SECRET: usize = 16;
 /// Written to the state folder to see whether that is possible: more than a certificate with its key.
 const PROBE: usize = 64 << 10;
 /// Less room than this is worth a word: the outbox alone may keep exports of this size.
 const LITTLE_ROOM: u64 = 64 << 20;
 
+/// Who can read the files of secrets; what a secret is like, reading the configuration says.
 pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
-    let mut short = Vec::new();
-    for hook in config.hooks.iter().map(|hook| &hook.settings) {
-        if hook.secrets.iter().any(|secret| secret.expose().len() < SHORT_SECRET) {
-            short.push(hook.name.as_str());
-        }
-    }
-    if short.is_empty() {
-        tell(Finding::good("no hook has a secret that could be guessed"));
-    } else {
-        tell(Finding::warning(
-            format!("the secrets of {} are shorter than {SHORT_SECRET} bytes", short.join(", ")),
-            "make a new one: annex secret new",
-        ));
-    }
     for path in &config.secret_files {
         match fs::metadata(path) {
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => tell(Finding::warning(

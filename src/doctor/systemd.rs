@@ -89,7 +89,8 @@ impl Unit {
                 tell(Finding::bad(
                     format!("annex.service cannot start: its credential {shown}: {error}"),
                     format!(
-                        "(umask 077 && annex secret new > {0}), or take it out of LoadCredential: systemctl edit annex",
+                        "a hook's secret: (umask 077 && annex secret new > {0}); a password or token: (umask 077 && cat > {0}), \
+                         paste what the other system gave you, Ctrl-D; or take it out of LoadCredential: systemctl edit annex",
                         quoted(&shown)
                     ),
                 ));

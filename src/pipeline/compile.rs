@@ -34,7 +34,9 @@ pub(super) fn query(
     for (key, stage) in
         [("sort", "$sort"), ("skip", "$skip"), ("limit", "$limit"), ("projection", "$project")]
     {
-        if let Some(value) = object.get(key) {
+        // To MongoDB a `find` with the limit 0 has none; the stage `$limit` must have one.
+        let has_none = |value: &&Json| !(key == "limit" && value.as_f64() == Some(0.0));
+        if let Some(value) = object.get(key).filter(has_none) {
             let pipeline =
                 Json::Array(vec![Json::Object([(stage.to_owned(), value.clone())].into_iter().collect())]);
             all.extend(stages(&compiler, &pipeline, &format!("{path}.{key}"))?);

@@ -22,6 +22,7 @@ mod operators;
 mod places;
 mod run;
 mod search;
+mod shape;
 mod stages;
 mod taint;
 mod value;
@@ -30,6 +31,7 @@ pub use filter::Condition;
 pub use given::Fields;
 pub use run::{Reading, Ready, Records, RunError};
 pub use search::{Clause, Index, Search, TextQuery, words};
+pub use shape::{Looked, Missing};
 pub use value::{Document, Value};
 
 use serde_json::Value as Json;
@@ -76,26 +78,5 @@ impl Query {
         };
         compile::query(&query, path, &fields, &|note| notes.borrow_mut().push(note))?;
         Ok(Self { fields: named.into_inner(), notes: notes.into_inner(), ..query })
-    }
-
-    /// The columns that a plain `find` compares, which gives the records as they are; `None` for anything else.
-    pub fn found_by(&self) -> Option<Vec<&str>> {
-        fn add<'j>(condition: &'j Json, into: &mut Vec<&'j str>) {
-            for (key, value) in condition.as_object().into_iter().flatten() {
-                match (key.strip_prefix('$'), value) {
-                    (None, _) if !key.contains(['{', '.']) => into.push(key),
-                    (Some("and" | "or" | "nor"), Json::Array(list)) => {
-                        for one in list {
-                            add(one, into);
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let find = self.json.get("find").filter(|_| self.json.get("projection").is_none())?;
-        let mut columns = Vec::new();
-        add(find, &mut columns);
-        Some(columns)
     }
 }

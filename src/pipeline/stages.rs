@@ -98,7 +98,10 @@ fn stage_of(compiler: &Compiler<'_>, name: &str, json: &Json, path: &str) -> Res
             let names = json.as_array().map_or_else(|| std::slice::from_ref(json), Vec::as_slice);
             Stage::Unset(names.iter().map(|name| text(name, path).map(path_of)).collect::<Result<_>>()?)
         }
-        "$limit" => Stage::Limit(whole(json, path)?),
+        "$limit" => match whole(json, path)? {
+            0 => return Err(Mistake::new(path, "a limit of 0 finds nothing: write 1 or more")),
+            limit => Stage::Limit(limit),
+        },
         "$skip" => Stage::Skip(whole(json, path)?),
         "$count" => Stage::Count(text(json, path)?.to_owned()),
         "$unwind" => {

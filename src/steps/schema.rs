@@ -37,7 +37,7 @@ impl Schemas {
     }
 
     /// Whether only what Rossum sends along has the types.
-    pub(super) fn is_sent(&self) -> bool {
+    pub fn is_sent(&self) -> bool {
         self.file.is_none() && self.types.is_none() && self.queues.is_empty()
     }
 

@@ -3,7 +3,6 @@
 //! A dataset is a table of the same name, so that queries can be written in SQL. `annex_datasets` says which there are.
 //! An import is one transaction.
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -13,6 +12,8 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::clock::{self, rfc3339};
 use crate::sqlite::{Step, Versions};
 
+use super::changed::Filled;
+use super::keyed::Keyed;
 use super::names::{check_columns, check_name, names_of, number, quoted};
 use super::{Store, StoreError, near};
 
@@ -200,31 +201,22 @@ impl Store {
         let failed = |error| self.failed(error);
         // At once for writing: an import that waits for another one has read nothing yet.
         let mut work = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        let filled_before = match import.change {
+            Change::Replace => Filled::before(&mut work, import.name).await.map_err(failed)?,
+            Change::Update => Filled::default(),
+        };
         let (all, before) = self.table(&mut work, import).await?;
         let count_before = before.as_ref().map_or(0, |before| before.records);
         let mut read = 0;
         let mut batch = Vec::new();
-        let mut lines = HashMap::new();
+        let mut keyed = Keyed::new(&import.columns, &import.key);
+        let mut filled = Filled::none(&import.columns);
         let most = BATCH.min(MOST_VALUES / import.columns.len());
-        let keys: Vec<usize> = import
-            .key
-            .iter()
-            .filter_map(|key| import.columns.iter().position(|column| column == key))
-            .collect();
         for record in records {
             let (line, record) = record?;
-            let place = || format!("line {line}");
-            if let Some(at) = keys.iter().find(|at| record[**at].as_deref().is_none_or(str::is_empty)) {
-                let problem = format!("the key `{}` is empty", import.columns[*at]);
-                return Err(StoreError::Record { place: place(), problem });
-            }
-            if !keys.is_empty() {
-                let key: Vec<Option<String>> = keys.iter().map(|at| record[*at].clone()).collect();
-                if let Some(first) = lines.insert(key, line) {
-                    let problem = format!("the same key as line {first}");
-                    return Err(StoreError::Record { place: place(), problem });
-                }
-            }
+            let wrong = |problem| StoreError::Record { place: format!("line {line}"), problem };
+            keyed.add(line, &record).map_err(wrong)?;
+            filled.add(&record);
             batch.push(record);
             read += 1;
             if batch.len() == most {
@@ -241,11 +233,7 @@ impl Store {
         let records: i64 =
             sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
         let mut notes = (import.notes)();
-        let gone = before.map(|before| before.columns).unwrap_or_default();
-        let gone: Vec<String> = gone.into_iter().filter(|column| !all.contains(column)).collect();
-        if !gone.is_empty() {
-            notes.push(format!("columns that the dataset had before are gone: {}", gone.join(", ")));
-        }
+        notes.extend(filled.against(&filled_before));
         let json = |list: &[String]| serde_json::Value::from(list.to_vec()).to_string();
         sqlx::query(
             "INSERT OR REPLACE INTO annex_datasets

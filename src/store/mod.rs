@@ -3,9 +3,11 @@
 //! How its file is opened and kept is [`crate::sqlite`]'s.
 
 mod asked;
+mod changed;
 mod datasets;
 mod documents;
 mod forms;
+mod keyed;
 mod likeness;
 mod names;
 mod near;
@@ -31,7 +33,9 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
+pub use keyed::Keyed;
 pub use likeness::{Alike, Exactness, Likeness};
+pub use names::check_name;
 pub use near::{Comparable, similarity};
 pub use normal::{Keys, normalize};
 pub use query::{Choice, Found, Reader};

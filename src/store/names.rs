@@ -36,7 +36,10 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), StoreError> {
+/// # Errors
+///
+/// It is no name of a dataset.
+pub fn check_name(name: &str) -> Result<(), StoreError> {
     let wrong = |why| Err(StoreError::Name { name: name.to_owned(), why });
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.chars().next().is_some_and(|c| c.is_ascii_alphabetic()) || !name.chars().all(is_word) {

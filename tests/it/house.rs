@@ -484,7 +484,7 @@ fn no_json_is_indexed_to_be_changed() {
 /// not name, or what this server wrote or its operator gives it.
 const READERS: [(&str, usize); 24] = [
     ("src/cases/mod.rs", 3),          // cases; a payload by its raw parts
-    ("src/data/json_lines.rs", 1),    // a line of a dataset of the operator's
+    ("src/data/json.rs", 1),          // files of the operator's, in which no key may stand twice
     ("src/database/record.rs", 2),    // a row, by its raw parts
     ("src/export/shape/json.rs", 1),  // whether a text is a number
     ("src/export/target/auth.rs", 1), // of 64 kB at most

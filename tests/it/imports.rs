@@ -67,6 +67,11 @@ fn utf_16(text: &str, mark: bool, big: bool) -> Vec<u8> {
     units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
 }
 
+fn utf_32(text: &str, mark: bool, big: bool) -> Vec<u8> {
+    let signs = mark.then_some(0xfeff).into_iter().chain(text.chars().map(u32::from));
+    signs.flat_map(|sign| if big { sign.to_be_bytes() } else { sign.to_le_bytes() }).collect()
+}
+
 fn acme() -> Value {
     json!([{"id": "1", "name": "Acme"}])
 }
@@ -312,6 +317,76 @@ fn of_text() -> Vec<Odd> {
             "id;name\n1;M\u{fffd}ller\n",
             In(json!([{"id": "1", "name": "M\u{fffd}ller"}]), &["signs were lost before the file came here"]),
         ),
+        // UTF-32 is told from UTF-16, with a mark and without.
+        odd("utf32.csv", utf_32("id;name\n1;Acme\n", true, false), Refused("it is UTF-32")),
+        odd("utf32_big.csv", utf_32("id;name\n1;Acme\n", true, true), Refused("it is UTF-32")),
+        odd("utf32_bare.csv", utf_32("id;name\n1;Kůň\n", false, false), Refused("it is UTF-32")),
+        odd("utf32_as_16.csv", utf_32("id;name\n1;Acme\n", false, true), Refused("it is UTF-32"))
+            .with(&[("encoding", "utf-16be")]),
+        odd("utf32.jsonl", utf_32("{\"id\": 1}\n", true, false), Refused("it is UTF-32")),
+        // Names: what nobody sees is left out, what no name has is refused.
+        odd(
+            "two_marks.csv",
+            "\u{feff}\u{feff}id;name\n1;Acme\n",
+            good(&["signs that nobody sees, which are left out: U+FEFF"]),
+        )
+        .with(&[("key", "id")]),
+        odd(
+            "no_width.csv",
+            "id;na\u{200b}me\u{2060}\n1;Acme\n",
+            good(&["the name of column `name` has signs that nobody sees"]),
+        )
+        .with(&[("near", "name")]),
+        odd("no_width.jsonl", "{\"id\": \"1\", \"na\u{200b}me\": \"Acme\"}\n", good(&["left out: U+200B"])),
+        odd("joiner.csv", "id;نام\u{200c}ها\n1;x\n", In(json!([{"id": "1", "نام\u{200c}ها": "x"}]), &[])),
+        odd(
+            "controls.csv",
+            "id\u{1}name\n1\u{1}Acme\n",
+            Refused("line 1: column 1: sign 3 of the name is the control U+0001"),
+        ),
+        odd("controls_said.csv", "id\u{1}name\n1\u{1}Acme\n", good(&[])).with(&[("separator", "\u{1}")]),
+        odd(
+            "zeros_in_name.csv",
+            utf_16("id;na\0me\n1;Acme\n", true, false),
+            Refused("line 1: column 2: sign 3 of the name is the control U+0000"),
+        ),
+        odd(
+            "zeros_in_name.jsonl",
+            "{\"id\": 1, \"na\\u0000me\": 2}\n",
+            Refused("line 1: column 2: sign 3 of the name is the control U+0000"),
+        ),
+        odd(
+            "zeros_in_value.jsonl",
+            "{\"id\": \"a\\u0000\", \"name\": \"b\"}\n",
+            Refused("line 1: column `id`: its sign 2 is the control U+0000"),
+        ),
+        odd("twice.jsonl", "{\"id\": 1}\n{\"id\": 1, \"id\": 2}\n", Refused("line 2: `id` stands twice")),
+        odd("capitals.jsonl", "{\"id\": 1}\n{\"ID\": 2}\n", Refused("line 2: `ID` is the column `id` too")),
+        // What is said of the separator, and what the rows are.
+        odd(
+            "sep_wrong.csv",
+            "sep=;\nid,name\n1,Acme\n",
+            Refused(
+                "line 1: it says that values are separated by `;`, but there is one value in each row by `;`, and several by `,`",
+            ),
+        ),
+        odd(
+            "sep_twice.csv",
+            "sep=;\nid,name\n1,Acme\n",
+            In(json!([{"id,name": "1,Acme"}]), &["perhaps the separator is another one"]),
+        )
+        .with(&[("separator", ";")]),
+        odd(
+            "sep_given.csv",
+            "id,name\n1,Acme\n",
+            In(json!([{"id,name": "1,Acme"}]), &["perhaps the separator is another one"]),
+        )
+        .with(&[("separator", ";")]),
+        odd(
+            "sep_alone.csv",
+            "sep=;\nname\nAcme, Inc.\n",
+            In(json!([{"name": "Acme, Inc."}]), &["line 1 says that values are separated by `;`"]),
+        ),
         odd("zeros.csv", b"id;name\n1;Ac\0me\n", Refused("it has bytes of zero, as no text has")),
         // No files of records at all.
         odd(
@@ -549,6 +624,9 @@ fn all() -> Vec<Odd> {
         // A dataset for each.
         let name: &'static str = match odd.file {
             "cut.jsonl" => "cut_lines.jsonl",
+            "utf32.jsonl" => "utf32_lines.jsonl",
+            "no_width.jsonl" => "no_width_lines.jsonl",
+            "zeros_in_name.jsonl" => "zeros_in_name_lines.jsonl",
             "title.xlsx" => "title_book.xlsx",
             "old.csv" => "old_text.csv",
             other => other,
@@ -573,7 +651,7 @@ fn every_file_is_imported_or_refused_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let mut wrong = Vec::new();
     let all = all();
-    assert!(all.len() > 80, "{}", all.len());
+    assert!(all.len() > 100, "{}", all.len());
     for odd in &all {
         write_bytes(&folder.path().join(odd.file), &odd.bytes);
         let output = annex_command()
@@ -775,6 +853,32 @@ fn what_shrinks_is_said_by_hand_too() {
     assert!(is_in && said.contains("columns that the dataset had before are gone: name"), "{said}");
     assert!(import("id;city\n", &["--allow-empty"]).0);
     assert_eq!(records(folder.path(), "v"), json!([]));
+}
+
+#[test]
+fn columns_that_are_gone_renamed_or_emptied_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let import = |text: &str, more: &[&str]| {
+        write(&folder.path().join("v.csv"), text);
+        let mut command = annex_command();
+        command.args(["data", "import", "v", "v.csv", "--state", "state"]).args(more);
+        let output = command.current_dir(folder.path()).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.success(), "{text}");
+        text.split_once('\n').map(|(_, notes)| notes.trim().to_owned()).unwrap_or_default()
+    };
+    let full = "id,name,iban,note\n1,Acme,DE1,\n2,Beta,,\n";
+    assert_eq!(import(full, &[]), "", "nothing was there before");
+    assert_eq!(import(full, &[]), "", "a column that was empty before is no news");
+    let emptied = import("id,name,iban,note\n1,Acme,,\n2,Beta,,\n", &[]);
+    assert!(emptied.ends_with("columns that had values before have none now: iban"), "{emptied}");
+    let renamed = import("id,title,iban,note\n1,Acme,DE1,\n2,Beta,,x\n", &[]);
+    assert!(
+        renamed.ends_with("columns that the dataset had before are gone: name; new are: title"),
+        "{renamed}"
+    );
+    assert_eq!(import("id,title,iban,note,city\n1,Acme,DE1,x,Bonn\n", &[]), "", "one more is no loss");
+    assert_eq!(import("id,city\n1,\n", &["--key", "id", "--update"]), "", "an update says less on purpose");
 }
 
 /// The step `match` reads its list as datasets are read.

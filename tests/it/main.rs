@@ -59,6 +59,8 @@ mod memory;
 mod names;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
+/// Settings that make no sense, and what looks like them and is right.
+mod nonsense;
 /// What the page says of each key of Rossum's objects.
 mod objects;
 /// Operating: reload, admin pages, status, doctor, systemd's sockets and words.
@@ -105,6 +107,8 @@ mod steps;
 mod strangers;
 /// Certificates: what the supervisor does when a CA misbehaves, and how it decides.
 mod supervisor;
+/// Every tick is earned.
+mod ticks;
 /// Foreign JSON as trees: bounds, memory, who waits.
 mod trees;
 /// `annex --dev-http --tunnel`.

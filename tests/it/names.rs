@@ -316,7 +316,7 @@ fn what_contradicts_the_data_is_refused_by_check_and_told_by_the_server() {
     write(&path.join("vendors.csv"), "id,name\n1,Acme\n");
     let (code, shown, error) = check(path, LOOKUP);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{shown}");
-    assert!(!shown.contains("not checked"), "{shown}");
+    assert!(!shown.contains("not checked: annex.toml"), "{shown}");
     write(&path.join("vendors.csv"), "ident,nam\n1,Acme\n");
     let (code, _, error) = check(path, LOOKUP);
     assert_eq!(code, Some(1));
@@ -363,7 +363,7 @@ fn what_contradicts_the_data_is_refused_by_check_and_told_by_the_server() {
         LOOKUP.replace("[[dataset]]\nname = \"vendors\"\nfile = \"vendors.csv\"\nkey = \"id\"\n", "");
     let (code, shown, error) = check(path, &undeclared);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{shown}");
-    assert!(!shown.contains("not checked"), "{shown}");
+    assert!(!shown.contains("not checked: annex.toml"), "{shown}");
     let (code, _, error) = check(path, &undeclared.replace("FROM vendors", "FROM vendrs"));
     assert!(code == Some(1) && error.contains("there is no dataset `vendrs`"), "{error}");
     let (code, _, error) = check(path, &undeclared.replace("value = \"id\"", "value = \"ident\""));

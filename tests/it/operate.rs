@@ -257,7 +257,7 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     assert!(!text.contains("hunter2"));
     for what in [
         "the server does not run",
-        "shorter than 16 bytes",
+        "shorter than 16 characters",
         "the state folder nowhere is not there yet",
         "the CA does not answer",
         "does-not-exist.invalid does not resolve",

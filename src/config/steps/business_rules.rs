@@ -49,13 +49,13 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let schemas = scripts::schemas(section);
     let limits = scripts::limits(section);
     let path = section.required_text("file", "\"business_rules.json\"")?;
-    let text = scripts::read_file(section, path.get_ref(), path.span())?;
+    let json = scripts::read_json(section, path.get_ref(), &path.span())?;
     let hint = "the settings of the extension: { \"checks\": […], \"variables\": {…} }";
     let refuse = |error: String| {
         let text = format!("{} holds no business rules: {error}", path.get_ref());
         section.document().note(path.span(), text, Some(hint));
     };
-    let json: Value = match serde_json::from_str(&text) {
+    let json: Value = match json {
         Ok(json) => json,
         Err(error) => {
             refuse(error.to_string());

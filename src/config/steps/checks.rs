@@ -81,7 +81,7 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
             Rule::Pattern { fields: fields?, pattern: pattern? }
         }
         _ => {
-            let (fields, allowed) = (fields(section), section.texts("one_of"));
+            let (fields, allowed) = (fields(section), section.texts_or_blank("one_of"));
             for value in allowed.iter().flatten() {
                 look_at_option(section, fields.as_deref().unwrap_or_default(), value);
             }

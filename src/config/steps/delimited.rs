@@ -31,13 +31,13 @@ pub(super) fn read(section: &Section<'_>) -> Csv {
         columns: columns.into_iter().map(|column| column.into_inner().to_owned()).collect(),
         table: table.map(|table| table.into_inner().to_owned()),
         separator: separator(section),
-        joined_by: section.text("joined_by").map_or("|", Spanned::into_inner).to_owned(),
+        joined_by: section.text_or_blank("joined_by").map_or("|", Spanned::into_inner).to_owned(),
         guards_formulas: section.boolean("guard_formulas").unwrap_or(false),
     }
 }
 
 pub(super) fn separator(section: &Section<'_>) -> char {
-    let Some(text) = section.text("separator") else { return ',' };
+    let Some(text) = section.text_or_blank("separator") else { return ',' };
     let mut all = text.get_ref().chars();
     match (all.next(), all.next()) {
         (Some(one), None) if !"\"\r\n".contains(one) => one,

@@ -157,7 +157,7 @@ pub(super) fn problem_field(section: &Section<'_>, deliver: Deliver) -> Option<S
 }
 
 pub(super) fn problem(section: &Section<'_>) -> Option<String> {
-    section.text("problem").and_then(|pointer| pointer_in(section, &pointer))
+    section.text_or_blank("problem").and_then(|pointer| pointer_in(section, &pointer))
 }
 
 fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
@@ -235,7 +235,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
 fn document(section: &Section<'_>) -> Option<Document> {
     let shape = section.choice("shape", &SHAPES);
     let content_type = section.text("content_type");
-    let own = section.text("template").map(|text| (text.span(), (*text.get_ref()).to_owned()));
+    let own = section.text_or_blank("template").map(|text| (text.span(), (*text.get_ref()).to_owned()));
     let file = section.text("template_file").and_then(|path| {
         let text = scripts::read_file(section, path.get_ref(), path.span())?;
         Some((path.span(), text, (*path.get_ref()).to_owned()))

@@ -316,8 +316,9 @@ fn outcome(step: &Section<'_>, key: &'static str, kind: MessageType, target: &st
         return Outcome { takes_first: false, option: fallback, message: None, on: target.to_owned() };
     };
     let value = value(&section, "value").unwrap_or(fallback.value);
-    let label =
-        section.text("label").map_or_else(|| DEFAULT_NONE.to_owned(), |label| label.into_inner().to_owned());
+    let label = section
+        .text_or_blank("label")
+        .map_or_else(|| DEFAULT_NONE.to_owned(), |label| label.into_inner().to_owned());
     let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(kind);
     let message = message(&section, "message", &[]).map(|message| (kind, message));
     let on = section.field("on").map_or_else(|| target.to_owned(), |on| on.into_inner().to_owned());

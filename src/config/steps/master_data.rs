@@ -28,9 +28,9 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let time = lookup::time(section);
     let validation_sources = super::validation_sources(section);
     let path = section.required_text("configuration", "\"matching.json\"")?;
-    let text = scripts::read_file(section, path.get_ref(), path.span())?;
+    let json = scripts::read_json(section, path.get_ref(), &path.span())?;
     let file = File { section, known, name: path.get_ref(), place: path.span() };
-    let json: Json = match serde_json::from_str(&text) {
+    let json: Json = match json {
         Ok(json) => json,
         Err(error) => {
             file.wrong("", format!("it is not JSON: {error}"), None);
@@ -127,6 +127,13 @@ impl File<'_, '_> {
             for field in query.fields() {
                 self.field(field, &format!("{path}.source.queries[{at}]"), queues);
             }
+        }
+        if queries.as_ref().is_some_and(|all| all.iter().all(|query| query.fields().is_empty())) {
+            let what = format!(
+                "{}: {path}.source: no query names a field in braces: each document gets the same",
+                self.name
+            );
+            self.section.remark(&self.place, &what);
         }
         let mapping_path = format!("{path}.mapping");
         let mapping = self.object(

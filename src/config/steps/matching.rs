@@ -176,7 +176,7 @@ fn none(step: &Section<'_>, field: &str) -> NothingFits {
     };
     let value = value(&section, "value").unwrap_or(fallback.value);
     let label = section
-        .text("label")
+        .text_or_blank("label")
         .map_or_else(|| value.as_text().into_owned(), |label| label.into_inner().to_owned());
     let kind = section.choice("type", &MESSAGE_TYPES).unwrap_or(crate::rossum::MessageType::Error);
     let message = message(&section, "message", &[]).map(|message| (kind, message));

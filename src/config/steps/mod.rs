@@ -74,7 +74,7 @@ fn read(section: Section<'_>, scope: &Rc<StepScope>, known: &Known, number: usiz
     let step = section.choice("use", &STEPS)?;
     let kind = section.text("use").map_or("step", Spanned::into_inner);
     let name = section
-        .filled("name")
+        .text("name")
         .map_or_else(|| format!("{kind} (step {number})"), |name| name.into_inner().to_owned());
     let on_error = section.choice("on_error", &[("continue", OnError::Continue), ("stop", OnError::Stop)]);
     let events = section
@@ -136,7 +136,7 @@ const MESSAGE_TYPES: [(&str, MessageType); 3] =
 
 /// A message text with placeholders.
 fn template(section: &Section<'_>, key: &'static str) -> Option<Template> {
-    let text = section.filled(key)?;
+    let text = section.text(key)?;
     match Template::parse(text.get_ref()) {
         Ok(template) => Some(template),
         Err(error) => {

@@ -21,13 +21,13 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     }
     section.required_text("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
-    let with = match section.required_text("with", "''") {
+    let with = match section.required_text_or_blank("with", "''") {
         Some(with) => python_replacement(with.get_ref(), pattern.as_ref())
             .map_err(|problem| section.document().note(with.span(), problem, None::<&str>))
             .ok(),
         None => None,
     };
-    if let (Some(pattern), Some(with), Some(text)) = (&pattern, &with, section.text("with"))
+    if let (Some(pattern), Some(with), Some(text)) = (&pattern, &with, section.text_or_blank("with"))
         && let Some(target) = target.as_deref().or(field.as_ref().map(|field| *field.get_ref()))
         && is_whole(pattern.as_str())
         && !with.contains('$')

@@ -125,11 +125,11 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
 
 fn settings(section: &Section<'_>) -> Option<Settings> {
     let path = section.required_text("settings", "\"requests.json\"")?;
-    let text = scripts::read_file(section, path.get_ref(), path.span())?;
+    let json = scripts::read_json(section, path.get_ref(), &path.span())?;
     let note = |what: String, hint: Option<String>| {
         section.document().note(path.span(), format!("{}: {what}", path.get_ref()), hint);
     };
-    let json: Json = match serde_json::from_str(&text) {
+    let json: Json = match json {
         Ok(json) => json,
         Err(error) => {
             note(format!("it is not JSON: {error}"), None);
@@ -177,7 +177,7 @@ fn own_secrets(section: &Section<'_>) -> HashMap<String, Secret> {
             continue;
         };
         let source = Spanned::new(source.span(), text);
-        if let Some(secret) = secrets::read_one(&own, &source, environment) {
+        if let Some(secret) = secrets::read_one(&own, &source, secrets::Maker::OtherAsText, environment) {
             all.insert((*name.get_ref()).to_owned(), secret);
         }
     }

@@ -146,8 +146,9 @@ impl Reader<'_, '_> {
 
     /// A rule that is written in the configuration.
     fn own(&mut self, own: Section<'_>) {
-        let text = |section: &Section<'_>, key| section.text(key).map(|text| text.into_inner().to_owned());
-        let condition = own.text("trigger_condition");
+        let text =
+            |section: &Section<'_>, key| section.text_or_blank(key).map(|text| text.into_inner().to_owned());
+        let condition = own.text_or_blank("trigger_condition");
         let place = condition.as_ref().map_or_else(|| own.place(), Spanned::span);
         let mut object = RuleObject {
             name: text(&own, "name").unwrap_or_default(),
@@ -191,9 +192,9 @@ impl Reader<'_, '_> {
 
     /// A file as Rossum exports it.
     fn file(&mut self, path: &str, place: Place) {
-        let Some(text) = scripts::read_file(self.section, path, place.clone()) else { return };
+        let Some(json) = scripts::read_json(self.section, path, &place) else { return };
         let hint = "a list of Rule objects, as GET /v1/rules returns them";
-        let json: Json = match serde_json::from_str(&text) {
+        let json: Json = match json {
             Ok(json) => json,
             Err(error) => {
                 return self.note(

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value as Json;
+
 use crate::steps::schema::Schemas;
 use crate::txscript::{Doubts, FieldType, Limits, Problem, Schema, Script};
 
@@ -157,6 +159,16 @@ pub(super) fn in_all(schemas: &[QueueSchema], look: impl Fn(Option<&Schema>) -> 
         found.odd.retain(|problem| also.odd.contains(problem));
     }
     found
+}
+
+/// A file of JSON that is named beside the configuration. Keys that stand twice in it are noted.
+pub(super) fn read_json(
+    section: &Section<'_>,
+    path: &str,
+    place: &Place,
+) -> Option<Result<Json, serde_json::Error>> {
+    let text = read_file(section, path, place.clone())?;
+    Some(section.document().json(place, path, &text))
 }
 
 /// The text of a file that is named beside the configuration.

@@ -29,7 +29,9 @@ const FOLDER_MODE: u32 = 0o750;
 impl FolderTarget {
     pub(super) fn look(&self) -> Result<(), SendError> {
         // Nothing is made: who looks may be root, and the folder would be root's.
-        match self.folder.ancestors().find_map(|folder| fs::metadata(folder).ok()) {
+        let here = Path::new("."); // a folder beside a configuration that is named without one
+        let there = |folder: &Path| fs::metadata(if folder == Path::new("") { here } else { folder }).ok();
+        match self.folder.ancestors().find_map(there) {
             Some(known) if known.is_dir() => Ok(()),
             _ => Err(SendError::Unreachable("it is no folder, and none can be made there".to_owned())),
         }
