@@ -4,8 +4,11 @@
 mod attributes;
 mod conditions;
 mod known;
+mod numbers;
 mod pairs;
 mod ranges;
+mod texts;
+mod uses;
 
 use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
@@ -161,10 +164,17 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                     self.compare(before, *op, next);
                     before = next;
                 }
+                self.chain(part);
             }
             Syntax::If(one) => self.boolean(&one.test, true),
             Syntax::BoolOp(several) => self.contradiction(several),
-            Syntax::Call(call) => self.part_of_text(call),
+            Syntax::Call(call) => {
+                self.part_of_text(call);
+                self.called(call);
+            }
+            Syntax::BinOp(binary) => {
+                [&binary.left, &binary.right].into_iter().for_each(|side| self.uncalled(side));
+            }
             Syntax::Attribute(attribute) => self.attribute(attribute),
             _ => {}
         }
