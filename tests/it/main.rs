@@ -63,6 +63,7 @@ mod orders;
 mod outgoing;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
+mod planted_code;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
 /// The commands of the README and of the pages in docs/.

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Annex, annex_command, free_port, write};
 
-/// What `annex check` says of hooks with files beside them: whether it is well, and all that it writes.
-fn checked(config: &str, files: &[(&str, Value)]) -> (bool, String) {
+/// What `annex check` says of hooks with files beside them, JSON or texts: whether it is well, and all that it writes.
+pub(crate) fn checked(config: &str, files: &[(&str, Value)]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("s"), "0123456789abcdef0123456789abcdef");
     for (name, file) in files {
-        write(&folder.path().join(name), &file.to_string());
+        let text = file.as_str().map_or_else(|| file.to_string(), str::to_owned); // code is no JSON
+        write(&folder.path().join(name), &text);
     }
     write(&folder.path().join("annex.toml"), config);
     let mut command = annex_command();

@@ -13,9 +13,9 @@ use super::{Doubts, Language};
 #[derive(Default)]
 pub(super) struct Names {
     /// Rows of a table.
-    rows: HashMap<String, String>,
+    pub(super) rows: HashMap<String, String>,
     /// `x = field.y`, and nothing else.
-    fields: HashMap<String, String>,
+    pub(super) fields: HashMap<String, String>,
     /// All names that the code binds.
     bound: HashMap<String, usize>,
 }
