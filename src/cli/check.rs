@@ -67,6 +67,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             print(format_args!("    note: {note}"))?;
         }
     }
+    for note in &config.notes {
+        print(format_args!("  note: {note}"))?;
+    }
     Ok(())
 }
 
@@ -137,10 +140,13 @@ fn as_json(
     });
     mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
     let hooks = checked.as_ref().map_or_else(|_| Vec::new(), |config| config.hooks.iter().collect());
+    let own = checked.as_ref().map_or(&[][..], |config| &config.notes);
+    let own = own.iter().map(|note| serde_json::json!({"hook": null, "step": null, "note": note}));
     let notes: Vec<_> = hooks
         .iter()
         .flat_map(|hook| hook.notes().map(move |(stage, note)| (hook, stage, note)))
         .map(|(hook, stage, note)| serde_json::json!({"hook": hook.settings.name, "step": stage, "note": note}))
+        .chain(own)
         .collect();
     print(
         serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes, "unchecked": unchecked}),

@@ -83,6 +83,8 @@ pub struct Config {
     pub doubts: Vec<Mistake>,
     /// What could not be checked yet, and why.
     pub unchecked: Vec<String>,
+    /// What is of no hook, not wrong, and yet worth knowing.
+    pub notes: Vec<String>,
 }
 
 /// A file of records that a step matches against, as it was read.
@@ -178,6 +180,7 @@ pub fn read(
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, &hooks, &state, environment);
         root.finish();
+        let notes = known.notes(&document);
         Config {
             server,
             hooks,
@@ -190,6 +193,7 @@ pub fn read(
             lists: document.lists.take(),
             secret_files: document.secret_files(),
             doubts: Vec::new(),
+            notes,
             unchecked: document.unchecked(),
         }
     });

@@ -23,6 +23,7 @@ impl Doubts<'_> {
             CmpOp::Is | CmpOp::IsNot => self.same(left, op, right),
             _ => {
                 self.none(left, op, right);
+                self.emptiness_in_rule(left, op, right);
                 self.bounded(left, op, right);
                 self.pair(left, right);
                 self.pair(right, left);

@@ -5,7 +5,7 @@ use ruff_python_ast::{CmpOp, Expr as Syntax};
 
 use super::super::super::field::FieldType;
 use super::super::super::words::Word;
-use super::Doubts;
+use super::{Doubts, Language};
 
 /// What shows a message or stops automation.
 const SAYING: [&str; 4] = ["show_error", "show_warning", "show_info", "automation_blocker"];
@@ -118,8 +118,11 @@ impl Doubts<'_> {
         let Some(function) = call.func.as_name_expr().filter(|name| !self.names.has(&name.id)) else {
             return;
         };
-        let Some(first) = call.arguments.args.first().filter(|_| self.is_typed()) else { return };
+        let Some(first) = call.arguments.args.first() else { return };
         let name = function.id.as_str();
+        if !self.is_typed() {
+            return self.asked_in_rule(name, first);
+        }
         if SAYING.contains(&name) {
             if let Syntax::StringLiteral(text) = first
                 && text.value.to_str().trim().is_empty()
@@ -171,6 +174,37 @@ impl Doubts<'_> {
             what,
             "ask about the field: `is_empty(field.x)`, with `not` in front for the contrary",
         );
+    }
+
+    /// `has_value("x")` of a business rule.
+    fn asked_in_rule(&mut self, name: &str, first: &Syntax) {
+        let Syntax::StringLiteral(text) = first else { return };
+        if self.language == Language::BusinessRule && matches!(name, "has_value" | "is_empty") {
+            let id = text.value.to_str().trim_matches(['{', '}']);
+            let what = format!("`{name}` is asked about this text, which is the same for every document");
+            self.note(first, what, format!("write the field in braces, without quotes: `{name}({{{id}}})`"));
+        }
+    }
+
+    /// `{x} == ""` of a business rule: an empty value ends the rule, and is never compared.
+    pub(super) fn emptiness_in_rule(&mut self, left: &Syntax, op: CmpOp, right: &Syntax) {
+        let (value, text) = match (left, right) {
+            (value @ Syntax::Set(_), Syntax::StringLiteral(text)) => (value, text),
+            (Syntax::StringLiteral(text), value @ Syntax::Set(_)) => (value, text),
+            _ => return,
+        };
+        if self.language != Language::BusinessRule
+            || !text.value.is_empty()
+            || !matches!(op, CmpOp::Eq | CmpOp::NotEq)
+        {
+            return;
+        }
+        let ends = if op == CmpOp::Eq { "never holds" } else { "always holds" };
+        let shown = self.text(value).to_owned();
+        let what = format!(
+            "an empty value skips the rule, so that this {ends}: `has_value({shown})` asks whether there is one"
+        );
+        self.remark(value, what);
     }
 
     /// `str(field.number)`, which is `"None"` where the number is empty.
