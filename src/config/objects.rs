@@ -124,30 +124,6 @@ pub(super) const HOOK: Keys = &[
     ("modified_at", Describes),
 ];
 
-/// The kinds of what changes nothing here, or is done by Rossum: where it has another, the file is no such object.
-const KINDS_OF_HOOK: Keys = &[
-    ("active", Used(Is::MaybeFlag)),
-    ("run_after", Used(Is::MaybeList)),
-    ("queues", Used(Is::MaybeList)),
-    ("events", Used(Is::MaybeList)),
-    ("sideload", Used(Is::MaybeList)),
-    ("config", Used(Is::MaybeMap)),
-    ("metadata", Used(Is::MaybeMap)),
-    ("secrets", Used(Is::MaybeMap)),
-    ("name", Used(Is::MaybeText)),
-    ("url", Used(Is::MaybeText)),
-    ("type", Used(Is::MaybeText)),
-    ("description", Used(Is::MaybeText)),
-];
-const KINDS_OF_RULE: Keys = &[
-    ("schema", Used(Is::MaybeText)),
-    ("url", Used(Is::MaybeText)),
-    ("description", Used(Is::MaybeText)),
-    ("organization", Used(Is::MaybeText)),
-];
-const KINDS_OF_PAYLOAD: Keys =
-    &[("condition", Used(Is::MaybeText)), ("multivalue_child_id", Used(Is::MaybeText))];
-
 pub(super) const SCHEMA: Keys = &[
     ("content", Used(Is::List)),
     ("id", Describes),
@@ -294,8 +270,7 @@ pub(super) fn rules<'f>(
             return None;
         };
         let title = title_of(path, at, rule);
-        all_fit &=
-            fits(section, place, &title, rule, RULE) & fits(section, place, &title, rule, KINDS_OF_RULE);
+        all_fit &= fits(section, place, &title, rule, RULE);
         let Some(actions) = rule.get("actions") else {
             note(
                 format!(
@@ -338,10 +313,7 @@ pub(super) fn rules<'f>(
                 all_fit = false;
             }
             let payload = action.get("payload").and_then(Value::as_object);
-            all_fit &= payload.is_none_or(|payload| {
-                fits(section, place, &title, payload, PAYLOAD)
-                    & fits(section, place, &title, payload, KINDS_OF_PAYLOAD)
-            });
+            all_fit &= payload.is_none_or(|payload| fits(section, place, &title, payload, PAYLOAD));
             if !is_on(action) {
                 continue;
             }
@@ -365,7 +337,6 @@ pub(super) fn hook(section: &Section<'_>, place: &Place, path: &str, file: &Valu
     if let Some(hook) = file.as_object().filter(|hook| hook.contains_key("settings")) {
         tell(section, place, path, hook, HOOK);
         fits(section, place, path, hook, HOOK);
-        fits(section, place, path, hook, KINDS_OF_HOOK);
     }
 }
 

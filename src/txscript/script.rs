@@ -22,7 +22,7 @@ use super::machine::limits::{Limits, TIME};
 use super::modules::regex::Patterns;
 use super::problem::Problem;
 use super::seen::Parts;
-use super::tried::failing;
+use super::tried::try_all;
 use super::types::dict::Special;
 use super::value::Value;
 
@@ -208,15 +208,8 @@ impl Script {
             (false, false) => Language::Value,
         };
         let (mut found, pieces) = doubts(&self.source, language, is_condition, schema);
-        // What is wrong at a place may well be why it fails.
-        let is_new = |problem: &Problem, found: &Doubts| {
-            let is_there = |other: &Problem| (other.line, other.column) == (problem.line, problem.column);
-            !found.wrong.iter().any(is_there)
-        };
-        for problem in schema.map(|schema| failing(&pieces, language, schema)).unwrap_or_default() {
-            if is_new(&problem, &found) {
-                found.wrong.push(problem);
-            }
+        if let Some(schema) = schema {
+            try_all(&pieces, language, schema, &mut found);
         }
         found
     }

@@ -225,10 +225,12 @@ fn what_is_right_is_neither_refused_nor_noted() {
             .to_owned(),
         "[[hook.step]]\nuse = \"replace\"\nfield = \"document_id\"\npattern = '\\s*$'\nwith = ''".to_owned(),
     ] {
-        let config = format!(
-            "[[target]]\nname = \"files\"\nfolder = \"out\"\n{}",
-            hook("schema = \"schema.json\"", &steps)
-        );
+        let target = if steps.contains("target = \"files\"") {
+            "[[target]]\nname = \"files\"\nfolder = \"out\"\n"
+        } else {
+            ""
+        };
+        let config = format!("{target}{}", hook("schema = \"schema.json\"", &steps));
         let (is_well, text) = checked(&config, &[("schema.json", schema())]);
         assert!(is_well && !text.contains("note: "), "{config}\n{text}");
     }

@@ -165,22 +165,21 @@ fn look_at_kind(section: &Section<'_>, fields: &[String], value: &Spanned<&str>)
         let kinds: Vec<_> = schemas.iter().filter_map(|one| one.schema.kind_of(field)).collect();
         let is = |kind: FieldType| !kinds.is_empty() && kinds.iter().all(|known| *known == kind);
         let is_number = is_written_number(text);
-        let (what, hint) = if is(FieldType::Number) && !is_number {
-            (
-                format!("`{field}` is a number, which is never `{text}`"),
-                "write numbers, or name another field",
+        // A person may have typed any text: it is not sure.
+        let what = if is(FieldType::Number) && !is_number {
+            format!(
+                "`{field}` is a number, which is hardly ever `{text}`: write numbers, or name another field"
             )
         } else if is(FieldType::Date) && !text.chars().any(|c| c.is_ascii_digit()) {
-            (format!("`{field}` is a date, which is never `{text}`"), "write dates, or name another field")
+            format!("`{field}` is a date, which is hardly ever `{text}`: write dates, or name another field")
         } else if is(FieldType::Number) {
-            let what = format!(
+            format!(
                 "`one_of` compares `{field}`, a number, as the document writes it: `{text}` is not `{text}.00`; a rule compares numbers: `field.{field} in [{text}]`"
-            );
-            return section.remark(&value.span(), &what);
+            )
         } else {
             continue;
         };
-        return section.document().note(value.span(), what, Some(hint));
+        return section.remark(&value.span(), &what);
     }
 }
 

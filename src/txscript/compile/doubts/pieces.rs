@@ -15,6 +15,10 @@ pub(crate) struct Piece {
     pub(crate) source: String,
     /// Its place; what to say is found by trying.
     pub(crate) place: Problem,
+    /// The line and column where it ends.
+    pub(crate) end: (u32, u32),
+    /// Whether a name in it stands for a row.
+    pub(crate) is_of_row: bool,
     pub(crate) inner: Vec<Self>,
 }
 
@@ -25,6 +29,9 @@ const BESIDES: [&str; 8] =
 const TYPE_ASKED: [&str; 4] = ["isinstance", "type(", "hasattr", "except"];
 /// Pieces that are looked for in one code.
 const MOST: usize = 200;
+
+/// Bytes of a piece: a longer one has pieces of its own.
+const LONGEST: usize = 2000;
 
 /// All pieces of some code, each as large as it can be.
 pub(super) fn pieces(doubts: &Doubts<'_>, body: &[Statement]) -> Vec<Piece> {
@@ -71,11 +78,13 @@ impl<'a> Visitor<'a> for Finder<'_, '_> {
         let before = std::mem::take(&mut self.found);
         walk_expr(self, part);
         let inner = std::mem::replace(&mut self.found, before);
-        match self.source(part) {
-            Some(source) => {
+        match self.source(part).filter(|_| self.left > 0) {
+            Some((source, is_of_row)) => {
                 self.left -= 1;
+                let end = self.doubts.lines.problem(part.end().to_usize(), String::new(), None);
+                let end = (end.line, end.column);
                 let place = self.doubts.lines.problem(part.start().to_usize(), String::new(), None);
-                self.found.push(Piece { source, place, inner });
+                self.found.push(Piece { source, place, end, is_of_row, inner });
             }
             None => self.found.extend(inner),
         }
@@ -83,19 +92,24 @@ impl<'a> Visitor<'a> for Finder<'_, '_> {
 }
 
 impl Finder<'_, '_> {
-    /// The code of a piece, with what its names stand for; `None` where that is not known.
-    fn source(&self, part: &Syntax) -> Option<String> {
+    /// The code of a piece, with what its names stand for, and whether one of them is a row; `None` where that is not known.
+    fn source(&self, part: &Syntax) -> Option<(String, bool)> {
+        if part.range().len().to_usize() > LONGEST {
+            return None;
+        }
         let mut names = Free { is_rule: self.doubts.language == Language::BusinessRule, ..Free::default() };
         names.visit_expr(part);
         if names.is_unsure {
             return None;
         }
         let mut source = String::new();
+        let mut is_of_row = false;
         for name in &names.read {
             if names.bound.contains(name) {
                 continue;
             }
             if let Some(table) = self.doubts.names.rows.get(*name) {
+                is_of_row = true;
                 source.push_str(&format!("{name} = field.{table}[0]\n"));
             } else if let Some(id) = self.doubts.names.fields.get(*name) {
                 source.push_str(&format!("{name} = field.{id}\n"));
@@ -106,9 +120,9 @@ impl Finder<'_, '_> {
         // In brackets, lines of it may end anywhere.
         let text = self.doubts.text(part);
         if names.is_rule {
-            return Some(text.to_owned());
+            return Some((text.to_owned(), false));
         }
-        Some(format!("{source}({text})"))
+        Some((format!("{source}({text})"), is_of_row))
     }
 }
 

@@ -59,8 +59,8 @@ impl Doubts<'_> {
             self.note(call, what, format!("end `{}` with `return …`", name.id));
         }
         if let Some(at) = functions.handler.filter(|_| giving_none.contains(HANDLER)) {
-            let what = format!("`{HANDLER}` returns nothing: whatever it does, Rossum is told of nothing");
-            self.note(at, what, "end it with `return t.hook_response()`");
+            let what = format!("`{HANDLER}` returns nothing: Rossum is told of nothing that it does");
+            self.remark(at, format!("{what}; end it with `return t.hook_response()`"));
         }
     }
 }
