@@ -338,7 +338,7 @@ fn expanded<'t>(tokens: Vec<Token<'t>>, aliases: &HashMap<&'t str, Vec<Token<'t>
         let is_argument = tokens.get(at + 1) == Some(&Mark('=')) && tokens.get(at + 2) != Some(&Mark('='));
         match token {
             Name(name) if !is_part && !is_argument && aliases.contains_key(name) => {
-                all.extend(&aliases[name])
+                all.extend(&aliases[name]);
             }
             other => all.push(*other),
         }

@@ -61,7 +61,9 @@ pub(super) fn try_all(pieces: &[Piece], language: Language, schema: &Schema, fou
         found: Doubts::default(),
         known: &found.wrong,
     };
-    pieces.iter().for_each(|piece| tried.look(piece));
+    for piece in pieces {
+        tried.look(piece);
+    }
     let Doubts { wrong, odd } = tried.found;
     found.wrong.extend(wrong);
     found.odd.extend(odd);
@@ -78,7 +80,9 @@ impl Tried<'_> {
         let Some(fails) = self.fails(piece) else { return };
         let count = |found: &Doubts| found.wrong.len() + found.odd.len();
         let before = count(&self.found);
-        piece.inner.iter().for_each(|inner| self.look(inner));
+        for inner in &piece.inner {
+            self.look(inner);
+        }
         if count(&self.found) > before {
             return;
         }

@@ -190,7 +190,7 @@ fn validation_sources(section: &Section<'_>) -> Vec<String> {
         let what = format!("Rossum documents no validation source `{word}`");
         match nearest(word, SOURCES.into_iter()).or(word.trim().is_empty().then_some("connector")) {
             Some(near) => {
-                section.document().note(source.span(), what, Some(format!("did you mean \"{near}\"?")))
+                section.document().note(source.span(), what, Some(format!("did you mean \"{near}\"?")));
             }
             None => section.remark(&source.span(), &format!("{what}: it may ignore it")),
         }

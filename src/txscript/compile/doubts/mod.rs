@@ -191,7 +191,8 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                 self.called(call);
             }
             Syntax::BinOp(binary) => {
-                [&binary.left, &binary.right].into_iter().for_each(|side| self.uncalled(side));
+                self.uncalled(&binary.left);
+                self.uncalled(&binary.right);
             }
             Syntax::Attribute(attribute) => self.attribute(attribute),
             _ => {}

@@ -17,7 +17,8 @@ impl Doubts<'_> {
             let what = format!("`{}` is compared with itself: this is always the same", self.text(left));
             self.remark(left, what);
         }
-        [left, right].into_iter().for_each(|side| self.uncalled(side));
+        self.uncalled(left);
+        self.uncalled(right);
         match op {
             CmpOp::In | CmpOp::NotIn => self.within(left, right),
             CmpOp::Is | CmpOp::IsNot => self.same(left, op, right),

@@ -110,9 +110,9 @@ impl Finder<'_, '_> {
             }
             if let Some(table) = self.doubts.names.rows.get(*name) {
                 is_of_row = true;
-                source.push_str(&format!("{name} = field.{table}[0]\n"));
+                source.extend([name, " = field.", table, "[0]\n"]);
             } else if let Some(id) = self.doubts.names.fields.get(*name) {
-                source.push_str(&format!("{name} = field.{id}\n"));
+                source.extend([name, " = field.", id, "\n"]);
             } else if self.doubts.names.has(name) || (Builtin::find(name).is_none() && !names.is_rule) {
                 return None;
             }

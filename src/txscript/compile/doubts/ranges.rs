@@ -75,7 +75,7 @@ impl Doubts<'_> {
                 continue;
             }
             let others = by_value.entry(self.source_of(one.value)).or_default();
-            let is_other = |other: &&Compared<'_>| self.is_whole_chain(several, other, &one);
+            let is_other = |other: &&Compared<'_>| is_told_here(several, other, &one);
             if let Some(other) = others.iter().filter(is_other).find(|other| self.excludes(op, other, &one)) {
                 found.push((other.whole, one.whole));
             }
@@ -97,11 +97,6 @@ impl Doubts<'_> {
                 self.remark(several, format!("{what}: write `and`, or `not in [\"a\", \"b\"]`"));
             }
         }
-    }
-
-    /// A chain is told of by itself, not once more within an `and`.
-    fn is_whole_chain(&self, several: &impl Ranged, other: &Compared<'_>, one: &Compared<'_>) -> bool {
-        other.whole.range() != one.whole.range() || several.range() == one.whole.range()
     }
 
     /// Whether an expression gives the same value each time.
@@ -139,21 +134,24 @@ impl Doubts<'_> {
     }
 }
 
+/// A chain is told of by itself, not once more within an `and`.
+fn is_told_here(several: &impl Ranged, other: &Compared<'_>, one: &Compared<'_>) -> bool {
+    other.whole.range() != one.whole.range() || several.range() == one.whole.range()
+}
+
 /// Whether no number is both `op a` and `other b`.
 fn disjoint(op: CmpOp, a: Decimal, other: CmpOp, b: Decimal) -> bool {
     use CmpOp::{Eq, Gt, GtE, Lt, LtE, NotEq};
     match (op, other) {
         (Eq, Eq) => a != b,
         (Eq, NotEq) | (NotEq, Eq) => a == b,
-        (Eq, Lt) => a >= b,
-        (Eq, LtE) => a > b,
-        (Eq, Gt) => a <= b,
-        (Eq, GtE) => a < b,
+        // The lower bound is `a`.
+        (Eq | Gt | GtE, Lt) | (Gt, LtE) => a >= b,
+        (Eq | GtE, LtE) => a > b,
+        // The upper bound is `a`.
+        (Eq | Lt | LtE, Gt) | (Lt, GtE) => a <= b,
+        (Eq | LtE, GtE) => a < b,
         (Lt | LtE | Gt | GtE, Eq) => disjoint(other, b, op, a),
-        (Gt, Lt | LtE) | (GtE, Lt) => a >= b,
-        (GtE, LtE) => a > b,
-        (Lt, Gt | GtE) | (LtE, Gt) => a <= b,
-        (LtE, GtE) => a < b,
         _ => false,
     }
 }

@@ -33,20 +33,20 @@ pub(crate) fn constants(source: &str) -> Vec<Constant> {
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || {
         let Ok(parsed) = parse_module(source) else { return Vec::new() };
         let body = parsed.into_suite();
-        let mut found = Found { lines: SourceLines::new(source), source, found: Vec::new() };
-        found.last_of(&body);
-        found.visit_body(&body);
-        found.found
+        let mut finder = Finder { lines: SourceLines::new(source), source, found: Vec::new() };
+        finder.last_of(&body);
+        finder.visit_body(&body);
+        finder.found
     })
 }
 
-struct Found<'s> {
+struct Finder<'s> {
     source: &'s str,
     lines: SourceLines<'s>,
     found: Vec<Constant>,
 }
 
-impl Found<'_> {
+impl Finder<'_> {
     /// What the code comes to where this is the end of it.
     fn last_of(&mut self, body: &[Statement]) {
         match body.last() {
@@ -80,7 +80,7 @@ impl Found<'_> {
                 self.add(field, syntax.start(), text.to_owned(), ConstantKind::Boolean);
             }
             Syntax::NumberLiteral(one) if !matches!(one.value, Number::Complex { .. }) => {
-                self.number(field, syntax)
+                self.number(field, syntax);
             }
             Syntax::UnaryOp(one) if one.op == UnaryOp::USub && one.operand.is_number_literal_expr() => {
                 self.number(field, syntax);
@@ -100,7 +100,7 @@ impl Found<'_> {
     }
 }
 
-impl<'a> Visitor<'a> for Found<'_> {
+impl<'a> Visitor<'a> for Finder<'_> {
     fn visit_stmt(&mut self, statement: &'a Statement) {
         if let Statement::Assign(assign) = statement {
             for field in assign.targets.iter().filter_map(field_id) {

@@ -108,7 +108,7 @@ impl<'a> Visitor<'a> for Results {
     fn visit_stmt(&mut self, statement: &'a Statement) {
         match statement {
             Statement::Return(one) => {
-                self.gives |= one.value.as_ref().is_some_and(|value| !value.is_none_literal_expr())
+                self.gives |= one.value.as_ref().is_some_and(|value| !value.is_none_literal_expr());
             }
             Statement::Raise(_) => self.gives = true,
             Statement::FunctionDef(_) => {}

@@ -163,7 +163,7 @@ impl Doubts<'_> {
                         _ => return None,
                     }
                 }
-                ("isoformat", []) if is_date() => return Some(of_date("%Y-%m-%d")?),
+                ("isoformat", []) if is_date() => return of_date("%Y-%m-%d"),
                 ("strftime", [Syntax::StringLiteral(format)]) if is_date() => {
                     return of_date(format.value.to_str());
                 }

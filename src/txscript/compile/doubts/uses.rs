@@ -139,9 +139,10 @@ impl Doubts<'_> {
             let text = text.value.to_str();
             let id = text.strip_prefix("field.").unwrap_or(text);
             let is_field = self.schema.is_some_and(|schema| schema.has(id));
-            let hint = match is_field {
-                true => format!("write `field.{id}` without quotes"),
-                false => "write the field itself: `field.x`, without quotes".to_owned(),
+            let hint = if is_field {
+                format!("write `field.{id}` without quotes")
+            } else {
+                "write the field itself: `field.x`, without quotes".to_owned()
             };
             self.note(
                 first,
@@ -188,10 +189,10 @@ impl Doubts<'_> {
 
     /// `{x} == ""` of a business rule: an empty value ends the rule, and is never compared.
     pub(super) fn emptiness_in_rule(&mut self, left: &Syntax, op: CmpOp, right: &Syntax) {
-        let (value, text) = match (left, right) {
-            (value @ Syntax::Set(_), Syntax::StringLiteral(text)) => (value, text),
-            (Syntax::StringLiteral(text), value @ Syntax::Set(_)) => (value, text),
-            _ => return,
+        let ((value @ Syntax::Set(_), Syntax::StringLiteral(text))
+        | (Syntax::StringLiteral(text), value @ Syntax::Set(_))) = (left, right)
+        else {
+            return;
         };
         if self.language != Language::BusinessRule
             || !text.value.is_empty()
