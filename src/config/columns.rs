@@ -5,6 +5,7 @@
 //! server says it in its log.
 
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::{self, Format, Watched};
@@ -77,6 +78,9 @@ impl Tables {
                     let compared = search.compared.iter().map(|one| &one.column);
                     for column in compared.chain(search.only.iter().map(|(column, _)| column)) {
                         column_of(section, place, table, column);
+                    }
+                    for (column, value) in &search.only {
+                        self.only(section, place, table, column, value);
                     }
                     if let SearchKind::Fuzzy(_) = search.kind {
                         for one in search.compared.iter().filter(|one| table.columns.contains(&one.column)) {
@@ -159,6 +163,20 @@ impl Tables {
         table
     }
 
+    /// `only` with a value that no record of the dataset's file has: nothing would be found.
+    fn only(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str, value: &str) {
+        let declared = self.declared.iter().find(|declared| declared.name == table.name);
+        let Some(values) = declared.and_then(|declared| values_in(declared, column)) else { return };
+        if values.is_empty() || values.iter().any(|known| known.trim() == value.trim()) {
+            return;
+        }
+        let what =
+            format!("no record of `{}` has `{value}` in `{column}`: nothing would be found", table.name);
+        let same = values.iter().find(|known| known.to_lowercase() == value.to_lowercase());
+        let hint = same.map_or_else(|| near_hint(value, &values), |same| format!("did you mean `{same}`?"));
+        section.document().doubt(place, what, hint);
+    }
+
     fn near(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str) {
         if !table.near.iter().any(|known| known == column) {
             let Table { name, .. } = table;
@@ -205,6 +223,22 @@ fn is_lazy(watched: &Watched) -> bool {
 
 fn is_large(watched: &Watched) -> bool {
     std::fs::metadata(&watched.file).is_ok_and(|file| file.len() > LARGEST)
+}
+
+/// The values that a column of a file has, each once; `None` where the file is too large to look through.
+fn values_in(watched: &Watched, column: &str) -> Option<Vec<String>> {
+    let size = std::fs::metadata(&watched.file).ok()?.len();
+    if size > LARGEST {
+        return None;
+    }
+    let read = data::read(&watched.file, &watched.layout).ok()?;
+    let at = read.columns.iter().position(|known| known.eq_ignore_ascii_case(column))?;
+    let mut values = BTreeSet::new();
+    for record in read.records {
+        let (_, mut record) = record.ok()?;
+        values.insert(record.get_mut(at).and_then(Option::take).unwrap_or_default());
+    }
+    Some(values.into_iter().collect())
 }
 
 /// A `[[dataset]]`: whether its file would be imported, and the columns that it names in it.

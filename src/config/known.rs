@@ -1,6 +1,7 @@
 //! What a file declares beside its hooks. It is read before the first hook, whose steps name it.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::export::Target;
 use crate::outbound::Proxy;
 
 use super::columns::Tables;
+use super::document::{Document, Place};
 use super::secrets::Environment;
 use super::section::Section;
 use super::{api, databases, datasets, targets};
@@ -27,7 +29,9 @@ pub(super) struct Known {
     /// What outgoing calls go through.
     pub(super) proxy: Option<Proxy>,
     /// By name; `None` where the configuration of one is wrong.
-    targets: HashMap<String, Option<Arc<Target>>>,
+    targets: HashMap<String, (Place, Option<Arc<Target>>)>,
+    /// The names of those that steps asked for.
+    used: RefCell<HashSet<String>>,
     databases: HashMap<String, Option<Arc<Database>>>,
 }
 
@@ -45,6 +49,7 @@ impl Known {
             api: api::read(root, proxy.as_ref(), environment),
             names_api: root.has("rossum"),
             targets: targets::read_all(root, proxy.as_ref(), environment),
+            used: RefCell::default(),
             databases: databases::read_all(root, environment),
             proxy,
         }
@@ -54,6 +59,7 @@ impl Known {
     pub(super) fn target(&self, section: &Section<'_>) -> Option<Arc<Target>> {
         let name = section.required_text("target", "\"erp\", the name of a `[[target]]`")?;
         let found = self.targets.get(*name.get_ref());
+        self.used.borrow_mut().insert((*name.get_ref()).to_owned());
         if found.is_none() {
             let names = self.targets.keys().map(String::as_str);
             let hint = nearest(name.get_ref(), names).map_or_else(
@@ -63,7 +69,18 @@ impl Known {
             let what = format!("there is no target `{}`", name.get_ref());
             section.document().note(name.span(), what, Some(hint));
         }
-        found?.clone()
+        found?.1.clone()
+    }
+
+    /// Tells of targets that no step sends to.
+    pub(super) fn remark_idle(&self, document: &Document<'_>) {
+        let used = self.used.borrow();
+        let is_idle = |name: &String| !used.contains(name);
+        let mut idle: Vec<_> = self.targets.iter().filter(|(name, _)| is_idle(name)).collect();
+        idle.sort_unstable_by_key(|(_, (place, _))| place.start);
+        for (name, (place, _)) in idle {
+            document.remark(place, &format!("no step sends to the target `{name}`"));
+        }
     }
 
     /// The database that a step names, where it does.

@@ -198,6 +198,7 @@ pub fn read(
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, proxy, &hooks, &state, environment);
         root.finish();
+        known.remark_idle(&document);
         Config {
             server,
             hooks,

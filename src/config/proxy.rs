@@ -33,7 +33,7 @@ pub(super) fn read(
         "off" => return None,
         _ if is_elsewhere && document.purpose == Purpose::Trial => return None,
         _ if is_elsewhere => {
-            let secret = secrets::read_one(server, &text, secrets::Maker::OtherAsText, environment)?;
+            let secret = secrets::read_one(server, &text, secrets::Maker::Other, environment)?;
             std::str::from_utf8(secret.expose())
                 .map_err(|_| ProxyError::Url)
                 .and_then(|url| Proxy::new(url, &except))

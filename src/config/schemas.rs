@@ -13,7 +13,7 @@ use crate::rossum::Category;
 use crate::steps::ignored::Why;
 use crate::steps::names::NamedField;
 use crate::steps::schema::Schemas;
-use crate::txscript::Schema;
+use crate::txscript::{FieldType, Schema};
 
 use super::document::{Document, Place};
 use super::objects;
@@ -352,9 +352,11 @@ impl StepScope {
 
 /// Refuses a name of what has no value where a value is read: what is compared with nothing would hold, or fail, always.
 fn look_at_value(document: &Document<'_>, known: &[&QueueSchema], named: &Named) {
-    if !named.is_read
-        || known.iter().any(|one| one.schema.category_of(&named.id) == Some(Category::Datapoint))
-    {
+    let has_value = |one: &&QueueSchema| {
+        one.schema.category_of(&named.id) == Some(Category::Datapoint)
+            && one.schema.kind_of(&named.id) != Some(FieldType::Nothing)
+    };
+    if !named.is_read || known.iter().any(has_value) {
         return;
     }
     let found = known.iter().find_map(|one| Some((*one, one.schema.category_of(&named.id)?)));
@@ -362,7 +364,8 @@ fn look_at_value(document: &Document<'_>, known: &[&QueueSchema], named: &Named)
     let kind = match category {
         Category::Section => "a section",
         Category::Tuple => "a row",
-        _ => "a multivalue",
+        Category::Datapoint => "a button",
+        Category::Multivalue => "a multivalue",
     };
     let mut below = schema.child_of(&named.id);
     while let Some(id) = below.filter(|id| schema.category_of(id) != Some(Category::Datapoint)) {

@@ -31,14 +31,14 @@ pub(super) fn read_all(
     root: &Section<'_>,
     proxy: Option<&Proxy>,
     environment: Environment<'_>,
-) -> HashMap<String, Option<Arc<Target>>> {
+) -> HashMap<String, (Place, Option<Arc<Target>>)> {
     let mut targets = HashMap::new();
     for section in root.sections("target") {
         let name = section.required_text("name", "\"erp\"");
         let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), proxy, environment));
         if let Some(name) = name {
             let text = (*name.get_ref()).to_owned();
-            if targets.insert(text.clone(), target).is_some() {
+            if targets.insert(text.clone(), (name.span(), target)).is_some() {
                 let what = format!("two targets have the name `{text}`");
                 section.document().note(name.span(), what, Some("give each its own"));
             }

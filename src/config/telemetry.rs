@@ -72,7 +72,7 @@ fn headers(section: &Section<'_>, environment: Environment<'_>) -> Option<Header
             is_good = false;
             continue;
         };
-        let secret = secrets::read_one(section, &source, secrets::Maker::OtherAsText, environment);
+        let secret = secrets::read_one(section, &source, secrets::Maker::Other, environment);
         match secret.map(|secret| HeaderValue::from_bytes(secret.expose())) {
             Some(Ok(mut text)) => {
                 text.set_sensitive(true);

@@ -119,7 +119,52 @@ fn all<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Ite
     pattern.iter().flat_map(move |pattern| pattern.captures_iter(text))
 }
 
+static WITHIN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"\bfield\.([A-Za-z_]\w*)\s+(?:not\s+)?in\s*[\[(]([^\])]*)[\])]"));
+static LITERAL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r#"(-?\b\d+(?:\.\d+)?)|'([^'\\]*)'|"([^"\\]*)""#));
+static CHANGED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(r#"\|\s*(lower|upper|trim)\s*(?:==|!=|(?:not\s+)?in\s*\[)\s*(?:'([^'\\]*)'|"([^"\\]*)")"#)
+});
+static DATED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r#"\|\s*date\s*\(\s*(?:'([^'\\]*)'|"([^"\\]*)")"#));
+static FILTERED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"\bfield\.([A-Za-z_]\w*)\s*\|\s*(date|money)\b"));
+
 impl Template {
+    /// Texts that a filter's result is never equal to, each with the filter and the text that it can be.
+    pub fn never_equal(&self) -> Vec<(String, String, String)> {
+        let mut found = Vec::new();
+        for one in pieces(self.source()).into_iter().flat_map(|code| all(&CHANGED, code)) {
+            let group = |at: usize| one.get(at).map(|text| text.as_str());
+            let (Some(filter), Some(text)) = (group(1), group(2).or_else(|| group(3))) else { continue };
+            let same = match filter {
+                "lower" => text.to_lowercase(),
+                "upper" => text.to_uppercase(),
+                _ => text.trim().to_owned(),
+            };
+            if same != text {
+                found.push((filter.to_owned(), text.to_owned(), same));
+            }
+        }
+        found
+    }
+
+    /// Formats of `date` that name no part of a date: they are written as they stand.
+    pub fn dateless_formats(&self) -> Vec<String> {
+        let codes = pieces(self.source()).into_iter().flat_map(|code| all(&DATED, code));
+        let formats = codes.filter_map(|one| Some(one.get(1).or_else(|| one.get(2))?.as_str().to_owned()));
+        formats.filter(|format| !format.contains('%') && !format.trim().is_empty()).collect()
+    }
+
+    /// Fields that go through a filter for dates or amounts.
+    pub fn filtered(&self) -> Vec<(String, String)> {
+        let codes = pieces(self.source()).into_iter().flat_map(|code| all(&FILTERED, code));
+        codes
+            .filter_map(|one| Some((one.get(1)?.as_str().to_owned(), one.get(2)?.as_str().to_owned())))
+            .collect()
+    }
+
     /// Names that mean nothing, each once.
     pub fn unknown(&self) -> Vec<Unknown> {
         let mut found = Vec::new();
@@ -165,6 +210,19 @@ impl Template {
                 if let (Some(field), Some(with)) = (text(&one, 1), with) {
                     let is_by_order = text(&one, 2).is_some_and(|operator| operator.starts_with(['<', '>']));
                     found.push(FieldCompared { field, with, is_number: number.is_some(), is_by_order });
+                }
+            }
+            for one in all(&WITHIN, code) {
+                let (Some(field), Some(list)) = (text(&one, 1), one.get(2)) else { continue };
+                for literal in all(&LITERAL, list.as_str()) {
+                    let number = text(&literal, 1);
+                    let with = number.clone().or_else(|| text(&literal, 2)).or_else(|| text(&literal, 3));
+                    found.extend(with.map(|with| FieldCompared {
+                        field: field.clone(),
+                        with,
+                        is_number: number.is_some(),
+                        is_by_order: false,
+                    }));
                 }
             }
             for one in all(&RIGHT, code) {

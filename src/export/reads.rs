@@ -1,6 +1,6 @@
 //! What a template reads of fields and of rows, as far as its text shows it: `field.x`, `row.x` in a loop over a table.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::looked::coded;
 use super::render::Template;
@@ -19,6 +19,10 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     Document,
+    /// The delivery as Rossum sent it: `payload`.
+    Payload,
+    /// Its annotation.
+    Annotation,
     /// A row of the table with this schema id.
     Row(String),
     /// A row of `line_items`, or else of the first table.
@@ -92,6 +96,14 @@ impl Template {
     pub fn reads_of(&self) -> Vec<Read> {
         let pieces: Vec<_> =
             coded(self.source()).into_iter().map(|(is_block, code)| (is_block, tokens(code))).collect();
+        let aliases = aliases(&pieces);
+        let pieces: Vec<_> = pieces
+            .into_iter()
+            .map(|(is_block, tokens)| {
+                let tokens = if is_set(&tokens) { tokens } else { expanded(tokens, &aliases) };
+                (is_block, tokens)
+            })
+            .collect();
         let mut reader = Reader { unsure: HashSet::new(), loops: Vec::new(), found: Vec::new() };
         for (_, tokens) in pieces.iter().filter(|(is_block, _)| *is_block) {
             reader.note_names(tokens);
@@ -159,6 +171,7 @@ impl<'t> Reader<'t> {
             (Some((_, owner)), _) => owner.clone(),
             (None, _) if self.unsure.contains(name) => None,
             (None, "field") => Some(Owner::Document),
+            (None, "payload") => Some(Owner::Payload),
             (None, "loop") if !self.loops.is_empty() => Some(Owner::Loop),
             _ => None,
         }
@@ -248,6 +261,11 @@ impl<'t> Reader<'t> {
                     self.add(Read { of: row, id: (*column).to_owned(), is_indexed: false, then: None });
                 }
             }
+            if of == Owner::Payload
+                && let Some(key) = then.as_ref().filter(|_| id == "annotation")
+            {
+                self.add(Read { of: Owner::Annotation, id: key.clone(), is_indexed: false, then: None });
+            }
             self.add(Read { of, id: id.to_owned(), is_indexed, then });
         }
     }
@@ -257,6 +275,75 @@ impl<'t> Reader<'t> {
             self.found.push(read);
         }
     }
+}
+
+fn words<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
+    if let [Mark('-' | '+'), rest @ ..] = tokens { rest } else { tokens }
+}
+
+fn is_set(tokens: &[Token<'_>]) -> bool {
+    matches!(words(tokens), [Name("set" | "with"), ..])
+}
+
+/// Names that stand for one path only: `{% set f = field %}`, `{% set first = field.line_items[0] %}`.
+fn aliases<'t>(pieces: &[(bool, Vec<Token<'t>>)]) -> HashMap<&'t str, Vec<Token<'t>>> {
+    let mut found = HashMap::new();
+    let mut bound: HashMap<&str, usize> = HashMap::new();
+    for (_, tokens) in pieces.iter().filter(|(is_block, _)| *is_block) {
+        let names = match words(tokens) {
+            [Name("set"), Name(name), Mark('='), path @ ..] => {
+                let path: Vec<_> =
+                    path.iter().copied().filter(|token| !matches!(token, Mark('-' | '+'))).collect();
+                if is_path(&path) {
+                    found.insert(*name, path);
+                }
+                *bound.entry(*name).or_default() += 1;
+                continue;
+            }
+            [Name("for"), rest @ ..] => {
+                rest.iter().position(|token| *token == Name("in")).map(|end| &rest[..end])
+            }
+            [Name("set" | "with" | "macro" | "call" | "import" | "from"), rest @ ..] => Some(rest),
+            _ => None,
+        };
+        for name in names.unwrap_or_default() {
+            if let Name(name) = name {
+                *bound.entry(*name).or_default() += 1;
+            }
+        }
+    }
+    found.retain(|name, _| bound.get(name) == Some(&1));
+    found
+}
+
+/// `field`, `field.x`, `field['x'][0]`, `payload.annotation`
+fn is_path(tokens: &[Token<'_>]) -> bool {
+    let [Name("field" | "line_items" | "payload"), rest @ ..] = tokens else { return false };
+    let mut rest = rest;
+    loop {
+        rest = match rest {
+            [] => return true,
+            [Mark('.'), Name(_) | Number, rest @ ..]
+            | [Mark('['), Text(_) | Number, Mark(']'), rest @ ..] => rest,
+            _ => return false,
+        };
+    }
+}
+
+/// Code with the paths that its names stand for.
+fn expanded<'t>(tokens: Vec<Token<'t>>, aliases: &HashMap<&'t str, Vec<Token<'t>>>) -> Vec<Token<'t>> {
+    let mut all = Vec::with_capacity(tokens.len());
+    for (at, token) in tokens.iter().enumerate() {
+        let is_part = at > 0 && tokens[at - 1] == Mark('.');
+        let is_argument = tokens.get(at + 1) == Some(&Mark('=')) && tokens.get(at + 2) != Some(&Mark('='));
+        match token {
+            Name(name) if !is_part && !is_argument && aliases.contains_key(name) => {
+                all.extend(&aliases[name]);
+            }
+            other => all.push(*other),
+        }
+    }
+    all
 }
 
 /// What stands in the brackets that begin here.
@@ -291,6 +378,8 @@ mod tests {
                 Owner::Row(table) => table,
                 Owner::Line => "line".to_owned(),
                 Owner::Loop => "loop".to_owned(),
+                Owner::Payload => "payload".to_owned(),
+                Owner::Annotation => "annotation".to_owned(),
             };
             let then = read.then.map(|then| format!(".{then}")).unwrap_or_default();
             format!("{of}.{}{}{then}", read.id, if read.is_indexed { "[]" } else { "" })
@@ -319,7 +408,17 @@ mod tests {
             // What is not sure is not said.
             ("{% for l in line_items %}{% set l = field.a %}{{ l.x }}{% endfor %}", &["field.a"]),
             ("{% for a, b in field.t | items %}{{ a.x }}{% endfor %}", &["field.t"]),
-            ("{% raw %}{{ field.a }}{% endraw %}{{ payload.field.a }}{{ f(field=1) if f is defined }}", &[]),
+            (
+                "{% raw %}{{ field.a }}{% endraw %}{{ payload.field.a }}{{ f(field=1) if f is defined }}",
+                &["payload.field.a"],
+            ),
+            ("{% set f = field %}{{ f.a }}{{ f['b'] }}", &["field.a", "field.b"]),
+            ("{% set r = field.t[0] %}{{ r.x }}", &["field.t[]", "t.x"]),
+            (
+                "{% set a = payload.annotation %}{{ a.url }}",
+                &["payload.annotation", "annotation.url", "payload.annotation.url"],
+            ),
+            ("{% set f = field %}{% set f = payload %}{{ f.a }}", &[]),
         ] {
             assert_eq!(reads(source), found, "{source}");
         }

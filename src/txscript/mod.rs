@@ -23,11 +23,12 @@ mod modules;
 mod problem;
 mod script;
 mod seen;
+mod tried;
 mod types;
 mod value;
 mod words;
 
-pub use compile::{Doubts, Variables};
+pub use compile::{Constant, ConstantKind, Doubts, Variables};
 pub use exception::{Failure, Line};
 pub use field::{Document, FieldType, Schema, SchemaError, TooLarge, TypesMissing};
 pub use machine::limits::Limits;

@@ -32,6 +32,28 @@ impl Problem {
         });
         Self { hint, ..self }
     }
+
+    /// With a hint where the line has a word of other languages, and no hint yet.
+    #[must_use]
+    pub fn with_words(self, line: &str) -> Self {
+        const WORDS: [(&str, &str); 8] = [
+            ("&&", "and"),
+            ("||", "or"),
+            (" AND ", "and"),
+            (" OR ", "or"),
+            (" NOT ", "not"),
+            ("<>", "!="),
+            ("=>", ">="),
+            ("=<", "<="),
+        ];
+        let word = WORDS.iter().find(|(word, _)| line.contains(word));
+        let is_not = line.trim_start().starts_with('!') || line.contains(" !") && !line.contains(" !=");
+        let hint = self.hint.or_else(|| match word {
+            Some((word, python)) => Some(format!("write `{python}` for `{}`", word.trim())),
+            None => is_not.then(|| "write `not` for `!`".to_owned()),
+        });
+        Self { hint, ..self }
+    }
 }
 
 /// Whether there is an `=` that is no part of `==`, `!=`, `<=`, `>=` or `:=`.

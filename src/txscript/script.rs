@@ -11,7 +11,8 @@ use crate::rossum::{MAX_MESSAGE_CHARACTERS, MessageType, NodeRef, shorten};
 
 use super::code::{HANDLER, Program};
 use super::compile::{
-    Code, ColumnName, Doubts, FieldName, Language, Variables, compile, compile_rule, doubts,
+    Code, ColumnName, Constant, Doubts, FieldName, Language, Variables, compile, compile_rule, constants,
+    doubts,
 };
 use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
@@ -21,6 +22,7 @@ use super::machine::limits::{Limits, TIME};
 use super::modules::regex::Patterns;
 use super::problem::Problem;
 use super::seen::Parts;
+use super::tried::try_all;
 use super::types::dict::Special;
 use super::value::Value;
 
@@ -188,6 +190,16 @@ impl Script {
         unknown.chain(self.unknown_columns(schema)).collect()
     }
 
+    /// Whether it may give a field other options than its schema's.
+    pub fn sets_options(&self) -> bool {
+        self.source.contains("options")
+    }
+
+    /// Constants that it can come to, or writes to fields.
+    pub fn constants(&self) -> Vec<Constant> {
+        constants(&self.source)
+    }
+
     /// What can be meant for no document of this schema, or of any where none is given.
     pub fn doubts(&self, is_condition: bool, schema: Option<&Schema>) -> Doubts {
         let language = match (self.is_business_rule, is_condition) {
@@ -195,7 +207,11 @@ impl Script {
             (false, true) => Language::Condition,
             (false, false) => Language::Value,
         };
-        doubts(&self.source, language, is_condition, schema)
+        let (mut found, pieces) = doubts(&self.source, language, is_condition, schema);
+        if let Some(schema) = schema {
+            try_all(&pieces, language, schema, &mut found);
+        }
+        found
     }
 
     /// Columns that it asks the rows of a table for, and the schema does not have there.
@@ -342,7 +358,7 @@ fn call<'h>(machine: &mut Machine<'h>) -> Eval<'h, String> {
 
 /// What can be meant for no document of a schema in a condition of Rossum's Master Data Hub.
 pub fn doubts_of_master_data(source: &str, schema: Option<&Schema>) -> Doubts {
-    doubts(source, Language::MasterData, true, schema)
+    doubts(source, Language::MasterData, true, schema).0
 }
 
 fn is_true(value: Value<'_>) -> bool {

@@ -73,6 +73,8 @@ mod otlp;
 mod outgoing;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
+mod planted_code;
+mod planted_settings;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
 /// The commands of the README and of the pages in docs/.

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Annex, annex_command, free_port, write};
 
-/// What `annex check` says of hooks with files beside them: whether it is well, and all that it writes.
-fn checked(config: &str, files: &[(&str, Value)]) -> (bool, String) {
+/// What `annex check` says of hooks with files beside them, JSON or texts: whether it is well, and all that it writes.
+pub(crate) fn checked(config: &str, files: &[(&str, Value)]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("s"), "0123456789abcdef0123456789abcdef");
     for (name, file) in files {
-        write(&folder.path().join(name), &file.to_string());
+        let text = file.as_str().map_or_else(|| file.to_string(), str::to_owned); // code is no JSON
+        write(&folder.path().join(name), &text);
     }
     write(&folder.path().join("annex.toml"), config);
     let mut command = annex_command();
@@ -224,10 +225,12 @@ fn what_is_right_is_neither_refused_nor_noted() {
             .to_owned(),
         "[[hook.step]]\nuse = \"replace\"\nfield = \"document_id\"\npattern = '\\s*$'\nwith = ''".to_owned(),
     ] {
-        let config = format!(
-            "[[target]]\nname = \"files\"\nfolder = \"out\"\n{}",
-            hook("schema = \"schema.json\"", &steps)
-        );
+        let target = if steps.contains("target = \"files\"") {
+            "[[target]]\nname = \"files\"\nfolder = \"out\"\n"
+        } else {
+            ""
+        };
+        let config = format!("{target}{}", hook("schema = \"schema.json\"", &steps));
         let (is_well, text) = checked(&config, &[("schema.json", schema())]);
         assert!(is_well && !text.contains("note: "), "{config}\n{text}");
     }

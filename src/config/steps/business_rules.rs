@@ -13,6 +13,7 @@ use super::super::known::Known;
 use super::super::objects;
 use super::super::section::Section;
 use super::MESSAGE_TYPES;
+use super::rules;
 use super::scripts::{self, Code};
 use crate::steps::nearest::nearest;
 
@@ -195,6 +196,17 @@ impl Reader<'_, '_> {
             self.wrong(path, "there is no `message` to show", None);
             return None;
         };
+        if message.trim().is_empty() {
+            let hint = "write what is wrong, and what to do".to_owned();
+            self.wrong(path, "its `message` is empty: people would see an empty box", Some(hint));
+        }
+        if let Some(name) = rules::placeholder(message) {
+            let what = format!(
+                "{}: {path}: `{{{name}}}` in its message is shown as it is: business rules fill no placeholders",
+                self.file
+            );
+            self.section.remark(&self.place, &what);
+        }
         Some(BusinessRule {
             name: path.to_owned(),
             rule,

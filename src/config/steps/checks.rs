@@ -1,9 +1,10 @@
 //! `use = "checks"`.
 
+use regex::Regex;
 use rust_decimal::Decimal;
 use toml::Spanned;
 
-use crate::rossum::MessageType;
+use crate::rossum::{MessageType, is_written_number};
 use crate::steps::Blueprint;
 use crate::steps::checks::{Check, Checks, Empty, Rule};
 use crate::txscript::FieldType;
@@ -49,6 +50,9 @@ fn check_in(section: Section<'_>, tolerance: Decimal) -> Check {
     if let [kind @ ("days_between" | "required" | "pattern" | "one_of")] = kinds[..] {
         section.idle("tolerance", &format!("`{kind}` compares no amounts"));
     }
+    if let [kind @ ("sum" | "product" | "days_between")] = kinds[..] {
+        refuse_two_tables(&section, kind);
+    }
     let check = Check {
         tolerance: section.decimal("tolerance").unwrap_or(tolerance),
         empty: section.choice("empty", &EMPTY).unwrap_or_default(),
@@ -78,12 +82,16 @@ fn rule(section: &Section<'_>, kind: &str) -> Option<Rule> {
         "required" => Rule::Required { fields: section.fields("required", Named::read)? },
         "pattern" => {
             let (fields, pattern) = (fields(section), section.regex("pattern"));
+            if let (Some(fields), Some(pattern)) = (&fields, &pattern) {
+                look_at_pattern(section, fields, pattern);
+            }
             Rule::Pattern { fields: fields?, pattern: pattern? }
         }
         _ => {
             let (fields, allowed) = (fields(section), section.texts_or_blank("one_of"));
             for value in allowed.iter().flatten() {
                 look_at_option(section, fields.as_deref().unwrap_or_default(), value);
+                look_at_kind(section, fields.as_deref().unwrap_or_default(), value);
             }
             let allowed = allowed?.into_iter().map(|value| value.into_inner().to_owned()).collect();
             Rule::OneOf { fields: fields?, allowed }
@@ -146,6 +154,79 @@ fn look_at_option(section: &Section<'_>, fields: &[String], value: &Spanned<&str
         );
         let what = format!("the options of `{}` do not have `{}`", fields.join("`, `"), value.get_ref());
         section.document().note(value.span(), what, Some(hint));
+    }
+}
+
+/// A value of `one_of` that a field of its type never has. Texts are compared as they stand in the document.
+fn look_at_kind(section: &Section<'_>, fields: &[String], value: &Spanned<&str>) {
+    let text = value.get_ref().trim();
+    for field in fields {
+        let schemas = section.schemas_of(None);
+        let kinds: Vec<_> = schemas.iter().filter_map(|one| one.schema.kind_of(field)).collect();
+        let is = |kind: FieldType| !kinds.is_empty() && kinds.iter().all(|known| *known == kind);
+        let is_number = is_written_number(text);
+        // A person may have typed any text: it is not sure.
+        let what = if is(FieldType::Number) && !is_number {
+            format!(
+                "`{field}` is a number, which is hardly ever `{text}`: write numbers, or name another field"
+            )
+        } else if is(FieldType::Date) && !text.chars().any(|c| c.is_ascii_digit()) {
+            format!("`{field}` is a date, which is hardly ever `{text}`: write dates, or name another field")
+        } else if is(FieldType::Number) {
+            format!(
+                "`one_of` compares `{field}`, a number, as the document writes it: `{text}` is not `{text}.00`; a rule compares numbers: `field.{field} in [{text}]`"
+            )
+        } else {
+            continue;
+        };
+        return section.remark(&value.span(), &what);
+    }
+}
+
+/// A pattern that every text fits, or no option of an enum.
+fn look_at_pattern(section: &Section<'_>, fields: &[String], pattern: &Regex) {
+    let text = pattern.as_str();
+    let is_bound =
+        text.contains(['^', '$']) || ["\\b", "\\B", "\\A", "\\z"].iter().any(|bound| text.contains(bound));
+    let inner = text.trim_start_matches("(?s)").trim_start_matches('^').trim_end_matches('$');
+    let is_all = ["", ".*", "(.*)", ".*?", "[\\s\\S]*"].contains(&inner);
+    if is_all || (!is_bound && pattern.is_match("")) {
+        let what = "every text fits this `pattern`: the check never complains";
+        let hint = "write what the value must be, from `^` to `$`: `pattern = '^[0-9]{8}$'`";
+        section.document().note(section.place_of("pattern"), what, Some(hint));
+        return;
+    }
+    for field in fields {
+        let schemas = section.schemas_of(None);
+        let options: Vec<_> = schemas.iter().filter_map(|one| one.schema.options_of(field)).collect();
+        let misfit =
+            |options: &Vec<String>| options.len() > 1 && !options.iter().any(|one| pattern.is_match(one));
+        if !options.is_empty() && options.len() == schemas.len() && options.iter().all(misfit) {
+            let what =
+                format!("no option of `{field}` fits this `pattern`: the check complains of every document");
+            let known: Vec<_> = options.iter().flatten().take(10).map(String::as_str).collect();
+            let hint = format!("its options are: {}", known.join(", "));
+            section.document().note(section.place_of("pattern"), what, Some(hint));
+        }
+    }
+}
+
+/// Fields of two tables: nothing says which row goes with which.
+fn refuse_two_tables(section: &Section<'_>, kind: &'static str) {
+    let fields: Vec<Spanned<&str>> =
+        [kind, "equals"].into_iter().filter_map(|key| section.texts_or_none(key)).flatten().collect();
+    for one in section.schemas_of(None) {
+        let mut tables = fields.iter().filter_map(|field| one.schema.repeated_in(field.get_ref()));
+        let Some(first) = tables.next() else { continue };
+        if let Some(other) = tables.find(|table| *table != first) {
+            let what = format!(
+                "`{kind}` takes fields of `{first}` and of `{other}`: nothing says which row goes with which ({})",
+                one.file
+            );
+            let hint =
+                "`column_sum` adds up whole columns: `column_sum = \"item_amount\"`, `equals = \"tax_base\"`";
+            return section.document().note(section.place_of(kind), what, Some(hint));
+        }
     }
 }
 

@@ -207,6 +207,13 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     for (field, from) in section.section("write").map(|own| own.entries()).unwrap_or_default() {
         match from.get_ref().as_str() {
             Some(pointer) if pointer == "status" || pointer.starts_with('/') => {
+                if escape == Escape::None && pointer != "status" {
+                    let what = format!(
+                        "`write` has no effect for `{}`: the target is a folder, and nothing answers",
+                        field.get_ref()
+                    );
+                    section.remark(&from.span(), &what);
+                }
                 section.writes_field(field.span(), field.get_ref());
                 write.push(((*field.get_ref()).to_owned(), pointer.to_owned()));
             }

@@ -34,6 +34,7 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             let script = checked.checked(Script::new(&field, code.get_ref()));
             if let Some(script) = &script {
                 scripts::note_other_tables(&checked, script, Some(&field));
+                scripts::note_constants(&checked, script, Some(&field));
             }
             formulas.extend(script.map(|script| Formula { field, script }));
         }

@@ -16,6 +16,8 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let code = scripts::read_file(section, path.get_ref(), place.clone())?;
     let script = Script::function(path.get_ref(), &code);
     let title = (*path.get_ref()).to_owned();
-    let script = Code { section, place, title, is_condition: false, queues: None }.checked(script)?;
+    let code = Code { section, place, title, is_condition: false, queues: None };
+    let script = code.checked(script)?;
+    scripts::note_constants(&code, &script, None);
     Some(Box::new(Function { script, schemas, limits }))
 }

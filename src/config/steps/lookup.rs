@@ -25,6 +25,9 @@ pub(super) const TIME: Duration = Duration::from_secs(2);
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
     let target =
         section.required_written_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
+    if let Some(target) = section.text("target") {
+        super::matching::look_at_target(section, &target);
+    }
     let database = known.database(section);
     let dialect = if section.has("database") { Dialect::Postgres } else { Dialect::Sqlite };
     let queries = queries(section, dialect);
@@ -59,6 +62,14 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             match column.get_ref().as_str() {
                 Some(column_name) => {
                     let column_name = column_name.to_owned();
+                    if target.as_deref() == Some(*field.get_ref()) {
+                        let what = format!(
+                            "`fields` writes `{}`, which is the `target`: the chosen option is overwritten",
+                            field.get_ref()
+                        );
+                        let hint = "leave it out of `fields`; `value` says what the target gets";
+                        section.document().note(field.span(), what, Some(hint));
+                    }
                     section.writes_field(field.span(), field.get_ref());
                     wanted.push(Wanted { place: column.span(), column: column_name.clone() });
                     fields.push(((*field.get_ref()).to_owned(), column_name));

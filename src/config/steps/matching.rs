@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use toml::Spanned;
+
 use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
 use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
 use crate::store::Allowed;
+use crate::txscript::FieldType;
 
 use super::super::known::Known;
 use super::super::section::Section;
@@ -37,6 +40,9 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
     let (options, notes) = options(section);
+    if let Some(target) = section.text("target") {
+        look_at_target(section, &target);
+    }
     tell_of_list(section, &options, &normalize);
     let records =
         options.into_iter().map(|option| Record { key: normalize.apply(&option.label), option }).collect();
@@ -71,6 +77,28 @@ fn tell_of_list(section: &Section<'_>, options: &[EnumOption], normalize: &Norma
     let twice = options.iter().filter(|option| !values.insert(option.value.as_text())).count();
     if twice > 0 {
         section.remark(&place, &format!("{twice} records have a value that a record before has"));
+    }
+}
+
+/// Tells of a target that holds no text: the value of an option is one, mostly.
+pub(super) fn look_at_target(section: &Section<'_>, target: &Spanned<&str>) {
+    let schemas = section.schemas_of(None);
+    let mut kinds = schemas.iter().filter_map(|one| {
+        let is_enum = one.schema.options(target.get_ref()).is_some();
+        one.schema.kind_of(target.get_ref()).filter(|_| !is_enum)
+    });
+    let kind = match kinds.next() {
+        Some(FieldType::Number) => "a number",
+        Some(FieldType::Date) => "a date",
+        Some(FieldType::Boolean) => "true or false",
+        _ => return,
+    };
+    if kinds.count() + 1 == schemas.len() {
+        let what = format!(
+            "`{}` is {kind}: Rossum shows the options of an enum only, and ignores a value that is not {kind}",
+            target.get_ref()
+        );
+        section.remark(&target.span(), &what);
     }
 }
 
@@ -117,8 +145,8 @@ pub(super) fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
 fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)> {
     let document = section.document();
     let file = section.text("file")?;
-    let value_column = section.text("value").map_or("value", toml::Spanned::into_inner);
-    let label_column = section.text("label").map_or("label", toml::Spanned::into_inner);
+    let value_column = section.text("value").map_or("value", Spanned::into_inner);
+    let label_column = section.text("label").map_or("label", Spanned::into_inner);
     let path = document.resolve(file.get_ref());
     let allow_shrink = datasets::shrink(section).unwrap_or_else(|| Allowed::default().shrink);
     let layout = tables::layout(section, Some(&path), Some(Format::Csv))?;

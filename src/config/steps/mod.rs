@@ -159,13 +159,42 @@ fn message(section: &Section<'_>, key: &'static str, computed: &'static [&'stati
             section.document().note(section.place_of(key), what, Some(hint));
             continue;
         }
-        section.names(Named::new(section.place_of(key), name).or(computed));
+        let named = Named::new(section.place_of(key), name).or(computed);
+        section.names(if computed.contains(&name) { named } else { named.read() });
     }
     Some(message)
 }
 
+/// The sources that Rossum documents; more will come (API reference: "Annotation data").
+const SOURCES: [&str; 11] = [
+    "score",
+    "checks",
+    "not_found",
+    "data_matching",
+    "history",
+    "connector",
+    "table_suggester",
+    "rules",
+    "human",
+    "non_required",
+    "NA",
+];
+
 /// `validation_sources`, `["connector"]` where none are named: a value without any blocks automation in Rossum.
 fn validation_sources(section: &Section<'_>) -> Vec<String> {
+    for source in section.texts_or_none("validation_sources").unwrap_or_default() {
+        let word = *source.get_ref();
+        if SOURCES.contains(&word) {
+            continue;
+        }
+        let what = format!("Rossum documents no validation source `{word}`");
+        match nearest(word, SOURCES.into_iter()).or(word.trim().is_empty().then_some("connector")) {
+            Some(near) => {
+                section.document().note(source.span(), what, Some(format!("did you mean \"{near}\"?")));
+            }
+            None => section.remark(&source.span(), &format!("{what}: it may ignore it")),
+        }
+    }
     section.texts_or_none("validation_sources").map_or_else(
         || vec!["connector".to_owned()],
         |list| list.into_iter().map(|s| s.into_inner().to_owned()).collect(),

@@ -28,7 +28,7 @@ pub(super) fn of_template(schema: &Schema, read: &Read) -> Option<Astray> {
         None => format!("{before}.{id}"),
     };
     match of {
-        Owner::Loop => None,
+        Owner::Loop | Owner::Payload | Owner::Annotation => None,
         Owner::Document => match (schema.category_of(id)?, schema.table_of(id)) {
             (Category::Section, _) => Some((
                 format!("`{}`: `{id}` is a section, which has no value", whole("field")),
@@ -100,6 +100,82 @@ pub(super) fn of_loop(read: &Read) -> Option<Astray> {
         |near| format!("did you mean `loop.{near}`?"),
     );
     Some((format!("`loop` has no `{}`", read.id), hint))
+}
+
+/// What a delivery of Rossum's has, whatever the event.
+const PAYLOAD: [&str; 27] = [
+    "action",
+    "annotation",
+    "annotations",
+    "base_url",
+    "configuration",
+    "content",
+    "document",
+    "documents",
+    "email",
+    "event",
+    "files",
+    "form",
+    "hook",
+    "metadata",
+    "modifiers",
+    "organizations",
+    "queue",
+    "queues",
+    "request_id",
+    "rossum_authorization_token",
+    "schemas",
+    "secrets",
+    "settings",
+    "timestamp",
+    "updated_datapoints",
+    "upload",
+    "workspaces",
+];
+/// What an annotation has.
+const ANNOTATION: [&str; 30] = [
+    "arrived_at",
+    "assigned_at",
+    "automated",
+    "automatically_rejected",
+    "automation_blocker",
+    "confirmed_at",
+    "confirmed_by",
+    "content",
+    "created_at",
+    "creator",
+    "document",
+    "email",
+    "exported_at",
+    "has_email_thread_with_new_replies",
+    "has_email_thread_with_replies",
+    "id",
+    "messages",
+    "metadata",
+    "modified_at",
+    "modified_by",
+    "modifier",
+    "organization",
+    "pages",
+    "previous_status",
+    "queue",
+    "rejected_at",
+    "related_emails",
+    "schema",
+    "status",
+    "url",
+];
+
+/// What is read of the payload: a key that is one of Rossum's with a letter wrong. Rossum may send others.
+pub(super) fn of_payload(read: &Read) -> Option<Astray> {
+    let (before, known) = match read.of {
+        Owner::Payload => ("payload", &PAYLOAD[..]),
+        Owner::Annotation => ("payload.annotation", &ANNOTATION[..]),
+        _ => return None,
+    };
+    let id = read.id.as_str();
+    let near = nearest(id, known.iter().copied()).filter(|near| *near != id)?;
+    Some((format!("`{before}.{id}`: Rossum sends no `{id}`"), format!("did you mean `{before}.{near}`?")))
 }
 
 /// What a placeholder of a Request Processor can name of a field's value.

@@ -48,7 +48,7 @@ struct ActionObject {
     payload: Payload,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone, PartialEq)]
 struct Payload {
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -107,7 +107,7 @@ fn queues(own: &Section<'_>) -> Vec<String> {
 pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint>> {
     let schemas = scripts::schemas(section);
     let limits = scripts::limits(section);
-    let mut reader = Reader { section, rules: Vec::new(), notes: Vec::new() };
+    let mut reader = Reader { section, rules: Vec::new(), notes: Vec::new(), seen: Vec::new(), off: 0 };
     for own in section.sections("rule") {
         reader.own(own);
     }
@@ -120,6 +120,10 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             "add `[[hook.step.rule]]` with `trigger_condition` and `actions`, or `file = \"rules.json\"`",
         );
     }
+    if reader.off > 0 && reader.seen.is_empty() {
+        let key = if section.has("rule") { "rule" } else { "file" };
+        section.remark(&section.place_of(key), "all rules of this step are switched off: it does nothing");
+    }
     Some(Box::new(Rules { rules: reader.rules, schemas, limits, notes: reader.notes }))
 }
 
@@ -127,10 +131,23 @@ struct Reader<'s, 'd> {
     section: &'s Section<'d>,
     rules: Vec<Rule>,
     notes: Vec<String>,
+    /// The rules so far: by what people know them, and what they do.
+    seen: Vec<Seen>,
+    /// How many are switched off.
+    off: usize,
+}
+
+/// What tells a rule from another.
+struct Seen {
+    name: String,
+    condition: String,
+    /// Its actions, as they are written.
+    actions: Vec<(String, Option<String>, Payload)>,
+    queues: Vec<String>,
 }
 
 /// A name in braces.
-fn placeholder(content: &str) -> Option<&str> {
+pub(super) fn placeholder(content: &str) -> Option<&str> {
     content
         .split('{')
         .skip(1)
@@ -221,8 +238,10 @@ impl Reader<'_, '_> {
 
     fn add(&mut self, object: RuleObject, place: Place, file: &str) {
         if !object.enabled {
+            self.off += 1;
             return;
         }
+        self.tell_of_twice(&object, &place);
         let number = self.rules.len() + 1;
         let name = if object.name.is_empty() { format!("rule {number}") } else { object.name };
         let title = if file.is_empty() { format!("rule {name}") } else { format!("{file}: rule {name}") };
@@ -247,6 +266,33 @@ impl Reader<'_, '_> {
             actions.extend(acts.into_iter().map(|action| (trigger, action)));
         }
         self.rules.extend(script.map(|condition| Rule { name, condition, actions, queues }));
+    }
+
+    /// Tells of a rule that is there already, and of two that have one name.
+    fn tell_of_twice(&mut self, object: &RuleObject, place: &Place) {
+        let of = |action: &ActionObject| (action.kind.clone(), action.event.clone(), action.payload.clone());
+        let one = Seen {
+            name: object.name.clone(),
+            condition: object.trigger_condition.trim().to_owned(),
+            actions: object.actions.iter().filter(|action| action.enabled).map(of).collect(),
+            queues: object.queues.clone(),
+        };
+        let same = |other: &&Seen| {
+            other.condition == one.condition && other.actions == one.actions && other.queues == one.queues
+        };
+        let what = if self.seen.iter().any(|other| same(&other)) && !one.actions.is_empty() {
+            "it is there twice: people would see its messages twice"
+        } else if !one.name.is_empty() && self.seen.iter().any(|other| other.name == one.name) {
+            "two rules have this name: nobody can tell which of them said something"
+        } else {
+            ""
+        };
+        if !what.is_empty() {
+            let name =
+                if one.name.is_empty() { (self.rules.len() + 1).to_string() } else { one.name.clone() };
+            self.section.remark(place, &format!("rule {name}: {what}"));
+        }
+        self.seen.push(one);
     }
 
     /// The queues' ids; `None` for all queues.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
+use crate::steps::ignored::Why;
 use crate::steps::schema::Schemas;
-use crate::txscript::{Doubts, FieldType, Limits, Problem, Schema, Script};
+use crate::txscript::{Constant, ConstantKind, Doubts, FieldType, Limits, Problem, Schema, Script};
 
 use super::super::document::Place;
 use super::super::schemas::{Named, QueueSchema};
@@ -123,6 +124,42 @@ impl Code<'_, '_> {
                 self.section.remark(&self.place, &format!("{}: {}", self.within(&problem), problem.message));
             }
         }
+    }
+}
+
+/// Notes constants that Rossum would ignore where code writes them: to the fields that it names, or to the one whose formula
+/// it is.
+pub(super) fn note_constants(code: &Code<'_, '_>, script: &Script, own: Option<&str>) {
+    let schemas = code.section.schemas_of(code.queues);
+    for constant in script.constants() {
+        let Some(field) = constant.field.as_deref().or(own) else { continue };
+        let mut whys = schemas.iter().filter(|one| one.schema.has(field)).map(|one| {
+            let why = why_ignored(script, &one.schema, field, &constant)?;
+            Some((why, one.file.as_str()))
+        });
+        let Some(Some((why, file))) = whys.next() else { continue };
+        if whys.all(|other| other.is_some()) {
+            let Constant { text, place, .. } = &constant;
+            let message = format!("Rossum ignores `{text}` in `{field}`: {why} ({file})");
+            code.note(Problem { message, hint: Some(why.cure().to_owned()), ..place.clone() });
+        }
+    }
+}
+
+fn why_ignored(script: &Script, schema: &Schema, field: &str, constant: &Constant) -> Option<Why> {
+    // An enum with no option, or only one, may be filled by an extension; so may be one whose options the code names.
+    let is_filled = schema.options(field).is_some_and(|options| options.take(2).count() < 2);
+    let is_enum = schema.options(field).is_some();
+    let kind = schema.kind_of(field)?;
+    if kind == FieldType::Nothing || (is_enum && (is_filled || script.sets_options())) {
+        return None; // of what holds no value it is said elsewhere
+    }
+    match (constant.kind, kind) {
+        (ConstantKind::Number, FieldType::Date) => Some(Why::NoDate),
+        // How Python shows it may differ from how it is written.
+        (ConstantKind::Number, _) if constant.text.contains(['.', 'e', 'E', 'x']) || !is_enum => None,
+        (ConstantKind::Boolean, FieldType::Boolean) => None,
+        _ => Why::of_text(Some(schema), field, &constant.text, None),
     }
 }
 

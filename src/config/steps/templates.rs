@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::export::looked::{FILTERS, FieldCompared, READ, Unknown};
+use crate::export::reads::Owner;
 use crate::export::{Escape, Template, View};
 use crate::txscript::{FieldType, Schema};
 
@@ -26,23 +27,62 @@ pub(super) fn template(
             return None;
         }
     };
+    let reads = template.reads_of();
     for field in template.fields() {
         section.names_field(place.clone(), field);
     }
+    // Also `field['x']`, and what a name stands for.
+    for read in reads.iter().filter(|read| read.of == Owner::Document) {
+        if !template.fields().any(|field| field == read.id) {
+            section.names_field(place.clone(), &read.id);
+        }
+    }
+    look_at_filters(section, title, &place, &template);
     for unknown in template.unknown() {
         note_unknown(section, title, place.clone(), &unknown);
     }
     for compared in template.compared() {
         look_at_comparison(section, title, place.clone(), &compared);
     }
-    for read in template.reads_of() {
+    for read in reads {
         let astray = paths::of_loop(&read)
+            .or_else(|| paths::of_payload(&read))
             .or_else(|| paths::in_each(section, |schema| paths::of_template(schema, &read)));
         if let Some((what, hint)) = astray {
             section.document().note(place.clone(), format!("`{title}`: {what}"), Some(hint));
         }
     }
     Some(template)
+}
+
+/// Filters whose result is never what it is compared with, and filters for another type of field.
+fn look_at_filters(section: &Section<'_>, title: &str, place: &Place, template: &Template) {
+    let note = |what: String, hint: String| section.document().note(place.clone(), what, Some(hint));
+    for (filter, text, same) in template.never_equal() {
+        let what = format!("`{title}`: what `{filter}` gives is never `{text}`: it has other letters");
+        note(what, format!("write `'{same}'`"));
+    }
+    for format in template.dateless_formats() {
+        let what = format!(
+            "`{title}`: `date('{format}')` writes `{format}` for every date: nothing in it is a part of one"
+        );
+        note(what, "write `%d.%m.%Y` for 31.12.2026, `%Y-%m-%d` for 2026-12-31".to_owned());
+    }
+    let schemas = section.schemas_of(None);
+    for (field, filter) in template.filtered() {
+        let kinds: Vec<_> = schemas.iter().filter_map(|one| one.schema.kind_of(&field)).collect();
+        let is_other = |kind: &FieldType| match filter.as_str() {
+            "date" => matches!(kind, FieldType::Number | FieldType::Boolean),
+            _ => matches!(kind, FieldType::Date | FieldType::Boolean),
+        };
+        if !kinds.is_empty() && kinds.iter().all(is_other) {
+            let wanted = if filter == "date" { "a date" } else { "an amount" };
+            note(
+                format!("`{title}`: `{filter}` writes {wanted}, and `field.{field}` is none in the schema"),
+                format!("name another field, or leave `{filter}` out"),
+            );
+        }
+    }
 }
 
 /// `when`: a template that decides; `None` where there is none, or a wrong one.

@@ -6,8 +6,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::export::shape::{
-    KINDS, Kind, Mismatch, NEEDED, Ubl, fields as known_fields, is_single, is_unit_code, type_word,
+    Holds, KINDS, Kind, Mismatch, NEEDED, Ubl, fields as known_fields, holds, is_single, is_unit_code,
+    rows_of, type_word,
 };
+use crate::rossum::Category;
+use crate::txscript::{FieldType, Schema};
 
 use super::super::section::Section;
 use crate::steps::nearest::nearest;
@@ -59,12 +62,59 @@ fn fields(section: &Section<'_>) -> HashMap<String, String> {
     for (word, field) in texts(section, "fields") {
         if known_fields().any(|known| known.word == *word.get_ref()) {
             section.names_field(field.span(), field.get_ref());
+            refuse_other_type(section, word.get_ref(), &field);
             all.insert((*word.get_ref()).to_owned(), (*field.get_ref()).to_owned());
         } else {
             note_no_word(section, &word, format!("an invoice has no `{}`", word.get_ref()));
         }
     }
     all
+}
+
+/// A field that never holds what its word stands for.
+fn refuse_other_type(section: &Section<'_>, word: &str, field: &Spanned<&str>) {
+    let id = *field.get_ref();
+    let what_is = |schema: &Schema| -> Option<String> {
+        let is = match (schema.category_of(id)?, schema.kind_of(id)?) {
+            (Category::Section, _) => "a section",
+            (Category::Tuple, _) => "a row",
+            (Category::Multivalue, _) if holds(word) == Holds::Rows => {
+                return (!schema.has_rows(id)).then(|| "a list of values, and no table".to_owned());
+            }
+            (Category::Multivalue, _) if schema.has_rows(id) => "a table",
+            (Category::Multivalue, _) => return None,
+            (Category::Datapoint, FieldType::Nothing) => "a button",
+            (Category::Datapoint, kind) => match (holds(word), kind) {
+                (Holds::Rows, _) => "no table",
+                (Holds::Date | Holds::Amount, FieldType::Boolean) => "true or false",
+                (Holds::Date, FieldType::Number) => "a number",
+                (Holds::Amount, FieldType::Date) => "a date",
+                (Holds::Text, FieldType::Date | FieldType::Number)
+                    if matches!(word, "currency" | "supplier_name" | "customer_name") =>
+                {
+                    if kind == FieldType::Date { "a date" } else { "a number" }
+                }
+                _ if rows_of(word).is_some() && schema.table_of(id).is_none() => "no column of a table",
+                _ => return None,
+            },
+        };
+        Some(is.to_owned())
+    };
+    let schemas = section.hook_schemas();
+    let mut found = schemas.iter().map(|schema| what_is(schema));
+    if let Some(Some(is)) = found.next()
+        && found.all(|other| other.is_some())
+    {
+        let wanted = match holds(word) {
+            Holds::Text => "a text",
+            Holds::Date => "a date",
+            Holds::Amount => "an amount",
+            Holds::Rows => "a table",
+        };
+        let place = if rows_of(word).is_some() { " of each row" } else { "" };
+        let what = format!("`{word}` is {wanted}{place}, and `{id}` is {is} in the schema");
+        section.document().note(field.span(), what, Some("name another field, or leave the word out"));
+    }
 }
 
 /// `values = { currency = "EUR", customer_name = "ACME" }`.

@@ -11,7 +11,10 @@ use super::view::View;
 
 pub use delimited::{ANNOTATION_ID, Csv};
 pub use json::Json;
-pub use ubl::{Field, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, fields, is_single, is_unit_code, type_word};
+pub use ubl::{
+    Field, Holds, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, fields, holds, is_single, is_unit_code, rows_of,
+    type_word,
+};
 pub use unfit::Unfit;
 pub use xml::Xml;
 

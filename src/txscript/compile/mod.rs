@@ -25,7 +25,8 @@ use super::words::Word;
 pub use business_rule::Variables;
 pub(crate) use business_rule::compile_rule;
 pub use doubts::Found as Doubts;
-pub(crate) use doubts::{Language, doubts};
+pub use doubts::{Constant, ConstantKind};
+pub(crate) use doubts::{Language, Piece, constants, doubts};
 pub(crate) use parts::parts;
 use scope::Scope;
 
@@ -103,6 +104,7 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
         // A line that decides, or one that is all of the code: elsewhere one `=` is right.
         let line = source.lines().nth(problem.line as usize - 1).unwrap_or_default().trim();
         let decides = ["if ", "elif ", "while "].iter().any(|word| line.starts_with(word));
+        let problem = problem.with_words(line);
         if decides { problem.with_equals(line) } else { problem }
     })?;
     let body = parsed.into_suite();

@@ -35,6 +35,15 @@ impl Compiler<'_> {
             "eval" | "exec" | "compile" | "__import__" | "open" | "input" | "globals" | "locals" | "vars" => {
                 Some("code has no access to files, the network or itself".to_owned())
             }
+            "true" | "TRUE" => Some("write `True`".to_owned()),
+            "false" | "FALSE" => Some("write `False`".to_owned()),
+            "null" | "none" | "nil" | "NULL" => {
+                Some("write `None`; whether a field is empty says `is_empty(field.x)`".to_owned())
+            }
+            "json" | "math" | "itertools" | "collections" | "functools" => {
+                Some(format!("write `import {name}` above it"))
+            }
+            "Decimal" => Some("write `from decimal import Decimal` above it".to_owned()),
             _ => nearest(name, self.scopes.iter().flat_map(super::scope::Scope::names)),
         };
         Err(self.problem(at, format!("unknown name `{name}`"), hint.as_deref()))

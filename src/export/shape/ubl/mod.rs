@@ -32,7 +32,7 @@ use totals::{Adding, Totals};
 use super::Unfit;
 pub use codes::is_unit_code;
 pub use invoice::{KINDS, Kind, type_word};
-pub use words::{Field, NEEDED, fields, is_single};
+pub use words::{Field, Holds, NEEDED, fields, holds, is_single, rows_of};
 
 /// What becomes of a document whose amounts do not add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

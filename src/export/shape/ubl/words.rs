@@ -97,6 +97,52 @@ pub fn is_single(word: &str) -> bool {
     HEADER.iter().any(|field| field.word == word) && !["lines", "tax_details"].contains(&word)
 }
 
+/// What a field of a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    Text,
+    Date,
+    Amount,
+    Rows,
+}
+
+/// What a word stands for.
+pub fn holds(word: &str) -> Holds {
+    match word {
+        "issue_date" | "due_date" | "tax_point_date" => Holds::Date,
+        "lines" | "tax_details" => Holds::Rows,
+        "total_tax"
+        | "total_without_tax"
+        | "total"
+        | "due"
+        | "prepaid"
+        | "rounding"
+        | "allowance"
+        | "charge"
+        | "line_quantity"
+        | "line_price"
+        | "line_total"
+        | "line_tax_rate"
+        | "line_tax"
+        | "line_total_with_tax"
+        | "tax_rate"
+        | "tax_base"
+        | "tax_amount"
+        | "tax_total" => Holds::Amount,
+        _ => Holds::Text,
+    }
+}
+
+/// The table that a word's field is a column of, by its word.
+pub fn rows_of(word: &str) -> Option<&'static str> {
+    let is_in = |columns: &[Field]| columns.iter().any(|field| field.word == word);
+    match () {
+        () if is_in(&LINE) => Some("lines"),
+        () if is_in(&TAX_DETAIL) => Some("tax_details"),
+        () => None,
+    }
+}
+
 /// What each document must have, one of the words at least, and what UBL needs it for.
 pub const NEEDED: [(&[&str], &str); 9] = [
     (&["id"], "UBL needs a document number"),

@@ -102,8 +102,6 @@ impl Doubts<'_> {
         }
         let kind = self.field(&attribute.value).map(|(_, kind)| kind);
         let fits = EACH.contains(&name)
-            || name == "default_to"
-            || name == "is_empty"
             || match kind {
                 Some(FieldType::Text) => word.is_some_and(|word| word as usize <= Word::format_map as usize),
                 Some(FieldType::Number) => word.is_some_and(|word| {
@@ -115,9 +113,12 @@ impl Doubts<'_> {
                             (Word::year as usize..=Word::utc as usize).contains(&(word as usize))
                         })
                 }
-                _ => word.is_some(),
+                _ => word.is_some() && !matches!(name, "is_empty" | "is_set" | "default_to" | "fallback"),
             };
-        if !fits {
+        if !fits && matches!(name, "is_empty" | "is_set" | "default_to" | "fallback") {
+            let what = format!("`{name}` is a function, and no part of `{owner}`");
+            self.note(&attribute.attr, what, format!("write `{name}({owner})`"));
+        } else if !fits {
             let known = Self::known_attributes(kind);
             let near = nearest_of(name, known.iter().copied());
             let hint = near.map_or_else(
@@ -144,7 +145,7 @@ impl Doubts<'_> {
     }
 
     /// Whether an expression is a field or a cell of a row, and no section.
-    fn is_value(&self, syntax: &Syntax) -> bool {
+    pub(super) fn is_value(&self, syntax: &Syntax) -> bool {
         let Some(id) = field_id(syntax) else {
             return syntax.is_attribute_expr() && self.field(syntax).is_some();
         };

@@ -74,6 +74,7 @@ impl Doubts<'_> {
 
     /// Parts that decide alone: `a == "x" or "y"`.
     pub(super) fn boolean(&mut self, syntax: &Syntax, is_whole: bool) {
+        self.uncalled(syntax);
         match syntax {
             Syntax::BoolOp(ast::ExprBoolOp { values, .. }) => {
                 for value in values {

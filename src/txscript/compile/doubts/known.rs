@@ -13,9 +13,9 @@ use super::{Doubts, Language};
 #[derive(Default)]
 pub(super) struct Names {
     /// Rows of a table.
-    rows: HashMap<String, String>,
+    pub(super) rows: HashMap<String, String>,
     /// `x = field.y`, and nothing else.
-    fields: HashMap<String, String>,
+    pub(super) fields: HashMap<String, String>,
     /// All names that the code binds.
     bound: HashMap<String, usize>,
 }
@@ -143,6 +143,12 @@ impl Doubts<'_> {
             return Some(Known { name, kind, options, is_field: true });
         }
         match syntax {
+            Syntax::Call(_) if self.is_typed() && self.is_made_date(syntax) => Some(Known {
+                name: self.text(syntax).to_owned(),
+                kind: FieldType::Date,
+                options: Vec::new(),
+                is_field: false,
+            }),
             Syntax::Call(call) => self.known_call(syntax, call),
             // `field.x or ""`
             Syntax::BoolOp(ast::ExprBoolOp { op: BoolOp::Or, values, .. }) => match &values[..] {
@@ -179,6 +185,9 @@ impl Doubts<'_> {
         let of = |kind, options| Known { name: self.text(whole).to_owned(), kind, options, is_field: false };
         let arguments = &call.arguments.args[..];
         if let Syntax::Attribute(method) = &*call.func {
+            if matches!(method.attr.as_str(), "startswith" | "endswith") {
+                return Some(of(FieldType::Boolean, Vec::new()));
+            }
             let known = self.known(&method.value)?;
             if known.kind != FieldType::Text {
                 return None;
@@ -194,6 +203,11 @@ impl Doubts<'_> {
         let function = call.func.as_name_expr().filter(|name| !self.names.has(name.id.as_str()))?;
         match (function.id.as_str(), arguments) {
             ("len" | "int" | "float" | "abs" | "round", [_, ..]) => Some(of(FieldType::Number, Vec::new())),
+            ("is_set" | "any" | "all" | "bool" | "isinstance", [_, ..]) => {
+                Some(of(FieldType::Boolean, Vec::new()))
+            }
+            // Of a column it is a list.
+            ("is_empty", [value]) if self.field(value).is_some() => Some(of(FieldType::Boolean, Vec::new())),
             ("str", [value]) => {
                 let options = self.known(value).filter(|known| known.kind == FieldType::Text);
                 Some(of(FieldType::Text, options.map(|known| known.options).unwrap_or_default()))

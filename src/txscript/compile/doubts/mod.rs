@@ -4,8 +4,14 @@
 mod attributes;
 mod conditions;
 mod known;
+mod numbers;
 mod pairs;
+mod pieces;
 mod ranges;
+mod results;
+mod returns;
+mod texts;
+mod uses;
 
 use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
@@ -18,6 +24,9 @@ use super::super::problem::{Problem, SourceLines};
 use super::business_rule::plain;
 use super::{STACK_PER_BYTE, handler, rows};
 use known::Names;
+pub(crate) use pieces::Piece;
+pub(crate) use results::constants;
+pub use results::{Constant, ConstantKind};
 
 /// How code names a field, and what it gets for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +42,14 @@ pub(crate) enum Language {
 }
 
 /// What is doubtful, in the order of the code. Code that does not compile has no doubts: it has mistakes.
-pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schema: Option<&Schema>) -> Found {
+///
+/// With them come the pieces that can be tried over documents of a schema.
+pub(crate) fn doubts(
+    source: &str,
+    language: Language,
+    is_condition: bool,
+    schema: Option<&Schema>,
+) -> (Found, Vec<Piece>) {
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || {
         let mut doubts = Doubts {
             source,
@@ -43,13 +59,16 @@ pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schem
             names: Names::default(),
             is_in_function: false,
             found: Found::default(),
+            pieces: Vec::new(),
         };
         match language {
             Language::Condition | Language::Value => {
-                let Ok(parsed) = parse_module(source) else { return Found::default() };
+                let Ok(parsed) = parse_module(source) else { return Default::default() };
                 let body = parsed.into_suite();
                 doubts.names = Names::of(&body, rows::tables(&body));
                 doubts.visit_body(&body);
+                doubts.nothing_given(&body);
+                doubts.pieces = pieces::pieces(&doubts, &body);
                 match body.last() {
                     Some(Statement::Expr(last)) if is_condition => {
                         doubts.condition(&last.value, body.len() == 1);
@@ -66,17 +85,18 @@ pub(crate) fn doubts(source: &str, language: Language, is_condition: bool, schem
                     if language == Language::BusinessRule { plain(source).text } else { source.to_owned() };
                 // Places stay: both begin where the text does.
                 let start = text.len() - text.trim_start().len();
-                let Ok(parsed) = parse_expression(text.trim()) else { return Found::default() };
+                let Ok(parsed) = parse_expression(text.trim()) else { return Default::default() };
                 doubts.lines = SourceLines::new(&source[start..]);
                 doubts.source = &source[start..];
                 let expression = parsed.into_expr();
                 doubts.visit_expr(&expression);
+                doubts.pieces = pieces::of_expression(&doubts, &expression);
                 if is_condition {
                     doubts.condition(&expression, true);
                 }
             }
         }
-        doubts.found
+        (doubts.found, doubts.pieces)
     })
 }
 
@@ -98,6 +118,7 @@ struct Doubts<'s> {
     names: Names,
     is_in_function: bool,
     found: Found,
+    pieces: Vec<Piece>,
 }
 
 impl<'s> Doubts<'s> {
@@ -161,10 +182,18 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                     self.compare(before, *op, next);
                     before = next;
                 }
+                self.chain(part);
             }
             Syntax::If(one) => self.boolean(&one.test, true),
             Syntax::BoolOp(several) => self.contradiction(several),
-            Syntax::Call(call) => self.part_of_text(call),
+            Syntax::Call(call) => {
+                self.part_of_text(call);
+                self.called(call);
+            }
+            Syntax::BinOp(binary) => {
+                self.uncalled(&binary.left);
+                self.uncalled(&binary.right);
+            }
             Syntax::Attribute(attribute) => self.attribute(attribute),
             _ => {}
         }

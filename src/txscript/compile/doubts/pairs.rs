@@ -17,10 +17,15 @@ impl Doubts<'_> {
             let what = format!("`{}` is compared with itself: this is always the same", self.text(left));
             self.remark(left, what);
         }
+        self.uncalled(left);
+        self.uncalled(right);
         match op {
             CmpOp::In | CmpOp::NotIn => self.within(left, right),
-            CmpOp::Is | CmpOp::IsNot => {}
+            CmpOp::Is | CmpOp::IsNot => self.same(left, op, right),
             _ => {
+                self.none(left, op, right);
+                self.emptiness_in_rule(left, op, right);
+                self.bounded(left, op, right);
                 self.pair(left, right);
                 self.pair(right, left);
                 self.types(left, right);
@@ -48,7 +53,12 @@ impl Doubts<'_> {
             }
             _ => return self.part(left, right),
         };
+        if list.is_empty() && self.is_typed() {
+            self.remark(right, "nothing is in an empty list: this is always the same".to_owned());
+        }
         for one in list {
+            self.one_text(one, list.len());
+            self.bounded_in(left, one);
             self.pair(left, one);
         }
     }
@@ -56,8 +66,13 @@ impl Doubts<'_> {
     /// `"x" in field.kind`: a part of its text.
     fn part(&mut self, part: &Syntax, whole: &Syntax) {
         let (Syntax::StringLiteral(text), true) = (part, self.is_typed()) else { return };
-        let Some(known) = self.known(whole) else { return };
         let text = text.value.to_str();
+        let Some(known) =
+            self.known(whole).filter(|known| known.kind != FieldType::Text || !known.options.is_empty())
+        else {
+            self.never_part(whole, part, text);
+            return;
+        };
         match known.kind {
             FieldType::Text
                 if !known.options.is_empty() && !known.options.iter().any(|option| option.contains(text)) =>
@@ -84,8 +99,11 @@ impl Doubts<'_> {
             "endswith" => |option, text| option.ends_with(text),
             _ => return,
         };
-        let Some(known) = self.known(&method.value).filter(|known| !known.options.is_empty()) else { return };
         let text = text.value.to_str();
+        let Some(known) = self.known(&method.value).filter(|known| !known.options.is_empty()) else {
+            self.never_part(&method.value, argument, text);
+            return;
+        };
         if !known.options.iter().any(|option| fits(option, text)) {
             self.note_option(argument, &known, text);
         }
@@ -119,7 +137,14 @@ impl Doubts<'_> {
         {
             return;
         }
-        let Some(known) = self.known(value) else { return };
+        let known = self.known(value);
+        if let Syntax::StringLiteral(text) = constant
+            && known.as_ref().is_none_or(|known| known.kind == FieldType::Text && known.options.is_empty())
+            && self.never_text(value, constant, text.value.to_str())
+        {
+            return;
+        }
+        let Some(known) = known else { return };
         let is_typed = self.is_typed();
         let name = &known.name;
         match (constant, known.kind) {
@@ -132,9 +157,6 @@ impl Doubts<'_> {
                 let has = |option: &String| option == text;
                 if !known.options.is_empty() && !known.options.iter().any(has) {
                     self.note_option(constant, &known, text);
-                } else if let Some(same) = changed_by(value, text) {
-                    let what = format!("`{name}` is never `{text}`: it has other letters");
-                    self.note(constant, what, format!("write `\"{same}\"`"));
                 }
             }
             (Syntax::StringLiteral(text), FieldType::Number | FieldType::Date | FieldType::Boolean) => {
@@ -193,7 +215,8 @@ impl Doubts<'_> {
 
     fn note_option(&mut self, at: &Syntax, known: &Known, text: &str) {
         let options = &known.options;
-        let near = nearest_of(text, options.iter().map(String::as_str));
+        let same = options.iter().find(|option| option.to_lowercase() == text.trim().to_lowercase());
+        let near = same.map(String::as_str).or_else(|| nearest_of(text, options.iter().map(String::as_str)));
         let hint = near.map_or_else(
             || {
                 let some: Vec<_> = options.iter().take(10).cloned().collect();
@@ -205,20 +228,7 @@ impl Doubts<'_> {
     }
 }
 
-/// The text that `x.lower()` and the like can be equal to, where this one is not it.
-fn changed_by(value: &Syntax, text: &str) -> Option<String> {
-    let call = value.as_call_expr().filter(|call| call.arguments.args.is_empty())?;
-    let method = call.func.as_attribute_expr()?;
-    let same = match method.attr.as_str() {
-        "lower" | "casefold" => text.to_lowercase(),
-        "upper" => text.to_uppercase(),
-        "strip" => text.trim().to_owned(),
-        _ => return None,
-    };
-    (same != text).then_some(same)
-}
-
-fn a_kind(kind: FieldType) -> &'static str {
+pub(super) fn a_kind(kind: FieldType) -> &'static str {
     match kind {
         FieldType::Text => "a text",
         FieldType::Number => "a number",

@@ -15,7 +15,7 @@ fn schema() -> Schema {
 
 fn wrong(source: &str, language: Language) -> Vec<String> {
     let schema = schema();
-    let found = doubts(source, language, language != Language::Value, Some(&schema));
+    let (found, _) = doubts(source, language, language != Language::Value, Some(&schema));
     found.wrong.into_iter().map(|problem| problem.message).collect()
 }
 
@@ -60,7 +60,7 @@ fn what_a_document_can_meet_is_not() {
 #[test]
 fn what_decides_nothing_is_odd() {
     let schema = schema();
-    let odd = |source: &str| doubts(source, Language::Condition, true, Some(&schema)).odd.len();
+    let odd = |source: &str| doubts(source, Language::Condition, true, Some(&schema)).0.odd.len();
     for source in ["1 == 2", "False", "\"x\"", "field.number", "field.number - 1", "field.text == field.text"]
     {
         assert_eq!(odd(source), 1, "{source}");

@@ -1,0 +1,166 @@
+//! Pieces of code that can be tried by themselves: they name fields, rows and what every program begins with, and no part
+//! of them is left out for what another part comes to.
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{Expr as Syntax, ExprContext, Stmt as Statement};
+use ruff_text_size::Ranged;
+
+use super::super::super::machine::builtins::Builtin;
+use super::super::super::problem::Problem;
+use super::{Doubts, Language};
+
+/// An expression with those in it.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) source: String,
+    /// Its place; what to say is found by trying.
+    pub(crate) place: Problem,
+    /// The line and column where it ends.
+    pub(crate) end: (u32, u32),
+    /// Whether a name in it stands for a row.
+    pub(crate) is_of_row: bool,
+    pub(crate) inner: Vec<Self>,
+}
+
+/// What says more of a field than its value: the sample has nothing of it.
+const BESIDES: [&str; 8] =
+    ["attr", "parent", "parent_multivalue", "struct", "id", "options", "rir_confidence", "_index"];
+/// What asks for the type of a value: what stands beside it is done only for another.
+const TYPE_ASKED: [&str; 4] = ["isinstance", "type(", "hasattr", "except"];
+/// Pieces that are looked for in one code.
+const MOST: usize = 200;
+
+/// Bytes of a piece: a longer one has pieces of its own.
+const LONGEST: usize = 2000;
+
+/// All pieces of some code, each as large as it can be.
+pub(super) fn pieces(doubts: &Doubts<'_>, body: &[Statement]) -> Vec<Piece> {
+    if TYPE_ASKED.iter().any(|word| doubts.source.contains(word)) {
+        return Vec::new();
+    }
+    let mut finder = Finder { doubts, found: Vec::new(), left: MOST };
+    finder.visit_body(body);
+    finder.found
+}
+
+/// The same of one expression.
+pub(super) fn of_expression(doubts: &Doubts<'_>, expression: &Syntax) -> Vec<Piece> {
+    let mut finder = Finder { doubts, found: Vec::new(), left: MOST };
+    finder.visit_expr(expression);
+    finder.found
+}
+
+struct Finder<'a, 'd> {
+    doubts: &'a Doubts<'d>,
+    found: Vec<Piece>,
+    left: usize,
+}
+
+impl<'a> Visitor<'a> for Finder<'_, '_> {
+    fn visit_stmt(&mut self, statement: &'a Statement) {
+        if !matches!(statement, Statement::Try(_)) {
+            walk_stmt(self, statement);
+        }
+    }
+
+    fn visit_expr(&mut self, part: &'a Syntax) {
+        let does = matches!(
+            part,
+            Syntax::BinOp(_)
+                | Syntax::Compare(_)
+                | Syntax::Call(_)
+                | Syntax::Subscript(_)
+                | Syntax::UnaryOp(_)
+        );
+        if self.left == 0 || !does {
+            return walk_expr(self, part);
+        }
+        let before = std::mem::take(&mut self.found);
+        walk_expr(self, part);
+        let inner = std::mem::replace(&mut self.found, before);
+        match self.source(part).filter(|_| self.left > 0) {
+            Some((source, is_of_row)) => {
+                self.left -= 1;
+                let end = self.doubts.lines.problem(part.end().to_usize(), String::new(), None);
+                let end = (end.line, end.column);
+                let place = self.doubts.lines.problem(part.start().to_usize(), String::new(), None);
+                self.found.push(Piece { source, place, end, is_of_row, inner });
+            }
+            None => self.found.extend(inner),
+        }
+    }
+}
+
+impl Finder<'_, '_> {
+    /// The code of a piece, with what its names stand for, and whether one of them is a row; `None` where that is not known.
+    fn source(&self, part: &Syntax) -> Option<(String, bool)> {
+        if part.range().len().to_usize() > LONGEST {
+            return None;
+        }
+        let mut names = Free { is_rule: self.doubts.language == Language::BusinessRule, ..Free::default() };
+        names.visit_expr(part);
+        if names.is_unsure {
+            return None;
+        }
+        let mut source = String::new();
+        let mut is_of_row = false;
+        for name in &names.read {
+            if names.bound.contains(name) {
+                continue;
+            }
+            if let Some(table) = self.doubts.names.rows.get(*name) {
+                is_of_row = true;
+                source.extend([name, " = field.", table, "[0]\n"]);
+            } else if let Some(id) = self.doubts.names.fields.get(*name) {
+                source.extend([name, " = field.", id, "\n"]);
+            } else if self.doubts.names.has(name) || (Builtin::find(name).is_none() && !names.is_rule) {
+                return None;
+            }
+        }
+        // In brackets, lines of it may end anywhere.
+        let text = self.doubts.text(part);
+        if names.is_rule {
+            return Some((text.to_owned(), false));
+        }
+        Some((format!("{source}({text})"), is_of_row))
+    }
+}
+
+/// The names of a piece.
+#[derive(Default)]
+struct Free<'a> {
+    is_rule: bool,
+    read: Vec<&'a str>,
+    bound: Vec<&'a str>,
+    /// Something in it decides what else is done, or says something to people.
+    is_unsure: bool,
+}
+
+impl<'a> Visitor<'a> for Free<'a> {
+    fn visit_expr(&mut self, part: &'a Syntax) {
+        match part {
+            Syntax::Name(name) if name.ctx == ExprContext::Load => {
+                let says = [
+                    "show_error",
+                    "show_warning",
+                    "show_info",
+                    "automation_blocker",
+                    "set_options",
+                    "set_struct",
+                ];
+                self.is_unsure |=
+                    says.contains(&name.id.as_str()) || matches!(name.id.as_str(), "context" | "print");
+                if !self.read.contains(&name.id.as_str()) {
+                    self.read.push(&name.id);
+                }
+            }
+            Syntax::Name(name) => self.bound.push(&name.id),
+            Syntax::Attribute(attribute) => self.is_unsure |= BESIDES.contains(&attribute.attr.as_str()),
+            Syntax::BoolOp(_) | Syntax::If(_) | Syntax::Lambda(_) => self.is_unsure = true,
+            // A placeholder.
+            Syntax::Set(_) | Syntax::Dict(_) if self.is_rule => return,
+            _ => {}
+        }
+        walk_expr(self, part);
+    }
+}

@@ -1,0 +1,282 @@
+//! Code that can never do what it was written for: `annex check` says so, at its line. What is right is left alone.
+
+use serde_json::{Value, json};
+
+use crate::planted::checked;
+
+fn schema() -> Value {
+    let field = |id: &str, kind: &str| json!({"id": id, "category": "datapoint", "type": kind});
+    let choice = |id: &str, options: [&str; 2]| {
+        let options = options.map(|value| json!({"value": value, "label": value}));
+        json!({"id": id, "category": "datapoint", "type": "enum", "options": options})
+    };
+    json!([
+        {"id": "head", "category": "section", "children": [
+            field("reference", "string"), field("remark", "string"), choice("sort", ["standard", "express"]),
+            choice("currency", ["GBP", "EUR"]), field("shipped", "date"), field("arrived", "date"),
+            field("gross", "number"), field("net", "number"), field("settled", "boolean"),
+            {"id": "parcels", "category": "multivalue", "children": field("parcel", "string")}]},
+        {"id": "rows", "category": "section", "children": [{"id": "goods", "category": "multivalue", "children":
+            {"id": "good", "category": "tuple", "children": [field("good_code", "string"), field("good_price", "number")]}}]}
+    ])
+}
+
+/// What is said of each of these conditions, and of each formula with its field.
+fn said(conditions: &[&str], formulas: &[(&str, &str)]) -> (bool, Vec<String>, String) {
+    let mut config =
+        "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n".to_owned();
+    if !conditions.is_empty() {
+        config.push_str("[[hook.step]]\nuse = \"rules\"\n");
+    }
+    for (at, condition) in conditions.iter().enumerate() {
+        config.push_str(&format!(
+            "[[hook.step.rule]]\nname = \"N{at}\"\ntrigger_condition = '''{condition}'''\nactions = [{{ type = \"show_message\", payload = {{ type = \"error\", content = \"x\" }} }}]\n"
+        ));
+    }
+    for (field, code) in formulas {
+        config.push_str(&format!(
+            "[[hook.step]]\nuse = \"formulas\"\n[[hook.step.formula]]\nfield = \"{field}\"\ncode = '''{code}'''\n"
+        ));
+    }
+    let (is_well, text) = checked(&config, &[("schema.json", schema())]);
+    let of = |at: usize| {
+        let title = format!("rule N{at}: ");
+        text.lines().filter(|line| line.contains(&title)).collect::<String>()
+    };
+    (is_well, (0..conditions.len()).map(of).collect(), text)
+}
+
+const NEVER: [(&str, &str); 61] = [
+    ("field.remark is \"urgent\"", "not whether they are equal: this never holds"),
+    ("\"urgent\" is not field.remark", "not whether they are equal: this always holds"),
+    ("field.remark == False", "which is never True or False"),
+    ("field.reference.upper == \"A\"", "`field.reference.upper` is a method, and is not called"),
+    ("field.reference.strip().title in [\"A\"]", "is a method, and is not called"),
+    ("not field.reference.isalpha", "is a method, and is not called"),
+    ("field.shipped.isoweekday == 5", "is a method, and is not called"),
+    ("any", "`any` is a function, and is not called"),
+    ("field.remark.is_empty()", "`is_empty` is a function, and no part of `field.remark`"),
+    ("is_set(\"remark\")", "write `field.remark` without quotes"),
+    ("is_empty(field.gross > 5)", "a comparison, which is never empty"),
+    ("is_empty(str(field.gross))", "which is never empty"),
+    ("is_empty(len(field.remark))", "which is never empty"),
+    ("field.reference[:3] == \"INVO\"", "has 3 letters at most, and `INVO` has more"),
+    ("field.reference[:3] in [\"DE-1\", \"CZ-\"]", "has 3 letters at most, and `DE-1` has more"),
+    ("field.reference[-2:] != \"-EU\"", "has 2 letters at most"),
+    ("field.reference[1:4] == \"ABCD\"", "has 3 letters at most"),
+    ("field.reference[-1] == \"EU\"", "has 1 letter at most"),
+    ("field.reference[:2].startswith(\"RE-\")", "has 2 letters at most"),
+    ("len(field.parcels) < 0", "a whole number, and 0 or more"),
+    ("len(field.remark) == -1", "a whole number, and 0 or more"),
+    ("len(field.remark) == 7.5", "is a whole number"),
+    ("abs(field.gross - field.net) < 0", "0 or more"),
+    ("field.gross % 7 == 7", "from 0 to below 7"),
+    ("12 < field.shipped.month", "from 1 to 12"),
+    ("field.arrived.day > 31", "from 1 to 31"),
+    ("field.shipped.weekday() in [5, 6, 7]", "it is never 7"),
+    ("field.shipped.isoweekday() < 1", "from 1 to 7"),
+    ("field.remark.count(\",\") == -1", "0 or more"),
+    ("field.gross.attr.rir_confidence < -1", "from 0 to 1"),
+    ("field.gross.rir_confidence >= 95", "write a fraction: 0.9 for 90 %"),
+    ("round(field.gross) == 99.5", "is a whole number"),
+    ("100 < field.gross < 50", "no value is on both sides"),
+    ("50 >= field.gross > 50", "no value is on both sides"),
+    ("field.gross >= 9 and field.gross < 9", "never hold together"),
+    ("field.gross == 9 and field.gross > 10", "never hold together"),
+    ("field.remark == \"a\" and field.remark != \"a\"", "never hold together"),
+    ("len(field.remark) > 9 and len(field.remark) < 2", "never hold together"),
+    ("str(field.shipped) == \"24.12.2026\"", "a date written as YYYY-MM-DD"),
+    ("str(field.shipped)[:4] == \"24.12.\"", "has 4 letters at most"),
+    ("field.arrived.isoformat() in [\"2026/12/24\"]", "a date written as YYYY-MM-DD"),
+    ("field.shipped.strftime(\"%d.%m.%Y\") == \"24.12.26\"", "a date written as DD.MM.YYYY"),
+    ("str(field.net) == \"250\"", "is never `250`: a number is shown as"),
+    ("str(field.net) == \"1,250.00\"", "is never `1,250.00`"),
+    ("field.currency.lower() == \"EUR\"", "did you mean `eur`?"),
+    (
+        "field.remark.lower() in [\"yes\", \"OK\"]",
+        "`field.remark.lower()` is never `OK`: it has other letters",
+    ),
+    ("field.remark.upper().endswith(\"gmbh\")", "never has `gmbh` in it"),
+    ("\"Ltd\" in field.remark.lower()", "never has `Ltd` in it"),
+    ("field.reference.replace(\"-\", \"\") == \"A-1\"", "it has other letters"),
+    ("field.reference.strip() == \" A1\"", "it has other letters"),
+    ("is_empty(field.remark) == \"true\"", "true or false, which no text is equal to"),
+    ("field.arrived - field.shipped > 14", "the time between two dates, which is no number"),
+    ("date.today() == \"2026-12-24\"", "is a date, which no text is equal to"),
+    ("show_warning(\" \")", "people would see an empty box"),
+    ("field.shipped + 14 < field.arrived", "`x + timedelta(days=30)`|`field.x + timedelta(days=30)`"),
+    ("field.shipped + field.arrived > date.today()", "their difference, `-`"),
+    ("\"No \" + field.net == \"No 5\"", "make a text of the number: `str(field.x)`"),
+    (
+        "len(field.net) > 3",
+        "this fails for every document: TypeError: object of type 'NumberValue' has no len()",
+    ),
+    ("date.fromisoformat(field.shipped) > date.today()", "the field is a date already"),
+    ("field.sort == \"express\" & field.currency == \"EUR\"", "write `and` between two comparisons"),
+    ("any(row.good_price + row.good_code == \"x\" for row in field.goods)", "make one kind of both"),
+];
+
+#[test]
+fn conditions_that_no_document_meets_are_refused() {
+    let conditions = NEVER.map(|(condition, _)| condition);
+    let (is_well, said, text) = said(&conditions, &[]);
+    assert!(!is_well);
+    for (at, (condition, says)) in NEVER.iter().enumerate() {
+        let title = format!("rule N{at}: ");
+        let lines: Vec<_> = text.lines().collect();
+        let with_hint =
+            lines.iter().enumerate().filter(|(_, line)| line.contains(&title)).map(|(at, line)| {
+                let hint = lines.get(at + 1).filter(|next| next.trim_start().starts_with("hint:"));
+                format!("{line}{}", hint.copied().unwrap_or_default())
+            });
+        let all: String = with_hint.collect();
+        assert!(says.split('|').any(|says| all.contains(says)), "{condition}: {says}\n{}", said[at]);
+    }
+}
+
+#[test]
+fn conditions_that_decide_nothing_are_noted() {
+    const ODD: [(&str, &str); 14] = [
+        ("sum(field.goods) > 5", "this fails for every document that has rows"),
+        ("\", \".join(field.good_price.all_values) == \"1\"", "make texts of them"),
+        ("field.gross is None", "`is_empty(field.gross)` asks whether it is empty"),
+        ("field.remark is not None", "this always holds"),
+        ("field.settled is True", "write `field.settled == True`"),
+        ("field.remark == None", "a text, which is never `None`"),
+        ("None != field.remark", "a text, which is never `None`"),
+        ("len(field.remark) >= 0", "this comparison always holds"),
+        ("field.gross.rir_confidence <= 1", "this comparison always holds"),
+        ("field.gross > 5 or field.gross <= 5", "always holds"),
+        ("field.remark == \"a\" or field.remark != \"a\"", "always holds"),
+        ("field.remark in []", "nothing is in an empty list"),
+        ("field.remark in [\"a\" \"b\", \"c\"]", "a comma is missing"),
+        ("x = show_info(\"y\")\nfield.gross > 5", "nothing can be done with it"),
+    ];
+    let (is_well, said, text) = said(&ODD.map(|(condition, _)| condition), &[]);
+    assert!(is_well, "{text}");
+    for ((condition, says), said) in ODD.iter().zip(said) {
+        assert!(said.contains("note: ") && said.contains(says), "{condition}: {says}\n{said}");
+    }
+}
+
+#[test]
+fn conditions_that_a_document_can_meet_are_left_alone() {
+    let right = [
+        "field.remark == \"\" or is_empty(field.remark)",
+        "field.reference.upper() == \"A\" and field.reference.isalpha()",
+        "field.reference[:3] in [\"INV\", \"RE\", \"\"] and field.reference[3:] == \"20261\"",
+        "field.reference[-2:] == \"EU\" or field.reference[:-1] == \"INVOICE\" or field.reference[0] == \"E\"",
+        "field.remark.split(\",\")[0] == \"Invoice\"",
+        "len(field.remark) == 0 or 2 < len(field.remark) < 9",
+        "abs(field.gross - field.net) <= 0 and field.gross % 7 == 6.5",
+        "field.shipped.month == 12 and field.shipped.day in [1, 31] and field.shipped.weekday() in [5, 6]",
+        "field.remark.find(\"x\") == -1 and field.remark.count(\",\") == 0",
+        "field.gross.attr.rir_confidence < 0.95 and field.gross.rir_confidence > 0",
+        "50 < field.gross < 100 or 200 < field.gross < 300",
+        "field.gross > 10 or field.gross < 5",
+        "field.gross >= 5 and field.gross <= 5",
+        "str(field.shipped) == \"2026-12-24\" or str(field.shipped) == \"None\"",
+        "field.shipped.strftime(\"%d.%m.%y\") == \"24.12.26\" or field.shipped.strftime(\"%B\") == \"May\"",
+        "str(field.net) in [\"250.0\", \"250.5\"]",
+        "field.currency.lower() == \"eur\" and field.remark.upper().endswith(\"GMBH\")",
+        "field.remark.upper().lower() == \"ok\" and field.reference.replace(\"-\", \"\") == \"A1\"",
+        "is_empty(field.remark) == True and field.settled == True",
+        "(field.arrived - field.shipped).days > 14 and field.arrived - field.shipped > timedelta(days=14)",
+        "field.shipped + timedelta(days=14) < field.arrived and date.today() > date(2026, 1, 1)",
+        "field.gross == None or is_empty(default_to(field.remark, \"\"))",
+        "(field.gross > 5) is True and field.remark.attr.rir_confidence is None",
+        "\"No \" + str(field.net) == \"No 5.0\" and f\"{field.net}\" == \"5.0\" and len(str(field.net)) > 3",
+        "date.fromisoformat(field.remark) > date.today()",
+        "import json\njson.loads(field.remark)[\"a\"] == 1",
+        "re.search(r\"(\\d+)\", field.remark).group(1) == \"5\"",
+        "sum(default_to(field.good_price.all_values, 0)) > 5 and len(field.goods) > 1",
+        "any(row.good_code + str(row.good_price) == \"x\" for row in field.goods)",
+        "isinstance(field.gross, str) and field.gross + \"x\" == \"5\"",
+        "{\"standard\": 1, \"express\": 2}[field.sort] + 1 == 2",
+        "field.settled and field.settled + 1 == 2 and \"%.2f\" % field.gross == \"1.00\"",
+        "min(field.shipped, field.arrived) > date(2020, 1, 1) and field.gross ** 2 * -1 < 0",
+        "try:\n    x = field.remark + 5\nexcept Exception:\n    x = 1\nx == 1",
+        "find = field.remark.find\nfind(\"x\") > 1",
+        "rows = [row for row in field.goods]\nlen(rows) > 1 and rows[0].good_price > 5",
+        "[x.lower() for x in field.parcel.all_values] == [\"a\"]",
+        "field.remark.title() == \"Invoice\" and field.remark in [\"a\", \"b\"]",
+    ];
+    let (is_well, _, text) = said(&right, &[]);
+    assert!(is_well && !text.contains("note: "), "{text}");
+}
+
+#[test]
+fn code_that_gives_nothing_or_what_rossum_ignores_is_refused() {
+    for (field, code, says) in [
+        ("gross", "\"unknown\"", "Rossum ignores `unknown` in `gross`"),
+        ("gross", "if field.remark:\n    5\nelse:\n    \"n/a\"", "line 4, column 5: Rossum ignores `n/a`"),
+        ("gross", "field.net or \"none\"", "Rossum ignores `none`"),
+        ("shipped", "20261224", "Rossum ignores `20261224` in `shipped`"),
+        ("shipped", "\"24.12.2026\"", "its value is no date"),
+        ("sort", "\"slow\" if field.remark else \"express\"", "none of its options"),
+        ("arrived", "True", "its value is no date"),
+        (
+            "remark",
+            "def twice(x):\n    x * 2\ntwice(field.gross)",
+            "`twice` returns nothing: this code comes to nothing",
+        ),
+        ("remark", "def twice(x):\n    x * 2\ny = twice(field.gross)\nstr(y)", "`twice` returns nothing"),
+        ("remark", "x = [3, 1]\ny = x.sort()\nstr(y)", "`sorted(…)` gives the list"),
+        ("remark", "\"x\" if field.gross > 1 && field.net > 1 else \"\"", "write `and` for `&&`"),
+        ("remark", "\"x\" if field.gross => 1 else \"\"", "write `>=` for `=>`"),
+        ("settled", "true", "write `True`"),
+        ("remark", "json.loads(field.reference)", "write `import json` above it"),
+    ] {
+        let (is_well, _, text) = said(&[], &[(field, code)]);
+        assert!(!is_well && text.contains(says), "{code}: {says}\n{text}");
+    }
+    let right = [
+        ("gross", "\"5\" if field.remark else \"\""),
+        ("net", "if field.remark:\n    1e3\nelse:\n    field.gross or 0"),
+        ("shipped", "\"2026-12-24\" if field.remark else date(2026, 12, 24)"),
+        ("sort", "\"standard\" if field.remark else \"express\""),
+        ("settled", "True"),
+        ("remark", "def twice(x):\n    if x > 5:\n        return x * 2\nstr(twice(field.gross))"),
+        (
+            "reference",
+            "def look(x):\n    show_error(\"bad\")\nx = [3]\nx.append(1)\nx.sort()\nlook(field.gross)\nstr(x)",
+        ),
+    ];
+    let (is_well, _, text) = said(&["field.gross > 1"], &right);
+    assert!(is_well && !text.contains("note: "), "{text}");
+}
+
+#[test]
+fn functions_that_return_nothing_or_write_no_option_are_refused() {
+    let checked = |body: &str| {
+        let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"function\"\nfile = \"code.py\"";
+        let code = format!(
+            "def rossum_hook_request_handler(payload):\n    t = TxScript.from_payload(payload)\n{body}"
+        );
+        let files = [("schema.json", schema()), ("code.py", Value::String(code))];
+        checked(config, &files)
+    };
+    const END: &str = "\n    return t.hook_response()\n";
+    for (body, says) in [
+        (
+            &format!("    t.field.sort = \"slow\"{END}"),
+            "code.py: line 3, column 20: Rossum ignores `slow` in `sort`",
+        ),
+        (&format!("    t.field.gross = \"n/a\"{END}"), "Rossum ignores `n/a` in `gross`"),
+    ] {
+        let (is_well, text) = checked(body);
+        assert!(!is_well && text.contains(says), "{body}: {says}\n{text}");
+    }
+    let (is_well, text) = checked("    t.field.remark = \"x\"\n");
+    assert!(is_well && text.contains("note: ") && text.contains("returns nothing"), "{text}");
+    for body in [
+        format!("    t.field.sort = \"express\"\n    t.field.gross = 5{END}"),
+        format!(
+            "    t.field.sort.attr.options = [{{\"value\": \"slow\", \"label\": \"Slow\"}}]\n    t.field.sort = \"slow\"{END}"
+        ),
+        format!("    t.field.goods.append({{\"good_code\": \"x\"}}){END}"),
+    ] {
+        let (is_well, text) = checked(&body);
+        assert!(is_well && !text.contains("note: "), "{body}\n{text}");
+    }
+}
