@@ -29,14 +29,14 @@ fn said(conditions: &[&str], formulas: &[(&str, &str)]) -> (bool, Vec<String>, S
         config.push_str("[[hook.step]]\nuse = \"rules\"\n");
     }
     for (at, condition) in conditions.iter().enumerate() {
-        config.push_str(&format!(
+        config.extend([format!(
             "[[hook.step.rule]]\nname = \"N{at}\"\ntrigger_condition = '''{condition}'''\nactions = [{{ type = \"show_message\", payload = {{ type = \"error\", content = \"x\" }} }}]\n"
-        ));
+        )]);
     }
     for (field, code) in formulas {
-        config.push_str(&format!(
+        config.extend([format!(
             "[[hook.step]]\nuse = \"formulas\"\n[[hook.step.formula]]\nfield = \"{field}\"\ncode = '''{code}'''\n"
-        ));
+        )]);
     }
     let (is_well, text) = checked(&config, &[("schema.json", schema())]);
     let of = |at: usize| {
@@ -196,6 +196,7 @@ fn conditions_that_a_document_can_meet_are_left_alone() {
         "field.settled and field.settled + 1 == 2 and \"%.2f\" % field.gross == \"1.00\"",
         "min(field.shipped, field.arrived) > date(2020, 1, 1) and field.gross ** 2 * -1 < 0",
         "try:\n    x = field.remark + 5\nexcept Exception:\n    x = 1\nx == 1",
+        "from datetime import datetime, date\ndatetime.strptime(\"2026-05-01\", \"%Y-%m-%d\").date() == date(2026, 5, 1)",
         "find = field.remark.find\nfind(\"x\") > 1",
         "rows = [row for row in field.goods]\nlen(rows) > 1 and rows[0].good_price > 5",
         "[x.lower() for x in field.parcel.all_values] == [\"a\"]",
@@ -246,6 +247,9 @@ fn code_that_gives_nothing_or_what_rossum_ignores_is_refused() {
     assert!(is_well && !text.contains("note: "), "{text}");
 }
 
+/// How a function that writes ends.
+const END: &str = "\n    return t.hook_response()\n";
+
 #[test]
 fn functions_that_return_nothing_or_write_no_option_are_refused() {
     let checked = |body: &str| {
@@ -256,7 +260,6 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
         let files = [("schema.json", schema()), ("code.py", Value::String(code))];
         checked(config, &files)
     };
-    const END: &str = "\n    return t.hook_response()\n";
     for (body, says) in [
         (
             &format!("    t.field.sort = \"slow\"{END}"),

@@ -81,7 +81,10 @@ fn a_target_that_no_step_sends_to_is_noted() {
         "[[hook]]\npath = \"/x\"\nsecrets = [\"file:s\"]\n{checks}[[target]]\nname = \"forgotten\"\nfolder = \"else\""
     );
     let (is_well, text) = checked(&config, &[]);
-    assert!(is_well && text.contains("note: annex.toml:: no step sends to the target `forgotten`"), "{text}");
+    assert!(
+        is_well && text.contains("note: annex.toml:9: no step sends to the target `forgotten`"),
+        "{text}"
+    );
 }
 
 /// What is said of business rules: their rule and their message.

@@ -55,6 +55,13 @@ impl<'a> Visitor<'a> for Names {
                     *self.bound.entry(parameter.name().to_string()).or_default() += 1;
                 }
             }
+            Statement::Import(ast::StmtImport { names, .. })
+            | Statement::ImportFrom(ast::StmtImportFrom { names, .. }) => {
+                for alias in names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    *self.bound.entry(name.to_string()).or_default() += 1;
+                }
+            }
             Statement::AugAssign(augment) => {
                 if let Syntax::Name(name) = &*augment.target {
                     *self.bound.entry(name.id.to_string()).or_default() += 1;
