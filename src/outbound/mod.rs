@@ -168,7 +168,15 @@ impl Client {
             })?;
             Ok(Received { status, headers, body })
         };
-        timeout(answer, whole).await.unwrap_or(Err(CallError::Silent(answer)))
+        timeout(answer, whole).await.unwrap_or_else(|_| Err(self.silent(&url)))
+    }
+
+    /// A proxy that is silent is named; without one there is nobody else to name.
+    fn silent(&self, url: &Url) -> CallError {
+        let silent = CallError::Silent(self.bounds.answer);
+        let words = silent.to_string();
+        let through = self.route.words(url, words.clone());
+        if through == words { silent } else { CallError::Unreachable(through) }
     }
 
     fn unreached_by(&self, url: &Url, error: &reqwest::Error) -> CallError {
