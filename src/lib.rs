@@ -24,7 +24,8 @@
 //! | [`signature`] | the proof that a body comes from Rossum |
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`export`] | documents for other systems, and the calls that carry them there |
-//! | [`outbound`] | one client for calls to other systems |
+//! | [`otlp`] | spans and metrics for an OpenTelemetry collector |
+//! | [`outbound`] | one client for calls over HTTP to other systems |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
 //! | [`api`] | Rossum's REST API, as far as steps need it |
@@ -33,7 +34,7 @@
 //! | [`private`] | files that only their owner reads; root becomes the owner of a folder |
 //! | [`data`] | files of records: CSV, JSON lines, workbooks |
 //! | [`database`] | databases of the customer's: PostgreSQL |
-//! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why a call got no answer; bounds of an answer |
+//! | [`breaker`], [`unreached`], [`neighbour`] | what is down is left in peace; why it was not reached; bounds of what other systems say |
 //! | [`slices`] | work that grows with foreign data: off the serving threads, with a deadline and a budget |
 //! | [`trees`] | foreign JSON as trees: counted while they grow, with a share of the memory of all |
 //! | [`memory`] | free memory goes back to the system |
@@ -63,8 +64,8 @@ pub mod doctor;
 pub mod export;
 pub mod inspector;
 pub mod memory;
-pub mod multipart;
 pub mod neighbour;
+pub mod otlp;
 pub mod outbound;
 pub mod outbox;
 pub mod pipeline;

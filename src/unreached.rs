@@ -1,4 +1,4 @@
-//! Why a call over HTTP got no answer, in words: those of TLS are rustls's names for developers, told here in plain ones.
+//! Why another system was not reached, in words: those of TLS are rustls's names for developers, told here in plain ones.
 
 use std::error::Error;
 use std::io;

@@ -1,7 +1,6 @@
 //! What goes wrong with an account, in Rossum's own words.
 
 use crate::trees;
-use reqwest::StatusCode;
 use serde_json::Value;
 
 /// Characters of an answer that is no JSON.
@@ -29,11 +28,11 @@ pub enum Problem {
 
 impl Problem {
     /// Of an answer that is no success.
-    pub(super) fn of(what: &str, status: StatusCode, body: &[u8]) -> Self {
+    pub(super) fn of(what: &str, status: u16, body: &[u8]) -> Self {
         match status {
-            StatusCode::UNAUTHORIZED => Self::Token,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Self::Busy(status.as_u16()),
-            _ => Self::Refused { what: what.to_owned(), status: status.as_u16(), words: words(body) },
+            401 => Self::Token,
+            429 | 503 => Self::Busy(status),
+            _ => Self::Refused { what: what.to_owned(), status, words: words(body) },
         }
     }
 }

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, StatusCode, Url, redirect};
+use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use crate::clock;
-use crate::neighbour::{self, Unread};
+use crate::neighbour;
+use crate::outbound::{AGENT, CallError, Client, Read, Redirects, Request, Settings, Uplink};
 use crate::secret::Secret;
 use crate::shown::Lines;
 use crate::trees;
-use crate::unreached::words;
 
 use super::{Credentials, Login, Problem};
 
@@ -42,18 +41,19 @@ impl Session {
     /// `say` tells the person what takes long, and with `dry_run` what would be sent.
     pub fn new(
         credentials: Credentials,
-        tls: rustls::ClientConfig,
+        uplink: Uplink,
         dry_run: bool,
         say: fn(&Lines),
     ) -> Result<Self, Problem> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIME)
-            .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Problem::Credentials(words(&error)))?;
+        let client = Client::new(Settings {
+            uplink,
+            agent: AGENT,
+            redirects: Redirects::None,
+            may_be_plain: true,
+            connect: None,
+            silence: None,
+        });
+        let client = client.map_err(|error| Problem::Credentials(error.to_string()))?;
         let Credentials { url, login } = credentials;
         Ok(Self { base: url, login, client, token: OnceCell::new(), dry_run, say })
     }
@@ -172,49 +172,48 @@ impl Session {
         let url = self.place(path)?;
         let what = format!("{method} {}", url.path());
         for tried in 1.. {
-            let mut call = self.client.request(method.clone(), url.clone());
-            if let Some(token) = token {
-                call = call.bearer_auth(String::from_utf8_lossy(token.expose()));
-            }
+            let mut request = Request::new(method.clone(), url.clone());
             if let Some(body) = body {
-                call = call.header(CONTENT_TYPE, "application/json").body(body.to_string());
+                request = request.with_json(body);
             }
-            let answer = match call.send().await {
-                Ok(answer) => answer,
+            if let Some(token) = token {
+                request = request
+                    .with_bearer(token)
+                    .map_err(|_| Problem::Credentials("the token cannot stand in a header".to_owned()))?;
+            }
+            let received = match self.client.send(request, TIME, Read::Whole(LARGEST)).await {
+                Ok(received) => received,
                 // Nothing was sent yet: it may be tried again, whatever it is.
-                Err(error) if error.is_connect() && tried < TRIES => {
+                Err(error) if error.is_unsent() && error.may_pass() && tried < TRIES => {
                     (self.say)(&Lines::of("Rossum cannot be reached, trying again"));
                     sleep(Duration::from_secs(u64::from(tried))).await;
                     continue;
                 }
-                Err(error) => return Err(self.unreachable(&error)),
+                Err(CallError::TooLarge(most)) => {
+                    let why = format!("it has more than {most} bytes");
+                    return Err(Problem::TooLarge { what, why });
+                }
+                Err(error) => return Err(self.unreachable(error)),
             };
-            let status = answer.status();
-            let wait = neighbour::retry_after(answer.headers(), clock::now());
-            let is_later = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-            if is_later && tried < TRIES {
+            if matches!(received.status, 429 | 503) && tried < TRIES {
+                let wait = received.retry_after(clock::now());
                 let wait = wait.unwrap_or(Duration::from_secs(u64::from(tried) * 2)).min(LONGEST_WAIT);
                 (self.say)(&Lines::of(format_args!(
                     "Rossum is busy (status {}), again in {} s",
-                    status.as_u16(),
+                    received.status,
                     wait.as_secs()
                 )));
                 sleep(wait).await;
                 continue;
             }
-            let bytes = neighbour::whole(answer, LARGEST).await.map_err(|unread| match unread {
-                Unread::TooLong(most) => {
-                    Problem::TooLarge { what: what.clone(), why: format!("it has more than {most} bytes") }
-                }
-                Unread::Broken(error) => self.unreachable(&error),
-            })?;
-            if !status.is_success() {
-                return Err(Problem::of(&what, status, &bytes));
+            let bytes = received.body.as_slice();
+            if !received.is_success() {
+                return Err(Problem::of(&what, received.status, bytes));
             }
             if bytes.is_empty() {
                 return Ok(Value::Null);
             }
-            return trees::read(&bytes, trees::LARGEST_DELIVERY).map_err(|unread| match unread {
+            return trees::read(bytes, trees::LARGEST_DELIVERY).map_err(|unread| match unread {
                 unread if unread.is_too_large() => Problem::TooLarge { what, why: unread.to_string() },
                 _ => Problem::Unreadable(what),
             });
@@ -222,8 +221,12 @@ impl Session {
         Err(Problem::Busy(0))
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> Problem {
-        Problem::Unreachable { url: self.base.to_string(), cause: words(error) }
+    fn unreachable(&self, error: CallError) -> Problem {
+        let cause = match error {
+            CallError::Unreachable(why) | CallError::Untimely(why) => why,
+            other => other.to_string(),
+        };
+        Problem::Unreachable { url: self.base.to_string(), cause }
     }
 }
 

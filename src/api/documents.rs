@@ -3,13 +3,12 @@
 
 use std::time::Instant;
 
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use crate::multipart::{self, Part};
+use crate::outbound::Part;
 
-use super::{Api, ApiError, Sent, tree, whole};
+use super::{Api, ApiError, content_type, tree};
 
 /// Objects of one list at most.
 const MOST: usize = 10_000;
@@ -48,10 +47,8 @@ impl Api {
         let path = self.path_of(url).ok_or_else(|| {
             ApiError::Unreachable("a URL that is to be fetched is not of this account".to_owned())
         })?;
-        let answer = self.call(Method::GET, &path, None, deadline).await?;
-        let kind = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = kind.unwrap_or("application/octet-stream").to_owned();
-        let bytes = whole(answer, deadline).await?;
+        let received = self.call(self.request(Method::GET, &path)?, deadline).await?;
+        let (content_type, bytes) = (content_type(&received), received.body);
         if content_type.contains("application/json")
             && let Some(json) = tree(&bytes, deadline)?
         {
@@ -61,9 +58,9 @@ impl Api {
     }
 
     async fn json(&self, path: &str, deadline: Instant) -> Result<Value, ApiError> {
-        let answer = self.call(Method::GET, path, None, deadline).await?;
-        let bytes = whole(answer, deadline).await?;
-        tree(&bytes, deadline)?.ok_or_else(|| ApiError::Unreachable("it answers with no JSON".to_owned()))
+        let received = self.call(self.request(Method::GET, path)?, deadline).await?;
+        tree(&received.body, deadline)?
+            .ok_or_else(|| ApiError::Unreachable("it answers with no JSON".to_owned()))
     }
 
     /// All objects of a list, page after page.
@@ -108,9 +105,8 @@ impl Api {
             content_type: Some("text/plain".to_owned()),
             bytes: text.as_bytes().to_vec(),
         };
-        let (form, kind) = multipart::form(&[part]);
-        let made = self.call(Method::POST, "documents", Some(Sent::Form(form, kind)), deadline).await?;
-        let made = tree(&whole(made, deadline).await?, deadline)?.unwrap_or_default();
+        let made = self.call(self.request(Method::POST, "documents")?.with_parts(&[part]), deadline).await?;
+        let made = tree(&made.body, deadline)?.unwrap_or_default();
         let Some(document) = made["url"].as_str() else {
             return Err(ApiError::Unreachable("it made a document without a URL".to_owned()));
         };
@@ -131,6 +127,6 @@ impl Api {
                 (Method::POST, "document_relations".to_owned(), body)
             }
         };
-        self.call(method, &path, Some(Sent::Json(&body)), deadline).await.map(|_| ())
+        self.call(self.request(method, &path)?.with_json(&body), deadline).await.map(|_| ())
     }
 }

@@ -7,16 +7,15 @@ mod documents;
 
 use std::time::{Duration, Instant};
 
-use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use tokio::time::timeout_at;
 
 use crate::clock;
-use crate::neighbour::{self, Unread};
+use crate::outbound::{
+    AGENT, CallError, Client, ClientError, Read, Received, Redirects, Request, Settings, Uplink,
+};
 use crate::secret::Secret;
 use crate::trees::{self, make_of};
-use crate::unreached::words;
 
 pub use documents::Fetched;
 
@@ -85,33 +84,20 @@ impl ApiError {
     }
 }
 
-/// The body of a request.
-enum Sent<'s> {
-    Json(&'s Value),
-    /// A form with files, and its content type.
-    Form(Vec<u8>, String),
-}
-
-/// A client that cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ClientError(String);
-
 impl Api {
     /// `base` is the account's address, with `/api/v1` or without.
-    pub fn new(mut base: Url, token: Secret, tls: rustls::ClientConfig) -> Result<Self, ClientError> {
+    pub fn new(mut base: Url, token: Secret, uplink: Uplink) -> Result<Self, ClientError> {
         let path = base.path().trim_end_matches('/');
         let path = if path.ends_with("/api/v1") { format!("{path}/") } else { format!("{path}/api/v1/") };
         base.set_path(&path);
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none()) // the token goes to no stranger
-            .no_proxy()
-            .connect_timeout(PATIENCE)
-            .read_timeout(PATIENCE)
-            .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ClientError(words(&error)))?;
+        let client = Client::new(Settings {
+            uplink,
+            agent: AGENT,
+            redirects: Redirects::None,
+            may_be_plain: true,
+            connect: Some(PATIENCE),
+            silence: Some(PATIENCE),
+        })?;
         Ok(Self { base, token, client })
     }
 
@@ -123,16 +109,14 @@ impl Api {
     /// The file that a document was made of: `GET /documents/{id}/content`.
     pub async fn original(&self, document: u64, deadline: Instant) -> Result<Original, ApiError> {
         let path = format!("documents/{document}/content");
-        let answer = self.call(Method::GET, &path, None, deadline).await?;
-        let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
-        Ok(Original { bytes: whole(answer, deadline).await?, content_type })
+        let received = self.call(self.request(Method::GET, &path)?, deadline).await?;
+        Ok(Original { content_type: content_type(&received), bytes: received.body })
     }
 
     /// The extracted data, as JSON: `GET /annotations/{id}/content`.
     pub async fn content(&self, annotation: &str, deadline: Instant) -> Result<Vec<u8>, ApiError> {
         let path = format!("annotations/{annotation}/content");
-        whole(self.call(Method::GET, &path, None, deadline).await?, deadline).await
+        Ok(self.call(self.request(Method::GET, &path)?, deadline).await?.body)
     }
 
     /// Gives datapoints new values: `POST /annotations/{id}/content/operations`.
@@ -150,59 +134,57 @@ impl Api {
         };
         let body = json!({"operations": values.iter().map(operation).collect::<Vec<_>>()});
         let path = format!("annotations/{annotation}/content/operations");
-        self.call(Method::POST, &path, Some(Sent::Json(&body)), deadline).await.map(|_| ())
+        self.call(self.request(Method::POST, &path)?.with_json(&body), deadline).await.map(|_| ())
     }
 
     /// Whether the token is taken: `GET /auth/user`.
     pub async fn look(&self, deadline: Instant) -> Result<(), ApiError> {
-        self.call(Method::GET, "auth/user", None, deadline).await.map(|_| ())
+        self.call(self.request(Method::GET, "auth/user")?, deadline).await.map(|_| ())
     }
 
-    async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Sent<'_>>,
-        deadline: Instant,
-    ) -> Result<Response, ApiError> {
+    /// A request below the account's address, with its token.
+    fn request(&self, method: Method, path: &str) -> Result<Request, ApiError> {
         // An id comes from a delivery: it must lead nowhere else.
         let url = self.base.join(path).ok().filter(|url| url.as_str().starts_with(self.base.as_str()));
         let url = url.ok_or_else(|| ApiError::Unreachable("the path leads out of the API".to_owned()))?;
-        let token = String::from_utf8_lossy(self.token.expose());
-        let mut call: RequestBuilder = self.client.request(method, url).bearer_auth(token);
-        call = match body {
-            None => call,
-            Some(Sent::Json(json)) => call.header(CONTENT_TYPE, "application/json").body(json.to_string()),
-            Some(Sent::Form(bytes, kind)) => call.header(CONTENT_TYPE, kind).body(bytes),
-        };
-        let answer = match timeout_at(deadline.into(), call.send()).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) if error.is_timeout() => return Err(ApiError::TimedOut),
-            Ok(Err(error)) => return Err(ApiError::Unreachable(words(&error))),
-            Err(_) => return Err(ApiError::TimedOut),
-        };
-        let status = answer.status();
-        match status {
-            status if status.is_success() => Ok(answer),
-            StatusCode::UNAUTHORIZED => Err(ApiError::Token),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::CONFLICT | StatusCode::REQUEST_TIMEOUT => {
-                Err(busy(&answer))
+        let request = Request::new(method, url).with_bearer(&self.token);
+        request.map_err(|error| ApiError::Unreachable(error.to_string()))
+    }
+
+    async fn call(&self, request: Request, deadline: Instant) -> Result<Received, ApiError> {
+        let what = request.url.path().strip_prefix(self.base.path()).unwrap_or_default();
+        let what = what.split('/').next().unwrap_or_default().to_owned();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let received = self.client.send(request, left, Read::Whole(LARGEST)).await?;
+        match received.status {
+            _ if received.is_success() => Ok(received),
+            401 => Err(ApiError::Token),
+            status @ (408 | 409 | 429 | 500..) => {
+                Err(ApiError::Busy { status, retry_after: received.retry_after(clock::now()) })
             }
-            status if status.is_server_error() => Err(busy(&answer)),
             status => {
-                let what = path.split('/').next().unwrap_or_default().to_owned();
-                let text = timeout_at(deadline.into(), neighbour::beginning(answer, QUOTED * 4)).await;
-                let text = text.ok().and_then(Result::ok).unwrap_or_default().0;
-                let words = String::from_utf8_lossy(&text).chars().take(QUOTED).collect();
-                Err(ApiError::Refused { what, status: status.as_u16(), words })
+                let words = String::from_utf8_lossy(&received.body).chars().take(QUOTED).collect();
+                Err(ApiError::Refused { what, status, words })
             }
         }
     }
 }
 
-fn busy(answer: &Response) -> ApiError {
-    let retry_after = neighbour::retry_after(answer.headers(), clock::now());
-    ApiError::Busy { status: answer.status().as_u16(), retry_after }
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Silent(_) => Self::TimedOut,
+            CallError::TooLarge(_) => Self::TooLarge,
+            CallError::Unreachable(why) | CallError::Untimely(why) | CallError::Broken(why) => {
+                Self::Unreachable(why)
+            }
+            CallError::Unfit(_) | CallError::Url { .. } => Self::Unreachable(error.to_string()),
+        }
+    }
+}
+
+fn content_type(received: &Received) -> String {
+    received.content_type().unwrap_or("application/octet-stream").to_owned()
 }
 
 /// Bytes of the largest tree: three such are fetched for a call now and then.
@@ -214,15 +196,6 @@ fn tree(bytes: &[u8], deadline: Instant) -> Result<Option<Value>, ApiError> {
         Ok(Ok(json)) => Ok(Some(json)),
         Ok(Err(unread)) if unread.is_too_large() => Err(ApiError::TooMuch(unread.to_string())),
         Ok(Err(_)) => Ok(None),
-        Err(_) => Err(ApiError::TimedOut),
-    }
-}
-
-async fn whole(answer: Response, deadline: Instant) -> Result<Vec<u8>, ApiError> {
-    match timeout_at(deadline.into(), neighbour::whole(answer, LARGEST)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(Unread::TooLong(_))) => Err(ApiError::TooLarge),
-        Ok(Err(Unread::Broken(error))) => Err(ApiError::Unreachable(words(&error))),
         Err(_) => Err(ApiError::TimedOut),
     }
 }

@@ -15,6 +15,7 @@ use crate::config::{Admin, Config, List, ServerSettings};
 use crate::data::{Board, Refusal, Watch};
 use crate::database;
 use crate::inspector::{Inspector, Mode};
+use crate::otlp::Exporter;
 use crate::outbox::{Outbox, Workers};
 use crate::server::admin::{self, Pages};
 use crate::server::inspect::{Inspection, Streams};
@@ -53,6 +54,7 @@ pub(super) struct Building {
     metrics: Arc<Metrics>,
     workers: Arc<Workers>,
     watch: Arc<Watch>,
+    exporter: Arc<Exporter>,
     page: Option<Page>,
     inspector: Option<Arc<Inspector>>,
     lists: Vec<List>,
@@ -70,7 +72,8 @@ impl Building {
         drain.tasks.background(database::look_at_all(config.queries().cloned().collect()));
         let outbox = Arc::new(Outbox::new(&config.state).that_must_note(config.must_note));
         let services = config.services(Some(Arc::clone(&outbox)));
-        let Config { server, hooks, state, datasets, lists, digest, .. } = config;
+        let Config { server, hooks, state, datasets, lists, collector, digest, .. } = config;
+        let exporter = Arc::new(Exporter::new(Arc::clone(&metrics), collector));
         let names = hooks.iter().map(|hook| &hook.settings);
         let names = names.map(|hook| (hook.path.clone(), hook.name.clone())).collect();
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
@@ -105,6 +108,7 @@ impl Building {
             metrics,
             workers,
             watch,
+            exporter,
             page,
             inspector,
             lists,
@@ -185,6 +189,7 @@ impl Building {
             pages,
             workers: self.workers,
             watch: self.watch,
+            exporter: self.exporter,
             fixed,
             lists: self.lists,
             digest: self.digest.clone(),

@@ -15,6 +15,7 @@ use crate::config::{Admin, Config, List};
 use crate::data::Watch;
 use crate::database;
 use crate::inspector::Inspector;
+use crate::otlp::Exporter;
 use crate::outbox::{Couriers, Workers};
 use crate::server::admin::Pages;
 use crate::server::systemd;
@@ -42,6 +43,7 @@ pub(super) struct House {
     pub(super) pages: Arc<Pages>,
     pub(super) workers: Arc<Workers>,
     pub(super) watch: Arc<Watch>,
+    pub(super) exporter: Arc<Exporter>,
     pub(super) fixed: Fixed,
     /// Lists of records, as they were when the configuration was taken.
     pub(super) lists: Vec<List>,
@@ -169,7 +171,7 @@ impl House {
         say_doubts(&config);
         let queries = config.queries().cloned().collect();
         let services = config.services(Some(Arc::clone(&self.workers.outbox)));
-        let Config { server, hooks, datasets, lists, digest, .. } = config;
+        let Config { server, hooks, datasets, lists, collector, digest, .. } = config;
         let prepared = self.keeper.prepare(server.certificates).map_err(|error| error.to_string())?;
         // From here on nothing can fail.
         (self.lists, self.digest) = (lists, digest);
@@ -178,6 +180,7 @@ impl House {
         let BuiltHooks { hooks, couriers } = HookPlan::build_all(hooks, &services);
         self.workers.couriers.store(Arc::new(by_name(couriers)));
         self.watch.datasets.store(Arc::new(datasets));
+        self.exporter.replace(collector);
         self.door.replace(hooks, server.door);
         self.shared.limits.store(Arc::new(server.limits));
         self.shared.connections.set_limit(server.limits.connections);

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -66,6 +67,9 @@ impl StartError {
         Lines::hinted(self, hint)
     }
 }
+
+/// For what is left of spans and metrics, when the server ends.
+const TELEMETRY: Duration = Duration::from_secs(2);
 
 /// Reads the configuration, at start and at each reload.
 pub type Load = Box<dyn Fn() -> Result<Config, Mistakes> + Send + Sync>;
@@ -173,6 +177,10 @@ impl Annex {
             let watch = Arc::clone(&house.watch);
             async move { tasks::kept_up("watching datasets", || Arc::clone(&watch).run()).await }
         });
+        drain.tasks.background({
+            let exporter = Arc::clone(&house.exporter);
+            async move { tasks::kept_up("sending telemetry", || Arc::clone(&exporter).run()).await }
+        });
         systemd::ready(&house.pages.line());
         let why = house.live(&mut signals).await;
         let deadline = house.shared.limits.load().drain;
@@ -198,6 +206,8 @@ impl Annex {
             warn!("the outbox was not closed in time: the next start does so");
         }
         drain.tasks.end_background().await;
+        // A collector that is down does not keep the server from ending.
+        let _ = timeout_at(until.min(Instant::now() + TELEMETRY), house.exporter.finish()).await;
         if timeout_at(until, tasks::blocking_ended()).await.is_err() {
             warn!("the end of the server cuts off what a disk or a query had not done");
         }

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::outbound::{Proxy, Uplink};
 use crate::signature::Algorithm;
 use crate::tasks::{self, Owned};
 use crate::tls;
@@ -127,6 +128,13 @@ async fn handshake(
 ) -> Result<(SendRequest<Full<Bytes>>, Owned<Result<(), hyper::Error>>), CallError> {
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
     Ok((sender, tasks::owned(connection)))
+}
+
+/// How the commands call Rossum and others: directly, or through the proxy of the environment.
+pub(super) fn uplink() -> Result<Uplink, Failure> {
+    let proxy = Proxy::of_environment(&super::environment)
+        .map_err(|error| Failure::Because(format!("HTTPS_PROXY in the environment is {error}")))?;
+    Ok(Uplink { tls: client_config(None)?, proxy })
 }
 
 pub(super) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, CallError> {

@@ -5,14 +5,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, Url};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::account::{Credentials, Session};
+use crate::outbound::{AGENT, Client, Read, Redirects, Request, Settings};
 use crate::shown::quoted;
 
-use super::caller::client_config;
+use super::caller::uplink;
 use super::exit::{Failure, print, say_lines};
 
 /// Where ngrok tells what it does, unless it says otherwise.
@@ -20,6 +21,10 @@ const NGROK_API: &str = "127.0.0.1:4040";
 /// For ngrok to have its tunnel.
 const TIME: Duration = Duration::from_secs(20);
 
+/// For its answer.
+const ASKED: Duration = Duration::from_secs(2);
+/// Bytes of its answer.
+const LARGEST: usize = 1 << 20;
 /// For its last words, once it has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -65,8 +70,14 @@ impl Tunnel {
         let began = Instant::now();
         let mut api = NGROK_API.to_owned();
         let mut last = String::new();
-        let client = Client::builder().tls_backend_preconfigured(client_config(None)?).no_proxy();
-        let client = client.timeout(Duration::from_secs(2)).build()?;
+        let client = Client::new(Settings {
+            uplink: uplink()?,
+            agent: AGENT,
+            redirects: Redirects::None,
+            may_be_plain: true,
+            connect: None,
+            silence: None,
+        })?;
         while began.elapsed() < TIME {
             for line in log.iter().flat_map(Receiver::try_iter) {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -118,8 +129,9 @@ fn lines(from: impl std::io::Read + Send + 'static) -> Receiver<String> {
 
 /// `GET /api/tunnels` of ngrok: the tunnel that leads to this port.
 async fn public_url(client: &Client, api: &str, port: u16) -> Option<String> {
-    let answer = client.get(format!("http://{api}/api/tunnels")).send().await.ok()?;
-    let json: Value = serde_json::from_slice(&answer.bytes().await.ok()?).ok()?;
+    let url = Url::parse(&format!("http://{api}/api/tunnels")).ok()?;
+    let received = client.send(Request::new(Method::GET, url), ASKED, Read::Whole(LARGEST)).await.ok()?;
+    let json: Value = serde_json::from_slice(&received.body).ok()?;
     let leads_here = |tunnel: &&Value| {
         let address = tunnel["config"]["addr"].as_str().unwrap_or_default();
         address.ends_with(&format!(":{port}"))
@@ -142,7 +154,7 @@ impl Pointed {
     /// Points a hook at one of the paths that are served: the one that it has, or the only one.
     pub(super) async fn new(id: u64, tunnel: &Tunnel, paths: &[&str]) -> Result<Self, Failure> {
         let credentials = Credentials::find(None, &super::environment)?;
-        let session = Session::new(credentials, client_config(None)?, false, say_lines)?;
+        let session = Session::new(credentials, uplink()?, false, say_lines)?;
         let hook = session.get(&format!("hooks/{id}")).await?;
         let pointed = Self { session, id, config: hook["config"].clone() };
         let before = pointed.config["url"].as_str().unwrap_or_default();

@@ -3,24 +3,29 @@
 use std::sync::Arc;
 
 use crate::api::Api;
+use crate::outbound::Proxy;
 
 use super::secrets::{self, Environment};
 use super::section::Section;
 use super::targets;
 
 /// `None` where there is none, or it is wrong, which is noted.
-pub(super) fn read(root: &Section<'_>, environment: Environment<'_>) -> Option<Arc<Api>> {
+pub(super) fn read(
+    root: &Section<'_>,
+    proxy: Option<&Proxy>,
+    environment: Environment<'_>,
+) -> Option<Arc<Api>> {
     let section = root.section("rossum")?;
-    let api = account(&section, environment);
+    let api = account(&section, proxy, environment);
     section.finish();
     api.map(Arc::new)
 }
 
-fn account(section: &Section<'_>, environment: Environment<'_>) -> Option<Api> {
+fn account(section: &Section<'_>, proxy: Option<&Proxy>, environment: Environment<'_>) -> Option<Api> {
     let url = section.required_text("url", "\"https://acme.rossum.app\"");
     section.required_text("token", "\"credential:rossum-token\"");
     let token = secrets::read(section, "token", environment).into_iter().next();
-    let tls = targets::tls(section);
+    let uplink = targets::uplink(section, proxy);
     let base = targets::address(section, &url?)?;
     let is_here = |host: &str| host == "localhost" || host.starts_with("127.") || host == "[::1]";
     if base.scheme() != "https" && !base.host_str().is_some_and(is_here) {
@@ -28,7 +33,7 @@ fn account(section: &Section<'_>, environment: Environment<'_>) -> Option<Api> {
         section.document().note(section.place_of("url"), "the token must not travel unencrypted", Some(hint));
         return None;
     }
-    match Api::new(base, token?, tls?) {
+    match Api::new(base, token?, uplink?) {
         Ok(api) => Some(api),
         Err(error) => {
             section.wrong(error.to_string(), "look at `ca`");

@@ -8,6 +8,7 @@ use crate::api::Api;
 use crate::data::Watched;
 use crate::database::Database;
 use crate::export::Target;
+use crate::outbound::Proxy;
 
 use super::columns::Tables;
 use super::secrets::Environment;
@@ -23,21 +24,29 @@ pub(super) struct Known {
     pub(super) api: Option<Arc<Api>>,
     /// Whether there is a section for the API: what is wrong in it is noted there.
     pub(super) names_api: bool,
+    /// What outgoing calls go through.
+    pub(super) proxy: Option<Proxy>,
     /// By name; `None` where the configuration of one is wrong.
     targets: HashMap<String, Option<Arc<Target>>>,
     databases: HashMap<String, Option<Arc<Database>>>,
 }
 
 impl Known {
-    pub(super) fn read(root: &Section<'_>, state: &Path, environment: Environment<'_>) -> Self {
+    pub(super) fn read(
+        root: &Section<'_>,
+        state: &Path,
+        proxy: Option<Proxy>,
+        environment: Environment<'_>,
+    ) -> Self {
         let datasets = datasets::read_all(root);
         Self {
             tables: Tables::new(state, &datasets),
             datasets,
-            api: api::read(root, environment),
+            api: api::read(root, proxy.as_ref(), environment),
             names_api: root.has("rossum"),
-            targets: targets::read_all(root, environment),
+            targets: targets::read_all(root, proxy.as_ref(), environment),
             databases: databases::read_all(root, environment),
+            proxy,
         }
     }
 

@@ -25,6 +25,7 @@ mod sftp;
 mod steps;
 mod tables;
 mod targets;
+mod telemetry;
 mod units;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use sha2::{Digest as _, Sha256};
 use crate::api::Api;
 use crate::data::Watched;
 use crate::database::{Checked, Database};
+use crate::otlp::Collector;
 use crate::outbox::Outbox;
 use crate::steps::blueprint::{Reaches, Services};
 use crate::store::Reader;
@@ -78,6 +80,8 @@ pub struct Config {
     pub databases: Vec<Arc<Database>>,
     /// Rossum's API, where steps may ask it.
     pub api: Option<Arc<Api>>,
+    /// Who gets spans and metrics.
+    pub collector: Option<Collector>,
     /// Files that are part of it: rules, templates, schemas, settings.
     pub files: Vec<PathBuf>,
     /// Lists of records among them, which a step matches against.
@@ -185,9 +189,11 @@ pub fn read(
         let server = root.section("server");
         let (state, is_named) = certificates::state_folder(server.as_ref(), environment);
         let must_note = is_named || purpose != Purpose::DevHttp;
-        let known = Known::read(&root, &state, environment);
+        let proxy = proxy::read(&root, server.as_ref(), environment);
+        let collector = telemetry::read(&root, proxy.as_ref(), environment);
+        let known = Known::read(&root, &state, proxy.clone(), environment);
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
-        let server = server::read(&root, server, &hooks, &state, environment);
+        let server = server::read(&root, server, proxy, &hooks, &state, environment);
         root.finish();
         Config {
             server,
@@ -198,6 +204,7 @@ pub fn read(
             databases: known.databases(),
             datasets: known.datasets,
             api: known.api,
+            collector,
             files: document.files.borrow().clone(),
             lists: document.lists.take(),
             secret_files: document.secret_files(),

@@ -15,7 +15,6 @@ use crate::webhook::{DoorLimits, HookPlan};
 use super::Purpose;
 use super::certificates;
 use super::numbers::{DAY, HOUR, LARGEST, SHORTEST};
-use super::proxy;
 use super::secrets::Environment;
 use super::section::Section;
 use super::units;
@@ -63,6 +62,7 @@ impl Admin {
 pub(super) fn read(
     root: &Section<'_>,
     server: Option<Section<'_>>,
+    proxy: Option<Proxy>,
     hooks: &[HookPlan],
     state: &Path,
     environment: Environment<'_>,
@@ -78,7 +78,7 @@ pub(super) fn read(
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
         certificates: Vec::new(),
         client_ca: server.as_ref().and_then(client_ca),
-        proxy: proxy::read(root, server.as_ref(), environment),
+        proxy,
         balancers: server.as_ref().map(balancers).unwrap_or_default(),
         limits: server_limits(limits.as_ref()),
         door: door_limits(limits.as_ref()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::export::target::{Auth, Exists, FolderTarget, HttpTarget, OAuth2};
 use crate::export::{Target, TargetKind};
+use crate::outbound::{Proxy, Uplink};
 use crate::outbox::{CONCURRENCY, MOST_AT_A_TIME};
 use crate::tls;
 
@@ -28,12 +29,13 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// All of a file, by name; `None` where the configuration of one is wrong.
 pub(super) fn read_all(
     root: &Section<'_>,
+    proxy: Option<&Proxy>,
     environment: Environment<'_>,
 ) -> HashMap<String, Option<Arc<Target>>> {
     let mut targets = HashMap::new();
     for section in root.sections("target") {
         let name = section.required_text("name", "\"erp\"");
-        let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), environment));
+        let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), proxy, environment));
         if let Some(name) = name {
             let text = (*name.get_ref()).to_owned();
             if targets.insert(text.clone(), target).is_some() {
@@ -46,14 +48,19 @@ pub(super) fn read_all(
     targets
 }
 
-fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Option<Arc<Target>> {
+fn read(
+    section: &Section<'_>,
+    name: &str,
+    proxy: Option<&Proxy>,
+    environment: Environment<'_>,
+) -> Option<Arc<Target>> {
     let folder = section.text("folder").map(|path| section.document().resolve(path.get_ref()));
     let url = section.text("url");
     let called = url.as_ref().map(|url| {
         if url.get_ref().starts_with("sftp:") {
             sftp::read(section, url, environment).map(|target| TargetKind::Sftp(Box::new(target)))
         } else {
-            http(section, url, environment).map(|target| TargetKind::Http(Box::new(target)))
+            http(section, url, proxy, environment).map(|target| TargetKind::Http(Box::new(target)))
         }
     });
     let concurrency = concurrency(section);
@@ -89,14 +96,15 @@ pub(super) fn exists(section: &Section<'_>) -> Exists {
 fn http(
     section: &Section<'_>,
     url: &toml::Spanned<&str>,
+    proxy: Option<&Proxy>,
     environment: Environment<'_>,
 ) -> Option<HttpTarget> {
     let headers = headers(section);
     let auth = auth(section, environment);
-    let tls = tls(section);
+    let uplink = uplink(section, proxy);
     let timeout = section.duration("timeout", SHORTEST..=HOUR).unwrap_or(TIMEOUT);
     let base = address(section, url)?;
-    match HttpTarget::new(base, tls?, headers, auth?, timeout) {
+    match HttpTarget::new(base, uplink?, headers, auth?, timeout) {
         Ok(target) => Some(target),
         Err(error) => {
             section.wrong(error.to_string(), "look at `ca` and `client_certificate`");
@@ -138,8 +146,8 @@ pub(super) fn note_header_of_ours(section: &Section<'_>, name: &HeaderName, plac
     true
 }
 
-fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::new();
+fn headers(section: &Section<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     for (name, value) in section.section("headers").map(|own| own.entries()).unwrap_or_default() {
         let known = HeaderName::from_bytes(name.get_ref().as_bytes()).ok();
         let text = value.get_ref().as_str().and_then(|text| HeaderValue::from_str(text).ok());
@@ -153,7 +161,9 @@ fn headers(section: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
                 );
             }
             Some((known, _)) if note_header_of_ours(section, &known, value.span()) => {}
-            Some(header) => headers.push(header),
+            Some((known, text)) => {
+                headers.append(known, text);
+            }
             None => {
                 let what = format!("`{}` is no header", name.get_ref());
                 section.document().note(
@@ -209,7 +219,12 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
     auth
 }
 
-pub(super) fn tls(section: &Section<'_>) -> Option<ClientConfig> {
+/// How its calls leave this host.
+pub(super) fn uplink(section: &Section<'_>, proxy: Option<&Proxy>) -> Option<Uplink> {
+    Some(Uplink { tls: tls(section)?, proxy: proxy.cloned() })
+}
+
+fn tls(section: &Section<'_>) -> Option<ClientConfig> {
     let document = section.document();
     let ca = section.text("ca");
     let certificate = section.text("client_certificate");

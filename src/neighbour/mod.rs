@@ -1,4 +1,4 @@
-//! What other systems answer, held in bounds: the size of an answer, how long they ask us to wait, how long their tokens live.
+//! What other systems answer, held in bounds: how long they ask us to wait, how long their tokens live.
 //!
 //! No number and no text of theirs is trusted: each of these ends in a bounded value or in an error, never in a panic.
 
@@ -7,8 +7,6 @@ mod oauth;
 
 use std::time::{Duration, SystemTime};
 
-use bytes::BytesMut;
-use reqwest::Response;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
@@ -17,14 +15,6 @@ pub use oauth::{NO_HEADER, Refusal, refusal};
 
 /// The longest span that another side can name: added to a moment, it is a moment still.
 const LONGEST: Duration = Duration::from_secs(10 * 366 * 86_400);
-
-/// A body that is not there whole.
-#[derive(Debug)]
-pub enum Unread {
-    /// Longer than this many bytes. The rest is not read.
-    TooLong(usize),
-    Broken(reqwest::Error),
-}
 
 /// Whether the same call may be answered differently later, by the status of its answer.
 pub fn may_pass(status: u16) -> bool {
@@ -71,32 +61,6 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).ok()?.min(LONGEST))
-}
-
-/// The whole body of an answer, of this many bytes at most.
-pub async fn whole(answer: Response, most: usize) -> Result<Vec<u8>, Unread> {
-    let too_long = |length| usize::try_from(length).map_or(true, |length: usize| length > most);
-    if answer.content_length().is_some_and(too_long) {
-        return Err(Unread::TooLong(most));
-    }
-    match beginning(answer, most).await {
-        Ok((body, true)) => Ok(body),
-        Ok((_, false)) => Err(Unread::TooLong(most)),
-        Err(error) => Err(Unread::Broken(error)),
-    }
-}
-
-/// The first bytes of an answer, this many at most, and whether they are all of it. The rest is not read.
-pub async fn beginning(mut answer: Response, most: usize) -> Result<(Vec<u8>, bool), reqwest::Error> {
-    let mut body = BytesMut::new();
-    while let Some(data) = answer.chunk().await? {
-        let room = most - body.len();
-        body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room {
-            return Ok((body.into(), false));
-        }
-    }
-    Ok((body.into(), true))
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl fmt::Debug for Proxy {
 
 /// Which calls of a client go through a proxy.
 #[derive(Clone, Default)]
-pub struct Route(Option<Arc<Way>>);
+pub(super) struct Route(Option<Arc<Way>>);
 
 struct Way {
     shown: String,
@@ -107,7 +107,7 @@ struct Way {
 }
 
 impl Route {
-    pub fn new(proxy: Option<&Proxy>) -> Self {
+    pub(super) fn new(proxy: Option<&Proxy>) -> Self {
         let way = |proxy: &Proxy| {
             let text = std::str::from_utf8(proxy.url.expose()).ok()?;
             let matcher = Matcher::builder().all(text).no(proxy.except.as_str()).build();
@@ -118,14 +118,14 @@ impl Route {
     }
 
     /// A client whose calls go this way, whatever the environment says.
-    pub fn of(&self, builder: ClientBuilder) -> ClientBuilder {
+    pub(super) fn of(&self, builder: ClientBuilder) -> ClientBuilder {
         let builder = builder.no_proxy();
         let Some(way) = self.0.clone() else { return builder };
         builder.proxy(reqwest::Proxy::custom(move |to| way.leads_to(to).then(|| way.url.clone())))
     }
 
     /// Why there was no answer, with the proxy that it would have come through.
-    pub fn words(&self, to: &Url, words: String) -> String {
+    pub(super) fn words(&self, to: &Url, words: String) -> String {
         let Some(way) = self.0.as_ref().filter(|way| way.leads_to(to)) else { return words };
         let words = match words.strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {

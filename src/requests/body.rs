@@ -1,9 +1,8 @@
 //! What a call sends: `content` in the form that `content_type` asks for.
 
-use reqwest::Url;
 use serde_json::{Map, Value as Json};
 
-use crate::multipart::{self, Part};
+use crate::outbound::{Part, multipart, urlencoded};
 
 use super::scope::{Scope, words};
 use super::settings::ContentType;
@@ -64,15 +63,6 @@ pub(super) fn pairs(map: &Map<String, Json>) -> Vec<(String, String)> {
     pairs
 }
 
-/// `application/x-www-form-urlencoded`
-pub(super) fn encoded(pairs: &[(String, String)]) -> String {
-    let mut url = Url::parse("http://x/").map_err(|_| ()).ok();
-    if let Some(url) = &mut url {
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-    }
-    url.and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
-}
-
 fn raw_or_form(content: &Json, scope: &Scope<'_>) -> Result<Body, String> {
     if let Some(file) = scope.bytes(content) {
         return Ok(Body { bytes: file.to_vec(), ..Body::default() });
@@ -83,7 +73,7 @@ fn raw_or_form(content: &Json, scope: &Scope<'_>) -> Result<Body, String> {
         }
         Json::Object(map) => {
             let form = pairs(map);
-            let bytes = encoded(&form).into_bytes();
+            let bytes = urlencoded(&form).into_bytes();
             Ok(Body { bytes, content_type: Some("application/x-www-form-urlencoded".to_owned()), form })
         }
         Json::Array(_) => Err("`content` is a list, which only `content_type` `json` can send".to_owned()),
@@ -124,6 +114,6 @@ fn parts(content: &Json, scope: &Scope<'_>, all_files: bool) -> Result<Body, Str
         };
         parts.push(part);
     }
-    let (bytes, content_type) = multipart::form(&parts);
+    let (bytes, content_type) = multipart(&parts);
     Ok(Body { bytes, content_type: Some(content_type), form: Vec::new() })
 }

@@ -9,10 +9,11 @@ use tracing::warn;
 
 use crate::api::Fetched;
 use crate::neighbour;
+use crate::outbound::urlencoded;
 use crate::slices::{Budget, apart, aside};
 use crate::trees::work_with;
 
-use super::body::{Body, encoded, pairs};
+use super::body::{Body, pairs};
 use super::client::Answer;
 use super::failure::{Failure, Told};
 use super::filter::{Filter, Values};
@@ -148,7 +149,7 @@ impl Run<'_> {
             self.processor.clients.admit(&address.map_err(Told::final_one)?).map_err(Told::final_one)?;
         match params {
             Some(Json::Object(map)) if !map.is_empty() => {
-                let more = encoded(&pairs(&map));
+                let more = urlencoded(&pairs(&map));
                 let query =
                     address.query().filter(|query| !query.is_empty()).map(|query| format!("{query}&{more}"));
                 address.set_query(Some(&query.unwrap_or(more)));

@@ -5,24 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Url, redirect};
+use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::export::SendError;
-use crate::export::target::{LONGEST_ANSWER, failure, kept_body};
+use crate::export::target::{LONGEST_ANSWER, kept_body};
 use crate::neighbour::{self, Digits};
+use crate::outbound::{AGENT, Client, ClientError, Read, Redirects, Request, Settings, Uplink};
 use crate::trees::{Parts, Room, Tree, Unread};
-use crate::unreached::words;
-
-/// Redirections that a GET follows, on the same host.
-const REDIRECTS: usize = 5;
 
 pub(super) struct Clients {
     client: Client,
-    /// Follows redirections.
+    /// For GET: it follows redirections.
     reader: Client,
     /// Hosts with their ports; `*.example.com` is every host under it.
     hosts: Vec<String>,
@@ -54,27 +51,20 @@ pub struct Answer {
 }
 
 impl Clients {
-    pub(super) fn new(tls: rustls::ClientConfig, hosts: Vec<String>) -> Result<Self, String> {
-        let builder = |policy: redirect::Policy| {
-            Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .redirect(policy)
-                .no_proxy()
-                .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| words(&error))
+    pub(super) fn new(uplink: Uplink, hosts: Vec<String>) -> Result<Self, ClientError> {
+        let client = |redirects| {
+            Client::new(Settings {
+                uplink: uplink.clone(),
+                agent: AGENT,
+                redirects,
+                may_be_plain: true,
+                connect: None,
+                silence: None,
+            })
         };
-        let same_host = redirect::Policy::custom(|attempt| {
-            let first = attempt.previous().first().map(Url::origin);
-            if attempt.previous().len() <= REDIRECTS && first == Some(attempt.url().origin()) {
-                attempt.follow()
-            } else {
-                attempt.stop()
-            }
-        });
         Ok(Self {
-            client: builder(redirect::Policy::none())?, // a redirected POST would lose its body or reach a stranger
-            reader: builder(same_host)?,
+            client: client(Redirects::None)?,
+            reader: client(Redirects::SameHost)?,
             hosts,
             breakers: Mutex::default(),
         })
@@ -116,10 +106,7 @@ impl Clients {
         let breaker = self.breaker(&sent.url);
         let call = breaker.admit(Instant::now()).map_err(SendError::Down)?;
         let left = deadline.saturating_duration_since(Instant::now()).min(timeout);
-        let result = match tokio::time::timeout(left, self.once(sent)).await {
-            Ok(result) => result,
-            Err(_) => Err(SendError::TimedOut),
-        };
+        let result = self.once(sent, left).await;
         let reached = match &result {
             Ok(answer) => !matches!(answer.status, 502..=504),
             Err(error) => matches!(error, SendError::Refused(_)),
@@ -131,29 +118,22 @@ impl Clients {
         result
     }
 
-    async fn once(&self, sent: Sent<'_>) -> Result<Answer, SendError> {
-        let start = Instant::now();
+    async fn once(&self, sent: Sent<'_>, within: Duration) -> Result<Answer, SendError> {
         let client = if sent.method == Method::GET { &self.reader } else { &self.client };
-        let mut call = client.request(sent.method, sent.url).headers(sent.headers);
-        if !sent.body.is_empty() {
-            call = call.body(sent.body.to_vec());
-        }
-        let answer = call.send().await.map_err(|error| failure(&error))?;
+        let mut request = Request::new(sent.method, sent.url).with_headers(sent.headers);
+        request.body = sent.body.to_vec();
+        let received = client.send(request, within, Read::UpTo(LONGEST_ANSWER)).await?;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let mut known = Answer {
-            status: answer.status().as_u16(),
-            retry_after: neighbour::retry_after(answer.headers(), clock::now()),
-            body: Vec::new(),
-            is_whole: true,
-            headers: answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            url: answer.url().to_string(),
-            elapsed: start.elapsed(),
-        };
-        (known.body, known.is_whole) = neighbour::beginning(answer, LONGEST_ANSWER)
-            .await
-            .map_err(|error| SendError::Broken(words(&error)))?;
-        known.elapsed = start.elapsed();
-        Ok(known)
+        let headers = received.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        Ok(Answer {
+            status: received.status,
+            retry_after: received.retry_after(clock::now()),
+            headers,
+            url: received.url.to_string(),
+            elapsed: received.elapsed,
+            body: received.body,
+            is_whole: received.is_whole,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 use crate::api::Api;
 use crate::export::SendError;
 use crate::export::target::LONGEST_ANSWER;
+use crate::outbound::{ClientError, Uplink};
 use crate::secret::Secret;
 use crate::slices::Spent;
 use crate::trees::{ANSWERS, make_of};
@@ -83,12 +84,18 @@ impl Processor {
     pub fn new(
         settings: Settings,
         secrets: HashMap<String, Secret>,
-        tls: rustls::ClientConfig,
+        uplink: Uplink,
         hosts: &[String],
-    ) -> Result<Self, String> {
+    ) -> Result<Self, ClientError> {
         let mut all = settings.hosts();
         all.extend(hosts.iter().map(|host| host.to_ascii_lowercase()));
-        Ok(Self { settings, secrets, api: None, clients: Clients::new(tls, all)?, tokens: Tokens::default() })
+        Ok(Self {
+            settings,
+            secrets,
+            api: None,
+            clients: Clients::new(uplink, all)?,
+            tokens: Tokens::default(),
+        })
     }
 
     /// Whether a host of the settings answers at all: the status of its root. No credentials are sent.

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json};
 
 use crate::clock;
 use crate::neighbour;
+use crate::outbound::urlencoded;
 use crate::trees;
 
 use super::auth::{Auth, OAuth1, Signed, TokenRequest, issued, key};
-use super::body::{encoded, pairs};
+use super::body::pairs;
 use super::call::Run;
 use super::client::{Sent, header};
 use super::failure::Told;
@@ -126,7 +127,7 @@ impl Run<'_> {
             Json::Null => (Vec::new(), None),
             content if request.is_json => (content.to_string().into_bytes(), Some("application/json")),
             Json::Object(form) => {
-                (encoded(&pairs(form)).into_bytes(), Some("application/x-www-form-urlencoded"))
+                (urlencoded(&pairs(form)).into_bytes(), Some("application/x-www-form-urlencoded"))
             }
             other => (words(other).into_bytes(), None),
         };

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::Strangers;
 use super::certificates::{CertificateFacts, Certificates};
+use super::spans::{DeliverySpan, Spans};
 
 pub(super) type Seconds = Gauge<f64, AtomicU64>;
 
@@ -59,6 +60,11 @@ struct JobLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SpanLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DatasetLabel {
     dataset: String,
 }
@@ -67,6 +73,9 @@ struct DatasetLabel {
 pub struct Metrics {
     /// Which calls that nothing vouches for have a line of the log.
     pub strangers: Strangers,
+    /// Deliveries that wait to be exported.
+    pub spans: Spans,
+    exported: Family<SpanLabel, Counter>,
     registry: Registry,
     deliveries: Family<DeliveryLabels, Counter>,
     durations: Family<HookLabel, Histogram>,
@@ -119,6 +128,8 @@ impl Metrics {
         let durations = || Histogram::new(DURATIONS);
         let mut metrics = Self {
             strangers: Strangers::default(),
+            spans: Spans::default(),
+            exported: Family::default(),
             registry: Registry::default(),
             deliveries: Family::default(),
             durations: Family::new_with_constructor(durations as fn() -> Histogram),
@@ -203,6 +214,11 @@ impl Metrics {
             "configuration_last_reload_seconds",
             "When the configuration was last taken, in seconds since 1970",
             self.reload_time.clone(),
+        );
+        annex.register(
+            "exported_spans",
+            "Deliveries whose spans a collector took (sent), and that none took (lost)",
+            self.exported.clone(),
         );
         let build = Family::<[(&str, &str); 1], Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
@@ -303,6 +319,33 @@ impl Metrics {
         for (dataset, since) in facts {
             let label = DatasetLabel { dataset: dataset.to_owned() };
             self.dataset_refused.get_or_create(&label).set(since.map_or(0.0, seconds));
+        }
+    }
+
+    /// A delivery ended, and somebody exports spans.
+    pub fn span(&self, span: DeliverySpan) {
+        self.spans_lost(self.spans.keep(span));
+    }
+
+    /// A collector took those of so many deliveries.
+    pub fn spans_sent(&self, count: usize) {
+        self.count_spans("sent", count);
+    }
+
+    /// Those of so many deliveries reach no collector.
+    pub fn spans_lost(&self, count: usize) {
+        self.count_spans("lost", count);
+    }
+
+    /// Those that are sent later, as far as there is room.
+    pub fn give_spans_back(&self, spans: Vec<DeliverySpan>) {
+        self.spans_lost(self.spans.give_back(spans));
+    }
+
+    fn count_spans(&self, result: &'static str, count: usize) {
+        if count > 0 {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            self.exported.get_or_create(&SpanLabel { result }).inc_by(count);
         }
     }
 

@@ -4,6 +4,7 @@ pub mod about;
 mod certificates;
 mod log;
 pub mod metrics;
+pub mod spans;
 mod strangers;
 
 pub use certificates::CertificateFacts;

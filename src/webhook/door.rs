@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -11,9 +12,11 @@ use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
+use crate::clock;
 use crate::inspector::{Inspector, Sent};
 use crate::signature::{Algorithm, Forged, VerifiedBody};
 use crate::tasks::Tasks;
+use crate::telemetry::spans::{DeliverySpan, StepSpan};
 use crate::telemetry::{Metrics, about};
 
 use super::body::{self, DoorLimits};
@@ -307,7 +310,8 @@ impl Work {
     async fn run_within(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
         let proof = Proof::of(&body);
         let kept = self.hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
-        let way = Way { is_watched: self.watched.is_some(), is_again };
+        let is_exported = self.metrics.spans.are_wanted();
+        let way = Way { is_watched: self.watched.is_some(), is_again, is_exported };
         let Outcome { result, facts } = run::run(&self.hook, body, way, &self.entry).await;
         if let (Some(recorder), Some(kept), Ok(answer)) = (&self.hook.record, kept, &result) {
             recorder.record(&self.hook.name, &facts.event, &facts.annotation, &kept, answer);
@@ -330,11 +334,37 @@ impl Work {
         self.entry.told();
         let problem = result.err();
         let number = self.show(&mut facts, result, status);
-        self.hook.metrics.answered(self.arrival.at.elapsed());
+        let took = self.arrival.at.elapsed();
+        self.hook.metrics.answered(took);
+        if let Some(steps) = facts.steps.take() {
+            self.export(&facts, steps, took, (problem, status));
+        }
         let Proof { algorithm, secret } = proof;
         let verdict = Verdict::Verified { algorithm, secret, problem };
         self.arrival.log(Target::Hook(&self.hook.name), verdict, facts, status);
         number
+    }
+
+    /// Leaves it to who exports it as a span.
+    fn export(
+        &self,
+        facts: &Facts,
+        steps: Vec<StepSpan>,
+        took: Duration,
+        (problem, status): (Option<&Refusal>, StatusCode),
+    ) {
+        self.metrics.span(DeliverySpan {
+            hook: self.hook.name.clone(),
+            event: facts.known_event.unwrap_or("other"),
+            annotation: facts.annotation.clone(),
+            request_id: facts.request_id.clone(),
+            verdict: problem.map_or("verified", Refusal::label),
+            status: status.as_u16(),
+            began: clock::now() - took,
+            arrived: self.arrival.at,
+            took,
+            steps,
+        });
     }
 
     /// Counts and shows what came of it.

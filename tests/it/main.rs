@@ -63,6 +63,8 @@ mod objects;
 mod operate;
 /// What one fault costs an order, at each of its steps; processes that are killed in the middle of one.
 mod orders;
+/// Spans and metrics for an OpenTelemetry collector.
+mod otlp;
 /// Whom outgoing calls trust.
 mod outgoing;
 /// Mistakes that stop nothing, and what is right.

@@ -10,7 +10,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::exports::{deliver, document, messages};
-use crate::support::{Annex, SECRET, free_port, write};
+use crate::support::{Annex, Forward, SECRET, free_port, write};
 
 /// A certificate for a name, as `change` makes it; of its own CA, or signed by another one.
 struct Shown {
@@ -147,5 +147,32 @@ fn an_export_trusts_the_certificate_of_its_target() {
         let annex = Annex::dev_in(folder, free_port());
         let answer = deliver(&annex, &document("r-1", 7, "INV-1"));
         assert_eq!(messages(&answer).is_empty(), is_trusted, "{answer}");
+    }
+}
+
+#[test]
+fn an_export_goes_through_the_proxy_and_what_is_excepted_does_not() {
+    let proxy = Forward::start(Some("annex:hunter2"));
+    let shown = Shown::new("erp.example.test", |_| {}, None);
+    let port = shown.serve();
+    for (except, is_reached) in [("other.example.test", true), ("erp.example.test", false)] {
+        let before = proxy.asked().len();
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("erp.pem"), &shown.certificate.pem());
+        write(&folder.path().join("proxy"), &format!("http://annex:hunter2@127.0.0.1:{}", proxy.port));
+        let config = format!(
+            "[server]\nstate = \"state\"\nproxy = \"file:proxy\"\nno_proxy = [\"{except}\"]\n\
+             [[target]]\nname = \"erp\"\nurl = \"https://erp.example.test:{port}/\"\nca = \"erp.pem\"\n\
+             [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+             [[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n"
+        );
+        write(&folder.path().join("annex.toml"), &config);
+        let annex = Annex::dev_in(folder, free_port());
+        let answer = deliver(&annex, &document("r-1", 7, "INV-1"));
+        // Nobody but the proxy can resolve the name.
+        assert_eq!(messages(&answer).is_empty(), is_reached, "{answer}");
+        let asked = if is_reached { vec![format!("erp.example.test:{port}")] } else { Vec::new() };
+        assert_eq!(proxy.asked().split_off(before), asked);
+        assert!(!annex.log().contains("hunter2"));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::account::{Credentials, KeptToken, Login, Session};
 use crate::clock;
 
-use super::super::caller::client_config;
+use super::super::caller::uplink;
 use super::super::exit::{Failure, ask, print, say, say_lines};
 
 /// Log in, and keep a token with a life for the commands that need one.
@@ -63,7 +63,7 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let credentials = Credentials::find(arguments.profile.as_deref(), &both)?;
     let url = credentials.url.clone();
     let life = Duration::from_secs(arguments.life * 3_600);
-    let session = Session::new(credentials, client_config(None)?, false, say_lines)?;
+    let session = Session::new(credentials, uplink()?, false, say_lines)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let token = runtime.block_on(session.token(life))?;
     let until = clock::now() + life;
@@ -89,7 +89,7 @@ pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failu
     if let Ok(credentials) = found
         && let Login::Token(_) = credentials.login
     {
-        let session = Session::new(credentials, client_config(None)?, false, say_lines)?;
+        let session = Session::new(credentials, uplink()?, false, say_lines)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if let Err(problem) = runtime.block_on(session.try_out("auth/logout", &serde_json::json!({}))) {
             say(format_args!("Rossum was not told: {problem}"));

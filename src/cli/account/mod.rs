@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::account::{Credentials, Session};
 use crate::shown::Line;
 
-use super::caller::client_config;
+use super::caller::uplink;
 use super::exit::{Failure, ask, print, print_json, say_lines};
 
 /// What all of them take.
@@ -41,8 +41,8 @@ pub(super) struct Access {
 impl Access {
     fn open(&self) -> Result<Session, Failure> {
         let credentials = Credentials::find(self.profile.as_deref(), &super::environment)?;
-        let tls = client_config(None)?;
-        Ok(Session::new(credentials, tls, self.dry_run, say_lines)?)
+        let uplink = uplink()?;
+        Ok(Session::new(credentials, uplink, self.dry_run, say_lines)?)
     }
 
     /// Does a command's work within a session.

@@ -34,7 +34,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let hosts: Vec<String> = hosts.into_iter().map(|host| (*host.get_ref()).to_owned()).collect();
     let own = own_secrets(section);
     let expected = expected(section);
-    let tls = targets::tls(section);
+    let uplink = targets::uplink(section, known.proxy.as_ref());
     let concurrency = targets::concurrency(section);
     let settings = settings(section)?;
     if settings.calls().next().is_none() {
@@ -102,10 +102,10 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         };
         section.wrong(what, export::ADD_API);
     }
-    let processor = match Processor::new(settings, own, tls?, &hosts) {
+    let processor = match Processor::new(settings, own, uplink?, &hosts) {
         Ok(processor) => processor,
         Err(error) => {
-            section.wrong(error, "look at `ca` and `client_certificate`");
+            section.wrong(error.to_string(), "look at `ca` and `client_certificate`");
             return None;
         }
     };

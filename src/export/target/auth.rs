@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::neighbour::{self, Unread};
+use crate::neighbour;
+use crate::outbound::{CallError, Client, Read, Received, Request};
 use crate::secret::Secret;
-use crate::unreached::words;
 
 use super::SendError;
 
@@ -29,7 +29,7 @@ pub enum Auth {
 
 /// OAuth 2.0, client credentials grant (RFC 6749, section 4.4).
 pub struct OAuth2 {
-    pub token_url: reqwest::Url,
+    pub token_url: Url,
     pub client_id: String,
     pub client_secret: Secret,
     pub scope: Option<String>,
@@ -50,36 +50,29 @@ const USUAL_LIFE: Duration = Duration::from_secs(300);
 const LONGEST: usize = 100_000;
 
 impl Auth {
-    /// Adds what proves who we are.
+    /// Adds what proves who we are. A token that has to be fetched comes before `until`.
     pub(super) async fn sign(
         &self,
         client: &Client,
-        request: RequestBuilder,
-    ) -> Result<RequestBuilder, SendError> {
-        Ok(match self {
-            Self::None => request,
-            Self::Bearer(token) => {
-                HeaderValue::from_bytes(token.expose())
-                    .map_err(|_| SendError::Refused("the secret cannot stand in a header".to_owned()))?;
-                request.bearer_auth(text(token))
-            }
-            Self::Header(name, secret) => {
-                let mut value = HeaderValue::from_bytes(secret.expose())
-                    .map_err(|_| SendError::Refused("the secret cannot stand in a header".to_owned()))?;
-                value.set_sensitive(true);
-                request.header(name, value)
-            }
-            Self::Basic { user, password } => request.basic_auth(user, Some(text(password))),
+        request: Request,
+        until: Instant,
+    ) -> Result<Request, SendError> {
+        let signed = match self {
+            Self::None => Ok(request),
+            Self::Bearer(token) => request.with_bearer(token),
+            Self::Header(name, secret) => request.with_secret(name, secret),
+            Self::Basic { user, password } => request.with_basic(user, password),
             Self::OAuth2(oauth) => {
                 let mut known = oauth.token.lock().await;
                 let now = Instant::now();
-                if known.as_ref().is_none_or(|token| token.until <= now) {
-                    *known = Some(oauth.fetch(client, now).await?);
-                }
-                let token = known.as_ref().map(|token| text(&token.secret)).unwrap_or_default();
-                request.bearer_auth(token)
+                let token = match known.take_if(|token| token.until > now) {
+                    Some(token) => token,
+                    None => oauth.fetch(client, now, until).await?,
+                };
+                request.with_bearer(&known.insert(token).secret)
             }
-        })
+        };
+        signed.map_err(|error| SendError::Refused(error.to_string()))
     }
 
     /// The target refused the token: it is fetched anew. Whether that can help.
@@ -96,26 +89,30 @@ fn text(secret: &Secret) -> String {
 }
 
 impl OAuth2 {
-    async fn fetch(&self, client: &Client, now: Instant) -> Result<Token, SendError> {
+    async fn fetch(&self, client: &Client, now: Instant, until: Instant) -> Result<Token, SendError> {
         let mut form = vec![("grant_type", "client_credentials")];
         if let Some(scope) = &self.scope {
             form.push(("scope", scope));
         }
-        let request = client
-            .post(self.token_url.clone())
-            .basic_auth(&self.client_id, Some(text(&self.client_secret)))
-            .form(&form);
-        let answer = request.send().await.map_err(|error| SendError::Token(words(&error)))?;
-        let status = answer.status();
-        let said = |what: &str| format!("{} answered {status}{what}", self.token_url);
-        if !status.is_success() {
-            return Err(self.refused(answer).await);
+        let request = Request::new(Method::POST, self.token_url.clone())
+            .with_form(&form)
+            .with_basic(&self.client_id, &self.client_secret)
+            .map_err(|error| SendError::Refused(error.to_string()))?;
+        let left = until.saturating_duration_since(Instant::now());
+        let received =
+            client.send(request, left, Read::UpTo(LONGEST)).await.map_err(|error| match error {
+                CallError::Silent(_) => SendError::Token("it did not come in time".to_owned()),
+                other => SendError::Token(other.to_string()),
+            })?;
+        if !received.is_success() {
+            return Err(self.refused(&received));
         }
-        let body = neighbour::whole(answer, LONGEST).await.map_err(|unread| match unread {
-            Unread::TooLong(most) => no_token(&said(&format!(" with more than {most} bytes"))),
-            Unread::Broken(error) => SendError::Token(words(&error)),
-        })?;
-        let json: Option<Value> = serde_json::from_slice(&body).ok();
+        let said = |what: &str| format!("{} answered {}{what}", self.token_url, status(&received));
+        if !received.is_whole {
+            return Err(no_token(&said(&format!(" with more than {LONGEST} bytes"))));
+        }
+        let body = &received.body;
+        let json: Option<Value> = serde_json::from_slice(body).ok();
         let token = json.as_ref().and_then(|json| json.get("access_token")?.as_str());
         let token = token.filter(|token| !token.trim().is_empty()).ok_or_else(|| {
             let kind = neighbour::kind(json.as_ref());
@@ -130,16 +127,20 @@ impl OAuth2 {
     }
 
     /// A refusal in the provider's own words.
-    async fn refused(&self, answer: Response) -> SendError {
-        let status = answer.status();
-        let body = neighbour::beginning(answer, LONGEST).await.map(|(body, _)| body).unwrap_or_default();
+    fn refused(&self, received: &Received) -> SendError {
         let secret = text(&self.client_secret);
         let credentials = STANDARD.encode(format!("{}:{secret}", self.client_id));
-        let refusal = neighbour::refusal(status.as_u16(), &body, &[&secret, &credentials]);
-        let what = format!("{} answered {status}", self.token_url);
+        let refusal = neighbour::refusal(received.status, &received.body, &[&secret, &credentials]);
+        let what = format!("{} answered {}", self.token_url, status(received));
         let what = if refusal.words.is_empty() { what } else { format!("{what}: {}", refusal.words) };
         if refusal.may_pass { SendError::Token(what) } else { no_token(&what) }
     }
+}
+
+/// As `401 Unauthorized`.
+fn status(received: &Received) -> String {
+    StatusCode::from_u16(received.status)
+        .map_or_else(|_| received.status.to_string(), |status| status.to_string())
 }
 
 fn no_token(why: &str) -> SendError {

@@ -1,20 +1,17 @@
 //! An HTTP interface as a target.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Response, Url, redirect};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
 
-use super::super::call::{self, Request};
+use super::super::call;
 use super::super::place;
 use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::multipart::{self, Part};
-use crate::neighbour;
-use crate::unreached::words;
+use crate::outbound::{AGENT, Client, ClientError, Part, Read, Redirects, Request, Settings, Uplink};
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -22,35 +19,29 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub struct HttpTarget {
     base: Url,
     client: Client,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: HeaderMap,
     auth: Auth,
     /// For one call, from connecting to the end of the answer.
     timeout: Duration,
     breaker: Breaker,
 }
 
-/// A target that cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ClientError(String);
-
 impl HttpTarget {
     pub fn new(
         base: Url,
-        tls: rustls::ClientConfig,
-        headers: Vec<(HeaderName, HeaderValue)>,
+        uplink: Uplink,
+        headers: HeaderMap,
         auth: Auth,
         timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(redirect::Policy::none()) // a redirected POST would lose its body or reach a stranger
-            .no_proxy()
-            .connect_timeout(timeout)
-            .timeout(timeout)
-            .user_agent(concat!("annex/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| ClientError(words(&error)))?;
+        let client = Client::new(Settings {
+            uplink,
+            agent: AGENT,
+            redirects: Redirects::None,
+            may_be_plain: true,
+            connect: None,
+            silence: None,
+        })?;
         Ok(Self { base, client, headers, auth, timeout, breaker: Breaker::default() })
     }
 
@@ -61,7 +52,7 @@ impl HttpTarget {
 
     pub(super) async fn send(
         &self,
-        request: &Request,
+        request: &call::Request,
         key: &str,
         deadline: Instant,
     ) -> Result<Received, SendError> {
@@ -71,12 +62,7 @@ impl HttpTarget {
         let mut again = true;
         let result = loop {
             let left = deadline.saturating_duration_since(Instant::now()).min(self.timeout);
-            let is_sent = AtomicBool::new(false);
-            let result = match tokio::time::timeout(left, self.once(&url, request, key, &is_sent)).await {
-                Ok(result) => result,
-                Err(_) if is_sent.load(Ordering::Relaxed) => Err(SendError::TimedOut),
-                Err(_) => Err(SendError::Token("it did not come in time".to_owned())),
-            };
+            let result = self.once(&url, request, key, Instant::now() + left).await;
             match result {
                 Ok(received) if received.status == 401 && again && self.auth.forget().await => again = false,
                 result => break result,
@@ -95,13 +81,18 @@ impl HttpTarget {
     }
 
     pub(super) async fn look(&self) -> Result<u16, SendError> {
-        let mut call = self.client.head(self.base.clone());
-        for (name, value) in &self.headers {
-            call = call.header(name, value);
+        let request = Request::new(Method::HEAD, self.base.clone()).with_headers(self.headers.clone());
+        let until = Instant::now() + self.timeout;
+        let request = self.signed(request, until).await?;
+        Ok(self.client.send(request, left(until), Read::UpTo(0)).await?.status)
+    }
+
+    /// With what proves who we are. A token that has to be fetched first is part of the call's time.
+    async fn signed(&self, request: Request, until: Instant) -> Result<Request, SendError> {
+        match tokio::time::timeout_at(until.into(), self.auth.sign(&self.client, request, until)).await {
+            Ok(signed) => signed,
+            Err(_) => Err(SendError::Token("it did not come in time".to_owned())),
         }
-        let call = self.auth.sign(&self.client, call).await?;
-        let answer = call.send().await.map_err(|error| failure(&error))?;
-        Ok(answer.status().as_u16())
     }
 
     /// The target's URL with a call's path behind it: what stands in a field cannot lead anywhere else.
@@ -125,45 +116,53 @@ impl HttpTarget {
     async fn once(
         &self,
         url: &Url,
-        request: &Request,
+        call: &call::Request,
         key: &str,
-        is_sent: &AtomicBool,
+        until: Instant,
     ) -> Result<Received, SendError> {
-        let method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| SendError::Refused(format!("`{}` is no method", request.method)))?;
-        let mut call = self.client.request(method, url.clone());
-        for (name, value) in &self.headers {
-            call = call.header(name, value);
+        let method = Method::from_bytes(call.method.as_bytes())
+            .map_err(|_| SendError::Refused(format!("`{}` is no method", call.method)))?;
+        let mut headers = self.headers.clone();
+        headers.append(IDEMPOTENCY_KEY, value(key)?);
+        for (name, text) in &call.headers {
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| SendError::Refused(format!("`{name}` is no name of a header")))?;
+            headers.append(name, value(text)?);
         }
-        call = call.header(IDEMPOTENCY_KEY, key);
-        for (name, value) in &request.headers {
-            call = call.header(name.as_str(), value.as_str());
+        let mut request = Request::new(method, url.clone()).with_headers(headers);
+        if let Some(name) = &call.file_part {
+            let mut parts: Vec<_> = call.parts.iter().map(text_part).collect();
+            let file_name = call.file_name.clone();
+            parts.push(Part {
+                name: name.clone(),
+                file_name: Some(file_name.unwrap_or_else(|| usual_name(&call.content_type).to_owned())),
+                content_type: Some(call.content_type.clone()),
+                bytes: call.body.clone(),
+            });
+            request = request.with_parts(&parts);
+        } else if !(call.body.is_empty() && call.content_type.is_empty()) {
+            request = request.with_body(value(&call.content_type)?, call.body.clone());
         }
-        call = match &request.file_part {
-            Some(name) => {
-                let mut parts: Vec<_> = request.parts.iter().map(text_part).collect();
-                parts.push(Part {
-                    name: name.clone(),
-                    file_name: Some(
-                        request
-                            .file_name
-                            .clone()
-                            .unwrap_or_else(|| file_name(&request.content_type).to_owned()),
-                    ),
-                    content_type: Some(request.content_type.clone()),
-                    bytes: request.body.clone(),
-                });
-                let (form, kind) = multipart::form(&parts);
-                call.header(CONTENT_TYPE, kind).body(form)
-            }
-            None if request.body.is_empty() && request.content_type.is_empty() => call,
-            None => call.header(CONTENT_TYPE, request.content_type.as_str()).body(request.body.clone()),
-        };
-        let call = self.auth.sign(&self.client, call).await?;
-        is_sent.store(true, Ordering::Relaxed);
-        let answer = call.send().await.map_err(|error| failure(&error))?;
-        read(answer).await
+        let request = self.signed(request, until).await?;
+        let received = self.client.send(request, left(until), Read::UpTo(LONGEST_ANSWER)).await?;
+        Ok(Received {
+            status: received.status,
+            retry_after: received.retry_after(clock::now()),
+            content_type: received.content_type().unwrap_or_default().to_owned(),
+            is_whole: received.is_whole,
+            body: received.body,
+        })
     }
+}
+
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+fn value(text: &str) -> Result<HeaderValue, SendError> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        SendError::Refused("a header that was made has characters that none can have".to_owned())
+    })
 }
 
 fn text_part(part: &call::Part) -> Part {
@@ -171,33 +170,11 @@ fn text_part(part: &call::Part) -> Part {
     Part { name: part.name.clone(), file_name: None, content_type: None, bytes }
 }
 
-fn file_name(content_type: &str) -> &'static str {
+fn usual_name(content_type: &str) -> &'static str {
     match content_type.split(';').next().unwrap_or_default() {
         "application/json" => "document.json",
         "text/csv" => "document.csv",
         "application/xml" | "text/xml" => "document.xml",
         _ => "document",
-    }
-}
-
-async fn read(answer: Response) -> Result<Received, SendError> {
-    let status = answer.status().as_u16();
-    let retry_after = neighbour::retry_after(answer.headers(), clock::now());
-    let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
-    let (body, is_whole) = neighbour::beginning(answer, LONGEST_ANSWER)
-        .await
-        .map_err(|error| SendError::Broken(words(&error)))?;
-    Ok(Received { status, retry_after, content_type, body, is_whole })
-}
-
-/// Why a call failed, without what it held.
-pub fn failure(error: &reqwest::Error) -> SendError {
-    let text = words(error);
-    match () {
-        () if error.is_timeout() => SendError::TimedOut,
-        () if error.is_connect() => SendError::Unreachable(text),
-        () if error.is_builder() => SendError::Refused(text),
-        () => SendError::Broken(text),
     }
 }

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::call::Request;
+use crate::outbound::CallError;
 
 pub use auth::{Auth, OAuth2, Token};
 pub use file_name::Exists;
 pub use folder::FolderTarget;
-pub use http::{ClientError, HttpTarget, failure};
+pub use http::HttpTarget;
 pub use sftp::{Login, SftpTarget};
 
 /// Bytes of an answer that are read. Where something is to be taken out of it, a longer one is an error.
@@ -101,6 +102,18 @@ pub enum SendError {
     /// Nothing that waiting mends.
     #[error("{0}")]
     Refused(String),
+}
+
+impl From<CallError> for SendError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Silent(_) => Self::TimedOut,
+            CallError::Unreachable(why) | CallError::Untimely(why) => Self::Unreachable(why),
+            CallError::Broken(why) => Self::Broken(why),
+            CallError::Unfit(why) => Self::Refused(why),
+            CallError::Url { .. } | CallError::TooLarge(_) => Self::Refused(error.to_string()),
+        }
+    }
 }
 
 impl SendError {

@@ -1,17 +1,17 @@
 //! A CA with what its own HTTPS is checked with.
 
-use crate::outbound::{CallError, Client, Proxy};
+use crate::outbound::{Client, ClientError, Proxy, Redirects, Settings, Uplink};
 
 use super::super::{Ca, OutgoingError, outgoing};
-use super::request::{AGENT, BOUNDS};
+use super::request::{AGENT, CONNECT};
 
 /// Why a CA cannot even be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     #[error("the CA's root: {0}")]
     Root(#[from] OutgoingError),
-    #[error("TLS: {0}")]
-    Client(#[from] CallError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 pub(super) struct Authority {
@@ -24,6 +24,14 @@ impl Authority {
     pub(super) fn new(ca: Ca, proxy: Option<&Proxy>) -> Result<Self, AuthorityError> {
         // Its configured root alone, or the well-known ones.
         let tls = outgoing(ca.root.as_deref())?.with_no_client_auth();
-        Ok(Self { ca, client: Client::new(tls, BOUNDS, AGENT, proxy)? })
+        let client = Client::new(Settings {
+            uplink: Uplink { tls, proxy: proxy.cloned() },
+            agent: AGENT,
+            redirects: Redirects::None,
+            may_be_plain: false,
+            connect: Some(CONNECT),
+            silence: None,
+        })?;
+        Ok(Self { ca, client })
     }
 }

@@ -111,6 +111,9 @@ fn text_moment(detail: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use reqwest::Url;
     use reqwest::header::{HeaderMap, RETRY_AFTER};
 
     use super::*;
@@ -122,7 +125,14 @@ mod tests {
         let body = br#"{"type": "urn:ietf:params:acme:error:rateLimited",
             "detail": "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2099-11-25 10:15:00 UTC: see https://x",
             "subproblems": [{"detail": "no such name", "identifier": {"type": "dns", "value": "b.example"}}]}"#;
-        let refused = Refused::by(&Received { status: 429, headers, body: body.to_vec() });
+        let refused = Refused::by(&Received {
+            status: 429,
+            headers,
+            url: Url::parse("https://ca.example/order").unwrap(),
+            body: body.to_vec(),
+            is_whole: true,
+            elapsed: Duration::ZERO,
+        });
         assert_eq!(refused.kind, "rateLimited");
         assert!(refused.to_string().contains("b.example: no such name (status 429, rateLimited)"));
         assert_eq!(refused.not_before, clock::parse_rfc3339("2099-11-25T10:15:00Z"));

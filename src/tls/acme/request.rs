@@ -8,22 +8,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::signature::EcdsaKeyPair;
-use reqwest::Method;
-use reqwest::header::{DATE, HeaderMap, LINK, LOCATION};
+use reqwest::header::{DATE, HeaderMap, HeaderValue, LINK, LOCATION};
+use reqwest::{Method, Url};
 use serde::Deserialize;
 use tokio::time::sleep;
 use tracing::info;
 
 use crate::clock;
-use crate::outbound::{Bounds, CallError, Client, Content, Received};
+use crate::outbound::{CallError, Client, Read, Received, Request};
 
 use super::jose::{self, SignError, Signer};
 use super::progress::Progress;
 use super::refusal::Refused;
 
-/// A CA that does not connect, or does not answer, within these is away. No answer of a CA is larger.
-pub(super) const BOUNDS: Bounds =
-    Bounds { connect: Duration::from_secs(10), answer: Duration::from_secs(15), largest: 1 << 20 };
+/// A CA that does not connect within this is away.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// A CA that does not answer within this is away.
+const ANSWER: Duration = Duration::from_secs(15);
+/// No answer of a CA has more bytes.
+const LARGEST: usize = 1 << 20;
 pub(super) const AGENT: &str =
     concat!("annex/", env!("CARGO_PKG_VERSION"), " rustls-acme/0.15.4 reqwest/0.13");
 /// Times that one request is made when the CA refuses its nonce.
@@ -254,8 +257,7 @@ impl Wire {
         };
         let bytes = jose::signed(key, signer, &nonce, url, payload)
             .map_err(|error| RequestError::new(step, url, error))?;
-        let content = Content { kind: "application/jose+json", bytes };
-        self.once(step, Method::POST, url, Some(content)).await
+        self.once(step, Method::POST, url, Some(bytes)).await
     }
 
     async fn once(
@@ -263,9 +265,15 @@ impl Wire {
         step: Step,
         method: Method,
         url: &str,
-        content: Option<Content>,
+        signed: Option<Vec<u8>>,
     ) -> Result<Answered, RequestError> {
-        let received = self.client.call(method, url, content).await;
+        let place = Url::parse(url)
+            .map_err(|_| RequestError::new(step, url, CallError::Url { may_be_plain: false }))?;
+        let mut request = Request::new(method, place);
+        if let Some(signed) = signed {
+            request = request.with_body(HeaderValue::from_static("application/jose+json"), signed);
+        }
+        let received = self.client.send(request, ANSWER, Read::Whole(LARGEST)).await;
         let received = received.map_err(|error| RequestError::new(step, url, error))?;
         self.keep_nonce(&received.headers);
         if received.is_success() {

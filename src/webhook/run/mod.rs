@@ -22,6 +22,7 @@ use crate::rossum::{Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
 use crate::steps::Delivery;
+use crate::telemetry::spans::StepSpan;
 
 use super::hook::Hook;
 use super::refusal::Refusal;
@@ -51,6 +52,8 @@ pub(super) struct Facts {
     pub(super) messages: usize,
     pub(super) operations: usize,
     pub(super) note: Option<&'static str>,
+    /// How long each step took, where deliveries are exported as spans.
+    pub(super) steps: Option<Vec<StepSpan>>,
     /// What the steps did, where somebody looks.
     pub(super) trace: Option<Box<Trace>>,
     /// What the log would say of the steps, where a person tries the hook.
@@ -82,6 +85,8 @@ pub(super) struct Way {
     pub(super) is_watched: bool,
     /// Whether it is run although it was run before: somebody sent it again.
     pub(super) is_again: bool,
+    /// Whether it is exported as a span.
+    pub(super) is_exported: bool,
 }
 
 /// Runs a delivery: a small one where it is, a large one in slices off the serving threads. Every wait ends at
@@ -93,7 +98,8 @@ pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way, entry: &Entry
     };
     let started = Instant::now();
     let deadline = started + hook.limits.timeout;
-    let mut facts = Facts::default();
+    let steps = way.is_exported.then(Vec::new);
+    let mut facts = Facts { steps, ..Facts::default() };
     if way.is_watched {
         facts.trace = Some(Box::new(Trace { waited: started - arrived, ..Trace::default() }));
     }
@@ -196,7 +202,7 @@ mod tests {
         super::run(hook, body, way, &DeliveriesUnderWay::default().begin(&hook.whose)).await
     }
 
-    const WAY: Way = Way { is_watched: true, is_again: false };
+    const WAY: Way = Way { is_watched: true, is_again: false, is_exported: false };
 
     /// What a step of a test does.
     enum Does {

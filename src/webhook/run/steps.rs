@@ -11,6 +11,7 @@ use crate::steps::reasons::{Came, Reason, Reasons};
 use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage};
 use crate::telemetry::about;
 use crate::telemetry::metrics::StepMetrics;
+use crate::telemetry::spans::{StepResult, StepSpan};
 
 use super::super::hook::Hook;
 use super::super::refusal::Refusal;
@@ -61,6 +62,14 @@ pub(super) async fn run(
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
+        if let Some(steps) = &mut facts.steps {
+            let result = match &ran {
+                Ok(Ok(())) => StepResult::Done,
+                Ok(Err(_)) => StepResult::Failed,
+                Err(_) => StepResult::OutOfTime,
+            };
+            steps.push(StepSpan { name: stage.name.clone(), began: began.into_std(), took, result });
+        }
         tell_undone(hook, counted, &mut answer, facts);
         for taken in std::mem::take(&mut answer.first_of) {
             hook.tell_first(stage, &taken);

@@ -1,7 +1,9 @@
-//! Forms with files (`multipart/form-data`, RFC 7578): the same bytes for the same parts, however often they are sent.
+//! Forms: pairs (`application/x-www-form-urlencoded`), or parts with files (`multipart/form-data`, RFC 7578). The same parts are
+//! the same bytes, however often they are sent.
 
 use std::fmt::Write as _;
 
+use reqwest::Url;
 use sha2::{Digest as _, Sha256};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +15,15 @@ pub struct Part {
     pub bytes: Vec<u8>,
 }
 
+/// Pairs as `name=value&…`.
+pub fn urlencoded(pairs: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
+    let Ok(mut url) = Url::parse("http://form/") else { return String::new() };
+    url.query_pairs_mut().clear().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
 /// The body and its content type.
-pub fn form(parts: &[Part]) -> (Vec<u8>, String) {
+pub fn multipart(parts: &[Part]) -> (Vec<u8>, String) {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(&part.name);
@@ -60,9 +69,9 @@ mod tests {
             bytes: b"x".to_vec(),
         };
         let parts = [part("a\"\r\nb", Some("c\"d.pdf")), part("text", None)];
-        let (body, kind) = form(&parts);
-        assert_eq!(form(&parts).0, body);
-        assert_ne!(form(&parts[..1]).1, kind);
+        let (body, kind) = multipart(&parts);
+        assert_eq!(multipart(&parts).0, body);
+        assert_ne!(multipart(&parts[..1]).1, kind);
         let text = String::from_utf8(body).unwrap();
         assert!(text.contains("name=\"a%22%0D%0Ab\"; filename=\"c%22d.pdf\"\r\nContent-Type: application/octet-stream\r\n\r\nx\r\n"));
         assert!(

@@ -1,0 +1,106 @@
+//! What is sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+
+use crate::secret::Secret;
+
+use super::form::{Part, multipart, urlencoded};
+
+/// One request, made and not yet sent.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// A secret with bytes that no header may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the secret cannot stand in a header")]
+pub struct NoHeader;
+
+impl Request {
+    pub fn new(method: Method, url: Url) -> Self {
+        Self { method, url, headers: HeaderMap::new(), body: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// With a body, whose kind is this.
+    #[must_use]
+    pub fn with_body(mut self, kind: HeaderValue, body: Vec<u8>) -> Self {
+        self.headers.insert(CONTENT_TYPE, kind);
+        self.body = body;
+        self
+    }
+
+    #[must_use]
+    pub fn with_json(self, json: &serde_json::Value) -> Self {
+        self.with_body(HeaderValue::from_static("application/json"), json.to_string().into_bytes())
+    }
+
+    #[must_use]
+    pub fn with_form(self, pairs: &[(&str, &str)]) -> Self {
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.with_body(kind, urlencoded(pairs).into_bytes())
+    }
+
+    #[must_use]
+    pub fn with_parts(self, parts: &[Part]) -> Self {
+        let (form, kind) = multipart(parts);
+        let kind = HeaderValue::try_from(kind).unwrap_or(HeaderValue::from_static("multipart/form-data"));
+        self.with_body(kind, form)
+    }
+
+    /// With `Authorization: Bearer …` (RFC 6750).
+    ///
+    /// # Errors
+    ///
+    /// Where the token cannot stand in a header.
+    pub fn with_bearer(self, token: &Secret) -> Result<Self, NoHeader> {
+        self.authorized(&[b"Bearer ", token.expose()].concat())
+    }
+
+    /// With `Authorization: Basic …` (RFC 7617).
+    ///
+    /// # Errors
+    ///
+    /// None that can be: Base64 can stand in a header.
+    pub fn with_basic(self, user: &str, password: &Secret) -> Result<Self, NoHeader> {
+        let both = STANDARD.encode([user.as_bytes(), b":", password.expose()].concat());
+        self.authorized(format!("Basic {both}").as_bytes())
+    }
+
+    fn authorized(mut self, value: &[u8]) -> Result<Self, NoHeader> {
+        self.headers.insert(AUTHORIZATION, sensitive(value)?);
+        Ok(self)
+    }
+
+    /// With a secret in a header of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where the secret cannot stand in a header.
+    pub fn with_secret(
+        mut self,
+        name: &reqwest::header::HeaderName,
+        secret: &Secret,
+    ) -> Result<Self, NoHeader> {
+        self.headers.insert(name, sensitive(secret.expose())?);
+        Ok(self)
+    }
+}
+
+fn sensitive(value: &[u8]) -> Result<HeaderValue, NoHeader> {
+    let mut value = HeaderValue::from_bytes(value).map_err(|_| NoHeader)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
