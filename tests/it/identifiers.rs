@@ -128,6 +128,11 @@ fn a_wildcard_comes_by_the_record_that_annex_cert_dns_prints() {
     let again = annex.run(&["cert", "dns"]);
     assert_eq!(String::from_utf8(again.stdout).unwrap(), printed);
     assert_eq!(pebble.orders(), orders);
+    // The host's own name servers know nothing of it: the doctor prints the record once more. This CA says its name in CAA.
+    let doctor = annex.run(&["doctor"]);
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert!(said.contains(&format!("{place} has no TXT record\n    add: {printed}")), "{said}");
+    assert!(!said.contains("not checked: CAA records"), "{said}");
     let rehearsed = annex.run(&["cert", "renew", "--dry-run"]);
     assert!(!rehearsed.status.success());
 }

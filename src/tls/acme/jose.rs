@@ -92,7 +92,22 @@ fn mac_key(base64: &Secret) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    use rustls_acme::acme::{Account, Challenge, ChallengeType, Directory};
+
     use super::*;
+
+    /// Key authorizations are made by another library, which has one of its own in them (RFC 8555 section 8.1).
+    #[test]
+    fn the_thumbprint_is_the_one_of_key_authorizations() {
+        let key = Account::generate_key_pair();
+        let key_pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key).unwrap();
+        let [new_nonce, new_account, new_order, kid, url] = ["n", "a", "o", "k", "u"].map(str::to_owned);
+        let account = Account { key_pair, kid, directory: Directory { new_nonce, new_account, new_order } };
+        let challenge = Challenge { typ: ChallengeType::Http01, url, token: "t".to_owned(), error: None };
+        let (_, authorization) = account.http_01(std::slice::from_ref(&challenge)).unwrap();
+        assert_eq!(authorization, format!("t.{}", thumbprint(&account.key_pair)));
+    }
 
     #[test]
     fn a_mac_key_is_read_in_every_form_that_cas_give() {
