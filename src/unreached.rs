@@ -7,7 +7,7 @@ use rustls::CertificateError;
 use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
 
 /// The innermost cause, which is the one that helps; without the URL, which may hold a document's data.
-pub fn words(error: &reqwest::Error) -> String {
+pub fn words(error: &(dyn Error + 'static)) -> String {
     let mut cause: &dyn Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
