@@ -220,12 +220,10 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
 pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environment<'_>) -> (PathBuf, bool) {
     if let Some((server, path)) = server.and_then(|server| Some((server, server.text("state")?))) {
         let folder = server.document().resolve(path.get_ref());
+        // It may be one tomorrow: a server starts, and says so.
         if let Some(what) = no_folder(path.get_ref(), &folder) {
-            server.document().note(
-                path.span(),
-                what,
-                Some("name a folder: `state = \"/var/lib/annex\"`; Annex makes it"),
-            );
+            let hint = "name a folder: `state = \"/var/lib/annex\"`; Annex makes it".to_owned();
+            server.document().doubt(&path.span(), what, hint);
         }
         return (folder, true);
     }
@@ -237,9 +235,6 @@ pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environmen
 
 /// Why it can never be a folder. Whether it can be written is known where the server runs.
 fn no_folder(text: &str, folder: &Path) -> Option<String> {
-    if text.is_empty() {
-        return Some("`state` is empty".to_owned());
-    }
     let there = folder.ancestors().find_map(|part| Some((part, std::fs::metadata(part).ok()?)));
     let (part, metadata) = there?;
     (!metadata.is_dir()).then(|| format!("`{text}` can be no folder: {} is a file", part.display()))

@@ -171,6 +171,8 @@ fn what_a_ca_cannot_validate_is_refused_at_check() {
         ("\"8.8.8.8\", \"[2606:4700::1]\"", "profile = \"shortlived\""),
     ] {
         let (is_good, output) = check(domains, acme);
-        assert!(is_good && output.lines().count() == 2, "{domains}: {output}");
+        let fields = "whether documents have the field that its steps name";
+        let lines = output.lines().filter(|line| !line.contains(fields)).count();
+        assert!(is_good && lines == 2, "{domains}: {output}");
     }
 }

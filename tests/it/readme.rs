@@ -50,6 +50,9 @@ fn every_configuration_passes_the_check() {
     write(&folder.path().join("rossum-secret"), "a secret");
     write(&folder.path().join("eab-key"), crate::support::Pebble::EAB_KEY);
     write(&folder.path().join("erp-database"), "a password");
+    write(&folder.path().join("otlp-key"), "a key of a collector");
+    let own = rcgen::generate_simple_self_signed(vec!["otlp.example.com".to_owned()]).unwrap();
+    write(&folder.path().join("collector.pem"), &own.cert.pem());
     write(&folder.path().join("rules.json"), r#"[{"name": "none", "actions": []}]"#);
     let function = "def rossum_hook_request_handler(payload):\n    return None\n";
     write(&folder.path().join("function.py"), function);
