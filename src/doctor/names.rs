@@ -139,5 +139,7 @@ mod tests {
         assert_eq!(verdict(&["127.0.0.1"]), Verdict::Good);
         assert_eq!(verdict(&["127.0.0.1", "192.0.2.1"]), Verdict::Warning);
         assert_eq!(verdict(&[]), Verdict::Bad);
+        let own = |text: &str| is_here(text.parse().unwrap()).verdict;
+        assert_eq!((own("127.0.0.1"), own("192.0.2.1")), (Verdict::Good, Verdict::Warning));
     }
 }

@@ -22,7 +22,7 @@ use arc_swap::ArcSwapOption;
 use prost::Message;
 use tokio::select;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::clock;
@@ -88,13 +88,9 @@ impl Exporter {
                 () = self.changed.notified() => continue,
                 () = sleep(SPANS) => self.send_spans().await,
             }
-            select! {
-                biased;
-                () = sleep_until(metrics_at) => {
-                    self.send_metrics().await;
-                    metrics_at = Instant::now() + METRICS;
-                }
-                () = std::future::ready(()) => {}
+            if Instant::now() >= metrics_at {
+                self.send_metrics().await;
+                metrics_at = Instant::now() + METRICS;
             }
         }
     }
