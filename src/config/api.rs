@@ -27,8 +27,7 @@ fn account(section: &Section<'_>, proxy: Option<&Proxy>, environment: Environmen
     let token = secrets::read(section, "token", Maker::Other, environment).into_iter().next();
     let uplink = targets::uplink(section, proxy);
     let base = targets::address(section, &url?)?;
-    let is_here = |host: &str| host == "localhost" || host.starts_with("127.") || host == "[::1]";
-    if base.scheme() != "https" && !base.host_str().is_some_and(is_here) {
+    if base.scheme() != "https" && !targets::is_here(&base) {
         let hint = "write `url = \"https://acme.rossum.app\"`";
         section.document().note(section.place_of("url"), "the token must not travel unencrypted", Some(hint));
         return None;

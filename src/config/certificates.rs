@@ -334,7 +334,9 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if name.len() > 253 || !name.contains('.') || !name.split('.').all(label) {
+    // As in 127.1: what ends in a number is an address, or none.
+    let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if name.len() > 253 || !name.contains('.') || !name.split('.').all(label) || is_number {
         return Err(("is no public domain name", "write one like \"hooks.example.com\""));
     }
     Ok(())

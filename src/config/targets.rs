@@ -104,6 +104,9 @@ fn http(
     let uplink = uplink(section, proxy);
     let timeout = section.duration("timeout", SHORTEST_WAIT..=HOUR).unwrap_or(TIMEOUT);
     let base = address(section, url)?;
+    if !matches!(auth, None | Some(Auth::None)) {
+        remark_plain(section, &base, &url.span(), "the secret of `auth`");
+    }
     match HttpTarget::new(base, uplink?, headers, auth?, timeout) {
         Ok(target) => Some(target),
         Err(error) => {
@@ -127,10 +130,23 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
         return wrong(format!("`{}` is no address of an HTTP interface", text.get_ref()), hint);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let hint = "write `auth = { user = \"…\", password = \"credential:erp\" }`";
+        let hint = "take it out of the URL; a target has `auth`, [telemetry] has `headers`, [rossum] has `token`, and each names where the secret is: `credential:erp`";
         return wrong("a password must not stand in the configuration".to_owned(), hint);
     }
     Some(url)
+}
+
+/// Whether what is sent there stays on this host.
+pub(super) fn is_here(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+}
+
+/// Says that a secret can be read on its way. A system in one's own network may have nothing else.
+fn remark_plain(section: &Section<'_>, url: &Url, place: &Place, what: &str) {
+    if url.scheme() == "http" && !is_here(url) {
+        section
+            .remark(place, &format!("{what} travels unencrypted: write `https://` where the system has it"));
+    }
 }
 
 /// Notes a header that Annex or HTTP itself sets: sent twice, or with another value, it breaks the request.
@@ -199,7 +215,11 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
         own.required_text("client_secret", "\"credential:erp\"");
         let client_secret = secret("client_secret");
         let scope = own.text("scope").map(|scope| (*scope.get_ref()).to_owned());
-        let url = url.and_then(|url| address(&own, &url));
+        let url = url.and_then(|text| {
+            let url = address(&own, &text)?;
+            remark_plain(&own, &url, &text.span(), "the secret of `client_secret`");
+            Some(url)
+        });
         (|| {
             let (token_url, client_id, client_secret) = (url?, client_id?, client_secret?);
             Some(Auth::OAuth2(OAuth2 { token_url, client_id, client_secret, scope, token: Mutex::new(None) }))

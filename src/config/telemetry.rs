@@ -42,9 +42,8 @@ fn collector(
         );
         return None;
     }
-    let is_here = |host: &str| host == "localhost" || host.starts_with("127.") || host == "[::1]";
     let headers = headers?;
-    if !headers.is_empty() && base.scheme() != "https" && !base.host_str().is_some_and(is_here) {
+    if !headers.is_empty() && base.scheme() != "https" && !targets::is_here(&base) {
         let what = "what stands in `headers` must not travel unencrypted";
         section.document().note(section.place_of("otlp"), what, Some("write `https://`"));
         return None;
@@ -72,6 +71,16 @@ fn headers(section: &Section<'_>, environment: Environment<'_>) -> Option<Header
             is_good = false;
             continue;
         };
+        if targets::note_header_of_ours(section, &known, value.span()) {
+            is_good = false;
+            continue;
+        }
+        if headers.contains_key(&known) {
+            let what = format!("the header `{known}` stands twice: upper and lower case are the same");
+            section.document().note(name.span(), what, Some("take one of them out"));
+            is_good = false;
+            continue;
+        }
         let secret = secrets::read_one(section, &source, secrets::Maker::Other, environment);
         match secret.map(|secret| HeaderValue::from_bytes(secret.expose())) {
             Some(Ok(mut text)) => {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use memchr::memmem;
 use reqwest::{Client as Connections, Url, redirect};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
+use crate::secret::Secret;
 use crate::unreached::{is_untimely, words};
 
 use super::proxy::{Proxy, Route};
@@ -168,7 +170,8 @@ impl Client {
     ///
     /// Where there is no answer, or none that fits into the bounds. A refusal is an answer.
     pub async fn send(&self, request: Request, within: Duration, how: Read) -> Result<Received, CallError> {
-        let Request { method, url, headers, body } = request;
+        let Request { method, url, headers, body, mut secrets } = request;
+        secrets.extend(self.route.secrets(&url));
         if !(url.scheme() == "https" || self.may_be_plain && url.scheme() == "http") {
             return Err(CallError::Url { may_be_plain: self.may_be_plain });
         }
@@ -186,8 +189,23 @@ impl Client {
         };
         let received = timeout(within, whole).await.unwrap_or(Err(CallError::Silent(within)));
         let received = received.map_err(|error| error.on(&self.route, &url))?;
-        Ok(Received { elapsed: begun.elapsed(), ..received })
+        let elapsed = begun.elapsed();
+        Ok(Received { elapsed, body: without(received.body, &secrets), ..received })
     }
+}
+
+/// Bytes of a secret that are worth being looked for: what is shorter stands in many an answer by chance.
+const SHORTEST: usize = 6;
+
+/// An answer that repeats what proves who we are (a page for debugging, say) comes without it: it is shown to people, and kept.
+fn without(mut body: Vec<u8>, secrets: &[Secret]) -> Vec<u8> {
+    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST) {
+        let places: Vec<usize> = memmem::find_iter(&body, secret).collect();
+        for at in places.into_iter().rev() {
+            body.splice(at..at + secret.len(), *b"***");
+        }
+    }
+    body
 }
 
 fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {

@@ -7,7 +7,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hyper_util::client::proxy::matcher::Matcher;
+use percent_encoding::percent_decode_str;
 use reqwest::{ClientBuilder, Url};
 
 use crate::secret::Secret;
@@ -122,6 +125,19 @@ impl Route {
         let builder = builder.no_proxy();
         let Some(way) = self.0.clone() else { return builder };
         builder.proxy(reqwest::Proxy::custom(move |to| way.leads_to(to).then(|| way.url.clone())))
+    }
+
+    /// What the proxy is shown of who we are, where a call is not encrypted on its way: whoever answers may repeat it.
+    pub(super) fn secrets(&self, to: &Url) -> Vec<Secret> {
+        let Some(way) = self.0.as_ref().filter(|way| to.scheme() == "http" && way.leads_to(to)) else {
+            return Vec::new();
+        };
+        let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let (user, Some(password)) = (plain(way.url.username()), way.url.password().map(plain)) else {
+            return Vec::new();
+        };
+        let both = STANDARD.encode(format!("{user}:{password}"));
+        [password, both].map(|text| Secret::new(text.into_bytes())).into()
     }
 
     /// Why there was no answer, with the proxy that it would have come through.

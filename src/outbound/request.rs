@@ -16,6 +16,8 @@ pub struct Request {
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    /// What the other side may repeat, and nobody shall read in its answer.
+    pub(super) secrets: Vec<Secret>,
 }
 
 /// A secret with bytes that no header may have.
@@ -25,7 +27,7 @@ pub struct NoHeader;
 
 impl Request {
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Vec::new() }
+        Self { method, url, headers: HeaderMap::new(), body: Vec::new(), secrets: Vec::new() }
     }
 
     #[must_use]
@@ -65,7 +67,8 @@ impl Request {
     /// # Errors
     ///
     /// Where the token cannot stand in a header.
-    pub fn with_bearer(self, token: &Secret) -> Result<Self, NoHeader> {
+    pub fn with_bearer(mut self, token: &Secret) -> Result<Self, NoHeader> {
+        self.secrets.push(token.clone());
         self.authorized(&[b"Bearer ", token.expose()].concat())
     }
 
@@ -74,8 +77,9 @@ impl Request {
     /// # Errors
     ///
     /// None that can be: Base64 can stand in a header.
-    pub fn with_basic(self, user: &str, password: &Secret) -> Result<Self, NoHeader> {
+    pub fn with_basic(mut self, user: &str, password: &Secret) -> Result<Self, NoHeader> {
         let both = STANDARD.encode([user.as_bytes(), b":", password.expose()].concat());
+        self.secrets.extend([password.clone(), Secret::new(both.as_bytes())]);
         self.authorized(format!("Basic {both}").as_bytes())
     }
 
@@ -95,6 +99,7 @@ impl Request {
         secret: &Secret,
     ) -> Result<Self, NoHeader> {
         self.headers.insert(name, sensitive(secret.expose())?);
+        self.secrets.push(secret.clone());
         Ok(self)
     }
 }

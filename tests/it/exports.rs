@@ -771,3 +771,26 @@ fn a_call_that_is_under_way_is_finished_before_the_server_ends() {
     assert_eq!(erp.calls().len(), 1, "it was sent again: {:?}", erp.calls().len());
     annex.logs("export sent", Duration::from_secs(1));
 }
+
+#[test]
+fn an_answer_that_repeats_what_proves_who_we_are_comes_without_it() {
+    const TOKEN: &str = "token-0123456789abcdef";
+    // A page for debugging: it shows the request.
+    let erp = Erp::start(|call, _| {
+        let shown = call.header("authorization").or(call.header("x-key")).unwrap_or_default();
+        Reply::status(400, &format!("you sent: {shown}"))
+    });
+    let step = "[[hook.step]]\nuse = \"export\"\ntarget = \"own\"\npath = \"invoices\"\nshape = \"json\"\n";
+    for (auth, says) in [
+        ("{ bearer = \"file:token\" }", "you sent: Bearer ***"),
+        ("{ header = \"X-Key\", value = \"file:token\" }", "you sent: ***"),
+        ("{ user = \"annex\", password = \"file:token\" }", "you sent: Basic ***"),
+    ] {
+        let target =
+            format!("[[target]]\nname = \"own\"\nurl = \"http://{}/\"\nauth = {auth}\n", erp.address);
+        let text = config(&erp, step).replace("[[hook]]", &format!("{target}[[hook]]"));
+        let annex = Annex::dev_with_files(&text, &[("token", TOKEN)]);
+        let said = deliver(&annex, &document("r-1", 7, "INV-1")).to_string();
+        assert!(said.contains(says) && !said.contains(TOKEN), "{said}");
+    }
+}

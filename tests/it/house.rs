@@ -153,7 +153,7 @@ const ROOMS: [(&str, &[&str]); 37] = [
 ];
 
 /// Foreign crates and the rooms that may name them.
-const FOREIGN: [(&str, &[&str]); 51] = [
+const FOREIGN: [(&str, &[&str]); 52] = [
     ("annex_heap", &["memory"]),
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
@@ -199,6 +199,7 @@ const FOREIGN: [(&str, &[&str]); 51] = [
     ("prometheus_client", &["telemetry"]),
     ("opentelemetry_proto", &["otlp"]),
     ("prost", &["otlp"]),
+    ("memchr", &["outbound"]),
     ("getrandom", &["doctor", "otlp", "outbox", "requests", "secret", "tls", "webhook"]),
     ("jmespath", &["requests"]),
     ("russh", &["export"]),

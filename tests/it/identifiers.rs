@@ -162,6 +162,8 @@ fn what_a_ca_cannot_validate_is_refused_at_check() {
         ("\"8.8.8.8\"", by_dns, "is an IP address, which dns-persist-01 is not for"),
         ("\"*.com\"", by_dns, "is no public domain name"),
         ("\"0.0.0.0\"", "", "is no address of a host"),
+        ("\"127.1\"", "", "is no public domain name"),
+        ("\"256.1.1.1\"", "", "is no public domain name"),
     ] {
         let (is_good, output) = check(domains, acme);
         assert!(!is_good && output.contains(said), "{domains}: {output}");

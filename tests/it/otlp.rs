@@ -176,6 +176,15 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
             "must not travel unencrypted",
         ),
         ("[telemetry]\notlp = \"https://o.acme.com\"\nsample = 0.1\n", "`sample`"),
+        ("[telemetry]\notlp = \"https://u:p@o.acme.com\"\n", "[telemetry] has `headers`"),
+        (
+            "[telemetry]\notlp = \"https://o.acme.com\"\nheaders = { Content-Type = \"file:key\" }\n",
+            "`content-type` is set by Annex",
+        ),
+        (
+            "[telemetry]\notlp = \"https://o.acme.com\"\nheaders = { x-a = \"file:key\", X-A = \"file:key\" }\n",
+            "`x-a` stands twice",
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("annex.toml"), &config(telemetry));

@@ -190,7 +190,10 @@ impl Reader<'_, '_> {
                     schema_id: text(&inner, "schema_id"),
                     schema_ids: inner.columns("schema_ids").unwrap_or_default(), // named with their action
                 };
-                inner.finish();
+                // What another kind has there is Rossum's to say.
+                if kind.as_ref().is_none_or(|kind| EXPRESSED.contains(kind.get_ref())) {
+                    inner.finish();
+                }
             }
             action.finish();
             if let Some(kind) = kind {
@@ -334,9 +337,13 @@ impl Reader<'_, '_> {
     ) {
         let ActionObject { kind, payload, .. } = action;
         if BY_API.contains(&kind.as_str()) {
-            self.notes.push(format!(
-                "{title}: the action {kind} is left out: an answer to Rossum cannot express it"
-            ));
+            let what =
+                format!("{title}: the action {kind} is left out: an answer to Rossum cannot express it");
+            if is_own {
+                self.section.remark(place, &what);
+            } else {
+                self.notes.push(what);
+            }
             return;
         }
         let mut ids = payload.schema_ids;

@@ -121,7 +121,7 @@ impl Attempt<'_> {
         let mut pace = before.after(failure, ended, self.waits(ended));
         pace.tried(now, &problem);
         if let Some(not_before) = not_before.filter(|moment| *moment > pace.next_try()) {
-            pace.wait_until(not_before);
+            pace.wait_until(not_before, ended);
         }
         if failure == Failure::Validation {
             pace.remember(challenge, false);

@@ -120,6 +120,11 @@ pub(super) struct Waits<'w> {
 const HURRY: Duration = Duration::from_secs(12 * 60);
 const TRIES_IN_A_LIFE: u32 = 32;
 
+/// The longest wait: a CA's `Retry-After` for a week's limit. One that asks for more is asked again then.
+const LONGEST: Duration = Duration::from_secs(8 * 86_400);
+/// By how much a moment on disk may be later than it was meant.
+const ROUNDED: Duration = Duration::from_secs(1);
+
 /// Interrupted attempts in a row that are gone on with at once.
 const INTERRUPTIONS: usize = 10;
 
@@ -162,7 +167,7 @@ impl Pace {
     pub(super) fn before_attempt(&self, now: SystemTime, waits: Waits<'_>) -> Self {
         let mut next = self.clone();
         if let Some(too_many) = self.interrupted.checked_sub(INTERRUPTIONS) {
-            next.wait_until(now.checked_add(spread(waits.after(too_many))).unwrap_or(now));
+            next.wait_until(now.checked_add(spread(waits.after(too_many))).unwrap_or(now), now);
         }
         next.interrupted += 1;
         next.last_attempt = Some(clock::unix_seconds(now));
@@ -186,7 +191,7 @@ impl Pace {
         *count += 1;
         next.interrupted = 0;
         next.first_failure.get_or_insert(clock::unix_seconds(now));
-        next.wait_until(now.checked_add(spread(wait)).unwrap_or(now));
+        next.wait_until(now.checked_add(spread(wait)).unwrap_or(now), now);
         next
     }
 
@@ -196,16 +201,16 @@ impl Pace {
         self.last_error = Some(problem.to_owned());
     }
 
-    /// No try before this moment.
-    pub(super) fn wait_until(&mut self, moment: SystemTime) {
+    /// No try before this moment, or before the longest wait has passed, whatever a CA asks for.
+    pub(super) fn wait_until(&mut self, moment: SystemTime, now: SystemTime) {
+        let moment = moment.min(now.checked_add(LONGEST).unwrap_or(now));
         // Rounded up: never sooner than asked.
         self.next_try = clock::unix_seconds(moment + Duration::from_millis(999));
     }
 
     /// A moment further away than any wait is a clock that was wrong when it was written.
     pub(super) fn is_plausible(&self, now: SystemTime) -> bool {
-        const LONGEST: Duration = Duration::from_secs(8 * 86_400); // a CA's `Retry-After` for a week's limit
-        self.next_try() <= now.checked_add(LONGEST).unwrap_or(now)
+        self.next_try() <= now.checked_add(LONGEST + ROUNDED).unwrap_or(now)
     }
 
     pub(super) fn remember(&mut self, challenge: Challenge, worked: bool) {
@@ -266,6 +271,11 @@ mod tests {
             assert!(wait >= expected && wait <= expected * 3 / 2 + 1, "{wait} for {expected}");
         }
         assert!(pace.is_plausible(noon()));
+        // A CA that asks for ten years is asked again after eight days, and not at once.
+        let mut patient = pace.clone();
+        patient.wait_until(noon() + 3_650 * Duration::from_secs(86_400), noon());
+        assert!(patient.is_plausible(noon()));
+        assert!(patient.next_try() >= noon() + Duration::from_secs(8 * 86_400));
         assert!(!pace.is_plausible(clock::from_unix_seconds(1_700_000_000)));
     }
 

@@ -43,6 +43,11 @@ impl Problem {
             let name = sub.identifier.as_ref().map(|identifier| format!("{}: ", identifier.value));
             detail = format!("{detail}; {}{}", name.unwrap_or_default(), sub.detail);
         }
+        // A line of the log, and of `annex status`, shows it.
+        if let Some((end, _)) = detail.char_indices().nth(QUOTED) {
+            detail.truncate(end);
+            detail.push('…');
+        }
         detail
     }
 }
@@ -62,6 +67,9 @@ fn words(f: &mut fmt::Formatter<'_>, detail: &str, status: Option<u16>, kind: &s
         (Some(status), kind) => write!(f, " (status {status}, {kind})"),
     }
 }
+
+/// Characters of a CA's words that are kept.
+const QUOTED: usize = 2_000;
 
 /// An answer that is no success.
 #[derive(Debug, Clone)]
@@ -146,5 +154,7 @@ mod tests {
         }
         assert_eq!(text_moment("retry after lunch"), None);
         assert_eq!(text_moment("nothing"), None);
+        let long = Problem { detail: "é".repeat(50_000), ..Problem::default() };
+        assert_eq!(long.detail().chars().count(), QUOTED + 1, "a line of the log has an end");
     }
 }

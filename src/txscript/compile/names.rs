@@ -44,7 +44,10 @@ impl Compiler<'_> {
                 Some(format!("write `import {name}` above it"))
             }
             "Decimal" => Some("write `from decimal import Decimal` above it".to_owned()),
-            _ => nearest(name, self.scopes.iter().flat_map(super::scope::Scope::names)),
+            _ => {
+                let names = self.scopes.iter().flat_map(super::scope::Scope::names);
+                nearest(name, names.filter(|known| *known != name))
+            }
         };
         Err(self.problem(at, format!("unknown name `{name}`"), hint.as_deref()))
     }
