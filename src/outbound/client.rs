@@ -189,6 +189,11 @@ impl Client {
         };
         let received = timeout(within, whole).await.unwrap_or(Err(CallError::Silent(within)));
         let received = received.map_err(|error| error.on(&self.route, &url))?;
+        // Only a proxy says so (RFC 9110, section 15.5.8): the call went no further.
+        if received.status == 407 && self.route.is_for(&url) {
+            let words = "it wants a user and a password, or others than these (status 407)".to_owned();
+            return Err(CallError::Unreachable(self.route.words(&url, words)));
+        }
         let elapsed = begun.elapsed();
         Ok(Received { elapsed, body: without(received.body, &secrets), ..received })
     }

@@ -127,9 +127,14 @@ impl Route {
         builder.proxy(reqwest::Proxy::custom(move |to| way.leads_to(to).then(|| way.url.clone())))
     }
 
+    /// Whether calls go through a proxy there.
+    pub(super) fn is_for(&self, to: &Url) -> bool {
+        self.0.as_ref().is_some_and(|way| way.leads_to(to))
+    }
+
     /// What the proxy is shown of who we are, where a call is not encrypted on its way: whoever answers may repeat it.
     pub(super) fn secrets(&self, to: &Url) -> Vec<Secret> {
-        let Some(way) = self.0.as_ref().filter(|way| to.scheme() == "http" && way.leads_to(to)) else {
+        let Some(way) = self.0.as_ref().filter(|_| to.scheme() == "http" && self.is_for(to)) else {
             return Vec::new();
         };
         let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();

@@ -4,13 +4,16 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::exports::{deliver, document, messages};
-use crate::support::{Annex, Forward, SECRET, free_port, write};
+use crate::support::{Annex, Erp, Forward, Reply, SECRET, free_port, write};
+
+const SOON: Duration = Duration::from_secs(5);
 
 /// A certificate for a name, as `change` makes it; of its own CA, or signed by another one.
 struct Shown {
@@ -175,4 +178,22 @@ fn an_export_goes_through_the_proxy_and_what_is_excepted_does_not() {
         assert_eq!(proxy.asked().split_off(before), asked);
         assert!(!annex.log().contains("hunter2"));
     }
+}
+
+#[test]
+fn a_proxy_that_wants_another_login_is_no_answer_of_the_target() {
+    let proxy = Erp::start(|_, _| Reply::status(407, "who are you?"));
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[server]\nstate = \"state\"\nproxy = \"http://{}\"\n\
+         [[target]]\nname = \"erp\"\nurl = \"http://erp.example.test/\"\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+         [[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n",
+        proxy.address
+    );
+    write(&folder.path().join("annex.toml"), &config);
+    let annex = Annex::dev_in(folder, free_port());
+    let said = messages(&deliver(&annex, &document("r-1", 7, "INV-1")));
+    assert!(said[0].1.contains("Nothing was sent: export again later"), "{said:?}");
+    annex.logs(&format!("through the proxy http://{}: it wants a user", proxy.address), SOON);
 }
