@@ -91,12 +91,20 @@ fn a_rate_limit_is_waited_for_as_long_as_the_ca_says() {
 
 #[test]
 fn a_date_in_the_cas_text_counts_as_its_retry_after_does() {
-    let detail =
-        "too many failed authorizations, retry after 2099-01-02 03:04:05 UTC: see https://ca.example";
-    let faults = Faults { new_order: Some((429, None, "rateLimited", detail)), ..Faults::default() };
-    let scene = Scene::new(faults);
-    let annex = scene.start("retry = [\"1s\"]");
-    annex.logs("next try 2099-01-02 03:04:0", SOON);
+    let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(5 * 24);
+    let date = moment.strftime("%Y-%m-%d %H:%M").to_string();
+    // A CA that asks for a century is asked again after eight days, and not before.
+    for (asked, next) in [(format!("{date}:05"), date), ("2099-01-02 03:04:05".to_owned(), "20".to_owned())] {
+        let detail =
+            format!("too many failed authorizations, retry after {asked} UTC: see https://ca.example");
+        let faults =
+            Faults { new_order: Some((429, None, "rateLimited", detail.leak())), ..Faults::default() };
+        let scene = Scene::new(faults);
+        let annex = scene.start("retry = [\"1s\"]");
+        annex.logs(&format!("next try {next}"), SOON);
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(annex.log().matches("next try ").count(), 1, "{}", annex.log());
+    }
 }
 
 #[test]
