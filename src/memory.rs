@@ -77,7 +77,9 @@ pub async fn keep() {
 fn look(floor: usize, is_busy: bool) -> Option<usize> {
     let has = resident()?;
     let Some(used) = in_use() else {
-        return unseen(has);
+        // mimalloc, which does not say, gives back by itself what has lain free for a second, as long as somebody allocates.
+        // Before that, the next delivery takes it: without it a delivery of 4 MB would cost a quarter more.
+        return if is_busy { None } else { unseen(has) };
     };
     let free = has.saturating_sub(used);
     let spare = if is_busy { SPARE.max(used / SPARE_SHARE) } else { SPARE_AT_REST };
