@@ -49,7 +49,7 @@ pub(super) fn read(
     let acme = server.section("acme");
     let domains = &settings.domains;
     let template = acme_settings(server, acme.as_ref(), settings, state, environment);
-    if let Some(files) = files(server) {
+    if let Some(files) = files(server, domains) {
         if let Some(acme) = &acme {
             acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
         }
@@ -68,10 +68,12 @@ pub(super) fn read(
 }
 
 /// `certificate` and `key`.
-fn files(server: &Section<'_>) -> Option<Source> {
+fn files(server: &Section<'_>, domains: &[String]) -> Option<Source> {
     let path = |key| server.text(key).map(|path| server.document().resolve(path.get_ref()));
     match (path("certificate"), path("key")) {
-        (Some(certificate), Some(key)) => return Some(Source::Files { certificate, key }),
+        (Some(certificate), Some(key)) => {
+            return Some(Source::Files { certificate, key, domains: domains.to_vec() });
+        }
         (Some(_), None) => {
             server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`");
         }

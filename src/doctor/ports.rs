@@ -141,7 +141,7 @@ async fn through_server(
     }
     // With files of one's own no CA asks the plain listener: it shows nothing that only ours knows.
     let source = config.server.certificates.first().map(|settings| &settings.source);
-    let (Listener::Https, Some(Source::Files { certificate, key })) = (listener, source) else { return };
+    let (Listener::Https, Some(Source::Files { certificate, key, .. })) = (listener, source) else { return };
     let loaded = load_usual(certificate, key).map(|certificate| certificate.leaf());
     match loaded {
         Err(error) => tell(unchecked(error.to_string())),
