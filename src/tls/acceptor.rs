@@ -4,8 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::SingleCertAndKey;
+use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, RootCertStore, ServerConfig};
 use rustls_acme::acme::ACME_TLS_ALPN_NAME;
@@ -53,7 +52,6 @@ pub enum Handshake {
 pub struct Acceptor {
     config: Arc<ServerConfig>,
     challenge: Arc<ServerConfig>,
-    served: Arc<Served>,
 }
 
 impl Acceptor {
@@ -83,7 +81,7 @@ impl Acceptor {
                 builder()?.with_client_cert_verifier(verifier)
             }
         }
-        .with_cert_resolver(Arc::clone(&served) as Arc<dyn ResolvesServerCert>);
+        .with_cert_resolver(served);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ignore_client_order = true;
         // Without a ticketer rustls keeps 256 sessions for all clients together; keys rotate every 6 hours.
@@ -92,32 +90,18 @@ impl Acceptor {
         config.send_tls13_tickets = 1;
         let mut challenge = builder()?.with_no_client_auth().with_cert_resolver(challenges);
         challenge.alpn_protocols = vec![ACME_TLS_ALPN_NAME.to_vec()];
-        Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge), served })
+        Ok(Self { config: Arc::new(config), challenge: Arc::new(challenge) })
     }
 
     /// The caller bounds the time.
     pub async fn accept(&self, stream: TcpStream) -> io::Result<Handshake> {
-        let address = stream.local_addr().ok().map(|address| address.ip());
         let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
         if rustls_acme::is_tls_alpn_challenge(&start.client_hello()) {
             let mut answered = start.into_stream(Arc::clone(&self.challenge)).await?;
             answered.shutdown().await?;
             return Ok(Handshake::ChallengeAnswered);
         }
-        // A client that calls an address names nobody: which address it called is known by the connection alone.
-        let by_address = match start.client_hello().server_name() {
-            None => address.and_then(|address| self.served.at(address)),
-            Some(_) => None,
-        };
-        let config = match by_address {
-            None => Arc::clone(&self.config),
-            Some(certified) => {
-                let mut config = (*self.config).clone();
-                config.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
-                Arc::new(config)
-            }
-        };
-        let stream = start.into_stream(config).await?;
+        let stream = start.into_stream(Arc::clone(&self.config)).await?;
         let connection = stream.get_ref().1;
         let agreed = Agreed {
             protocol: match connection.alpn_protocol() {

@@ -16,7 +16,7 @@ use crate::clock;
 use super::{Board, Certificate, CertificateError, Served, Status};
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {

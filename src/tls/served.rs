@@ -1,7 +1,6 @@
 //! The certificates that handshakes get, by the name that the client asks for (SNI).
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -22,18 +21,15 @@ pub struct Served {
 #[derive(Debug, Default)]
 struct Table {
     by_domain: HashMap<String, Arc<CertifiedKey>>,
-    /// By the addresses that certificates name.
-    by_address: HashMap<IpAddr, Arc<CertifiedKey>>,
     /// For a client that asks for no name: it may have come by an IP address, and only these may be without one.
+    /// All addresses stand in `domains` of [server], and so in one certificate.
     nameless: Option<Arc<CertifiedKey>>,
     /// For a client that asks for a name that is not ours.
     first: Option<Arc<CertifiedKey>>,
 }
 
 impl Served {
-    /// Which certificates there are. Clients that name none get the one
-    /// for the address that they came to ([`Self::at`]), else the first one for an IP address, else the first. Those that stay go
-    /// on being served.
+    /// Which certificates there are. Clients that name none get the first one for an IP address, else the first. Those that stay go on being served.
     pub fn expect(&self, names: impl IntoIterator<Item = String>) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before: HashMap<_, _> = std::mem::take(&mut *slots).into_iter().collect();
@@ -50,18 +46,12 @@ impl Served {
         self.rebuild(&slots);
     }
 
-    /// The certificate for a client that asks for no name and came to this address; `None` where no certificate names it.
-    pub(super) fn at(&self, address: IpAddr) -> Option<Arc<CertifiedKey>> {
-        self.table.load().by_address.get(&address.to_canonical()).cloned()
-    }
-
     fn rebuild(&self, slots: &[(String, Option<Arc<Certificate>>)]) {
         let mut table = Table::default();
         for certificate in slots.iter().filter_map(|(_, certificate)| certificate.as_ref()) {
             table.first.get_or_insert_with(|| Arc::clone(&certificate.certified));
             for domain in &certificate.names {
-                if let Some(address) = identifier::address(domain) {
-                    table.by_address.entry(address).or_insert_with(|| Arc::clone(&certificate.certified));
+                if identifier::address(domain).is_some() {
                     table.nameless.get_or_insert_with(|| Arc::clone(&certificate.certified));
                 }
                 // The first one wins: a domain that moved to a certificate of its own is still in the old one.
