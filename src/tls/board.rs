@@ -270,12 +270,20 @@ mod tests {
         let bare = Status { not_after: None, ..full };
         assert!(said(&bare).ends_with("none is ordered, since it could not be kept: No space left"));
         // Files of one's own that no longer fit: said at once, with what is served until when.
-        let files = Status { last_error: None, refused: Some("the key does not fit".into()), ..status.clone() };
+        let files =
+            Status { last_error: None, refused: Some("the key does not fit".into()), ..status.clone() };
         let said = files.problem(start).unwrap();
-        assert!(said.contains("is served, which expires on") && said.ends_with(": the key does not fit"), "{said}");
+        assert!(
+            said.contains("is served, which expires on") && said.ends_with(": the key does not fit"),
+            "{said}"
+        );
         let said = files.problem(start + life).unwrap();
         assert!(said.contains("expired on") && said.ends_with(": the key does not fit"), "{said}");
-        let wild = Status { names: vec!["*.example.org".into()], domains: vec!["a.example.org".into()], ..status.clone() };
+        let wild = Status {
+            names: vec!["*.example.org".into()],
+            domains: vec!["a.example.org".into()],
+            ..status.clone()
+        };
         assert_eq!(wild.problem(start), None, "a wildcard covers it");
         let none = Status { not_after: None, ..status };
         assert!(none.problem(start).is_some_and(|text| text.contains("no certificate for a.example yet")));

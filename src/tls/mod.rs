@@ -44,7 +44,11 @@ pub struct Settings {
 pub enum Source {
     Acme(Box<AcmeSettings>),
     /// `domains`: the names that they should be for.
-    Files { certificate: PathBuf, key: PathBuf, domains: Vec<String> },
+    Files {
+        certificate: PathBuf,
+        key: PathBuf,
+        domains: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

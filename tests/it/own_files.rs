@@ -99,7 +99,11 @@ fn files_that_no_longer_fit_are_told_everywhere_and_the_certificate_before_them_
     let swap = |pair: &Pair| pair.write(folder);
     let garbage = || write(&folder.join("chain.pem"), "-----BEGIN CERTIFICATE-----\nnone\n");
     let cases: [(&str, &dyn Fn(), &str); 5] = [
-        ("another key", &|| write(&folder.join("key.pem"), &other.key.serialize_pem()), "the key does not fit"),
+        (
+            "another key",
+            &|| write(&folder.join("key.pem"), &other.key.serialize_pem()),
+            "the key does not fit",
+        ),
         ("garbage", &garbage, "chain.pem"),
         ("expired", &|| swap(&expired), "is valid from 2025-01-01"),
         ("not yet valid", &|| swap(&early), "is valid from 2090-01-01"),
