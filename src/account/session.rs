@@ -266,7 +266,7 @@ mod tests {
         let body =
             json!({"username": "u", "password": "p1", "config": {"secret": "s3", "secrets": [{"a": "b"}]}});
         let found: Vec<_> = secrets_in(&body).iter().map(|one| one.expose().to_vec()).collect();
-        assert_eq!(found, [&b"s3"[..], b"b", b"p1"]);
+        assert_eq!(found, [&b"p1"[..], b"s3", b"b"]);
     }
 
     #[test]

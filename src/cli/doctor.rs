@@ -1,6 +1,5 @@
 //! `annex doctor`: what is wrong on this host, and what to do. Exit code 0 if nothing is.
 
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::doctor::{Finding, Running, Time, Unit, Verdict, examine};
 use crate::shown::Lines;
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print, print_lines, say};
+use super::exit::{Failure, Mark, print, print_lines, say_meanwhile};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -73,9 +72,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 status.filter(|status| is_of(status, &path) != Some(false)).map(|status| running(&status));
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            if !arguments.json && io::stderr().is_terminal() {
+            if !arguments.json {
                 let seconds = arguments.timeout;
-                say(format_args!(
+                say_meanwhile(format_args!(
                     "… asking others: what does not answer within {seconds} s is told as silent"
                 ));
             }

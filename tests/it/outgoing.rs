@@ -235,7 +235,7 @@ fn databases_and_sftp_do_not_go_through_the_proxy() {
         "[server]\ndomains = [\"hooks.acme.com\"]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"\nproxy = \"http://127.0.0.1:{}\"\n\
          [server.acme]\ndirectory = \"https://127.0.0.1:{}/dir\"\n\
          [[database]]\nname = \"own\"\nurl = \"postgres://annex@db.example.test:5432/own\"\npassword = \"file:secret\"\n\
-         [[target]]\nname = \"folder\"\nurl = \"sftp://annex@sftp.example.test/in\"\npassword = \"file:secret\"\nhost_key = \"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n\
+         [[target]]\nname = \"folder\"\nurl = \"sftp://annex@sftp.example.test/in\"\nauth = {{ password = \"file:secret\" }}\nhost_key = \"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n\
          [[target]]\nname = \"erp\"\nurl = \"https://erp.example.test/\"\n\
          [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
          [[hook.step]]\nuse = \"export\"\nname = \"a\"\ntarget = \"folder\"\npath = \"a.json\"\nshape = \"json\"\n\
