@@ -184,7 +184,8 @@ async fn look_around(config: Config) {
         (_, None) => warn!("before the first certificate: {}", finding.what),
     };
     let time = doctor::Time::new(doctor::Time::USUAL);
-    doctor::reachable(&config, Some(&doctor::Running::default()), None, time, &tell).await;
+    let running = doctor::Running::default();
+    Box::pin(doctor::reachable(&config, Some(&running), None, time, &tell)).await;
 }
 
 /// Every hook is recorded where the command says so.

@@ -91,7 +91,10 @@ impl Time {
     /// For what others wait for: the rest is theirs.
     fn first_part(self) -> Self {
         let rest = self.whole / 3;
-        Self { whole: self.whole - rest, until: self.until.checked_sub(rest).unwrap_or(self.until) }
+        Self {
+            whole: self.whole.saturating_sub(rest),
+            until: self.until.checked_sub(rest).unwrap_or(self.until),
+        }
     }
 
     /// What some work gives, or that it gave nothing in time.

@@ -123,7 +123,7 @@ fn written_otherwise(secret: &[u8]) -> Vec<Secret> {
 fn within(way: &impl Engine, secret: &[u8], before: usize) -> String {
     let text = way.encode([&[0, 0][..before], secret].concat());
     let text = text.trim_end_matches('=');
-    let shared = usize::from((before + secret.len()) % 3 != 0);
+    let shared = usize::from(!(before + secret.len()).is_multiple_of(3));
     let own = [0, 2, 3][before]..text.len() - shared;
     text[own].to_owned()
 }

@@ -1,5 +1,6 @@
 //! Certificate files of one's own: what is served and said when they no longer fit.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -57,7 +58,10 @@ impl Server {
              certificate = \"chain.pem\"\nkey = \"key.pem\"\n[[hook]]\npath = \"/checks\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n"
         );
         write(&folder.path().join("annex.toml"), &config);
-        Self { annex: Annex::https(folder, https), admin }
+        let annex = Annex::https(folder, https);
+        // The admin pages open a moment after the door.
+        eventually("admin pages", SOON, || TcpStream::connect(("127.0.0.1", admin)).is_ok());
+        Self { annex, admin }
     }
 
     /// Whether clients get this one.
