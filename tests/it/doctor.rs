@@ -366,16 +366,15 @@ fn silent(address: (&str, u16)) -> u16 {
 fn what_is_silent_costs_the_doctor_no_more_than_its_time() {
     let silent = silent(("127.0.0.1", 0));
     let folder = tempfile::tempdir().unwrap();
-    let targets: String = (0..3)
-        .map(|n| {
-            format!(
-                "[[target]]\nname = \"t{n}\"\nurl = \"https://127.0.0.1:{silent}/{n}\"\ntimeout = \"20s\"\n"
-            )
-        })
-        .collect();
-    let steps: String = (0..3)
-        .map(|n| format!("[[hook.step]]\nuse = \"export\"\nname = \"s{n}\"\ntarget = \"t{n}\"\npath = \"x\"\nshape = \"json\"\n"))
-        .collect();
+    let target = |n: u8| {
+        format!("[[target]]\nname = \"t{n}\"\nurl = \"https://127.0.0.1:{silent}/{n}\"\ntimeout = \"20s\"\n")
+    };
+    let step = |n: u8| {
+        format!(
+            "[[hook.step]]\nuse = \"export\"\nname = \"s{n}\"\ntarget = \"t{n}\"\npath = \"x\"\nshape = \"json\"\n"
+        )
+    };
+    let [targets, steps] = [[0, 1, 2].map(target).concat(), [0, 1, 2].map(step).concat()];
     let config = format!(
         "[server]\ndomains = [\"{NAME}\"]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"\n\
          [server.acme]\ndirectory = \"https://127.0.0.1:{silent}/dir\"\n[rossum]\nurl = \"http://127.0.0.1:{silent}\"\ntoken = \"file:token\"\n\
@@ -432,7 +431,7 @@ fn what_a_killed_doctor_left_is_gone_after_the_next_one() {
     assert!(!annex.folder().join("state/.doctor").exists());
     for file in std::fs::read_dir(&left).unwrap().flatten() {
         let file = std::fs::File::options().write(true).open(file.path()).unwrap();
-        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(301)).unwrap();
+        file.set_modified(rossum_annex::clock::now() - Duration::from_secs(301)).unwrap();
     }
     let (said, _) = doctor(annex.folder(), None);
     assert!(said.contains(&format!("✓ {NAME} leads here on port {} (127.0.0.1)", pebble.https)), "{said}");
