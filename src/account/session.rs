@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::neighbour;
-use crate::outbound::{AGENT, CallError, Client, Read, Redirects, Request, Settings, Uplink};
+use crate::outbound::{CallError, Client, Read, Request, Settings, Uplink};
 use crate::secret::Secret;
 use crate::shown::Lines;
 use crate::trees;
@@ -45,14 +45,7 @@ impl Session {
         dry_run: bool,
         say: fn(&Lines),
     ) -> Result<Self, Problem> {
-        let client = Client::new(Settings {
-            uplink,
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: true,
-            connect: None,
-            silence: None,
-        });
+        let client = Client::new(Settings::new(uplink));
         let client = client.map_err(|error| Problem::Credentials(error.to_string()))?;
         let Credentials { url, login } = credentials;
         Ok(Self { base: url, login, client, token: OnceCell::new(), dry_run, say })
@@ -174,7 +167,7 @@ impl Session {
         for tried in 1.. {
             let mut request = Request::new(method.clone(), url.clone());
             if let Some(body) = body {
-                request = request.with_json(body);
+                request = request.with_json(body).without_repeating(secrets_in(body));
             }
             if let Some(token) = token {
                 request = request
@@ -230,6 +223,25 @@ impl Session {
     }
 }
 
+/// The texts of a body that an answer must not repeat.
+fn secrets_in(json: &Value) -> Vec<Secret> {
+    fn collect(json: &Value, is_secret: bool, into: &mut Vec<Secret>) {
+        match json {
+            Value::String(text) if is_secret => into.push(Secret::new(text.as_bytes())),
+            Value::Array(list) => list.iter().for_each(|value| collect(value, is_secret, into)),
+            Value::Object(map) => {
+                for (key, value) in map {
+                    collect(value, is_secret || key.contains("secret") || key == "password", into);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    collect(json, false, &mut found);
+    found
+}
+
 /// What is to be shown, without what stands under `secret`.
 fn masked(json: &Value) -> Value {
     match json {
@@ -248,6 +260,14 @@ fn masked(json: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_of_a_body_are_found_wherever_they_stand() {
+        let body =
+            json!({"username": "u", "password": "p1", "config": {"secret": "s3", "secrets": [{"a": "b"}]}});
+        let found: Vec<_> = secrets_in(&body).iter().map(|one| one.expose().to_vec()).collect();
+        assert_eq!(found, [&b"p1"[..], b"s3", b"b"]);
+    }
 
     #[test]
     fn what_is_shown_has_no_secret() {

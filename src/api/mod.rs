@@ -11,9 +11,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::outbound::{
-    AGENT, CallError, Client, ClientError, Read, Received, Redirects, Request, Settings, Uplink,
-};
+use crate::outbound::{CallError, Client, ClientError, Read, Received, Request, Settings, Uplink};
 use crate::secret::Secret;
 use crate::trees::{self, make_of};
 
@@ -90,14 +88,7 @@ impl Api {
         let path = base.path().trim_end_matches('/');
         let path = if path.ends_with("/api/v1") { format!("{path}/") } else { format!("{path}/api/v1/") };
         base.set_path(&path);
-        let client = Client::new(Settings {
-            uplink,
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: true,
-            connect: Some(PATIENCE),
-            silence: Some(PATIENCE),
-        })?;
+        let client = Client::new(Settings::new(uplink).connecting_within(PATIENCE).silent_for(PATIENCE))?;
         Ok(Self { base, token, client })
     }
 

@@ -139,7 +139,7 @@ fn fields_without_schema(hook: &HookPlan) -> Option<String> {
 fn certificate_problem(config: &Config) -> Option<String> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     config.server.certificates.iter().find_map(|settings| match &settings.source {
-        tls::Source::Files { certificate, key } => {
+        tls::Source::Files { certificate, key, .. } => {
             tls::load_files(certificate, key, &provider).err().map(|error| error.to_string())
         }
         tls::Source::Acme(_) => None,

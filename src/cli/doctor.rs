@@ -1,23 +1,28 @@
 //! `annex doctor`: what is wrong on this host, and what to do. Exit code 0 if nothing is.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use clap::value_parser;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::{self, Mistake, Purpose};
-use crate::doctor::{Finding, Running, Unit, Verdict, examine};
+use crate::doctor::{Finding, Running, Time, Unit, Verdict, examine};
 use crate::shown::Lines;
 
 use super::ask::Where;
-use super::exit::{Failure, Mark, print, print_lines};
+use super::exit::{Failure, Mark, print, print_lines, say_meanwhile};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// How long to wait for what does not answer, all in all
+    #[arg(long, value_name = "SECONDS", default_value_t = Time::USUAL.as_secs(), value_parser = value_parser!(u64).range(1..=600))]
+    timeout: u64,
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
@@ -67,7 +72,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 status.filter(|status| is_of(status, &path) != Some(false)).map(|status| running(&status));
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), &mut tell));
+            if !arguments.json {
+                let seconds = arguments.timeout;
+                say_meanwhile(format_args!(
+                    "… asking others: what does not answer within {seconds} s is told as silent"
+                ));
+            }
+            let time = Duration::from_secs(arguments.timeout);
+            runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), time, &mut tell));
         }
     }
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();

@@ -218,6 +218,13 @@ pub(super) fn say_lines(lines: &Lines) {
     let _ = writeln!(io::stderr(), "{lines}"); // nobody is there to hear it
 }
 
+/// Says what is going on, on a terminal alone: somebody waits there.
+pub(super) fn say_meanwhile(line: impl fmt::Display) {
+    if io::stderr().is_terminal() {
+        say(line);
+    }
+}
+
 /// Shows a number of records that grows, on a terminal. Whether it is shown.
 pub(super) fn show_records(read: u64) -> bool {
     let mut out = io::stderr();

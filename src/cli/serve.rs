@@ -178,12 +178,14 @@ fn refuse_names_for_examples(config: &Config) -> Result<(), Failure> {
 /// What may keep a CA from validating the names, told beside the first order and not instead of it: a router that does
 /// not lead back to its own network looks the same from here as a closed port.
 async fn look_around(config: Config) {
-    let mut tell = |finding: Finding| match (finding.verdict, finding.remedy) {
+    let tell = |finding: Finding| match (finding.verdict, finding.remedy) {
         (Verdict::Good, _) => debug!("{}", finding.what),
         (_, Some(remedy)) => warn!("before the first certificate: {}; {remedy}", finding.what),
         (_, None) => warn!("before the first certificate: {}", finding.what),
     };
-    doctor::reachable(&config, Some(&doctor::Running::default()), None, &mut tell).await;
+    let time = doctor::Time::new(doctor::Time::USUAL);
+    let running = doctor::Running::default();
+    Box::pin(doctor::reachable(&config, Some(&running), None, time, &tell)).await;
 }
 
 /// Every hook is recorded where the command says so.

@@ -1,5 +1,7 @@
 //! `annex status`: how the running server is. Exit code 0 if it is ready.
 
+use std::collections::BTreeSet;
+
 use hyper::Method;
 use serde_json::Value;
 
@@ -67,6 +69,10 @@ pub(super) fn certificate_for_people(certificate: &Value) -> Lines {
         let list = certificate[key].as_array().into_iter().flatten().filter_map(Value::as_str);
         list.collect::<Vec<_>>().join(", ")
     };
+    // A CA sorts the names as it likes.
+    let set = |key: &str| -> BTreeSet<&str> {
+        certificate[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
     let mut out = Lines::default();
     out.add(format_args!("certificate {}", text("name").unwrap_or_default()));
     let mut line = |name: &str, value: Option<String>| {
@@ -75,7 +81,7 @@ pub(super) fn certificate_for_people(certificate: &Value) -> Lines {
         }
     };
     line("names", Some(names("names")));
-    if names("domains") != names("names") {
+    if set("domains") != set("names") {
         line("wanted", Some(names("domains")));
     }
     line("issuer", text("issuer").map(str::to_owned));
@@ -95,6 +101,7 @@ pub(super) fn certificate_for_people(certificate: &Value) -> Lines {
     line("attempt", text("last_attempt").map(moment));
     let failures = certificate["failures"].as_u64().filter(|failures| *failures > 0);
     line("failures", failures.map(|failures| format!("{failures} since the last certificate")));
+    line("refused", text("refused").map(str::to_owned));
     line("error", text("last_error").map(str::to_owned));
     line("next try", text("next_try").map(|at| format!("{}; at once: annex cert renew", moment(at))));
     out

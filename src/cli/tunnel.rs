@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::account::{Credentials, Session};
-use crate::outbound::{AGENT, Client, Read, Redirects, Request, Settings};
+use crate::outbound::{Client, Read, Request, Settings};
 use crate::shown::quoted;
 
 use super::caller::uplink;
@@ -70,14 +70,7 @@ impl Tunnel {
         let began = Instant::now();
         let mut api = NGROK_API.to_owned();
         let mut last = String::new();
-        let client = Client::new(Settings {
-            uplink: uplink()?,
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: true,
-            connect: None,
-            silence: None,
-        })?;
+        let client = Client::new(Settings::new(uplink()?))?;
         while began.elapsed() < TIME {
             for line in log.iter().flat_map(Receiver::try_iter) {
                 let said: Value = serde_json::from_str(&line).unwrap_or_default();

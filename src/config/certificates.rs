@@ -49,7 +49,7 @@ pub(super) fn read(
     let acme = server.section("acme");
     let domains = &settings.domains;
     let template = acme_settings(server, acme.as_ref(), settings, state, environment);
-    if let Some(files) = files(server) {
+    if let Some(files) = files(server, domains) {
         if let Some(acme) = &acme {
             acme.wrong("[server] has both certificate files and [server.acme]", "keep one of them");
         }
@@ -68,10 +68,12 @@ pub(super) fn read(
 }
 
 /// `certificate` and `key`.
-fn files(server: &Section<'_>) -> Option<Source> {
+fn files(server: &Section<'_>, domains: &[String]) -> Option<Source> {
     let path = |key| server.text(key).map(|path| server.document().resolve(path.get_ref()));
     match (path("certificate"), path("key")) {
-        (Some(certificate), Some(key)) => return Some(Source::Files { certificate, key }),
+        (Some(certificate), Some(key)) => {
+            return Some(Source::Files { certificate, key, domains: domains.to_vec() });
+        }
         (Some(_), None) => {
             server.wrong("`certificate` without `key`", "write `key = \"/etc/annex/key.pem\"`");
         }
@@ -280,7 +282,8 @@ fn one_of_server(server: &Section<'_>, name: &Spanned<&str>, by_dns: bool) -> St
     }
     match name.get_ref().strip_prefix("*.") {
         Some(below) if by_dns => {
-            if let Err((what, hint)) = check_domain(below) {
+            let checked = if below.contains('*') { Err(STARS) } else { check_domain(below) };
+            if let Err((what, hint)) = checked {
                 server.document().note(name.span(), format!("`{}` {what}", name.get_ref()), Some(hint));
             }
             name.get_ref().to_ascii_lowercase()
@@ -309,7 +312,16 @@ pub(super) fn domain(section: &Section<'_>, name: &Spanned<&str>) -> String {
     name.get_ref().to_ascii_lowercase()
 }
 
+/// Said of a `*` that is not the whole first label.
+const STARS: (&str, &str) = (
+    "has a `*` where none can be",
+    "a wildcard has one `*`, before the domain: \"*.example.com\" is for each name right below example.com",
+);
+
 fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
+    if name.strip_prefix("*.").unwrap_or(name).contains('*') {
+        return Err(STARS);
+    }
     if name.starts_with("*.") {
         return Err((
             "is a wildcard, which a CA validates by dns-persist-01 only",

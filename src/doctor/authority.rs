@@ -1,20 +1,53 @@
 //! The certificate authority: does it answer, does it have what is asked of it, does its clock agree with ours?
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::clock;
-use crate::tls::AcmeSettings;
 use crate::tls::acme::{self, VisitError};
+use crate::tls::{AcmeSettings, Ca};
 
-use super::Finding;
+use super::{Finding, Time};
 
 /// A certificate is valid from an hour before it was issued, with most CAs; a clock further off is worth a word.
 const SKEW: Duration = Duration::from_secs(60);
 
 /// Gives the CA's names in CAA records; `None` where it could not be asked.
-pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Finding)) -> Option<Vec<String>> {
+pub(super) async fn answers(
+    settings: &AcmeSettings,
+    time: Time,
+    tell: &(impl Fn(Finding) + Sync),
+) -> Option<Vec<String>> {
     let (directory, proxy) = (&settings.ca.directory, settings.proxy.as_ref());
-    let visit = match acme::visit(&settings.ca, proxy).await {
+    let other = |what: &'static str, ca: Option<&Ca>| {
+        let ca = ca.cloned();
+        async move {
+            let said = match time.within(acme::visit(&ca?, proxy)).await {
+                Ok(visit) => visit.err()?.to_string(),
+                Err(late) => late.to_string(),
+            };
+            Some(Finding::warning(format!("{what} cannot be asked: {said}"), "orders do without it"))
+        }
+    };
+    let silent = |why: &dyn Display| {
+        Finding::bad(
+            format!("the CA does not answer: {why}"),
+            "this host needs DNS and outgoing HTTPS; through a proxy only, set `proxy` in [server]; for a private CA, `root` in [server.acme]",
+        )
+    };
+    let (visit, staging, second) = tokio::join!(
+        time.within(acme::visit(&settings.ca, proxy)),
+        other("staging", settings.staging.as_ref()),
+        other("the second CA", settings.second.as_ref()),
+    );
+    let visit = match visit {
+        Err(late) => {
+            tell(silent(&late));
+            return None;
+        }
+        Ok(visit) => visit,
+    };
+    let visit = match visit {
         Ok(visit) => visit,
         Err(VisitError::Untimely(error)) => {
             let now = clock::display(clock::now());
@@ -32,10 +65,7 @@ pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Findi
             return None;
         }
         Err(error) => {
-            tell(Finding::bad(
-                format!("the CA does not answer: {error}"),
-                "this host needs DNS and outgoing HTTPS; through a proxy only, set `proxy` in [server]; for a private CA, `root` in [server.acme]",
-            ));
+            tell(silent(&error));
             return None;
         }
     };
@@ -59,12 +89,6 @@ pub(super) async fn answers(settings: &AcmeSettings, tell: &mut impl FnMut(Findi
         Some(_) => tell(Finding::good("this host's clock agrees with the CA's")),
         None => {}
     }
-    for (what, other) in [("staging", &settings.staging), ("the second CA", &settings.second)] {
-        if let Some(ca) = other
-            && let Err(error) = acme::visit(ca, proxy).await
-        {
-            tell(Finding::warning(format!("{what} cannot be asked: {error}"), "orders do without it"));
-        }
-    }
+    staging.into_iter().chain(second).for_each(tell);
     Some(visit.caa_identities)
 }

@@ -5,7 +5,9 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::rdata::CAA;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::Finding;
+use crate::tls::identifier;
+
+use super::{Finding, Time};
 
 /// What is compared with the records.
 pub(super) struct Ours<'o> {
@@ -17,8 +19,28 @@ pub(super) struct Ours<'o> {
     pub(super) challenges: &'o [&'static str],
 }
 
+/// Looks at the records of all names, where the CA says its own.
+pub(super) async fn look(domains: &[String], ours: &Ours<'_>, time: Time, tell: &(impl Fn(Finding) + Sync)) {
+    // What keeps the resolver from being used is said where the names are resolved.
+    let resolver = TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build);
+    let Ok(resolver) = resolver else { return };
+    let names = domains.iter().filter(|domain| identifier::address(domain).is_none());
+    let checks = names.map(|domain| async {
+        let (below, is_wildcard) = identifier::without_wildcard(domain);
+        let found = time.within(allowed(&resolver, below, is_wildcard, ours)).await;
+        let late = |late| {
+            Some(Finding::warning(
+                format!("not checked: the CAA records of {below}: {late}"),
+                "the name servers of the domain, or this host's resolver, are slow: a CA refuses where it gets no answer",
+            ))
+        };
+        found.unwrap_or_else(late).into_iter().collect()
+    });
+    super::side_by_side(checks.collect(), tell).await;
+}
+
 /// Looks at the records of the name, or of the nearest domain above it that has some. `None` where the CA does not say its name.
-pub(super) async fn allowed(
+async fn allowed(
     resolver: &TokioResolver,
     domain: &str,
     is_wildcard: bool,

@@ -4,33 +4,38 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 
-use super::Finding;
+use super::{Finding, Time};
 
 const TIME: Duration = Duration::from_secs(5);
 
 /// Whether each database answers, and takes each query. Nothing is read of its tables.
-pub(super) async fn databases(config: &Config, tell: &mut impl FnMut(Finding)) {
-    for database in &config.databases {
+pub(super) async fn databases(config: &Config, time: Time, tell: &(impl Fn(Finding) + Sync)) {
+    let checks = config.databases.iter().map(|database| async {
         let (name, place) = (&database.name, &database.place);
-        match database.version(Instant::now() + TIME).await {
-            Ok(version) => {
-                tell(Finding::good(format!("the database {name}, {place}, answers (PostgreSQL {version})")));
-            }
-            Err(error) => {
-                tell(Finding::bad(
-                    format!("the database {name}, {place}: {error}"),
-                    "people at the screen read that nothing can be looked up: look at `url`, `password` and `ca`, at pg_hba.conf and the firewall",
-                ));
-                continue;
-            }
-        }
+        let away = |error: &dyn std::fmt::Display| {
+            Finding::bad(
+                format!("the database {name}, {place}: {error}"),
+                "people at the screen read that nothing can be looked up: look at `url`, `password` and `ca`, at pg_hba.conf and the firewall",
+            )
+        };
+        let version = match time.within(database.version(Instant::now() + TIME)).await {
+            Ok(Ok(version)) => version,
+            Ok(Err(error)) => return vec![away(&error)],
+            Err(late) => return vec![away(&late)],
+        };
+        let mut found =
+            vec![Finding::good(format!("the database {name}, {place}, answers (PostgreSQL {version})"))];
         for query in config.queries().filter(|query| query.database.name == *name) {
-            if let Err(error) = query.look().await {
-                tell(Finding::bad(
+            match time.within(query.look()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => found.push(Finding::bad(
                     format!("the query at {}: {error}", query.place),
                     "mend the query, or grant its user SELECT on the table",
-                ));
+                )),
+                Err(late) => found.push(late.unchecked(&format!("the query at {}", query.place))),
             }
         }
-    }
+        found
+    });
+    super::side_by_side(checks.collect(), tell).await;
 }

@@ -1,6 +1,7 @@
 //! Other systems that exports go to, and exports that were given up.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -8,42 +9,55 @@ use crate::outbox::{Counts, Outbox};
 use crate::requests::Processor;
 use crate::steps::blueprint::Reaches;
 
-use super::Finding;
+use super::{Finding, Time};
 
 /// For one question.
 const TIME: Duration = Duration::from_secs(10);
 
-/// Whether each target answers and takes our credentials. Nothing is sent.
-pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
-    let (mut seen, mut hosts_seen) = (BTreeSet::new(), BTreeSet::new());
+/// Whether each target answers and takes our credentials, and each host of a Request Processor. Nothing is sent.
+pub(super) async fn targets(config: &Config, time: Time, tell: &(impl Fn(Finding) + Sync)) {
+    let (mut targets, mut hosts) = (BTreeMap::new(), BTreeMap::new());
     for reaches in config.reaches() {
-        let target = match reaches {
-            Reaches::Target(target) => target,
+        match reaches {
+            Reaches::Target(target) => _ = targets.entry(&target.name).or_insert(target),
             Reaches::Hosts(processor) => {
-                hosts(processor, &mut hosts_seen, tell).await;
-                continue;
+                for host in processor.settings.hosts() {
+                    hosts.entry(host).or_insert(processor);
+                }
             }
-        };
-        if !seen.insert(&target.name) {
-            continue;
         }
-        let (name, place) = (&target.name, target.place());
-        tell(match target.look().await {
-            Ok(None) => Finding::good(format!("the target {name} is the folder {place}")),
-            Ok(Some(status @ (401 | 403))) => Finding::warning(
-                format!("the target {name}, {place}, answers with {status}"),
-                "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
-            ),
-            Ok(Some(status)) if status >= 500 => failing(&format!("the target {name}, {place},"), status),
-            Ok(Some(status)) => {
-                Finding::good(format!("the target {name}, {place}, answers (status {status})"))
-            }
-            Err(error) => Finding::bad(
-                format!("the target {name}, {place}: {error}"),
-                "exports to it fail or wait until it answers: look at its URL, at name and firewall, at `ca` and `auth`",
-            ),
-        });
     }
+    let targets = targets.into_values().map(|target| one(target.look(), &target.name, target.place(), time));
+    let hosts = hosts.iter().map(|(host, processor)| answers(host, processor, time));
+    tokio::join!(super::side_by_side(targets.collect(), tell), super::side_by_side(hosts.collect(), tell));
+}
+
+/// What `look` says of a target: its status, where it speaks HTTP.
+async fn one(
+    look: impl Future<Output = Result<Option<u16>, impl Display>>,
+    name: &str,
+    place: String,
+    time: Time,
+) -> Vec<Finding> {
+    let away = |error: &dyn Display| {
+        Finding::bad(
+            format!("the target {name}, {place}: {error}"),
+            "exports to it fail or wait until it answers: look at its URL, at name and firewall, at `ca` and `auth`",
+        )
+    };
+    vec![match time.within(look).await {
+        Err(late) => away(&late),
+        Ok(Err(error)) => away(&error),
+        Ok(Ok(None)) => Finding::good(format!("the target {name} is the folder {place}")),
+        Ok(Ok(Some(status @ (401 | 403)))) => Finding::warning(
+            format!("the target {name}, {place}, answers with {status}"),
+            "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
+        ),
+        Ok(Ok(Some(status))) if status >= 500 => failing(&format!("the target {name}, {place},"), status),
+        Ok(Ok(Some(status))) => {
+            Finding::good(format!("the target {name}, {place}, answers (status {status})"))
+        }
+    }]
 }
 
 /// One that is there, and answers that it cannot answer.
@@ -54,37 +68,40 @@ fn failing(who: &str, status: u16) -> Finding {
     )
 }
 
-/// Whether the hosts answer that stand in the settings of a Request Processor.
-async fn hosts(processor: &Processor, seen: &mut BTreeSet<String>, tell: &mut impl FnMut(Finding)) {
-    for host in processor.settings.hosts() {
-        if !seen.insert(host.clone()) {
-            continue;
-        }
-        tell(match processor.look(&host, Instant::now() + TIME).await {
-            Ok(status) if status >= 500 => failing(&host, status),
-            Ok(status) => Finding::good(format!("{host} answers (status {status})")),
-            Err(error) => Finding::bad(
-                format!("{host}: {error}"),
-                "exports to it fail or wait until it answers: look at the settings, at name and firewall, at `ca`",
-            ),
-        });
-    }
+/// Whether a host answers that stands in the settings of a Request Processor.
+async fn answers(host: &str, processor: &Processor, time: Time) -> Vec<Finding> {
+    let away = |error: &dyn Display| {
+        Finding::bad(
+            format!("{host}: {error}"),
+            "exports to it fail or wait until it answers: look at the settings, at name and firewall, at `ca`",
+        )
+    };
+    vec![match time.within(processor.look(host, Instant::now() + TIME)).await {
+        Ok(Ok(status)) if status >= 500 => failing(host, status),
+        Ok(Ok(status)) => Finding::good(format!("{host} answers (status {status})")),
+        Ok(Err(error)) => away(&error),
+        Err(late) => away(&late),
+    }]
 }
 
 /// Whether Rossum's API answers and takes the token.
-pub(super) async fn rossum(config: &Config, tell: &mut impl FnMut(Finding)) {
+pub(super) async fn rossum(config: &Config, time: Time, tell: &(impl Fn(Finding) + Sync)) {
     let Some(api) = &config.api else { return };
-    tell(match api.look(Instant::now() + TIME).await {
-        Ok(()) => Finding::good(format!("Rossum's API at {} takes the token", api.base())),
-        Err(error) => Finding::bad(
+    let away = |error: &dyn Display| {
+        Finding::bad(
             format!("{error}: {}", api.base()),
             "exports cannot fetch the original document nor write anything back: look at `url` and `token` of [rossum]",
-        ),
+        )
+    };
+    tell(match time.within(api.look(Instant::now() + TIME)).await {
+        Ok(Ok(())) => Finding::good(format!("Rossum's API at {} takes the token", api.base())),
+        Ok(Err(error)) => away(&error),
+        Err(late) => away(&format!("Rossum's API: {late}")),
     });
 }
 
 /// What the outbox holds.
-pub(super) async fn outbox(config: &Config, tell: &mut impl FnMut(Finding)) {
+pub(super) async fn outbox(config: &Config, tell: &(impl Fn(Finding) + Sync)) {
     let outbox = Outbox::to_read(&config.state);
     if !outbox.exists() {
         return;

@@ -39,7 +39,7 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
 /// Certificate files of one's own: whether the key fits, on which dates and for which names it is valid.
 pub(super) fn certificates(config: &Config, tell: &mut impl FnMut(Finding)) {
     for settings in &config.server.certificates {
-        let Source::Files { certificate: path, key } = &settings.source else { continue };
+        let Source::Files { certificate: path, key, .. } = &settings.source else { continue };
         let shown = path.display();
         let certificate = match load_usual(path, key) {
             Ok(certificate) => certificate,

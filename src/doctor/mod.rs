@@ -22,6 +22,12 @@ mod persist;
 mod ports;
 mod systemd;
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::timeout_at;
+
 use crate::config::Config;
 use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source, identifier};
 
@@ -68,12 +74,68 @@ pub struct Running {
     pub accounts: Vec<(String, String)>,
 }
 
-/// Examines a host with this configuration. Findings are told one by one, as they come: some take seconds.
+/// How long an examination takes at most, whatever does not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Time {
+    whole: Duration,
+    until: Instant,
+}
+
+impl Time {
+    pub const USUAL: Duration = Duration::from_secs(15);
+
+    pub fn new(whole: Duration) -> Self {
+        Self { whole, until: Instant::now() + whole }
+    }
+
+    /// For what others wait for: the rest is theirs.
+    fn first_part(self) -> Self {
+        let rest = self.whole / 3;
+        Self {
+            whole: self.whole.saturating_sub(rest),
+            until: self.until.checked_sub(rest).unwrap_or(self.until),
+        }
+    }
+
+    /// What some work gives, or that it gave nothing in time.
+    async fn within<T>(self, work: impl Future<Output = T>) -> Result<T, Late> {
+        timeout_at(self.until.into(), work).await.map_err(|_| Late(self.whole))
+    }
+}
+
+/// No answer came in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s", .0.as_secs_f64())]
+struct Late(Duration);
+
+impl Late {
+    /// What was not looked at for want of time.
+    fn unchecked(&self, what: &str) -> Finding {
+        Finding::warning(
+            format!("not checked: {what}: {self}"),
+            "ask again with more time: annex doctor --timeout 60",
+        )
+    }
+}
+
+/// Checks that run at a time, of one kind.
+const WIDTH: usize = 16;
+
+/// Runs checks of one kind side by side, and tells what they find in their own order.
+async fn side_by_side(checks: Vec<impl Future<Output = Vec<Finding>>>, tell: &(impl Fn(Finding) + Sync)) {
+    let mut all = stream::iter(checks).buffered(WIDTH);
+    while let Some(findings) = all.next().await {
+        findings.into_iter().for_each(tell);
+    }
+}
+
+/// Examines a host with this configuration. Findings are told one by one, as they come: what asks others runs side by side.
 pub async fn examine(
     config: &Config,
     server: Option<&Running>,
     unit: Option<&Unit>,
-    mut tell: impl FnMut(Finding),
+    time: Duration,
+    mut tell: impl FnMut(Finding) + Send,
 ) {
     files::secrets(config, &mut tell);
     files::certificates(config, &mut tell);
@@ -84,11 +146,16 @@ pub async fn examine(
     if let Some(unit) = unit {
         unit.look(config, &mut tell);
     }
-    databases::databases(config, &mut tell).await;
-    exports::rossum(config, &mut tell).await;
-    exports::outbox(config, &mut tell).await;
-    exports::targets(config, &mut tell).await;
-    reachable(config, server, unit, &mut tell).await;
+    let tell = Mutex::new(tell);
+    let tell = |finding| tell.lock().unwrap_or_else(PoisonError::into_inner)(finding);
+    let time = Time::new(time);
+    tokio::join!(
+        databases::databases(config, time, &tell),
+        exports::rossum(config, time, &tell),
+        exports::outbox(config, &tell),
+        exports::targets(config, time, &tell),
+        reachable(config, server, unit, time, &tell),
+    );
 }
 
 /// What a CA's validation meets: the CA itself, the names, CAA records, the ports through the names. `server`: the
@@ -97,7 +164,8 @@ pub async fn reachable(
     config: &Config,
     server: Option<&Running>,
     unit: Option<&Unit>,
-    tell: &mut impl FnMut(Finding),
+    time: Time,
+    tell: &(impl Fn(Finding) + Sync),
 ) {
     if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
         tell(Finding::bad(
@@ -105,9 +173,19 @@ pub async fn reachable(
             "write the public name or address of this host as `domains` in [server]",
         ));
     }
+    let all: Vec<&AcmeSettings> = config.server.certificates.iter().filter_map(of_acme).collect();
+    let names_and_ports = async {
+        let addresses = names::resolve(&config.server.domains, time, tell).await;
+        ports::open(config, server.is_some(), unit, &addresses, time, tell).await;
+    };
+    tokio::join!(may_issue(config, server, time, tell), persist::look(&all, time, tell), names_and_ports);
+}
+
+/// The CA itself, and whether the CAA records let it issue.
+async fn may_issue(config: &Config, server: Option<&Running>, time: Time, tell: &(impl Fn(Finding) + Sync)) {
     let settings = acme(config);
     let identities = match settings {
-        Some(first) => authority::answers(first, tell).await,
+        Some(first) => authority::answers(first, time.first_part(), tell).await,
         None => Some(Vec::new()),
     };
     let has_names = settings
@@ -128,10 +206,7 @@ pub async fn reachable(
     };
     let account = known.map(|(_, account)| account.as_str());
     let ours = caa::Ours { identities: &identities, account, challenges: &challenges };
-    let all: Vec<&AcmeSettings> = config.server.certificates.iter().filter_map(of_acme).collect();
-    persist::look(&all, tell).await;
-    let addresses = names::resolve(&config.server.domains, &ours, tell).await;
-    ports::open(config, server.is_some(), unit, &addresses, tell).await;
+    caa::look(&config.server.domains, &ours, time, tell).await;
 }
 
 fn acme(config: &Config) -> Option<&AcmeSettings> {

@@ -2,19 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use futures_util::{StreamExt as _, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
 use crate::tls::identifier;
 
-use super::Finding;
-use super::caa::{self, Ours};
+use super::{Finding, Time, WIDTH};
 
 /// Addresses of every domain that resolves.
 pub(super) async fn resolve(
     domains: &[String],
-    ours: &Ours<'_>,
-    tell: &mut impl FnMut(Finding),
+    time: Time,
+    tell: &(impl Fn(Finding) + Sync),
 ) -> Vec<(String, Vec<IpAddr>)> {
     let resolver = match TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build) {
         Ok(resolver) => resolver,
@@ -26,21 +26,25 @@ pub(super) async fn resolve(
             return Vec::new();
         }
     };
+    // What a wildcard is for is not known: there is no host to resolve.
+    let hosts = domains.iter().filter(|domain| !identifier::without_wildcard(domain).1);
+    let resolver = &resolver;
+    let all: Vec<_> = hosts
+        .map(|domain| async move {
+            let found = match identifier::address(domain) {
+                Some(address) => Ok(vec![address]),
+                None => time
+                    .within(addresses(resolver, domain))
+                    .await
+                    .unwrap_or_else(|late| Err(late.to_string())),
+            };
+            (domain, found)
+        })
+        .collect();
+    let mut all = stream::iter(all).buffered(WIDTH);
     let mut found = Vec::new();
-    for domain in domains {
-        if let Some(address) = identifier::address(domain) {
-            tell(is_here(address));
-            found.push((domain.clone(), vec![address]));
-            continue;
-        }
-        if let (below, true) = identifier::without_wildcard(domain) {
-            // What it is for is not known: there is no host to resolve.
-            if let Some(finding) = caa::allowed(&resolver, below, true, ours).await {
-                tell(finding);
-            }
-            continue;
-        }
-        let addresses = match addresses(&resolver, domain).await {
+    while let Some((domain, addresses)) = all.next().await {
+        let addresses = match addresses {
             Ok(addresses) => addresses,
             Err(problem) => {
                 tell(Finding::bad(
@@ -50,11 +54,11 @@ pub(super) async fn resolve(
                 continue;
             }
         };
-        tell(belongs_here(domain, &addresses));
+        match identifier::address(domain) {
+            Some(address) => tell(is_here(address)),
+            None => tell(belongs_here(domain, &addresses)),
+        }
         if !addresses.is_empty() {
-            if let Some(finding) = caa::allowed(&resolver, domain, false, ours).await {
-                tell(finding);
-            }
             found.push((domain.clone(), addresses));
         }
     }

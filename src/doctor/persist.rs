@@ -7,27 +7,36 @@ use crate::clock;
 use crate::tls::acme::{Record, Unfit, records};
 use crate::tls::{AcmeSettings, Challenge, ChallengeChoice};
 
-use super::Finding;
+use super::{Finding, Time};
 
 pub(super) fn is_used(settings: &AcmeSettings) -> bool {
     settings.challenges == ChallengeChoice::Only(Challenge::DnsPersist01)
 }
 
 /// Looks at the records of all certificates that are validated so.
-pub(super) async fn look(all: &[&AcmeSettings], tell: &mut impl FnMut(Finding)) {
+pub(super) async fn look(all: &[&AcmeSettings], time: Time, tell: &(impl Fn(Finding) + Sync)) {
     // What keeps the resolver from being used is said where the names are resolved.
     let resolver = TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build);
     let Ok(resolver) = resolver else { return };
     for settings in all.iter().filter(|settings| is_used(settings)) {
-        match records(settings, false).await {
+        let records = match time.within(records(settings, false)).await {
+            Ok(records) => records,
+            Err(late) => {
+                tell(late.unchecked("the TXT records of dns-persist-01"));
+                continue;
+            }
+        };
+        match records {
             Ok(records) if records.is_empty() => tell(Finding::warning(
                 "not checked: the TXT records of dns-persist-01: there is no account at the CA yet",
                 "annex cert dns makes one, and prints the record of each name",
             )),
             Ok(records) => {
-                for record in records {
-                    tell(checked(&resolver, &record).await);
-                }
+                let checks = records.iter().map(|record| async {
+                    let found = time.within(checked(&resolver, record)).await;
+                    vec![found.unwrap_or_else(|late| unknown(record, &late))]
+                });
+                super::side_by_side(checks.collect(), tell).await;
             }
             Err(error) => tell(Finding::warning(
                 format!("not checked: the TXT records of dns-persist-01: {error}"),
@@ -35,6 +44,13 @@ pub(super) async fn look(all: &[&AcmeSettings], tell: &mut impl FnMut(Finding)) 
             )),
         }
     }
+}
+
+fn unknown(record: &Record, why: &dyn std::fmt::Display) -> Finding {
+    Finding::warning(
+        format!("not checked: the TXT records of {} cannot be had: {why}", record.place()),
+        "the name servers of the domain, or this host's resolver, fail: the CA asks them too",
+    )
 }
 
 async fn checked(resolver: &TokioResolver, record: &Record) -> Finding {
@@ -51,10 +67,7 @@ async fn checked(resolver: &TokioResolver, record: &Record) -> Finding {
         }
         Err(error) if error.is_no_records_found() => Vec::new(),
         Err(error) => {
-            return Finding::warning(
-                format!("not checked: the TXT records of {place} cannot be had: {error}"),
-                "the name servers of the domain, or this host's resolver, fail: the CA asks them too",
-            );
+            return unknown(record, &error);
         }
     };
     let why = match record.look_at(&found, clock::now()) {

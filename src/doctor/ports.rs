@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -18,7 +19,7 @@ use crate::tls::{KnockError, Shows, Source, handshake, load_usual};
 
 use super::names::is_ours;
 use super::systemd::Unit;
-use super::{Finding, acme};
+use super::{Finding, Late, Time, acme};
 
 /// A packet that a firewall drops is not answered.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -46,7 +47,8 @@ pub(super) async fn open(
     running: bool,
     unit: Option<&Unit>,
     addresses: &[(String, Vec<IpAddr>)],
-    tell: &mut impl FnMut(Finding),
+    time: Time,
+    tell: &(impl Fn(Finding) + Sync),
 ) {
     if let Some(address) = config.server.probe.filter(|_| !running)
         && !unit.is_some_and(|unit| unit.holds(address))
@@ -54,13 +56,17 @@ pub(super) async fn open(
         drop(bindable("probe", address, tell));
     }
     let listeners = [(Listener::Https, Some(config.server.https)), (Listener::Http, config.server.http)];
-    for (listener, address) in listeners.into_iter().filter_map(|(listener, at)| Some((listener, at?))) {
-        if running {
-            for (domain, list) in addresses {
-                through_server(config, listener, domain, list, address.port(), tell).await;
-            }
-            continue;
-        }
+    let listeners: Vec<_> =
+        listeners.into_iter().filter_map(|(listener, at)| Some((listener, at?))).collect();
+    if running {
+        let listeners = &listeners;
+        let checks = addresses.iter().map(|(domain, list)| async move {
+            let found = time.within(through_server(config, listeners, domain, list)).await;
+            found.unwrap_or_else(|late| vec![late.unchecked(&format!("whether {domain} leads here"))])
+        });
+        return super::side_by_side(checks.collect(), tell).await;
+    }
+    for (listener, address) in listeners {
         if unit.is_some_and(|unit| unit.holds(address)) {
             tell(Finding::good(format!("systemd holds {address} for the service")));
             for (domain, _) in addresses {
@@ -73,16 +79,21 @@ pub(super) async fn open(
         }
         // Held open while we knock: without a running server nobody else would answer.
         let Some(socket) = bindable(listener.key(), address, tell) else { continue };
+        // One after the other: what arrives is taken off one socket.
         for (domain, list) in addresses {
             for ip in list {
                 let to = SocketAddr::new(*ip, address.port());
-                tell(said(domain, to, arrives(to, &socket).await));
+                let late = |late: Late| {
+                    late.unchecked(&format!("whether {domain} leads here on port {} ({ip})", to.port()))
+                };
+                let ended = time.within(arrives(to, &socket)).await;
+                tell(ended.map_or_else(late, |ended| said(domain, to, ended)));
             }
         }
     }
 }
 
-fn bindable(name: &str, address: SocketAddr, tell: &mut impl FnMut(Finding)) -> Option<TcpListener> {
+fn bindable(name: &str, address: SocketAddr, tell: &impl Fn(Finding)) -> Option<TcpListener> {
     match bind(address) {
         Ok(socket) => {
             tell(Finding::good(format!("{name} can be bound: {address}")));
@@ -108,51 +119,55 @@ fn bindable(name: &str, address: SocketAddr, tell: &mut impl FnMut(Finding)) -> 
 /// Asks our own name, from here, for what only our running server knows.
 async fn through_server(
     config: &Config,
-    listener: Listener,
+    listeners: &[(Listener, SocketAddr)],
     domain: &str,
     list: &[IpAddr],
-    port: u16,
-    tell: &mut impl FnMut(Finding),
-) {
+) -> Vec<Finding> {
     let unchecked = |why: String| {
         let remedy = "run the doctor as root, or as the user that Annex runs as";
-        Finding::warning(format!("not checked: whether {domain} leads here on port {port}: {why}"), remedy)
+        vec![Finding::warning(format!("not checked: whether {domain} leads here: {why}"), remedy)]
     };
-    let addresses = list.iter().map(|ip| SocketAddr::new(*ip, port));
+    let places = |wanted: Listener| {
+        let ports = listeners.iter().filter(move |(listener, _)| *listener == wanted);
+        ports.flat_map(|(_, at)| list.iter().map(|ip| SocketAddr::new(*ip, at.port())))
+    };
     if let Some(settings) = acme(config) {
         let check = match SelfCheck::leave(&settings.state, domain, settings.order_deadline) {
             Ok(check) => check,
-            Err(error) => return tell(unchecked(error.to_string())),
+            Err(error) => return unchecked(error.to_string()),
         };
-        for to in addresses {
-            let ended = match listener {
-                Listener::Http => Some(check.http_01(to).await),
-                Listener::Https => check.tls_alpn_01(to).await,
-            };
-            tell(match ended {
-                Some(ended) => said(domain, to, ended),
-                None => Finding::warning(
-                    format!("not checked: whether {domain} leads here on port {port}: an order runs"),
-                    "ask the doctor again in a minute",
-                ),
-            });
-        }
-        return;
+        let by_handshake = join_all(places(Listener::Https).map(|to| {
+            let check = &check;
+            async move {
+                match check.tls_alpn_01(to).await {
+                    Some(ended) => said(domain, to, ended),
+                    None => Finding::warning(
+                        format!("not checked: whether {domain} leads here on port {}: an order runs", to.port()),
+                        "ask the doctor again in a minute; an answer that a killed process left is gone once an order cannot last longer",
+                    ),
+                }
+            }
+        }));
+        let by_request = join_all(places(Listener::Http).map(|to| {
+            let check = &check;
+            async move { said(domain, to, check.http_01(to).await) }
+        }));
+        let (by_handshake, by_request) = tokio::join!(by_handshake, by_request);
+        return by_handshake.into_iter().chain(by_request).collect();
     }
     // With files of one's own no CA asks the plain listener: it shows nothing that only ours knows.
     let source = config.server.certificates.first().map(|settings| &settings.source);
-    let (Listener::Https, Some(Source::Files { certificate, key })) = (listener, source) else { return };
-    let loaded = load_usual(certificate, key).map(|certificate| certificate.leaf());
-    match loaded {
-        Err(error) => tell(unchecked(error.to_string())),
-        Ok(None) => tell(unchecked("the file holds no certificate".to_owned())),
-        Ok(Some(leaf)) => {
-            for to in addresses {
-                let shows = Shows::Certificate(leaf.clone());
-                tell(said(domain, to, handshake(to, domain, shows).await));
-            }
-        }
-    }
+    let Some(Source::Files { certificate, key, .. }) = source else { return Vec::new() };
+    let leaf = match load_usual(certificate, key).map(|certificate| certificate.leaf()) {
+        Err(error) => return unchecked(error.to_string()),
+        Ok(None) => return unchecked("the file holds no certificate".to_owned()),
+        Ok(Some(leaf)) => leaf,
+    };
+    let knocks = places(Listener::Https).map(|to| {
+        let shows = Shows::Certificate(leaf.clone());
+        async move { said(domain, to, handshake(to, domain, shows).await) }
+    });
+    join_all(knocks).await
 }
 
 /// Whether what is sent to the name's address arrives at our socket: behind NAT that may fail although others get through.

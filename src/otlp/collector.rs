@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::clock;
-use crate::outbound::{AGENT, CallError, Client, ClientError, Read, Redirects, Request, Settings, Uplink};
+use crate::outbound::{CallError, Client, ClientError, Read, Request, Settings, Uplink};
 
 /// For one request, from connecting to the end of the answer.
 const TIME: Duration = Duration::from_secs(10);
@@ -79,14 +79,7 @@ impl Collector {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        let client = Client::new(Settings {
-            uplink,
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: true,
-            connect: None,
-            silence: None,
-        })?;
+        let client = Client::new(Settings::new(uplink))?;
         let mut instance = [0_u8; 8];
         // Without random numbers all instances look like one, which is no reason to say nothing.
         let _ = getrandom::fill(&mut instance);
@@ -116,7 +109,7 @@ impl Collector {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
         let request = Request::new(Method::POST, url)
-            .with_headers(self.headers.clone())
+            .with_secret_headers(self.headers.clone())
             .with_body(HeaderValue::from_static("application/x-protobuf"), body);
         let received = self.client.send(request, TIME, Read::Whole(LARGEST)).await?;
         if received.is_success() {

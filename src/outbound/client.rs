@@ -2,20 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use memchr::memmem;
 use reqwest::{Client as Connections, Url, redirect};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use crate::secret::Secret;
 use crate::unreached::{is_untimely, words};
 
 use super::proxy::{Proxy, Route};
 use super::received::{Read, Received};
+use super::repeated::without;
 use super::request::Request;
 
 /// Who calls, where the other side is told no more.
-pub const AGENT: &str = concat!("annex/", env!("CARGO_PKG_VERSION"));
+const AGENT: &str = concat!("annex/", env!("CARGO_PKG_VERSION"));
 
 /// Redirections that are followed, one after the other.
 const REDIRECTIONS: usize = 5;
@@ -40,15 +39,46 @@ pub struct Uplink {
 
 /// What the calls of one client have in common.
 pub struct Settings {
-    pub uplink: Uplink,
-    pub agent: &'static str,
-    pub redirects: Redirects,
+    uplink: Uplink,
+    agent: &'static str,
+    redirects: Redirects,
     /// Whether `http://` may be called too.
-    pub may_be_plain: bool,
+    may_be_plain: bool,
     /// For name, connection and handshake, where a call's own time is not enough of a bound.
-    pub connect: Option<Duration>,
+    connect: Option<Duration>,
     /// The longest silence within an answer, where the whole of it may take longer.
-    pub silence: Option<Duration>,
+    silence: Option<Duration>,
+}
+
+impl Settings {
+    /// As most calls are: `http://` may be called too, no redirection is followed, a call's own time is all its bound.
+    pub fn new(uplink: Uplink) -> Self {
+        let (agent, redirects) = (AGENT, Redirects::None);
+        Self { uplink, agent, redirects, may_be_plain: true, connect: None, silence: None }
+    }
+
+    /// Calls `https://` alone, under a name of its own.
+    #[must_use]
+    pub fn https_only(self, agent: &'static str) -> Self {
+        Self { agent, may_be_plain: false, ..self }
+    }
+
+    #[must_use]
+    pub fn following(self, redirects: Redirects) -> Self {
+        Self { redirects, ..self }
+    }
+
+    /// For name, connection and handshake.
+    #[must_use]
+    pub fn connecting_within(self, time: Duration) -> Self {
+        Self { connect: Some(time), ..self }
+    }
+
+    /// The longest silence within an answer.
+    #[must_use]
+    pub fn silent_for(self, time: Duration) -> Self {
+        Self { silence: Some(time), ..self }
+    }
 }
 
 /// Keeps its connections, one after the other for the same host.
@@ -108,12 +138,13 @@ impl CallError {
         }
     }
 
-    /// With the proxy in its words, where the call went through one.
-    fn on(self, route: &Route, to: &Url) -> Self {
+    /// With the proxy in its words, where the call went through one, and with the status by which it refuses to connect.
+    fn on(self, route: &Route, to: &Url, status: Option<u16>) -> Self {
+        let told = |words| route.words(to, words, status);
         match self {
-            Self::Unreachable(words) => Self::Unreachable(route.words(to, words)),
-            Self::Untimely(words) => Self::Untimely(route.words(to, words)),
-            Self::Broken(words) => Self::Broken(route.words(to, words)),
+            Self::Unreachable(words) => Self::Unreachable(told(words)),
+            Self::Untimely(words) => Self::Untimely(told(words)),
+            Self::Broken(words) => Self::Broken(told(words)),
             other => other,
         }
     }
@@ -170,7 +201,7 @@ impl Client {
     ///
     /// Where there is no answer, or none that fits into the bounds. A refusal is an answer.
     pub async fn send(&self, request: Request, within: Duration, how: Read) -> Result<Received, CallError> {
-        let Request { method, url, headers, body, mut secrets } = request;
+        let Request { method, url, headers, body, mut secrets, hidden } = request;
         secrets.extend(self.route.secrets(&url));
         if !(url.scheme() == "https" || self.may_be_plain && url.scheme() == "http") {
             return Err(CallError::Url { may_be_plain: self.may_be_plain });
@@ -188,29 +219,25 @@ impl Client {
             Received::read(response, how).await
         };
         let received = timeout(within, whole).await.unwrap_or(Err(CallError::Silent(within)));
-        let received = received.map_err(|error| error.on(&self.route, &url))?;
+        let received = match received {
+            Ok(received) => received,
+            Err(error) => {
+                let left = within.saturating_sub(begun.elapsed());
+                let status = self.route.refusal(&url, &error, left).await;
+                return Err(error.on(&self.route, &url, status));
+            }
+        };
         // Only a proxy says so (RFC 9110, section 15.5.8): the call went no further.
         if received.status == 407 && self.route.is_for(&url) {
             let words = "it wants a user and a password, or others than these (status 407)".to_owned();
-            return Err(CallError::Unreachable(self.route.words(&url, words)));
+            return Err(CallError::Unreachable(self.route.words(&url, words, None)));
         }
         let elapsed = begun.elapsed();
+        if !received.is_success() {
+            secrets.extend(hidden);
+        }
         Ok(Received { elapsed, body: without(received.body, &secrets), ..received })
     }
-}
-
-/// Bytes of a secret that are worth being looked for: what is shorter stands in many an answer by chance.
-const SHORTEST: usize = 6;
-
-/// An answer that repeats what proves who we are (a page for debugging, say) comes without it: it is shown to people, and kept.
-fn without(mut body: Vec<u8>, secrets: &[Secret]) -> Vec<u8> {
-    for secret in secrets.iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST) {
-        let places: Vec<usize> = memmem::find_iter(&body, secret).collect();
-        for at in places.into_iter().rev() {
-            body.splice(at..at + secret.len(), *b"***");
-        }
-    }
-    body
 }
 
 fn same_host(attempt: redirect::Attempt<'_>) -> redirect::Action {

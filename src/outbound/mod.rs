@@ -8,10 +8,13 @@ mod client;
 mod form;
 mod proxy;
 mod received;
+mod repeated;
 mod request;
+mod tunnel;
 
-pub use client::{AGENT, CallError, Client, ClientError, Redirects, Settings, Uplink, Whose};
+pub use client::{CallError, Client, ClientError, Redirects, Settings, Uplink, Whose};
 pub use form::{Part, multipart, urlencoded};
 pub use proxy::{Proxy, ProxyError};
 pub use received::{Read, Received};
+pub use repeated::{is_harmless, is_proof};
 pub use request::{NoHeader, Request};

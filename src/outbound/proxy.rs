@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +15,13 @@ use percent_encoding::percent_decode_str;
 use reqwest::{ClientBuilder, Url};
 
 use crate::secret::Secret;
+
+use super::client::CallError;
+use super::tunnel;
+
+/// How the client's words begin where a proxy did not connect, and what stands there of one that refused.
+const TUNNEL: &str = "tunnel error: ";
+const REFUSED: &str = "unsuccessful";
 
 /// Why a text is no proxy. It does not show the text, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -145,16 +153,31 @@ impl Route {
         [password, both].map(|text| Secret::new(text.into_bytes())).into()
     }
 
+    /// The status by which it refuses to connect, where that is what a call failed by.
+    pub(super) async fn refusal(&self, to: &Url, error: &CallError, within: Duration) -> Option<u16> {
+        let way = self.0.as_ref().filter(|way| way.leads_to(to))?;
+        let CallError::Unreachable(words) = error else { return None };
+        if words.strip_prefix(TUNNEL)? != REFUSED {
+            return None;
+        }
+        tunnel::refusal(&way.url, to, within).await
+    }
+
     /// Why there was no answer, with the proxy that it would have come through.
-    pub(super) fn words(&self, to: &Url, words: String) -> String {
+    pub(super) fn words(&self, to: &Url, words: String, status: Option<u16>) -> String {
         let Some(way) = self.0.as_ref().filter(|way| way.leads_to(to)) else { return words };
-        let words = match words.strip_prefix("tunnel error: ") {
+        let words = match words.strip_prefix(TUNNEL) {
             Some("proxy authorization required") => {
                 "it wants a user and a password, or others than these (status 407)".to_owned()
             }
-            Some("unsuccessful") => {
+            Some(REFUSED) => {
                 let port = to.port_or_known_default().unwrap_or_default();
-                format!("it does not connect to {}:{port}", to.host_str().unwrap_or_default())
+                let place = format!("{}:{port}", to.host_str().unwrap_or_default());
+                match status {
+                    Some(status @ 502..=504) => format!("it cannot connect to {place} (status {status})"),
+                    Some(status) => format!("it refuses to connect to {place} (status {status})"),
+                    None => format!("it does not connect to {place}"),
+                }
             }
             Some("unexpected end of file") => "it ended the connection".to_owned(),
             _ => words,

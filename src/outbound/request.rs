@@ -2,12 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::secret::Secret;
 
 use super::form::{Part, multipart, urlencoded};
+use super::repeated::secrets_in;
 
 /// One request, made and not yet sent.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// What the other side may repeat, and nobody shall read in its answer.
     pub(super) secrets: Vec<Secret>,
+    /// The same of a refusal alone, which is words for people; in an answer that is data it may be a value by chance.
+    pub(super) hidden: Vec<Secret>,
 }
 
 /// A secret with bytes that no header may have.
@@ -27,12 +30,41 @@ pub struct NoHeader;
 
 impl Request {
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Vec::new(), secrets: Vec::new() }
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            secrets: Vec::new(),
+            hidden: Vec::new(),
+        }
     }
 
     #[must_use]
     pub fn with_headers(mut self, headers: HeaderMap) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// With headers whose values are all secret.
+    #[must_use]
+    pub fn with_secret_headers(mut self, headers: HeaderMap) -> Self {
+        self.secrets.extend(headers.iter().flat_map(|(name, value)| secrets_in(name, value)));
+        self.headers = headers;
+        self
+    }
+
+    /// Something of the request that no answer shall show.
+    #[must_use]
+    pub fn without_repeating(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.secrets.extend(secrets);
+        self
+    }
+
+    /// A header of the request that no refusal shall show.
+    #[must_use]
+    pub fn hiding(mut self, name: &HeaderName) -> Self {
+        self.hidden.extend(self.headers.get_all(name).iter().flat_map(|value| secrets_in(name, value)));
         self
     }
 
@@ -93,11 +125,7 @@ impl Request {
     /// # Errors
     ///
     /// Where the secret cannot stand in a header.
-    pub fn with_secret(
-        mut self,
-        name: &reqwest::header::HeaderName,
-        secret: &Secret,
-    ) -> Result<Self, NoHeader> {
+    pub fn with_secret(mut self, name: &HeaderName, secret: &Secret) -> Result<Self, NoHeader> {
         self.headers.insert(name, sensitive(secret.expose())?);
         self.secrets.push(secret.clone());
         Ok(self)

@@ -14,7 +14,8 @@ use crate::clock;
 use crate::export::SendError;
 use crate::export::target::{LONGEST_ANSWER, kept_body};
 use crate::neighbour::{self, Digits};
-use crate::outbound::{AGENT, Client, ClientError, Read, Redirects, Request, Settings, Uplink};
+use crate::outbound::{Client, ClientError, Read, Redirects, Request, Settings, Uplink};
+use crate::secret::Secret;
 use crate::trees::{Parts, Room, Tree, Unread};
 
 pub(super) struct Clients {
@@ -33,6 +34,17 @@ pub(super) struct Sent<'s> {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: &'s [u8],
+    pub(super) unrepeated: Unrepeated,
+}
+
+/// What the answer comes without.
+#[derive(Default)]
+pub(super) struct Unrepeated {
+    /// Known secrets.
+    pub(super) secrets: Vec<Secret>,
+    /// Headers that prove who we are: a refusal comes without their values. An answer that was asked for may give one that is
+    /// the next call's.
+    pub(super) headers: Vec<HeaderName>,
 }
 
 /// What came back.
@@ -52,16 +64,7 @@ pub struct Answer {
 
 impl Clients {
     pub(super) fn new(uplink: Uplink, hosts: Vec<String>) -> Result<Self, ClientError> {
-        let client = |redirects| {
-            Client::new(Settings {
-                uplink: uplink.clone(),
-                agent: AGENT,
-                redirects,
-                may_be_plain: true,
-                connect: None,
-                silence: None,
-            })
-        };
+        let client = |redirects| Client::new(Settings::new(uplink.clone()).following(redirects));
         Ok(Self {
             client: client(Redirects::None)?,
             reader: client(Redirects::SameHost)?,
@@ -120,7 +123,9 @@ impl Clients {
 
     async fn once(&self, sent: Sent<'_>, within: Duration) -> Result<Answer, SendError> {
         let client = if sent.method == Method::GET { &self.reader } else { &self.client };
-        let mut request = Request::new(sent.method, sent.url).with_headers(sent.headers);
+        let request = Request::new(sent.method, sent.url).with_headers(sent.headers);
+        let request = request.without_repeating(sent.unrepeated.secrets);
+        let mut request = sent.unrepeated.headers.iter().fold(request, Request::hiding);
         request.body = sent.body.to_vec();
         let received = client.send(request, within, Read::UpTo(LONGEST_ANSWER)).await?;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();

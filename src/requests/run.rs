@@ -5,25 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::api::Api;
 use crate::export::SendError;
 use crate::export::target::LONGEST_ANSWER;
-use crate::outbound::{ClientError, Uplink};
+use crate::outbound::{self, ClientError, Uplink};
 use crate::secret::Secret;
 use crate::slices::Spent;
 use crate::trees::{ANSWERS, make_of};
 
 use super::auth::Tokens;
 use super::call::{LOOK_THERE, Run};
-use super::client::{Answer, Clients, Sent, header};
+use super::client::{Answer, Clients, Sent, Unrepeated, header};
 use super::failure::{Failure, Told};
 use super::scope::{Absent, Scope};
 use super::settings::{Call, Settings, called};
 use super::state::{State, Upload};
+use super::template::Text;
 
 /// Settings with all that they need to run.
 pub struct Processor {
@@ -42,6 +43,41 @@ pub struct Credentials {
     /// The hook's secrets, as Rossum sends them.
     pub secrets: Map<String, Json>,
     pub token: Option<String>,
+}
+
+/// Names of what stands among the secrets of a hook, and is none: an answer may well have it.
+const PUBLIC: [&str; 10] =
+    ["account", "client_id", "company", "domain", "email", "host", "login", "tenant", "url", "user"];
+
+impl Credentials {
+    /// All that no answer shall repeat: the hook's secrets, this server's own, and the token.
+    fn known(&self, own: &HashMap<String, Secret>) -> Vec<Secret> {
+        let is_public = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            PUBLIC.iter().any(|public| name.contains(public))
+        };
+        let of_hook = self.secrets.iter().filter(|(name, _)| !is_public(name));
+        let texts = of_hook.filter_map(|(_, value)| value.as_str()).chain(self.token.as_deref());
+        texts.map(|text| Secret::new(text.as_bytes())).chain(own.values().cloned()).collect()
+    }
+}
+
+impl Call {
+    /// Its headers that prove who we are. One that is made of the document's values proves nothing, unless its name says so.
+    fn proofs(&self) -> Vec<HeaderName> {
+        let named = self
+            .request
+            .headers
+            .iter()
+            .filter_map(|(name, text)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, text)));
+        let is_of_document =
+            |text: &Text| text.holes().any(|hole| !hole.path.is_secret() && hole.path.root() != "token");
+        let proves = |name: &HeaderName, text: &Text| {
+            outbound::is_proof(name) || !outbound::is_harmless(name) && !is_of_document(text)
+        };
+        let proofs = named.filter(|(name, text)| proves(name, text)).map(|(name, _)| name);
+        proofs.chain([AUTHORIZATION]).collect()
+    }
 }
 
 /// A call that is ready; its body is kept apart.
@@ -102,7 +138,8 @@ impl Processor {
     pub async fn look(&self, host: &str, deadline: Instant) -> Result<u16, SendError> {
         let url = self.settings.url_of(host).unwrap_or_default();
         let url = self.clients.admit(&url).map_err(SendError::Refused)?;
-        let sent = Sent { method: Method::HEAD, url, headers: HeaderMap::new(), body: &[] };
+        let unrepeated = Unrepeated::default();
+        let sent = Sent { method: Method::HEAD, url, headers: HeaderMap::new(), body: &[], unrepeated };
         Ok(self.clients.send(sent, TOKEN_TIME, deadline).await?.status)
     }
 
@@ -249,7 +286,10 @@ impl Processor {
                 .map_err(|what| Failure::final_one(&prepared.name, &what))?;
             let method = Method::from_bytes(prepared.method.as_bytes())
                 .map_err(|_| Failure::final_one(&prepared.name, "it has no method"))?;
-            let sent = Sent { method, url, headers, body: &prepared.body };
+            let mut secrets = credentials.known(&self.secrets);
+            secrets.extend(token.placeholder.as_ref().map(|token| Secret::new(token.as_bytes())));
+            let unrepeated = Unrepeated { secrets, headers: call.proofs() };
+            let sent = Sent { method, url, headers, body: &prepared.body, unrepeated };
             let answer = self.clients.send(sent, call.request.timeout, deadline).await;
             let answer = answer.map_err(|error| Failure::unsent(&prepared.name, &error))?;
             match token.cached {

@@ -14,7 +14,7 @@ use crate::trees;
 use super::auth::{Auth, OAuth1, Signed, TokenRequest, issued, key};
 use super::body::pairs;
 use super::call::Run;
-use super::client::{Sent, header};
+use super::client::{Sent, Unrepeated, header};
 use super::failure::Told;
 use super::run::{Prepared, TOKEN_TIME};
 use super::scope::{Absent, Scope, words};
@@ -136,7 +136,8 @@ impl Run<'_> {
         {
             headers.insert(name, value);
         }
-        let sent = Sent { method: request.method.clone(), url, headers, body: &body };
+        let unrepeated = Unrepeated::default(); // what is told of a refusal is looked through below
+        let sent = Sent { method: request.method.clone(), url, headers, body: &body, unrepeated };
         let answer = clients.send(sent, TOKEN_TIME, self.deadline).await;
         let answer = answer.map_err(|error| {
             let what = format!("its token cannot be had: {error}");

@@ -251,6 +251,7 @@ impl Pages {
             failures: status.failures,
             last_attempt: status.last_attempt,
             storable: status.storage.is_none(),
+            refused: status.refused.is_some(),
         }));
         let datasets = (self.datasets)();
         self.metrics.datasets(datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.since)));

@@ -23,6 +23,8 @@ pub struct CertificateFacts<'c> {
     pub last_attempt: Option<SystemTime>,
     /// Whether a new one could be stored.
     pub storable: bool,
+    /// Whether certificate files of one's own cannot be used as they are.
+    pub refused: bool,
 }
 
 #[derive(Default)]
@@ -33,6 +35,7 @@ pub(super) struct Certificates {
     failures: Family<CertificateLabel, Gauge>,
     last_attempt: Family<CertificateLabel, Seconds>,
     storable: Family<CertificateLabel, Gauge>,
+    refused: Family<CertificateLabel, Gauge>,
 }
 
 impl Certificates {
@@ -67,6 +70,11 @@ impl Certificates {
             "1 while a new certificate can be stored, 0 while the state folder cannot be used",
             self.storable.clone(),
         );
+        annex.register(
+            "certificate_refused",
+            "1 while certificate files of your own cannot be used as they are, and the certificate before them is served",
+            self.refused.clone(),
+        );
     }
 
     /// All of them, as they are at the moment.
@@ -77,6 +85,7 @@ impl Certificates {
         self.failures.clear();
         self.last_attempt.clear();
         self.storable.clear();
+        self.refused.clear();
         for fact in facts {
             let label = CertificateLabel { certificate: fact.name.to_owned() };
             self.served.get_or_create(&label).set(i64::from(fact.dates.is_some()));
@@ -90,6 +99,7 @@ impl Certificates {
             let failures = i64::try_from(fact.failures).unwrap_or(i64::MAX);
             self.failures.get_or_create(&label).set(failures);
             self.storable.get_or_create(&label).set(i64::from(fact.storable));
+            self.refused.get_or_create(&label).set(i64::from(fact.refused));
         }
     }
 }

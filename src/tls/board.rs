@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::clock::{self, rfc3339};
 
-use super::Certificate;
+use super::{Certificate, identifier};
 
 /// All certificates, in the order of the configuration.
 #[derive(Debug, Default)]
@@ -54,6 +54,8 @@ pub struct Status {
     pub last_attempt: Option<SystemTime>,
     /// Where the last attempt failed: why, in the CA's own words.
     pub last_error: Option<String>,
+    /// Why what stands in files of one's own is not served; the certificate before it is.
+    pub refused: Option<String>,
     /// Failed attempts since the last certificate.
     pub failures: usize,
     #[serde(serialize_with = "rfc3339")]
@@ -103,19 +105,24 @@ impl Status {
                 format!(": ordering since {}: {step}", clock::display_span(since.unwrap_or_default()))
             }
             (Some(error), None) => format!(": {error}"),
-            (None, None) => String::new(),
+            (None, None) => self.refused.as_ref().map(|refused| format!(": {refused}")).unwrap_or_default(),
         };
         let (Some(from), Some(until)) = (self.not_before, self.not_after) else {
             return Some(format!("no certificate for {} yet{because}", self.domains.join(", ")));
         };
         let missing: Vec<_> =
-            self.domains.iter().filter(|d| !self.names.contains(d)).map(String::as_str).collect();
+            self.domains.iter().filter(|d| !identifier::covers(&self.names, d)).map(String::as_str).collect();
         let left = until.duration_since(now).unwrap_or_default();
         let life = until.duration_since(from).unwrap_or_default();
         if from > now {
             Some(format!("the certificate is valid only from {} on{because}", clock::display(from)))
         } else if left.is_zero() {
             Some(format!("the certificate expired on {}{because}", clock::display(until)))
+        } else if let Some(refused) = &self.refused {
+            Some(format!(
+                "the certificate files cannot be used, and the certificate before them is served, which expires on {}: {refused}",
+                clock::display(until)
+            ))
         } else if !missing.is_empty() {
             Some(format!("the certificate does not cover {}{because}", missing.join(", ")))
         } else if left < life / 4 {
@@ -262,6 +269,22 @@ mod tests {
         assert!(said(&full).contains("before the end of its life is near: No space left"));
         let bare = Status { not_after: None, ..full };
         assert!(said(&bare).ends_with("none is ordered, since it could not be kept: No space left"));
+        // Files of one's own that no longer fit: said at once, with what is served until when.
+        let files =
+            Status { last_error: None, refused: Some("the key does not fit".into()), ..status.clone() };
+        let said = files.problem(start).unwrap();
+        assert!(
+            said.contains("is served, which expires on") && said.ends_with(": the key does not fit"),
+            "{said}"
+        );
+        let said = files.problem(start + life).unwrap();
+        assert!(said.contains("expired on") && said.ends_with(": the key does not fit"), "{said}");
+        let wild = Status {
+            names: vec!["*.example.org".into()],
+            domains: vec!["a.example.org".into()],
+            ..status.clone()
+        };
+        assert_eq!(wild.problem(start), None, "a wildcard covers it");
         let none = Status { not_after: None, ..status };
         assert!(none.problem(start).is_some_and(|text| text.contains("no certificate for a.example yet")));
     }

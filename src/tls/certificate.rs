@@ -100,6 +100,11 @@ impl Certificate {
         self.not_after.duration_since(now).unwrap_or_default()
     }
 
+    /// Whether a client that looks at the time takes it.
+    pub fn is_valid(&self, now: SystemTime) -> bool {
+        self.not_before <= now && now < self.not_after
+    }
+
     /// Whether the leaf comes without the certificate that signed it, which most clients then lack.
     pub fn lacks_intermediate(&self) -> bool {
         let [leaf] = &self.certified.cert[..] else {

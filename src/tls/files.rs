@@ -16,7 +16,7 @@ use crate::clock;
 use super::{Board, Certificate, CertificateError, Served, Status};
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
@@ -77,10 +77,14 @@ pub(super) struct Watch {
     name: String,
     certificate: PathBuf,
     key: PathBuf,
+    /// The names that the configuration wants.
+    domains: Vec<String>,
     served: Arc<Served>,
     board: Arc<Board>,
     provider: CryptoProvider,
     current: Arc<Certificate>,
+    /// What stands in the files and is not served, since it is not valid yet, or no more.
+    untimely: Option<Arc<Certificate>>,
     /// Times of both files when they were read last.
     seen: [Option<SystemTime>; 2],
 }
@@ -90,12 +94,24 @@ impl Watch {
     pub(super) fn new(
         name: String,
         [certificate, key]: [PathBuf; 2],
+        domains: Vec<String>,
         served: Arc<Served>,
         board: Arc<Board>,
     ) -> Result<Self, FilesError> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let current = Arc::new(load(&certificate, &key, &provider)?);
-        let mut watch = Self { name, certificate, key, served, board, provider, current, seen: [None; 2] };
+        let mut watch = Self {
+            name,
+            certificate,
+            key,
+            domains,
+            served,
+            board,
+            provider,
+            current,
+            untimely: None,
+            seen: [None; 2],
+        };
         watch.seen = watch.times();
         Ok(watch)
     }
@@ -104,6 +120,7 @@ impl Watch {
     pub(super) fn announce(&self) {
         let status = Status {
             name: self.name.clone(),
+            domains: self.domains.clone(),
             source: self.certificate.display().to_string(),
             ..Status::default()
         };
@@ -123,7 +140,7 @@ impl Watch {
         }
         self.board.update(&self.name, |status| {
             status.show(certificate);
-            status.last_error = None;
+            status.refused = None;
         });
         self.served.serve(&self.name, Arc::clone(certificate));
     }
@@ -132,11 +149,37 @@ impl Watch {
         [&self.certificate, &self.key].map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
     }
 
-    /// Never ends. Files that cannot be used are said once for each change; the certificate before them stays.
+    /// Serves what was read, unless that would end the service: a certificate that clients refuse by its dates does not replace
+    /// one that they take.
+    fn take(&mut self, certificate: Arc<Certificate>) {
+        let now = clock::now();
+        if certificate.is_valid(now) || !self.current.is_valid(now) {
+            info!("{} changed: serving it", self.certificate.display());
+            (self.current, self.untimely) = (certificate, None);
+            return self.serve();
+        }
+        let [from, until] = [certificate.not_before, certificate.not_after].map(clock::display);
+        let path = self.certificate.display();
+        self.refuse(format!("{path} is valid from {from} until {until}, and not now"));
+        self.untimely = Some(certificate);
+    }
+
+    /// Says why the files cannot be used, once for each change of them.
+    fn refuse(&self, problem: String) {
+        warn!("the new certificate cannot be used: {problem}; still serving the one before");
+        self.board.update(&self.name, |status| status.refused = Some(problem));
+    }
+
+    /// Never ends. Where the files cannot be used, the certificate before them stays.
     pub(super) async fn run(mut self: Box<Self>) {
         loop {
             sleep(LOOK).await;
             if self.times() == self.seen {
+                let now = clock::now();
+                let is_time = |new: &mut Arc<Certificate>| new.is_valid(now) || !self.current.is_valid(now);
+                if let Some(certificate) = self.untimely.take_if(is_time) {
+                    self.take(certificate);
+                }
                 continue;
             }
             // The two are rarely written at once: wait until they stand still.
@@ -151,14 +194,10 @@ impl Watch {
             }
             self.seen = self.times(); // before reading: what changes meanwhile is read again
             match load(&self.certificate, &self.key, &self.provider) {
-                Ok(certificate) => {
-                    info!("{} changed: serving it", self.certificate.display());
-                    self.current = Arc::new(certificate);
-                    self.serve();
-                }
+                Ok(certificate) => self.take(Arc::new(certificate)),
                 Err(error) => {
-                    warn!("the new certificate cannot be used: {error}; still serving the one before");
-                    self.board.update(&self.name, |status| status.last_error = Some(error.to_string()));
+                    self.untimely = None;
+                    self.refuse(error.to_string());
                 }
             }
         }

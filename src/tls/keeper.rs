@@ -56,8 +56,9 @@ impl Keeper {
                 let challenges = Arc::clone(&self.challenges);
                 Task::Acme(Box::new(Supervisor::new(name, (**acme).clone(), served, challenges, board)?))
             }
-            Source::Files { certificate, key } => {
-                Task::Files(Box::new(Watch::new(name, [certificate.clone(), key.clone()], served, board)?))
+            Source::Files { certificate, key, domains } => {
+                let files = [certificate.clone(), key.clone()];
+                Task::Files(Box::new(Watch::new(name, files, domains.clone(), served, board)?))
             }
         })
     }

@@ -43,7 +43,12 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Acme(Box<AcmeSettings>),
-    Files { certificate: PathBuf, key: PathBuf },
+    /// `domains`: the names that they should be for.
+    Files {
+        certificate: PathBuf,
+        key: PathBuf,
+        domains: Vec<String>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

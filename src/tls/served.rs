@@ -22,6 +22,7 @@ pub struct Served {
 struct Table {
     by_domain: HashMap<String, Arc<CertifiedKey>>,
     /// For a client that asks for no name: it may have come by an IP address, and only these may be without one.
+    /// All addresses stand in `domains` of [server], and so in one certificate.
     nameless: Option<Arc<CertifiedKey>>,
     /// For a client that asks for a name that is not ours.
     first: Option<Arc<CertifiedKey>>,

@@ -513,3 +513,27 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     let list: Value = serde_json::from_str(&good(&server, here, &["hook", "list", "--json"])).unwrap();
     assert_eq!((list.as_array().unwrap().len(), &list[0]["config"]["secret"]), (3, &json!("…")));
 }
+
+/// A server that shows the request in its refusal, as one for debugging does.
+#[test]
+fn a_refusal_that_repeats_the_request_is_told_without_password_and_token() {
+    let echo = Erp::start(|call, _| {
+        let shown = call.header("authorization").unwrap_or_default();
+        Reply::status(
+            500,
+            &format!("{{\"detail\": \"you sent {shown} with {}\"}}", call.text().replace('"', "'")),
+        )
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let output = annex(&echo, folder.path(), &["hook", "list"]);
+    let told = said(&output);
+    assert!(!output.status.success() && !told.contains("pass word"), "{told}");
+    let mut command = annex_command();
+    command
+        .args(["hook", "list"])
+        .env("ROSSUM_URL", format!("http://{}", echo.address))
+        .env("HOME", folder.path());
+    let output = command.env("ROSSUM_TOKEN", "own-token-of-the-tests").output().unwrap();
+    let told = said(&output);
+    assert!(!output.status.success() && !told.contains("own-token-of-the-tests"), "{told}");
+}

@@ -1,14 +1,14 @@
 //! What dist/ brings: the files for containers and for a VPS say what their pages say, their configurations pass the check,
 //! their commands and ports are Annex's, and the image is one that engines take.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use saphyr::{LoadableYamlNode, YamlOwned};
 use serde_json::Value;
 
 use crate::readme::blocks;
-use crate::support::{annex_command, write};
+use crate::support::{annex_command, environment, write};
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -218,4 +218,70 @@ fn the_image_is_one_that_engines_take_and_always_the_same() {
     );
     let state = listed.lines().find(|line| line.ends_with(" var/lib/annex/")).unwrap();
     assert!(state.starts_with("drwx------ 65532/65532 "), "{state}");
+}
+
+/// A file of ours with a mistake in it: what says nothing of that has not looked.
+fn mistaken(folder: &Path, path: &str, right: &str, wrong: &str) -> PathBuf {
+    let text = read(path);
+    assert!(text.contains(right), "{right}");
+    let mistaken = folder.join("mistaken.yaml");
+    write(&mistaken, &text.replace(right, wrong));
+    mistaken
+}
+
+/// By the schemas of Kubernetes 1.37, as `kubernetes-validate` of PyPI brings them. Unknown keys are refused.
+#[test]
+fn the_pod_is_one_that_kubernetes_takes() {
+    let Some(python) = environment("kubernetes-validate==1.37.0", "kubernetes_validate", 9) else {
+        eprintln!(
+            "skipped: the manifest is NOT CHECKED against Kubernetes' schemas: no Python 3.9 with `venv` here"
+        );
+        return;
+    };
+    let validate = |file: &Path| {
+        let output = Command::new(python.with_file_name("kubernetes-validate"))
+            .arg("--strict")
+            .arg(file)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (is_good, said) = validate(Path::new("dist/kubernetes/annex.yaml"));
+    assert!(is_good && said.matches("passed for resource").count() == 3, "{said}");
+    let wrong = mistaken(
+        folder.path(),
+        "dist/kubernetes/annex.yaml",
+        "readOnlyRootFilesystem",
+        "readOnlyRootFileSystem",
+    );
+    let (is_good, said) = validate(&wrong);
+    assert!(!is_good && said.contains("readOnlyRootFileSystem"), "{said}");
+}
+
+/// As Docker's own program reads it: `docker compose`, or `docker-compose` as Debian has it. Neither needs a daemon for that.
+#[test]
+fn the_compose_file_is_one_that_docker_takes() {
+    let runs = |words: &[&str]| {
+        Command::new(words[0]).args(&words[1..]).output().is_ok_and(|output| output.status.success())
+    };
+    let known: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
+    let Some(program) = known.into_iter().find(|words| runs(&[words, &["version"][..]].concat())) else {
+        eprintln!(
+            "skipped: the compose file is NOT CHECKED: there is neither `docker compose` nor `docker-compose` here"
+        );
+        return;
+    };
+    let config = |file: &Path| {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg("--file").arg(file).arg("config");
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (is_good, said) = config(Path::new("dist/compose/compose.yaml"));
+    assert!(is_good && said.contains("read_only: true") && said.contains("stop_grace_period: 40s"), "{said}");
+    let wrong = mistaken(folder.path(), "dist/compose/compose.yaml", "security_opt:", "securty_opt:");
+    let (is_good, said) = config(&wrong);
+    assert!(!is_good && said.contains("securty_opt"), "{said}");
 }

@@ -352,3 +352,88 @@ fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
     assert!(said.contains("✗ the CA does not answer: ") && said.contains("trusted here"), "{said}");
     assert!(!said.contains("UnknownIssuer"), "{said}");
 }
+
+/// Takes every connection, and never says a word.
+fn silent(address: (&str, u16)) -> u16 {
+    let socket = TcpListener::bind(address).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || socket.incoming().collect::<Vec<_>>());
+    port
+}
+
+/// Everything that is asked is silent: it is waited for once, and not one after the other.
+#[test]
+fn what_is_silent_costs_the_doctor_no_more_than_its_time() {
+    let silent = silent(("127.0.0.1", 0));
+    let folder = tempfile::tempdir().unwrap();
+    let target = |n: u8| {
+        format!("[[target]]\nname = \"t{n}\"\nurl = \"https://127.0.0.1:{silent}/{n}\"\ntimeout = \"20s\"\n")
+    };
+    let step = |n: u8| {
+        format!(
+            "[[hook.step]]\nuse = \"export\"\nname = \"s{n}\"\ntarget = \"t{n}\"\npath = \"x\"\nshape = \"json\"\n"
+        )
+    };
+    let [targets, steps] = [[0, 1, 2].map(target).concat(), [0, 1, 2].map(step).concat()];
+    let config = format!(
+        "[server]\ndomains = [\"{NAME}\"]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"\n\
+         [server.acme]\ndirectory = \"https://127.0.0.1:{silent}/dir\"\n[rossum]\nurl = \"http://127.0.0.1:{silent}\"\ntoken = \"file:token\"\n\
+         [[database]]\nname = \"own\"\nurl = \"postgres://annex@127.0.0.1:{silent}/own\"\npassword = \"file:token\"\n{targets}\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n{steps}",
+        free_port()
+    );
+    write(&folder.path().join("annex.toml"), &config);
+    write(&folder.path().join("token"), "a token of the tests");
+    for (arguments, most, of_the_ca) in [(&[][..], 17, "10 s"), (&["--timeout", "3"], 6, "2 s")] {
+        let begun = std::time::Instant::now();
+        let mut command = annex_command();
+        command.args(["doctor", "--config", "annex.toml"]).args(arguments).current_dir(folder.path());
+        let output = command.env("ROSSUM_SECRET", SECRET).output().unwrap();
+        let (took, said) = (begun.elapsed(), String::from_utf8(output.stdout).unwrap());
+        assert!(took < Duration::from_secs(most), "{took:?}: {said}");
+        assert!(said.contains(&format!("✗ the CA does not answer: no answer within {of_the_ca}")), "{said}");
+        for other in ["✗ the database own, ", "✗ the target t0, ", "✗ the target t1, ", "✗ the target t2, "]
+        {
+            assert!(said.contains(other), "{other}: {said}");
+        }
+        assert!(said.lines().any(|line| line.starts_with('✗') && line.contains("no answer")), "{said}");
+        assert!(said.contains(&format!("{NAME} is ")), "what can be looked at is: {said}");
+        assert!(!output.status.success());
+    }
+}
+
+#[test]
+fn what_a_killed_doctor_left_is_gone_after_the_next_one() {
+    let pebble = Pebble::start();
+    let annex = Annex::https(pebble.folder_with(&format!("\"{NAME}\""), ""), pebble.https);
+    eventually("a certificate", SOON, || annex.run(&["status"]).status.success());
+    silent(("::1", pebble.https));
+    let left = annex.folder().join("state/acme/.challenges");
+    let count = || std::fs::read_dir(&left).map_or(0, Iterator::count);
+    let mut command = annex_command();
+    command.args(["doctor", "--config", "annex.toml"]).current_dir(annex.folder());
+    let mut killed =
+        command.env("ROSSUM_SECRET", SECRET).stdout(std::process::Stdio::null()).spawn().unwrap();
+    eventually("it left answers", SOON, || count() == 2);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(count(), 2);
+    write(&annex.folder().join("state/.doctor"), "left, too");
+    // Young ones may be an order's: a server goes on, and so does the doctor.
+    let (said, _) = doctor(annex.folder(), None);
+    assert!(
+        said.contains(&format!(
+            "! not checked: whether {NAME} leads here on port {}: an order runs",
+            pebble.https
+        )),
+        "{said}"
+    );
+    assert!(!annex.folder().join("state/.doctor").exists());
+    for file in std::fs::read_dir(&left).unwrap().flatten() {
+        let file = std::fs::File::options().write(true).open(file.path()).unwrap();
+        file.set_modified(rossum_annex::clock::now() - Duration::from_secs(301)).unwrap();
+    }
+    let (said, _) = doctor(annex.folder(), None);
+    assert!(said.contains(&format!("✓ {NAME} leads here on port {} (127.0.0.1)", pebble.https)), "{said}");
+    assert_eq!(count(), 0);
+}

@@ -158,7 +158,7 @@ const FOREIGN: [(&str, &[&str]); 52] = [
     ("rusqlite", &["sqlite"]),
     ("sqlx", &["database", "outbox", "sqlite", "store"]),
     ("nix", &["export", "private", "server"]),
-    ("futures_util", &["database", "store", "tls"]),
+    ("futures_util", &["database", "doctor", "store", "tls"]),
     ("minijinja", &["export", "steps"]),
     (
         "reqwest", // config: URLs and headers of targets, URLs of databases; tls: methods and headers

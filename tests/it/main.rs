@@ -71,6 +71,8 @@ mod orders;
 mod otlp;
 /// Whom outgoing calls trust.
 mod outgoing;
+/// Certificate files of one's own.
+mod own_files;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;

@@ -31,6 +31,9 @@ impl Server {
     fn start() -> (Self, Annex) {
         let (server, folder) = Self::prepare();
         let annex = Annex::https(folder, server.https);
+        // The admin pages open a moment after the door.
+        let opens = || std::net::TcpStream::connect(("127.0.0.1", server.admin)).is_ok();
+        eventually("admin pages", Duration::from_secs(5), opens);
         (server, annex)
     }
 

@@ -85,6 +85,31 @@ fn one_fault_at_any_step_costs_a_moment_and_neither_the_order_nor_the_pace() {
     }
 }
 
+/// `cargo nextest run --release --run-ignored only --no-capture -E 'test(first_certificate_is_there)'`, on a machine that does
+/// nothing else.
+#[test]
+#[ignore = "a figure of the optimized binary"]
+fn the_first_certificate_is_there_within_a_fifth_of_a_second() {
+    let pebble = Pebble::start();
+    let root = [pebble.issuing_root()];
+    let mut times: Vec<Duration> = (0..5)
+        .map(|_| {
+            let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
+            let start = Instant::now();
+            let annex = Annex::https(folder, pebble.https);
+            while Client::tls(annex.address, NAME, &root, rustls::ALL_VERSIONS).is_err() {
+                assert!(start.elapsed() < SOON, "{}", annex.log());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    eprintln!("first certificate: {times:?}");
+    assert_eq!(pebble.orders(), 5);
+    assert!(times[2] <= Duration::from_millis(200), "{times:?}");
+}
+
 #[test]
 fn kill_9_at_any_step_costs_no_second_certificate_and_no_wait() {
     let scene = Scene::new();

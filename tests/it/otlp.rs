@@ -196,3 +196,66 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         assert!(!output.status.success() && text.contains(said), "{telemetry}: {text}");
     }
 }
+
+#[test]
+fn a_collector_that_repeats_its_key_is_quoted_without_it() {
+    const KEY: &str = "k-123456789012345678901234567890";
+    let collector = Erp::start(|call, _| {
+        let key = call.header("x-company").unwrap_or_default();
+        Reply::status(400, &format!("no such key: {key}, api%2Dkey {}", key.replace('-', "%2D")))
+    });
+    let annex = annex(&format!("{}headers = {{ x-company = \"file:key\" }}", at(&collector)));
+    deliver(&annex, ID);
+    annex.logs("it answers 400: no such key: ***", SOON);
+    assert!(!annex.log().contains(KEY), "{}", annex.log());
+}
+
+/// What the page says: 2,048 deliveries wait, and beyond that the oldest are lost, which the metrics count.
+#[test]
+fn of_more_deliveries_than_can_wait_the_oldest_are_lost() {
+    const MOST: usize = 2_048;
+    const MORE: usize = 20;
+    let status = Arc::new(AtomicU16::new(503));
+    let says = Arc::clone(&status);
+    let collector = Erp::start(move |_, _| Reply::status(says.load(Ordering::SeqCst), ""));
+    let annex = annex(&at(&collector));
+    let id = |number: usize| format!("00000000-0000-4000-8000-{number:012x}");
+    let body = |number: usize| {
+        json!({"request_id": id(number), "event": "annotation_content", "action": "updated",
+            "annotation": {"id": 314, "content": []}})
+        .to_string()
+    };
+    let mut client = annex.client();
+    for number in 0..MOST + MORE {
+        assert_eq!(client.deliver("/checks", body(number)).status, 200);
+    }
+    let before = calls_to(&collector, "/otlp/v1/traces").len();
+    status.store(200, Ordering::SeqCst);
+    let taken = || {
+        let calls = calls_to(&collector, "/otlp/v1/traces").split_off(before);
+        let requests = calls.iter().map(|call| ExportTraceServiceRequest::decode(&*call.body).unwrap());
+        let spans = requests
+            .flat_map(|one| one.resource_spans)
+            .flat_map(|one| one.scope_spans)
+            .flat_map(|one| one.spans);
+        let wholes = spans.filter(|span| span.name == "hook checks");
+        wholes.map(|span| hex::encode(span.trace_id)).collect::<std::collections::BTreeSet<_>>()
+    };
+    let trace = |number: usize| id(number).replace('-', "");
+    eventually("all that wait", SOON, || taken().contains(&trace(MOST + MORE - 1)));
+    let taken = taken();
+    assert!((MORE..MOST + MORE).all(|number| taken.contains(&trace(number))), "{}", taken.len());
+    assert!((0..MORE).all(|number| !taken.contains(&trace(number))), "the oldest are lost");
+}
+
+/// What the page says: metrics go every 60 s, and not only at the end.
+#[test]
+fn metrics_go_every_minute() {
+    let collector = Erp::kind();
+    let begun = std::time::Instant::now();
+    let annex = annex(&at(&collector));
+    eventually("metrics", Duration::from_secs(80), || !calls_to(&collector, "/otlp/v1/metrics").is_empty());
+    let took = begun.elapsed();
+    assert!((58..72).contains(&took.as_secs()), "{took:?}");
+    drop(annex);
+}

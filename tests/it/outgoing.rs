@@ -197,3 +197,67 @@ fn a_proxy_that_wants_another_login_is_no_answer_of_the_target() {
     assert!(said[0].1.contains("Nothing was sent: export again later"), "{said:?}");
     annex.logs(&format!("through the proxy http://{}: it wants a user", proxy.address), SOON);
 }
+
+#[test]
+fn a_proxy_that_refuses_to_connect_is_told_with_its_status() {
+    for (status, says) in [
+        (403, "it refuses to connect to erp.example.test:443 (status 403)"),
+        (502, "it cannot connect to erp.example.test:443 (status 502)"),
+        (405, "it refuses to connect to erp.example.test:443 (status 405)"),
+    ] {
+        let proxy = Erp::start(move |_, _| Reply::status(status, "<h1>hunter2</h1>"));
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("proxy"), &format!("http://annex:hunter2@{}", proxy.address));
+        let config = "[server]\nstate = \"state\"\nproxy = \"file:proxy\"\n\
+             [[target]]\nname = \"erp\"\nurl = \"https://erp.example.test/\"\n\
+             [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+             [[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n";
+        write(&folder.path().join("annex.toml"), config);
+        let annex = Annex::dev_in(folder, free_port());
+        let said = messages(&deliver(&annex, &document("r-1", 7, "INV-1")));
+        assert!(said[0].1.contains("Nothing was sent: export again later"), "{said:?}");
+        annex.logs(&format!("through the proxy http://{}: {says}", proxy.address), SOON);
+        assert!(!annex.log().contains("hunter2"), "{}", annex.log());
+        // Asked once more for its status, with the same login.
+        let calls = proxy.calls();
+        assert!(calls.iter().all(|call| call.line == "CONNECT erp.example.test:443"), "{calls:?}");
+        let logins: Vec<_> = calls.iter().map(|call| call.header("proxy-authorization")).collect();
+        assert!(logins.len() == 2 && logins[0].is_some() && logins[0] == logins[1], "{logins:?}");
+    }
+}
+
+/// What the page says: a proxy of HTTP is for HTTP. Nobody but the proxy could resolve these names.
+#[test]
+fn databases_and_sftp_do_not_go_through_the_proxy() {
+    let proxy = Forward::start(None);
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[server]\ndomains = [\"hooks.acme.com\"]\nhttps = \"127.0.0.1:{}\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"\nproxy = \"http://127.0.0.1:{}\"\n\
+         [server.acme]\ndirectory = \"https://127.0.0.1:{}/dir\"\n\
+         [[database]]\nname = \"own\"\nurl = \"postgres://annex@db.example.test:5432/own\"\npassword = \"file:secret\"\n\
+         [[target]]\nname = \"folder\"\nurl = \"sftp://annex@sftp.example.test/in\"\nauth = {{ password = \"file:secret\" }}\nhost_key = \"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"\n\
+         [[target]]\nname = \"erp\"\nurl = \"https://erp.example.test/\"\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+         [[hook.step]]\nuse = \"export\"\nname = \"a\"\ntarget = \"folder\"\npath = \"a.json\"\nshape = \"json\"\n\
+         [[hook.step]]\nuse = \"export\"\nname = \"b\"\ntarget = \"erp\"\npath = \"invoices\"\nshape = \"json\"\n",
+        free_port(),
+        proxy.port,
+        free_port()
+    );
+    write(&folder.path().join("annex.toml"), &config);
+    write(&folder.path().join("secret"), "a password of the tests");
+    let mut command = crate::support::annex_command();
+    let output = command
+        .args(["doctor", "--config", "annex.toml"])
+        .current_dir(folder.path())
+        .env("ROSSUM_SECRET", SECRET)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for looked_at in ["the database own, ", "the target folder, ", "the target erp, "] {
+        assert!(said.contains(&format!("✗ {looked_at}")), "{looked_at}: {said}");
+    }
+    let asked = proxy.asked();
+    assert!(asked.contains(&"erp.example.test:443".to_owned()), "{asked:?}");
+    assert!(asked.iter().all(|place| place == "erp.example.test:443"), "{asked:?}");
+}

@@ -756,3 +756,35 @@ fn whatever_is_not_understood_is_refused_with_its_path() {
     }
     assert!(check(&good, "expected = { create_drafft = [404] }\n").contains("did you mean `create_draft`?"));
 }
+
+/// A customer's system that shows the request in its answer: what proves who we are does not get into a field.
+#[test]
+fn an_answer_that_repeats_the_request_comes_without_what_proves_who_we_are() {
+    const OWN: &str = "literal-key-of-the-settings";
+    let rossum = rossum();
+    for status in [400, 200] {
+        let erp = Erp::start(move |call, _| {
+            let shown = |name: &str| format!("{name}: {}", call.header(name).unwrap_or_default());
+            let all = ["x-api-key", "authorization", "x-own", "x-document"].map(shown).join("; ");
+            let encoded = call.header("x-api-key").unwrap_or_default().replace('-', "%2D");
+            Reply::status(status, &format!("{all}; url: ?key={encoded}"))
+        });
+        let headers = json!({"X-Api-Key": "{payload.secrets.client_secret}", "Authorization": format!("Bearer {OWN}"), "X-Own": OWN,
+            "X-Document": "{field.document_id.value}"});
+        let settings = json!({"settings": {"stages": [{"call_api": [{"name": "echo",
+            "request": {"url": format!("http://{}/echo", erp.address), "method": "POST", "content_type": "json", "content": {"a": 1}, "headers": headers},
+            "response_handlers": [{"target_type": "schema_id", "target_key": "erp_problem", "value": {"response": {"$jmespath": "text"}}}]}]}]}});
+        let annex = start(&rossum, &settings, "");
+        let answer = deliver(&annex, &document(&rossum, &format!("r-{status}")));
+        let told = values(&answer).into_iter().find(|(id, _)| *id == 5).map(|(_, text)| text);
+        let told = told.unwrap_or_else(|| panic!("{answer}"));
+        assert!(
+            !answer.to_string().contains(CLIENT_SECRET) && told.contains("x-api-key: ***"),
+            "{status}: {told}"
+        );
+        // The document's own values stay: people have to know which one it is about.
+        assert!(told.contains("x-document: INV/1 &x"), "{status}: {told}");
+        // What the settings hold themselves is hidden in a refusal. In an answer that was asked for it may be data.
+        assert_eq!(told.contains(OWN), status == 200, "{status}: {told}");
+    }
+}

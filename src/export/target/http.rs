@@ -11,7 +11,7 @@ use super::auth::Auth;
 use super::{LONGEST_ANSWER, Received, SendError};
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::outbound::{AGENT, Client, ClientError, Part, Read, Redirects, Request, Settings, Uplink};
+use crate::outbound::{Client, ClientError, Part, Read, Request, Settings, Uplink};
 
 /// The header that stays the same over all tries of a call (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -34,14 +34,7 @@ impl HttpTarget {
         auth: Auth,
         timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let client = Client::new(Settings {
-            uplink,
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: true,
-            connect: None,
-            silence: None,
-        })?;
+        let client = Client::new(Settings::new(uplink))?;
         Ok(Self { base, client, headers, auth, timeout, breaker: Breaker::default() })
     }
 

@@ -1,6 +1,6 @@
 //! A CA with what its own HTTPS is checked with.
 
-use crate::outbound::{Client, ClientError, Proxy, Redirects, Settings, Uplink};
+use crate::outbound::{Client, ClientError, Proxy, Settings, Uplink};
 
 use super::super::{Ca, OutgoingError, outgoing};
 use super::request::{AGENT, CONNECT};
@@ -24,14 +24,9 @@ impl Authority {
     pub(super) fn new(ca: Ca, proxy: Option<&Proxy>) -> Result<Self, AuthorityError> {
         // Its configured root alone, or the well-known ones.
         let tls = outgoing(ca.root.as_deref())?.with_no_client_auth();
-        let client = Client::new(Settings {
-            uplink: Uplink { tls, proxy: proxy.cloned() },
-            agent: AGENT,
-            redirects: Redirects::None,
-            may_be_plain: false,
-            connect: Some(CONNECT),
-            silence: None,
-        })?;
+        let client = Client::new(
+            Settings::new(Uplink { tls, proxy: proxy.cloned() }).https_only(AGENT).connecting_within(CONNECT),
+        )?;
         Ok(Self { ca, client })
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 /// The Python of an environment with this package, in this version; `None` on a machine without a Python 3 of this minor
 /// version or a newer one that makes environments.
-pub(super) fn environment(package: &str, module: &str, minor: u32) -> Option<PathBuf> {
+pub(crate) fn environment(package: &str, module: &str, minor: u32) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
     // Tests run at the same time: one of them makes it.
     let lock = std::fs::File::create(folder.with_file_name(format!("{module}.lock"))).unwrap();
