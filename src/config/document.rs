@@ -156,6 +156,12 @@ impl<'e> Document<'e> {
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
+    /// The place of a byte of a text that stands in the file as it is; `None` where it is written in another way.
+    pub(super) fn within(&self, place: &Place, text: &str, at: usize) -> Option<Place> {
+        let start = place.start + self.text.get(place.clone())?.find(text)? + at;
+        Some(start..place.end.max(start))
+    }
+
     /// The file and the line of a place, as later messages name it.
     pub(super) fn named(&self, place: &Place) -> String {
         format!("{}:{}", self.name, self.line_and_column(place).0)

@@ -50,7 +50,7 @@ fn cases(text: &str) -> Vec<(&str, &str)> {
 #[test]
 fn settings_that_can_do_nothing_right_are_refused() {
     let cases = cases(include_str!("../config/settings.wrong.txt"));
-    assert!(cases.len() >= 38, "{}", cases.len());
+    assert!(cases.len() >= 60, "{}", cases.len());
     for (steps, says) in cases {
         let (is_well, text) = said(steps);
         assert!(!is_well && text.contains(says) && text.contains("annex.toml:"), "{steps}\n{says}\n{text}");
