@@ -58,6 +58,8 @@ pub enum SearchKind {
 const AGAIN: Duration = Duration::from_millis(50);
 /// Bytes of a compiled pattern: a field's text is in it.
 const MOST_PROGRAM: usize = 16 << 20;
+/// The table that says which datasets there are.
+const LIST: &str = "annex_datasets";
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
@@ -165,12 +167,16 @@ impl Reader {
         let missing = text.split_once("no such table: ").map(|(_, name)| name.trim());
         match missing {
             _ if Instant::now() >= deadline => StoreError::TooLong,
-            Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
-            Some(name) => {
-                let prefix = format!("{}{}.", near::PREFIX, search.dataset);
-                let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
-                StoreError::NoIndex { dataset: search.dataset.clone(), column }
+            // Before the first import there is not even the list of datasets.
+            Some(name) if name == search.dataset || name == LIST => {
+                StoreError::NoDataset(search.dataset.clone())
             }
+            Some(name) => match name.strip_prefix(&format!("{}{}.", near::PREFIX, search.dataset)) {
+                Some(column) => {
+                    StoreError::NoIndex { dataset: search.dataset.clone(), column: column.to_owned() }
+                }
+                None => self.failed(error),
+            },
             None => self.failed(error),
         }
     }
