@@ -45,7 +45,12 @@ pub(super) struct Wanted {
 
 impl Tables {
     pub(super) fn new(state: &Path, declared: &[Watched]) -> Self {
-        Self { state: state.to_owned(), declared: declared.to_vec(), known: OnceCell::new(), asked: RefCell::default() }
+        Self {
+            state: state.to_owned(),
+            declared: declared.to_vec(),
+            known: OnceCell::new(),
+            asked: RefCell::default(),
+        }
     }
 
     /// Whether a step asks a dataset.

@@ -69,15 +69,18 @@ fn refuse_no_hosts(server: &Section<'_>, text: &Spanned<&str>) {
         let hint = match entry {
             "*" => continue,
             "" => "write a host, an address or a network between the commas".to_owned(),
-            _ if entry.contains("://") => match Url::parse(entry).ok().and_then(|url| url.host_str().map(str::to_owned)) {
-                Some(host) => format!("write the host alone: `{host}`"),
-                None => "write the host alone: `erp.example.com`".to_owned(),
-            },
+            _ if entry.contains("://") => {
+                match Url::parse(entry).ok().and_then(|url| url.host_str().map(str::to_owned)) {
+                    Some(host) => format!("write the host alone: `{host}`"),
+                    None => "write the host alone: `erp.example.com`".to_owned(),
+                }
+            }
             _ if entry.starts_with("*.") => {
                 format!("write `{}`: names below it are meant too", entry.trim_start_matches("*."))
             }
             _ if is_host(entry) => continue,
-            _ => "write a host as `erp.example.com`, an address as `10.0.0.1`, a network as `10.0.0.0/8`".to_owned(),
+            _ => "write a host as `erp.example.com`, an address as `10.0.0.1`, a network as `10.0.0.0/8`"
+                .to_owned(),
         };
         let what = format!("`{entry}` of `no_proxy` is no host and no network");
         server.document().note(text.span(), what, Some(hint));
@@ -98,9 +101,8 @@ fn is_host(entry: &str) -> bool {
         return length.parse::<u8>().is_ok_and(|length| length <= most);
     }
     let name = entry.strip_prefix('.').unwrap_or(entry);
-    let is_part = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
-    };
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
     name.trim_end_matches('.').split('.').all(is_part)
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::private;
 use crate::outbox::{Counts, Outbox};
+use crate::private;
 use crate::requests::Processor;
 use crate::steps::blueprint::Reaches;
 
@@ -34,7 +34,8 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
                 let user = private::runs_as();
                 // What root can do says little of another.
                 let other = private::foreign_owner(&config.state).ok().flatten().map(private::user_name);
-                let other = other.map(|other| format!("; the server runs as {other}, who must be able to as well"));
+                let other =
+                    other.map(|other| format!("; the server runs as {other}, who must be able to as well"));
                 let other = other.unwrap_or_default();
                 Finding::good(format!("{user} can write to the target {name}, the folder {place}{other}"))
             }

@@ -76,8 +76,12 @@ mod tests {
     #[test]
     fn a_query_is_prepared_against_the_columns_that_there_are() {
         let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let vendors =
-            Table { name: "vendors".to_owned(), columns: columns(&["id", "na\"me"]), near: Vec::new(), records: 0 };
+        let vendors = Table {
+            name: "vendors".to_owned(),
+            columns: columns(&["id", "na\"me"]),
+            near: Vec::new(),
+            records: 0,
+        };
         let of = |sql: &str| columns_of(sql, std::slice::from_ref(&vendors));
         assert_eq!(of("SELECT id, \"na\"\"me\" AS n FROM vendors WHERE id = ?1").unwrap(), ["id", "n"]);
         assert!(of("SELECT nme FROM vendors").unwrap_err().contains("no such column: nme"));

@@ -54,7 +54,8 @@ fn a_file_is_compared_with_what_was_imported_before() {
     };
     let check = ["check", "--dev-http", "--config", "annex.toml"];
     assert!(annex(&check).0, "nothing was imported yet: there is nothing to compare with");
-    let (is_imported, text) = annex(&["data", "import", "partners", "partners.csv", "--config", "annex.toml"]);
+    let (is_imported, text) =
+        annex(&["data", "import", "partners", "partners.csv", "--config", "annex.toml"]);
     assert!(is_imported, "{text}");
     assert!(annex(&check).0);
     write(&at("partners.csv"), &records(950));
@@ -107,7 +108,9 @@ fn entries_of_no_proxy_are_hosts_and_networks() {
 fn paths_that_lead_out_of_their_target_are_refused() {
     let target = |url: &str| format!("[[target]]\nname = \"erp\"\nurl = \"{url}\"\n");
     let step = |path: &str| {
-        format!("[[hook.step]]\nuse = \"export\"\nname = \"n\"\ntarget = \"erp\"\nshape = \"json\"\npath = \"{path}\"\n")
+        format!(
+            "[[hook.step]]\nuse = \"export\"\nname = \"n\"\ntarget = \"erp\"\nshape = \"json\"\npath = \"{path}\"\n"
+        )
     };
     for path in ["/../x", "../x", "a/../x", "a/..", "./../{{ field.id }}", "%2e%2e/x"] {
         let (is_well, text) = said(&target("https://erp.my-company.com/api/"), &step(path), &[]);
@@ -135,9 +138,12 @@ fn a_file_of_another_format_is_told_what_to_become() {
         assert!(!is_well && text.contains(says), "{name}\n{text}");
     }
     let list = |file: &str| {
-        format!("[[hook.step]]\nuse = \"match\"\nfield = \"reference\"\ntarget = \"partner\"\nfile = \"{file}\"\n")
+        format!(
+            "[[hook.step]]\nuse = \"match\"\nfield = \"reference\"\ntarget = \"partner\"\nfile = \"{file}\"\n"
+        )
     };
-    let (is_well, text) = said("", &list("list.json"), &[("list.json", json!([{"value": "1", "label": "One"}]))]);
+    let (is_well, text) =
+        said("", &list("list.json"), &[("list.json", json!([{"value": "1", "label": "One"}]))]);
     assert!(!is_well && text.contains("`format = \"jsonl\"`"), "{text}");
     for (name, file) in [("list.txt", "value,label\n1,One\n"), ("list.json", "value,label\n1,One\n")] {
         let (is_well, text) = said("", &list(name), &[(name, json!(file))]);
@@ -150,7 +156,9 @@ fn a_file_that_is_refused_at_the_start_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("partners.csv"), "code,title\n1,One\n1\n\"x\n");
     let config = format!("[server]\nstate = \"state\"\n{}{}", dataset("key = \"code\""), hook(ASKS));
-    let config = config.replace("file:s", "env:ROSSUM_SECRET").replace("partners.csv", &folder.path().join("partners.csv").display().to_string());
+    let config = config
+        .replace("file:s", "env:ROSSUM_SECRET")
+        .replace("partners.csv", &folder.path().join("partners.csv").display().to_string());
     let annex = Annex::dev_with(&config);
     annex.logs("not imported, its records stay", Duration::from_secs(20));
     let log = annex.log();

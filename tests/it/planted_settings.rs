@@ -35,8 +35,13 @@ fn said(steps: &str) -> (bool, String) {
     } else {
         "[[hook.step]]\nuse = \"export\"\nname = \"last\"\ntarget = \"files\"\npath = \"{{ field.reference }}.txt\"\nshape = \"json\""
     };
+    let dataset = if steps.contains("dataset = ") {
+        "[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\n"
+    } else {
+        "\n\n\n"
+    };
     let config = format!(
-        "[[target]]\nname = \"files\"\nfolder = \"out\"\n[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\n[[hook]]\npath = \"/settings\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n{steps}\n{last}"
+        "[[target]]\nname = \"files\"\nfolder = \"out\"\n{dataset}[[hook]]\npath = \"/settings\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n{steps}\n{last}"
     );
     checked(&config, &[("schema.json", schema()), ("partners.csv", json!(partners))])
 }

@@ -315,7 +315,9 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     let mode = |name: &str, mode: u32| {
         std::fs::set_permissions(path.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    [("", 0o755), ("secret", 0o644), ("annex.toml", 0o644), ("out", 0o755)].map(|(name, to)| mode(name, to));
+    for (name, to) in [("", 0o755), ("secret", 0o644), ("annex.toml", 0o644), ("out", 0o755)] {
+        mode(name, to);
+    }
     let doctor = |user: u32| {
         let mut command = annex_command();
         command.args(["doctor", "--config", "annex.toml"]).current_dir(path).uid(user).gid(user);
@@ -338,7 +340,10 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     std::os::unix::fs::chown(path.join("state"), Some(65_534), Some(65_534)).unwrap();
     let said = doctor(0);
     let line = said.iter().find(|line| line.contains("can write to the target files"));
-    assert!(line.is_some_and(|line| line.contains("root can") && line.contains("the server runs as ")), "{said:#?}");
+    assert!(
+        line.is_some_and(|line| line.contains("root can") && line.contains("the server runs as ")),
+        "{said:#?}"
+    );
     assert_eq!(std::fs::read_dir(path.join("out")).unwrap().count(), 0, "nothing is left there");
 }
 

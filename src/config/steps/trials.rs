@@ -99,7 +99,8 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
     let line = lines.matches('\n').count() + 1;
     let column = lines.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let written = section.document().within(place, template.source(), at);
-    let where_it_is = if written.is_some() { String::new() } else { format!(" in line {line}, column {column}") };
+    let where_it_is =
+        if written.is_some() { String::new() } else { format!(" in line {line}, column {column}") };
     let what = format!("`{title}` fails for every document: `{code}`{where_it_is}: {what}");
     section.document().note(written.unwrap_or_else(|| place.clone()), what, Some(hint));
 }
@@ -136,7 +137,8 @@ fn named(template: &Template, mut view: View, values: &Values<'_>) -> View {
 /// A document whose schema nobody knows: a field may be a text, a list or a table.
 fn unknown(template: &Template, values: &Values<'_>) -> View {
     let text = values.one(&TEXTS);
-    let columns = template.reads_of().into_iter().filter(|read| matches!(read.of, Owner::Line | Owner::Row(_)));
+    let columns =
+        template.reads_of().into_iter().filter(|read| matches!(read.of, Owner::Line | Owner::Row(_)));
     let row: Map<String, Value> = columns.map(|read| (read.id, Value::from(text))).collect();
     let row = Value::Object(row);
     let field = |id: &str| {

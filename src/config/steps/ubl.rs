@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::export::shape::{
-    Holds, KINDS, Kind, Mismatch, NEEDED, Ubl, Usable, fields as known_fields, holds, is_single, is_unit_code,
-    rows_of, type_word,
+    Holds, KINDS, Kind, Mismatch, NEEDED, Ubl, Usable, fields as known_fields, holds, is_single,
+    is_unit_code, rows_of, type_word,
 };
 use crate::rossum::Category;
 use crate::txscript::{FieldType, Schema};
@@ -54,10 +54,9 @@ fn texts<'d>(section: &Section<'d>, key: &'static str) -> Vec<(Spanned<&'d str>,
 fn note_no_word(section: &Section<'_>, word: &Spanned<&str>, what: String) {
     let words = known_fields().map(|field| field.word);
     let known = known_fields().map(|field| field.word).collect::<Vec<_>>().join(", ");
-    let hint = nearest(word.get_ref(), words).filter(|near| near != word.get_ref()).map_or_else(
-        || format!("the words are: {known}"),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let hint = nearest(word.get_ref(), words)
+        .filter(|near| near != word.get_ref())
+        .map_or_else(|| format!("the words are: {known}"), |near| format!("did you mean `{near}`?"));
     section.document().note(word.span(), what, Some(hint));
 }
 
@@ -170,7 +169,11 @@ fn look_at_place(section: &Section<'_>, ubl: &Ubl, word: &str, field: &Spanned<&
             Some("lines") => "a column of the lines",
             Some(_) => "a column of the details of the tax",
         };
-        section.document().note(field.span(), format!("`{word}` is {of}, and {is}"), Some("name another field, or leave the word out"));
+        section.document().note(
+            field.span(),
+            format!("`{word}` is {of}, and {is}"),
+            Some("name another field, or leave the word out"),
+        );
     }
 }
 
@@ -259,7 +262,8 @@ fn note_absent(section: &Section<'_>, ubl: &Ubl) {
             match rows_of(word) {
                 // A column of another table is of no use; what `fields` names is looked at where it stands.
                 Some(rows) if !ubl.fields.contains_key(word) => {
-                    schema.has(id) && table_of(schema, ubl, rows).is_none_or(|table| schema.table_of(id) == Some(table))
+                    schema.has(id)
+                        && table_of(schema, ubl, rows).is_none_or(|table| schema.table_of(id) == Some(table))
                 }
                 None if word == "lines" => schema.has(id) || table_of(schema, ubl, word).is_some(),
                 _ => schema.has(id),
@@ -272,12 +276,15 @@ fn note_absent(section: &Section<'_>, ubl: &Ubl) {
         if words.iter().any(is_there) {
             continue;
         }
-        let standard = |word: &&&str| known_fields().find(|field| field.word == **word).map_or("", |field| field.id);
+        let standard =
+            |word: &&&str| known_fields().find(|field| field.word == **word).map_or("", |field| field.id);
         let ids: Vec<String> = words.iter().map(|word| format!("`{}`", standard(&word))).collect();
         let table = words.first().and_then(|word| rows_of(word));
         let table = table.and_then(|rows| table_of(schemas.first()?, ubl, rows));
         let what = match table {
-            Some(table) => format!("`{table}`, where the lines are, has no column {}: {why}", ids.join(" or ")),
+            Some(table) => {
+                format!("`{table}`, where the lines are, has no column {}: {why}", ids.join(" or "))
+            }
             None => format!("the schema has no field {}: {why}", ids.join(" or ")),
         };
         let word = words.first().copied().unwrap_or_default();

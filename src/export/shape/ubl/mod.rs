@@ -11,6 +11,7 @@ mod codes;
 mod invoice;
 mod lists;
 mod problems;
+mod products;
 mod sheet;
 mod totals;
 mod values;
@@ -139,7 +140,11 @@ impl Ubl {
         let word = type_word(text);
         let is_known =
             self.document.is_some() || self.document_types.contains_key(&word) || invoice::is_kind(&word);
-        if is_known { Ok(()) } else { Err("this is no kind of invoice: `document_types` says what it means".to_owned()) }
+        if is_known {
+            Ok(())
+        } else {
+            Err("this is no kind of invoice: `document_types` says what it means".to_owned())
+        }
     }
 
     /// An amount of the header. The currency is the document's, or else the settings'.
@@ -158,7 +163,9 @@ impl Ubl {
         let wrong = own.as_ref().map_or_else(|| read(&Currency::unknown()), &read).err();
         match wrong {
             None => Usable::Yes,
-            Some(why) if currencies.iter().flatten().all(|currency| read(currency).is_err()) => Usable::No(why),
+            Some(why) if currencies.iter().flatten().all(|currency| read(currency).is_err()) => {
+                Usable::No(why)
+            }
             Some(why) => Usable::Perhaps(why),
         }
     }
