@@ -101,7 +101,7 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
     let written = section.document().within(place, template.source(), at);
     let where_it_is =
         if written.is_some() { String::new() } else { format!(" in line {line}, column {column}") };
-    let what = format!("`{title}` fails for every document: `{code}`{where_it_is}: {what}");
+    let what = format!("`{title}`: `{code}`{where_it_is} fails whatever stands in the fields: {what}");
     section.document().note(written.unwrap_or_else(|| place.clone()), what, Some(hint));
 }
 
