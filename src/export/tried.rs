@@ -124,7 +124,7 @@ impl Template {
                     let rest = code.strip_prefix(name);
                     rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
                 };
-                let name = WITHIN.into_iter().filter(|name| self.reads(name)).find(|name| begins(&name))?;
+                let name = WITHIN.into_iter().filter(|name| self.reads(name)).find(|name| begins(name))?;
                 let hint = match name {
                     "loop" => "move it between `{% for … %}` and `{% endfor %}`",
                     _ => "move it into the macro that `{% call %}` calls",

@@ -36,7 +36,7 @@ pub(super) struct Values<'v> {
     fixed: Option<(&'v str, &'v str)>,
 }
 
-impl<'v> Values<'v> {
+impl Values<'_> {
     pub(super) fn of(number: usize) -> Self {
         Self { number, is_large: false, fixed: None }
     }

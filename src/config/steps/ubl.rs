@@ -247,7 +247,7 @@ fn units(section: &Section<'_>) -> HashMap<String, String> {
 fn note_absent(section: &Section<'_>, ubl: &Ubl) {
     let schemas = section.hook_schemas();
     for (words, why) in NEEDED {
-        let is_left_out = |word: &&str| ubl.fields.get(*word).is_some_and(|id| id.is_empty());
+        let is_left_out = |word: &&str| ubl.fields.get(*word).is_some_and(String::is_empty);
         let gives = |word: &&str| ubl.values.contains_key(*word);
         if words.iter().all(is_left_out) && !words.iter().any(gives) {
             let what = format!("`fields` leaves `{}` out: {why}", words.join("` and `"));
