@@ -66,6 +66,11 @@ const LIST: &str =
     "a field is a text; a table is a list of rows: `{% for row in line_items %}{{ row.x }}{% endfor %}`";
 
 impl Template {
+    /// Whether it reads what only a delivery or an answer brings.
+    pub fn reads_brought(&self) -> bool {
+        BROUGHT.into_iter().any(|name| self.reads(name))
+    }
+
     /// What fails on each of some documents that differ in their values. Where one of them passes, or another one fails in
     /// another way, nothing is sure.
     pub fn fails(&self, documents: impl Iterator<Item = Trial>) -> Option<Fails> {

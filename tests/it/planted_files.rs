@@ -41,8 +41,8 @@ fn a_file_is_compared_with_what_was_imported_before() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let records = |count: usize| {
-        let rows: String = (0..count).map(|at| format!("{at},Partner {at}\n")).collect();
-        format!("code,title\n{rows}")
+        let rows: Vec<String> = (0..count).map(|at| format!("{at},Partner {at}\n")).collect();
+        format!("code,title\n{}", rows.concat())
     };
     write(&at("s"), "0123456789abcdef0123456789abcdef");
     write(&at("partners.csv"), &records(1000));
@@ -123,6 +123,35 @@ fn paths_that_lead_out_of_their_target_are_refused() {
     let (is_well, text) = said(&target("https://erp.my-company.com/api/../v2/"), &step("x"), &[]);
     let note = text.lines().find(|line| line.contains("note: ") && line.contains("annex.toml:3"));
     assert!(is_well && note.is_some_and(|note| note.contains("https://erp.my-company.com/v2/")), "{text}");
+}
+
+#[test]
+fn templates_are_tried_without_a_schema_too() {
+    let target = "[[target]]\nname = \"f\"\nfolder = \"out\"\n";
+    let step = |template: &str| {
+        format!(
+            "[[hook.step]]\nuse = \"export\"\nname = \"n\"\ntarget = \"f\"\npath = \"{{{{ field.id }}}}.txt\"\ntemplate = '''{template}'''\n"
+        )
+    };
+    for (template, says) in [
+        (
+            "{{ field.a | replace('x') }}",
+            "`replace('x')` fails whatever stands in the fields: an argument is missing",
+        ),
+        ("{{ loop.index }}", "there is no `loop` here"),
+        ("{{ line_items | sum(attribute='x') }}", "can only sum numbers"),
+    ] {
+        let (is_well, text) = said(target, &step(template), &[]);
+        assert!(!is_well && text.contains("annex.toml:") && text.contains(says), "{template}\n{text}");
+    }
+    for template in [
+        "{{ field.a | float + 1 }}{{ field.b | date('%d') }}{{ field.c | length }}{{ field.d | join(',') }}",
+        "{{ (field.a | split(';'))[3] | int }}{{ field.a[2:5] | int }}{% for x in field.b %}{{ x }}{% endfor %}",
+        "{% for row in field.rows %}{{ row.x | float + 1 }}{% endfor %}{{ field.rows[0].x | float }}",
+    ] {
+        let (is_well, text) = said(target, &step(template), &[]);
+        assert!(is_well && !text.contains("note: "), "{template}\n{text}");
+    }
 }
 
 #[test]

@@ -22,6 +22,9 @@ const MOST_CONSTANTS: usize = 12;
 /// What trying a template may take: it is no check of how long it runs.
 const TIME: Duration = Duration::from_secs(2);
 
+/// Types that what a delivery brings may have.
+const KINDS: usize = 5;
+
 const TEXTS: [&str; DOCUMENTS] =
     ["x", "1", "2026-01-31", "true", "12345678901234567890", "AB-1 / 2", "1,5", "a@example.com"];
 const SMALL: [&str; 4] = ["1", "2.5", "3", "0.25"];
@@ -32,13 +35,15 @@ const DATES: [&str; 2] = ["2026-01-31", "2025-12-01"];
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Values<'v> {
     number: usize,
+    /// What stands for values whose type nobody knows.
+    kind: usize,
     is_large: bool,
     fixed: Option<(&'v str, &'v str)>,
 }
 
 impl Values<'_> {
     pub(super) fn of(number: usize) -> Self {
-        Self { number, is_large: false, fixed: None }
+        Self { number, kind: 0, is_large: false, fixed: None }
     }
 
     fn one<'t>(&self, of: &[&'t str]) -> &'t str {
@@ -63,8 +68,8 @@ impl Values<'_> {
 
     /// What a delivery or an answer may bring: anything.
     fn brought(&self) -> Value {
-        match self.number % 5 {
-            0 => json!("x"),
+        match self.kind % KINDS {
+            0 => json!(self.one(&TEXTS)),
             1 => json!(1),
             2 => json!(["x"]),
             3 => json!({"x": "x"}),
@@ -79,14 +84,16 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
     let schemas = section.hook_schemas();
     let until = Instant::now() + TIME;
     let found = if schemas.is_empty() {
-        try_on(template, &compared, DOCUMENTS, until, |values| unknown(template, values))
+        let make = |values: &Values<'_>| unknown(template, values);
+        try_on(template, &compared, (DOCUMENTS, KINDS), until, make)
     } else {
         let mut found = None;
         for schema in &schemas {
             let options = schema.ids().filter_map(|id| schema.options(id).map(Iterator::count)).max();
             let documents = options.unwrap_or_default().clamp(DOCUMENTS, MOST_DOCUMENTS);
             let make = |values: &Values<'_>| named(template, document(schema, values), values);
-            let fails = try_on(template, &compared, documents, until, make);
+            let kinds = if template.reads_brought() { KINDS } else { 1 };
+            let fails = try_on(template, &compared, (documents, kinds), until, make);
             if fails.is_none() {
                 return; // it works for one of the queues
             }
@@ -106,11 +113,11 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
 }
 
 /// What fails in one of some groups of documents: those with small numbers, with large ones, with each constant that fields are
-/// compared with.
+/// compared with. It must fail in the same way whatever type the values have that nobody knows.
 fn try_on(
     template: &Template,
     compared: &[FieldCompared],
-    documents: usize,
+    (documents, kinds): (usize, usize),
     until: Instant,
     make: impl Fn(&Values<'_>) -> View,
 ) -> Option<Fails> {
@@ -118,11 +125,15 @@ fn try_on(
     let fixed: Vec<_> = [None].into_iter().chain(constants.take(MOST_CONSTANTS)).collect();
     let groups = fixed.into_iter().flat_map(|fixed| [(fixed, false), (fixed, true)]);
     groups.take_while(|_| Instant::now() < until).find_map(|(fixed, is_large)| {
-        let trial = |number| {
-            let values = Values { number, is_large, fixed };
-            Trial { view: make(&values), brought: values.brought() }
+        let fails = |kind| {
+            let trial = |number| {
+                let values = Values { number, kind, is_large, fixed };
+                Trial { view: make(&values), brought: values.brought() }
+            };
+            template.fails((0..documents).map(trial))
         };
-        template.fails((0..documents).map(trial))
+        let first = fails(0)?;
+        (1..kinds).all(|kind| fails(kind).as_ref() == Some(&first)).then_some(first)
     })
 }
 
@@ -142,7 +153,7 @@ fn unknown(template: &Template, values: &Values<'_>) -> View {
     let row: Map<String, Value> = columns.map(|read| (read.id, Value::from(text))).collect();
     let row = Value::Object(row);
     let field = |id: &str| {
-        let value = match (values.fixed.filter(|(field, _)| *field == id), values.number % 3) {
+        let value = match (values.fixed.filter(|(field, _)| *field == id), values.kind % 3) {
             (Some((_, text)), _) => text.into(),
             (None, 1) => json!([text]),
             (None, 2) => json!([row.clone()]),
