@@ -52,6 +52,7 @@ pub(super) fn template(
             section.document().note(place.clone(), format!("`{title}`: {what}"), Some(hint));
         }
     }
+    remark_no_sums(section, title, &place, &template);
     trials::refuse_failing(section, title, &place, &template);
     Some(template)
 }
@@ -83,6 +84,22 @@ fn look_at_filters(section: &Section<'_>, title: &str, place: &Place, template: 
                 format!("name another field, or leave `{filter}` out"),
             );
         }
+    }
+}
+
+/// Numbers are texts in templates: `+` writes one behind the other, `*` writes one several times.
+fn remark_no_sums(section: &Section<'_>, title: &str, place: &Place, template: &Template) {
+    let schemas = section.hook_schemas();
+    let is_number = |id: &str| schemas.iter().any(|schema| schema.kind_of(id) == Some(FieldType::Number));
+    let (added, repeated) = template.put_together();
+    let hint = "every field is a text in a template: `field.x | float` is its number";
+    for (one, other) in added.iter().filter(|(one, other)| is_number(one) && is_number(other)) {
+        let what = format!("`{title}`: `+` writes `{other}` behind `{one}` and adds nothing: {hint}");
+        section.remark(place, &what);
+    }
+    for id in repeated.iter().filter(|id| is_number(id)) {
+        let what = format!("`{title}`: `*` writes `{id}` several times and multiplies nothing: {hint}");
+        section.remark(place, &what);
     }
 }
 
