@@ -56,6 +56,23 @@ pub(super) async fn targets(config: &Config, tell: &mut impl FnMut(Finding)) {
     }
 }
 
+/// Folders of targets that nothing can be written to by whoever asks; the server may be somebody else.
+pub async fn unwritable(config: &Config) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for reaches in config.reaches() {
+        let Reaches::Target(target) = reaches else { continue };
+        if target.is_folder()
+            && seen.insert(&target.name)
+            && let Err(error) = target.look().await
+        {
+            let (name, user) = (&target.name, private::runs_as());
+            found.push(format!("whether the server can write to the target {name}: {user} cannot: {error}"));
+        }
+    }
+    found
+}
+
 /// One that is there, and answers that it cannot answer.
 fn failing(who: &str, status: u16) -> Finding {
     Finding::warning(

@@ -25,6 +25,7 @@ mod systemd;
 use crate::config::Config;
 use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source, identifier};
 
+pub use exports::unwritable;
 pub use systemd::Unit;
 
 /// How a check came out.

@@ -318,12 +318,21 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     for (name, to) in [("", 0o755), ("secret", 0o644), ("annex.toml", 0o644), ("out", 0o755)] {
         mode(name, to);
     }
-    let doctor = |user: u32| {
-        let mut command = annex_command();
-        command.args(["doctor", "--config", "annex.toml"]).current_dir(path).uid(user).gid(user);
-        let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let run = |user: u32, command: &[&str]| {
+        let mut annex = annex_command();
+        annex.args(command).args(["--config", "annex.toml"]).current_dir(path).uid(user).gid(user);
+        let said = String::from_utf8(annex.output().unwrap().stdout).unwrap();
         said.lines().map(str::to_owned).collect::<Vec<_>>()
     };
+    let doctor = |user: u32| run(user, &["doctor"]);
+    let unchecked = |user: u32| {
+        let said = run(user, &["check", "--dev-http"]);
+        assert!(said[0].contains("annex.toml: ok"), "{said:#?}");
+        let is_of =
+            |line: &&String| line.contains("not checked: whether the server can write to the target ");
+        said.iter().filter(is_of).count()
+    };
+    assert_eq!(unchecked(65_534), 2, "`check` does not say that it is right");
     let said = doctor(65_534);
     for name in ["files", "to come"] {
         assert_eq!(mark(&said, &format!("the target {name}, ")), '✗', "{said:#?}");
@@ -331,6 +340,7 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     }
     assert!(said.iter().any(|line| line.contains("nothing can be written to out")), "{said:#?}");
     mode("out", 0o777);
+    assert_eq!(unchecked(65_534), 0);
     let said = doctor(65_534);
     assert_eq!(mark(&said, "can write to the target files, the folder out"), '✓', "{said:#?}");
     assert_eq!(mark(&said, "can write to the target to come, the folder out/2026/11"), '✓', "{said:#?}");
