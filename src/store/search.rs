@@ -351,6 +351,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn before_the_first_import_the_dataset_is_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        // The file is there before its tables are.
+        std::fs::write(folder.path().join(crate::store::FILE), b"").unwrap();
+        let reader = Reader::new(folder.path());
+        let compared = Compared {
+            column: "name".to_owned(),
+            field: "x".to_owned(),
+            weight: 1.0,
+            around: <(String, String)>::default(),
+        };
+        for kind in [SearchKind::Exact, SearchKind::Normalized, SearchKind::Fuzzy(0.5)] {
+            let (dataset, compared) = ("vendors".to_owned(), vec![compared.clone()]);
+            let search = Search { dataset, kind, compared, only: Vec::new(), decides: Decides::default() };
+            let later = Instant::now() + Duration::from_secs(60);
+            let found = reader.search(&search, &[Some("Acme".to_owned())], 5, later).await;
+            assert!(matches!(&found, Err(StoreError::NoDataset(name)) if name == "vendors"), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn the_index_finds_what_looking_at_each_record_finds() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
