@@ -354,7 +354,7 @@ mod tests {
     async fn before_the_first_import_the_dataset_is_what_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         // The file is there before its tables are.
-        std::fs::write(folder.path().join(crate::store::FILE), b"").unwrap();
+        std::fs::File::create(folder.path().join(crate::store::FILE)).unwrap();
         let reader = Reader::new(folder.path());
         let compared = Compared {
             column: "name".to_owned(),
