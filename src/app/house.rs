@@ -194,7 +194,8 @@ impl House {
 
 /// What contradicts data as they are now, which people change beside the configuration; and what is worth knowing of it.
 pub(super) fn say_doubts(config: &Config) {
-    for doubt in &config.doubts {
+    // The import of a file says itself what is wrong with it.
+    for doubt in config.doubts.iter().filter(|doubt| !config.told_by_imports.contains(&doubt.what)) {
         let hint = doubt.hint.as_deref().unwrap_or_default();
         warn!("{}:{}: {}; {hint}", doubt.file, doubt.line, doubt.what);
     }

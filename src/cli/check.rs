@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::config::{self, Config, Mistakes, Purpose};
+use crate::doctor::unwritable;
 use crate::tls;
 use crate::webhook::HookPlan;
 
@@ -82,8 +83,9 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
         unchecked.push(format!("the certificate: {never}, with which annex serve does not start"));
     }
     unchecked.extend(config.hooks.iter().filter_map(fields_without_schema));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    unchecked.extend(runtime.block_on(unwritable(config)));
     if config.queries().next().is_some() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut away: Vec<(&str, String)> = Vec::new();
         for query in config.queries() {
             let name = query.database.name.as_str();

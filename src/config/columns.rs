@@ -4,7 +4,7 @@
 //! They change without this file, so what contradicts them keeps no server from starting: `annex check` refuses it, the
 //! server says it in its log.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub(super) struct Tables {
     state: PathBuf,
     declared: Vec<Watched>,
     known: OnceCell<Found>,
+    /// The datasets that steps ask, in small letters.
+    asked: RefCell<BTreeSet<String>>,
 }
 
 /// What there is.
@@ -43,7 +45,17 @@ pub(super) struct Wanted {
 
 impl Tables {
     pub(super) fn new(state: &Path, declared: &[Watched]) -> Self {
-        Self { state: state.to_owned(), declared: declared.to_vec(), known: OnceCell::new() }
+        Self {
+            state: state.to_owned(),
+            declared: declared.to_vec(),
+            known: OnceCell::new(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Whether a step asks a dataset.
+    pub(super) fn is_asked(&self, name: &str) -> bool {
+        self.asked.borrow().contains(&name.to_lowercase())
     }
 
     fn found(&self) -> &Found {
@@ -60,7 +72,7 @@ impl Tables {
                     (Some(table), _) => table.near.extend(declared.near.iter().cloned()),
                     (None, Some(columns)) => {
                         let (name, near) = (declared.name.clone(), declared.near.clone());
-                        found.tables.push(Table { name, columns, near });
+                        found.tables.push(Table { name, columns, near, records: 0 });
                     }
                     (None, None) => found.unread.push(declared.name.clone()),
                 }
@@ -119,6 +131,12 @@ impl Tables {
     /// The columns that a query in SQL gives.
     fn sql(&self, section: &Section<'_>, place: &Place, sql: &str) -> Option<Vec<String>> {
         let found = self.found();
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        let words = sql.split(|c: char| !is_name(c)).map(str::to_lowercase);
+        // A name with other signs stands in quotes.
+        let quoted = self.declared.iter().map(|one| one.name.to_lowercase());
+        let quoted = quoted.filter(|name| !name.chars().all(is_name) && sql.to_lowercase().contains(name));
+        self.asked.borrow_mut().extend(words.chain(quoted));
         let wrong = match columns_of(sql, &found.tables) {
             Ok(columns) => return Some(columns),
             Err(wrong) => wrong,
@@ -140,6 +158,7 @@ impl Tables {
 
     /// A dataset that is named.
     fn table(&self, section: &Section<'_>, place: &Place, name: &str) -> Option<&Table> {
+        self.asked.borrow_mut().insert(name.to_lowercase());
         let found = self.found();
         let table = found.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
         if table.is_none() {
@@ -241,8 +260,9 @@ fn values_in(watched: &Watched, column: &str) -> Option<Vec<String>> {
     Some(values.into_iter().collect())
 }
 
-/// A `[[dataset]]`: whether its file would be imported, and the columns that it names in it.
-pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
+/// A `[[dataset]]`: whether its file would be imported, and the columns that it names in it. `before` is how many records the
+/// store has of it.
+pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched, before: Option<u64>) {
     if !watched.file.exists() {
         let what = format!("there is no file {} yet", watched.file.display());
         section.document().leave_unchecked(&section.place_of("file"), &what);
@@ -252,7 +272,7 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
     let refused = |problem: String| {
         let hint =
             "correct the file: as it is it would not be imported, and the records of before stay".to_owned();
-        section.document().doubt(&place, problem, hint);
+        section.document().doubt_of_import(&place, problem, hint);
     };
     let unread = |what: &str| {
         let what = format!("{what} of {}: it is larger than {LARGEST} bytes", watched.file.display());
@@ -277,14 +297,33 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched) {
             let wrong = |problem| format!("{}: line {line}: {problem}", watched.file.display());
             keyed.add(line, &record).map_err(wrong)
         });
-        if let Some(problem) = records.find_map(Result::err) {
-            refused(problem);
+        let mut count = 0;
+        match records.find_map(|record| record.map(|()| count += 1).err()) {
+            Some(problem) => refused(problem),
+            None => look_at_count(section, watched, before.unwrap_or_default(), count),
         }
     }
     for (key, named) in [("key", &watched.key), ("index", &watched.indexed), ("near", &watched.near)] {
         for column in named.iter().filter(|column| !columns.contains(column)) {
             let what = format!("{} has no column `{column}`", watched.file.display());
-            section.document().doubt(&section.place_of(key), what, near_hint(column, &columns));
+            section.document().doubt_of_import(&section.place_of(key), what, near_hint(column, &columns));
         }
     }
+}
+
+/// Fewer records than may take the place of those before, or none.
+fn look_at_count(section: &Section<'_>, watched: &Watched, before: u64, count: u64) {
+    let file = watched.file.display();
+    let (what, hint) = match watched.allowed.check(before, count) {
+        Ok(()) => return,
+        Err(_) if count == 0 => (
+            format!("{file} has no records: it would not be imported"),
+            "add records, or write `allow_empty = true`",
+        ),
+        Err(_) => (
+            format!("{file} has {count} records, and the dataset has {before}: it would not be imported"),
+            "is the file whole? Where the others are to go, write `allow_shrink = 100`",
+        ),
+    };
+    section.document().doubt_of_import(&section.place_of("file"), what, hint.to_owned());
 }

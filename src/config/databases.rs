@@ -9,6 +9,7 @@ use reqwest::Url;
 
 use crate::database::{Database, Settings};
 
+use super::document::Place;
 use super::numbers::{HOUR, SHORTEST_WAIT};
 use super::secrets::{self, Environment, Maker};
 use super::section::Section;
@@ -21,7 +22,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn read_all(
     root: &Section<'_>,
     environment: Environment<'_>,
-) -> HashMap<String, Option<Arc<Database>>> {
+) -> HashMap<String, (Place, Option<Arc<Database>>)> {
     let mut known = HashMap::new();
     for section in root.sections("database") {
         let name = section.required_text("name", "\"erp\"");
@@ -29,7 +30,7 @@ pub(super) fn read_all(
             name.as_ref().and_then(|name| read(&section, name.get_ref(), environment)).map(Arc::new);
         if let Some(name) = name {
             let text = (*name.get_ref()).to_owned();
-            if known.insert(text.clone(), database).is_some() {
+            if known.insert(text.clone(), (name.span(), database)).is_some() {
                 let what = format!("two databases have the name `{text}`");
                 section.document().note(name.span(), what, Some("give each its own"));
             }

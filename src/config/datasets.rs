@@ -1,18 +1,26 @@
 //! `[[dataset]]`: a file that is kept as a dataset.
 
+use std::path::Path;
+
 use crate::data::{Layout, Watched};
-use crate::store::{Allowed, check_name};
+use crate::store::{Allowed, check_name, tables as known_tables};
 
 use super::columns::look_at_file;
+use super::document::Place;
 use super::section::Section;
 use super::tables;
 
-pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
-    let mut all: Vec<Watched> = Vec::new();
-    for section in root.sections("dataset") {
+/// All of a file, with the places of their names.
+pub(super) fn read_all(root: &Section<'_>, state: &Path) -> (Vec<Watched>, Vec<Place>) {
+    let (mut all, mut places): (Vec<Watched>, Vec<Place>) = Default::default();
+    let sections = root.sections("dataset");
+    // What cannot be read says so where it is asked.
+    let known = if sections.is_empty() { None } else { known_tables(state).ok().flatten() };
+    for section in sections {
         let watched = read(&section);
         if let Some(watched) = watched {
-            look_at_file(&section, &watched);
+            let before = known.iter().flatten().find(|table| table.name == watched.name);
+            look_at_file(&section, &watched, before.map(|table| table.records));
             // To SQL capitals make no other name.
             if let Some(other) = all.iter().find(|other| other.name.eq_ignore_ascii_case(&watched.name)) {
                 let what = if other.name == watched.name {
@@ -22,11 +30,12 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<Watched> {
                 };
                 section.document().note(section.place_of("name"), what, Some("give each its own name"));
             }
+            places.push(section.place_of("name"));
             all.push(watched);
         }
         section.finish();
     }
-    all
+    (all, places)
 }
 
 fn read(section: &Section<'_>) -> Option<Watched> {

@@ -29,6 +29,8 @@ pub(super) struct Document<'e> {
     mistakes: RefCell<Vec<(usize, Mistake)>>,
     /// What contradicts data that change without the file.
     doubts: RefCell<Vec<(usize, Mistake)>>,
+    /// Those of them that importing a file tells too.
+    of_imports: RefCell<Vec<String>>,
     /// What could not be checked, and why.
     unchecked: RefCell<Vec<String>>,
     /// What is not wrong, and yet worth knowing, of what is no step's.
@@ -80,6 +82,7 @@ impl<'e> Document<'e> {
             folder,
             mistakes: RefCell::default(),
             doubts: RefCell::default(),
+            of_imports: RefCell::default(),
             unchecked: RefCell::default(),
             remarks: RefCell::default(),
             secret_files: RefCell::default(),
@@ -114,6 +117,16 @@ impl<'e> Document<'e> {
         if !doubts.iter().any(|(at, known)| *at == place.start && known.what == mistake.what) {
             doubts.push((place.start, mistake));
         }
+    }
+
+    /// The same of a file that a server is about to import, which says so itself.
+    pub(super) fn doubt_of_import(&self, place: &Place, what: String, hint: String) {
+        self.of_imports.borrow_mut().push(what.clone());
+        self.doubt(place, what, hint);
+    }
+
+    pub(super) fn of_imports(&self) -> Vec<String> {
+        self.of_imports.take()
     }
 
     /// Says what is not wrong, and yet worth knowing, where no step is to say it.
@@ -154,6 +167,12 @@ impl<'e> Document<'e> {
         let before = self.text.get(..place.start).unwrap_or("");
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// The place of a byte of a text that stands in the file as it is; `None` where it is written in another way.
+    pub(super) fn within(&self, place: &Place, text: &str, at: usize) -> Option<Place> {
+        let start = place.start + self.text.get(place.clone())?.find(text)? + at;
+        Some(start..place.end.max(start))
     }
 
     /// The file and the line of a place, as later messages name it.

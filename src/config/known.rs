@@ -21,6 +21,8 @@ use crate::steps::nearest::nearest;
 /// What steps may name, and what their names are checked against.
 pub(super) struct Known {
     pub(super) datasets: Vec<Watched>,
+    /// Where their names stand.
+    dataset_places: Vec<Place>,
     /// What is in them, as far as it is known.
     pub(super) tables: Tables,
     pub(super) api: Option<Arc<Api>>,
@@ -32,7 +34,8 @@ pub(super) struct Known {
     targets: HashMap<String, (Place, Option<Arc<Target>>)>,
     /// The names of those that steps asked for.
     used: RefCell<HashSet<String>>,
-    databases: HashMap<String, Option<Arc<Database>>>,
+    databases: HashMap<String, (Place, Option<Arc<Database>>)>,
+    used_databases: RefCell<HashSet<String>>,
 }
 
 impl Known {
@@ -42,15 +45,17 @@ impl Known {
         proxy: Option<Proxy>,
         environment: Environment<'_>,
     ) -> Self {
-        let datasets = datasets::read_all(root);
+        let (datasets, dataset_places) = datasets::read_all(root, state);
         Self {
             tables: Tables::new(state, &datasets),
             datasets,
+            dataset_places,
             api: api::read(root, proxy.as_ref(), environment),
             names_api: root.has("rossum"),
             targets: targets::read_all(root, proxy.as_ref(), environment),
             used: RefCell::default(),
             databases: databases::read_all(root, environment),
+            used_databases: RefCell::default(),
             proxy,
         }
     }
@@ -72,8 +77,8 @@ impl Known {
         found?.1.clone()
     }
 
-    /// Tells of targets that no step sends to.
-    pub(super) fn remark_idle(&self, document: &Document<'_>) {
+    /// Tells of targets that no step sends to, and of datasets and databases that no step asks, where there are steps.
+    pub(super) fn remark_idle(&self, document: &Document<'_>, has_hooks: bool) {
         let used = self.used.borrow();
         let is_idle = |name: &String| !used.contains(name);
         let mut idle: Vec<_> = self.targets.iter().filter(|(name, _)| is_idle(name)).collect();
@@ -81,12 +86,28 @@ impl Known {
         for (name, (place, _)) in idle {
             document.remark(place, &format!("no step sends to the target `{name}`"));
         }
+        if !has_hooks {
+            return;
+        }
+        for (dataset, place) in self.datasets.iter().zip(&self.dataset_places) {
+            if !self.tables.is_asked(&dataset.name) {
+                document.remark(place, &format!("no step asks the dataset `{}`", dataset.name));
+            }
+        }
+        let used = self.used_databases.borrow();
+        let is_idle = |name: &String| !used.contains(name);
+        let mut idle: Vec<_> = self.databases.iter().filter(|(name, _)| is_idle(name)).collect();
+        idle.sort_unstable_by_key(|(_, (place, _))| place.start);
+        for (name, (place, _)) in idle {
+            document.remark(place, &format!("no step asks the database `{name}`"));
+        }
     }
 
     /// The database that a step names, where it does.
     pub(super) fn database(&self, section: &Section<'_>) -> Option<Arc<Database>> {
         let name = section.text("database")?;
-        let Some(database) = self.databases.get(*name.get_ref()) else {
+        self.used_databases.borrow_mut().insert((*name.get_ref()).to_owned());
+        let Some((_, database)) = self.databases.get(*name.get_ref()) else {
             let what = format!("there is no database `{}`", name.get_ref());
             let mut names: Vec<&str> = self.databases.keys().map(String::as_str).collect();
             names.sort_unstable();
@@ -103,7 +124,7 @@ impl Known {
 
     /// All databases, by name.
     pub(super) fn databases(&self) -> Vec<Arc<Database>> {
-        let mut all: Vec<_> = self.databases.values().flatten().cloned().collect();
+        let mut all: Vec<_> = self.databases.values().filter_map(|(_, database)| database.clone()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

@@ -91,6 +91,8 @@ pub struct Config {
     pub secret_files: Vec<PathBuf>,
     /// What contradicts datasets and files as they are now. It may be right tomorrow, so a server starts with it.
     pub doubts: Vec<Mistake>,
+    /// Those of them that a server's log has from importing the file.
+    pub told_by_imports: Vec<String>,
     /// What is not wrong, and yet worth knowing, of what is no hook's.
     pub notes: Vec<String>,
     /// What could not be checked yet, and why.
@@ -198,7 +200,7 @@ pub fn read(
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, proxy, &hooks, &state, environment);
         root.finish();
-        known.remark_idle(&document);
+        known.remark_idle(&document, !hooks.is_empty());
         Config {
             server,
             hooks,
@@ -213,6 +215,7 @@ pub fn read(
             lists: document.lists.take(),
             secret_files: document.secret_files(),
             doubts: Vec::new(),
+            told_by_imports: document.of_imports(),
             notes: document.remarks(),
             unchecked: document.unchecked(),
         }

@@ -1,5 +1,10 @@
 //! `proxy` and `no_proxy` of `[server]`, or `HTTPS_PROXY` and `NO_PROXY` of the environment: the way of outgoing calls.
 
+use std::net::IpAddr;
+
+use reqwest::Url;
+use toml::Spanned;
+
 use crate::outbound::{Proxy, ProxyError};
 
 use super::Purpose;
@@ -16,6 +21,11 @@ pub(super) fn read(
     environment: Environment<'_>,
 ) -> Option<Proxy> {
     let except = server.and_then(|server| server.texts("no_proxy")).unwrap_or_default();
+    if let Some(server) = server {
+        for text in &except {
+            refuse_no_hosts(server, text);
+        }
+    }
     let except: Vec<&str> = except.iter().map(|name| *name.get_ref()).collect();
     let Some((server, text)) = server.and_then(|server| Some((server, server.text("proxy")?))) else {
         if let Some(server) = server.filter(|server| server.has("no_proxy")) {
@@ -51,6 +61,49 @@ pub(super) fn read(
             None
         }
     }
+}
+
+/// What of `no_proxy` no call is ever compared with: hosts and networks have neither scheme nor path nor port.
+fn refuse_no_hosts(server: &Section<'_>, text: &Spanned<&str>) {
+    for entry in text.get_ref().split(',').map(str::trim) {
+        let hint = match entry {
+            "*" => continue,
+            "" => "write a host, an address or a network between the commas".to_owned(),
+            _ if entry.contains("://") => {
+                match Url::parse(entry).ok().and_then(|url| url.host_str().map(str::to_owned)) {
+                    Some(host) => format!("write the host alone: `{host}`"),
+                    None => "write the host alone: `erp.example.com`".to_owned(),
+                }
+            }
+            _ if entry.starts_with("*.") => {
+                format!("write `{}`: names below it are meant too", entry.trim_start_matches("*."))
+            }
+            _ if is_host(entry) => continue,
+            _ => "write a host as `erp.example.com`, an address as `10.0.0.1`, a network as `10.0.0.0/8`"
+                .to_owned(),
+        };
+        let what = format!("`{entry}` of `no_proxy` is no host and no network");
+        server.document().note(text.span(), what, Some(hint));
+    }
+}
+
+/// A name, an address, or a network with the length of its prefix.
+fn is_host(entry: &str) -> bool {
+    if entry.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    if let Some((address, length)) = entry.split_once('/') {
+        let most = match address.parse() {
+            Ok(IpAddr::V4(_)) => 32,
+            Ok(IpAddr::V6(_)) => 128,
+            Err(_) => return false,
+        };
+        return length.parse::<u8>().is_ok_and(|length| length <= most);
+    }
+    let name = entry.strip_prefix('.').unwrap_or(entry);
+    let is_part =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
+    name.trim_end_matches('.').split('.').all(is_part)
 }
 
 fn of_environment(root: &Section<'_>, environment: Environment<'_>) -> Option<Proxy> {

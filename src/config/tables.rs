@@ -1,5 +1,6 @@
 //! How a file of records is written: the same keys wherever one is named.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
@@ -12,6 +13,30 @@ const FORMATS: [(&str, Format); 3] =
 /// Lines before the header, or after the records.
 const MOST_LINES: usize = 1_000_000;
 
+/// What to do with a file whose format its name does not show.
+fn hint_of(file: &Path) -> &'static str {
+    let end = file.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
+    match end.as_deref() {
+        Some("json") => {
+            "write `format = \"jsonl\"` where each line is a record, as in `{\"id\": \"1\"}`; else save it so, or as CSV"
+        }
+        Some("xls" | "xlsb" | "xlsm" | "ods") => "save it as .xlsx, or as CSV",
+        Some("xml" | "yaml" | "yml" | "parquet") => "save it as CSV, as JSON lines or as .xlsx",
+        _ => "write `format = \"csv\"`, \"jsonl\" or \"xlsx\"",
+    }
+}
+
+/// Whether a file is JSON by its name and by what it begins with.
+fn is_json(file: &Path) -> bool {
+    let is_named = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let start = || {
+        let mut start = Vec::new();
+        std::fs::File::open(file).ok()?.take(64).read_to_end(&mut start).ok()?;
+        start.trim_ascii_start().first().copied()
+    };
+    is_named && matches!(start(), Some(b'[' | b'{'))
+}
+
 /// The format of a file that does not show it by its name is `otherwise`; where there is none, it must be said.
 pub(super) fn layout(
     section: &Section<'_>,
@@ -20,11 +45,12 @@ pub(super) fn layout(
 ) -> Option<Layout> {
     let document = section.document();
     let format = section.choice("format", &FORMATS);
+    let otherwise = otherwise.filter(|_| !file.is_some_and(is_json));
     let format = format.or_else(|| Format::of(file?)).or(otherwise);
     if let (None, Some(file), false) = (format, file, section.has("format")) {
         let name = file.file_name().unwrap_or_default().display();
         let what = format!("what kind of file {name} is does not show");
-        document.note(section.place_of("file"), what, Some("write `format = \"csv\"`"));
+        document.note(section.place_of("file"), what, Some(hint_of(file)));
     }
     let separator = section.text_or_blank("separator").and_then(|text| {
         let known = data::separator(text.get_ref());

@@ -133,6 +133,10 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
         let hint = "take it out of the URL; a target has `auth`, [telemetry] has `headers`, [rossum] has `token`, and each names where the secret is: `credential:erp`";
         return wrong("a password must not stand in the configuration".to_owned(), hint);
     }
+    let own = text.get_ref().split(['?', '#']).next().unwrap_or_default();
+    if own.split('/').skip(3).any(|part| matches!(part, "." | "..")) {
+        section.remark(&text.span(), &format!("`..` in it leads upwards: calls go to {url}"));
+    }
     Some(url)
 }
 

@@ -1,11 +1,12 @@
 //! Other systems that exports go to, and exports that were given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::outbox::{Counts, Outbox};
+use crate::private;
 use crate::requests::Processor;
 use crate::steps::blueprint::Reaches;
 
@@ -27,16 +28,34 @@ pub(super) async fn targets(config: &Config, time: Time, tell: &(impl Fn(Finding
             }
         }
     }
-    let targets = targets.into_values().map(|target| one(target.look(), &target.name, target.place(), time));
+    let targets = targets.into_values().map(|target| {
+        let (name, place) = (&target.name, target.place());
+        let tick = if target.is_folder() {
+            written(config, name, &place)
+        } else {
+            Finding::good(format!("the target {name} is the folder {place}"))
+        };
+        one(target.look(), name, place, tick, time)
+    });
     let hosts = hosts.iter().map(|(host, processor)| answers(host, processor, time));
     tokio::join!(super::side_by_side(targets.collect(), tell), super::side_by_side(hosts.collect(), tell));
 }
 
-/// What `look` says of a target: its status, where it speaks HTTP.
+/// A file was written to the folder, and removed.
+fn written(config: &Config, name: &str, place: &str) -> Finding {
+    // What root can do says little of another.
+    let other = private::foreign_owner(&config.state).ok().flatten().map(private::user_name);
+    let other = other.map(|other| format!("; the server runs as {other}, who must be able to as well"));
+    let (user, other) = (private::runs_as(), other.unwrap_or_default());
+    Finding::good(format!("{user} can write to the target {name}, the folder {place}{other}"))
+}
+
+/// What `look` says of a target: its status, where it speaks HTTP; else `tick` stands where it is there.
 async fn one(
     look: impl Future<Output = Result<Option<u16>, impl Display>>,
     name: &str,
     place: String,
+    tick: Finding,
     time: Time,
 ) -> Vec<Finding> {
     let away = |error: &dyn Display| {
@@ -48,7 +67,7 @@ async fn one(
     vec![match time.within(look).await {
         Err(late) => away(&late),
         Ok(Err(error)) => away(&error),
-        Ok(Ok(None)) => Finding::good(format!("the target {name} is the folder {place}")),
+        Ok(Ok(None)) => tick,
         Ok(Ok(Some(status @ (401 | 403)))) => Finding::warning(
             format!("the target {name}, {place}, answers with {status}"),
             "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
@@ -58,6 +77,23 @@ async fn one(
             Finding::good(format!("the target {name}, {place}, answers (status {status})"))
         }
     }]
+}
+
+/// Folders of targets that nothing can be written to by whoever asks; the server may be somebody else.
+pub async fn unwritable(config: &Config) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for reaches in config.reaches() {
+        let Reaches::Target(target) = reaches else { continue };
+        if target.is_folder()
+            && seen.insert(&target.name)
+            && let Err(error) = target.look().await
+        {
+            let (name, user) = (&target.name, private::runs_as());
+            found.push(format!("whether the server can write to the target {name}: {user} cannot: {error}"));
+        }
+    }
+    found
 }
 
 /// One that is there, and answers that it cannot answer.

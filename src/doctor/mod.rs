@@ -31,6 +31,7 @@ use tokio::time::timeout_at;
 use crate::config::Config;
 use crate::tls::{self, AcmeSettings, Challenge, ChallengeChoice, Source, identifier};
 
+pub use exports::unwritable;
 pub use systemd::Unit;
 
 /// How a check came out.

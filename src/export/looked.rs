@@ -131,7 +131,29 @@ static DATED: LazyLock<Option<Regex>> =
 static FILTERED: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"\bfield\.([A-Za-z_]\w*)\s*\|\s*(date|money)\b"));
 
+/// `field.a + row.b`, `field.a * 2`, `2 * field.a`; not where a filter, a part or an index comes behind.
+static ADDED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"(?:^|[^\w.|])\s*\w+\.([A-Za-z_]\w*)\s*\+\s*\w+\.([A-Za-z_]\w*)\s*(?:[^\s\w.|(\[]|$|\b(?:if|else|and|or)\b)",
+    )
+});
+static REPEATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(
+        r"(?:^|[^\w.|])\s*\w+\.([A-Za-z_]\w*)\s*\*\s*\d|\d\s*\*\s*\w+\.([A-Za-z_]\w*)\s*(?:[^\s\w.|(\[]|$|\b(?:if|else|and|or)\b)",
+    )
+});
+
 impl Template {
+    /// Fields and cells that `+` puts together as texts, each pair; those that `*` writes several times.
+    pub fn put_together(&self) -> (Vec<(String, String)>, Vec<String>) {
+        let codes: Vec<String> = pieces(self.source()).into_iter().map(without_texts).collect();
+        let id = |one: &Captures<'_>, at: usize| one.get(at).map(|id| id.as_str().to_owned());
+        let added = codes.iter().flat_map(|code| all(&ADDED, code));
+        let added = added.filter_map(|one| Some((id(&one, 1)?, id(&one, 2)?))).collect();
+        let repeated = codes.iter().flat_map(|code| all(&REPEATED, code));
+        (added, repeated.filter_map(|one| id(&one, 1).or_else(|| id(&one, 2))).collect())
+    }
+
     /// Texts that a filter's result is never equal to, each with the filter and the text that it can be.
     pub fn never_equal(&self) -> Vec<(String, String, String)> {
         let mut found = Vec::new();
@@ -354,6 +376,28 @@ mod tests {
         assert_eq!(unknown(wrong), [filter("uper"), test("odds"), filter("lowr"), name("filed")]);
         for known in FILTERS {
             assert!(template(&format!("{{{{ field.x | {known} }}}}")).unknown().is_empty(), "{known}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_texts_are_put_together_and_no_sum() {
+        let found = |source: &str| {
+            let (added, repeated) = template(source).put_together();
+            let added = added.into_iter().map(|(one, other)| format!("{one}+{other}"));
+            added.chain(repeated).collect::<Vec<_>>().join(" ")
+        };
+        for (source, expected) in [
+            ("{{ field.a + field.b }}", "a+b"),
+            ("{% set s = row.a + row.b if row.c else 0 %}", "a+b"),
+            ("{{ (field.a + field.b) | float }}", "a+b"),
+            ("{{ field.a * 2 }}{{ 100 * field.b }}", "a b"),
+            ("{{ field.a | float + field.b | float }}", ""),
+            ("{{ field.a + field.b | float }}", ""),
+            ("{{ 2 * field.b | float }}{{ '-' * 20 }}", ""),
+            ("{{ 'field.a + field.b' }} field.a + field.b", ""),
+            ("{{ field.rows[0].a + field.b.c }}", ""),
+        ] {
+            assert_eq!(found(source), expected, "{source}");
         }
     }
 

@@ -19,6 +19,7 @@ mod render;
 pub mod shape;
 pub mod target;
 mod terms;
+pub mod tried;
 mod verdict;
 mod view;
 

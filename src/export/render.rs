@@ -164,7 +164,8 @@ impl Template {
         self.names.iter().map(String::as_str)
     }
 
-    pub(super) fn source(&self) -> &str {
+    /// As it is written.
+    pub fn source(&self) -> &str {
         &self.source
     }
 
@@ -198,10 +199,15 @@ impl Template {
     }
 
     pub fn render(&self, context: &Value) -> Result<String, RenderError> {
+        Ok(self.rendered(context)?)
+    }
+
+    /// The same, with the error as the template language has it.
+    pub(super) fn rendered(&self, context: &Value) -> Result<String, Error> {
         let mut bounded = Bounded(Vec::new());
         let template = self.environment.get_template(NAME)?;
         template.render_captured_to(context.clone(), &mut bounded)?;
-        String::from_utf8(bounded.0).map_err(|_| Error::new(ErrorKind::BadEscape, "it gives no text").into())
+        String::from_utf8(bounded.0).map_err(|_| Error::new(ErrorKind::BadEscape, "it gives no text"))
     }
 }
 

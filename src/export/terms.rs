@@ -35,6 +35,39 @@ pub(super) fn counted(source: &str) -> Result<String, Error> {
         let what = format!("`{FUNCTION}` is no name for a template's own");
         return Err(Error::new(ErrorKind::SyntaxError, what));
     }
+    let marks = marks(source);
+    let mut counted = String::with_capacity(source.len() + marks.len() * FUNCTION.len());
+    let mut taken = 0;
+    for (place, is_begin) in marks {
+        counted.push_str(&source[taken..place]);
+        if is_begin {
+            counted.push_str(FUNCTION);
+            counted.push('(');
+        } else {
+            counted.push(')');
+        }
+        taken = place;
+    }
+    counted.push_str(&source[taken..]);
+    Ok(counted)
+}
+
+/// The place in a template where a place of its counted text stands.
+pub(super) fn place_in(source: &str, counted: usize) -> usize {
+    let mut added = 0;
+    for (place, is_begin) in marks(source) {
+        let length = if is_begin { FUNCTION.len() + 1 } else { 1 };
+        if place + added + length > counted {
+            // What is added itself stands at this place.
+            return counted.saturating_sub(added).min(place);
+        }
+        added += length;
+    }
+    (counted - added.min(counted)).min(source.len())
+}
+
+/// Where something is added, and whether it is the beginning of a term.
+fn marks(source: &str) -> Vec<(usize, bool)> {
     let mut marks = Vec::new();
     let mut at = 0;
     while let Some(found) = source[at..].find('{') {
@@ -51,20 +84,7 @@ pub(super) fn counted(source: &str) -> Result<String, Error> {
     }
     // What ends at a place stands before what begins there.
     marks.sort_by_key(|(place, is_begin)| (*place, *is_begin));
-    let mut counted = String::with_capacity(source.len() + marks.len() * FUNCTION.len());
-    let mut taken = 0;
-    for (place, is_begin) in marks {
-        counted.push_str(&source[taken..place]);
-        if is_begin {
-            counted.push_str(FUNCTION);
-            counted.push('(');
-        } else {
-            counted.push(')');
-        }
-        taken = place;
-    }
-    counted.push_str(&source[taken..]);
-    Ok(counted)
+    marks
 }
 
 /// Where a `raw` block that begins here ends: nothing in it is code.

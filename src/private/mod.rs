@@ -12,5 +12,5 @@ pub use file::{
     adopt, ensure, folder, is_link, lock_file, own_folder, own_socket, plain, write, write_durably,
     write_like,
 };
-pub use owner::{become_owner, foreign_owner};
+pub use owner::{become_owner, foreign_owner, runs_as, user_name};
 pub use room::free;

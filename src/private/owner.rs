@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, geteuid, setegid, seteuid, setgroups};
+use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid, setgroups};
 
 /// Links on one way; the kernel's own limit.
 const MOST_LINKS: u32 = 40;
@@ -32,6 +32,17 @@ pub fn foreign_owner(folder: &Path) -> io::Result<Option<u32>> {
         return Ok(None);
     }
     Ok(stranger(&std::path::absolute(folder)?)?.map(|(user, _)| user))
+}
+
+/// Whom this process works as.
+pub fn runs_as() -> String {
+    user_name(geteuid().as_raw())
+}
+
+/// The name of a user; the number of one whom this host does not know.
+pub fn user_name(user: u32) -> String {
+    let known = User::from_uid(Uid::from_raw(user)).ok().flatten();
+    known.map_or_else(|| format!("user {user}"), |known| known.name)
 }
 
 /// The first on the way to a folder who is not root, and so may put a link there: each name is looked at, and each

@@ -423,7 +423,12 @@ impl Store {
 }
 
 impl Allowed {
-    fn check(self, before: u64, now: u64) -> Result<(), StoreError> {
+    /// Whether so many records may take the place of those before.
+    ///
+    /// # Errors
+    ///
+    /// They are none, or far fewer.
+    pub fn check(self, before: u64, now: u64) -> Result<(), StoreError> {
         if now == 0 {
             return if self.empty { Ok(()) } else { Err(StoreError::Empty { before }) };
         }

@@ -58,6 +58,8 @@ pub enum SearchKind {
 const AGAIN: Duration = Duration::from_millis(50);
 /// Bytes of a compiled pattern: a field's text is in it.
 const MOST_PROGRAM: usize = 16 << 20;
+/// The table that says which datasets there are.
+const LIST: &str = "annex_datasets";
 /// The column that says how similar a record is.
 pub const SCORE: &str = "score";
 
@@ -165,12 +167,16 @@ impl Reader {
         let missing = text.split_once("no such table: ").map(|(_, name)| name.trim());
         match missing {
             _ if Instant::now() >= deadline => StoreError::TooLong,
-            Some(name) if name == search.dataset => StoreError::NoDataset(name.to_owned()),
-            Some(name) => {
-                let prefix = format!("{}{}.", near::PREFIX, search.dataset);
-                let column = name.strip_prefix(&prefix).unwrap_or(name).to_owned();
-                StoreError::NoIndex { dataset: search.dataset.clone(), column }
+            // Before the first import there is not even the list of datasets.
+            Some(name) if name == search.dataset || name == LIST => {
+                StoreError::NoDataset(search.dataset.clone())
             }
+            Some(name) => match name.strip_prefix(&format!("{}{}.", near::PREFIX, search.dataset)) {
+                Some(column) => {
+                    StoreError::NoIndex { dataset: search.dataset.clone(), column: column.to_owned() }
+                }
+                None => self.failed(error),
+            },
             None => self.failed(error),
         }
     }
@@ -342,6 +348,27 @@ mod tests {
             .run_search(&search(SearchKind::Regex), &[Some("Nobody".to_owned())], 5, Instant::now())
             .await;
         assert!(matches!(late, Err(StoreError::TooLong)), "{late:?}");
+    }
+
+    #[tokio::test]
+    async fn before_the_first_import_the_dataset_is_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        // The file is there before its tables are.
+        std::fs::File::create(folder.path().join(crate::store::FILE)).unwrap();
+        let reader = Reader::new(folder.path());
+        let compared = Compared {
+            column: "name".to_owned(),
+            field: "x".to_owned(),
+            weight: 1.0,
+            around: <(String, String)>::default(),
+        };
+        for kind in [SearchKind::Exact, SearchKind::Normalized, SearchKind::Fuzzy(0.5)] {
+            let (dataset, compared) = ("vendors".to_owned(), vec![compared.clone()]);
+            let search = Search { dataset, kind, compared, only: Vec::new(), decides: Decides::default() };
+            let later = Instant::now() + Duration::from_secs(60);
+            let found = reader.search(&search, &[Some("Acme".to_owned())], 5, later).await;
+            assert!(matches!(&found, Err(StoreError::NoDataset(name)) if name == "vendors"), "{found:?}");
+        }
     }
 
     #[tokio::test]

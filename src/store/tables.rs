@@ -16,6 +16,8 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Columns that have an index of similar texts.
     pub near: Vec<String>,
+    /// As many as the last import left.
+    pub records: u64,
 }
 
 /// For reading their names.
@@ -34,7 +36,7 @@ pub fn tables(folder: &Path) -> Result<Option<Vec<Table>>, StoreError> {
         return Ok(None);
     }
     let store = Limited::open(&file, VERSIONS)?;
-    let sql = "SELECT name, columns, near FROM annex_datasets ORDER BY name";
+    let sql = "SELECT name, columns, near, records FROM annex_datasets ORDER BY name";
     let Rows { rows, .. } =
         store.ask(sql, &[], MOST, Instant::now() + TIME, || false).map_err(|stopped| match stopped {
             Stopped::Sqlite(error) => StoreError::from(crate::sqlite::SqliteError::Limited { file, error }),
@@ -42,8 +44,9 @@ pub fn tables(folder: &Path) -> Result<Option<Vec<Table>>, StoreError> {
         })?;
     let list = |text: Option<String>| serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
     let table = |row: Vec<Option<String>>| {
-        let [name, columns, near] = <[Option<String>; 3]>::try_from(row).ok()?;
-        Some(Table { name: name?, columns: list(columns), near: list(near) })
+        let [name, columns, near, records] = <[Option<String>; 4]>::try_from(row).ok()?;
+        let records = records.and_then(|records| records.parse().ok()).unwrap_or_default();
+        Some(Table { name: name?, columns: list(columns), near: list(near), records })
     };
     Ok(Some(rows.into_iter().filter_map(table).collect()))
 }
@@ -73,8 +76,12 @@ mod tests {
     #[test]
     fn a_query_is_prepared_against_the_columns_that_there_are() {
         let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let vendors =
-            Table { name: "vendors".to_owned(), columns: columns(&["id", "na\"me"]), near: Vec::new() };
+        let vendors = Table {
+            name: "vendors".to_owned(),
+            columns: columns(&["id", "na\"me"]),
+            near: Vec::new(),
+            records: 0,
+        };
         let of = |sql: &str| columns_of(sql, std::slice::from_ref(&vendors));
         assert_eq!(of("SELECT id, \"na\"\"me\" AS n FROM vendors WHERE id = ?1").unwrap(), ["id", "n"]);
         assert!(of("SELECT nme FROM vendors").unwrap_err().contains("no such column: nme"));

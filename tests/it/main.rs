@@ -76,6 +76,7 @@ mod own_files;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;
+mod planted_files;
 mod planted_settings;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;

@@ -348,7 +348,11 @@ fn what_contradicts_the_data_is_refused_by_check_and_told_by_the_server() {
     write(&folder.path().join("vendors.csv"), "ident,nam\n1,Acme\n");
     write(&folder.path().join("annex.toml"), LOOKUP);
     let annex = Annex::dev_inspected(folder, free_port());
-    annex.logs("has no column `id`", Duration::from_secs(10));
+    // Of the file itself the import tells, and it alone.
+    annex.logs(
+        "not imported, its records stay: vendors.csv: there is no column `id`",
+        Duration::from_secs(10),
+    );
     annex.logs("the datasets have no column", Duration::from_secs(10));
 
     // The columns of what was imported count, before those of a file.

@@ -35,8 +35,13 @@ fn said(steps: &str) -> (bool, String) {
     } else {
         "[[hook.step]]\nuse = \"export\"\nname = \"last\"\ntarget = \"files\"\npath = \"{{ field.reference }}.txt\"\nshape = \"json\""
     };
+    let dataset = if steps.contains("dataset = ") {
+        "[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\n"
+    } else {
+        "\n\n\n"
+    };
     let config = format!(
-        "[[target]]\nname = \"files\"\nfolder = \"out\"\n[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\n[[hook]]\npath = \"/settings\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n{steps}\n{last}"
+        "[[target]]\nname = \"files\"\nfolder = \"out\"\n{dataset}[[hook]]\npath = \"/settings\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n{steps}\n{last}"
     );
     checked(&config, &[("schema.json", schema()), ("partners.csv", json!(partners))])
 }
@@ -50,7 +55,7 @@ fn cases(text: &str) -> Vec<(&str, &str)> {
 #[test]
 fn settings_that_can_do_nothing_right_are_refused() {
     let cases = cases(include_str!("../config/settings.wrong.txt"));
-    assert!(cases.len() >= 38, "{}", cases.len());
+    assert!(cases.len() >= 60, "{}", cases.len());
     for (steps, says) in cases {
         let (is_well, text) = said(steps);
         assert!(!is_well && text.contains(says) && text.contains("annex.toml:"), "{steps}\n{says}\n{text}");

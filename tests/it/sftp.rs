@@ -84,7 +84,7 @@ fn a_file_of_another_document_stays_and_files_are_for_the_group_at_most() {
 
 #[test]
 fn files_are_whole_replaced_and_stay_in_their_folder() {
-    let sshd = Sshd::start();
+    let mut sshd = Sshd::start();
     let annex = start(&sshd, "now");
     let large = "x".repeat(3_000_000);
     assert_eq!(messages(&annex, &document("r-1", "a", &large)), [""; 0]);
@@ -108,7 +108,11 @@ fn files_are_whole_replaced_and_stay_in_their_folder() {
         text.replace("state = \"state\"", "state = \"state\"\ndomains = [\"x.invalid\"]\nadmin = \"off\"");
     crate::support::write(&annex.folder().join("annex.toml"), &text);
     let doctor = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
-    assert!(doctor.contains(&format!("the target bank is the folder {}", sshd.url())), "{doctor}");
+    let tick = format!("the target bank is the folder {}", sshd.url());
+    assert!(doctor.contains(&tick), "{doctor}");
+    sshd.down();
+    let doctor = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
+    assert!(!doctor.contains(&tick) && doctor.contains("✗ the target bank, "), "{doctor}");
 }
 
 #[test]

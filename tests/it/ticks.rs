@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::support::{
 
 /// The file that shows it, its words there, and a test that sees it denied. `check` says `ok`, the doctor and `status` show
 /// ✓, the inspector says of each step and of each thing in it how it came out.
-const TICKS: [(&str, &str, &str); 31] = [
+const TICKS: [(&str, &str, &str); 32] = [
     ("src/cli/check.rs", "{}: ok", "names_that_no_schema_knows_are_not_said_to_be_right"),
     ("src/cli/status.rs", "Mark::Good", "without_a_certificate_it_is_not_ready_and_says_why"),
     ("src/cli/cert.rs", "Mark::Good", "a_renewal_that_fails_has_no_tick"),
@@ -65,8 +66,13 @@ const TICKS: [(&str, &str, &str); 31] = [
     ),
     (
         "src/doctor/exports.rs",
+        "{user} can write to the target {name}, the folder {place}{other}",
+        "a_folder_has_its_tick_only_where_it_can_be_written",
+    ),
+    (
+        "src/doctor/exports.rs",
         "the target {name} is the folder {place}",
-        "what_others_answer_decides_their_ticks",
+        "files_are_whole_replaced_and_stay_in_their_folder",
     ),
     (
         "src/doctor/exports.rs",
@@ -278,14 +284,77 @@ fn what_others_answer_decides_their_ticks() {
     );
     let step = "[[hook.step]]\nuse = \"export\"\nname = \"files\"\ntarget = \"files\"\nshape = \"json\"\npath = \"{{ field.a }}.json\"\n";
     let said = doctor(path, &tables, step);
-    assert_eq!(mark(&said, "the target files is the folder "), '✓', "{said:#?}");
+    assert_eq!(mark(&said, "can write to the target files, the folder "), '✓', "{said:#?}");
     assert_eq!(mark(&said, "takes the token"), '✓', "{said:#?}");
     write(&path.join("out"), "a file");
     let said = doctor(path, &tables, step);
     assert_eq!(mark(&said, "`folder` is to be a folder"), '!', "{said:#?}");
     assert_eq!(mark(&said, "the target files, out: "), '✗', "{said:#?}");
     assert!(!said.iter().any(|line| line.contains("annex.toml is right")));
-    assert!(!said.iter().any(|line| line.contains("the target files is the folder")));
+    assert!(!said.iter().any(|line| line.contains("can write to the target files")));
+}
+
+#[test]
+fn a_folder_has_its_tick_only_where_it_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    if std::fs::metadata(path).unwrap().uid() != 0 {
+        return; // only root can run it as somebody else
+    }
+    let config = "[server]\ndomains = [\"x.invalid\"]\nadmin = \"off\"\nstate = \"state\"\n[server.acme]\ndirectory = \"https://127.0.0.1:1/dir\"\n\
+         [[target]]\nname = \"files\"\nfolder = \"out\"\n[[target]]\nname = \"to come\"\nfolder = \"out/2026/11\"\n\
+         [[hook]]\npath = \"/x\"\nsecrets = [\"file:secret\"]\n";
+    let step = |name: &str| {
+        format!(
+            "[[hook.step]]\nuse = \"export\"\nname = \"{name}\"\ntarget = \"{name}\"\nshape = \"json\"\npath = \"{{{{ field.a }}}}.json\"\n"
+        )
+    };
+    write(&path.join("annex.toml"), &format!("{config}{}{}", step("files"), step("to come")));
+    write(&path.join("secret"), "0123456789abcdef0123456789abcdef");
+    std::fs::create_dir(path.join("out")).unwrap();
+    let mode = |name: &str, mode: u32| {
+        std::fs::set_permissions(path.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (name, to) in [("", 0o755), ("secret", 0o644), ("annex.toml", 0o644), ("out", 0o755)] {
+        mode(name, to);
+    }
+    let run = |user: u32, command: &[&str]| {
+        let mut annex = annex_command();
+        annex.args(command).args(["--config", "annex.toml"]).current_dir(path).uid(user).gid(user);
+        let said = String::from_utf8(annex.output().unwrap().stdout).unwrap();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let doctor = |user: u32| run(user, &["doctor"]);
+    let unchecked = |user: u32| {
+        let said = run(user, &["check", "--dev-http"]);
+        assert!(said[0].contains("annex.toml: ok"), "{said:#?}");
+        let is_of =
+            |line: &&String| line.contains("not checked: whether the server can write to the target ");
+        said.iter().filter(is_of).count()
+    };
+    assert_eq!(unchecked(65_534), 2, "`check` does not say that it is right");
+    let said = doctor(65_534);
+    for name in ["files", "to come"] {
+        assert_eq!(mark(&said, &format!("the target {name}, ")), '✗', "{said:#?}");
+        assert!(!said.iter().any(|line| line.contains(&format!("can write to the target {name}"))));
+    }
+    assert!(said.iter().any(|line| line.contains("nothing can be written to out")), "{said:#?}");
+    mode("out", 0o777);
+    assert_eq!(unchecked(65_534), 0);
+    let said = doctor(65_534);
+    assert_eq!(mark(&said, "can write to the target files, the folder out"), '✓', "{said:#?}");
+    assert_eq!(mark(&said, "can write to the target to come, the folder out/2026/11"), '✓', "{said:#?}");
+    // Root can write everywhere, and says who the server is.
+    mode("out", 0o755);
+    std::fs::create_dir(path.join("state")).unwrap();
+    std::os::unix::fs::chown(path.join("state"), Some(65_534), Some(65_534)).unwrap();
+    let said = doctor(0);
+    let line = said.iter().find(|line| line.contains("can write to the target files"));
+    assert!(
+        line.is_some_and(|line| line.contains("root can") && line.contains("the server runs as ")),
+        "{said:#?}"
+    );
+    assert_eq!(std::fs::read_dir(path.join("out")).unwrap().count(), 0, "nothing is left there");
 }
 
 #[test]

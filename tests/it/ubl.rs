@@ -523,6 +523,30 @@ fn each_document_is_valid_or_refused_by_the_names_of_its_fields() {
     }
 }
 
+#[test]
+fn a_line_that_is_not_quantity_times_price_is_told_and_refused_for_peppol() {
+    let plain = server("");
+    let discount = "1.item_amount_base=60";
+    let (text, warnings) = export(&plain, 1, &invoice().with(discount)).unwrap();
+    let says = "Line 1: Quantity (`item_quantity`) × Unit price without tax (`item_amount_base`) is 120.00, and Total without tax (`item_total_base`) is 100.00";
+    assert!(text.contains("100.00</cbc:LineExtensionAmount>"), "{text}");
+    assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
+    // A price that was rounded is right.
+    let rounded = "1.item_quantity=3 | 1.item_amount_base=33.33";
+    for (at, right) in ["", rounded, "1.item_amount_base=", "1.item_quantity="].iter().enumerate() {
+        let (_, warnings) = export(&plain, at + 2, &invoice().with(right)).unwrap();
+        assert!(warnings.is_empty(), "{right}: {warnings:?}");
+    }
+    let id = "values = { customization_id = \"urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0\" }\n";
+    let peppol = server(id);
+    let refused = export(&peppol, 1, &invoice().with(discount)).unwrap_err();
+    assert!(refused.contains(says) && refused.contains("PEPPOL-EN16931-R120"), "{refused}");
+    assert_eq!(export(&peppol, 2, &invoice()).unwrap().1, [""; 0]);
+    let warns = server(&format!("{id}mismatch = \"warn\"\n"));
+    let (_, warnings) = export(&warns, 1, &invoice().with(discount)).unwrap();
+    assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
+}
+
 /// Rules as this checker has them, which know no rounding of the amount to pay; and what of a document that says nothing of
 /// tax.
 fn is_not_ours(rule: &str, text: &str) -> bool {

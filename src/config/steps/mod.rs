@@ -18,6 +18,7 @@ mod scripts;
 mod shapes;
 mod statuses;
 mod templates;
+mod trials;
 mod ubl;
 
 use std::rc::Rc;

@@ -1,6 +1,6 @@
 //! Templates in a step's keys: what they name is checked, and a path is made once of sample values.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::export::looked::{FILTERS, FieldCompared, READ, Unknown};
 use crate::export::reads::Owner;
@@ -9,7 +9,7 @@ use crate::txscript::{FieldType, Schema};
 
 use super::super::document::Place;
 use super::super::section::Section;
-use super::paths;
+use super::{paths, trials};
 use crate::steps::nearest::nearest;
 
 /// A template, and the note of what is wrong with it.
@@ -52,6 +52,8 @@ pub(super) fn template(
             section.document().note(place.clone(), format!("`{title}`: {what}"), Some(hint));
         }
     }
+    remark_no_sums(section, title, &place, &template);
+    trials::refuse_failing(section, title, &place, &template);
     Some(template)
 }
 
@@ -85,6 +87,22 @@ fn look_at_filters(section: &Section<'_>, title: &str, place: &Place, template: 
     }
 }
 
+/// Numbers are texts in templates: `+` writes one behind the other, `*` writes one several times.
+fn remark_no_sums(section: &Section<'_>, title: &str, place: &Place, template: &Template) {
+    let schemas = section.hook_schemas();
+    let is_number = |id: &str| schemas.iter().any(|schema| schema.kind_of(id) == Some(FieldType::Number));
+    let (added, repeated) = template.put_together();
+    let hint = "every field is a text in a template: `field.x | float` is its number";
+    for (one, other) in added.iter().filter(|(one, other)| is_number(one) && is_number(other)) {
+        let what = format!("`{title}`: `+` writes `{other}` behind `{one}` and adds nothing: {hint}");
+        section.remark(place, &what);
+    }
+    for id in repeated.iter().filter(|id| is_number(id)) {
+        let what = format!("`{title}`: `*` writes `{id}` several times and multiplies nothing: {hint}");
+        section.remark(place, &what);
+    }
+}
+
 /// `when`: a template that decides; `None` where there is none, or a wrong one.
 pub(super) fn condition(section: &Section<'_>, key: &'static str) -> Option<Template> {
     let text = section.text(key)?;
@@ -102,21 +120,23 @@ pub(super) fn condition(section: &Section<'_>, key: &'static str) -> Option<Temp
 fn note_unknown(section: &Section<'_>, title: &str, place: Place, unknown: &Unknown) {
     let near = |name: &str, known: &[&str]| nearest(name, known.iter().copied()).map(str::to_owned);
     let (what, near, otherwise) = match unknown {
-        Unknown::Filter(name) => {
-            (format!("there is no filter `{name}`"), near(name, &FILTERS), "docs/export.md names the filters")
-        }
+        Unknown::Filter(name) => (
+            format!("there is no filter `{name}`"),
+            near(name, &FILTERS),
+            format!("the filters are: {}", FILTERS.join(", ")),
+        ),
         Unknown::Test(name) => (
             format!("there is no test `is {name}`"),
             near(name, &["defined", "undefined", "none", "number", "string", "even", "odd"]),
-            "write `is defined`, `is none` or a comparison",
+            "write `is defined`, `is none` or a comparison".to_owned(),
         ),
         Unknown::Name(name) => (
             format!("nothing that a template reads is called `{name}`"),
             near(name, &READ),
-            "a field is `field.schema_id`; what else there is stands in docs/export.md",
+            format!("a field is `field.schema_id`; templates read: {}", READ.join(", ")),
         ),
     };
-    let hint = near.map_or_else(|| otherwise.to_owned(), |near| format!("did you mean `{near}`?"));
+    let hint = near.map_or(otherwise, |near| format!("did you mean `{near}`?"));
     section.document().note(place, format!("`{title}`: {what}"), Some(hint));
 }
 
@@ -161,53 +181,10 @@ fn look_at_comparison(section: &Section<'_>, title: &str, place: Place, compared
 /// A document with a value in each field that templates name, where there is no schema.
 pub(super) fn sample_of<'t>(templates: impl Iterator<Item = &'t Template>) -> View {
     let fields = templates.flat_map(Template::fields).map(|id| (id.to_owned(), json!("x"))).collect();
-    view(fields, vec![json!({})])
-}
-
-fn view(field: Map<String, Value>, line_items: Vec<Value>) -> View {
-    View::sample(field, line_items)
+    View::sample(fields, vec![json!({})])
 }
 
 /// A document of a schema, with a value in every field, as templates see it.
 pub(super) fn sample(schema: &Schema) -> View {
-    let value = |id: &str| {
-        let option =
-            schema.options_of(id).and_then(|options| options.into_iter().find(|value| !value.is_empty()));
-        let kind = match schema.kind_of(id) {
-            Some(FieldType::Number) => "1",
-            Some(FieldType::Date) => "2026-01-31",
-            Some(FieldType::Boolean) => "true",
-            _ => "x",
-        };
-        Value::String(option.unwrap_or_else(|| kind.to_owned()))
-    };
-    let (mut fields, mut first_table) = (Map::new(), Vec::new());
-    let mut rows: Map<String, Value> = Map::new();
-    for id in schema.ids() {
-        match (schema.table_of(id), schema.kind_of(id)) {
-            (Some(table), _) => {
-                let row = rows.entry(table.to_owned()).or_insert_with(|| json!({}));
-                if let Some(row) = row.as_object_mut() {
-                    row.insert(id.to_owned(), value(id));
-                }
-            }
-            (None, Some(FieldType::Nothing) | None) => {
-                if let Some(child) =
-                    schema.child_of(id).filter(|child| schema.kind_of(child) != Some(FieldType::Nothing))
-                {
-                    fields.insert(id.to_owned(), json!([value(child)])); // a simple multivalue
-                }
-            }
-            (None, Some(_)) => {
-                fields.insert(id.to_owned(), value(id));
-            }
-        }
-    }
-    for (table, row) in rows {
-        if first_table.is_empty() || table == "line_items" {
-            first_table = vec![row.clone()];
-        }
-        fields.insert(table, json!([row]));
-    }
-    view(fields, first_table)
+    trials::document(schema, &trials::Values::of(0))
 }

@@ -6,8 +6,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::export::shape::{
-    Holds, KINDS, Kind, Mismatch, NEEDED, Ubl, fields as known_fields, holds, is_single, is_unit_code,
-    rows_of, type_word,
+    Holds, KINDS, Kind, Mismatch, NEEDED, Ubl, Usable, fields as known_fields, holds, is_single,
+    is_unit_code, rows_of, type_word,
 };
 use crate::rossum::Category;
 use crate::txscript::{FieldType, Schema};
@@ -29,6 +29,10 @@ pub(super) fn read(section: &Section<'_>) -> Ubl {
         mismatch: mismatch.unwrap_or_default(),
         tolerance: section.decimal("tolerance"),
     };
+    for (word, field) in texts(section, "fields") {
+        look_at_place(section, &ubl, word.get_ref(), &field);
+    }
+    look_at_values(section, &ubl);
     note_absent(section, &ubl);
     ubl
 }
@@ -49,10 +53,10 @@ fn texts<'d>(section: &Section<'d>, key: &'static str) -> Vec<(Spanned<&'d str>,
 
 fn note_no_word(section: &Section<'_>, word: &Spanned<&str>, what: String) {
     let words = known_fields().map(|field| field.word);
-    let hint = nearest(word.get_ref(), words).filter(|near| near != word.get_ref()).map_or_else(
-        || "the words are in docs/export.md".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let known = known_fields().map(|field| field.word).collect::<Vec<_>>().join(", ");
+    let hint = nearest(word.get_ref(), words)
+        .filter(|near| near != word.get_ref())
+        .map_or_else(|| format!("the words are: {known}"), |near| format!("did you mean `{near}`?"));
     section.document().note(word.span(), what, Some(hint));
 }
 
@@ -117,6 +121,62 @@ fn refuse_other_type(section: &Section<'_>, word: &str, field: &Spanned<&str>) {
     }
 }
 
+/// The id of a word's field: that of `fields`, or else the usual one.
+fn id_of<'u>(ubl: &'u Ubl, word: &str) -> &'u str {
+    let standard = known_fields().find(|field| field.word == word).map_or("", |field| field.id);
+    ubl.fields.get(word).map_or(standard, String::as_str)
+}
+
+/// The table that the lines or the tax details are taken from.
+fn table_of<'s>(schema: &'s Schema, ubl: &'s Ubl, word: &str) -> Option<&'s str> {
+    let id = id_of(ubl, word);
+    if schema.has_rows(id) {
+        return Some(id);
+    }
+    if word != "lines" || ubl.fields.contains_key("lines") {
+        return None;
+    }
+    let details = id_of(ubl, "tax_details");
+    let tables: BTreeSet<&str> = schema.ids().filter_map(|id| schema.table_of(id)).collect();
+    let mut others = tables.into_iter().filter(|table| *table != details);
+    let only = others.next();
+    only.filter(|_| others.next().is_none())
+}
+
+/// Refuses a column where a field of the header belongs, and one of another table than its row's.
+fn look_at_place(section: &Section<'_>, ubl: &Ubl, word: &str, field: &Spanned<&str>) {
+    let id = *field.get_ref();
+    let astray = |schema: &Schema| -> Option<String> {
+        let own = schema.table_of(id)?;
+        let Some(rows) = rows_of(word) else {
+            return is_single(word).then(|| format!("`{id}` is a column of `{own}`"));
+        };
+        let of = if rows == "lines" { "the lines are" } else { "the details of the tax are" };
+        match table_of(schema, ubl, rows) {
+            Some(wanted) => {
+                (own != wanted).then(|| format!("`{id}` is a column of `{own}`, and {of} in `{wanted}`"))
+            }
+            None => Some(format!("no table says where {of}: `fields = {{ {rows} = \"{own}\" }}` would")),
+        }
+    };
+    let schemas = section.hook_schemas();
+    let found: Vec<_> = schemas.iter().map(|schema| astray(schema)).collect();
+    if let Some(Some(is)) = found.first()
+        && found.iter().all(Option::is_some)
+    {
+        let of = match rows_of(word) {
+            None => "a field of the header",
+            Some("lines") => "a column of the lines",
+            Some(_) => "a column of the details of the tax",
+        };
+        section.document().note(
+            field.span(),
+            format!("`{word}` is {of}, and {is}"),
+            Some("name another field, or leave the word out"),
+        );
+    }
+}
+
 /// `values = { currency = "EUR", customer_name = "ACME" }`.
 fn values(section: &Section<'_>) -> HashMap<String, String> {
     let mut all = HashMap::new();
@@ -124,13 +184,32 @@ fn values(section: &Section<'_>) -> HashMap<String, String> {
         if !is_single(word.get_ref()) {
             let what = format!("`{}` is no field of an invoice's header", word.get_ref());
             note_no_word(section, &word, what);
-        } else if let Err(why) = Ubl::check_value(word.get_ref(), text.get_ref()) {
-            section.document().note(text.span(), format!("`{}`: {why}", text.get_ref()), None::<&str>);
-        } else {
-            all.insert((*word.get_ref()).to_owned(), (*text.get_ref()).to_owned());
+            continue;
         }
+        if text.get_ref().trim().is_empty() {
+            let hint = "write what it is where the document has nothing, or leave it out";
+            section.document().note(text.span(), format!("`{}` is empty", word.get_ref()), Some(hint));
+        }
+        all.insert((*word.get_ref()).to_owned(), text.get_ref().trim().to_owned());
     }
     all
+}
+
+/// Values that no document can be made with, and those that some cannot.
+fn look_at_values(section: &Section<'_>, ubl: &Ubl) {
+    for (word, text) in texts(section, "values") {
+        let (word, value) = (*word.get_ref(), text.get_ref().trim());
+        if !is_single(word) || value.is_empty() {
+            continue;
+        }
+        match ubl.check_value(word, value) {
+            Usable::Yes => {}
+            Usable::Perhaps(why) => section.remark(&text.span(), &format!("`{word}` is `{value}`: {why}")),
+            Usable::No(why) => {
+                section.document().note(text.span(), format!("`{value}`: {why}"), None::<&str>);
+            }
+        }
+    }
 }
 
 /// `document_types = { receipt = "invoice" }`.
@@ -164,24 +243,50 @@ fn units(section: &Section<'_>) -> HashMap<String, String> {
     all
 }
 
-/// Notes fields that a document must have and no schema of the hook has.
+/// Notes what a document must have and neither the schema nor the settings give.
 fn note_absent(section: &Section<'_>, ubl: &Ubl) {
     let schemas = section.hook_schemas();
-    if schemas.is_empty() {
-        return;
-    }
-    let standard = |word: &str| known_fields().find(|field| field.word == word).map_or("", |field| field.id);
-    let has = |id: &str| schemas.iter().any(|schema| schema.has(id));
     for (words, why) in NEEDED {
-        // What `fields` names is looked at where it stands.
-        let is_there = |word: &&str| {
-            ubl.fields.contains_key(*word) || ubl.values.contains_key(*word) || has(standard(word))
-        };
-        if words.iter().any(is_there) || (words == ["lines"] && has_one_table(section, ubl)) {
+        let is_left_out = |word: &&str| ubl.fields.get(*word).is_some_and(String::is_empty);
+        let gives = |word: &&str| ubl.values.contains_key(*word);
+        if words.iter().all(is_left_out) && !words.iter().any(gives) {
+            let what = format!("`fields` leaves `{}` out: {why}", words.join("` and `"));
+            section.document().note(section.place_of("fields"), what, Some("name the field that has it"));
             continue;
         }
-        let ids: Vec<String> = words.iter().map(|word| format!("`{}`", standard(word))).collect();
-        let what = format!("the schema has no field {}: {why}", ids.join(" or "));
+        if schemas.is_empty() {
+            continue;
+        }
+        let has = |schema: &Schema, word: &str| {
+            let id = id_of(ubl, word);
+            match rows_of(word) {
+                // A column of another table is of no use; what `fields` names is looked at where it stands.
+                Some(rows) if !ubl.fields.contains_key(word) => {
+                    schema.has(id)
+                        && table_of(schema, ubl, rows).is_none_or(|table| schema.table_of(id) == Some(table))
+                }
+                None if word == "lines" => schema.has(id) || table_of(schema, ubl, word).is_some(),
+                _ => schema.has(id),
+            }
+        };
+        let is_there = |word: &&str| {
+            let names = ubl.fields.get(*word).is_some_and(|id| !id.is_empty());
+            names || gives(word) || schemas.iter().any(|schema| has(schema, word))
+        };
+        if words.iter().any(is_there) {
+            continue;
+        }
+        let standard =
+            |word: &&&str| known_fields().find(|field| field.word == **word).map_or("", |field| field.id);
+        let ids: Vec<String> = words.iter().map(|word| format!("`{}`", standard(&word))).collect();
+        let table = words.first().and_then(|word| rows_of(word));
+        let table = table.and_then(|rows| table_of(schemas.first()?, ubl, rows));
+        let what = match table {
+            Some(table) => {
+                format!("`{table}`, where the lines are, has no column {}: {why}", ids.join(" or "))
+            }
+            None => format!("the schema has no field {}: {why}", ids.join(" or ")),
+        };
         let word = words.first().copied().unwrap_or_default();
         let mut hint = format!("name yours: `fields = {{ {word} = \"…\" }}`");
         if is_single(word) {
@@ -190,14 +295,4 @@ fn note_absent(section: &Section<'_>, ubl: &Ubl) {
         }
         section.document().note(section.place_of("shape"), what, Some(hint));
     }
-}
-
-/// Whether there is one table that the lines can be taken from.
-fn has_one_table(section: &Section<'_>, ubl: &Ubl) -> bool {
-    let standard = known_fields().find(|field| field.word == "tax_details").map_or("", |field| field.id);
-    let details = ubl.fields.get("tax_details").map_or(standard, String::as_str);
-    section.hook_schemas().iter().any(|schema| {
-        let tables: BTreeSet<&str> = schema.ids().filter_map(|id| schema.table_of(id)).collect();
-        tables.into_iter().filter(|table| *table != details).count() == 1
-    })
 }

@@ -12,8 +12,8 @@ use super::view::View;
 pub use delimited::{ANNOTATION_ID, Csv};
 pub use json::Json;
 pub use ubl::{
-    Field, Holds, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, fields, holds, is_single, is_unit_code, rows_of,
-    type_word,
+    Field, Holds, KINDS, Kind, Made, Mismatch, NEEDED, Ubl, Usable, fields, holds, is_single, is_unit_code,
+    rows_of, type_word,
 };
 pub use unfit::Unfit;
 pub use xml::Xml;

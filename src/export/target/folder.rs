@@ -27,12 +27,19 @@ pub struct FolderTarget {
 const FOLDER_MODE: u32 = 0o750;
 
 impl FolderTarget {
-    pub(super) fn look(&self) -> Result<(), SendError> {
-        // Nothing is made: who looks may be root, and the folder would be root's.
+    /// Whether a file can be written to it, or to the folder that it would be made in: one is, and is removed.
+    pub(super) fn look<'f>(&'f self) -> Result<(), SendError> {
+        // No folder is made: who looks may be root, and the folder would be root's.
         let here = Path::new("."); // a folder beside a configuration that is named without one
         let there = |folder: &Path| fs::metadata(if folder == Path::new("") { here } else { folder }).ok();
+        let there = |folder: &'f Path| there(folder).map(|known| (folder, known));
         match self.folder.ancestors().find_map(there) {
-            Some(known) if known.is_dir() => Ok(()),
+            Some((folder, known)) if known.is_dir() => {
+                let folder = if folder == Path::new("") { here } else { folder };
+                probe(folder).map_err(|error| {
+                    SendError::Unreachable(format!("nothing can be written to {}: {error}", folder.display()))
+                })
+            }
             _ => Err(SendError::Unreachable("it is no folder, and none can be made there".to_owned())),
         }
     }
@@ -54,6 +61,15 @@ const LOOK: Duration = Duration::from_secs(3600);
 const MOST_FOLDERS: usize = 256;
 /// When each folder was looked through.
 static LOOKED: LazyLock<Mutex<HashMap<PathBuf, Instant>>> = LazyLock::new(Mutex::default);
+
+/// Writes a file, which nobody takes for a document, and removes it.
+fn probe(folder: &Path) -> io::Result<()> {
+    let place = Beneath::open(folder, "")?;
+    let draft = file_name::draft();
+    let kept = keep(&place, &draft, b".");
+    let removed = place.remove(&draft); // where it was not written, it is not there
+    kept.and(removed)
+}
 
 /// What no waiting mends: the name, and what stands in its way.
 fn failure(error: &io::Error) -> SendError {

@@ -89,7 +89,7 @@ impl HttpTarget {
     }
 
     /// The target's URL with a call's path behind it: what stands in a field cannot lead anywhere else.
-    fn place(&self, path: &str) -> Result<Url, SendError> {
+    pub(super) fn place(&self, path: &str) -> Result<Url, SendError> {
         if path.is_empty() {
             return Ok(self.base.clone());
         }

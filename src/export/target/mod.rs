@@ -146,7 +146,7 @@ impl Target {
     /// Whether a path, as a document made it, can be one here.
     pub fn takes(&self, path: &str) -> Result<(), SendError> {
         match &self.kind {
-            TargetKind::Http(_) => Ok(()), // its URL alone is enough
+            TargetKind::Http(target) => target.place(path).map(drop),
             TargetKind::Folder(_) | TargetKind::Sftp(_) => file_name::check(path),
         }
     }
@@ -158,6 +158,11 @@ impl Target {
             TargetKind::Folder(target) => target.look().map(|()| None),
             TargetKind::Sftp(target) => target.look().await.map(|()| None),
         }
+    }
+
+    /// Whether it is a folder of this host.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.kind, TargetKind::Folder(_))
     }
 
     /// Where it is, for people.

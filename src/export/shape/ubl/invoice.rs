@@ -42,6 +42,11 @@ const KIND_WORDS: [(&str, Kind); 10] = [
     ("debit", Kind::DebitNote),
 ];
 
+/// Whether a document type, in the form that is compared, is one of ours or of those that people write.
+pub(super) fn is_kind(word: &str) -> bool {
+    KINDS.iter().chain(&KIND_WORDS).any(|(known, _)| *known == word)
+}
+
 /// A document type in the form that is compared.
 pub fn type_word(text: &str) -> String {
     text.trim().to_lowercase().replace([' ', '-'], "_")

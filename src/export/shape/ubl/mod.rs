@@ -11,6 +11,7 @@ mod codes;
 mod invoice;
 mod lists;
 mod problems;
+mod products;
 mod sheet;
 mod totals;
 mod values;
@@ -92,13 +93,17 @@ impl Ubl {
     pub(super) fn make(&self, view: &View) -> Result<Made, Unfit> {
         let sheet = Sheet::new(self, view);
         let kind = sheet.kind();
-        let mut apart = Problems::default();
-        let document = read(&sheet, kind, &mut apart);
+        let (mut apart, mut lines_apart) = Default::default();
+        let document = read(&sheet, kind, &mut apart, &mut lines_apart);
         let what = kind.what();
         let mut missing = sheet.problems.borrow_mut();
+        if sheet.is_peppol() {
+            apart.take(&mut lines_apart);
+        }
         if self.mismatch == Mismatch::Refuse || document.is_none() {
             missing.take(&mut apart);
         }
+        apart.take(&mut lines_apart);
         match document.filter(|_| missing.is_empty()) {
             Some(document) => {
                 drop(missing);
@@ -113,25 +118,76 @@ impl Ubl {
         fields().any(|field| self.fields.get(field.word).map_or(field.id, String::as_str) == id)
     }
 
-    /// Whether a value that the settings give for a header field can be used; else why not.
-    ///
-    /// # Errors
-    /// Why it cannot be used, as the rest of a sentence.
-    pub fn check_value(word: &str, text: &str) -> Result<(), String> {
-        match word {
+    /// Whether a value that the settings give for a header field can be used.
+    pub fn check_value(&self, word: &str, text: &str) -> Usable {
+        let read = match word {
             "currency" => Currency::read(text).map(drop),
-            "issue_date" | "due_date" | "tax_point_date" => values::date(text).map(drop),
             "tax_category" => Category::read(text).map(drop),
             "supplier_country" | "customer_country" => codes::country(text)
                 .map(drop)
                 .ok_or_else(|| "this is no country of ISO 3166-1: write its code, such as DE".to_owned()),
-            _ => Ok(()),
+            "type" => self.check_type(text),
+            _ => match holds(word) {
+                Holds::Date => values::date(text).map(drop),
+                Holds::Amount => return self.check_amount(text),
+                Holds::Text | Holds::Rows => Ok(()),
+            },
+        };
+        read.map_or_else(Usable::No, |()| Usable::Yes)
+    }
+
+    fn check_type(&self, text: &str) -> Result<(), String> {
+        let word = type_word(text);
+        let is_known =
+            self.document.is_some() || self.document_types.contains_key(&word) || invoice::is_kind(&word);
+        if is_known {
+            Ok(())
+        } else {
+            Err("this is no kind of invoice: `document_types` says what it means".to_owned())
+        }
+    }
+
+    /// An amount of the header. The currency is the document's, or else the settings'.
+    fn check_amount(&self, text: &str) -> Usable {
+        let currencies = ["EUR", "JPY", "TND", "CLF"].map(Currency::read); // two decimals, none, three, four
+        let own = self.values.get("currency").and_then(|own| Currency::read(own).ok());
+        let read = |currency: &Currency| {
+            let amount = values::amount(text, currency).or_else(|why| {
+                let bare = text.trim_matches(|c: char| !c.is_ascii_digit() && !"+-−–.,".contains(c));
+                if bare == text { Err(why) } else { values::amount(bare, currency) } // with a currency beside it
+            })?;
+            let fits = values::rounded(amount, currency.digits) == amount;
+            let why = || format!("{} has {} decimals at most", currency.code, currency.digits);
+            fits.then_some(()).ok_or_else(why)
+        };
+        let wrong = own.as_ref().map_or_else(|| read(&Currency::unknown()), &read).err();
+        match wrong {
+            None => Usable::Yes,
+            Some(why) if currencies.iter().flatten().all(|currency| read(currency).is_err()) => {
+                Usable::No(why)
+            }
+            Some(why) => Usable::Perhaps(why),
         }
     }
 }
 
+/// What becomes of documents that a value of the settings is taken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Usable {
+    Yes,
+    /// It depends on the document's currency; why not.
+    Perhaps(String),
+    /// It is refused, whatever the document has; why.
+    No(String),
+}
+
 /// Reads all of it, whatever is missing, so that all of that is said.
-fn read<'s>(sheet: &'s Sheet<'s>, kind: Kind, apart: &mut Problems) -> Option<Document<'s>> {
+fn read<'s>(
+    sheet: &'s Sheet<'s>,
+    kind: Kind,
+    apart: &mut Problems,
+    lines_apart: &mut Problems,
+) -> Option<Document<'s>> {
     sheet.look_at_header();
     let id = sheet.needed("id");
     let dates = sheet.dates();
@@ -144,9 +200,11 @@ fn read<'s>(sheet: &'s Sheet<'s>, kind: Kind, apart: &mut Problems) -> Option<Do
     let mut details = sheet.read_tax_details(&currency);
     let common = sheet.common_rate(&details, &currency);
     let mut lines = sheet.read_lines(common, &currency);
-    let mut adding = Adding { sheet, kind, currency: &currency, apart: Problems::default() };
+    let (adding_apart, adding_lines) = Default::default();
+    let mut adding =
+        Adding { sheet, kind, currency: &currency, apart: adding_apart, lines_apart: adding_lines };
     let totals = adding.totals(&mut lines, &mut details);
-    *apart = adding.apart;
+    (*apart, *lines_apart) = (adding.apart, adding.lines_apart);
     Some(Document {
         sheet,
         kind,

@@ -212,6 +212,11 @@ impl<'s> Sheet<'s> {
         cell.text
     }
 
+    /// Whether it is written for receivers of Peppol, who check more than EN 16931.
+    pub(super) fn is_peppol(&self) -> bool {
+        self.header("customization_id").text.to_ascii_lowercase().contains("peppol")
+    }
+
     fn read<T>(&self, cell: &Cell<'_>, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
         if cell.is_empty() {
             return None;

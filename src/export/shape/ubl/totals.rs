@@ -56,6 +56,8 @@ pub(super) struct Adding<'a, 's> {
     pub(super) currency: &'a Currency,
     /// What does not add up.
     pub(super) apart: Problems,
+    /// Lines whose quantity and price are another amount than theirs: a discount, or a mistake.
+    pub(super) lines_apart: Problems,
 }
 
 impl Adding<'_, '_> {
@@ -66,6 +68,7 @@ impl Adding<'_, '_> {
             return None; // sums of what could not be read say nothing
         }
         self.turn(lines, details);
+        self.compare_lines(lines);
         let adjust = said.charge - said.allowance;
         let sum = |lines: &[Line<'_>]| lines.iter().map(|line| line.net).sum::<Decimal>();
         let details_base =
@@ -113,7 +116,7 @@ impl Adding<'_, '_> {
     }
 
     /// The smallest difference that counts, for a number of roundings.
-    fn allowed(&self, roundings: usize) -> Decimal {
+    pub(super) fn allowed(&self, roundings: usize) -> Decimal {
         let cent = Decimal::new(1, self.currency.digits);
         let one = self.sheet.settings.tolerance.unwrap_or(cent);
         one.checked_mul(Decimal::from(roundings.max(1))).unwrap_or(Decimal::MAX)
@@ -123,7 +126,7 @@ impl Adding<'_, '_> {
         self.sheet.header(word)
     }
 
-    fn shown(&self, amount: Decimal) -> String {
+    pub(super) fn shown(&self, amount: Decimal) -> String {
         rounded(amount, self.currency.digits).to_string()
     }
 
