@@ -13,6 +13,8 @@ mod returns;
 mod texts;
 mod uses;
 
+use std::cell::Cell;
+
 use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
@@ -57,6 +59,7 @@ pub(crate) fn doubts(
             language,
             schema,
             names: Names::default(),
+            depth: Cell::new(0),
             is_in_function: false,
             found: Found::default(),
             pieces: Vec::new(),
@@ -116,6 +119,8 @@ struct Doubts<'s> {
     schema: Option<&'s Schema>,
     /// What names stand for.
     names: Names,
+    /// How deep an expression is looked into.
+    depth: Cell<u32>,
     is_in_function: bool,
     found: Found,
     pieces: Vec<Piece>,
@@ -195,6 +200,7 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                 self.uncalled(&binary.right);
             }
             Syntax::Attribute(attribute) => self.attribute(attribute),
+            Syntax::Set(_) | Syntax::Dict(_) | Syntax::StringLiteral(_) => self.placeholder(part),
             _ => {}
         }
         walk_expr(self, part);
