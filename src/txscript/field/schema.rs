@@ -215,6 +215,13 @@ impl Schema {
         self.find(id).map(|field| self.fields[field].kind)
     }
 
+    /// Whether it is a button, which Rossum gives no value.
+    pub fn is_button(&self, id: &str) -> bool {
+        self.find(id).is_some_and(|field| {
+            self.fields[field].raw.get("type").and_then(Json::as_str) == Some("button")
+        })
+    }
+
     /// What there is under this id.
     pub fn category_of(&self, id: &str) -> Option<Category> {
         self.find(id).map(|field| self.fields[field].category)

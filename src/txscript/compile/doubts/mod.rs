@@ -10,8 +10,11 @@ mod pieces;
 mod ranges;
 mod results;
 mod returns;
+mod session;
+mod sessions;
 mod texts;
 mod uses;
+mod writes;
 
 use std::cell::Cell;
 
@@ -19,13 +22,14 @@ use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
 use ruff_python_parser::{parse_expression, parse_module};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextSize};
 
 use super::super::field::Schema;
 use super::super::problem::{Problem, SourceLines};
 use super::business_rule::plain;
 use super::{STACK_PER_BYTE, handler, rows};
 use known::Names;
+use sessions::Sessions;
 pub(crate) use pieces::Piece;
 pub(crate) use results::constants;
 pub use results::{Constant, ConstantKind};
@@ -60,7 +64,9 @@ pub(crate) fn doubts(
             schema,
             names: Names::default(),
             depth: Cell::new(0),
-            is_in_function: false,
+            sessions: Sessions::default(),
+            function: None,
+            is_tried: source.contains("hasattr"),
             found: Found::default(),
             pieces: Vec::new(),
         };
@@ -69,6 +75,7 @@ pub(crate) fn doubts(
                 let Ok(parsed) = parse_module(source) else { return Default::default() };
                 let body = parsed.into_suite();
                 doubts.names = Names::of(&body, rows::tables(&body));
+                doubts.sessions = Sessions::of(&body);
                 doubts.visit_body(&body);
                 doubts.nothing_given(&body);
                 doubts.pieces = pieces::pieces(&doubts, &body);
@@ -121,7 +128,12 @@ struct Doubts<'s> {
     names: Names,
     /// How deep an expression is looked into.
     depth: Cell<u32>,
-    is_in_function: bool,
+    /// Which names are `t`.
+    sessions: Sessions,
+    /// The function that is looked at: where its name begins.
+    function: Option<TextSize>,
+    /// Whether what fails is expected to.
+    is_tried: bool,
     found: Found,
     pieces: Vec<Piece>,
 }
@@ -158,6 +170,8 @@ impl<'s> Doubts<'s> {
 
 impl<'a> Visitor<'a> for Doubts<'_> {
     fn visit_stmt(&mut self, statement: &'a Statement) {
+        self.written(statement);
+        self.of_handler(statement);
         match statement {
             Statement::If(one) => {
                 self.boolean(&one.test, true);
@@ -167,11 +181,22 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                     .for_each(|test| self.boolean(test, true));
             }
             Statement::While(one) => self.boolean(&one.test, true),
-            Statement::Expr(_) if self.is_in_function => self.idle(statement),
-            Statement::FunctionDef(_) => {
-                let before = std::mem::replace(&mut self.is_in_function, true);
+            Statement::Expr(_) if self.function.is_some() => self.idle(statement),
+            Statement::FunctionDef(function) => {
+                let before = self.function.replace(function.name.start());
                 walk_stmt(self, statement);
-                self.is_in_function = before;
+                self.function = before;
+                return;
+            }
+            Statement::Try(one) if !one.handlers.is_empty() => {
+                let before = std::mem::replace(&mut self.is_tried, true);
+                self.visit_body(&one.body);
+                self.is_tried = before;
+                for ast::ExceptHandler::ExceptHandler(handler) in &one.handlers {
+                    self.visit_body(&handler.body);
+                }
+                self.visit_body(&one.orelse);
+                self.visit_body(&one.finalbody);
                 return;
             }
             _ => {}
@@ -194,12 +219,19 @@ impl<'a> Visitor<'a> for Doubts<'_> {
             Syntax::Call(call) => {
                 self.part_of_text(call);
                 self.called(call);
+                if self.is_typed() {
+                    self.called_on_session(call);
+                    self.appended(call);
+                }
             }
             Syntax::BinOp(binary) => {
                 self.uncalled(&binary.left);
                 self.uncalled(&binary.right);
             }
-            Syntax::Attribute(attribute) => self.attribute(attribute),
+            Syntax::Attribute(attribute) => {
+                self.attribute(attribute);
+                self.part_of_payload(attribute);
+            }
             Syntax::Set(_) | Syntax::Dict(_) | Syntax::StringLiteral(_) => self.placeholder(part),
             _ => {}
         }

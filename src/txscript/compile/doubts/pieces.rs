@@ -97,32 +97,60 @@ impl Finder<'_, '_> {
         if part.range().len().to_usize() > LONGEST {
             return None;
         }
-        let mut names = Free { is_rule: self.doubts.language == Language::BusinessRule, ..Free::default() };
-        names.visit_expr(part);
-        if names.is_unsure {
-            return None;
-        }
-        let mut source = String::new();
-        let mut is_of_row = false;
-        for name in &names.read {
-            if names.bound.contains(name) {
-                continue;
-            }
-            if let Some(table) = self.doubts.names.rows.get(*name) {
-                is_of_row = true;
-                source.extend([name, " = field.", table, "[0]\n"]);
-            } else if let Some(id) = self.doubts.names.fields.get(*name) {
-                source.extend([name, " = field.", id, "\n"]);
-            } else if self.doubts.names.has(name) || (Builtin::find(name).is_none() && !names.is_rule) {
-                return None;
-            }
-        }
+        let is_rule = self.doubts.language == Language::BusinessRule;
+        let mut made = Made { doubts: self.doubts, source: String::new(), known: Vec::new(), is_of_row: false };
+        made.add(part, is_rule)?;
         // In brackets, lines of it may end anywhere.
         let text = self.doubts.text(part);
-        if names.is_rule {
+        if is_rule {
             return Some((text.to_owned(), false));
         }
-        Some((format!("{source}({text})"), is_of_row))
+        let Made { source, is_of_row, .. } = made;
+        Some((self.doubts.sessions.without(&format!("{source}({text})")), is_of_row))
+    }
+}
+
+/// The lines before a piece.
+struct Made<'a, 'd> {
+    doubts: &'a Doubts<'d>,
+    source: String,
+    /// The names that they give.
+    known: Vec<String>,
+    is_of_row: bool,
+}
+
+impl Made<'_, '_> {
+    /// Adds a line for each name in an expression; nothing where that is not known.
+    fn add(&mut self, part: &Syntax, is_rule: bool) -> Option<()> {
+        let mut free = Free { is_rule, ..Free::default() };
+        free.visit_expr(part);
+        if free.is_unsure || self.source.len() > LONGEST {
+            return None;
+        }
+        let names = &self.doubts.names;
+        for name in free.read {
+            if free.bound.contains(&name) || self.known.iter().any(|known| known == name) {
+                continue;
+            }
+            if let Some(table) = names.rows.get(name) {
+                self.is_of_row = true;
+                self.source.extend([name, " = field.", table, "[0]\n"]);
+            } else if let Some(id) = names.fields.get(name) {
+                self.source.extend([name, " = field.", id, "\n"]);
+            } else if let Some(import) = names.import(name) {
+                self.source.push_str(import);
+            } else if let Some(value) = names.value(name).filter(|_| !is_rule) {
+                self.add(value, false)?;
+                let value = self.doubts.text(value);
+                self.source.extend([name, " = (", value, ")\n"]);
+            } else if !self.doubts.sessions.has(name)
+                && (names.has(name) || (Builtin::find(name).is_none() && !is_rule))
+            {
+                return None;
+            }
+            self.known.push(name.to_owned());
+        }
+        Some(())
     }
 }
 
@@ -155,6 +183,8 @@ impl<'a> Visitor<'a> for Free<'a> {
                 }
             }
             Syntax::Name(name) => self.bound.push(&name.id),
+            // `t.field.x`
+            Syntax::Attribute(attribute) if &*attribute.attr == "field" && attribute.value.is_name_expr() => {}
             Syntax::Attribute(attribute) => self.is_unsure |= BESIDES.contains(&attribute.attr.as_str()),
             Syntax::BoolOp(_) | Syntax::If(_) | Syntax::Lambda(_) => self.is_unsure = true,
             // A placeholder.
