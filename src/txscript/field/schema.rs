@@ -43,6 +43,7 @@ pub(crate) struct Field {
 }
 
 /// All fields of a schema.
+#[derive(Default)]
 pub struct Schema {
     pub(crate) fields: Vec<Field>,
     index: hashbrown::HashMap<Box<str>, usize>,

@@ -132,6 +132,7 @@ impl Doubts<'_> {
             return;
         }
         if !self.is_value(&attribute.value) {
+            self.attribute_of_row(attribute);
             return self.attribute_of_date(attribute);
         }
         let word = Word::named(name);
@@ -145,6 +146,12 @@ impl Doubts<'_> {
             let hint = format!("write `field.{name}.all_values`, or `[row.{name} for row in field.{id}]`");
             self.note(&attribute.attr, what, hint);
             return;
+        }
+        if name == "all_values" && self.schema.is_some_and(|schema| schema.has_rows(&id)) {
+            let what = format!("`{id}` is a table, and no column: it has no `all_values`");
+            let column = self.schema.and_then(|schema| schema.child_of(schema.child_of(&id)?));
+            let hint = format!("its columns have it: `field.{}.all_values`", column.unwrap_or("x"));
+            return self.note(&attribute.attr, what, hint);
         }
         let kind = self.field(&attribute.value).map(|(_, kind)| kind);
         let fits = EACH.contains(&name)
@@ -174,6 +181,24 @@ impl Doubts<'_> {
                 ),
             };
             self.note(&attribute.attr, format!("`{owner}` has no `{name}`"), hint);
+        }
+    }
+
+    /// `field.goods[0].good_cod`
+    pub(super) fn attribute_of_row(&mut self, attribute: &ast::ExprAttribute) {
+        let name = attribute.attr.as_str();
+        let Syntax::Subscript(row) = &*attribute.value else { return };
+        if row.slice.is_slice_expr() || EACH.contains(&name) || name.starts_with('_') {
+            return;
+        }
+        let Some((schema, table)) = self.schema.zip(self.table(&row.value)) else { return };
+        let columns: Vec<&str> = schema.ids().filter(|id| schema.table_of(id) == Some(&*table)).collect();
+        if !columns.contains(&name) {
+            let hint = near_of(name, &columns).map_or_else(
+                || format!("its columns are: {}", columns.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            self.note(&attribute.attr, format!("the table `{table}` has no column `{name}`"), hint);
         }
     }
 

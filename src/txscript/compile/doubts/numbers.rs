@@ -235,11 +235,11 @@ impl Doubts<'_> {
             }
             let (day, shown) = (self.text(day).to_owned(), self.text(moment).to_owned());
             let ends = match op {
-                CmpOp::Eq => "never equal to",
-                CmpOp::NotEq => "always different from",
-                _ => "not comparable with",
+                CmpOp::Eq => "they are never equal",
+                CmpOp::NotEq => "they always differ",
+                _ => "comparing them fails",
             };
-            let what = format!("`{shown}` is a day with its time: a field's date, as `{day}`, is {ends} it");
+            let what = format!("`{shown}` is a day with its time, and `{day}` is none: {ends}");
             let today = "`date.today()` is the day of today";
             self.note(moment, what, format!("{today}, `{shown}.date()` that of a moment"));
             return;

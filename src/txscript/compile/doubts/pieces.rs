@@ -3,7 +3,7 @@
 
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, ExprContext, Stmt as Statement};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextSize};
 
 use super::super::super::machine::builtins::Builtin;
 use super::super::super::problem::Problem;
@@ -19,6 +19,10 @@ pub(crate) struct Piece {
     pub(crate) end: (u32, u32),
     /// Whether a name in it stands for a row.
     pub(crate) is_of_row: bool,
+    /// Whether it reads something of a document.
+    pub(crate) reads: bool,
+    /// The values of its names: lines and columns where they begin.
+    pub(crate) values: Vec<(u32, u32)>,
     pub(crate) inner: Vec<Self>,
 }
 
@@ -79,12 +83,18 @@ impl<'a> Visitor<'a> for Finder<'_, '_> {
         walk_expr(self, part);
         let inner = std::mem::replace(&mut self.found, before);
         match self.source(part).filter(|_| self.left > 0) {
-            Some((source, is_of_row)) => {
+            Some(Text { source, is_of_row, values }) => {
                 self.left -= 1;
+                let reads = source.contains("field") || source.contains('{');
+                let place_of = |at: &TextSize| {
+                    let place = self.doubts.lines.problem(at.to_usize(), String::new(), None);
+                    (place.line, place.column)
+                };
+                let values = values.iter().map(place_of).collect();
                 let end = self.doubts.lines.problem(part.end().to_usize(), String::new(), None);
                 let end = (end.line, end.column);
                 let place = self.doubts.lines.problem(part.start().to_usize(), String::new(), None);
-                self.found.push(Piece { source, place, end, is_of_row, inner });
+                self.found.push(Piece { source, place, end, is_of_row, reads, values, inner });
             }
             None => self.found.extend(inner),
         }
@@ -92,31 +102,39 @@ impl<'a> Visitor<'a> for Finder<'_, '_> {
 }
 
 impl Finder<'_, '_> {
-    /// The code of a piece, with what its names stand for, and whether one of them is a row; `None` where that is not known.
-    fn source(&self, part: &Syntax) -> Option<(String, bool)> {
+    /// The code of a piece, with what its names stand for; `None` where that is not known.
+    fn source(&self, part: &Syntax) -> Option<Text> {
         if part.range().len().to_usize() > LONGEST {
             return None;
         }
         let is_rule = self.doubts.language == Language::BusinessRule;
-        let mut made = Made { doubts: self.doubts, source: String::new(), known: Vec::new(), is_of_row: false };
+        let mut made = Made { doubts: self.doubts, text: Text::default(), known: Vec::new() };
         made.add(part, is_rule)?;
         // In brackets, lines of it may end anywhere.
         let text = self.doubts.text(part);
         if is_rule {
-            return Some((text.to_owned(), false));
+            return Some(Text { source: text.to_owned(), ..Text::default() });
         }
-        let Made { source, is_of_row, .. } = made;
-        Some((self.doubts.sessions.without(&format!("{source}({text})")), is_of_row))
+        let source = self.doubts.sessions.without(&format!("{}({text})", made.text.source));
+        Some(Text { source, ..made.text })
     }
+}
+
+/// The code of a piece.
+#[derive(Default)]
+struct Text {
+    source: String,
+    is_of_row: bool,
+    /// Where the values begin that its names were given.
+    values: Vec<TextSize>,
 }
 
 /// The lines before a piece.
 struct Made<'a, 'd> {
     doubts: &'a Doubts<'d>,
-    source: String,
+    text: Text,
     /// The names that they give.
     known: Vec<String>,
-    is_of_row: bool,
 }
 
 impl Made<'_, '_> {
@@ -124,7 +142,7 @@ impl Made<'_, '_> {
     fn add(&mut self, part: &Syntax, is_rule: bool) -> Option<()> {
         let mut free = Free { is_rule, ..Free::default() };
         free.visit_expr(part);
-        if free.is_unsure || self.source.len() > LONGEST {
+        if free.is_unsure || self.text.source.len() > LONGEST {
             return None;
         }
         let names = &self.doubts.names;
@@ -132,20 +150,22 @@ impl Made<'_, '_> {
             if free.bound.contains(&name) || self.known.iter().any(|known| known == name) {
                 continue;
             }
+            if self.doubts.sessions.has(name) {
+                continue;
+            }
             if let Some(table) = names.rows.get(name) {
-                self.is_of_row = true;
-                self.source.extend([name, " = field.", table, "[0]\n"]);
+                self.text.is_of_row = true;
+                self.text.source.extend([name, " = field.", table, "[0]\n"]);
             } else if let Some(id) = names.fields.get(name) {
-                self.source.extend([name, " = field.", id, "\n"]);
+                self.text.source.extend([name, " = field.", id, "\n"]);
             } else if let Some(import) = names.import(name) {
-                self.source.push_str(import);
+                self.text.source.push_str(import);
             } else if let Some(value) = names.value(name).filter(|_| !is_rule) {
                 self.add(value, false)?;
+                self.text.values.push(value.start());
                 let value = self.doubts.text(value);
-                self.source.extend([name, " = (", value, ")\n"]);
-            } else if !self.doubts.sessions.has(name)
-                && (names.has(name) || (Builtin::find(name).is_none() && !is_rule))
-            {
+                self.text.source.extend([name, " = (", value, ")\n"]);
+            } else if names.has(name) || (Builtin::find(name).is_none() && !is_rule) {
                 return None;
             }
             self.known.push(name.to_owned());

@@ -110,8 +110,12 @@ pub(super) enum Part {
 
 impl Doubts<'_> {
     pub(super) fn part_of(&self, syntax: &Syntax) -> Option<Part> {
+        if let Syntax::Name(name) = syntax
+            && self.sessions.has_in(self.function, &name.id)
+        {
+            return Some(Part::Session);
+        }
         match self.meant(syntax) {
-            Syntax::Name(name) if self.sessions.has_in(self.function, &name.id) => Some(Part::Session),
             Syntax::Name(name) if self.names.has(&name.id) => None,
             Syntax::Name(name) => match name.id.as_str() {
                 "field" => Some(Part::Fields),

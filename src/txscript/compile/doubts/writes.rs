@@ -37,7 +37,7 @@ impl Doubts<'_> {
             Syntax::Attribute(attribute) => self.attribute_written(attribute, value),
             // `t.field.goods[0] = {…}`
             Syntax::Subscript(item) => {
-                if let (Some(table), Some(value)) = (self.table_written(&item.value), value) {
+                if let (Some(table), Some(value)) = (self.table(&item.value), value) {
                     match &*item.slice {
                         Syntax::Slice(_) => self.rows_written(&table, value),
                         _ => self.row_written(&table, value),
@@ -50,6 +50,13 @@ impl Doubts<'_> {
 
     fn attribute_written(&mut self, attribute: &ast::ExprAttribute, value: Option<&Syntax>) {
         let (owner, name) = (&*attribute.value, attribute.attr.as_str());
+        self.attribute_of_row(attribute);
+        if let ("all_values", true, Some(value)) = (name, self.is_value(owner), value)
+            && matches!(value, Syntax::NumberLiteral(_) | Syntax::BooleanLiteral(_) | Syntax::NoneLiteral(_))
+        {
+            let what = format!("`{}` is no list: this fails", self.text(value));
+            self.note(value, what, "write a list: `[…]`");
+        }
         let is_attr = matches!(owner, Syntax::Attribute(inner)
             if &*inner.attr == "attr" && self.is_value(&inner.value));
         let is_field = self.part_of(owner) == Some(Part::Fields);
@@ -109,8 +116,8 @@ impl Doubts<'_> {
                 ("has several values", format!("write them as a list: `{shown}.all_values = […]`"))
             }
             Category::Multivalue | Category::Tuple => {
-                if let Some(value) = value {
-                    self.rows_written(id, value);
+                if let (Some(value), Some(table)) = (value, if schema.has_rows(id) { Some(id) } else { schema.parent_of(id) }) {
+                    self.rows_written(table, value);
                 }
                 return;
             }
@@ -124,7 +131,7 @@ impl Doubts<'_> {
         if !self.is_typed() || self.is_tried {
             return;
         }
-        let Some(table) = self.table_written(&method.value) else { return };
+        let Some(table) = self.table(&method.value) else { return };
         match (method.attr.as_str(), &call.arguments.args[..]) {
             ("append", [row]) | ("insert", [_, row]) => self.row_written(&table, row),
             ("extend", [rows]) => self.rows_written(&table, rows),
@@ -133,11 +140,13 @@ impl Doubts<'_> {
     }
 
     /// The table that an expression is, where the schema has one with columns.
-    fn table_written(&self, syntax: &Syntax) -> Option<String> {
+    pub(super) fn table(&self, syntax: &Syntax) -> Option<String> {
         let (id, _) = self.field(syntax)?;
         let schema = self.schema?;
-        let is_tuple = schema.category_of(&id) == Some(Category::Tuple);
-        (schema.has_rows(&id) || is_tuple).then_some(id)
+        match schema.category_of(&id) {
+            Some(Category::Tuple) => schema.parent_of(&id).map(str::to_owned),
+            _ => schema.has_rows(&id).then_some(id),
+        }
     }
 
     fn rows_written(&mut self, table: &str, rows: &Syntax) {
@@ -158,8 +167,7 @@ impl Doubts<'_> {
     fn row_written(&mut self, table: &str, row: &Syntax) {
         let Some(schema) = self.schema else { return };
         let Syntax::Dict(dict) = row else { return self.no_row(table, row, "a row: `{…}`") };
-        let multivalue = if schema.has_rows(table) { Some(table) } else { schema.parent_of(table) };
-        let columns: Vec<&str> = schema.ids().filter(|id| schema.table_of(id) == multivalue).collect();
+        let columns: Vec<&str> = schema.ids().filter(|id| schema.table_of(id) == Some(table)).collect();
         for key in dict.items.iter().filter_map(|item| item.key.as_ref()) {
             let Syntax::StringLiteral(text) = key else { continue };
             let id = text.value.to_str();
