@@ -168,7 +168,6 @@ fn cure(why: &str, language: Language) -> String {
     ];
     const CURES: [(&[&str], &str); 18] = [
         (&["has no attribute"], "look for the name in Python's documentation of that type"),
-        (&["argument"], "look for what it takes in Python's documentation"),
         (&["fromisoformat"], "the field is a date already: leave `date.fromisoformat` out"),
         (&["'datetime.timedelta'"], "the days of a time between two dates are `(…).days`"),
         (&["+: 'datetime.date' and 'datetime.date'"], "the time between two dates is their difference, `-`"),
@@ -191,6 +190,7 @@ fn cure(why: &str, language: Language) -> String {
             &["NumberValue"],
             "the text of a number is `str(field.x)`; all numbers of a column are `field.x.all_values`",
         ),
+        (&["argument"], "look for what it takes in Python's documentation"),
     ];
     let cures = if language == Language::BusinessRule { &OF_RULES[..] } else { &CURES[..] };
     let cure = cures.iter().find(|(words, _)| words.iter().all(|word| why.contains(word)));

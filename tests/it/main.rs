@@ -74,6 +74,7 @@ mod outgoing;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;
+mod planted_functions;
 mod planted_settings;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;

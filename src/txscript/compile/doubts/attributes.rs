@@ -100,12 +100,17 @@ fn of_no_date(name: &str, owner: &str) -> Option<String> {
     })
 }
 
-/// The name that is meant by one that is not known: written almost so, or the end of it.
+/// The name that is meant by one that is not known: written almost so, or a word of it.
 pub(super) fn near_of<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let is_end = |known: &&&'k str| {
-        name.len() > 3 && known.strip_suffix(name).is_some_and(|start| start.ends_with('_'))
+    let is_word_of = |known: &&&'k str| {
+        let ends = known.strip_suffix(name).is_some_and(|start| start.ends_with('_'));
+        let starts = known.strip_prefix(name).is_some_and(|end| end.starts_with('_'));
+        name.len() > 3 && (ends || starts)
     };
-    nearest_of(name, known.iter().copied()).or_else(|| known.iter().find(is_end).copied())
+    let near = nearest_of(name, known.iter().copied());
+    near.filter(|near| near.len() == name.len() || near.len().abs_diff(name.len()) == 1 && near.len() > 4)
+        .or_else(|| known.iter().find(is_word_of).copied())
+        .or(near)
 }
 
 impl Doubts<'_> {

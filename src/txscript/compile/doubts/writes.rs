@@ -100,7 +100,7 @@ impl Doubts<'_> {
         let (what, hint) = match category {
             Category::Section => ("is a section, which has no value", "name a field in it".to_owned()),
             Category::Datapoint if schema.is_button(id) => {
-                ("is a button, which has no value", format!("hide or show it: `{shown}.attr.hidden = True`"))
+                ("is a button, which has no value", "name another field".to_owned())
             }
             Category::Datapoint => match (table, schema.repeated_in(id)) {
                 (Some(table), _) => (
