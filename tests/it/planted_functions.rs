@@ -47,6 +47,9 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
         ("    return \"done\"\n", "this returns a text"),
         ("    return [t.hook_response()]\n", "this returns a list"),
         ("    return True\n", "this returns True or False"),
+        ("    return {\"mesages\": []}\n", "an answer has no `mesages` that Rossum documents: did you mean `messages`?"),
+        ("    x = payload[\"anotation\"]\n    return {}\n", "did you mean `annotation`?"),
+        ("    x = payload.get(\"setings\", {})\n    return {}\n", "did you mean `settings`?"),
     ] {
         let (is_well, text) = said_of(body);
         assert!(is_well && text.contains("note: ") && text.contains(says), "{body}: {text}");
@@ -161,6 +164,7 @@ fn functions_that_a_document_can_please_are_left_alone() {
         format!("    clean = lambda text: text.strip()\n    t.field.remark = clean(t.field.remark){END}"),
         format!("    if t.field.gross > 5 and t.field.shipped + timedelta(days=14) > date.today():\n        t.show_info(\"x\"){END}"),
         "    return {\"messages\": [], \"operations\": []}\n".to_owned(),
+        "    x = payload[\"annotation\"][\"statu\"]\n    y = payload.get(\"something\")\n    return {\"intent\": y}\n".to_owned(),
         "    answer = t.hook_response()\n    answer[\"messages\"] += []\n    return answer\n".to_owned(),
         "    return t.hook_response() if t.field.remark else {}\n".to_owned(),
         "    if t.field.remark:\n        return None\n    return t.hook_response()\n".to_owned(),

@@ -205,6 +205,7 @@ impl<'a> Visitor<'a> for Doubts<'_> {
     }
 
     fn visit_expr(&mut self, part: &'a Syntax) {
+        self.key_of_payload(part);
         match part {
             Syntax::Compare(ast::ExprCompare { left, ops, comparators, .. }) => {
                 let mut before: &Syntax = left;

@@ -94,6 +94,58 @@ const DOCUMENT: [&str; 16] = [
     "parents",
 ];
 
+/// Keys of the payload that Rossum documents, over all events.
+const PAYLOAD: [&str; 36] = [
+    "action",
+    "action_source",
+    "annotation",
+    "annotations",
+    "assignees",
+    "automation_blockers",
+    "base_url",
+    "child_relations",
+    "document",
+    "documents",
+    "email",
+    "emails",
+    "event",
+    "files",
+    "form",
+    "hook",
+    "hook_url",
+    "labels",
+    "modifiers",
+    "notes",
+    "organizations",
+    "pages",
+    "payload",
+    "queues",
+    "related_emails",
+    "relations",
+    "request_id",
+    "rossum_authorization_token",
+    "schemas",
+    "secrets",
+    "settings",
+    "suggested_edits",
+    "timestamp",
+    "updated_datapoint_ids",
+    "updated_datapoints",
+    "workspaces",
+];
+/// Keys of an answer, over all events.
+const ANSWER: [&str; 9] = [
+    "messages",
+    "automation_blockers",
+    "operations",
+    "files",
+    "additional_files",
+    "extracted_original_sender",
+    "actions",
+    "computed_ids",
+    "promises",
+];
+
 /// What a part of the payload is to code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -170,6 +222,32 @@ impl Doubts<'_> {
             (_, None) => format!("it has: {}", known.join(", ")),
         };
         self.note(&attribute.attr, format!("`{owner}` has no `{name}`"), hint);
+    }
+
+    /// `payload["anotation"]`, `payload.get("anotation")`
+    pub(super) fn key_of_payload(&mut self, part: &Syntax) {
+        let (owner, key) = match part {
+            Syntax::Subscript(item) => (&*item.value, &*item.slice),
+            Syntax::Call(call) => match (&*call.func, call.arguments.args.first()) {
+                (Syntax::Attribute(method), Some(key)) if &*method.attr == "get" => (&*method.value, key),
+                _ => return,
+            },
+            _ => return,
+        };
+        if self.sessions.is_payload(owner) {
+            self.key_among(key, "the payload", &PAYLOAD);
+        }
+    }
+
+    /// Notes a key that is written almost as one that is known.
+    fn key_among(&mut self, key: &Syntax, whose: &str, known: &[&str]) {
+        let Syntax::StringLiteral(text) = key else { return };
+        let key_text = text.value.to_str();
+        if !known.contains(&key_text)
+            && let Some(near) = near_of(key_text, known)
+        {
+            self.remark(key, format!("{whose} has no `{key_text}` that Rossum documents: did you mean `{near}`?"));
+        }
     }
 
     /// `t.show_error()`, `TxScript(payload)`.
@@ -254,6 +332,11 @@ impl Doubts<'_> {
         if let Some(Part::Session | Part::Fields) = self.part_of(value) {
             let what = format!("`{}` is no answer that Rossum can read: this fails", self.text(value));
             return self.note(value, what, hint);
+        }
+        if let Syntax::Dict(answer) = value {
+            for key in answer.items.iter().filter_map(|item| item.key.as_ref()) {
+                self.key_among(key, "an answer", &ANSWER);
+            }
         }
         let kind = match value {
             Syntax::StringLiteral(_) | Syntax::FString(_) => "a text",

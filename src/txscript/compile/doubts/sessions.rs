@@ -17,6 +17,8 @@ pub(super) struct Sessions {
     sure: HashSet<String>,
     /// Where the function begins that Rossum calls.
     handler: Option<TextSize>,
+    /// What it calls the payload, where that is nothing else anywhere.
+    payload: Option<String>,
 }
 
 impl Sessions {
@@ -43,9 +45,15 @@ impl Sessions {
             sure.retain(|name| names.contains(name) || !function.bound.contains_key(name));
         }
         let is_handler = |function: &&Function<'_>| function.name == HANDLER && function.parent == Some(0);
+        let handler = functions.iter().rev().find(is_handler);
+        let is_only = |name: &&str| {
+            functions.iter().filter_map(|function| function.bound.get(*name)).sum::<usize>() == 1
+        };
+        let payload = handler.and_then(|handler| handler.parameters.first().copied()).filter(is_only);
         Self {
+            payload: payload.map(str::to_owned),
             sure: sure.into_iter().map(str::to_owned).collect(),
-            handler: functions.iter().rev().find(is_handler).map(|function| function.start),
+            handler: handler.map(|function| function.start),
             by_function: functions
                 .iter()
                 .zip(known)
@@ -72,6 +80,12 @@ impl Sessions {
 
     pub(super) fn is_handler(&self, function: Option<TextSize>) -> bool {
         function.is_some() && function == self.handler
+    }
+
+    /// Whether this is the payload that Rossum sends.
+    pub(super) fn is_payload(&self, syntax: &Syntax) -> bool {
+        self.payload.is_some()
+            && syntax.as_name_expr().map(|name| name.id.as_str()) == self.payload.as_deref()
     }
 
     /// Code in which `t.field` is written as formulas write it: `field`.
