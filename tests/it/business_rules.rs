@@ -483,11 +483,12 @@ fn the_inspector_says_where_a_rule_has_nothing_to_check() {
     eventually("it is listed", Duration::from_secs(10), || {
         let mut client = Client::plain(([127, 0, 0, 1], port).into());
         let host = format!("127.0.0.1:{port}");
-        let answer = client.request_as(&host, "GET", "/inspector/deliveries/1", &[("content-length", "0")], b"");
+        let answer =
+            client.request_as(&host, "GET", "/inspector/deliveries/1", &[("content-length", "0")], b"");
         seen = serde_json::from_slice(&answer.body).unwrap_or_default();
         answer.status == 200
     });
-    let reasons = seen["steps"][0]["reasons"].as_array().unwrap();
+    let reasons = seen["more"]["steps"][0]["reasons"].as_array().unwrap();
     assert_eq!(reasons.len(), rules.len(), "{seen}");
     for ((rule, says), reason) in rules.iter().zip(reasons) {
         assert_eq!(reason["source"], json!(rule));

@@ -239,7 +239,8 @@ fn a_value_that_rossum_does_not_have_there_is_told_where_annex_does_not_use_it()
             let mut object = plain.as_object().unwrap().clone();
             object.insert(key.clone(), json!([5]));
             let (is_well, text) = checked(step, "o.json", &file(object));
-            let is_told = text.contains(&format!("`{key}` is a list")) || text.contains("has the number 5 in it");
+            let is_told =
+                text.contains(&format!("`{key}` is a list")) || text.contains("has the number 5 in it");
             assert!(is_told && text.contains("annex.toml:"), "{heading} {key}: {text}");
             assert_eq!(is_well, fate == "describes" || fate == "refused", "{heading} {key} ({fate}): {text}");
         }

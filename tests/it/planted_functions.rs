@@ -47,7 +47,10 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
         ("    return \"done\"\n", "this returns a text"),
         ("    return [t.hook_response()]\n", "this returns a list"),
         ("    return True\n", "this returns True or False"),
-        ("    return {\"mesages\": []}\n", "an answer has no `mesages` that Rossum documents: did you mean `messages`?"),
+        (
+            "    return {\"mesages\": []}\n",
+            "an answer has no `mesages` that Rossum documents: did you mean `messages`?",
+        ),
         ("    x = payload[\"anotation\"]\n    return {}\n", "did you mean `annotation`?"),
         ("    x = payload.get(\"setings\", {})\n    return {}\n", "did you mean `settings`?"),
     ] {
@@ -59,7 +62,10 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
 #[test]
 fn functions_that_fail_for_every_document_are_refused() {
     const NEVER: [(&str, &str); 36] = [
-        ("    t.show_warnin(\"x\")", "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?"),
+        (
+            "    t.show_warnin(\"x\")",
+            "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?",
+        ),
         ("    t.fields.remark = \"x\"", "did you mean `field`?"),
         ("    say = t.anotation.status", "did you mean `annotation`?"),
         ("    t.workspace.name", "write `t.context.workspace`"),
@@ -69,7 +75,10 @@ fn functions_that_fail_for_every_document_are_refused() {
         ("    t.show_error()", "is called without a text"),
         ("    t.automation_blocker(\"\")", "people would see an empty box"),
         ("    t.show_error(t.field.remark, \"bad\")", "takes the field itself"),
-        ("    t.field.remark.attr.hiden = True", "line 3, column 25: `hiden` cannot be set|did you mean `hidden`?"),
+        (
+            "    t.field.remark.attr.hiden = True",
+            "line 3, column 25: `hiden` cannot be set|did you mean `hidden`?",
+        ),
         ("    t.field.remark.attr.rir_confidence = 1", "what can be set: value, hidden"),
         ("    t.field.remark.hidden = True", "write `t.field.remark.attr.hidden = …`"),
         ("    for row in t.field.goods:\n        row.good_code.attr.option = []", "did you mean `options`?"),
@@ -82,17 +91,29 @@ fn functions_that_fail_for_every_document_are_refused() {
         ("    t.field.parcels.all_values = 5", "`5` is no list"),
         ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
         ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
-        ("    t.field.goods.append({\"good_cod\": \"x\"})", "line 3, column 27: the table `goods` has no column `good_cod`"),
+        (
+            "    t.field.goods.append({\"good_cod\": \"x\"})",
+            "line 3, column 27: the table `goods` has no column `good_cod`",
+        ),
         ("    t.field.goods.insert(0, {\"god_price\": 5})", "did you mean `good_price`?"),
         ("    t.field.goods.extend([{\"amount\": 5}])", "its columns are: good_code, good_price"),
         ("    t.field.goods = [{\"good_prise\": x} for x in [1, 2]]", "did you mean `good_price`?"),
         ("    t.field.goods[0] = {\"good_coed\": 1}", "did you mean `good_code`?"),
-        ("    rows = t.field.goods\n    rows.append({\"remark\": 1})", "the table `goods` has no column `remark`"),
+        (
+            "    rows = t.field.goods\n    rows.append({\"remark\": 1})",
+            "the table `goods` has no column `remark`",
+        ),
         ("    t.field.goods[0].good_prize = 1", "did you mean `good_price`?"),
         ("    t.field.goods.all_values.append({})", "`goods` is a table, and no column"),
         ("    late = t.field.shipped + 14", "this fails for every document"),
-        ("    if t.field.remark > 5:\n        t.show_info(\"x\")", "this fails for every document|StringValue|a text, which no number"),
-        ("    if t.field.shipped.month == \"12\":\n        t.show_info(\"x\")", "is a number, which no text is equal to"),
+        (
+            "    if t.field.remark > 5:\n        t.show_info(\"x\")",
+            "this fails for every document|StringValue|a text, which no number",
+        ),
+        (
+            "    if t.field.shipped.month == \"12\":\n        t.show_info(\"x\")",
+            "is a number, which no text is equal to",
+        ),
         (
             "    from datetime import datetime\n    if t.field.shipped < datetime.now():\n        t.show_info(\"x\")",
             "comparing them fails",
@@ -116,8 +137,14 @@ fn functions_that_fail_for_every_document_are_refused() {
     }
     for (code, says) in [
         ("def rossum_hook_request_handler():\n    return {}\n", "it takes no argument"),
-        ("def rossum_hook_request_handler(payload, settings):\n    return {}\n", "it takes more than one argument"),
-        ("def rossum_hook_request_handler(payload, *, extra):\n    return {}\n", "it takes more than one argument"),
+        (
+            "def rossum_hook_request_handler(payload, settings):\n    return {}\n",
+            "it takes more than one argument",
+        ),
+        (
+            "def rossum_hook_request_handler(payload, *, extra):\n    return {}\n",
+            "it takes more than one argument",
+        ),
         (
             "def rossum_hook_request_handler(payload):\n    t = TxScript.from_paylod(payload)\n    return t.hook_response()\n",
             "write `TxScript.from_payload(payload)`",

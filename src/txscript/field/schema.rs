@@ -218,9 +218,8 @@ impl Schema {
 
     /// Whether it is a button, which Rossum gives no value.
     pub fn is_button(&self, id: &str) -> bool {
-        self.find(id).is_some_and(|field| {
-            self.fields[field].raw.get("type").and_then(Json::as_str) == Some("button")
-        })
+        self.find(id)
+            .is_some_and(|field| self.fields[field].raw.get("type").and_then(Json::as_str) == Some("button"))
     }
 
     /// What there is under this id.

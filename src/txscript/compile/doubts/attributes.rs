@@ -108,9 +108,8 @@ pub(super) fn near_of<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
         name.len() > 3 && (ends || starts)
     };
     let near = nearest_of(name, known.iter().copied());
-    near.filter(|near| near.len() == name.len() || near.len().abs_diff(name.len()) == 1 && near.len() > 4)
-        .or_else(|| known.iter().find(is_word_of).copied())
-        .or(near)
+    let is_one_off = |near: &&str| strsim::damerau_levenshtein(name, near) == 1;
+    near.filter(is_one_off).or_else(|| known.iter().find(is_word_of).copied()).or(near)
 }
 
 impl Doubts<'_> {

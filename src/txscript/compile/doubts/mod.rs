@@ -29,10 +29,10 @@ use super::super::problem::{Problem, SourceLines};
 use super::business_rule::plain;
 use super::{STACK_PER_BYTE, handler, rows};
 use known::Names;
-use sessions::Sessions;
 pub(crate) use pieces::Piece;
 pub(crate) use results::constants;
 pub use results::{Constant, ConstantKind};
+use sessions::Sessions;
 
 /// How code names a field, and what it gets for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,7 @@ pub(crate) fn doubts(
             depth: Cell::new(0),
             sessions: Sessions::default(),
             function: None,
+            compares: None,
             is_tried: source.contains("hasattr"),
             found: Found::default(),
             pieces: Vec::new(),
@@ -76,6 +77,9 @@ pub(crate) fn doubts(
                 let body = parsed.into_suite();
                 doubts.names = Names::of(&body, rows::tables(&body));
                 doubts.sessions = Sessions::of(&body);
+                if let (true, Some(last @ Statement::Assign(_))) = (is_condition, body.last()) {
+                    doubts.compares = Some(last.start());
+                }
                 doubts.visit_body(&body);
                 doubts.nothing_given(&body);
                 doubts.pieces = pieces::pieces(&doubts, &body);
@@ -132,6 +136,8 @@ struct Doubts<'s> {
     sessions: Sessions,
     /// The function that is looked at: where its name begins.
     function: Option<TextSize>,
+    /// The `=` at the end of a condition, for which `==` is meant.
+    compares: Option<TextSize>,
     /// Whether what fails is expected to.
     is_tried: bool,
     found: Found,

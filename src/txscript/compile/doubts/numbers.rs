@@ -217,10 +217,7 @@ impl Doubts<'_> {
         let Syntax::Call(call) = self.meant(syntax) else { return false };
         let path = self.names.path(&call.func);
         let path = path.as_deref().and_then(|path| path.strip_prefix("datetime.datetime"));
-        matches!(
-            path,
-            Some("" | ".now" | ".today" | ".utcnow" | ".strptime" | ".fromisoformat" | ".combine")
-        )
+        matches!(path, Some("" | ".now" | ".today" | ".utcnow" | ".strptime" | ".fromisoformat" | ".combine"))
     }
 
     /// A day compared with a moment: neither is ever the other, nor before or after it.

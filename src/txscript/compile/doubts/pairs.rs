@@ -136,10 +136,11 @@ impl Doubts<'_> {
 
     /// A field and a constant that it is compared with.
     fn pair(&mut self, value: &Syntax, constant: &Syntax) {
-        let constant = &self.meant(constant).clone();
-        if !matches!(constant, Syntax::StringLiteral(_) | Syntax::NumberLiteral(_))
-            || self.field(constant).is_some()
-        {
+        let constant = match self.meant(constant) {
+            literal @ (Syntax::StringLiteral(_) | Syntax::NumberLiteral(_)) => &literal.clone(),
+            _ => return,
+        };
+        if self.field(constant).is_some() {
             return;
         }
         let known = self.known(value);
@@ -169,9 +170,7 @@ impl Doubts<'_> {
                 let reads = match known.kind {
                     _ if text.is_empty() => true, // how emptiness is asked for
                     FieldType::Number => !is_typed && text.parse::<Decimal>().is_ok(),
-                    FieldType::Date if self.language == Language::BusinessRule => {
-                        field_date(text).is_some()
-                    }
+                    FieldType::Date if self.language == Language::BusinessRule => field_date(text).is_some(),
                     _ => !is_typed,
                 };
                 if !reads {
@@ -245,8 +244,12 @@ impl Doubts<'_> {
             (_, child) if self.is_typed() => {
                 let count = format!("`len(field.{id})` counts what is in it");
                 match child.filter(|child| schema.table_of(child).is_some()) {
-                    Some(_) => ("a table or a list", format!("{count}; look into it: `for row in field.{id}`")),
-                    None => ("a table or a list", format!("{count}; look into it: `for value in field.{id}`")),
+                    Some(_) => {
+                        ("a table or a list", format!("{count}; look into it: `for row in field.{id}`"))
+                    }
+                    None => {
+                        ("a table or a list", format!("{count}; look into it: `for value in field.{id}`"))
+                    }
                 }
             }
             (_, Some(child)) if self.language == Language::BusinessRule => (

@@ -204,7 +204,8 @@ impl<'a> Visitor<'a> for Free<'a> {
             }
             Syntax::Name(name) => self.bound.push(&name.id),
             // `t.field.x`
-            Syntax::Attribute(attribute) if &*attribute.attr == "field" && attribute.value.is_name_expr() => {}
+            Syntax::Attribute(attribute) if &*attribute.attr == "field" && attribute.value.is_name_expr() => {
+            }
             Syntax::Attribute(attribute) => self.is_unsure |= BESIDES.contains(&attribute.attr.as_str()),
             Syntax::BoolOp(_) | Syntax::If(_) | Syntax::Lambda(_) => self.is_unsure = true,
             // A placeholder.

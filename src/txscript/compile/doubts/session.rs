@@ -21,8 +21,7 @@ const SESSION: [&str; 9] = [
     "annotation",
     "updated_datapoint_ids",
 ];
-const METHODS: [&str; 5] =
-    ["hook_response", "show_error", "show_warning", "show_info", "automation_blocker"];
+const METHODS: [&str; 5] = ["hook_response", "show_error", "show_warning", "show_info", "automation_blocker"];
 /// Keys of an annotation and of a document that Rossum documents.
 const ANNOTATION: [&str; 49] = [
     "id",
@@ -204,7 +203,9 @@ impl Doubts<'_> {
             Some(Part::Session) => (SESSION.to_vec(), true),
             Some(Part::Context) => (contexts().collect(), true),
             // Rossum may have more of them one day.
-            Some(Part::Annotation) => (ANNOTATION.iter().copied().chain(["raw_data", "document"]).collect(), false),
+            Some(Part::Annotation) => {
+                (ANNOTATION.iter().copied().chain(["raw_data", "document"]).collect(), false)
+            }
             Some(Part::Document) => (DOCUMENT.to_vec(), false),
             Some(Part::Fields) | None => return,
         };
@@ -246,7 +247,10 @@ impl Doubts<'_> {
         if !known.contains(&key_text)
             && let Some(near) = near_of(key_text, known)
         {
-            self.remark(key, format!("{whose} has no `{key_text}` that Rossum documents: did you mean `{near}`?"));
+            self.remark(
+                key,
+                format!("{whose} has no `{key_text}` that Rossum documents: did you mean `{near}`?"),
+            );
         }
     }
 
@@ -271,7 +275,9 @@ impl Doubts<'_> {
             self.note(call, what, format!("write what people read: `{shown}(\"…\")`"));
         }
         match &arguments.args[..] {
-            [_, at @ Syntax::StringLiteral(text), ..] => self.field_of_message(at, &shown, text.value.to_str()),
+            [_, at @ Syntax::StringLiteral(text), ..] => {
+                self.field_of_message(at, &shown, text.value.to_str())
+            }
             [at @ Syntax::StringLiteral(text), ..] if text.value.to_str().trim().is_empty() => {
                 let what = format!("`{shown}` shows an empty text: people would see an empty box");
                 self.note(at, what, "write what is wrong, and what to do");
@@ -308,7 +314,8 @@ impl Doubts<'_> {
                 let named = parameters.kwonlyargs.iter().any(|parameter| parameter.default.is_none());
                 if takes_none || wanted > 1 || named {
                     let takes = if takes_none { "no argument" } else { "more than one argument" };
-                    let what = format!("Rossum calls `{HANDLER}` with the payload alone, and it takes {takes}");
+                    let what =
+                        format!("Rossum calls `{HANDLER}` with the payload alone, and it takes {takes}");
                     self.note(&function.name, what, format!("write `def {HANDLER}(payload):`"));
                 }
             }

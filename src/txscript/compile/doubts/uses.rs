@@ -202,13 +202,14 @@ impl Doubts<'_> {
             return self.without_value(at, id);
         }
         let shown = self.text(at).to_owned();
-        let (ends, hint) = match name {
-            "is_empty" => ("this is always False", format!("write `len({shown}) == 0`")),
-            "is_set" => ("this is always True", format!("write `len({shown}) > 0`")),
-            _ => ("this is always the table itself", format!("`len({shown})` counts its rows")),
-        };
-        let what = format!("`{id}` is a table or a list, which is never empty to `{name}`: {ends}");
-        self.note(at, what, hint);
+        let what = format!("`{id}` is a table or a list, which is never empty to `{name}`");
+        match name {
+            "is_empty" => {
+                self.note(at, format!("{what}: this is always False"), format!("write `len({shown}) == 0`"));
+            }
+            "is_set" => self.remark(at, format!("{what}: this is always True; write `len({shown}) > 0`")),
+            _ => {} // the table itself, as it would be without the function
+        }
     }
 
     /// `has_value("x")` of a business rule.

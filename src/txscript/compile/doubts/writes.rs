@@ -2,6 +2,7 @@
 
 use ruff_python_ast as ast;
 use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
+use ruff_text_size::Ranged;
 
 use super::Doubts;
 use super::attributes::near_of;
@@ -15,7 +16,7 @@ const WRITABLE: [&str; 7] =
 impl Doubts<'_> {
     /// Looks at what a statement writes.
     pub(super) fn written(&mut self, statement: &Statement) {
-        if !self.is_typed() || self.is_tried {
+        if !self.is_typed() || self.is_tried || self.compares == Some(statement.start()) {
             return;
         }
         match statement {
@@ -116,7 +117,9 @@ impl Doubts<'_> {
                 ("has several values", format!("write them as a list: `{shown}.all_values = […]`"))
             }
             Category::Multivalue | Category::Tuple => {
-                if let (Some(value), Some(table)) = (value, if schema.has_rows(id) { Some(id) } else { schema.parent_of(id) }) {
+                if let (Some(value), Some(table)) =
+                    (value, if schema.has_rows(id) { Some(id) } else { schema.parent_of(id) })
+                {
                     self.rows_written(table, value);
                 }
                 return;
