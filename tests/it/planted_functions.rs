@@ -61,7 +61,7 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
 
 #[test]
 fn functions_that_fail_for_every_document_are_refused() {
-    const NEVER: [(&str, &str); 36] = [
+    const NEVER: [(&str, &str); 41] = [
         (
             "    t.show_warnin(\"x\")",
             "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?",
@@ -106,6 +106,11 @@ fn functions_that_fail_for_every_document_are_refused() {
         ("    t.field.goods[0].good_prize = 1", "did you mean `good_price`?"),
         ("    t.field.goods.all_values.append({})", "`goods` is a table, and no column"),
         ("    late = t.field.shipped + 14", "this fails for every document"),
+        ("    t.field.net += \"x\"", "line 3, column 20: this fails for every document"),
+        ("    t.field.remark += t.field.shipped", "this fails for every document"),
+        ("    t.field.remark.attr.validation_sources = \"human\"", "`validation_sources` takes a list"),
+        ("    t.field.sort.attr.options = None", "`options` takes a list"),
+        ("    t.field.goods[1].good_code.attr.label = \"x\"", "`label` cannot be set on a field"),
         (
             "    if t.field.remark > 5:\n        t.show_info(\"x\")",
             "this fails for every document|StringValue|a text, which no number",
@@ -179,7 +184,7 @@ fn functions_that_a_document_can_please_are_left_alone() {
         format!("    t.field.goods[0] = {{\"good_code\": \"x\"}}\n    t.field.goods[0].good_price = 5{END}"),
         format!("    t.field.parcels.all_values = [\"a\"]\n    t.field.parcel.all_values = []{END}"),
         format!("    t.field.good_price.all_values = [x + 1 for x in t.field.good_price.all_values]{END}"),
-        format!("    t.field.remark.attr.hidden = True\n    t.field.goods += [{{\"good_code\": \"x\"}}]\n    t.field.goods.attr.hidden = False{END}"),
+        format!("    t.field.remark.attr.hidden = True\n    t.field.net += 5\n    t.field.remark += str(t.field.net)\n    t.field.goods += [{{\"good_code\": \"x\"}}]\n    t.field.goods.attr.hidden = False{END}"),
         format!("    for row in t.field.goods:\n        row.good_price = 5\n        row.attr.hidden = True{END}"),
         format!("    say = t.show_error\n    say(\"bad\", t.field.remark)\n    t.show_info(content=\"x\"){END}"),
         format!("    t.show_error(\"bad\", t.field.goods[0].good_code)\n    t.automation_blocker(\"b\", t.field.net){END}"),

@@ -191,11 +191,10 @@ impl Doubts<'_> {
     /// `field.goods[0].good_cod`
     pub(super) fn attribute_of_row(&mut self, attribute: &ast::ExprAttribute) {
         let name = attribute.attr.as_str();
-        let Syntax::Subscript(row) = &*attribute.value else { return };
-        if row.slice.is_slice_expr() || EACH.contains(&name) || name.starts_with('_') {
+        if EACH.contains(&name) || name.starts_with('_') {
             return;
         }
-        let Some((schema, table)) = self.schema.zip(self.table(&row.value)) else { return };
+        let Some((schema, table)) = self.schema.zip(self.table_of_row(&attribute.value)) else { return };
         let columns: Vec<&str> = schema.ids().filter(|id| schema.table_of(id) == Some(&*table)).collect();
         if !columns.contains(&name) {
             let hint = near_of(name, &columns).map_or_else(

@@ -201,8 +201,11 @@ impl Doubts<'_> {
             (Language::Condition | Language::Value, Syntax::Attribute(attribute)) => match field_id(syntax) {
                 Some(id) => (id.to_owned(), false),
                 None => {
-                    let table = self.names.table(&attribute.value)?;
-                    let is_column = self.schema?.table_of(&attribute.attr) == Some(table);
+                    let table = match self.names.table(&attribute.value) {
+                        Some(table) => table.to_owned(),
+                        None => self.table_of_row(&attribute.value)?,
+                    };
+                    let is_column = self.schema?.table_of(&attribute.attr) == Some(&*table);
                     (is_column.then(|| attribute.attr.to_string())?, false)
                 }
             },
@@ -222,6 +225,12 @@ impl Doubts<'_> {
         };
         let kind = self.schema?.kind_of(&id)?;
         Some((id, if as_text { FieldType::Text } else { kind }))
+    }
+
+    /// The table of `field.table[0]`.
+    pub(super) fn table_of_row(&self, row: &Syntax) -> Option<String> {
+        let Syntax::Subscript(row) = row else { return None };
+        if row.slice.is_slice_expr() { None } else { self.table(&row.value) }
     }
 
     /// The expression that a name stands for; any other expression is itself.

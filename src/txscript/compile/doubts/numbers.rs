@@ -231,14 +231,14 @@ impl Doubts<'_> {
                 continue;
             }
             let (day, shown) = (self.text(day).to_owned(), self.text(moment).to_owned());
-            let ends = match op {
-                CmpOp::Eq => "they are never equal",
-                CmpOp::NotEq => "they always differ",
-                _ => "comparing them fails",
-            };
-            let what = format!("`{shown}` is a day with its time, and `{day}` is none: {ends}");
+            let what = format!("`{shown}` is a day with its time, and `{day}` is none");
             let today = "`date.today()` is the day of today";
-            self.note(moment, what, format!("{today}, `{shown}.date()` that of a moment"));
+            let hint = format!("{today}, `{shown}.date()` that of a moment");
+            match op {
+                CmpOp::NotEq => self.remark(moment, format!("{what}: they always differ; {hint}")),
+                CmpOp::Eq => self.note(moment, format!("{what}: they are never equal"), hint),
+                _ => self.note(moment, format!("{what}: comparing them fails"), hint),
+            }
             return;
         }
     }

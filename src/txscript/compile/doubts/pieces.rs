@@ -1,10 +1,12 @@
 //! Pieces of code that can be tried by themselves: they name fields, rows and what every program begins with, and no part
 //! of them is left out for what another part comes to.
 
+use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, ExprContext, Stmt as Statement};
 use ruff_text_size::{Ranged, TextSize};
 
+use super::super::super::field::FieldType;
 use super::super::super::machine::builtins::Builtin;
 use super::super::super::problem::Problem;
 use super::{Doubts, Language};
@@ -62,8 +64,12 @@ struct Finder<'a, 'd> {
 
 impl<'a> Visitor<'a> for Finder<'_, '_> {
     fn visit_stmt(&mut self, statement: &'a Statement) {
-        if !matches!(statement, Statement::Try(_)) {
-            walk_stmt(self, statement);
+        if matches!(statement, Statement::Try(_)) {
+            return;
+        }
+        walk_stmt(self, statement);
+        if let Statement::AugAssign(augment) = statement {
+            self.augmented(augment);
         }
     }
 
@@ -83,25 +89,49 @@ impl<'a> Visitor<'a> for Finder<'_, '_> {
         walk_expr(self, part);
         let inner = std::mem::replace(&mut self.found, before);
         match self.source(part).filter(|_| self.left > 0) {
-            Some(Text { source, is_of_row, values }) => {
-                self.left -= 1;
-                let reads = source.contains("field") || source.contains('{');
-                let place_of = |at: &TextSize| {
-                    let place = self.doubts.lines.problem(at.to_usize(), String::new(), None);
-                    (place.line, place.column)
-                };
-                let values = values.iter().map(place_of).collect();
-                let end = self.doubts.lines.problem(part.end().to_usize(), String::new(), None);
-                let end = (end.line, end.column);
-                let place = self.doubts.lines.problem(part.start().to_usize(), String::new(), None);
-                self.found.push(Piece { source, place, end, is_of_row, reads, values, inner });
-            }
+            Some(text) => self.push(part, text, inner),
             None => self.found.extend(inner),
         }
     }
 }
 
 impl Finder<'_, '_> {
+    /// `t.field.x += 5` adds as `t.field.x + 5` does, where it is one value.
+    fn augmented(&mut self, augment: &ast::StmtAugAssign) {
+        let doubts = self.doubts;
+        let is_one = |id: &str| {
+            let schema = doubts.schema;
+            schema.is_some_and(|schema| {
+                schema.kind_of(id) != Some(FieldType::Nothing) && schema.repeated_in(id).is_none()
+            })
+        };
+        let field = doubts.field(&augment.target).filter(|(id, _)| is_one(id));
+        let (Some(_), true) = (field, self.left > 0) else { return };
+        let mut made = Made { doubts, text: Text::default(), known: Vec::new() };
+        if made.add(&augment.target, false).and_then(|()| made.add(&augment.value, false)).is_none() {
+            return;
+        }
+        let [target, value] = [&augment.target, &augment.value].map(|part| doubts.text(&**part));
+        let lines = std::mem::take(&mut made.text.source);
+        let code = format!("{lines}({target}) {} ({value})", augment.op.as_str());
+        let text = Text { source: doubts.sessions.without(&code), ..made.text };
+        self.push(&augment.value, text, Vec::new());
+    }
+
+    fn push(&mut self, part: &Syntax, text: Text, inner: Vec<Piece>) {
+        let Text { source, is_of_row, values } = text;
+        self.left -= 1;
+        let reads = source.contains("field") || source.contains('{');
+        let place_of = |at: TextSize| {
+            let place = self.doubts.lines.problem(at.to_usize(), String::new(), None);
+            (place.line, place.column)
+        };
+        let values = values.into_iter().map(place_of).collect();
+        let end = place_of(part.end());
+        let place = self.doubts.lines.problem(part.start().to_usize(), String::new(), None);
+        self.found.push(Piece { source, place, end, is_of_row, reads, values, inner });
+    }
+
     /// The code of a piece, with what its names stand for; `None` where that is not known.
     fn source(&self, part: &Syntax) -> Option<Text> {
         if part.range().len().to_usize() > LONGEST {

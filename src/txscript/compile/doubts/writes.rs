@@ -79,6 +79,20 @@ impl Doubts<'_> {
                 |near| format!("did you mean `{near}`?"),
             );
             self.note(&attribute.attr, what, hint);
+        } else if is_attr {
+            let is_constant = |value: &&Syntax| {
+                matches!(
+                    value,
+                    Syntax::StringLiteral(_)
+                        | Syntax::NumberLiteral(_)
+                        | Syntax::BooleanLiteral(_)
+                        | Syntax::NoneLiteral(_)
+                )
+            };
+            if let ("validation_sources" | "options", Some(value)) = (name, value.filter(is_constant)) {
+                let what = format!("`{name}` takes a list, and no `{}`: this fails", self.text(value));
+                self.note(value, what, "write a list: `[…]`");
+            }
         } else if is_of_value {
             let owner = self.text(owner).to_owned();
             let what = format!("`{owner}.{name}` cannot be set: this fails");
