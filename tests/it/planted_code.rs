@@ -363,12 +363,23 @@ fn business_rules_of_what_has_no_value_are_refused() {
 #[test]
 fn master_data_conditions_on_tables_name_a_column() {
     let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"match\"\nconfiguration = \"m.json\"";
-    let told = |condition: &str| {
+    let told_of = |condition: &str, query: Value| {
         let file = json!({"configurations": [{"name": "n", "action_condition": condition,
-            "source": {"dataset": "vendors", "queries": [{"find": {"name": "{remark}"}}]}, "mapping":
+            "source": {"dataset": "vendors", "queries": [query]}, "mapping":
             {"dataset_key": "id", "label_key": "name", "target_schema_id": "sort"}}]});
         checked(config, &[("schema.json", schema()), ("m.json", file)]).1
     };
+    let told = |condition: &str| told_of(condition, json!({"find": {"name": "{remark}"}}));
+    for query in
+        [json!({"find": {"name": "{goods}"}}), json!({"aggregate": [{"$match": {"name": "{parcels}"}}]})]
+    {
+        let text = told_of("True", query);
+        let where_it_is = "configurations[0].source.queries[0]: `";
+        assert!(text.contains(where_it_is) && text.contains("is a multivalue, which has no value"), "{text}");
+    }
+    for query in [json!({"find": {"name": "{good_code}"}}), json!({"find": {"name": "{parcel}"}})] {
+        assert!(!told_of("True", query).contains("no value of its own"));
+    }
     for condition in ["{goods} == 1", "'{goods}' == ''"] {
         let text = told(condition);
         assert!(

@@ -276,7 +276,7 @@ impl Doubts<'_> {
         }
         match &arguments.args[..] {
             [_, at @ Syntax::StringLiteral(text), ..] => {
-                self.field_of_message(at, &shown, text.value.to_str())
+                self.field_of_message(at, &shown, text.value.to_str());
             }
             [at @ Syntax::StringLiteral(text), ..] if text.value.to_str().trim().is_empty() => {
                 let what = format!("`{shown}` shows an empty text: people would see an empty box");
