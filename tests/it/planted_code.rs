@@ -271,6 +271,9 @@ fn conditions_that_a_document_can_meet_are_left_alone() {
         "try:\n    x = context.nothing\nexcept Exception:\n    x = 1\nx == 1",
         "if is_set(field.remark):\n    show_error(\"bad\", field.remark)\nfield.gross > 5",
         "import math\nmath.floor(field.gross) > 5",
+        "state = {\"n\": 0}\nstate[\"n\"] = field.remark\nstate[\"n\"] + \"x\" == \"ax\"",
+        "parts = field.remark.split(\",\")\nparts[0] = 5\nparts[0] + 1 == 6",
+        "net = field.net * 2\nnet + 1 > 5 and str(net) + \"x\" == \"5.0x\"",
         "field.remark.title() == \"Invoice\" and field.remark in [\"a\", \"b\"]",
     ];
     let (is_well, _, text) = said(&right, &[]);

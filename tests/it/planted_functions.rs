@@ -59,72 +59,71 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
     }
 }
 
+/// What a function does, and what is said of it.
+const NEVER: [(&str, &str); 41] = [
+    ("    t.show_warnin(\"x\")", "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?"),
+    ("    t.fields.remark = \"x\"", "did you mean `field`?"),
+    ("    say = t.anotation.status", "did you mean `annotation`?"),
+    ("    t.workspace.name", "write `t.context.workspace`"),
+    ("    t.context.documnt.id", "`t.context` has no `documnt`"),
+    ("    t.annotation.sttus", "did you mean `status`?"),
+    ("    t.show_info", "`t.show_info` is a method, and is not called"),
+    ("    t.show_error()", "is called without a text"),
+    ("    t.automation_blocker(\"\")", "people would see an empty box"),
+    ("    t.show_error(t.field.remark, \"bad\")", "takes the field itself"),
+    (
+        "    t.field.remark.attr.hiden = True",
+        "line 3, column 25: `hiden` cannot be set|did you mean `hidden`?",
+    ),
+    ("    t.field.remark.attr.rir_confidence = 1", "what can be set: value, hidden"),
+    ("    t.field.remark.hidden = True", "write `t.field.remark.attr.hidden = …`"),
+    ("    for row in t.field.goods:\n        row.good_code.attr.option = []", "did you mean `options`?"),
+    ("    t.field.call = \"x\"", "`call` is a button, which has no value"),
+    ("    t.field.head = \"x\"", "`head` is a section, which has no value"),
+    ("    t.field.good_code = \"x\"", "`good_code` is a column, which is written row by row"),
+    ("    t.field.good_price += 1", "write `for row in t.field.goods:`"),
+    ("    t.field.parcel = \"x\"", "write them as a list: `t.field.parcel.all_values = […]`"),
+    ("    t.field.parcels = [\"x\"]", "write them as a list: `t.field.parcels.all_values = […]`"),
+    ("    t.field.parcels.all_values = 5", "`5` is no list"),
+    ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
+    ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
+    (
+        "    t.field.goods.append({\"good_cod\": \"x\"})",
+        "line 3, column 27: the table `goods` has no column `good_cod`",
+    ),
+    ("    t.field.goods.insert(0, {\"god_price\": 5})", "did you mean `good_price`?"),
+    ("    t.field.goods.extend([{\"amount\": 5}])", "its columns are: good_code, good_price"),
+    ("    t.field.goods = [{\"good_prise\": x} for x in [1, 2]]", "did you mean `good_price`?"),
+    ("    t.field.goods[0] = {\"good_coed\": 1}", "did you mean `good_code`?"),
+    (
+        "    rows = t.field.goods\n    rows.append({\"remark\": 1})",
+        "the table `goods` has no column `remark`",
+    ),
+    ("    t.field.goods[0].good_prize = 1", "did you mean `good_price`?"),
+    ("    t.field.goods.all_values.append({})", "`goods` is a table, and no column"),
+    ("    late = t.field.shipped + 14", "this fails for every document"),
+    ("    t.field.net += \"x\"", "line 3, column 20: this fails for every document"),
+    ("    t.field.remark += t.field.shipped", "this fails for every document"),
+    ("    t.field.remark.attr.validation_sources = \"human\"", "`validation_sources` takes a list"),
+    ("    t.field.sort.attr.options = None", "`options` takes a list"),
+    ("    t.field.goods[1].good_code.attr.label = \"x\"", "`label` cannot be set on a field"),
+    (
+        "    if t.field.remark > 5:\n        t.show_info(\"x\")",
+        "this fails for every document|StringValue|a text, which no number",
+    ),
+    (
+        "    if t.field.shipped.month == \"12\":\n        t.show_info(\"x\")",
+        "is a number, which no text is equal to",
+    ),
+    (
+        "    from datetime import datetime\n    if t.field.shipped < datetime.now():\n        t.show_info(\"x\")",
+        "comparing them fails",
+    ),
+    ("    tell = lambda: t.show_eror(\"x\")", "did you mean `show_error`?"),
+];
+
 #[test]
 fn functions_that_fail_for_every_document_are_refused() {
-    const NEVER: [(&str, &str); 41] = [
-        (
-            "    t.show_warnin(\"x\")",
-            "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?",
-        ),
-        ("    t.fields.remark = \"x\"", "did you mean `field`?"),
-        ("    say = t.anotation.status", "did you mean `annotation`?"),
-        ("    t.workspace.name", "write `t.context.workspace`"),
-        ("    t.context.documnt.id", "`t.context` has no `documnt`"),
-        ("    t.annotation.sttus", "did you mean `status`?"),
-        ("    t.show_info", "`t.show_info` is a method, and is not called"),
-        ("    t.show_error()", "is called without a text"),
-        ("    t.automation_blocker(\"\")", "people would see an empty box"),
-        ("    t.show_error(t.field.remark, \"bad\")", "takes the field itself"),
-        (
-            "    t.field.remark.attr.hiden = True",
-            "line 3, column 25: `hiden` cannot be set|did you mean `hidden`?",
-        ),
-        ("    t.field.remark.attr.rir_confidence = 1", "what can be set: value, hidden"),
-        ("    t.field.remark.hidden = True", "write `t.field.remark.attr.hidden = …`"),
-        ("    for row in t.field.goods:\n        row.good_code.attr.option = []", "did you mean `options`?"),
-        ("    t.field.call = \"x\"", "`call` is a button, which has no value"),
-        ("    t.field.head = \"x\"", "`head` is a section, which has no value"),
-        ("    t.field.good_code = \"x\"", "`good_code` is a column, which is written row by row"),
-        ("    t.field.good_price += 1", "write `for row in t.field.goods:`"),
-        ("    t.field.parcel = \"x\"", "write them as a list: `t.field.parcel.all_values = […]`"),
-        ("    t.field.parcels = [\"x\"]", "write them as a list: `t.field.parcels.all_values = […]`"),
-        ("    t.field.parcels.all_values = 5", "`5` is no list"),
-        ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
-        ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
-        (
-            "    t.field.goods.append({\"good_cod\": \"x\"})",
-            "line 3, column 27: the table `goods` has no column `good_cod`",
-        ),
-        ("    t.field.goods.insert(0, {\"god_price\": 5})", "did you mean `good_price`?"),
-        ("    t.field.goods.extend([{\"amount\": 5}])", "its columns are: good_code, good_price"),
-        ("    t.field.goods = [{\"good_prise\": x} for x in [1, 2]]", "did you mean `good_price`?"),
-        ("    t.field.goods[0] = {\"good_coed\": 1}", "did you mean `good_code`?"),
-        (
-            "    rows = t.field.goods\n    rows.append({\"remark\": 1})",
-            "the table `goods` has no column `remark`",
-        ),
-        ("    t.field.goods[0].good_prize = 1", "did you mean `good_price`?"),
-        ("    t.field.goods.all_values.append({})", "`goods` is a table, and no column"),
-        ("    late = t.field.shipped + 14", "this fails for every document"),
-        ("    t.field.net += \"x\"", "line 3, column 20: this fails for every document"),
-        ("    t.field.remark += t.field.shipped", "this fails for every document"),
-        ("    t.field.remark.attr.validation_sources = \"human\"", "`validation_sources` takes a list"),
-        ("    t.field.sort.attr.options = None", "`options` takes a list"),
-        ("    t.field.goods[1].good_code.attr.label = \"x\"", "`label` cannot be set on a field"),
-        (
-            "    if t.field.remark > 5:\n        t.show_info(\"x\")",
-            "this fails for every document|StringValue|a text, which no number",
-        ),
-        (
-            "    if t.field.shipped.month == \"12\":\n        t.show_info(\"x\")",
-            "is a number, which no text is equal to",
-        ),
-        (
-            "    from datetime import datetime\n    if t.field.shipped < datetime.now():\n        t.show_info(\"x\")",
-            "comparing them fails",
-        ),
-        ("    tell = lambda: t.show_eror(\"x\")", "did you mean `show_error`?"),
-    ];
     for (body, says) in NEVER {
         let (is_well, text) = said_of(&format!("{body}{END}"));
         assert!(!is_well && says.split('|').any(|says| text.contains(says)), "{body}: {says}\n{text}");

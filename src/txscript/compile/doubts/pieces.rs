@@ -190,7 +190,9 @@ impl Made<'_, '_> {
                 self.text.source.extend([name, " = field.", id, "\n"]);
             } else if let Some(import) = names.import(name) {
                 self.text.source.push_str(import);
-            } else if let Some(value) = names.value(name).filter(|_| !is_rule) {
+            } else if let Some(value) =
+                names.value(name).filter(|value| !is_rule && is_plain(self.doubts, value))
+            {
                 self.add(value, false)?;
                 self.text.values.push(value.start());
                 let value = self.doubts.text(value);
@@ -201,6 +203,20 @@ impl Made<'_, '_> {
             self.known.push(name.to_owned());
         }
         Some(())
+    }
+}
+
+/// Whether a value is a text, a number or a day, which no other line can change.
+fn is_plain(doubts: &Doubts<'_>, value: &Syntax) -> bool {
+    match value {
+        Syntax::StringLiteral(_)
+        | Syntax::FString(_)
+        | Syntax::NumberLiteral(_)
+        | Syntax::BooleanLiteral(_)
+        | Syntax::Compare(_) => true,
+        Syntax::BinOp(binary) => is_plain(doubts, &binary.left) && is_plain(doubts, &binary.right),
+        Syntax::UnaryOp(unary) => is_plain(doubts, &unary.operand),
+        _ => doubts.known(value).is_some() || doubts.is_made_moment(value),
     }
 }
 
