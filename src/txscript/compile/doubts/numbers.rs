@@ -132,7 +132,11 @@ impl Doubts<'_> {
     }
 
     pub(super) fn numbers(&self, syntax: &Syntax) -> Option<Numbers> {
-        match self.meant(syntax) {
+        self.deeper(|| self.numbers_of(self.meant(syntax)))
+    }
+
+    fn numbers_of(&self, syntax: &Syntax) -> Option<Numbers> {
+        match syntax {
             Syntax::Call(call) => self.numbers_of_call(call),
             Syntax::BinOp(binary) if binary.op == Operator::Mod => {
                 let is_text = binary.left.is_string_literal_expr()
