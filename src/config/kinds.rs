@@ -24,6 +24,13 @@ pub(super) enum Is {
     MaybeList,
     /// A list of whole numbers, or nothing.
     MaybeIds,
+    /// A list of texts, or nothing.
+    MaybeTexts,
+    /// A whole number, or nothing.
+    MaybeNumber,
+    /// The same, which a template may have as a text.
+    MaybeId,
+    Any,
 }
 
 impl Is {
@@ -43,6 +50,10 @@ impl Is {
             Self::MaybeFlag => value.is_boolean() || value.is_null(),
             Self::MaybeList => value.is_array() || value.is_null(),
             Self::MaybeIds => value.is_null() || all(value, Value::is_u64),
+            Self::MaybeTexts => value.is_null() || all(value, Value::is_string),
+            Self::MaybeNumber => value.is_null() || value.is_u64(),
+            Self::MaybeId => value.is_null() || value.is_u64() || value.is_string(),
+            Self::Any => true,
             Self::Options => value.is_null() || all(value, |option| option.get("value").is_some()),
         }
     }
@@ -50,7 +61,7 @@ impl Is {
     /// What a value is instead.
     pub(super) fn found(self, value: &Value) -> String {
         let wrong = match (self, value) {
-            (Self::Texts, Value::Array(list)) => list.iter().find(|one| !one.is_string()),
+            (Self::Texts | Self::MaybeTexts, Value::Array(list)) => list.iter().find(|one| !one.is_string()),
             (Self::MaybeIds, Value::Array(list)) => list.iter().find(|one| !one.is_u64()),
             _ => None,
         };
@@ -64,7 +75,10 @@ impl Is {
             Self::Flag | Self::MaybeFlag => "true or false, without quotes",
             Self::List | Self::MaybeList => "a list: […]",
             Self::MaybeIds => "a list of queues' ids: [8236]",
-            Self::Texts => "a list of texts: [\"…\"]",
+            Self::Texts | Self::MaybeTexts => "a list of texts: [\"…\"]",
+            Self::MaybeNumber => "a whole number, without quotes",
+            Self::MaybeId => "a whole number",
+            Self::Any => "any value",
             Self::Map => "an object: {…}",
             Self::MaybeMap => "an object: {…}, or null",
             Self::Children => "a list of fields, or one",

@@ -39,12 +39,12 @@ pub(super) const LOOKUP: Keys = &[
 pub(super) enum Use {
     /// Annex does what it says; it must be of this kind.
     Used(Is),
-    /// Rossum does what it says, before it calls Annex or after the answer.
-    Rossum,
-    /// It says something about the object, and changes nothing.
-    Describes,
-    /// Nothing comes of it here: `annex check` says so where it has a value.
-    Noted,
+    /// Rossum does what it says, before it calls Annex or after the answer: it takes no other kind.
+    Rossum(Is),
+    /// It says something about the object, and changes nothing: another kind is noted.
+    Describes(Is),
+    /// Nothing comes of it here: `annex check` says so where it has a value. Rossum takes no other kind.
+    Noted(Is),
     /// With it the object is not whole, or not what it should be.
     Refused,
 }
@@ -61,17 +61,17 @@ pub(super) const RULE: Keys = &[
     ("trigger_condition", Used(Is::Text)),
     ("actions", Used(Is::List)),
     ("queues", Used(Is::Texts)),
-    ("schema", Noted),
-    ("id", Describes),
-    ("url", Describes),
-    ("description", Describes),
-    ("organization", Describes),
-    ("rule_template", Describes),
-    ("synchronized_from_template", Describes),
-    ("created_by", Describes),
-    ("created_at", Describes),
-    ("modified_by", Describes),
-    ("modified_at", Describes),
+    ("schema", Noted(Is::Any)),
+    ("id", Describes(Is::MaybeId)),
+    ("url", Describes(Is::MaybeText)),
+    ("description", Describes(Is::MaybeText)),
+    ("organization", Describes(Is::MaybeText)),
+    ("rule_template", Describes(Is::MaybeText)),
+    ("synchronized_from_template", Describes(Is::MaybeFlag)),
+    ("created_by", Describes(Is::MaybeText)),
+    ("created_at", Describes(Is::MaybeText)),
+    ("modified_by", Describes(Is::MaybeText)),
+    ("modified_at", Describes(Is::MaybeText)),
 ];
 
 pub(super) const ACTION: Keys = &[
@@ -79,7 +79,7 @@ pub(super) const ACTION: Keys = &[
     ("enabled", Used(Is::Flag)),
     ("event", Used(Is::MaybeText)),
     ("payload", Used(Is::Map)),
-    ("id", Describes),
+    ("id", Describes(Is::Any)),
 ];
 
 /// Of the actions that an answer expresses: the others are noted as a whole.
@@ -88,51 +88,51 @@ pub(super) const PAYLOAD: Keys = &[
     ("content", Used(Is::MaybeText)),
     ("schema_id", Used(Is::MaybeText)),
     ("schema_ids", Used(Is::Texts)),
-    ("condition", Noted),
-    ("multivalue_child_id", Noted),
+    ("condition", Noted(Is::Any)),
+    ("multivalue_child_id", Noted(Is::Any)),
 ];
 
 pub(super) const HOOK: Keys = &[
     ("settings", Used(Is::Map)),
-    ("active", Noted),
-    ("run_after", Rossum),
-    ("queues", Rossum),
-    ("events", Rossum),
-    ("sideload", Rossum),
-    ("config", Rossum),
-    ("token_owner", Rossum),
-    ("token_lifetime_s", Rossum),
-    ("secrets", Noted),
-    ("secrets_schema", Describes),
-    ("settings_schema", Describes),
-    ("id", Describes),
-    ("type", Describes),
-    ("url", Describes),
-    ("name", Describes),
-    ("description", Describes),
-    ("metadata", Describes),
-    ("test", Describes),
-    ("status", Describes),
-    ("extension_source", Describes),
-    ("extension_image_url", Describes),
-    ("guide", Describes),
-    ("read_more_url", Describes),
-    ("hook_template", Describes),
-    ("created_by", Describes),
-    ("created_at", Describes),
-    ("modified_by", Describes),
-    ("modified_at", Describes),
+    ("active", Noted(Is::MaybeFlag)),
+    ("run_after", Rossum(Is::MaybeTexts)),
+    ("queues", Rossum(Is::MaybeTexts)),
+    ("events", Rossum(Is::MaybeTexts)),
+    ("sideload", Rossum(Is::MaybeTexts)),
+    ("config", Rossum(Is::MaybeMap)),
+    ("token_owner", Rossum(Is::MaybeText)),
+    ("token_lifetime_s", Rossum(Is::MaybeNumber)),
+    ("secrets", Noted(Is::MaybeMap)),
+    ("secrets_schema", Describes(Is::Any)),
+    ("settings_schema", Describes(Is::Any)),
+    ("id", Describes(Is::MaybeId)),
+    ("type", Describes(Is::MaybeText)),
+    ("url", Describes(Is::MaybeText)),
+    ("name", Describes(Is::MaybeText)),
+    ("description", Describes(Is::MaybeText)),
+    ("metadata", Describes(Is::MaybeMap)),
+    ("test", Describes(Is::Any)),
+    ("status", Describes(Is::MaybeText)),
+    ("extension_source", Describes(Is::MaybeText)),
+    ("extension_image_url", Describes(Is::MaybeText)),
+    ("guide", Describes(Is::MaybeText)),
+    ("read_more_url", Describes(Is::MaybeText)),
+    ("hook_template", Describes(Is::MaybeText)),
+    ("created_by", Describes(Is::MaybeText)),
+    ("created_at", Describes(Is::MaybeText)),
+    ("modified_by", Describes(Is::MaybeText)),
+    ("modified_at", Describes(Is::MaybeText)),
 ];
 
 pub(super) const SCHEMA: Keys = &[
     ("content", Used(Is::List)),
-    ("id", Describes),
-    ("name", Describes),
-    ("url", Describes),
-    ("queues", Describes),
-    ("metadata", Describes),
-    ("modified_by", Describes),
-    ("modified_at", Describes),
+    ("id", Describes(Is::MaybeId)),
+    ("name", Describes(Is::MaybeText)),
+    ("url", Describes(Is::MaybeText)),
+    ("queues", Describes(Is::MaybeTexts)),
+    ("metadata", Describes(Is::MaybeMap)),
+    ("modified_by", Describes(Is::MaybeText)),
+    ("modified_at", Describes(Is::MaybeText)),
 ];
 
 /// Of sections, multivalues, tuples and datapoints.
@@ -147,27 +147,27 @@ pub(super) const FIELD: Keys = &[
     ("label", Used(Is::MaybeText)),
     ("constraints", Used(Is::MaybeMap)),
     ("ui_configuration", Used(Is::MaybeMap)),
-    ("prompt", Noted),
-    ("context", Rossum),
-    ("matching", Noted),
-    ("memory", Noted),
-    ("description", Describes),
-    ("hidden", Rossum),
-    ("disable_prediction", Rossum),
-    ("can_export", Rossum),
-    ("rir_field_names", Rossum),
-    ("default_value", Rossum),
-    ("score_threshold", Rossum),
-    ("format", Rossum),
-    ("min_occurrences", Rossum),
-    ("max_occurrences", Rossum),
-    ("grid", Rossum),
-    ("show_grid_by_default", Rossum),
-    ("can_collapse", Rossum),
-    ("width", Rossum),
-    ("width_chars", Rossum),
-    ("stretch", Rossum),
-    ("icon", Rossum),
+    ("prompt", Noted(Is::Any)),
+    ("context", Rossum(Is::Any)),
+    ("matching", Noted(Is::Any)),
+    ("memory", Noted(Is::Any)),
+    ("description", Describes(Is::MaybeText)),
+    ("hidden", Rossum(Is::MaybeFlag)),
+    ("disable_prediction", Rossum(Is::MaybeFlag)),
+    ("can_export", Rossum(Is::MaybeFlag)),
+    ("rir_field_names", Rossum(Is::MaybeTexts)),
+    ("default_value", Rossum(Is::Any)),
+    ("score_threshold", Rossum(Is::Any)),
+    ("format", Rossum(Is::MaybeText)),
+    ("min_occurrences", Rossum(Is::MaybeNumber)),
+    ("max_occurrences", Rossum(Is::MaybeNumber)),
+    ("grid", Rossum(Is::MaybeMap)),
+    ("show_grid_by_default", Rossum(Is::MaybeFlag)),
+    ("can_collapse", Rossum(Is::MaybeFlag)),
+    ("width", Rossum(Is::Any)),
+    ("width_chars", Rossum(Is::Any)),
+    ("stretch", Rossum(Is::MaybeFlag)),
+    ("icon", Rossum(Is::MaybeText)),
 ];
 
 /// Refuses values of an object that are of another kind than their key takes; whether there was none.
@@ -181,7 +181,7 @@ pub(super) fn fits<'o>(
     let mut fits = true;
     for (key, value) in object {
         let is = keys.iter().find_map(|(known, fate)| match fate {
-            Used(is) if known == key => Some(*is),
+            Used(is) | Rossum(is) | Noted(is) if known == key => Some(*is),
             _ => None,
         });
         if let Some(is) = is.filter(|is| !is.fits(value)) {
@@ -209,8 +209,12 @@ fn tell<'o>(
                 section
                     .remark(place, &format!("{title}: the key `{key}` is not known here: it has no effect"));
             }
-            Some(Noted) if says_something(key, value) => {
+            Some(Noted(_)) if says_something(key, value) => {
                 section.remark(place, &format!("{title}: `{key}` has no effect here"));
+            }
+            Some(Describes(is)) if !is.fits(value) => {
+                let what = format!("`{key}` {}; Rossum has {} there", is.found(value), is.wanted());
+                section.remark(place, &format!("{title}: {what}"));
             }
             _ => {}
         }

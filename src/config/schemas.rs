@@ -372,7 +372,8 @@ fn look_at_value(document: &Document<'_>, known: &[&QueueSchema], named: &Named)
         below = schema.child_of(id);
     }
     let hint = below.map(|field| format!("name a field in it, such as `{field}`"));
-    let what = format!("`{}` is {kind}, which has no value of its own ({file})", named.id);
+    let within = if named.within.is_empty() { String::new() } else { format!("{}: ", named.within) };
+    let what = format!("{within}`{}` is {kind}, which has no value of its own ({file})", named.id);
     document.note(named.place.clone(), what, hint);
 }
 

@@ -155,6 +155,8 @@ enum Looked<'r> {
 enum Verdict {
     Broken,
     NotBroken,
+    /// It met an empty value.
+    Empty,
     NotAsked,
 }
 
@@ -162,7 +164,7 @@ impl Came {
     fn of(verdict: &Result<Verdict, Failure>) -> Self {
         match verdict {
             Ok(Verdict::Broken) => Self::Acted,
-            Ok(Verdict::NotBroken | Verdict::NotAsked) => Self::Quiet,
+            Ok(Verdict::NotBroken | Verdict::Empty | Verdict::NotAsked) => Self::Quiet,
             Err(_) => Self::Failed,
         }
     }
@@ -188,7 +190,7 @@ impl BusinessRule {
             }
             match verdict {
                 Ok(Verdict::Broken) => found.rows.push(row),
-                Ok(Verdict::NotBroken) => asked = true,
+                Ok(Verdict::NotBroken | Verdict::Empty) => asked = true,
                 Ok(Verdict::NotAsked) => {}
                 Err(failure) => {
                     asked = true;
@@ -208,7 +210,14 @@ impl BusinessRule {
         if said.reasons.are_wanted() {
             let what = format!("{}: {}", self.name, self.message);
             let look = |came, place| self.place(on, came, place, began + EXPLAINING);
-            let reason = patience::explain(|| Reason::of(what, self.rule.source(), places, look));
+            let reason = match table.filter(|_| places.is_empty()) {
+                Some(table) => {
+                    let says = format!("has nothing to check: `{table}` has no rows");
+                    let source = Some(self.rule.source().to_owned());
+                    Some(Reason { source, ..Reason::single(what, Came::Quiet, says, Vec::new()) })
+                }
+                None => patience::explain(|| Reason::of(what, self.rule.source(), places, look)),
+            };
             if let Some(reason) = reason {
                 said.reasons.note(|| reason);
             }
@@ -231,7 +240,8 @@ impl BusinessRule {
     ) -> Place {
         let says = match verdict {
             Some(Verdict::Broken) => "does not hold",
-            Some(Verdict::NotBroken) => "holds, or met an empty value",
+            Some(Verdict::NotBroken) => "holds",
+            Some(Verdict::Empty) => "has nothing to check: a value is empty",
             Some(Verdict::NotAsked) => "its condition does not hold",
             None => "failed",
         };
@@ -251,6 +261,10 @@ impl BusinessRule {
         {
             return Ok(Verdict::NotAsked);
         }
-        Ok(if evaluate(&self.rule)? == Some(false) { Verdict::Broken } else { Verdict::NotBroken })
+        Ok(match evaluate(&self.rule)? {
+            Some(true) => Verdict::NotBroken,
+            Some(false) => Verdict::Broken,
+            None => Verdict::Empty,
+        })
     }
 }

@@ -208,9 +208,7 @@ impl Script {
             (false, false) => Language::Value,
         };
         let (mut found, pieces) = doubts(&self.source, language, is_condition, schema);
-        if let Some(schema) = schema {
-            try_all(&pieces, language, schema, &mut found);
-        }
+        try_all(pieces, language, schema, &mut found);
         found
     }
 

@@ -39,7 +39,19 @@ enum Fails {
 }
 
 /// Adds what fails of these pieces with every document.
-pub(super) fn try_all(pieces: &[Piece], language: Language, schema: &Schema, found: &mut Doubts) {
+///
+/// Without a schema these are pieces that read nothing of a document.
+pub(super) fn try_all(
+    mut pieces: Vec<Piece>,
+    language: Language,
+    schema: Option<&Schema>,
+    found: &mut Doubts,
+) {
+    let none = Schema::default();
+    if schema.is_none() {
+        pieces = reading_nothing(pieces);
+    }
+    let schema = schema.unwrap_or(&none);
     if pieces.is_empty() || language == Language::MasterData {
         return;
     }
@@ -61,7 +73,7 @@ pub(super) fn try_all(pieces: &[Piece], language: Language, schema: &Schema, fou
         found: Doubts::default(),
         known: &found.wrong,
     };
-    for piece in pieces {
+    for piece in &pieces {
         tried.look(piece);
     }
     let Doubts { wrong, odd } = tried.found;
@@ -69,12 +81,21 @@ pub(super) fn try_all(pieces: &[Piece], language: Language, schema: &Schema, fou
     found.odd.extend(odd);
 }
 
+/// The largest pieces that read nothing of a document.
+fn reading_nothing(pieces: Vec<Piece>) -> Vec<Piece> {
+    let parts = |piece: Piece| if piece.reads { reading_nothing(piece.inner) } else { vec![piece] };
+    pieces.into_iter().flat_map(parts).collect()
+}
+
 impl Tried<'_> {
     /// Tells of the innermost piece that fails: what is around it fails for it.
     fn look(&mut self, piece: &Piece) {
         let start = (piece.place.line, piece.place.column);
-        let is_within = |known: &Problem| (start..piece.end).contains(&(known.line, known.column));
-        if self.known.iter().any(is_within) {
+        let is_within = |known: &Problem| {
+            let at = (known.line, known.column);
+            (start..piece.end).contains(&at) || piece.values.contains(&at)
+        };
+        if self.known.iter().chain(&self.found.wrong).any(is_within) {
             return;
         }
         let Some(fails) = self.fails(piece) else { return };
@@ -127,11 +148,14 @@ fn failure(script: &Script, document: &Document<'_>) -> Option<String> {
     let row = script.table(document.schema).map(|table| (table, 0));
     let (result, _) = script.run(document, row, LIMITS);
     let text = result.err()?.text;
-    let of_types = text.strip_prefix("TypeError: ")?;
+    let of_types = text.strip_prefix("TypeError: ").or_else(|| {
+        text.strip_prefix("AttributeError: ").filter(|text| text.contains("object has no attribute"))
+    })?;
     // What is empty may be filled in another document; what has several values is told of otherwise.
     let may_differ = of_types.contains("NoneType")
         || of_types.starts_with("Ambiguous")
-        || of_types.contains("argument(s)");
+        || of_types.contains("argument(s)")
+        || of_types.starts_with("Field formulas must not"); // a function may
     (!may_differ).then_some(text)
 }
 
@@ -143,7 +167,8 @@ fn cure(why: &str, language: Language) -> String {
         (&["+: 'datetime.date'"], "a day some days later is `{x} + timedelta(days=30)`"),
         (&["'datetime.date'"], "compare a date with a date: `{x} > {y}`, `{x} <= today()`"),
     ];
-    const CURES: [(&[&str], &str); 16] = [
+    const CURES: [(&[&str], &str); 18] = [
+        (&["has no attribute"], "look for the name in Python's documentation of that type"),
         (&["fromisoformat"], "the field is a date already: leave `date.fromisoformat` out"),
         (&["'datetime.timedelta'"], "the days of a time between two dates are `(…).days`"),
         (&["+: 'datetime.date' and 'datetime.date'"], "the time between two dates is their difference, `-`"),
@@ -166,6 +191,7 @@ fn cure(why: &str, language: Language) -> String {
             &["NumberValue"],
             "the text of a number is `str(field.x)`; all numbers of a column are `field.x.all_values`",
         ),
+        (&["argument"], "look for what it takes in Python's documentation"),
     ];
     let cures = if language == Language::BusinessRule { &OF_RULES[..] } else { &CURES[..] };
     let cure = cures.iter().find(|(words, _)| words.iter().all(|word| why.contains(word)));

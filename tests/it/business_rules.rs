@@ -2,10 +2,11 @@
 //! may hold.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, SECRET, annex_command, write};
+use crate::support::{Annex, Client, SECRET, annex_command, eventually, free_port, write};
 
 /// `(schema id, normalized value)`; ids are 1, 2, … for the header, 100·row + 1, … for rows.
 fn document(header: &[(&str, &str)], rows: &[&[(&str, &str)]]) -> Value {
@@ -450,4 +451,47 @@ fn eval_tries_a_rule_out() {
     assert_eq!(run(&["{amount_total} > {amount_empty}"]), (0, "skipped: a value is empty\n".to_owned()));
     let (code, text) = run(&["{amount_totl} > 1000"]);
     assert!(code == 1 && text.contains("line 1, column 2: the schema has no field `amount_totl`"), "{text}");
+}
+
+/// A rule that skips a document in silence looks like one that holds: the inspector tells them apart.
+#[test]
+fn the_inspector_says_where_a_rule_has_nothing_to_check() {
+    let field = |id: &str, kind: &str| json!({"id": id, "category": "datapoint", "type": kind});
+    let schema = json!([
+        {"id": "basic", "category": "section", "children": [field("amount_total", "number"), field("iban", "string")]},
+        {"id": "lines", "category": "section", "children": [{"id": "line_items", "category": "multivalue", "children":
+            {"id": "line_item", "category": "tuple", "children": [field("item_code", "string"), field("item_total", "number")]}}]}]);
+    let rules = [
+        ("{amount_total} > 5", "holds"),
+        ("{amount_total} > 500", "does not hold"),
+        ("{iban} == 'CZ1'", "has nothing to check: a value is empty"),
+        ("{item_total} > 5", "has nothing to check: `line_items` has no rows"),
+    ];
+    let checks = rules.map(|(rule, _)| json!({"rule": rule, "message": rule}));
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("rules.json"), &json!({"checks": checks}).to_string());
+    write(&folder.path().join("schema.json"), &schema.to_string());
+    let config = format!(
+        "[[hook]]\npath = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]\nschema = \"schema.json\"\n{STEP}"
+    );
+    write(&folder.path().join("annex.toml"), &config);
+    let port = free_port();
+    let annex = Annex::dev_inspected(folder, port);
+    let sent = document(&[("amount_total", "121.30"), ("iban", "")], &[]);
+    assert_eq!(annex.client().deliver("/x", sent.to_string()).status, 200);
+    let mut seen = Value::Null;
+    eventually("it is listed", Duration::from_secs(10), || {
+        let mut client = Client::plain(([127, 0, 0, 1], port).into());
+        let host = format!("127.0.0.1:{port}");
+        let answer =
+            client.request_as(&host, "GET", "/inspector/deliveries/1", &[("content-length", "0")], b"");
+        seen = serde_json::from_slice(&answer.body).unwrap_or_default();
+        answer.status == 200
+    });
+    let reasons = seen["more"]["steps"][0]["reasons"].as_array().unwrap();
+    assert_eq!(reasons.len(), rules.len(), "{seen}");
+    for ((rule, says), reason) in rules.iter().zip(reasons) {
+        assert_eq!(reason["source"], json!(rule));
+        assert_eq!(reason["places"][0]["says"], json!(says), "{rule}: {reason}");
+    }
 }

@@ -77,6 +77,7 @@ mod own_files;
 mod planted;
 mod planted_code;
 mod planted_files;
+mod planted_functions;
 mod planted_settings;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;

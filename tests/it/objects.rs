@@ -148,9 +148,7 @@ fn what_the_page_says_of_each_key_is_what_check_does() {
             if fate == "used" {
                 continue;
             }
-            let value =
-                if matches!(&*key, "active" | "condition") { json!(false) } else { json!({"a": "x"}) };
-            let (is_well, text) = with(&key, value);
+            let (is_well, text) = with(&key, right(&key));
             assert!(is_well, "{heading} {key}: {text}");
             let note = text.lines().find(|line| line.contains("note:"));
             match &*fate {
@@ -184,6 +182,67 @@ fn a_value_of_another_kind_is_told_with_its_key_wherever_a_key_is_used() {
                 is_basic || text.contains(&format!("`{key}` is the number 5, but must be")),
                 "{heading} {key}: {text}"
             );
+        }
+    }
+}
+
+/// Keys that Annex does not use, by the kind that Rossum has there; the others take any, or texts.
+const LISTS: [&str; 5] = ["queues", "events", "sideload", "run_after", "rir_field_names"];
+const MAPS: [&str; 4] = ["config", "metadata", "secrets", "grid"];
+const NUMBERS: [&str; 4] = ["id", "token_lifetime_s", "min_occurrences", "max_occurrences"];
+const FLAGS: [&str; 8] = [
+    "active",
+    "hidden",
+    "disable_prediction",
+    "can_export",
+    "can_collapse",
+    "stretch",
+    "show_grid_by_default",
+    "synchronized_from_template",
+];
+const ANY: [&str; 14] = [
+    "schema",
+    "secrets_schema",
+    "settings_schema",
+    "test",
+    "condition",
+    "multivalue_child_id",
+    "prompt",
+    "context",
+    "matching",
+    "memory",
+    "default_value",
+    "score_threshold",
+    "width",
+    "width_chars",
+];
+
+/// A value of the kind that Rossum has under a key, which is another than the one that it gives by itself.
+fn right(key: &str) -> Value {
+    match key {
+        _ if LISTS.contains(&key) => json!(["x"]),
+        _ if MAPS.contains(&key) => json!({"a": "x"}),
+        _ if NUMBERS.contains(&key) => json!(7),
+        "active" | "condition" => json!(false),
+        _ if FLAGS.contains(&key) => json!(true),
+        _ => json!("x"),
+    }
+}
+
+#[test]
+fn a_value_that_rossum_does_not_have_there_is_told_where_annex_does_not_use_it() {
+    for Place { heading, step, file, plain } in places() {
+        for (key, fate) in page(heading).into_iter().filter(|(_, fate)| fate != "used") {
+            if ANY.contains(&&*key) || (heading, &*key) == ("Rule action", "id") {
+                continue;
+            }
+            let mut object = plain.as_object().unwrap().clone();
+            object.insert(key.clone(), json!([5]));
+            let (is_well, text) = checked(step, "o.json", &file(object));
+            let is_told =
+                text.contains(&format!("`{key}` is a list")) || text.contains("has the number 5 in it");
+            assert!(is_told && text.contains("annex.toml:"), "{heading} {key}: {text}");
+            assert_eq!(is_well, fate == "describes" || fate == "refused", "{heading} {key} ({fate}): {text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::planted::checked;
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let field = |id: &str, kind: &str| json!({"id": id, "category": "datapoint", "type": kind});
     let choice = |id: &str, options: [&str; 2]| {
         let options = options.map(|value| json!({"value": value, "label": value}));
@@ -14,7 +14,7 @@ fn schema() -> Value {
         {"id": "head", "category": "section", "children": [
             field("reference", "string"), field("remark", "string"), choice("sort", ["standard", "express"]),
             choice("currency", ["GBP", "EUR"]), field("shipped", "date"), field("arrived", "date"),
-            field("gross", "number"), field("net", "number"), field("settled", "boolean"),
+            field("gross", "number"), field("net", "number"), field("settled", "boolean"), field("call", "button"),
             {"id": "parcels", "category": "multivalue", "children": field("parcel", "string")}]},
         {"id": "rows", "category": "section", "children": [{"id": "goods", "category": "multivalue", "children":
             {"id": "good", "category": "tuple", "children": [field("good_code", "string"), field("good_price", "number")]}}]}
@@ -116,12 +116,63 @@ const NEVER: [(&str, &str); 61] = [
     ("any(row.good_price + row.good_code == \"x\" for row in field.goods)", "make one kind of both"),
 ];
 
+/// The same, of names that stand for something, of what a document is, and of tables.
+const NEVER_OF_NAMES: [(&str, &str); 36] = [
+    ("from datetime import datetime\nfield.shipped < datetime.now()", "comparing them fails"),
+    ("import datetime as dt\nfield.arrived == dt.datetime.utcnow()", "they are never equal"),
+    ("today = date.today()\ntoday >= datetime.datetime.now()", "comparing them fails"),
+    (
+        "from datetime import datetime as moment\nnow = moment.today()\nnow == field.arrived",
+        "they are never equal",
+    ),
+    (
+        "from datetime import datetime\nfield.shipped - datetime.now() > timedelta(days=3)",
+        "this fails for every document",
+    ),
+    ("field.arrived.date() >= date.today()", "it is a date already: write `field.arrived`"),
+    ("arrival = field.arrived\narrival.hour > 12", "a date has no time of day"),
+    ("field.arrived.days > 3", "the days between two dates are `(a - b).days`"),
+    ("date.today().moth == 5", "did you mean `month`?"),
+    ("context.documnt.id == 5", "`context` has no `documnt`|did you mean `document`?"),
+    ("context.annotation.automatd", "did you mean `automated`?"),
+    ("annotation.stauts == \"confirmed\"", "did you mean `status`?"),
+    ("context.document.mime == \"application/pdf\"", "did you mean `mime_type`?"),
+    ("paper = context.document\npaper.original_filename == \"x\"", "did you mean `original_file_name`?"),
+    ("field.gross.attr.confidence < 0.9", "did you mean `rir_confidence`?"),
+    ("field.net.confidence < 0.9", "did you mean `rir_confidence`?"),
+    ("field.net.hidden", "write `field.net.attr.hidden`"),
+    ("field.shipped.day == \"24\"", "is a number, which no text is equal to"),
+    ("day = field.shipped.isoweekday()\nday in [\"6\", \"7\"]", "is a number, which no text is equal to"),
+    ("field.shipped.strftime(\"%B %Y\") > 2026", "is a text, which no number is equal to"),
+    ("code = field.reference.upper()\ncode == 2026", "is a text, which no number is equal to"),
+    ("field.reference[:4] == 2026", "is a text, which no number is equal to"),
+    ("limit = \"100\"\nfield.gross > limit", "`gross` is a number, which no text is equal to"),
+    ("price = field.net\nprice.upper() == \"A\"", "`price` has no `upper`"),
+    ("word = field.remark.strip()\nword + 5 == 6", "this fails for every document"),
+    ("import math\nmath.floor(field.remark) > 5", "this fails for every document"),
+    ("is_empty(field.goods)", "this is always False|write `len(field.goods) == 0`"),
+    ("is_empty(field.parcels)", "write `len(field.parcels) == 0`"),
+    ("field.goods == []", "a table or a list, which has no value of its own"),
+    ("None == field.parcels", "a table or a list, which has no value of its own"),
+    ("field.goods == 1", "`len(field.goods)` counts what is in it"),
+    ("len(field.goods.all_values) > 1", "`goods` is a table, and no column"),
+    ("field.goods[0].good_cod == \"x\"", "did you mean `good_code`?"),
+    ("field.goods[0].good_price == \"x\"", "`good_price` is a number, which no text is equal to"),
+    ("show_error(\"bad\", \"remark\")", "write `field.remark` without quotes"),
+    ("field.remark = \"x\"\nfield.gross > 5", "rules and formulas read fields and write none"),
+];
+
 #[test]
 fn conditions_that_no_document_meets_are_refused() {
-    let conditions = NEVER.map(|(condition, _)| condition);
+    refused(&NEVER);
+    refused(&NEVER_OF_NAMES);
+}
+
+fn refused(never: &[(&str, &str)]) {
+    let conditions: Vec<&str> = never.iter().map(|(condition, _)| *condition).collect();
     let (is_well, said, text) = said(&conditions, &[]);
     assert!(!is_well);
-    for (at, (condition, says)) in NEVER.iter().enumerate() {
+    for (at, (condition, says)) in never.iter().enumerate() {
         let title = format!("rule N{at}: ");
         let lines: Vec<_> = text.lines().collect();
         let with_hint =
@@ -136,7 +187,10 @@ fn conditions_that_no_document_meets_are_refused() {
 
 #[test]
 fn conditions_that_decide_nothing_are_noted() {
-    const ODD: [(&str, &str); 14] = [
+    const ODD: [(&str, &str); 17] = [
+        ("from datetime import datetime\ndatetime.now() != field.arrived", "they always differ"),
+        ("is_set(field.parcels)", "this is always True; write `len(field.parcels) > 0`"),
+        ("field.gross.attr.something == 1", "a field's `attr` has no `something` that Rossum documents"),
         ("sum(field.goods) > 5", "this fails for every document that has rows"),
         ("\", \".join(field.good_price.all_values) == \"1\"", "make texts of them"),
         ("field.gross is None", "`is_empty(field.gross)` asks whether it is empty"),
@@ -200,6 +254,26 @@ fn conditions_that_a_document_can_meet_are_left_alone() {
         "find = field.remark.find\nfind(\"x\") > 1",
         "rows = [row for row in field.goods]\nlen(rows) > 1 and rows[0].good_price > 5",
         "[x.lower() for x in field.parcel.all_values] == [\"a\"]",
+        "from datetime import datetime\nfield.shipped > datetime.now().date() or datetime.now().hour > 12",
+        "import datetime as dt\nfield.shipped == dt.date.today() and dt.datetime.now() > dt.datetime(2026, 1, 1)",
+        "from datetime import datetime\ndatetime.strptime(field.remark, \"%d.%m.%Y\") < datetime.now()",
+        "d = field.shipped\nd.month == 1 and d.strftime(\"%Y\") == \"2026\" and d.replace(day=1) < d",
+        "context.annotation.status == \"confirmed\" and context.document.mime_type != \"\" and context.queue.name == \"x\"",
+        "annotation.metadata.get(\"x\") == 1 or context.annotation.get(\"new_key\") == 2 or context.annotation.brand_new == 3",
+        "paper = context.document\npaper.original_file_name.endswith(\".pdf\") and context.emails[0].subject == \"x\"",
+        "field.gross.attr.rir_confidence > 0.5 and field.net.attr.hidden and len(field.net.attr.validation_sources) > 0",
+        "len(default_to(field.goods, [])) == 0 or len(field.goods) == 0 or len(field.parcels) > 1 or not field.goods",
+        "any(is_empty(row.good_code) for row in field.goods) or all(is_empty(value) for value in field.parcels)",
+        "field.goods[0].good_price > 5 and field.goods[-1].attr.id == 5",
+        "limit = 100 if field.remark else 50\nfield.gross > limit",
+        "limit = \"A\"\nlimit = \"B\"\nfield.remark == limit",
+        "total = 0\nfor row in field.goods:\n    total += row.good_price\ntotal == field.gross",
+        "try:\n    x = context.nothing\nexcept Exception:\n    x = 1\nx == 1",
+        "if is_set(field.remark):\n    show_error(\"bad\", field.remark)\nfield.gross > 5",
+        "import math\nmath.floor(field.gross) > 5",
+        "state = {\"n\": 0}\nstate[\"n\"] = field.remark\nstate[\"n\"] + \"x\" == \"ax\"",
+        "parts = field.remark.split(\",\")\nparts[0] = 5\nparts[0] + 1 == 6",
+        "net = field.net * 2\nnet + 1 > 5 and str(net) + \"x\" == \"5.0x\"",
         "field.remark.title() == \"Invoice\" and field.remark in [\"a\", \"b\"]",
     ];
     let (is_well, _, text) = said(&right, &[]);
@@ -247,39 +321,75 @@ fn code_that_gives_nothing_or_what_rossum_ignores_is_refused() {
     assert!(is_well && !text.contains("note: "), "{text}");
 }
 
-/// How a function that writes ends.
-const END: &str = "\n    return t.hook_response()\n";
+#[test]
+fn business_rules_of_what_has_no_value_are_refused() {
+    let told = |rules: &[&str], has_schema: bool| {
+        let schema_key = if has_schema { "schema = \"schema.json\"\n" } else { "" };
+        let config = format!(
+            "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\n{schema_key}[[hook.step]]\nuse = \"business_rules\"\nfile = \"rules.json\""
+        );
+        let checks: Vec<_> = rules.iter().map(|rule| json!({"rule": rule, "message": "x"})).collect();
+        checked(&config, &[("schema.json", schema()), ("rules.json", json!({"checks": checks}))])
+    };
+    for (rule, says) in [
+        ("{shipped} == 'tomorrow'", "line 1, column 14: `shipped` is a date, which no text is equal to"),
+        ("'31.12.2026' != {arrived}", "write `'2026-01-31'` for a day, `today()` for today"),
+        ("{arrived} > 'soon'", "`arrived` is a date, which no text is equal to"),
+        ("{goods} == 1", "name a column: `{good_code}`; `len({good_code})` counts its values"),
+        ("{gross} > 5 and {goods} > 3", "line 1, column 17: `goods` is a table or a list"),
+        ("sum({goods}) > 5", "name a column: `{good_code}`"),
+        ("has_value({good})", "`good` is a table or a list"),
+        ("len({parcels}) > 1", "name a column: `{parcel}`"),
+        ("{call} == 'x'", "`call` is a button"),
+        ("{head} == 1", "`head` is a section, which has no value of its own|`{reference}`"),
+    ] {
+        let (is_well, text) = told(&[rule], true);
+        assert!(!is_well && says.split('|').all(|says| text.contains(says)), "{rule}: {says}\n{text}");
+    }
+    let (is_well, text) = told(&["today() > 5"], false);
+    assert!(!is_well && text.contains("this fails for every document"), "{text}");
+    let right = [
+        "{shipped} == '2026-12-24' or {arrived} > today()",
+        "{shipped} != ''",
+        "{remark} == 'tomorrow'",
+        "{remark} == '2026-12-24'",
+        "sum({good_price}) > 5 and len({good_code}) > 1",
+        "{good_price} > 1 and has_value({good_code})",
+        "all({parcel} != 'x')",
+    ];
+    let (is_well, text) = told(&right, true);
+    assert!(is_well, "{text}");
+    let (is_well, text) = told(&["{shipped} == 'tomorrow'", "{goods} == 1", "today() > '2026-01-01'"], false);
+    assert!(is_well, "{text}");
+}
 
 #[test]
-fn functions_that_return_nothing_or_write_no_option_are_refused() {
-    let checked = |body: &str| {
-        let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"function\"\nfile = \"code.py\"";
-        let code = format!(
-            "def rossum_hook_request_handler(payload):\n    t = TxScript.from_payload(payload)\n{body}"
-        );
-        let files = [("schema.json", schema()), ("code.py", Value::String(code))];
-        checked(config, &files)
+fn master_data_conditions_on_tables_name_a_column() {
+    let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"match\"\nconfiguration = \"m.json\"";
+    let told_of = |condition: &str, query: Value| {
+        let file = json!({"configurations": [{"name": "n", "action_condition": condition,
+            "source": {"dataset": "vendors", "queries": [query]}, "mapping":
+            {"dataset_key": "id", "label_key": "name", "target_schema_id": "sort"}}]});
+        checked(config, &[("schema.json", schema()), ("m.json", file)]).1
     };
-    for (body, says) in [
-        (
-            &format!("    t.field.sort = \"slow\"{END}"),
-            "code.py: line 3, column 20: Rossum ignores `slow` in `sort`",
-        ),
-        (&format!("    t.field.gross = \"n/a\"{END}"), "Rossum ignores `n/a` in `gross`"),
-    ] {
-        let (is_well, text) = checked(body);
-        assert!(!is_well && text.contains(says), "{body}: {says}\n{text}");
+    let told = |condition: &str| told_of(condition, json!({"find": {"name": "{remark}"}}));
+    for query in
+        [json!({"find": {"name": "{goods}"}}), json!({"aggregate": [{"$match": {"name": "{parcels}"}}]})]
+    {
+        let text = told_of("True", query);
+        let where_it_is = "configurations[0].source.queries[0]: `";
+        assert!(text.contains(where_it_is) && text.contains("is a multivalue, which has no value"), "{text}");
     }
-    let (is_well, text) = checked("    t.field.remark = \"x\"\n");
-    assert!(is_well && text.contains("note: ") && text.contains("returns nothing"), "{text}");
-    for body in [
-        format!("    t.field.sort = \"express\"\n    t.field.gross = 5{END}"),
-        format!(
-            "    t.field.sort.attr.options = [{{\"value\": \"slow\", \"label\": \"Slow\"}}]\n    t.field.sort = \"slow\"{END}"
-        ),
-        format!("    t.field.goods.append({{\"good_code\": \"x\"}}){END}"),
-    ] {
-        let (is_well, text) = checked(&body);
-        assert!(is_well && !text.contains("note: "), "{body}\n{text}");
+    for query in [json!({"find": {"name": "{good_code}"}}), json!({"find": {"name": "{parcel}"}})] {
+        assert!(!told_of("True", query).contains("no value of its own"));
     }
+    for condition in ["{goods} == 1", "'{goods}' == ''"] {
+        let text = told(condition);
+        assert!(
+            text.contains("`goods` is a table or a list")
+                && text.contains("name a column, such as `{good_code}`"),
+            "{condition}: {text}"
+        );
+    }
+    assert!(!told("{gross} == 1").contains("has no value of its own"));
 }

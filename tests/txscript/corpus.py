@@ -804,3 +804,23 @@ set_options(5)
 # row 1
 set_options([{"value": row.item_code, "label": str(row._index)} for row in field.line_items])
 field.item_code
+# ---
+field.date_issue == datetime.datetime.now(), field.date_issue != datetime.datetime.now()
+# ---
+field.date_issue < datetime.datetime.now()
+# ---
+datetime.datetime.now() >= field.date_issue
+# ---
+datetime.datetime.now().date() >= field.date_issue
+# ---
+field.date_issue.date()
+# ---
+is_empty(field.line_items), is_set(field.line_items), field.line_items == [], field.line_items == None, len(field.line_items) == 0
+# ---
+field.line_items.all_values
+# ---
+context.anotation
+# ---
+field.amount_total.attr.confidence
+# ---
+field.date_issue.month == "1", field.date_issue.strftime("%Y") == 2026

@@ -14,6 +14,7 @@ use crate::store::{Asked, Compared, Decides, Dialect, Query, Search, SearchKind}
 use super::super::columns::Wanted;
 use super::super::document::Place;
 use super::super::known::Known;
+use super::super::schemas::Named;
 use super::super::section::Section;
 use super::matching::{DEFAULT_NONE, run, value};
 use super::{MESSAGE_TYPES, message, template};
@@ -38,7 +39,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     }
     for (place, asked) in &queries {
         for field in asked.fields() {
-            section.names_field(place.clone(), field);
+            section.names(Named::new(place.clone(), field).read());
         }
     }
     if queries.iter().all(|(_, query)| query.fields().is_empty()) && !queries.is_empty() {

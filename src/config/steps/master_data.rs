@@ -125,7 +125,7 @@ impl File<'_, '_> {
         let queries = self.queries(own.get("source"), &format!("{path}.source"));
         for (at, query) in queries.iter().flatten().enumerate() {
             for field in query.fields() {
-                self.field(field, &format!("{path}.source.queries[{at}]"), queues);
+                self.value_of(field, &format!("{path}.source.queries[{at}]"), queues);
             }
         }
         if queries.as_ref().is_some_and(|all| all.iter().all(|query| query.fields().is_empty())) {
@@ -222,6 +222,14 @@ impl File<'_, '_> {
         if id != ANNOTATION_ID {
             let within = format!("{}: {path}", self.name);
             self.section.names(Named::new(self.place.clone(), id).within(within).for_queues(queues));
+        }
+    }
+
+    /// A field whose value a query looks for.
+    fn value_of(&self, id: &str, path: &str, queues: Option<&[u64]>) {
+        if id != ANNOTATION_ID {
+            let within = format!("{}: {path}", self.name);
+            self.section.names(Named::new(self.place.clone(), id).within(within).for_queues(queues).read());
         }
     }
 

@@ -19,6 +19,12 @@ const SINGULARS: [(&str, &str); 7] = [
 const COLLECTIONS: [&str; 7] =
     ["relations", "child_relation", "related_emails", "labels", "notes", "pages", "assignees"];
 
+/// All that `context` has.
+pub(crate) fn contexts() -> impl Iterator<Item = &'static str> {
+    let pairs = SINGULARS.iter().flat_map(|(singular, plural)| [*singular, *plural]);
+    ["annotation", "document"].into_iter().chain(pairs).chain(COLLECTIONS)
+}
+
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct JsonNode<'h>(&'h Json);
 

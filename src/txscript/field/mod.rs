@@ -12,7 +12,7 @@ mod view;
 pub(super) use business_rule::{Aggregation, RuleFunction};
 pub(super) use document::TOO_LARGE;
 pub use document::{Document, TooLarge, TypesMissing};
-pub(super) use json::JsonNode;
+pub(super) use json::{JsonNode, contexts};
 pub use schema::{FieldType, Schema, SchemaError};
 pub(super) use view::{Cells, Datapoint, RowRef, TableRef, View};
 

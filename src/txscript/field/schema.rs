@@ -43,6 +43,7 @@ pub(crate) struct Field {
 }
 
 /// All fields of a schema.
+#[derive(Default)]
 pub struct Schema {
     pub(crate) fields: Vec<Field>,
     index: hashbrown::HashMap<Box<str>, usize>,
@@ -213,6 +214,12 @@ impl Schema {
     /// What a field's value is; `None` where there is no such field.
     pub fn kind_of(&self, id: &str) -> Option<FieldType> {
         self.find(id).map(|field| self.fields[field].kind)
+    }
+
+    /// Whether it is a button, which Rossum gives no value.
+    pub fn is_button(&self, id: &str) -> bool {
+        self.find(id)
+            .is_some_and(|field| self.fields[field].raw.get("type").and_then(Json::as_str) == Some("button"))
     }
 
     /// What there is under this id.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ruff_python_ast as ast;
-use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_except_handler, walk_expr, walk_parameter, walk_stmt};
 use ruff_python_ast::{BoolOp, Expr as Syntax, ExprContext, Stmt as Statement};
 
 use super::super::super::field::FieldType;
@@ -16,6 +16,10 @@ pub(super) struct Names {
     pub(super) rows: HashMap<String, String>,
     /// `x = field.y`, and nothing else.
     pub(super) fields: HashMap<String, String>,
+    /// `x = …` of anything else, and nothing else. An expression has only names that were given before it.
+    values: HashMap<String, Syntax>,
+    /// What an import gives a name for, and its statement.
+    imports: HashMap<String, (String, String)>,
     /// All names that the code binds.
     bound: HashMap<String, usize>,
 }
@@ -27,7 +31,43 @@ impl Names {
         names.visit_body(body);
         let bound = &names.bound;
         names.fields.retain(|name, _| bound.get(name) == Some(&1));
+        names.imports.retain(|name, _| bound.get(name) == Some(&1));
+        names.values.retain(|name, _| bound.get(name) == Some(&1));
         names
+    }
+
+    /// The expression that a name was given, where it is given only one.
+    pub(super) fn value(&self, name: &str) -> Option<&Syntax> {
+        self.values.get(name)
+    }
+
+    /// The statement that imports a name.
+    pub(super) fn import(&self, name: &str) -> Option<&str> {
+        self.imports.get(name).map(|(_, statement)| statement.as_str())
+    }
+
+    /// The whole name of what is in a module: `datetime.date.today` of `date.today`.
+    pub(super) fn path(&self, syntax: &Syntax) -> Option<String> {
+        match syntax {
+            Syntax::Name(name) => match self.imports.get(name.id.as_str()) {
+                Some((path, _)) => Some(path.clone()),
+                None if self.has(&name.id) => None,
+                None => match name.id.as_str() {
+                    "datetime" => Some("datetime".to_owned()),
+                    "date" | "timedelta" => Some(format!("datetime.{}", name.id)),
+                    _ => None,
+                },
+            },
+            Syntax::Attribute(part) => Some(format!("{}.{}", self.path(&part.value)?, part.attr)),
+            _ => None,
+        }
+    }
+
+    /// Keeps what a name is given, unless that has a name in it that is given something later, or in a loop.
+    fn give(&mut self, name: &str, value: &Syntax) {
+        if !names_it(value, name) && !self.values.values().any(|other| names_it(other, name)) {
+            self.values.insert(name.to_owned(), value.clone());
+        }
     }
 
     /// Whether the code gives this name another meaning.
@@ -45,22 +85,21 @@ impl<'a> Visitor<'a> for Names {
     fn visit_stmt(&mut self, statement: &'a Statement) {
         match statement {
             Statement::Assign(assign) => {
-                if let ([Syntax::Name(name)], Some(id)) = (&assign.targets[..], field_id(&assign.value)) {
-                    self.fields.insert(name.id.to_string(), id.to_owned());
+                if let [Syntax::Name(name)] = &assign.targets[..] {
+                    match field_id(&assign.value) {
+                        Some(id) => {
+                            self.fields.insert(name.id.to_string(), id.to_owned());
+                        }
+                        None => self.give(&name.id, &assign.value),
+                    }
                 }
             }
             Statement::FunctionDef(function) => {
                 *self.bound.entry(function.name.to_string()).or_default() += 1;
-                for parameter in &*function.parameters {
-                    *self.bound.entry(parameter.name().to_string()).or_default() += 1;
-                }
             }
-            Statement::Import(ast::StmtImport { names, .. })
-            | Statement::ImportFrom(ast::StmtImportFrom { names, .. }) => {
-                for alias in names {
-                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
-                    *self.bound.entry(name.to_string()).or_default() += 1;
-                }
+            Statement::Import(ast::StmtImport { names, .. }) => self.imported("", names),
+            Statement::ImportFrom(from) => {
+                self.imported(from.module.as_ref().map_or("", ast::Identifier::as_str), &from.names);
             }
             Statement::AugAssign(augment) => {
                 if let Syntax::Name(name) = &*augment.target {
@@ -80,6 +119,48 @@ impl<'a> Visitor<'a> for Names {
         }
         walk_expr(self, part);
     }
+
+    fn visit_parameter(&mut self, parameter: &'a ast::Parameter) {
+        *self.bound.entry(parameter.name.to_string()).or_default() += 1;
+        walk_parameter(self, parameter);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ast::ExceptHandler) {
+        let ast::ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            *self.bound.entry(name.to_string()).or_default() += 1;
+        }
+        walk_except_handler(self, handler);
+    }
+}
+
+impl Names {
+    fn imported(&mut self, module: &str, names: &[ast::Alias]) {
+        for ast::Alias { name: of, asname, .. } in names {
+            let name = asname.as_ref().unwrap_or(of);
+            *self.bound.entry(name.to_string()).or_default() += 1;
+            let (path, statement) = if module.is_empty() {
+                (of.to_string(), format!("import {of} as {name}\n"))
+            } else {
+                (format!("{module}.{of}"), format!("from {module} import {of} as {name}\n"))
+            };
+            self.imports.insert(name.to_string(), (path, statement));
+        }
+    }
+}
+
+/// Whether a name stands somewhere in an expression.
+fn names_it(syntax: &Syntax, name: &str) -> bool {
+    struct Looks<'n>(&'n str, bool);
+    impl<'a> Visitor<'a> for Looks<'_> {
+        fn visit_expr(&mut self, part: &'a Syntax) {
+            self.1 |= matches!(part, Syntax::Name(name) if name.id == self.0);
+            walk_expr(self, part);
+        }
+    }
+    let mut looks = Looks(name, false);
+    looks.visit_expr(syntax);
+    looks.1
 }
 
 /// The `x` of `field.x` and `t.field.x`.
@@ -120,8 +201,11 @@ impl Doubts<'_> {
             (Language::Condition | Language::Value, Syntax::Attribute(attribute)) => match field_id(syntax) {
                 Some(id) => (id.to_owned(), false),
                 None => {
-                    let table = self.names.table(&attribute.value)?;
-                    let is_column = self.schema?.table_of(&attribute.attr) == Some(table);
+                    let table = match self.names.table(&attribute.value) {
+                        Some(table) => table.to_owned(),
+                        None => self.table_of_row(&attribute.value)?,
+                    };
+                    let is_column = self.schema?.table_of(&attribute.attr) == Some(&*table);
                     (is_column.then(|| attribute.attr.to_string())?, false)
                 }
             },
@@ -143,19 +227,67 @@ impl Doubts<'_> {
         Some((id, if as_text { FieldType::Text } else { kind }))
     }
 
+    /// The table of `field.table[0]`.
+    pub(super) fn table_of_row(&self, row: &Syntax) -> Option<String> {
+        let Syntax::Subscript(row) = row else { return None };
+        if row.slice.is_slice_expr() { None } else { self.table(&row.value) }
+    }
+
+    /// The expression that a name stands for; any other expression is itself.
+    pub(super) fn meant<'a>(&'a self, syntax: &'a Syntax) -> &'a Syntax {
+        let mut meant = syntax;
+        while let Syntax::Name(name) = meant
+            && self.is_typed()
+            && let Some(value) = self.names.value(&name.id)
+        {
+            meant = value;
+        }
+        meant
+    }
+
     /// What an expression is.
     pub(super) fn known(&self, syntax: &Syntax) -> Option<Known> {
         if let Some((name, kind)) = self.field(syntax) {
             let options = self.options(&name);
             return Some(Known { name, kind, options, is_field: true });
         }
+        let meant = self.meant(syntax);
+        if meant != syntax {
+            let known = self.known(meant)?;
+            let name = if known.is_field { known.name } else { self.text(syntax).to_owned() };
+            return Some(Known { name, ..known });
+        }
+        self.deeper(|| self.known_form(syntax).or_else(|| self.known_kind(syntax)))
+    }
+
+    /// Looks into an expression, as long as it is not nested deeper than people write: each level is looked at in several
+    /// ways.
+    pub(super) fn deeper<T>(&self, look: impl FnOnce() -> Option<T>) -> Option<T> {
+        const DEEPEST: u32 = 7;
+        let depth = self.depth.get();
+        if depth >= DEEPEST {
+            return None;
+        }
+        self.depth.set(depth + 1);
+        let found = look();
+        self.depth.set(depth);
+        found
+    }
+
+    /// What is known of an expression by the numbers and texts that it can give.
+    fn known_kind(&self, syntax: &Syntax) -> Option<Known> {
+        let kind = match syntax {
+            _ if !self.is_typed() => return None,
+            _ if self.is_made_date(syntax) => FieldType::Date,
+            _ if self.numbers(syntax).is_some() => FieldType::Number,
+            _ if self.texts(syntax).is_some() => FieldType::Text,
+            _ => return None,
+        };
+        Some(Known { name: self.text(syntax).to_owned(), kind, options: Vec::new(), is_field: false })
+    }
+
+    fn known_form(&self, syntax: &Syntax) -> Option<Known> {
         match syntax {
-            Syntax::Call(_) if self.is_typed() && self.is_made_date(syntax) => Some(Known {
-                name: self.text(syntax).to_owned(),
-                kind: FieldType::Date,
-                options: Vec::new(),
-                is_field: false,
-            }),
             Syntax::Call(call) => self.known_call(syntax, call),
             // `field.x or ""`
             Syntax::BoolOp(ast::ExprBoolOp { op: BoolOp::Or, values, .. }) => match &values[..] {

@@ -10,14 +10,19 @@ mod pieces;
 mod ranges;
 mod results;
 mod returns;
+mod session;
+mod sessions;
 mod texts;
 mod uses;
+mod writes;
+
+use std::cell::Cell;
 
 use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
 use ruff_python_parser::{parse_expression, parse_module};
-use ruff_text_size::Ranged;
+use ruff_text_size::{Ranged, TextSize};
 
 use super::super::field::Schema;
 use super::super::problem::{Problem, SourceLines};
@@ -27,6 +32,7 @@ use known::Names;
 pub(crate) use pieces::Piece;
 pub(crate) use results::constants;
 pub use results::{Constant, ConstantKind};
+use sessions::Sessions;
 
 /// How code names a field, and what it gets for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +63,11 @@ pub(crate) fn doubts(
             language,
             schema,
             names: Names::default(),
-            is_in_function: false,
+            depth: Cell::new(0),
+            sessions: Sessions::default(),
+            function: None,
+            compares: None,
+            is_tried: source.contains("hasattr"),
             found: Found::default(),
             pieces: Vec::new(),
         };
@@ -66,6 +76,10 @@ pub(crate) fn doubts(
                 let Ok(parsed) = parse_module(source) else { return Default::default() };
                 let body = parsed.into_suite();
                 doubts.names = Names::of(&body, rows::tables(&body));
+                doubts.sessions = Sessions::of(&body);
+                if let (true, Some(last @ Statement::Assign(_))) = (is_condition, body.last()) {
+                    doubts.compares = Some(last.start());
+                }
                 doubts.visit_body(&body);
                 doubts.nothing_given(&body);
                 doubts.pieces = pieces::pieces(&doubts, &body);
@@ -116,7 +130,16 @@ struct Doubts<'s> {
     schema: Option<&'s Schema>,
     /// What names stand for.
     names: Names,
-    is_in_function: bool,
+    /// How deep an expression is looked into.
+    depth: Cell<u32>,
+    /// Which names are `t`.
+    sessions: Sessions,
+    /// The function that is looked at: where its name begins.
+    function: Option<TextSize>,
+    /// The `=` at the end of a condition, for which `==` is meant.
+    compares: Option<TextSize>,
+    /// Whether what fails is expected to.
+    is_tried: bool,
     found: Found,
     pieces: Vec<Piece>,
 }
@@ -153,6 +176,8 @@ impl<'s> Doubts<'s> {
 
 impl<'a> Visitor<'a> for Doubts<'_> {
     fn visit_stmt(&mut self, statement: &'a Statement) {
+        self.written(statement);
+        self.of_handler(statement);
         match statement {
             Statement::If(one) => {
                 self.boolean(&one.test, true);
@@ -162,11 +187,22 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                     .for_each(|test| self.boolean(test, true));
             }
             Statement::While(one) => self.boolean(&one.test, true),
-            Statement::Expr(_) if self.is_in_function => self.idle(statement),
-            Statement::FunctionDef(_) => {
-                let before = std::mem::replace(&mut self.is_in_function, true);
+            Statement::Expr(_) if self.function.is_some() => self.idle(statement),
+            Statement::FunctionDef(function) => {
+                let before = self.function.replace(function.name.start());
                 walk_stmt(self, statement);
-                self.is_in_function = before;
+                self.function = before;
+                return;
+            }
+            Statement::Try(one) if !one.handlers.is_empty() => {
+                let before = std::mem::replace(&mut self.is_tried, true);
+                self.visit_body(&one.body);
+                self.is_tried = before;
+                for ast::ExceptHandler::ExceptHandler(handler) in &one.handlers {
+                    self.visit_body(&handler.body);
+                }
+                self.visit_body(&one.orelse);
+                self.visit_body(&one.finalbody);
                 return;
             }
             _ => {}
@@ -175,6 +211,7 @@ impl<'a> Visitor<'a> for Doubts<'_> {
     }
 
     fn visit_expr(&mut self, part: &'a Syntax) {
+        self.key_of_payload(part);
         match part {
             Syntax::Compare(ast::ExprCompare { left, ops, comparators, .. }) => {
                 let mut before: &Syntax = left;
@@ -189,12 +226,20 @@ impl<'a> Visitor<'a> for Doubts<'_> {
             Syntax::Call(call) => {
                 self.part_of_text(call);
                 self.called(call);
+                if self.is_typed() {
+                    self.called_on_session(call);
+                    self.appended(call);
+                }
             }
             Syntax::BinOp(binary) => {
                 self.uncalled(&binary.left);
                 self.uncalled(&binary.right);
             }
-            Syntax::Attribute(attribute) => self.attribute(attribute),
+            Syntax::Attribute(attribute) => {
+                self.attribute(attribute);
+                self.part_of_payload(attribute);
+            }
+            Syntax::Set(_) | Syntax::Dict(_) | Syntax::StringLiteral(_) => self.placeholder(part),
             _ => {}
         }
         walk_expr(self, part);

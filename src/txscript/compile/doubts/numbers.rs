@@ -6,10 +6,11 @@ use rust_decimal::Decimal;
 
 use super::super::super::field::FieldType;
 use super::Doubts;
+use super::known::field_id;
 
 /// What all numbers are that an expression can give.
 #[derive(Debug, Clone, Copy, Default)]
-struct Numbers {
+pub(super) struct Numbers {
     least: Option<Decimal>,
     most: Option<Decimal>,
     /// The number that all of them are below.
@@ -130,7 +131,11 @@ impl Doubts<'_> {
         }
     }
 
-    fn numbers(&self, syntax: &Syntax) -> Option<Numbers> {
+    pub(super) fn numbers(&self, syntax: &Syntax) -> Option<Numbers> {
+        self.deeper(|| self.numbers_of(self.meant(syntax)))
+    }
+
+    fn numbers_of(&self, syntax: &Syntax) -> Option<Numbers> {
         match syntax {
             Syntax::Call(call) => self.numbers_of_call(call),
             Syntax::BinOp(binary) if binary.op == Operator::Mod => {
@@ -179,6 +184,7 @@ impl Doubts<'_> {
         let name = call.func.as_name_expr().filter(|name| !self.names.has(name.id.as_str()))?;
         Some(match (name.id.as_str(), arguments) {
             ("len", [_]) => Numbers::whole(Some(0), None),
+            ("float", [_]) => Numbers::default(),
             ("abs", [one]) => Numbers {
                 least: Some(Decimal::ZERO),
                 is_whole: self.numbers(one).is_some_and(|one| one.is_whole),
@@ -196,17 +202,56 @@ impl Doubts<'_> {
         binary.op == Operator::Sub && is_date(&binary.left) && is_date(&binary.right)
     }
 
-    /// `date.today()`, `date(2026, 1, 31)`
+    /// `date.today()`, `date(2026, 1, 31)`, `datetime.now().date()`
     pub(super) fn is_made_date(&self, syntax: &Syntax) -> bool {
-        let Syntax::Call(call) = syntax else { return false };
-        match &*call.func {
-            Syntax::Name(name) => name.id == "date" && !self.names.has("date"),
-            Syntax::Attribute(method) => {
-                matches!(method.attr.as_str(), "today" | "fromisoformat")
-                    && matches!(&*method.value, Syntax::Name(name) if name.id == "date" && !self.names.has("date"))
-            }
-            _ => false,
+        let Syntax::Call(call) = self.meant(syntax) else { return false };
+        if let Syntax::Attribute(method) = &*call.func
+            && &*method.attr == "date"
+            && self.is_made_moment(&method.value)
+        {
+            return true;
         }
+        let path = self.names.path(&call.func);
+        let path = path.as_deref().and_then(|path| path.strip_prefix("datetime.date"));
+        matches!(path, Some("" | ".today" | ".fromisoformat" | ".fromordinal"))
+    }
+
+    /// `datetime.now()`: a day with its time.
+    pub(super) fn is_made_moment(&self, syntax: &Syntax) -> bool {
+        let Syntax::Call(call) = self.meant(syntax) else { return false };
+        let path = self.names.path(&call.func);
+        let path = path.as_deref().and_then(|path| path.strip_prefix("datetime.datetime"));
+        matches!(path, Some("" | ".now" | ".today" | ".utcnow" | ".strptime" | ".fromisoformat" | ".combine"))
+    }
+
+    /// A day compared with a moment: neither is ever the other, nor before or after it.
+    pub(super) fn moments(&mut self, left: &Syntax, op: CmpOp, right: &Syntax) {
+        for (day, moment) in [(left, right), (right, left)] {
+            let is_day = || {
+                let known = self.known(day);
+                known.map_or_else(|| self.is_plain_field(day), |known| known.kind == FieldType::Date)
+            };
+            if !self.is_typed() || !self.is_made_moment(moment) || !is_day() {
+                continue;
+            }
+            let (day, shown) = (self.text(day).to_owned(), self.text(moment).to_owned());
+            let what = format!("`{shown}` is a day with its time, and `{day}` is none");
+            let today = "`date.today()` is the day of today";
+            let hint = format!("{today}, `{shown}.date()` that of a moment");
+            match op {
+                CmpOp::NotEq => self.remark(moment, format!("{what}: they always differ; {hint}")),
+                CmpOp::Eq => self.note(moment, format!("{what}: they are never equal"), hint),
+                _ => self.note(moment, format!("{what}: comparing them fails"), hint),
+            }
+            return;
+        }
+    }
+
+    /// `field.x` of which no schema says more.
+    fn is_plain_field(&self, syntax: &Syntax) -> bool {
+        self.schema.is_none()
+            && (field_id(syntax).is_some()
+                || matches!(syntax, Syntax::Name(name) if self.names.fields.contains_key(name.id.as_str())))
     }
 }
 

@@ -5,9 +5,10 @@ use ruff_python_ast::{CmpOp, Expr as Syntax, Number};
 use rust_decimal::Decimal;
 
 use super::super::super::field::FieldType;
+use super::super::super::types::date::field_date;
 use super::super::names::nearest_of;
-use super::Doubts;
 use super::known::Known;
+use super::{Doubts, Language};
 use crate::rossum::Category;
 
 impl Doubts<'_> {
@@ -24,6 +25,9 @@ impl Doubts<'_> {
             CmpOp::Is | CmpOp::IsNot => self.same(left, op, right),
             _ => {
                 self.none(left, op, right);
+                self.moments(left, op, right);
+                self.tables(left, right);
+                self.tables(right, left);
                 self.emptiness_in_rule(left, op, right);
                 self.bounded(left, op, right);
                 self.pair(left, right);
@@ -132,9 +136,11 @@ impl Doubts<'_> {
 
     /// A field and a constant that it is compared with.
     fn pair(&mut self, value: &Syntax, constant: &Syntax) {
-        if !matches!(constant, Syntax::StringLiteral(_) | Syntax::NumberLiteral(_))
-            || self.field(constant).is_some()
-        {
+        let constant = match self.meant(constant) {
+            literal @ (Syntax::StringLiteral(_) | Syntax::NumberLiteral(_)) => &literal.clone(),
+            _ => return,
+        };
+        if self.field(constant).is_some() {
             return;
         }
         let known = self.known(value);
@@ -164,12 +170,14 @@ impl Doubts<'_> {
                 let reads = match known.kind {
                     _ if text.is_empty() => true, // how emptiness is asked for
                     FieldType::Number => !is_typed && text.parse::<Decimal>().is_ok(),
+                    FieldType::Date if self.language == Language::BusinessRule => field_date(text).is_some(),
                     _ => !is_typed,
                 };
                 if !reads {
                     let hint = match known.kind {
                         FieldType::Number => "write the number without quotes",
-                        FieldType::Date => "write `date(2026, 1, 31)` for a day",
+                        FieldType::Date if is_typed => "write `date(2026, 1, 31)` for a day",
+                        FieldType::Date => "write `'2026-01-31'` for a day, `today()` for today",
                         _ => "write `True` or `False` without quotes",
                     };
                     let what = format!("`{name}` is {}, which no text is equal to", a_kind(known.kind));
@@ -202,15 +210,67 @@ impl Doubts<'_> {
         }
     }
 
-    /// What has no value is compared with one.
-    fn without_value(&mut self, at: &Syntax, id: &str) {
+    /// `field.table == []`: a table is nothing but itself.
+    fn tables(&mut self, value: &Syntax, other: &Syntax) {
+        let is_literal = matches!(
+            other,
+            Syntax::NoneLiteral(_)
+                | Syntax::BooleanLiteral(_)
+                | Syntax::List(_)
+                | Syntax::Tuple(_)
+                | Syntax::Dict(_)
+        );
+        if is_literal && let Some((id, FieldType::Nothing)) = self.field(value) {
+            self.without_value(value, &id);
+        }
+    }
+
+    /// A table, a list or a button where a value is meant.
+    pub(super) fn without_value(&mut self, at: &Syntax, id: &str) {
         let Some(schema) = self.schema else { return };
-        let (kind, hint) = match schema.category_of(id) {
-            Some(Category::Section) => return, // told wherever it is named
-            Some(Category::Datapoint) => ("a button", "name another field".to_owned()),
-            _ => ("a table or a list", format!("look into it: `for row in field.{id}`")),
+        let child = schema.child_of(id).map(|child| {
+            if schema.category_of(child) == Some(Category::Tuple) {
+                schema.child_of(child).unwrap_or(child)
+            } else {
+                child
+            }
+        });
+        let (kind, hint) = match (schema.category_of(id), child) {
+            (Some(Category::Section), _) if self.is_typed() => return, // told wherever it is named
+            (Some(Category::Section), child) => {
+                ("a section", format!("name a field in it, such as `{{{}}}`", child.unwrap_or("x")))
+            }
+            (Some(Category::Datapoint), _) => ("a button", "name another field".to_owned()),
+            (_, child) if self.is_typed() => {
+                let count = format!("`len(field.{id})` counts what is in it");
+                match child.filter(|child| schema.table_of(child).is_some()) {
+                    Some(_) => {
+                        ("a table or a list", format!("{count}; look into it: `for row in field.{id}`"))
+                    }
+                    None => {
+                        ("a table or a list", format!("{count}; look into it: `for value in field.{id}`"))
+                    }
+                }
+            }
+            (_, Some(child)) if self.language == Language::BusinessRule => (
+                "a table or a list",
+                format!("name a column: `{{{child}}}`; `len({{{child}}})` counts its values"),
+            ),
+            (_, child) => {
+                ("a table or a list", format!("name a column, such as `{{{}}}`", child.unwrap_or("x")))
+            }
         };
         self.note(at, format!("`{id}` is {kind}, which has no value of its own"), hint);
+    }
+
+    /// `{table}` in a language whose code has values alone.
+    pub(super) fn placeholder(&mut self, part: &Syntax) {
+        let Some(schema) = self.schema.filter(|_| !self.is_typed()) else { return };
+        if let Some((id, _)) = self.field(part)
+            && schema.kind_of(&id) == Some(FieldType::Nothing)
+        {
+            self.without_value(part, &id);
+        }
     }
 
     fn note_option(&mut self, at: &Syntax, known: &Known, text: &str) {

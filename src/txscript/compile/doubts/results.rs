@@ -1,12 +1,15 @@
 //! Constants that code writes to a field: the last line of a formula, `t.field.kind = "memo"`.
 
+use std::collections::HashMap;
+
+use ruff_python_ast as ast;
 use ruff_python_ast::visitor::{Visitor, walk_stmt};
 use ruff_python_ast::{Expr as Syntax, Number, Stmt as Statement, UnaryOp};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
 
 use super::super::super::problem::{Problem, SourceLines};
-use super::super::STACK_PER_BYTE;
+use super::super::{STACK_PER_BYTE, rows};
 use super::known::field_id;
 
 /// A constant, and where it stands.
@@ -33,7 +36,8 @@ pub(crate) fn constants(source: &str) -> Vec<Constant> {
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || {
         let Ok(parsed) = parse_module(source) else { return Vec::new() };
         let body = parsed.into_suite();
-        let mut finder = Finder { lines: SourceLines::new(source), source, found: Vec::new() };
+        let rows = rows::tables(&body);
+        let mut finder = Finder { lines: SourceLines::new(source), source, rows, found: Vec::new() };
         finder.last_of(&body);
         finder.visit_body(&body);
         finder.found
@@ -43,6 +47,8 @@ pub(crate) fn constants(source: &str) -> Vec<Constant> {
 struct Finder<'s> {
     source: &'s str,
     lines: SourceLines<'s>,
+    /// Names that are rows of tables.
+    rows: HashMap<&'s str, &'s str>,
     found: Vec<Constant>,
 }
 
@@ -103,8 +109,14 @@ impl Finder<'_> {
 impl<'a> Visitor<'a> for Finder<'_> {
     fn visit_stmt(&mut self, statement: &'a Statement) {
         if let Statement::Assign(assign) = statement {
-            for field in assign.targets.iter().filter_map(field_id) {
-                self.value(Some(field), &assign.value);
+            for target in &assign.targets {
+                let column = |cell: &'a ast::ExprAttribute| {
+                    self.rows.contains_key(cell.value.as_name_expr()?.id.as_str()).then_some(&*cell.attr)
+                };
+                let column = target.as_attribute_expr().and_then(column);
+                if let Some(field) = field_id(target).or(column) {
+                    self.value(Some(field), &assign.value);
+                }
             }
         }
         walk_stmt(self, statement);

@@ -71,3 +71,23 @@ fn what_decides_nothing_is_odd() {
         assert_eq!(odd(source), 0, "{source}");
     }
 }
+
+/// Each level of an expression is looked at in several ways: as deep as nobody writes, it is left alone.
+#[test]
+fn what_is_nested_deeply_takes_no_time() {
+    let schema = schema();
+    let began = std::time::Instant::now();
+    for (start, link) in [("field.number", " % 2"), ("field.text", "[0]"), ("field.text", ".strip()")] {
+        let source = format!("{start}{} == \"x\"", link.repeat(150));
+        doubts(&source, Language::Condition, true, Some(&schema));
+    }
+    let names: Vec<_> = (1..200).map(|at| format!("x{at} = x{} + x{}", at - 1, at - 1)).collect();
+    let names = names.join("\n");
+    doubts(
+        &format!("x0 = field.number * 2\n{names}\nx199 == \"x\""),
+        Language::Condition,
+        true,
+        Some(&schema),
+    );
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

@@ -35,7 +35,7 @@ enum Sign {
 
 /// What all texts are that an expression can give.
 #[derive(Debug, Clone, Default)]
-struct Texts {
+pub(super) struct Texts {
     changes: Vec<Change>,
     /// Letters that it has at most.
     most: Option<usize>,
@@ -102,7 +102,11 @@ impl Doubts<'_> {
         false
     }
 
-    fn texts(&self, syntax: &Syntax) -> Option<Texts> {
+    pub(super) fn texts(&self, syntax: &Syntax) -> Option<Texts> {
+        self.deeper(|| self.texts_of(self.meant(syntax)))
+    }
+
+    fn texts_of(&self, syntax: &Syntax) -> Option<Texts> {
         match syntax {
             Syntax::Call(call) => self.texts_of_call(call),
             Syntax::Subscript(part) if !self.is_a_row_or_list(&part.value) => {
@@ -165,8 +169,10 @@ impl Doubts<'_> {
                 }
                 ("isoformat", []) if is_date() => return of_date("%Y-%m-%d"),
                 ("strftime", [Syntax::StringLiteral(format)]) if is_date() => {
-                    return of_date(format.value.to_str());
+                    return of_date(format.value.to_str()).or_else(|| Some(Texts::default()));
                 }
+                ("isoformat", []) | ("strftime", [_]) => return Some(Texts::default()),
+                ("join", [_]) if owner.is_string_literal_expr() => return Some(Texts::default()),
                 _ => return None,
             };
             let mut texts = self.texts(owner).unwrap_or_default();

@@ -6,6 +6,7 @@ use ruff_python_ast::{CmpOp, Expr as Syntax};
 use super::super::super::field::FieldType;
 use super::super::super::words::Word;
 use super::{Doubts, Language};
+use crate::rossum::Category;
 
 /// What shows a message or stops automation.
 const SAYING: [&str; 4] = ["show_error", "show_warning", "show_info", "automation_blocker"];
@@ -130,6 +131,9 @@ impl Doubts<'_> {
                 let what = format!("`{name}` shows an empty text: people would see an empty box");
                 self.note(first, what, "write what is wrong, and what to do");
             }
+            if let Some(second @ Syntax::StringLiteral(text)) = call.arguments.args.get(1) {
+                self.field_of_message(second, name, text.value.to_str());
+            }
             return;
         }
         if !ASKING.contains(&name) {
@@ -150,6 +154,9 @@ impl Doubts<'_> {
                 hint,
             );
             return;
+        }
+        if let Some((id, FieldType::Nothing)) = self.field(first) {
+            return self.emptiness_of_table(name, first, &id);
         }
         let what = match first {
             Syntax::Compare(_) => "a comparison",
@@ -175,6 +182,34 @@ impl Doubts<'_> {
             what,
             "ask about the field: `is_empty(field.x)`, with `not` in front for the contrary",
         );
+    }
+
+    /// `show_error("…", "remark")`
+    pub(super) fn field_of_message(&mut self, at: &Syntax, name: &str, id: &str) {
+        let what = format!("`{name}` takes the field itself that its message stands at, and no text");
+        let hint = if self.schema.is_some_and(|schema| schema.has(id)) {
+            format!("write `field.{id}` without quotes")
+        } else {
+            format!("first the text, then the field: `{name}(\"…\", field.x)`")
+        };
+        self.note(at, what, hint);
+    }
+
+    /// `is_empty(field.table)`: whether a table is `None` or an empty text, which it never is.
+    fn emptiness_of_table(&mut self, name: &str, at: &Syntax, id: &str) {
+        let category = self.schema.and_then(|schema| schema.category_of(id));
+        if !matches!(category, Some(Category::Multivalue | Category::Tuple)) {
+            return self.without_value(at, id);
+        }
+        let shown = self.text(at).to_owned();
+        let what = format!("`{id}` is a table or a list, which is never empty to `{name}`");
+        match name {
+            "is_empty" => {
+                self.note(at, format!("{what}: this is always False"), format!("write `len({shown}) == 0`"));
+            }
+            "is_set" => self.remark(at, format!("{what}: this is always True; write `len({shown}) > 0`")),
+            _ => {} // the table itself, as it would be without the function
+        }
     }
 
     /// `has_value("x")` of a business rule.
