@@ -6,8 +6,9 @@ use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::counted::{Candidate, Looked};
 use super::names::quoted;
-use super::near::Common;
+use super::near::counted;
 use super::normal::{grams, grams_of_beginning, indexed};
 use super::problem::Problem;
 use super::query::Found;
@@ -17,8 +18,6 @@ use super::{Keys, Record};
 
 /// Of all that may fit, so many are read.
 const CANDIDATES: usize = 1_000;
-/// Records of an index between two looks at the clock.
-const STRIDE: usize = 1 << 16;
 
 /// How a text is to be found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,9 +28,6 @@ pub(super) enum Near {
     Beginning,
 }
 
-/// A record by its number, and how similar it is.
-type Candidate = (usize, f64);
-
 impl Asked<'_> {
     /// What is the same, or begins so, in all columns. The index of the first finds it.
     pub(super) async fn same(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
@@ -40,14 +36,12 @@ impl Asked<'_> {
         let Some((first, value)) = given.first() else { return Ok(Found::default()) };
         let grams = if near == Near::Same { grams } else { grams_of_beginning }(&indexed(value));
         let place = (&*self.search.dataset, &*first.column);
-        let common = Common::of(connection, place, &grams, self.budget).await?;
-        let all = common.all();
-        let fits = |number: usize| {
-            let has_all = all > 0 && common.count(number) == all;
-            let similarity = if has_all { common.similarity(number) } else { 0.0 };
-            (has_all && (near == Near::Beginning || similarity >= 1.0)).then_some(similarity)
+        let counted = counted(connection, self.hot, place, &grams, 1.0, self.budget).await?;
+        let looked = match near {
+            Near::Same => Looked::new(vec![counted], 1.0, CANDIDATES),
+            Near::Beginning => Looked::whole(counted, CANDIDATES),
         };
-        let candidates = self.candidates(common.end(), fits, CANDIDATES).await?;
+        let candidates = self.candidates(looked).await?;
         let (mut found, _) = self.read(connection, &candidates).await?;
         let places: Vec<Option<usize>> = given
             .iter()
@@ -81,25 +75,13 @@ impl Asked<'_> {
         let given = &self.given[..];
         let mut columns = Vec::with_capacity(given.len());
         for (compared, value) in given {
-            let place = (&*self.search.dataset, &*compared.column);
-            let common = Common::of(connection, place, &grams(&indexed(value)), self.budget).await?;
-            columns.push((compared.weight, common.fewest(least), common));
+            let (place, grams) = ((&*self.search.dataset, &*compared.column), grams(&indexed(value)));
+            let weight = compared.weight;
+            columns.push(counted(connection, self.hot, place, &grams, weight, self.budget).await?);
         }
-        let weights: f64 = columns.iter().map(|(weight, ..)| weight).sum();
-        let similar = |number: usize| {
-            // Who is near on the whole is near in one column at least: the mean is not above the largest.
-            if !columns.iter().any(|(_, fewest, common)| common.count(number) >= *fewest) {
-                return None;
-            }
-            let of = |(weight, _, common): &(f64, u8, Common)| weight * common.similarity(number);
-            let similarity = columns.iter().map(of).sum::<f64>() / weights;
-            (similarity >= least).then_some(similarity)
-        };
-        let end = columns.iter().map(|(.., common)| common.end()).max().unwrap_or(0);
         let most = self.most.max(RANKED);
         let enough = if self.search.only.is_empty() { most } else { CANDIDATES.max(most) };
-        let candidates = self.candidates(end, similar, enough).await?;
-        drop(columns);
+        let candidates = self.candidates(Looked::new(columns, least, enough)).await?;
         let (mut found, numbers) = self.read(connection, &candidates).await?;
         let places: HashMap<usize, usize> =
             candidates.iter().enumerate().map(|(place, (number, _))| (*number, place)).collect();
@@ -115,25 +97,13 @@ impl Asked<'_> {
         Ok(ranked(found, given, self.search.decides, self.most, self.budget).await?)
     }
 
-    /// The records that fit, at most so many, the most similar first.
-    async fn candidates(
-        &self,
-        end: usize,
-        fits: impl Fn(usize) -> Option<f64>,
-        enough: usize,
-    ) -> Result<Vec<Candidate>, Problem> {
-        let best = |a: &Candidate, b: &Candidate| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let mut all: Vec<Candidate> = Vec::new();
-        for first in (0..end).step_by(STRIDE) {
+    /// The records that fit, the most similar first.
+    async fn candidates(&self, mut looked: Looked) -> Result<Vec<Candidate>, Problem> {
+        for chunk in 0..looked.chunks() {
             self.budget.turn().await?;
-            all.extend((first..end.min(first + STRIDE)).filter_map(|number| Some((number, fits(number)?))));
-            if all.len() > enough {
-                all.select_nth_unstable_by(enough, best);
-                all.truncate(enough);
-            }
+            looked.look(chunk);
         }
-        all.sort_by(best);
-        Ok(all)
+        Ok(looked.best())
     }
 
     /// Reads records in the order of their numbers, which it gives too; only those with the values that columns must have.
