@@ -164,3 +164,85 @@ impl Looked {
 fn better(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::lists::Written;
+    use super::*;
+
+    /// Numbers that are the same in each run.
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self, bound: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % bound.max(1)
+        }
+
+        /// A column of so many records, with trigrams that many of them have and such that few have.
+        fn column(&mut self, end: usize) -> (Counted, Vec<u8>) {
+            let of = 1 + self.next(24);
+            let (mut lists, mut common) = (Vec::new(), vec![0_u8; end]);
+            for _ in 0..of {
+                let gap = [1, 3, 9, 30, 200, 2_000][self.next(6)];
+                let mut list = Written::default();
+                let mut number = self.next(2 * gap);
+                while number < end {
+                    list.push(u32::try_from(number).unwrap());
+                    common[number] += 1;
+                    number += 1 + self.next(2 * gap - 1);
+                }
+                lists.push(Arc::new(List::read(&list.bytes, end)));
+            }
+            let sizes: Vec<u8> =
+                common.iter().map(|common| common + u8::try_from(self.next(9)).unwrap()).collect();
+            let weight = [1.0, 2.0, 0.3][self.next(3)];
+            (Counted { of, weight, lists, sizes: sizes.into() }, common)
+        }
+    }
+
+    #[test]
+    fn the_best_are_those_of_a_look_at_every_record() {
+        let mut random = Random(42);
+        let mut most = 0;
+        for round in 0..24 {
+            let end = [0, 1, 777, CHUNK, CHUNK + 1, 2 * CHUNK + 99][round % 6];
+            let least = [0.05, 0.3, 0.55, 1.0][round % 4];
+            let enough = [1, 50, 1_000][round % 3];
+            let columns: Vec<_> = (0..=round % 3).map(|_| random.column(end)).collect();
+            let weights: f64 = columns.iter().map(|(column, _)| column.weight).sum();
+            let of = |number: usize| {
+                let of = |(column, common): &(Counted, Vec<u8>)| {
+                    column.weight * column.similarity(number, common[number])
+                };
+                columns.iter().map(of).sum::<f64>() / weights
+            };
+            let mut expected: Vec<Candidate> = (0..end)
+                .map(|number| (number, of(number)))
+                .filter(|(_, similarity)| *similarity >= least)
+                .collect();
+            expected.sort_by(better);
+            expected.truncate(enough);
+            most = most.max(expected.len());
+            let mut looked =
+                Looked::new(columns.into_iter().map(|(column, _)| column).collect(), least, enough);
+            for chunk in 0..looked.chunks() {
+                looked.look(chunk);
+            }
+            assert!(looked.best() == expected, "round {round}");
+        }
+        assert_eq!(most, 1_000);
+        // Those that have all trigrams.
+        let (column, common) = random.column(CHUNK + 5);
+        let of = usize::from(*common.iter().max().unwrap());
+        let expected: Vec<usize> =
+            (0..common.len()).filter(|number| usize::from(common[*number]) == of).collect();
+        let mut looked = Looked::whole(Counted { of, ..column }, 100_000);
+        for chunk in 0..looked.chunks() {
+            looked.look(chunk);
+        }
+        let mut found: Vec<usize> = looked.best().into_iter().map(|(number, _)| number).collect();
+        found.sort_unstable();
+        assert!(found == expected && !found.is_empty());
+    }
+}

@@ -137,3 +137,113 @@ impl Asked<'_> {
         Ok((found, read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::search::{Compared, Search, SearchKind};
+    use super::super::{Decides, Import, Reader, Store, similarity};
+    use super::*;
+    use crate::slices::Budget;
+
+    fn name(number: usize) -> String {
+        let (firsts, seconds) =
+            (["Acme", "Nord", "Süd", "Kůň", "Zeta", "Rex"], ["Bau", "Steel", "Steal", "Trade"]);
+        let thirds = ["GmbH", "Ltd", "Praha", "Wien", ""];
+        format!("{} {} {}", firsts[number * 7 % 6], seconds[number * 5 % 4], thirds[number * 11 % 5])
+    }
+
+    fn record(number: usize) -> Record {
+        let city = ["Praha 1", "Wien", "Brno", "Praha 10", "Steyr", "Linz", "Leeds"][number * 13 % 7];
+        let address = format!("Street {}, {city}", number % 97);
+        [number.to_string(), name(number), address].map(Some).to_vec()
+    }
+
+    async fn imported(store: &Store, numbers: std::ops::Range<usize>) {
+        let columns = ["id", "name", "address"].map(str::to_owned).to_vec();
+        let near = ["name", "address"].map(str::to_owned).to_vec();
+        let import = Import { near, ..Import::new("v", columns, "test") };
+        let records = numbers.map(|number| Ok((1, record(number))));
+        store.import(&import, records, |_| {}).await.unwrap();
+    }
+
+    fn search(least: f64, only: Vec<(String, String)>) -> Search {
+        let compared = |(column, weight): (&str, f64)| Compared {
+            column: column.to_owned(),
+            field: "x".to_owned(),
+            weight,
+            around: <(String, String)>::default(),
+        };
+        Search {
+            dataset: "v".to_owned(),
+            kind: SearchKind::Fuzzy(least),
+            compared: [("name", 2.0), ("address", 1.0)].map(compared).to_vec(),
+            only,
+            decides: Decides::default(),
+        }
+    }
+
+    /// What a look at each record finds and ranks.
+    async fn exhaustive(
+        search: &Search,
+        least: f64,
+        values: &[Option<String>],
+        count: usize,
+        most: usize,
+    ) -> Found {
+        let given = search.given(values).unwrap();
+        let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
+        let of = |number: usize| {
+            let record = record(number);
+            let place = |compared: &Compared| if compared.column == "name" { 1 } else { 2 };
+            let of = |(compared, value): &(&Compared, &str)| {
+                compared.weight * similarity(value, record[place(compared)].as_deref().unwrap_or_default())
+            };
+            (given.iter().map(of).sum::<f64>() / weights, record)
+        };
+        let mut all: Vec<(f64, Record)> =
+            (0..count).map(of).filter(|(similarity, _)| *similarity >= least).collect();
+        all.retain(|(_, record)| {
+            search.only.iter().all(|(column, value)| column == "address" && record[2].as_ref() == Some(value))
+        });
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        all.truncate(most.max(RANKED));
+        let records = all.into_iter().map(|(_, record)| record).collect();
+        let columns = ["id", "name", "address"].map(str::to_owned).to_vec();
+        let found = scored(Found { columns, records, ..Found::default() }, |_| 0.0);
+        let later = Instant::now() + Duration::from_secs(60);
+        ranked(found, &given, search.decides, most, &Budget::until(later)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn several_columns_are_ranked_as_by_a_look_at_each_record_and_an_import_is_seen_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let reader = Reader::new(folder.path());
+        let later = Instant::now() + Duration::from_secs(300);
+        let mut count = 0;
+        // The second import has other records under the same numbers; what of the first is in memory does not count.
+        for records in [700, 900] {
+            imported(&store, 0..records).await;
+            for number in 0..20 {
+                let address = (number % 3 > 0).then(|| format!("St. {number}, Praha"));
+                let values = [Some(name(number * 3).replacen('e', "c", 1)), address];
+                for least in [0.3, 0.6] {
+                    let only = if number % 5 == 4 {
+                        vec![("address".to_owned(), "Street 7, Wien".to_owned())]
+                    } else {
+                        Vec::new()
+                    };
+                    let search = search(least, only);
+                    let expected = exhaustive(&search, least, &values, records, 10).await;
+                    let found = reader.search(&search, &values, 10, later).await.unwrap();
+                    assert_eq!(found.records, expected.records, "{values:?} at {least}");
+                    assert!(found.records.is_empty() || found.choice == expected.choice);
+                    count += found.records.len();
+                }
+            }
+        }
+        assert!(count > 400, "{count}");
+    }
+}
