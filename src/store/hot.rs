@@ -140,29 +140,31 @@ impl Kept {
 mod tests {
     use super::*;
 
-    /// An index with as many records, and a list with all of them for each trigram.
-    fn known(made: &[u8], records: usize, grams: std::ops::Range<Gram>) -> Known {
-        let bytes = vec![1; records - 1];
-        let list = |gram| (gram, Arc::new(List::read(&bytes, records)));
-        Known { made: made.to_vec(), sizes: Some(vec![9; records].into()), lists: grams.map(list).collect() }
+    /// An index with this list for each trigram.
+    fn known(made: &[u8], list: &Arc<List>, grams: std::ops::Range<Gram>) -> Known {
+        let lists = grams.map(|gram| (gram, Arc::clone(list))).collect();
+        Known { made: made.to_vec(), sizes: Some(vec![9; 1_000].into()), lists }
     }
 
     #[test]
     fn what_was_used_longest_ago_is_forgotten_and_an_index_that_was_built_anew_has_nothing_of_before() {
         let (hot, name) = (Hot::default(), ("vendors", "name"));
-        hot.keep(name, &known(b"one", 1_000_000, 0..100));
+        // Of a million records, and of few.
+        let large = Arc::new(List::read(&vec![1; 1_000_000], 1_000_001));
+        let small = Arc::new(List::read(&[1; 999], 1_000));
+        hot.keep(name, &known(b"one", &large, 0..100));
         let kept = hot.bytes();
         assert!(kept > 12 << 20 && kept < MOST_HOT, "{kept}");
         assert_eq!(hot.known(name, &[5, 99, 100]).lists.len(), 2);
         assert!(hot.known(("vendors", "address"), &[5]).sizes.is_none());
         // One list is used all the time.
         for first in 1..20 {
-            hot.keep(name, &known(b"one", 1_000_000, first * 100..first * 100 + 100));
+            hot.keep(name, &known(b"one", &large, first * 100..first * 100 + 100));
             assert_eq!(hot.known(name, &[5]).lists.len(), 1, "{first}");
             assert!(hot.bytes() <= MOST_HOT);
         }
         assert_eq!(hot.known(name, &[6]).lists.len(), 0, "it was not used for long");
-        hot.keep(name, &known(b"two", 1_000, 7..8));
+        hot.keep(name, &known(b"two", &small, 7..8));
         assert_eq!((hot.known(name, &[5]).lists.len(), hot.known(name, &[7]).lists.len()), (0, 1));
         assert_eq!(hot.known(name, &[]).made, b"two");
         assert!(hot.bytes() < 10_000, "what is gone takes no memory: {}", hot.bytes());
