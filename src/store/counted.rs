@@ -41,7 +41,8 @@ pub(super) struct Looked {
     weights: f64,
     /// What a trigram that is in common adds to the similarity at most: the share, rounded up.
     shares: Vec<u16>,
-    counts: Vec<[u8; CHUNK]>,
+    /// How many each record of a chunk has in common: a chunk for each column.
+    counts: Vec<u8>,
     /// Whoever is less similar is not among the best.
     least: f64,
     /// Whether a record must have all trigrams.
@@ -62,7 +63,7 @@ impl Looked {
             share
         };
         let shares = columns.iter().map(share).collect();
-        let counts = vec![[0; CHUNK]; columns.len()];
+        let counts = vec![0; CHUNK * columns.len()];
         Self { weights, shares, counts, columns, least, is_whole: false, enough, best: Vec::new() }
     }
 
@@ -80,9 +81,13 @@ impl Looked {
         self.end().div_ceil(CHUNK)
     }
 
+    fn counts(&self) -> &[[u8; CHUNK]] {
+        self.counts.as_chunks().0
+    }
+
     /// Looks at the records of a chunk.
     pub(super) fn look(&mut self, chunk: usize) {
-        for (column, counts) in self.columns.iter().zip(&mut self.counts) {
+        for (column, counts) in self.columns.iter().zip(self.counts.as_chunks_mut::<CHUNK>().0) {
             count(column.lists.iter().map(AsRef::as_ref), chunk, counts);
         }
         let end = self.end().saturating_sub(chunk * CHUNK).min(CHUNK);
@@ -105,7 +110,7 @@ impl Looked {
     /// How similar the records of a block can be at most, whatever else they have.
     fn most(&self, first: usize) -> [u16; BLOCK] {
         let mut most = [0_u16; BLOCK];
-        for (counts, share) in self.counts.iter().zip(&self.shares) {
+        for (counts, share) in self.counts().iter().zip(&self.shares) {
             for (most, count) in most.iter_mut().zip(&counts[first..first + BLOCK]) {
                 *most = most.saturating_add(u16::from(*count).wrapping_mul(*share));
             }
@@ -126,7 +131,7 @@ impl Looked {
             && self
                 .columns
                 .iter()
-                .zip(&self.counts)
+                .zip(self.counts())
                 .any(|(column, counts)| usize::from(counts[at]) < column.of)
         {
             return;
@@ -135,7 +140,7 @@ impl Looked {
         let of = |(column, counts): (&Counted, &[u8; CHUNK])| {
             column.weight * column.similarity(number, counts[at])
         };
-        let similarity = self.columns.iter().zip(&self.counts).map(of).sum::<f64>() / self.weights;
+        let similarity = self.columns.iter().zip(self.counts()).map(of).sum::<f64>() / self.weights;
         if similarity >= self.least {
             self.best.push((number, similarity));
             if self.best.len() >= 2 * self.enough + BLOCK {

@@ -189,9 +189,9 @@ mod tests {
         }
         let many = lists.iter().filter(|list| matches!(list, List::Many(_))).count();
         assert!(many > 15 && many < 60, "both kinds are counted, and more than 15 of the one: {many}");
-        let mut counts = Box::new([0; CHUNK]);
+        let mut counts = vec![0; CHUNK];
         for chunk in 0..4 {
-            count(lists.iter(), chunk, &mut counts);
+            count(lists.iter(), chunk, counts.as_chunks_mut().0.first_mut().unwrap());
             let expected = expected.iter().skip(chunk * CHUNK).copied().chain([0].into_iter().cycle());
             assert!(counts.iter().copied().eq(expected.take(CHUNK)), "chunk {chunk}");
         }
