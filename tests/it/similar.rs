@@ -192,9 +192,9 @@ fn an_index_that_an_earlier_annex_made_is_built_anew_at_the_start() {
     let now = tables();
     assert_eq!(now, ["annex_near3_vendors.city", "annex_near3_vendors.name"]);
     let database = rusqlite::Connection::open(&file).unwrap();
-    for column in ["city", "name"] {
+    for (column, earlier) in [("city", "annex_near_"), ("name", "annex_near2_")] {
         let sql =
-            format!("ALTER TABLE \"annex_near3_vendors.{column}\" RENAME TO \"annex_near_vendors.{column}\"");
+            format!("ALTER TABLE \"annex_near3_vendors.{column}\" RENAME TO \"{earlier}vendors.{column}\"");
         database.execute_batch(&sql).unwrap();
     }
     drop(database);
