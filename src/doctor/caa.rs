@@ -194,6 +194,7 @@ mod tests {
 
     use super::*;
     use crate::doctor::Verdict;
+    use crate::doctor::denied;
     use crate::tls::identifier;
 
     const ACCOUNT: &str = "https://ca.example/acct/7";
@@ -295,6 +296,12 @@ mod tests {
             assert_eq!(found.verdict, verdict, "{shown}: {found:?}");
             assert!(found.what.contains(said), "{shown}: {found:?}");
         }
+        let broken = looked("broken.test", vec![]).await;
+        denied("no CAA record keeps a CA from issuing for {domain}", &broken);
+        let unknown = looked("x.test", vec![(true, "future", "1".to_owned())]).await;
+        denied("the CAA records of {name} keep no CA from issuing", &unknown);
+        let other = looked("x.test", vec![issue("other.example")]).await;
+        denied("the CAA records of {name} allow {identity}", &other);
     }
 
     #[test]

@@ -66,6 +66,14 @@ impl Finding {
     }
 }
 
+/// Asserts that what was found has no tick. The tick that it would be is named by its words in the table of
+/// `tests/it/ticks.rs`, which looks for this call in the test that it names.
+#[cfg(test)]
+#[track_caller]
+fn denied(tick: &str, found: &Finding) {
+    assert!(found.verdict != Verdict::Good, "{tick} is shown: {found:?}");
+}
+
 /// The server of this configuration, where it runs.
 #[derive(Debug, Clone, Default)]
 pub struct Running {

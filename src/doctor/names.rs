@@ -132,7 +132,7 @@ pub(super) fn is_ours(address: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Verdict;
+    use crate::doctor::{Verdict, denied};
 
     #[test]
     fn an_address_of_this_host_is_told_from_another() {
@@ -145,5 +145,8 @@ mod tests {
         assert_eq!(verdict(&[]), Verdict::Bad);
         let own = |text: &str| is_here(text.parse().unwrap()).verdict;
         assert_eq!((own("127.0.0.1"), own("192.0.2.1")), (Verdict::Good, Verdict::Warning));
+        denied("{address} is an address of this host", &is_here("192.0.2.1".parse().unwrap()));
+        let elsewhere = belongs_here("a.example", &["192.0.2.1".parse().unwrap()]);
+        denied("{domain} is {list}, which is this host", &elsewhere);
     }
 }

@@ -97,6 +97,7 @@ mod tests {
 
     use super::*;
     use crate::doctor::Verdict;
+    use crate::doctor::denied;
 
     const ACCOUNT: &str = "https://ca.example/acct/7";
 
@@ -146,5 +147,7 @@ mod tests {
             assert_eq!(found.verdict, verdict, "{text:?}: {found:?}");
             assert!(found.what.contains(said), "{text:?}: {found:?}");
         }
+        let other = looked(Some("ca.example; accounturi=https://ca.example/acct/8")).await;
+        denied("the TXT record of {place} lets the CA issue to our account", &other);
     }
 }

@@ -4,11 +4,14 @@
 
 mod asked;
 mod changed;
+mod counted;
 mod datasets;
 mod documents;
 mod forms;
+mod hot;
 mod keyed;
 mod likeness;
+mod lists;
 mod names;
 mod near;
 mod nearest;

@@ -1,15 +1,21 @@
 //! The index of similar texts: for each trigram of a column the records that have it.
 //!
 //! A table for each column: a trigram, and the numbers of its records as differences, 7 bits a byte. Under `SIZES` stands
-//! how many trigrams each record has. It is built in the import's own transaction.
+//! how many trigrams each record has, and under `MADE` a mark that no other index has. It is built in the import's own
+//! transaction.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 
 use crate::slices::Budget;
 
+use super::counted::Counted;
+use super::hot::{Hot, Known};
+use super::lists::{List, Written};
 use super::names::{number, quoted};
 use super::normal::{Gram, grams, indexed};
 use super::problem::Problem;
@@ -18,20 +24,18 @@ use super::problem::Problem;
 const PAGE: u32 = 10_000;
 /// No trigram: how many of them each record has.
 const SIZES: Gram = -1;
+/// No trigram: random bytes, which tell an index from all others.
+const MADE: Gram = -2;
 /// What names of indexes begin with.
-pub(super) const PREFIX: &str = "annex_near2_";
+pub(super) const PREFIX: &str = "annex_near3_";
 
-/// Those of the number before.
-const EARLIER: &str = "annex_near_";
+/// Those of earlier numbers.
+const EARLIER: [&str; 2] = ["annex_near2_", "annex_near_"];
 
-/// A point is in no name of a dataset, so no two have the same. The number is that of how texts are made comparable: an index
-/// of another number would miss what it has.
+/// A point is in no name of a dataset, so no two have the same. The number is that of how texts are made comparable and of
+/// what the index has: one of another number would miss something.
 fn table(dataset: &str, column: &str) -> String {
     quoted(&format!("{PREFIX}{dataset}.{column}"))
-}
-
-fn earlier(dataset: &str, column: &str) -> String {
-    quoted(&format!("{EARLIER}{dataset}.{column}"))
 }
 
 /// Whether the index of a column is to be built anew: an earlier Annex made it, or has imported the records since.
@@ -41,9 +45,11 @@ pub(super) async fn is_outdated(
     column: &str,
 ) -> Result<bool, sqlx::Error> {
     let of = |prefix: &str| format!("{prefix}{dataset}.{column}");
-    let known = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?)";
-    let known: Vec<String> =
-        sqlx::query_scalar(known).bind(of(PREFIX)).bind(of(EARLIER)).fetch_all(connection).await?;
+    let known = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (?, ?, ?)";
+    let known = EARLIER
+        .into_iter()
+        .fold(sqlx::query_scalar(known).bind(of(PREFIX)), |query, prefix| query.bind(of(prefix)));
+    let known: Vec<String> = known.fetch_all(connection).await?;
     Ok(known != [of(PREFIX)])
 }
 
@@ -59,7 +65,7 @@ pub(super) async fn build(
     let table = table(dataset, column);
     let create = format!("CREATE TABLE {table} (gram INTEGER PRIMARY KEY, rows BLOB NOT NULL)");
     sqlx::query(AssertSqlSafe(create)).execute(&mut **work).await?;
-    let mut lists: HashMap<Gram, List> = HashMap::new();
+    let mut lists: HashMap<Gram, Written> = HashMap::new();
     let mut sizes: Vec<u8> = Vec::new();
     let page = format!(
         "SELECT {number_of}, {} FROM {} WHERE {number_of} > ? ORDER BY {number_of} LIMIT {PAGE}",
@@ -85,8 +91,12 @@ pub(super) async fn build(
         }
     }
     let insert = format!("INSERT INTO {table} VALUES (?, ?)");
-    let lists = lists.into_iter().map(|(gram, list)| (gram, list.bytes)).chain([(SIZES, sizes)]);
-    for (gram, bytes) in lists {
+    let made = format!("INSERT INTO {table} VALUES ({MADE}, randomblob(16))");
+    sqlx::query(AssertSqlSafe(made)).execute(&mut **work).await?;
+    // In the order of the table, which is written from its beginning to its end so.
+    let mut lists: Vec<(Gram, Vec<u8>)> = lists.into_iter().map(|(gram, list)| (gram, list.bytes)).collect();
+    lists.sort_unstable_by_key(|(gram, _)| *gram);
+    for (gram, bytes) in [(SIZES, sizes)].into_iter().chain(lists) {
         let query = sqlx::query(AssertSqlSafe(insert.as_str())).bind(gram).bind(bytes);
         query.execute(&mut **work).await?;
     }
@@ -99,89 +109,71 @@ pub(super) async fn remove(
     dataset: &str,
     column: &str,
 ) -> Result<(), sqlx::Error> {
-    for table in [table(dataset, column), earlier(dataset, column)] {
-        let statement = format!("DROP TABLE IF EXISTS {table}");
+    for prefix in [PREFIX].into_iter().chain(EARLIER) {
+        let statement = format!("DROP TABLE IF EXISTS {}", quoted(&format!("{prefix}{dataset}.{column}")));
         sqlx::query(AssertSqlSafe(statement)).execute(&mut **work).await?;
     }
     Ok(())
 }
 
-/// How many trigrams the records of a column have in common with a text.
-pub(super) struct Common {
-    /// Trigrams of the text.
-    of: usize,
-    /// By the number of a record: what it has in common, and how many it has.
-    counts: Vec<u8>,
-    sizes: Vec<u8>,
-}
-
-impl Common {
-    /// Asks the index for the trigrams of a text.
-    pub(super) async fn of(
-        connection: &mut SqliteConnection,
-        (dataset, column): (&str, &str),
-        grams: &[Gram],
-        budget: &Budget,
-    ) -> Result<Self, Problem> {
-        if grams.is_empty() {
-            return Ok(Self { of: 0, counts: Vec::new(), sizes: Vec::new() });
-        }
-        let table = table(dataset, column);
-        let places = vec!["?"; grams.len()].join(", ");
-        let statement = format!("SELECT gram, rows FROM {table} WHERE gram IN ({places}, {SIZES})");
-        let mut query = sqlx::query(AssertSqlSafe(statement));
-        for gram in grams {
-            query = query.bind(gram);
-        }
-        let rows = query.fetch_all(connection).await?;
-        budget.turn().await?;
-        let mut sizes: &[u8] = &[];
-        let mut lists = Vec::with_capacity(rows.len());
+/// Asks the index of a column for the trigrams of a text. What was asked before is in memory.
+pub(super) async fn counted(
+    connection: &mut SqliteConnection,
+    hot: &Hot,
+    place: (&str, &str),
+    grams: &[Gram],
+    weight: f64,
+    budget: &Budget,
+) -> Result<Counted, Problem> {
+    if grams.is_empty() {
+        return Ok(Counted { of: 0, weight, lists: Vec::new(), sizes: Arc::new([]) });
+    }
+    let table = table(place.0, place.1);
+    let statement = format!("SELECT gram, rows FROM {table} WHERE gram IN (SELECT value FROM json_each(?))");
+    let mut known = hot.known(place, grams);
+    let rows = loop {
+        let missing = grams.iter().filter(|gram| !known.lists.contains_key(gram));
+        let sizes = if known.sizes.is_none() { Some(&SIZES) } else { None };
+        let asked: Vec<Gram> = missing.chain(sizes).chain([&MADE]).copied().collect();
+        let query = sqlx::query(AssertSqlSafe(statement.as_str())).bind(Value::from(asked).to_string());
+        // One statement sees one state of the database.
+        let rows = query.fetch_all(&mut *connection).await?;
+        let mut made: &[u8] = &[];
         for row in &rows {
-            let bytes: &[u8] = row.try_get(1)?;
-            if row.try_get::<Gram, _>(0)? == SIZES { sizes = bytes } else { lists.push(bytes) }
-        }
-        let mut counts = vec![0_u8; sizes.len()];
-        for list in lists {
-            budget.turn().await?;
-            for number in numbers(list) {
-                if let Some(count) = counts.get_mut(number as usize) {
-                    *count = count.saturating_add(1);
-                }
+            if row.try_get::<Gram, _>(0)? == MADE {
+                made = row.try_get(1)?;
             }
         }
-        Ok(Self { of: grams.len(), counts, sizes: sizes.to_vec() })
+        if known.sizes.is_none() {
+            known.made = made.to_vec();
+        }
+        if known.made == made {
+            break rows;
+        }
+        // It was built anew since.
+        known = Known::default();
+    };
+    budget.turn().await?;
+    let mut read = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (gram, bytes): (Gram, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
+        match gram {
+            MADE => {}
+            SIZES => known.sizes = Some(bytes.into()),
+            gram => read.push((gram, bytes)),
+        }
     }
-
-    /// One more than the number of the last record.
-    pub(super) fn end(&self) -> usize {
-        self.counts.len()
+    let sizes = Arc::clone(known.sizes.get_or_insert_default());
+    for (gram, bytes) in read {
+        budget.turn().await?;
+        known.lists.insert(gram, Arc::new(List::read(bytes, sizes.len())));
     }
-
-    /// A record that has fewer in common is not so similar, whatever else it has. At least one.
-    pub(super) fn fewest(&self, least: f64) -> u8 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 255")]
-        let fewest = (least * f64::from(self.all())).ceil() as u8;
-        fewest.max(1)
+    // That no record has it is known, too.
+    for gram in grams {
+        known.lists.entry(*gram).or_insert_with(|| Arc::new(List::read(&[], sizes.len())));
     }
-
-    /// Trigrams of the text: at most 255.
-    pub(super) fn all(&self) -> u8 {
-        u8::try_from(self.of).unwrap_or(u8::MAX)
-    }
-
-    /// How many a record has in common with the text.
-    pub(super) fn count(&self, number: usize) -> u8 {
-        self.counts.get(number).copied().unwrap_or(0)
-    }
-
-    /// The share of common trigrams of a record, from 0 to 1.
-    pub(super) fn similarity(&self, number: usize) -> f64 {
-        let common = usize::from(self.count(number));
-        let all = self.of + self.sizes.get(number).copied().map_or(0, usize::from) - common;
-        #[expect(clippy::cast_precision_loss, reason = "at most 510")]
-        if common == 0 { 0.0 } else { common as f64 / all as f64 }
-    }
+    hot.keep(place, &known);
+    Ok(Counted { of: grams.len(), weight, lists: known.lists.into_values().collect(), sizes })
 }
 
 /// A text to be compared with many.
@@ -211,56 +203,9 @@ fn share(a: &[Gram], b: &[Gram]) -> f64 {
     if all == 0 { 0.0 } else { common as f64 / all as f64 }
 }
 
-/// Numbers of records, growing: each as the difference to the one before.
-#[derive(Default)]
-struct List {
-    bytes: Vec<u8>,
-    last: u32,
-}
-
-impl List {
-    fn push(&mut self, number: u32) {
-        let mut rest = number - self.last;
-        self.last = number;
-        while rest >= 0x80 {
-            self.bytes.push(rest.to_le_bytes()[0] | 0x80);
-            rest >>= 7;
-        }
-        self.bytes.push(rest.to_le_bytes()[0]);
-    }
-}
-
-fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    let mut last = 0_u32;
-    let mut bytes = bytes.iter();
-    std::iter::from_fn(move || {
-        let (mut difference, mut shift) = (0_u32, 0);
-        loop {
-            let byte = bytes.next()?;
-            difference |= u32::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            shift = (shift + 7).min(28);
-        }
-        last = last.wrapping_add(difference);
-        Some(last)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_come_back_as_they_were() {
-        let all = [0, 1, 2, 130, 131, 20_000, 2_000_000, u32::MAX];
-        let mut list = List::default();
-        for number in all {
-            list.push(number);
-        }
-        assert_eq!(numbers(&list.bytes).collect::<Vec<_>>(), all);
-    }
 
     #[test]
     fn similarity_is_that_of_pg_trgm() {

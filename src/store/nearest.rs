@@ -6,8 +6,9 @@ use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::counted::{Candidate, Looked};
 use super::names::quoted;
-use super::near::Common;
+use super::near::counted;
 use super::normal::{grams, grams_of_beginning, indexed};
 use super::problem::Problem;
 use super::query::Found;
@@ -17,8 +18,6 @@ use super::{Keys, Record};
 
 /// Of all that may fit, so many are read.
 const CANDIDATES: usize = 1_000;
-/// Records of an index between two looks at the clock.
-const STRIDE: usize = 1 << 16;
 
 /// How a text is to be found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,9 +28,6 @@ pub(super) enum Near {
     Beginning,
 }
 
-/// A record by its number, and how similar it is.
-type Candidate = (usize, f64);
-
 impl Asked<'_> {
     /// What is the same, or begins so, in all columns. The index of the first finds it.
     pub(super) async fn same(&self, connection: &mut SqliteConnection, near: Near) -> Result<Found, Problem> {
@@ -40,14 +36,12 @@ impl Asked<'_> {
         let Some((first, value)) = given.first() else { return Ok(Found::default()) };
         let grams = if near == Near::Same { grams } else { grams_of_beginning }(&indexed(value));
         let place = (&*self.search.dataset, &*first.column);
-        let common = Common::of(connection, place, &grams, self.budget).await?;
-        let all = common.all();
-        let fits = |number: usize| {
-            let has_all = all > 0 && common.count(number) == all;
-            let similarity = if has_all { common.similarity(number) } else { 0.0 };
-            (has_all && (near == Near::Beginning || similarity >= 1.0)).then_some(similarity)
+        let counted = counted(connection, self.hot, place, &grams, 1.0, self.budget).await?;
+        let looked = match near {
+            Near::Same => Looked::new(vec![counted], 1.0, CANDIDATES),
+            Near::Beginning => Looked::whole(counted, CANDIDATES),
         };
-        let candidates = self.candidates(common.end(), fits, CANDIDATES).await?;
+        let candidates = self.candidates(looked).await?;
         let (mut found, _) = self.read(connection, &candidates).await?;
         let places: Vec<Option<usize>> = given
             .iter()
@@ -81,25 +75,13 @@ impl Asked<'_> {
         let given = &self.given[..];
         let mut columns = Vec::with_capacity(given.len());
         for (compared, value) in given {
-            let place = (&*self.search.dataset, &*compared.column);
-            let common = Common::of(connection, place, &grams(&indexed(value)), self.budget).await?;
-            columns.push((compared.weight, common.fewest(least), common));
+            let (place, grams) = ((&*self.search.dataset, &*compared.column), grams(&indexed(value)));
+            let weight = compared.weight;
+            columns.push(counted(connection, self.hot, place, &grams, weight, self.budget).await?);
         }
-        let weights: f64 = columns.iter().map(|(weight, ..)| weight).sum();
-        let similar = |number: usize| {
-            // Who is near on the whole is near in one column at least: the mean is not above the largest.
-            if !columns.iter().any(|(_, fewest, common)| common.count(number) >= *fewest) {
-                return None;
-            }
-            let of = |(weight, _, common): &(f64, u8, Common)| weight * common.similarity(number);
-            let similarity = columns.iter().map(of).sum::<f64>() / weights;
-            (similarity >= least).then_some(similarity)
-        };
-        let end = columns.iter().map(|(.., common)| common.end()).max().unwrap_or(0);
         let most = self.most.max(RANKED);
         let enough = if self.search.only.is_empty() { most } else { CANDIDATES.max(most) };
-        let candidates = self.candidates(end, similar, enough).await?;
-        drop(columns);
+        let candidates = self.candidates(Looked::new(columns, least, enough)).await?;
         let (mut found, numbers) = self.read(connection, &candidates).await?;
         let places: HashMap<usize, usize> =
             candidates.iter().enumerate().map(|(place, (number, _))| (*number, place)).collect();
@@ -115,25 +97,13 @@ impl Asked<'_> {
         Ok(ranked(found, given, self.search.decides, self.most, self.budget).await?)
     }
 
-    /// The records that fit, at most so many, the most similar first.
-    async fn candidates(
-        &self,
-        end: usize,
-        fits: impl Fn(usize) -> Option<f64>,
-        enough: usize,
-    ) -> Result<Vec<Candidate>, Problem> {
-        let best = |a: &Candidate, b: &Candidate| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let mut all: Vec<Candidate> = Vec::new();
-        for first in (0..end).step_by(STRIDE) {
+    /// The records that fit, the most similar first.
+    async fn candidates(&self, mut looked: Looked) -> Result<Vec<Candidate>, Problem> {
+        for chunk in 0..looked.chunks() {
             self.budget.turn().await?;
-            all.extend((first..end.min(first + STRIDE)).filter_map(|number| Some((number, fits(number)?))));
-            if all.len() > enough {
-                all.select_nth_unstable_by(enough, best);
-                all.truncate(enough);
-            }
+            looked.look(chunk);
         }
-        all.sort_by(best);
-        Ok(all)
+        Ok(looked.best())
     }
 
     /// Reads records in the order of their numbers, which it gives too; only those with the values that columns must have.
@@ -165,5 +135,116 @@ impl Asked<'_> {
             found.add(&row, 1, self.budget)?;
         }
         Ok((found, read))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+    use std::time::{Duration, Instant};
+
+    use super::super::search::{Compared, Search, SearchKind};
+    use super::super::{Decides, Import, Reader, Store, similarity};
+    use super::*;
+    use crate::slices::Budget;
+
+    fn name(number: usize) -> String {
+        let (firsts, seconds) =
+            (["Acme", "Nord", "Süd", "Kůň", "Zeta", "Rex"], ["Bau", "Steel", "Steal", "Trade"]);
+        let thirds = ["GmbH", "Ltd", "Praha", "Wien", ""];
+        format!("{} {} {}", firsts[number * 7 % 6], seconds[number * 5 % 4], thirds[number * 11 % 5])
+    }
+
+    fn record(number: usize) -> Record {
+        let city = ["Praha 1", "Wien", "Brno", "Praha 10", "Steyr", "Linz", "Leeds"][number * 13 % 7];
+        let address = format!("Street {}, {city}", number % 97);
+        [number.to_string(), name(number), address].map(Some).to_vec()
+    }
+
+    async fn imported(store: &Store, numbers: Range<usize>) {
+        let columns = ["id", "name", "address"].map(str::to_owned).to_vec();
+        let near = ["name", "address"].map(str::to_owned).to_vec();
+        let import = Import { near, ..Import::new("v", columns, "test") };
+        let records = numbers.map(|number| Ok((1, record(number))));
+        store.import(&import, records, |_| {}).await.unwrap();
+    }
+
+    fn search(least: f64, only: Vec<(String, String)>) -> Search {
+        let compared = |(column, weight): (&str, f64)| Compared {
+            column: column.to_owned(),
+            field: "x".to_owned(),
+            weight,
+            around: <(String, String)>::default(),
+        };
+        Search {
+            dataset: "v".to_owned(),
+            kind: SearchKind::Fuzzy(least),
+            compared: [("name", 2.0), ("address", 1.0)].map(compared).to_vec(),
+            only,
+            decides: Decides::default(),
+        }
+    }
+
+    /// What a look at each record finds and ranks.
+    async fn exhaustive(
+        search: &Search,
+        least: f64,
+        values: &[Option<String>],
+        records: Range<usize>,
+        most: usize,
+    ) -> Found {
+        let given = search.given(values).unwrap();
+        let weights: f64 = given.iter().map(|(compared, _)| compared.weight).sum();
+        let of = |number: usize| {
+            let record = record(number);
+            let place = |compared: &Compared| if compared.column == "name" { 1 } else { 2 };
+            let of = |(compared, value): &(&Compared, &str)| {
+                compared.weight * similarity(value, record[place(compared)].as_deref().unwrap_or_default())
+            };
+            (given.iter().map(of).sum::<f64>() / weights, record)
+        };
+        let mut all: Vec<(f64, Record)> =
+            records.map(of).filter(|(similarity, _)| *similarity >= least).collect();
+        all.retain(|(_, record)| {
+            search.only.iter().all(|(column, value)| column == "address" && record[2].as_ref() == Some(value))
+        });
+        all.sort_by(|a, b| b.0.total_cmp(&a.0));
+        all.truncate(most.max(RANKED));
+        let records = all.into_iter().map(|(_, record)| record).collect();
+        let columns = ["id", "name", "address"].map(str::to_owned).to_vec();
+        let found = scored(Found { columns, records, ..Found::default() }, |_| 0.0);
+        let later = Instant::now() + Duration::from_secs(60);
+        ranked(found, &given, search.decides, most, &Budget::until(later)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn several_columns_are_ranked_as_by_a_look_at_each_record_and_an_import_is_seen_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let reader = Reader::new(folder.path());
+        let later = Instant::now() + Duration::from_secs(300);
+        let mut count = 0;
+        // The second import has other records under the same numbers; what of the first is in memory does not count.
+        for records in [0..700, 300..1_200] {
+            imported(&store, records.clone()).await;
+            for number in 0..10_usize {
+                let address = (number % 3 > 0).then(|| format!("St. {number}, Praha"));
+                let values = [Some(name(number * 3).replacen('e', "c", 1)), address];
+                for least in [0.3, 0.6] {
+                    let only = if number % 5 == 4 {
+                        vec![("address".to_owned(), "Street 7, Wien".to_owned())]
+                    } else {
+                        Vec::new()
+                    };
+                    let search = search(least, only);
+                    let expected = exhaustive(&search, least, &values, records.clone(), 10).await;
+                    let found = reader.search(&search, &values, 10, later).await.unwrap();
+                    assert_eq!(found.records, expected.records, "{values:?} at {least}");
+                    assert!(found.records.is_empty() || found.choice == expected.choice);
+                    count += found.records.len();
+                }
+            }
+        }
+        assert!(count > 200, "{count}");
     }
 }

@@ -15,6 +15,7 @@ use crate::tasks;
 
 use super::datasets::VERSIONS;
 use super::documents::MEMORY;
+use super::hot::Hot;
 use super::turns::{QueryTurn, QueryTurns};
 use super::words::Words;
 use super::{Asked, FILE, LONGEST, LONGEST_IN_SQL, Query, Record, StoreError};
@@ -59,6 +60,8 @@ pub struct Reader {
     idle: Mutex<Vec<Limited>>,
     /// For `$search`.
     pub(super) words: Words,
+    /// For what is similar.
+    pub(super) hot: Hot,
 }
 
 /// Queries at a time that are not in SQL.
@@ -76,6 +79,7 @@ impl Reader {
             turns: QueryTurns::new(),
             idle: Mutex::default(),
             words: Words::default(),
+            hot: Hot::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::slices::{Budget, Spent, sliced};
 
 use super::documents::MEMORY;
+use super::hot::Hot;
 use super::names::{columns, number, quoted};
 use super::near;
 use super::nearest::Near;
@@ -129,7 +130,8 @@ impl Reader {
                     return Err(Problem::NoColumn { name: name.clone(), columns });
                 }
             }
-            let asked = Asked { search, given, most, number: number(&columns), budget: &budget };
+            let number = number(&columns);
+            let asked = Asked { search, given, most, number, hot: &self.hot, budget: &budget };
             match search.kind {
                 SearchKind::Exact => asked.exact(&mut connection).await,
                 SearchKind::Regex => asked.pattern(&mut connection).await,
@@ -189,6 +191,7 @@ pub(super) struct Asked<'a> {
     pub(super) most: usize,
     /// What SQLite calls the number of a record.
     pub(super) number: &'static str,
+    pub(super) hot: &'a Hot,
     pub(super) budget: &'a Budget,
 }
 
@@ -218,7 +221,7 @@ impl Asked<'_> {
     }
 
     async fn pattern(&self, connection: &mut SqliteConnection) -> Result<Found, Problem> {
-        let Self { search, given, most, number, budget } = self;
+        let Self { search, given, most, number, budget, .. } = self;
         let mut patterns = Vec::new();
         for (compared, value) in given {
             let (before, after) = &compared.around;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Call, Erp, Reply, RossumTool, annex_command, write};
+use crate::support::{Call, Erp, Reply, RossumTool, annex_command, denied, write};
 
 const SECRET: &str = "secret-of-hook-12";
 const KEY: &str = "key-of-the-session";
@@ -410,6 +410,7 @@ fn what_rossum_knows_is_compared_with_the_configuration_and_changed_when_asked()
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    denied("Mark::Good", &text, "! x: hook 12 (Hook 12)");
     assert!(!text.contains("secret"), "a secret that is still taken is no difference: {text}");
     write(&here.join("old"), "another");
     assert!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::exports::eventually_listed;
-use crate::support::{Annex, Sshd, eventually};
+use crate::support::{Annex, Sshd, denied, eventually};
 
 fn config(sshd: &Sshd, deliver: &str, host_key: &str) -> String {
     format!(
@@ -112,7 +112,7 @@ fn files_are_whole_replaced_and_stay_in_their_folder() {
     assert!(doctor.contains(&tick), "{doctor}");
     sshd.down();
     let doctor = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
-    assert!(!doctor.contains(&tick) && doctor.contains("✗ the target bank, "), "{doctor}");
+    denied("the target {name} is the folder {place}", &doctor, "✗ the target bank, ");
 }
 
 #[test]

@@ -190,11 +190,11 @@ fn an_index_that_an_earlier_annex_made_is_built_anew_at_the_start() {
         names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     let now = tables();
-    assert_eq!(now, ["annex_near2_vendors.city", "annex_near2_vendors.name"]);
+    assert_eq!(now, ["annex_near3_vendors.city", "annex_near3_vendors.name"]);
     let database = rusqlite::Connection::open(&file).unwrap();
-    for column in ["city", "name"] {
+    for (column, earlier) in [("city", "annex_near_"), ("name", "annex_near2_")] {
         let sql =
-            format!("ALTER TABLE \"annex_near2_vendors.{column}\" RENAME TO \"annex_near_vendors.{column}\"");
+            format!("ALTER TABLE \"annex_near3_vendors.{column}\" RENAME TO \"{earlier}vendors.{column}\"");
         database.execute_batch(&sql).unwrap();
     }
     drop(database);
@@ -212,7 +212,7 @@ async fn without_a_server_the_cure_of_an_earlier_index_is_named() {
     imported(&Store::open(folder.path()).await.unwrap(), &["Acme Ltd".to_owned()]).await;
     let database = rusqlite::Connection::open(folder.path().join("datasets.sqlite")).unwrap();
     database
-        .execute_batch("ALTER TABLE \"annex_near2_vendors.name\" RENAME TO \"annex_near_vendors.name\"")
+        .execute_batch("ALTER TABLE \"annex_near3_vendors.name\" RENAME TO \"annex_near_vendors.name\"")
         .unwrap();
     let deadline = Instant::now() + Duration::from_millis(500);
     let found = Reader::new(folder.path()).search(&search(), &[Some("Acme".to_owned())], 5, deadline).await;

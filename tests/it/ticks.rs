@@ -12,13 +12,13 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Annex, Client, Datapoint, Erp, Reply, SECRET, annex_command, eventually, free_port, tree, write,
+    Annex, Client, Datapoint, Erp, Reply, SECRET, annex_command, denied, eventually, free_port, tree, write,
 };
 
 /// The file that shows it, its words there, and a test that sees it denied. `check` says `ok`, the doctor and `status` show
 /// ✓, the inspector says of each step and of each thing in it how it came out.
 const TICKS: [(&str, &str, &str); 32] = [
-    ("src/cli/check.rs", "{}: ok", "names_that_no_schema_knows_are_not_said_to_be_right"),
+    ("src/cli/check.rs", "{}: ok", "what_contradicts_the_data_is_refused_by_check_and_told_by_the_server"),
     ("src/cli/status.rs", "Mark::Good", "without_a_certificate_it_is_not_ready_and_says_why"),
     ("src/cli/cert.rs", "Mark::Good", "a_renewal_that_fails_has_no_tick"),
     ("src/cli/test.rs", "Mark::Good", "a_case_whose_answer_differs_has_no_tick"),
@@ -172,6 +172,23 @@ fn shown(patterns: &[&str]) -> BTreeSet<(String, String)> {
     all
 }
 
+/// Whether a source has this test, and in it the call that fails where this tick is shown.
+fn denies(source: &str, test: &str, words: &str) -> bool {
+    let Some(start) = source.find(&format!("fn {test}()")) else { return false };
+    // Another test begins, or the end of the module.
+    let body = &source[start..];
+    let end = Regex::new(r"\n *#\[(?:tokio::)?test|\n}\n").unwrap();
+    let body = &body[..end.find(body).map_or(body.len(), |found| found.start())];
+    Regex::new(&format!(r#"\bdenied\(\s*"{}""#, regex::escape(words))).unwrap().is_match(body)
+}
+
+#[test]
+fn a_test_that_names_a_tick_and_does_not_deny_it_is_found() {
+    let source = "#[test]\nfn one() {\n    denied(\n        \"a {b}\", &said, \"c\");\n}\n\n#[test]\nfn two() {\n    denied(\"d\", &said, \"c\");\n}\n";
+    assert!(denies(source, "one", "a {b}") && denies(source, "two", "d"));
+    assert!(!denies(source, "one", "d") && !denies(source, "two", "a {b}") && !denies(source, "three", "d"));
+}
+
 #[test]
 fn every_tick_has_a_test_that_sees_it_denied() {
     let table = |ticks: &[(&str, &str, &str)]| -> BTreeSet<(String, String)> {
@@ -187,14 +204,17 @@ fn every_tick_has_a_test_that_sees_it_denied() {
     assert_eq!(shown(&ticks), table(&TICKS), "left: shown, right: in the table");
     let quiet = [r#"Came::Quiet(?:,| =>)\s*"([^"]+)""#];
     assert_eq!(shown(&quiet), table(&QUIET), "left: shown, right: in the table");
-    let sources: String = [files("tests/it", &[".rs"]), files("src", &[".rs"])]
+    let sources: Vec<String> = [files("tests/it", &[".rs"]), files("src", &[".rs"])]
         .concat()
         .into_iter()
         .map(|(_, text)| text)
         .collect();
-    for (_, words, test) in TICKS.iter().chain(&QUIET) {
-        assert!(sources.contains(&format!("fn {test}()")), "{words}: there is no test {test}");
-    }
+    let undenied: Vec<_> = TICKS
+        .iter()
+        .chain(&QUIET)
+        .filter(|(_, words, test)| !sources.iter().any(|source| denies(source, test, words)))
+        .collect();
+    assert_eq!(undenied, Vec::<&(&str, &str, &str)>::new(), "these tests do not call `denied` for the tick");
     // None is made otherwise.
     let others = files("src", &[".rs", ".js", ".html"]);
     let others = others.iter().filter(|(file, text)| {
@@ -219,8 +239,14 @@ fn doctor(folder: &Path, tables: &str, steps: &str) -> Vec<String> {
 /// The mark of the line that says something.
 #[track_caller]
 fn mark(said: &[String], what: &str) -> char {
+    line_of(said, what).chars().next().unwrap()
+}
+
+/// The line that says something, alone.
+#[track_caller]
+fn line_of(said: &[String], what: &str) -> String {
     let line = said.iter().find(|line| line.contains(what));
-    line.unwrap_or_else(|| panic!("nothing says {what}: {said:#?}")).chars().next().unwrap()
+    line.unwrap_or_else(|| panic!("nothing says {what}: {said:#?}")).clone()
 }
 
 #[test]
@@ -273,7 +299,14 @@ fn what_others_answer_decides_their_ticks() {
     }
     assert_eq!(mark(&said, "the database db, "), '✗');
     assert!(said.iter().any(|line| line.starts_with('✗') && line.contains("/api/v1")), "{said:#?}");
-    assert!(!said.iter().any(|line| line.contains("takes the token")));
+    let all = said.join("\n");
+    denied("Mark::Good", &line_of(&said, "the target closed, "), "refused");
+    denied("{host} answers (status {status})", &line_of(&said, &format!("✗ {closed}")), &closed);
+    denied("Rossum's API at {} takes the token", &all, "/api/v1");
+    denied("{} is its owner's alone", &line_of(&said, "use secret"), "others than its owner can use secret");
+    let target = "the target closed, ";
+    denied("the target {name}, {place}, answers (status {status})", &line_of(&said, target), target);
+    denied("the database {name}, {place}, answers (PostgreSQL {version})", &all, "the database db, ");
     assert_eq!(mark(&said, "token is its owner's alone"), '✓');
     assert_eq!(mark(&said, "others than its owner can use secret"), '!');
 
@@ -338,7 +371,8 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
         assert_eq!(mark(&said, &format!("the target {name}, ")), '✗', "{said:#?}");
         assert!(!said.iter().any(|line| line.contains(&format!("can write to the target {name}"))));
     }
-    assert!(said.iter().any(|line| line.contains("nothing can be written to out")), "{said:#?}");
+    let tick = "{user} can write to the target {name}, the folder {place}{other}";
+    denied(tick, &said.join("\n"), "nothing can be written to out");
     mode("out", 0o777);
     assert_eq!(unchecked(65_534), 0);
     let said = doctor(65_534);
@@ -368,7 +402,7 @@ fn a_renewal_that_fails_has_no_tick() {
     let annex = Annex::https(folder, https);
     let renewed = annex.run(&["cert", "renew"]);
     let said = String::from_utf8([renewed.stdout, renewed.stderr].concat()).unwrap();
-    assert!(!said.contains('✓') && said.contains("✗ server: "), "{said}");
+    denied("Mark::Good", &said, "✗ server: ");
 }
 
 #[test]
@@ -442,10 +476,26 @@ secrets = ["env:ROSSUM_SECRET"]
     code = '"of " + field.document_id'
 "#;
 
+const LOOKUP: &str = r#"
+[[hook]]
+path = "/lookup"
+secrets = ["env:ROSSUM_SECRET"]
+
+  [[hook.step]]
+  use = "match"
+  target = "note"
+  dataset = "vendors"
+  value = "id"
+  label = "{id}"
+
+    [[hook.step.query]]
+    exact = { id = "document_id" }
+"#;
+
 #[test]
 fn how_a_step_came_out_is_what_the_inspector_says() {
     let folder = tempfile::tempdir().unwrap();
-    write(&folder.path().join("annex.toml"), INSPECTED);
+    write(&folder.path().join("annex.toml"), &format!("{INSPECTED}{LOOKUP}"));
     let port = free_port();
     let annex = Annex::dev_inspected(folder, port);
     let document = |id: &str, note: &str, by_hand: bool| {
@@ -461,7 +511,9 @@ fn how_a_step_came_out_is_what_the_inspector_says() {
     {
         assert_eq!(annex.client().deliver("/x", document(id, note, by_hand)).status, 200);
     }
-    let all = inspected(port, 4);
+    // There is no such dataset.
+    assert_eq!(annex.client().deliver("/lookup", document("7", "", false)).status, 200);
+    let all = inspected(port, 5);
     let says = |delivery: usize, step: usize| {
         let step = &all[delivery]["more"]["steps"][step];
         (step["came"].as_str().unwrap(), step["reasons"][0]["places"][0]["says"].as_str().unwrap_or("-"))
@@ -473,6 +525,11 @@ fn how_a_step_came_out_is_what_the_inspector_says() {
     assert_eq!([says(1, 0), says(1, 2)], [("done", "does not hold"), ("done", "changed")]);
     assert_eq!([says(2, 1), says(2, 2)], [("done", "fired"), ("done", "set by hand: left as it is")]);
     assert_eq!(says(3, 2), ("done", "changed"));
+    denied("done", says(4, 0).0, "failed");
+    denied("holds", says(1, 0).1, "does not hold");
+    denied("did not fire", says(2, 1).1, "fired");
+    denied("as it was", says(1, 2).1, "changed");
+    denied("set by hand: left as it is", says(3, 2).1, "changed");
 }
 
 #[test]
@@ -488,7 +545,12 @@ fn a_delivery_that_is_not_from_rossum_has_no_tick() {
     assert_eq!(refused.status, 401, "{refused:?}");
     let verified: Vec<Value> =
         inspected(port, 2).iter().map(|detail| detail["line"]["verdict"]["verified"].clone()).collect();
-    assert_eq!(verified, [json!(true), json!(false)]);
+    // What the page makes of it.
+    let page = Regex::new(r"line\.verdict\.verified \? '(✓ [^']*)' : '([^']*)'").unwrap();
+    let page = page.captures(include_str!("../../src/inspector/page.js")).unwrap();
+    let said = |verified: &Value| &page[if *verified == true { 1 } else { 2 }];
+    assert_eq!(said(&verified[0]), "✓ From Rossum: ");
+    denied("✓ From Rossum: ", said(&verified[1]), "✗ Turned away: ");
 }
 
 #[test]
@@ -507,5 +569,5 @@ fn a_case_whose_answer_differs_has_no_tick() {
     assert!(test(&["--update"]).contains("accepted"));
     assert!(test(&[]).starts_with("✓ case.json"), "{}", test(&[]));
     write(&folder.path().join("annex.toml"), &config.replace("== \"7\"", "== \"8\""));
-    assert!(test(&[]).starts_with("✗ case.json") && !test(&[]).contains('✓'), "{}", test(&[]));
+    denied("Mark::Good", &test(&[]), "✗ case.json");
 }
