@@ -371,8 +371,11 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
         assert_eq!(mark(&said, &format!("the target {name}, ")), '✗', "{said:#?}");
         assert!(!said.iter().any(|line| line.contains(&format!("can write to the target {name}"))));
     }
-    let tick = "{user} can write to the target {name}, the folder {place}{other}";
-    denied(tick, &said.join("\n"), "nothing can be written to out");
+    denied(
+        "{user} can write to the target {name}, the folder {place}{other}",
+        &said.join("\n"),
+        "nothing can be written to out",
+    );
     mode("out", 0o777);
     assert_eq!(unchecked(65_534), 0);
     let said = doctor(65_534);
