@@ -269,10 +269,10 @@ fn tls(section: &Section<'_>) -> Option<ClientConfig> {
             let read = || -> Result<_, String> {
                 let text = |error: &dyn std::fmt::Display| error.to_string();
                 let chain = CertificateDer::pem_file_iter(&chain)
-                    .map_err(|error| text(&error))?
+                    .map_err(|error| tls::pem_words(&error))?
                     .collect::<Result<Vec<_>, _>>()
-                    .map_err(|error| text(&error))?;
-                let key = PrivateKeyDer::from_pem_file(&key_path).map_err(|error| text(&error))?;
+                    .map_err(|error| tls::pem_words(&error))?;
+                let key = PrivateKeyDer::from_pem_file(&key_path).map_err(|error| tls::pem_words(&error))?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| text(&error))
             };
             let note = |problem: String| {

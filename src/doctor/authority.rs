@@ -30,10 +30,15 @@ pub(super) async fn answers(
         }
     };
     let silent = |why: &dyn Display| {
-        Finding::bad(
-            format!("the CA does not answer: {why}"),
-            "this host needs DNS and outgoing HTTPS; through a proxy only, set `proxy` in [server]; for a private CA, `root` in [server.acme]",
-        )
+        let cure = match proxy {
+            None => {
+                "this host needs DNS and outgoing HTTPS; through a proxy only, set `proxy` in [server]; for a private CA, `root` in [server.acme]"
+            }
+            Some(_) => {
+                "it is called through the proxy that `proxy` in [server] or HTTPS_PROXY names: look at its address and login, and whether it lets this host call the CA"
+            }
+        };
+        Finding::bad(format!("the CA does not answer: {why}"), cure)
     };
     let (visit, staging, second) = tokio::join!(
         time.within(acme::visit(&settings.ca, proxy)),

@@ -114,7 +114,7 @@ impl Time {
 
 /// No answer came in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer within {} s", .0.as_secs_f64())]
+#[error("no answer within {} s", (.0.as_secs_f64() * 10.0).round() / 10.0)]
 struct Late(Duration);
 
 impl Late {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
@@ -18,8 +18,8 @@ use crate::unreached::tls_words;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    #[error("not PEM, or cut short: {0}")]
-    Pem(rustls::pki_types::pem::Error),
+    #[error("not PEM, or cut short: {words}", words = pem_words(.0))]
+    Pem(pem::Error),
     #[error("no certificate in it")]
     NoCertificate,
     #[error("no private key in it")]
@@ -30,6 +30,26 @@ pub enum CertificateError {
     BrokenChain(usize),
     #[error("the key does not fit the certificate, or is of a kind that TLS cannot use: {words}", words = tls_words(.0))]
     Key(rustls::Error),
+}
+
+/// What is wrong with a PEM text. The library shows lines as lists of numbers; a line may be part of a key, and is not shown.
+pub fn pem_words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            let kind = String::from_utf8_lossy(end_marker);
+            format!(
+                "the line -----END {}----- is missing",
+                kind.trim_matches(['-', '\n']).trim_start_matches("END ")
+            )
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line begins with -----BEGIN and does not end with -----".to_owned()
+        }
+        pem::Error::Base64Decode(_) => "a line between BEGIN and END is no Base64".to_owned(),
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::NoItemsFound => "nothing of the kind that is wanted is in it".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -57,7 +77,7 @@ impl Certificate {
             CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(CertificateError::Pem)?;
         let key = match PrivateKeyDer::from_pem_slice(key) {
             Ok(key) => key,
-            Err(rustls::pki_types::pem::Error::NoItemsFound) => return Err(CertificateError::NoKey),
+            Err(pem::Error::NoItemsFound) => return Err(CertificateError::NoKey),
             Err(error) => return Err(CertificateError::Pem(error)),
         };
         let parsed = chain

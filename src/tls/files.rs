@@ -13,7 +13,8 @@ use tracing::{info, warn};
 
 use crate::clock;
 
-use super::{Board, Certificate, CertificateError, Served, Status};
+use super::certificate::pem_words;
+use super::{Board, Certificate, CertificateError, Served, Status, identifier};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -58,7 +59,7 @@ pub fn load_roots(path: &Path) -> Result<RootCertStore, FilesError> {
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FilesError> {
     let bad = |problem: String| FilesError::Roots { path: path.to_path_buf(), problem };
     let all = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = all.map_err(|error| bad(error.to_string()))?;
+    let all = all.map_err(|error| bad(pem_words(&error)))?;
     if all.is_empty() { Err(bad("no certificate in it".to_owned())) } else { Ok(all) }
 }
 
@@ -149,10 +150,21 @@ impl Watch {
         [&self.certificate, &self.key].map(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
     }
 
-    /// Serves what was read, unless that would end the service: a certificate that clients refuse by its dates does not replace
-    /// one that they take.
+    /// Serves what was read, unless that would end the service: a certificate that clients refuse by its dates or names does
+    /// not replace one that they take.
     fn take(&mut self, certificate: Arc<Certificate>) {
         let now = clock::now();
+        let lacks =
+            |one: &Certificate| self.domains.iter().find(|name| !identifier::covers(&one.names, name));
+        if let Some(name) = lacks(&certificate)
+            && lacks(&self.current).is_none()
+            && self.current.is_valid(now)
+        {
+            let (path, names) = (self.certificate.display(), certificate.names.join(", "));
+            self.refuse(format!("{path} is for {names}, and not for {name}, which stands in `domains`"));
+            self.untimely = None;
+            return;
+        }
         if certificate.is_valid(now) || !self.current.is_valid(now) {
             info!("{} changed: serving it", self.certificate.display());
             (self.current, self.untimely) = (certificate, None);

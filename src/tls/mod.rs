@@ -25,7 +25,7 @@ use crate::secret::Secret;
 pub use acceptor::{Acceptor, Agreed, Handshake, Protocol};
 pub use acme::Challenges;
 pub use board::{Asked, Board, Status, Word};
-pub use certificate::{Certificate, CertificateError};
+pub use certificate::{Certificate, CertificateError, pem_words};
 pub use files::{FilesError, load as load_files, load_roots, load_usual};
 pub use keeper::{Keeper, KeeperError, Prepared};
 pub use knock::{KnockError, Shows, handshake};

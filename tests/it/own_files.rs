@@ -102,13 +102,15 @@ fn files_that_no_longer_fit_are_told_everywhere_and_the_certificate_before_them_
     });
     let swap = |pair: &Pair| pair.write(folder);
     let garbage = || write(&folder.join("chain.pem"), "-----BEGIN CERTIFICATE-----\nnone\n");
+    // Without Rust's list of the line's bytes.
+    let end = "the line -----END CERTIFICATE----- is missing";
     let cases: [(&str, &dyn Fn(), &str); 5] = [
         (
             "another key",
             &|| write(&folder.join("key.pem"), &other.key.serialize_pem()),
             "the key does not fit",
         ),
-        ("garbage", &garbage, "chain.pem"),
+        ("garbage", &garbage, end),
         ("expired", &|| swap(&expired), "is valid from 2025-01-01"),
         ("not yet valid", &|| swap(&early), "is valid from 2090-01-01"),
         ("gone", &|| std::fs::remove_file(folder.join("key.pem")).unwrap(), "cannot read key.pem"),
@@ -139,6 +141,24 @@ fn files_that_no_longer_fit_are_told_everywhere_and_the_certificate_before_them_
     assert_eq!(server.page("/readyz"), (200, "ready\n".to_owned()));
     let status: Value = serde_json::from_str(&server.page("/status").1).unwrap();
     assert!(status["certificates"][0]["refused"].is_null(), "{status}");
+}
+
+#[test]
+fn a_certificate_for_another_name_does_not_replace_one_that_clients_take() {
+    let (good, other) = (Pair::good(), Pair::new(&["else.example.test"], |_| {}));
+    let server = Server::start(&good, &format!("domains = [\"{NAME}\"]\n"));
+    other.write(server.annex.folder());
+    let refused = "annex_certificate_refused{certificate=\"server\"} 1";
+    eventually("it is refused", SOON, || server.page("/metrics").1.contains(refused));
+    assert!(server.serves(&good));
+    let why = "is for else.example.test, and not for hooks.example.test, which stands in `domains`";
+    for told in [server.page("/readyz").1, said(&server.status())] {
+        assert!(told.contains(why), "{told}");
+    }
+    let wild = Pair::new(&["*.example.test"], |_| {});
+    wild.write(server.annex.folder());
+    eventually("a wildcard is for it", SOON, || server.serves(&wild));
+    assert_eq!(server.page("/readyz"), (200, "ready\n".to_owned()));
 }
 
 #[test]
