@@ -9,6 +9,7 @@
 mod call;
 mod document;
 mod escape;
+pub mod formed;
 pub mod looked;
 #[cfg(test)]
 mod odd;

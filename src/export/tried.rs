@@ -88,6 +88,11 @@ impl Template {
         found
     }
 
+    /// What it makes of a document; `None` where it fails.
+    pub fn made(&self, document: &Trial) -> Option<String> {
+        self.rendered(&self.context_of(document)).ok()
+    }
+
     fn context_of(&self, document: &Trial) -> Value {
         let view = &document.view;
         let mut context = Map::new();

@@ -4,6 +4,7 @@ use reqwest::Method;
 use reqwest::header::HeaderName;
 use toml::Spanned;
 
+use crate::export::formed::Format;
 use crate::export::{Call, Document, Escape, TargetKind, Template, Verdicts};
 use crate::steps::Blueprint;
 use crate::steps::export::{Deliver, ExportSettings};
@@ -16,7 +17,7 @@ use super::super::targets;
 use super::shapes::{SHAPES, shaped};
 use super::statuses::{look_at_overlap, statuses};
 use super::templates::{self, template};
-use super::{delimited, scripts};
+use super::{delimited, formats, scripts};
 use crate::steps::nearest::nearest;
 
 /// What templates can read of an answer.
@@ -181,7 +182,9 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
         None => Template::new("", escape).ok(),
     };
     let headers = texts(section, "headers");
-    let document = document(section);
+    let is_file = escape == Escape::None;
+    let file = path.as_ref().map(Template::source).filter(|_| is_file);
+    let document = document(section, file);
     let multipart = section.text("multipart").map(|part| (*part.get_ref()).to_owned());
     let parts = texts(section, "parts");
     if multipart.is_none() && section.has("parts") {
@@ -239,11 +242,12 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
     })
 }
 
-fn document(section: &Section<'_>) -> Option<Document> {
+/// `file`: the name that its document gets, where it is a file.
+fn document(section: &Section<'_>, file: Option<&str>) -> Option<Document> {
     let shape = section.choice("shape", &SHAPES);
     let content_type = section.text("content_type");
     let own = section.text_or_blank("template").map(|text| (text.span(), (*text.get_ref()).to_owned()));
-    let file = section.text("template_file").and_then(|path| {
+    let own_file = section.text("template_file").and_then(|path| {
         let text = scripts::read_file(section, path.get_ref(), path.span())?;
         Some((path.span(), text, (*path.get_ref()).to_owned()))
     });
@@ -270,7 +274,7 @@ fn document(section: &Section<'_>) -> Option<Document> {
         Some("csv") => "text/csv; charset=utf-8",
         _ => "text/plain; charset=utf-8",
     };
-    let (place, source, kind) = match (own, file, shape) {
+    let (place, source, kind) = match (own, own_file, shape) {
         (_, _, Some(shape)) => return shape,
         (Some((place, text)), _, _) => (place, text, "text/plain; charset=utf-8".to_owned()),
         (_, Some((place, text, name)), _) => (place, text, guess(&name).to_owned()),
@@ -287,7 +291,11 @@ fn document(section: &Section<'_>) -> Option<Document> {
             Some("write what is to be sent, or leave it out"),
         );
     }
-    let template = template(section, title, place, &source, escape)?;
+    let template = template(section, title, place.clone(), &source, escape)?;
+    let format = Format::of(&content_type).or_else(|| file.and_then(Format::of_name));
+    if let Some(format) = format.filter(|_| !source.trim().is_empty()) {
+        formats::look_at(section, title, &place, &template, (format, escape));
+    }
     Some(Document::Template { template: Box::new(template), content_type })
 }
 

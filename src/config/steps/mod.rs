@@ -4,6 +4,7 @@ mod business_rules;
 mod checks;
 mod delimited;
 mod export;
+mod formats;
 mod formulas;
 mod function;
 mod lookup;

@@ -6,6 +6,7 @@ use crate::rossum::SourcesPlace;
 use crate::steps::Blueprint;
 use crate::steps::replace::{Replace, python_replacement};
 
+use super::super::document::Place;
 use super::super::known::Known;
 use super::super::schemas::look_at_text;
 use super::super::section::Section;
@@ -33,6 +34,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
         && !with.contains('$')
     {
         look_at_text(section, &text.span(), target, with);
+    }
+    if let (Some(pattern), Some(text)) = (&pattern, section.text_or_blank("with")) {
+        look_at_groups(section, &text.span(), text.get_ref(), pattern);
     }
     if let (Some(pattern), Some(with)) = (&pattern, &with) {
         tell_of_nothing(section, pattern, with);
@@ -75,11 +79,84 @@ fn is_whole(pattern: &str) -> bool {
     true
 }
 
-/// Tells of a text that comes between all letters, because the pattern is found where there is nothing.
+/// Texts of which one at least has, within, no place where a pattern such as `[^0-9]*` takes something.
+const SAMPLES: [&str; 4] = ["AB-12", "4711", "ab c,d", "(x)/y_"];
+
+/// Tells of a text that comes between all letters, because the pattern is found where there is nothing: it is tried.
 fn tell_of_nothing(section: &Section<'_>, pattern: &Regex, with: &str) {
-    let is_bound = pattern.as_str().contains(['^', '$']) || pattern.as_str().contains("\\b");
-    if pattern.is_match("") && !with.is_empty() && !is_bound {
-        let what = "`pattern` is also found where there is nothing: `with` comes between all letters and at the end; `^…$` takes a text as a whole, `+` for `*` at least one letter";
-        section.remark(&section.place_of("pattern"), what);
+    let bounds = ["\\b", "\\B", "\\<", "\\>"];
+    if with.is_empty() || bounds.into_iter().any(|bound| pattern.as_str().contains(bound)) {
+        return;
     }
+    // What is put before or behind the whole text is meant.
+    let is_within = |text: &str| {
+        pattern.find_iter(text).any(|one| one.is_empty() && one.start() > 0 && one.end() < text.len())
+    };
+    if let Some(text) = SAMPLES.iter().find(|text| is_within(text)) {
+        let what = format!(
+            "`pattern` is also found where there is nothing, so `with` comes between all letters: `{text}` becomes `{}`; `^…$` takes a text as a whole, `+` for `*` at least one letter",
+            pattern.replace_all(text, with)
+        );
+        section.remark(&section.place_of("pattern"), &what);
+    }
+}
+
+/// Groups as JavaScript and the shell write them, and placeholders of fields: all of that is written as it stands.
+fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Regex) {
+    let has = |name: &str| match name.parse::<usize>() {
+        Ok(number) => number < pattern.captures_len(),
+        Err(_) => pattern.capture_names().flatten().any(|known| known == name),
+    };
+    let groups = || {
+        let named: Vec<_> = pattern.capture_names().flatten().map(|name| format!("`\\g<{name}>`")).collect();
+        match (pattern.captures_len() - 1, named.is_empty()) {
+            (0, _) => {
+                "the pattern has no groups: put `(…)` around what is to be kept, and write `\\1`".to_owned()
+            }
+            (1, true) => "the pattern has one group: write `\\1`".to_owned(),
+            (count, true) => format!("the pattern has {count} groups: write `\\1` to `\\{count}`"),
+            _ => format!("the pattern's groups are: {}", named.join(", ")),
+        }
+    };
+    for (at, _) in with.match_indices('$') {
+        let rest = &with[at + 1..];
+        let braced = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+        if let Some(name) = braced.filter(|name| is_name(name)) {
+            let what = format!("`${{{name}}}` is no group here: it is written as it stands");
+            let hint = match (has(name), name.parse::<usize>()) {
+                (true, Ok(_)) => format!("write `\\{name}`"),
+                (true, Err(_)) => format!("write `\\g<{name}>`"),
+                _ => groups(),
+            };
+            section.document().note(place.clone(), what, Some(hint));
+            return;
+        }
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        let is_amount =
+            rest[digits.len()..].starts_with(['.', ',']) || digits.starts_with('0') || digits.len() > 2;
+        if digits.is_empty() || is_amount {
+            continue;
+        }
+        let what = format!("`${digits}` is no group here: it is written as it stands");
+        if has(&digits) {
+            section.document().note(place.clone(), what, Some(format!("write `\\{digits}`")));
+            return;
+        }
+        // It may be an amount of dollars.
+        section.remark(place, &format!("{what}; {}", groups()));
+    }
+    let schemas = section.hook_schemas();
+    for name in with.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim()) {
+        let id = name.strip_prefix("field.").unwrap_or(name);
+        if is_name(id) && schemas.iter().any(|schema| schema.kind_of(id).is_some()) {
+            let what = format!(
+                "`with` has no placeholders: `{{{name}}}` is written as it stands, and not the value of `{id}`; `formulas` or `function` put fields together"
+            );
+            section.remark(place, &what);
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }

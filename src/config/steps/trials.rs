@@ -1,6 +1,8 @@
 //! Templates are tried at load on documents made of the schema: what fails for the types of its fields fails at each delivery.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -39,11 +41,13 @@ pub(super) struct Values<'v> {
     kind: usize,
     is_large: bool,
     fixed: Option<(&'v str, &'v str)>,
+    /// What stands in each field that may hold any text.
+    text: Option<&'v str>,
 }
 
 impl Values<'_> {
     pub(super) fn of(number: usize) -> Self {
-        Self { number, kind: 0, is_large: false, fixed: None }
+        Self { number, kind: 0, is_large: false, fixed: None, text: None }
     }
 
     fn one<'t>(&self, of: &[&'t str]) -> &'t str {
@@ -61,7 +65,7 @@ impl Values<'_> {
             Some(FieldType::Number) => self.one(if self.is_large { &LARGE } else { &SMALL }),
             Some(FieldType::Date) => self.one(&DATES),
             Some(FieldType::Boolean) => self.one(&["true", "false"]),
-            _ => self.one(&TEXTS),
+            _ => self.text.unwrap_or_else(|| self.one(&TEXTS)),
         };
         value.into()
     }
@@ -127,7 +131,7 @@ fn try_on(
     groups.take_while(|_| Instant::now() < until).find_map(|(fixed, is_large)| {
         let fails = |kind| {
             let trial = |number| {
-                let values = Values { number, kind, is_large, fixed };
+                let values = Values { number, kind, is_large, fixed, text: None };
                 Trial { view: make(&values), brought: values.brought() }
             };
             template.fails((0..documents).map(trial))
@@ -137,17 +141,50 @@ fn try_on(
     })
 }
 
+/// Each document that a template is tried on, and whether it is an ordinary one: none of its fields has a value only because
+/// the template compares it with that. Whether there was time for all.
+pub(super) fn each(
+    template: &Template,
+    schemas: &[Arc<Schema>],
+    text: Option<&str>,
+    visit: &mut dyn FnMut(Trial, bool) -> ControlFlow<()>,
+) -> bool {
+    let compared = template.compared();
+    let constants = compared.iter().map(|one| Some((one.field.as_str(), one.with.as_str())));
+    let fixed: Vec<_> = [None].into_iter().chain(constants.take(MOST_CONSTANTS)).collect();
+    let known = schemas.iter().map(|schema| Some(schema.as_ref()));
+    let schemas: Vec<_> = if schemas.is_empty() { vec![None] } else { known.collect() };
+    let documents = if text.is_some() { 1 } else { DOCUMENTS };
+    for (schema, fixed) in schemas.into_iter().flat_map(|one| fixed.iter().map(move |fixed| (one, *fixed))) {
+        let kinds = if schema.is_none() || template.reads_brought() { KINDS } else { 1 };
+        for (kind, is_large) in (0..kinds).flat_map(|kind| [(kind, false), (kind, true)]) {
+            for number in 0..documents {
+                let values = Values { number, kind, is_large, fixed, text };
+                let view = match schema {
+                    Some(schema) => named(template, document(schema, &values), &values),
+                    None => unknown(template, &values),
+                };
+                let trial = Trial { view, brought: values.brought() };
+                if visit(trial, fixed.is_none() && kind == 0).is_break() {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
 /// A document with what templates name beside what its schema has; that it is in no schema is said of its name.
 fn named(template: &Template, mut view: View, values: &Values<'_>) -> View {
     for id in template.fields().filter(|id| !view.fields().contains_key(*id)).collect::<Vec<_>>() {
-        view.field.insert(id.to_owned(), values.one(&TEXTS).into());
+        view.field.insert(id.to_owned(), values.text.unwrap_or_else(|| values.one(&TEXTS)).into());
     }
     view
 }
 
 /// A document whose schema nobody knows: a field may be a text, a list or a table.
 fn unknown(template: &Template, values: &Values<'_>) -> View {
-    let text = values.one(&TEXTS);
+    let text = values.text.unwrap_or_else(|| values.one(&TEXTS));
     let columns =
         template.reads_of().into_iter().filter(|read| matches!(read.of, Owner::Line | Owner::Row(_)));
     let row: Map<String, Value> = columns.map(|read| (read.id, Value::from(text))).collect();
