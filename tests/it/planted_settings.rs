@@ -38,7 +38,7 @@ fn said(steps: &str) -> (bool, String) {
     let dataset = if steps.contains("dataset = ") {
         "[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\nnear = [\"title\"]\n"
     } else {
-        "\n\n\n\n"
+        "\n\n\n"
     };
     let config = format!(
         "[[target]]\nname = \"files\"\nfolder = \"out\"\n{dataset}[[hook]]\npath = \"/settings\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n{steps}\n{last}"
