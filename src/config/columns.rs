@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::{self, Format, Watched};
 use crate::pipeline::Missing;
-use crate::store::{Asked, Keyed, SCORE, SearchKind, Table, columns_of, tables};
+use crate::store::{Asked, Keyed, Query, SCORE, SearchKind, Table, bare_numbers, columns_of, tables};
 
 use super::document::Place;
 use super::section::Section;
@@ -85,7 +85,7 @@ impl Tables {
     pub(super) fn look(&self, section: &Section<'_>, queries: &[(Place, Asked)], wanted: &[Wanted]) {
         for (place, asked) in queries {
             let gives = match asked {
-                Asked::Sql(query) => self.sql(section, place, &query.sql),
+                Asked::Sql(query) => self.sql(section, place, query),
                 Asked::Search(search) => self.table(section, place, &search.dataset).map(|table| {
                     let compared = search.compared.iter().map(|one| &one.column);
                     for column in compared.chain(search.only.iter().map(|(column, _)| column)) {
@@ -94,10 +94,16 @@ impl Tables {
                     for (column, value) in &search.only {
                         self.only(section, place, table, column, value);
                     }
-                    if let SearchKind::Fuzzy(_) = search.kind {
-                        for one in search.compared.iter().filter(|one| table.columns.contains(&one.column)) {
-                            self.near(section, place, table, &one.column);
-                        }
+                    // Which of the columns are found by their index of similar texts.
+                    let (kind, count) = match search.kind {
+                        SearchKind::Fuzzy(_) => ("fuzzy", search.compared.len()),
+                        SearchKind::Normalized => ("normalized", 1),
+                        SearchKind::Prefix => ("prefix", 1),
+                        SearchKind::Exact | SearchKind::Regex => ("", 0),
+                    };
+                    let near = search.compared.iter().take(count);
+                    for one in near.filter(|one| table.columns.contains(&one.column)) {
+                        self.near(section, place, table, &one.column, kind);
                     }
                     table.columns.iter().cloned().chain([SCORE.to_owned()]).collect()
                 }),
@@ -129,8 +135,8 @@ impl Tables {
     }
 
     /// The columns that a query in SQL gives.
-    fn sql(&self, section: &Section<'_>, place: &Place, sql: &str) -> Option<Vec<String>> {
-        let found = self.found();
+    fn sql(&self, section: &Section<'_>, place: &Place, query: &Query) -> Option<Vec<String>> {
+        let (found, sql) = (self.found(), &query.sql);
         let is_name = |c: char| c.is_alphanumeric() || c == '_';
         let words = sql.split(|c: char| !is_name(c)).map(str::to_lowercase);
         // A name with other signs stands in quotes.
@@ -138,7 +144,10 @@ impl Tables {
         let quoted = quoted.filter(|name| !name.chars().all(is_name) && sql.to_lowercase().contains(name));
         self.asked.borrow_mut().extend(words.chain(quoted));
         let wrong = match columns_of(sql, &found.tables) {
-            Ok(columns) => return Some(columns),
+            Ok(columns) => {
+                numbers(section, place, query, &found.tables);
+                return Some(columns);
+            }
             Err(wrong) => wrong,
         };
         let name = |words: &str| wrong.split_once(words).map(|(_, name)| name.trim().to_owned());
@@ -196,10 +205,10 @@ impl Tables {
         section.document().doubt(place, what, hint);
     }
 
-    fn near(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str) {
+    fn near(&self, section: &Section<'_>, place: &Place, table: &Table, column: &str, kind: &str) {
         if !table.near.iter().any(|known| known == column) {
             let Table { name, .. } = table;
-            let what = format!("`{name}` has no index of similar texts for `{column}`, which `fuzzy` needs");
+            let what = format!("`{name}` has no index of similar texts for `{column}`, which `{kind}` needs");
             let is_declared = self.declared.iter().any(|declared| declared.name == *name);
             let hint = if is_declared {
                 format!("add `near = [\"{column}\"]` to its `[[dataset]]`")
@@ -208,6 +217,21 @@ impl Tables {
             };
             section.document().doubt(place, what, hint);
         }
+    }
+}
+
+/// A number that a query in SQL compares with what is a text.
+fn numbers(section: &Section<'_>, place: &Place, query: &Query, tables: &[Table]) {
+    let sql = query.sql.to_lowercase();
+    let asked = tables.iter().filter(|table| sql.contains(&table.name.to_lowercase()));
+    let columns: Vec<String> = asked.flat_map(|table| table.columns.iter().cloned()).collect();
+    for bare in bare_numbers(query, &columns) {
+        let result = if bare.holds { "always" } else { "never" };
+        let what = format!(
+            "`{}` {result} holds: all columns and fields are texts here, and SQLite takes no text for a number",
+            bare.text
+        );
+        section.document().doubt(place, what, format!("write {}", bare.cure));
     }
 }
 

@@ -3,6 +3,7 @@
 //! How its file is opened and kept is [`crate::sqlite`]'s.
 
 mod asked;
+mod bare;
 mod changed;
 mod counted;
 mod datasets;
@@ -35,6 +36,7 @@ use sqlx::sqlite::SqlitePool;
 use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
+pub(crate) use bare::bare_numbers;
 pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
 pub use keyed::Keyed;
 pub use likeness::{Alike, Exactness, Likeness};

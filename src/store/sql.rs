@@ -143,7 +143,7 @@ fn next_word(sql: &str) -> Option<(&str, &str)> {
 }
 
 /// How long a quoted text is, with its quotes; a quote in it is written twice.
-fn quoted(text: &str, quote: char) -> Result<usize, QueryError> {
+pub(super) fn quoted(text: &str, quote: char) -> Result<usize, QueryError> {
     let mut inside = text[1..].char_indices().peekable();
     while let Some((at, c)) = inside.next() {
         if c == quote && inside.next_if(|(_, next)| *next == quote).is_none() {

@@ -312,13 +312,18 @@ fn a_cascade_goes_from_the_sure_to_the_generous_and_tells_what_an_index_lacks() 
     assert_eq!(labels(&annex, "", "Kůň,"), ["Žluťoučký Kůň, s.r.o. (sql)"]);
     assert_eq!(labels(&annex, "", "T.ading"), Vec::<String>::new(), "a field is no pattern");
     assert_eq!(outcome(&answer(&annex, &document("GB6", ""))).2, "London");
-    let annex = companies("[[hook.step.query]]\nfuzzy = { vat = \"sender_vat\" }\n");
-    let (_, _, _, messages) = outcome(&answer(&annex, &document("DE3", "")));
-    assert!(messages[0].as_str().unwrap().contains("could not be looked up"), "{messages:?}");
-    annex.logs(
-        "`companies` has no index of similar texts for vat: annex data import companies FILE --near vat",
-        Duration::from_secs(1),
-    );
+    for kind in ["fuzzy", "normalized", "prefix"] {
+        let annex = companies(&format!("[[hook.step.query]]\n{kind} = {{ vat = \"sender_vat\" }}\n"));
+        let (_, _, _, messages) = outcome(&answer(&annex, &document("DE3", "")));
+        assert!(messages[0].as_str().unwrap().contains("could not be looked up"), "{messages:?}");
+        annex.logs(
+            "`companies` has no index of similar texts for vat: annex data import companies FILE --near vat",
+            Duration::from_secs(1),
+        );
+        let checked = annex.run(&["check", "--dev-http"]);
+        let said = String::from_utf8([checked.stdout, checked.stderr].concat()).unwrap();
+        assert!(!checked.status.success() && said.contains(&format!("which `{kind}` needs")), "{said}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn said(steps: &str) -> (bool, String) {
         "[[hook.step]]\nuse = \"export\"\nname = \"last\"\ntarget = \"files\"\npath = \"{{ field.reference }}.txt\"\nshape = \"json\""
     };
     let dataset = if steps.contains("dataset = ") {
-        "[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\n"
+        "[[dataset]]\nname = \"partners\"\nfile = \"partners.csv\"\nnear = [\"title\"]\n"
     } else {
         "\n\n\n"
     };
