@@ -256,3 +256,30 @@ fn status_names_what_the_ca_is_told_to_validate() {
     let said = String::from_utf8(annex.run(&["status"]).stdout).unwrap();
     assert!(said.contains(&format!("waiting for the CA to validate {NAME} by tls-alpn-01")), "{said}");
 }
+
+#[test]
+fn who_asks_for_a_certificate_waits_for_a_lease_that_is_given_back_in_a_moment() {
+    let scene = Scene::new();
+    let annex = scene.start(scene.folder(&format!("\"{NAME}\""), ""));
+    annex.logs("is there, valid until", SOON);
+    let lease = std::fs::File::open(annex.folder().join("state/acme/lease")).unwrap();
+    lease.try_lock().unwrap();
+    let asked = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| annex.run(&["cert", "renew"]));
+        annex.logs("an operator asks for a new certificate", SOON);
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(scene.pebble.orders(), 1, "{}", annex.log());
+        lease.unlock().unwrap();
+        asked.join().unwrap()
+    });
+    assert!(asked.status.success(), "{asked:?} {}", annex.log());
+    assert_eq!(scene.pebble.orders(), 2);
+    // Somebody who keeps it is another order.
+    lease.try_lock().unwrap();
+    for arguments in [&["cert", "renew"][..], &["cert", "renew", "--dry-run"]] {
+        let refused = annex.run(arguments);
+        let said = String::from_utf8(refused.stdout).unwrap();
+        assert!(!refused.status.success() && said.contains("order runs: try again in a minute"), "{said}");
+    }
+    assert_eq!(scene.pebble.orders(), 2);
+}

@@ -14,7 +14,7 @@
 //! | where is an order now? | `progress` |
 //! | when is a certificate due? | `due`; what its CA says of that: `renewal` |
 //! | how soon may it be tried again, and is that about this configuration? | `pace`, `about` |
-//! | what is on disk? | `storage` |
+//! | what is on disk? | `storage`; who may use it now? `lease` |
 //! | how are challenges answered? | `challenges` |
 //! | which TXT record shows for good that a name is ours? | `persist` |
 //! | does a name's address give our answers? | `self_check` |
@@ -29,6 +29,7 @@ mod challenges;
 mod due;
 mod jose;
 mod keep;
+mod lease;
 mod order;
 mod pace;
 mod persist;

@@ -4,12 +4,11 @@
 //! Revision 02 hashes the account in the record, so that names are not seen to be of one account: done where the CA's
 //! directory says what such a name begins with. The URL of the account is what earlier revisions have.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
 
 use crate::clock;
 
@@ -18,6 +17,7 @@ use super::about::about;
 use super::account::Session;
 use super::authority::{Authority, AuthorityError};
 use super::jose;
+use super::lease::Lease;
 use super::order::OrderError;
 use super::request::Wire;
 use super::storage::{Storage, StorageError};
@@ -26,9 +26,6 @@ use super::storage::{Storage, StorageError};
 const LABEL: &str = "_validation-persist";
 /// The longest text of one string in a TXT record.
 const LONGEST: usize = 255;
-/// While an order has the account.
-const LEASE_AGAIN: Duration = Duration::from_millis(200);
-const LEASE_TRIES: usize = 25;
 
 /// Why there is no record to show.
 #[derive(Debug, thiserror::Error)]
@@ -182,7 +179,8 @@ async fn of_ca(settings: &AcmeSettings, ca: &Ca, may_register: bool) -> Result<V
     if !may_register && storage.load_account(&ca.directory)?.is_none() {
         return Ok(Vec::new());
     }
-    let _lease = lease(&storage).await?;
+    // An order may make the account just now.
+    let _lease = Lease::of(&storage).await?.ok_or(RecordsError::Busy)?;
     let authority = Authority::new(ca.clone(), settings.proxy.as_ref())?;
     let wire = Wire::new(&authority.client, None);
     let session = Session::open(ca, settings.contact.as_deref(), wire, &storage).await?;
@@ -208,17 +206,6 @@ async fn of_ca(settings: &AcmeSettings, ca: &Ca, may_register: bool) -> Result<V
         });
     }
     Ok(records)
-}
-
-/// An order may make the account just now.
-async fn lease(storage: &Storage) -> Result<super::storage::Lease, RecordsError> {
-    for _ in 0..LEASE_TRIES {
-        if let Some(lease) = storage.lease()? {
-            return Ok(lease);
-        }
-        sleep(LEASE_AGAIN).await;
-    }
-    Err(RecordsError::Busy)
 }
 
 /// The account's name for one domain (revision 02, section 4.1): who sees several records does not see that they are of one.

@@ -18,7 +18,7 @@
 //! nothing away that this process knew.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +32,7 @@ use crate::clock;
 use crate::private;
 
 use super::begun::Begun;
+use super::lease::Lease;
 use super::pace::{Pace, Paces};
 use super::renewal::Advice;
 
@@ -80,11 +81,6 @@ pub(super) struct Storage {
     is_lenient: AtomicBool,
     /// Why the last write or lock failed.
     problem: Mutex<Option<String>>,
-}
-
-/// Held while an order runs: the kernel gives it back when its holder ends, however that happens.
-pub(super) struct Lease {
-    _file: File,
 }
 
 /// Tells one stored certificate from the next without reading it.
@@ -143,7 +139,7 @@ impl Storage {
         }
     }
 
-    /// The lease, if nobody has it.
+    /// The lease, if nobody has it. [`Lease::of`] waits for it.
     pub(super) fn lease(&self) -> Result<Option<Lease>, StorageError> {
         let path = self.common.join(LEASE);
         let failed = |error| {
@@ -151,13 +147,7 @@ impl Storage {
             *lock(&self.problem) = Some(error.to_string());
             error
         };
-        let file =
-            private::own_folder(&self.common).and_then(|()| private::lock_file(&path)).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lease { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        }
+        private::own_folder(&self.common).and_then(|()| Lease::take(&path)).map_err(failed)
     }
 
     /// Which certificate is stored; `None` where there is none, or none that can be seen.

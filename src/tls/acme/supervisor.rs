@@ -20,6 +20,7 @@ use super::attempt::{Attempt, Authorities, Serving};
 use super::authority::{Authority, AuthorityError};
 use super::due::{self, Due};
 use super::keep::{Keep, STORAGE_AGAIN};
+use super::lease::Lease;
 use super::pace::Pace;
 use super::renewal::{self, Advice};
 use super::request::Wire;
@@ -28,8 +29,6 @@ use super::storage::{Storage, StorageError};
 /// The wall clock is looked at at least this often: timers do not notice a suspend or a clock that is set. The store
 /// is looked at as often.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
-/// Wait for a lease that another process has.
-const LEASE_AGAIN: Duration = Duration::from_secs(1);
 /// Nodes that share a state folder share the moment of the next try. The one whose try failed last lets the others go first:
 /// its own CA or network may be what is wrong.
 const AFTER_OTHERS: Duration = Duration::from_millis(300);
@@ -265,11 +264,10 @@ impl Supervisor {
     /// certificate's life that is better than none.
     async fn attempt(&mut self, why: &str) -> Result<Result<String, String>, StorageError> {
         let is_last_part = self.is_last_part(clock::now());
-        let _lease = match self.keep.storage.lease() {
+        let _lease = match Lease::of(&self.keep.storage).await {
             Ok(Some(lease)) => Some(lease),
             Ok(None) => {
-                debug!("another order runs: waiting for its lease");
-                sleep(LEASE_AGAIN).await;
+                debug!("another order runs: its lease was waited for");
                 return Ok(Err("another order runs: try again in a minute".to_owned()));
             }
             Err(error) if is_last_part => {
@@ -365,7 +363,7 @@ impl Supervisor {
                     Err(format!("{error}; nothing was ordered, since it could not be stored"))
                 })
             }
-            Asked::Rehearse => match self.keep.storage.lease() {
+            Asked::Rehearse => match Lease::of(&self.keep.storage).await {
                 Ok(Some(_lease)) => self.prepare().rehearse().await,
                 Ok(None) => Err("an order runs: try again in a minute".to_owned()),
                 Err(error) => Err(error.to_string()),
