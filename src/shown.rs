@@ -106,6 +106,9 @@ struct Neutral<'o, W> {
 
 impl<W: fmt::Write> fmt::Write for Neutral<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.out.write_str(text);
+        }
         let mut rest = text;
         while let Some(at) = rest.find(|c| is_unseen(c) && !self.keeps.contains(&c)) {
             self.out.write_str(&rest[..at])?;

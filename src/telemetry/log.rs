@@ -83,16 +83,20 @@ where
             Level::WARN => out.write_str("warning: ")?,
             _ => {}
         }
+        // Texts from outside must not forge a line of their own, or paint the terminal.
+        if event.metadata().target() == DELIVERY {
+            let mut line = Message { out: &mut out, written: Ok(()) };
+            event.record(&mut line);
+            line.written?;
+            return writeln!(out, "{off}");
+        }
         let mut line = Words { text: String::new(), fields: String::new() };
         event.record(&mut line);
-        if event.metadata().target() == DELIVERY {
-            line.fields.clear();
-        } else if let Some(about) = about::current() {
+        if let Some(about) = about::current() {
             for (name, value) in about.values().filter(|(name, _)| !has(event, name)) {
                 let _ = write!(line.fields, " {name}={}", Word(value)); // writing to a String cannot fail
             }
         }
-        // Texts from outside must not forge a line of their own, or paint the terminal.
         for part in [line.text, line.fields] {
             write!(out, "{}", Line(part))?;
         }
@@ -158,6 +162,31 @@ fn colour(level: Level) -> &'static str {
         Level::INFO => "",
         _ => "\u{1b}[2m",
     }
+}
+
+/// The message alone, written as it comes.
+struct Message<'o, 'w> {
+    out: &'o mut Writer<'w>,
+    written: fmt::Result,
+}
+
+impl Visit for Message<'_, '_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.written = write!(self.out, "{}", Line(format_args!("{value:?}")));
+        }
+    }
+
+    // The other kinds would be formatted before they reach `record_debug`.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.written = write!(self.out, "{}", Line(value));
+        }
+    }
+
+    fn record_u64(&mut self, _: &Field, _: u64) {}
+
+    fn record_f64(&mut self, _: &Field, _: f64) {}
 }
 
 struct Words {
