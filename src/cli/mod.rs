@@ -49,7 +49,7 @@ enum Command {
     Init(init::Arguments),
     /// Check a configuration: every mistake, with its line and what to write instead
     Check(check::Arguments),
-    /// The configuration's keys, for editors
+    /// The configuration's keys, for editors and for people
     #[command(subcommand)]
     Config(config::Command),
     /// Say how the running server is: ready or not, certificates, what to look at

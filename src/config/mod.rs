@@ -17,6 +17,7 @@ mod mistake;
 mod numbers;
 mod objects;
 mod proxy;
+pub mod reference;
 mod saved;
 mod schemas;
 mod secrets;

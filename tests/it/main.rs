@@ -84,6 +84,7 @@ mod process;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
+mod reference;
 /// The step `request_processor`: settings as they stand in Rossum.
 mod request_processor;
 /// What exports ask of Rossum's REST API.
