@@ -10,8 +10,28 @@ use super::{ReadError, Records};
 
 /// What spreadsheets write where a formula fails, in the languages that translate it too.
 const ERRORS: [&str; 22] = [
-    "#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#NV", "#BEZUG!",
-    "#WERT!", "#ZAHL!", "#ODKAZ!", "#HODNOTA!", "#NÁZEV?", "#ADR!", "#ARG!", "#NAZWA?", "#VALEUR!", "#NOM?",
+    "#N/A",
+    "#REF!",
+    "#VALUE!",
+    "#DIV/0!",
+    "#NAME?",
+    "#NUM!",
+    "#NULL!",
+    "#SPILL!",
+    "#CALC!",
+    "#FIELD!",
+    "#NV",
+    "#BEZUG!",
+    "#WERT!",
+    "#ZAHL!",
+    "#ODKAZ!",
+    "#HODNOTA!",
+    "#NÁZEV?",
+    "#ADR!",
+    "#ARG!",
+    "#NAZWA?",
+    "#VALEUR!",
+    "#NOM?",
 ];
 /// Excel shows a number of twelve digits or more so.
 const LONG: u32 = 11;
@@ -62,7 +82,8 @@ impl Iterator for Watching {
 
 impl Watching {
     fn look(&mut self, line: u64, record: &Record) {
-        let cells = || self.columns.iter().zip(record).filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let cells =
+            || self.columns.iter().zip(record).filter_map(|(name, value)| Some((name, value.as_deref()?)));
         for (name, text) in cells() {
             if let Some(doubt) = doubt(text) {
                 self.notes.doubt(doubt, name, line);
@@ -79,9 +100,8 @@ impl Watching {
 
     /// Whether a record has the word for a total in its first column or its key, and beside it numbers or nothing.
     fn is_total_row(&self, record: &Record) -> bool {
-        let has_word = |(leads, value): (&bool, &Option<String>)| {
-            *leads && value.as_deref().is_some_and(is_total)
-        };
+        let has_word =
+            |(leads, value): (&bool, &Option<String>)| *leads && value.as_deref().is_some_and(is_total);
         let is_bare = |value: &Option<String>| {
             value.as_deref().is_none_or(|text| is_total(text) || text.chars().all(|c| !c.is_alphabetic()))
         };
@@ -122,9 +142,8 @@ fn misread_as(text: &str, encoding: &'static Encoding) -> bool {
     }
     let Ok(meant) = std::str::from_utf8(&bytes) else { return false };
     // Letters of Europe, and marks that word processors put: others come out of capitals with a sign behind, `NESTLÉ®`.
-    let is_usual = |c: char| {
-        c.is_ascii() || matches!(c, '\u{a0}'..='\u{17f}' | '\u{2010}'..='\u{203a}' | '€' | '™')
-    };
+    let is_usual =
+        |c: char| c.is_ascii() || matches!(c, '\u{a0}'..='\u{17f}' | '\u{2010}'..='\u{203a}' | '€' | '™');
     meant.chars().all(is_usual) && !meant.is_ascii()
 }
 
@@ -161,12 +180,39 @@ mod tests {
             assert_eq!(doubt(text), Some(expected), "{text}");
         }
         for text in [
-            "", "#1", "#N/A Ltd", "N/A", "E+11", "4.5E+03", "1E+5", "4.5.5E+11", "BE+12", "Müller", "Příbram", "SÃO PAULO", "NESTLÉ®",
-            "CAFÉ™", "Łódź", "ORĂŞENESC", "50 €", "– a", "Ä", "Â", "漢字", "АО «Ромашка»", "« CAFÉ »", "ÎLE D’AIX",
+            "",
+            "#1",
+            "#N/A Ltd",
+            "N/A",
+            "E+11",
+            "4.5E+03",
+            "1E+5",
+            "4.5.5E+11",
+            "BE+12",
+            "Müller",
+            "Příbram",
+            "SÃO PAULO",
+            "NESTLÉ®",
+            "CAFÉ™",
+            "Łódź",
+            "ORĂŞENESC",
+            "50 €",
+            "– a",
+            "Ä",
+            "Â",
+            "漢字",
+            "АО «Ромашка»",
+            "« CAFÉ »",
+            "ÎLE D’AIX",
         ] {
             assert_eq!(doubt(text), None, "{text}");
         }
-        assert!(is_conflict("<<<<<<< HEAD") && is_conflict(">>>>>>>") && !is_conflict("<<<<<<<<") && !is_conflict("======="));
+        assert!(
+            is_conflict("<<<<<<< HEAD")
+                && is_conflict(">>>>>>>")
+                && !is_conflict("<<<<<<<<")
+                && !is_conflict("=======")
+        );
         assert!(is_total("Total:") && is_total(" SUMME ") && !is_total("Total Energies"));
     }
 }

@@ -9,9 +9,18 @@ pub struct Notes(Rc<RefCell<Vec<Note>>>);
 
 enum Note {
     Said(String),
-    Counted { what: Skipped, count: u64, first: u64 },
+    Counted {
+        what: Skipped,
+        count: u64,
+        first: u64,
+    },
     /// In a column, or in the whole record where it has no name.
-    Doubted { what: Doubt, column: String, count: u64, first: Vec<u64> },
+    Doubted {
+        what: Doubt,
+        column: String,
+        count: u64,
+        first: Vec<u64>,
+    },
 }
 
 /// What a record can hardly mean.
@@ -122,7 +131,9 @@ impl Note {
         };
         Some(match what {
             Doubt::Error => {
-                format!("{lines}: `{column}` is the error of a formula, such as #N/A: mend the formula in the spreadsheet and save again")
+                format!(
+                    "{lines}: `{column}` is the error of a formula, such as #N/A: mend the formula in the spreadsheet and save again"
+                )
             }
             Doubt::Shortened => format!(
                 "{lines}: `{column}` is a long number in the short form of a spreadsheet (4.5E+11), which has lost digits: format the \
@@ -133,7 +144,9 @@ impl Note {
                  write the file again from its source as UTF-8"
             ),
             Doubt::Total => {
-                format!("{lines}: the last record seems to be a total: --foot 1 (in annex.toml foot = 1) skips it")
+                format!(
+                    "{lines}: the last record seems to be a total: --foot 1 (in annex.toml foot = 1) skips it"
+                )
             }
             Doubt::Head => format!("{lines}: the record repeats the names of the columns: take it out"),
         })

@@ -43,8 +43,22 @@ impl Keyed {
 
 /// What stands before a total, in small letters.
 const TOTALS: [&str; 16] = [
-    "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "celkem", "součet", "spolu", "razem", "suma",
-    "összesen", "totale", "totaal", "somme",
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "celkem",
+    "součet",
+    "spolu",
+    "razem",
+    "suma",
+    "összesen",
+    "totale",
+    "totaal",
+    "somme",
 ];
 
 /// Whether a text is the word for a total.

@@ -19,11 +19,15 @@ pub(super) fn account(text: &str) -> Result<(), String> {
     }
     let digits = bare.bytes().filter(u8::is_ascii_digit).count();
     if !IBAN.contains(&bare.len()) && digits * 2 > bare.len() {
-        return Err("this is no IBAN, which has 15 to 34 letters and digits: it looks like a VAT number".to_owned());
+        return Err(
+            "this is no IBAN, which has 15 to 34 letters and digits: it looks like a VAT number".to_owned()
+        );
     }
     let has_check = bare.get(2..4).is_some_and(|check| check.bytes().all(|byte| byte.is_ascii_digit()));
     if has_check && IBAN.contains(&bare.len()) && remainder(&bare) != 1 {
-        return Err("this is no IBAN: its check digits do not fit, so a letter or a digit is wrong".to_owned());
+        return Err(
+            "this is no IBAN: its check digits do not fit, so a letter or a digit is wrong".to_owned()
+        );
     }
     Ok(())
 }
@@ -89,12 +93,28 @@ mod tests {
     #[test]
     fn accounts_are_ibans_or_numbers_of_another_kind() {
         for right in [
-            "CZ6508000000192000145399", "CZ65 0800 0000 1920 0014 5399", "de89370400440532013000", "GB29 NWBK 6016 1331 9268 19",
-            "NO9386011117947", "MT84MALT011000012345MTLCAST001S", "19-2000145399/0800", "123456789", "A", "IBAN", "ACCOUNT 7",
+            "CZ6508000000192000145399",
+            "CZ65 0800 0000 1920 0014 5399",
+            "de89370400440532013000",
+            "GB29 NWBK 6016 1331 9268 19",
+            "NO9386011117947",
+            "MT84MALT011000012345MTLCAST001S",
+            "19-2000145399/0800",
+            "123456789",
+            "A",
+            "IBAN",
+            "ACCOUNT 7",
         ] {
             assert_eq!(account(right), Ok(()), "{right}");
         }
-        for wrong in ["CZ6508000000192000145398", "DE89370400440532013001", "CZ12345678", "DE123456789", "ATU12345678", "CZ65"] {
+        for wrong in [
+            "CZ6508000000192000145398",
+            "DE89370400440532013001",
+            "CZ12345678",
+            "DE123456789",
+            "ATU12345678",
+            "CZ65",
+        ] {
             assert!(account(wrong).is_err(), "{wrong}");
         }
     }
@@ -104,7 +124,9 @@ mod tests {
         for right in ["GIBACZPX", "DEUTDEFF500", "deutdeff", "GIBA CZ PX", "NCBVXKPR"] {
             assert_eq!(bic(right), Ok(()), "{right}");
         }
-        for wrong in ["GIBACZP", "GIBAC1PX", "0800", "GIBAQQPX", "CZ6508000000192000145399", "Česká spořitelna"] {
+        for wrong in
+            ["GIBACZP", "GIBAC1PX", "0800", "GIBAQQPX", "CZ6508000000192000145399", "Česká spořitelna"]
+        {
             assert!(bic(wrong).is_err(), "{wrong}");
         }
     }
