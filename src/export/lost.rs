@@ -16,6 +16,8 @@ pub struct Lost {
     pub is_sum: bool,
     /// Whether it is read behind the loop.
     pub is_read: bool,
+    /// Whether it is read in the same turn: otherwise setting it has no effect at all.
+    pub is_used: bool,
 }
 
 /// Names of a part of the template that has its own.
@@ -37,17 +39,17 @@ impl Template {
             let all = tokens(code);
             let all = words(&all);
             if !is_block {
-                read(&mut ended, all);
+                read(&mut frames, &mut ended, all);
                 continue;
             }
             match all {
                 [Name("for"), rest @ ..] => {
                     let within = rest.iter().position(|token| *token == Name("in")).unwrap_or(rest.len());
-                    read(&mut ended, &rest[within..]);
+                    read(&mut frames, &mut ended, &rest[within..]);
                     frames.push(Frame { is_loop: true, names: names(&rest[..within]), lost: Vec::new() });
                 }
                 [Name("macro" | "call"), rest @ ..] => {
-                    read(&mut ended, rest);
+                    read(&mut frames, &mut ended, rest);
                     frames.push(Frame { is_loop: false, names: names(rest), lost: Vec::new() });
                 }
                 [Name("endfor" | "endmacro" | "endcall"), ..] => {
@@ -56,14 +58,14 @@ impl Template {
                     }
                 }
                 [Name("set"), Name(name), Mark('='), value @ ..] => {
-                    read(&mut ended, value);
+                    read(&mut frames, &mut ended, value);
                     set(&mut frames, &mut ended, name, value, at);
                 }
-                other => read(&mut ended, other),
+                other => read(&mut frames, &mut ended, other),
             }
         }
         ended.extend(frames.into_iter().flat_map(|frame| frame.lost));
-        ended.retain(|lost| lost.is_sum || lost.is_read);
+        ended.retain(|lost| lost.is_sum || lost.is_read || !lost.is_used);
         ended.sort_by_key(|lost| lost.at);
         ended
     }
@@ -73,16 +75,21 @@ fn set<'t>(frames: &mut [Frame<'t>], ended: &mut Vec<Lost>, name: &'t str, value
     // What a macro has of its own begins at the macro.
     let from = frames.iter().rposition(|frame| !frame.is_loop).unwrap_or_default();
     let owner = frames.iter().rposition(|frame| frame.names.contains(name)).filter(|owner| *owner >= from);
+    let is_root = frames.len() == 1;
+    let is_outer = owner.is_some_and(|owner| owner + 1 < frames.len());
     let Some(own) = frames.last_mut() else { return };
     own.names.insert(name);
-    let is_outer = owner.is_some_and(|owner| owner + 1 < frames.len());
-    if let Some(owner) = owner.filter(|_| is_outer)
-        && let Some(the_loop) = frames.get_mut(owner + 1)
-    {
-        the_loop.lost.push(Lost { at, name: name.to_owned(), is_sum: is_sum(value, name), is_read: false });
-    } else if owner.is_some() || frames.len() == 1 {
+    if is_outer {
+        own.lost.push(Lost {
+            at,
+            name: name.to_owned(),
+            is_sum: is_sum(value, name),
+            is_read: false,
+            is_used: false,
+        });
+    } else if owner.is_some() || is_root {
         // It has a new value before anybody read the one that was lost.
-        ended.retain(|lost| lost.name != name || lost.is_read || lost.is_sum);
+        ended.retain(|lost| lost.name != name || lost.is_read || lost.is_sum || !lost.is_used);
     }
 }
 
@@ -101,13 +108,19 @@ fn names<'t>(tokens: &[Token<'t>]) -> HashSet<&'t str> {
     tokens.iter().filter_map(|token| if let Name(name) = token { Some(*name) } else { None }).collect()
 }
 
-/// Marks those as read that stand in some code.
-fn read(ended: &mut [Lost], tokens: &[Token<'_>]) {
+/// Marks those as read that stand in some code: in the turn in which they were set, or behind their loop.
+fn read(frames: &mut [Frame<'_>], ended: &mut [Lost], tokens: &[Token<'_>]) {
     for (at, token) in tokens.iter().enumerate() {
         let is_part = at.checked_sub(1).is_some_and(|at| tokens.get(at) == Some(&Mark('.')));
         let Name(name) = token else { continue };
-        for lost in ended.iter_mut().filter(|lost| !is_part && lost.name == *name) {
+        if is_part {
+            continue;
+        }
+        for lost in ended.iter_mut().filter(|lost| lost.name == *name) {
             lost.is_read = true;
+        }
+        for lost in frames.iter_mut().flat_map(|frame| &mut frame.lost).filter(|lost| lost.name == *name) {
+            lost.is_used = true;
         }
     }
 }
@@ -121,7 +134,7 @@ mod tests {
         let template = Template::new(source, Escape::None).unwrap();
         let shown = |lost: Lost| {
             let is = |is: bool, word: &'static str| if is { word } else { "" };
-            format!("{}{}{}", lost.name, is(lost.is_sum, "+"), is(lost.is_read, "!"))
+            format!("{}{}{}", lost.name, is(lost.is_sum, "+"), is(lost.is_read, "!")) + is(!lost.is_used, "0")
         };
         template.lost().into_iter().map(shown).collect()
     }
@@ -131,16 +144,17 @@ mod tests {
         for (source, expected) in [
             (
                 "{% set t = 0 %}{% for r in line_items %}{% set t = t + r.x | float %}{% endfor %}{{ t }}",
-                "t+!",
+                "t+!0",
             ),
+            ("{% set s = '' %}{% for r in line_items %}{{ s }}{{ r.x }}{% set s = ',' %}{% endfor %}", "s0"),
             ("{% set t = 0 %}{% for r in line_items %}{%- set t = r.x ~ t -%}{{ t }}{% endfor %}", "t+"),
             (
                 "{% set t = 0 %}{% for r in line_items %}{% if r.x %}{% set t = 1 %}{% endif %}{% endfor %}{% if t %}x{% endif %}",
-                "t!",
+                "t!0",
             ),
             (
                 "{% set t = 0 %}{% for a in line_items %}{% for b in line_items %}{% set t = t + 1 %}{% endfor %}{{ t }}{% endfor %}",
-                "t+!",
+                "t+!0",
             ),
         ] {
             assert_eq!(lost(source).join(" "), expected, "{source}");

@@ -18,7 +18,7 @@ pub(super) fn look(section: &Section<'_>, title: &str, place: &Place, template: 
             section.document().note(place, format!("`{title}`{line}: {what}"), Some(hint));
         }
     }
-    for Lost { at, name, is_sum, is_read } in template.lost() {
+    for Lost { at, name, is_sum, is_read, .. } in template.lost() {
         let (place, line) = place_in(section, place, template, at);
         let what = format!(
             "`{title}`{line}: what `{{% set {name} = … %}}` sets in a loop is lost at the end of each turn"

@@ -18,7 +18,7 @@ pub(super) fn account(text: &str) -> Result<(), String> {
         return Ok(());
     }
     let digits = bare.bytes().filter(u8::is_ascii_digit).count();
-    if !IBAN.contains(&bare.len()) && digits * 2 > bare.len() {
+    if !IBAN.contains(&bare.len()) && digits * 2 >= bare.len() {
         return Err(
             "this is no IBAN, which has 15 to 34 letters and digits: it looks like a VAT number".to_owned()
         );
