@@ -141,9 +141,10 @@ fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Re
             continue;
         }
         let what = format!("`${digits}` is no group here: it is written as it stands");
-        let hint = match has(&digits) {
-            true => format!("write `\\{digits}`"),
-            false => format!("{}; dollars are `\\${digits}`", groups()),
+        let hint = if has(&digits) {
+            format!("write `\\{digits}`")
+        } else {
+            format!("{}; dollars are `\\${digits}`", groups())
         };
         section.document().note(place.clone(), what, Some(hint));
         return;
