@@ -311,7 +311,7 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched, before: Opt
         Ok(read) => read,
         Err(problem) => return refused(problem.of(&watched.file)),
     };
-    let columns = read.columns;
+    let (columns, notes) = (read.columns, read.notes);
     if is_large {
         unread("the records");
     } else {
@@ -325,6 +325,10 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched, before: Opt
         match records.find_map(|record| record.map(|()| count += 1).err()) {
             Some(problem) => refused(problem),
             None => look_at_count(section, watched, before.unwrap_or_default(), count),
+        }
+        drop(records);
+        for doubt in notes.doubts() {
+            section.remark(&place, &format!("{}: {doubt}", watched.file.display()));
         }
     }
     for (key, named) in [("key", &watched.key), ("index", &watched.indexed), ("near", &watched.near)] {

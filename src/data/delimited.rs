@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::doubts::{CONFLICT, is_conflict};
 use super::notes::{Notes, Skipped};
 use super::separator::{better, hint, name, separator};
 use super::table::{self, Row};
@@ -25,6 +26,7 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
     let sampled = (&mut file).take(SAMPLE).read_to_end(&mut sample);
     sampled.map_err(|error| text::problem(path, error))?;
     let is_whole = (sample.len() as u64) < SAMPLE;
+    refuse_conflict(&sample)?;
     let hint = hint(&sample);
     let separator = match (&hint, layout.separator) {
         (Some(hint), Some(given)) if hint.separator != given => {
@@ -77,6 +79,16 @@ pub(super) fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
     });
     let read = table::read(path, Box::new(rows), layout, true, notes)?;
     Ok(Records { separator: Some(separator), ..read })
+}
+
+/// A mark of git makes another number of values in its line: it is found before the separator is.
+fn refuse_conflict(sample: &[u8]) -> Result<(), ReadError> {
+    let lines = sample.split(|byte| *byte == b'\n').zip(1..);
+    let mut marks = lines.filter(|(line, _)| is_conflict(String::from_utf8_lossy(line).trim_end()));
+    match marks.next() {
+        Some((_, line)) => Err(ReadError::Line { line, problem: CONFLICT.to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// Where the reader stands in a row.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::doubts::{CONFLICT, is_conflict};
 use super::head::{flaw, plain, unseen};
 use super::json::json;
 use super::notes::Notes;
@@ -75,6 +76,9 @@ fn objects(path: &Path, layout: &Layout, notes: &Notes) -> Result<Lines, ReadErr
 
 /// One object, in which no key stands twice.
 fn object(text: &str) -> Result<Map<String, Value>, String> {
+    if is_conflict(text) {
+        return Err(CONFLICT.to_owned());
+    }
     let read =
         json(text).map_err(|error| format!("it is no JSON object (column {}): {error}", error.column()))?;
     match read {

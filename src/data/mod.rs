@@ -2,6 +2,7 @@
 //! here: the same encodings, the same refusals.
 
 mod delimited;
+mod doubts;
 mod encoding;
 mod head;
 mod json;
@@ -149,9 +150,10 @@ impl ReadError {
 
 /// Begins to read a file: its columns are known then.
 pub fn read(path: &Path, layout: &Layout) -> Result<Records, ReadError> {
-    match layout.format {
+    let read = match layout.format {
         Format::Csv => delimited::read(path, layout),
         Format::JsonLines => json_lines::read(path, layout),
         Format::Workbook => workbook::read(path, layout),
-    }
+    };
+    Ok(doubts::watched(read?, &layout.needs))
 }

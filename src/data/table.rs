@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::store::Record;
 
+use super::doubts::{CONFLICT, is_conflict};
 use super::head::{flaw, plain, unseen};
 use super::notes::{Notes, Skipped};
 use super::{Layout, ReadError, Records};
@@ -202,6 +203,9 @@ impl Reading {
     fn record(&mut self, mut row: Row) -> Result<(u64, Record), ReadError> {
         let line = row.line;
         let wrong = |problem: String| Err(ReadError::Line { line, problem });
+        if row.values.first().and_then(Option::as_deref).is_some_and(is_conflict) {
+            return wrong(CONFLICT.to_owned());
+        }
         let width = self.names.len();
         let ends_empty =
             row.values.len() == width + 1 && is_blank(row.values.last().and_then(Option::as_ref));

@@ -6,11 +6,13 @@
 //!
 //! Knows nothing of hooks, answers or queues: the step `export` and its courier put the parts together.
 
+pub mod against;
 mod call;
 mod document;
 mod escape;
 pub mod formed;
 pub mod looked;
+pub mod lost;
 #[cfg(test)]
 mod odd;
 mod paths;

@@ -52,7 +52,7 @@ const KEEP: [&str; 8] = ["sort", "selectattr", "rejectattr", "unique", "list", "
 const NAMING: [&str; 3] = ["selectattr", "rejectattr", "groupby"];
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Token<'t> {
+pub(super) enum Token<'t> {
     Name(&'t str),
     Text(&'t str),
     Number,
@@ -61,7 +61,7 @@ enum Token<'t> {
 
 use Token::{Mark, Name, Number, Text};
 
-fn tokens(code: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(code: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = code;
     while let Some(first) = rest.chars().next() {
@@ -94,8 +94,13 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
 impl Template {
     /// What it reads, each once, in the order of the text.
     pub fn reads_of(&self) -> Vec<Read> {
-        let pieces: Vec<_> =
-            coded(self.source()).into_iter().map(|(is_block, code)| (is_block, tokens(code))).collect();
+        self.read(&mut |_, _, _| {})
+    }
+
+    /// The same; each piece of code is shown with its tokens once the names are known that it may use.
+    pub(super) fn read(&self, show: &mut dyn FnMut(&Reader<'_>, &str, &[Token<'_>])) -> Vec<Read> {
+        let codes = coded(self.source());
+        let pieces: Vec<_> = codes.iter().map(|(is_block, code)| (*is_block, tokens(code))).collect();
         let aliases = aliases(&pieces);
         let pieces: Vec<_> = pieces
             .into_iter()
@@ -108,14 +113,15 @@ impl Template {
         for (_, tokens) in pieces.iter().filter(|(is_block, _)| *is_block) {
             reader.note_names(tokens);
         }
-        for (is_block, tokens) in &pieces {
+        for ((is_block, tokens), (_, code)) in pieces.iter().zip(&codes) {
             reader.piece(*is_block, tokens);
+            show(&reader, code, tokens);
         }
         reader.found
     }
 }
 
-struct Reader<'t> {
+pub(super) struct Reader<'t> {
     /// Names that are given a meaning otherwise than by a loop.
     unsure: HashSet<&'t str>,
     /// The names of each loop that is open, and what they run over.
@@ -165,7 +171,7 @@ impl<'t> Reader<'t> {
     }
 
     /// What a name is: `field`, a row, `loop`.
-    fn owner(&self, name: &str) -> Option<Owner> {
+    pub(super) fn owner(&self, name: &str) -> Option<Owner> {
         let bound = self.loops.iter().rev().flatten().find(|(known, _)| *known == name);
         match (bound, name) {
             (Some((_, owner)), _) => owner.clone(),
@@ -178,7 +184,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The table whose rows an expression gives, and how many of its tokens do.
-    fn rows(&self, tokens: &[Token<'t>]) -> Option<(Owner, usize)> {
+    pub(super) fn rows(&self, tokens: &[Token<'t>]) -> Option<(Owner, usize)> {
         let (owner, mut at) = match tokens {
             [Name("field"), Mark('.'), Name(table), ..] if self.owner("field").is_some() => {
                 (Owner::Row((*table).to_owned()), 3)
@@ -277,7 +283,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn words<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
+pub(super) fn words<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
     if let [Mark('-' | '+'), rest @ ..] = tokens { rest } else { tokens }
 }
 

@@ -94,6 +94,9 @@ pub fn python_replacement(template: &str, pattern: Option<&Regex>) -> Result<Str
         } else if let Some(after) = from.strip_prefix("\\\\") {
             out.push('\\');
             rest = after;
+        } else if let Some(after) = from.strip_prefix("\\$") {
+            out.push_str("$$");
+            rest = after;
         } else if let Some(after) = from.strip_prefix("\\g<") {
             let (name, after) = after.split_once('>').ok_or("`\\g<` without its `>`")?;
             out.push_str(&group(name)?);
@@ -103,7 +106,8 @@ pub fn python_replacement(template: &str, pattern: Option<&Regex>) -> Result<Str
             let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             if digits == 0 {
                 return Err(
-                    "a `\\` must be followed by a group's number, by `g<name>` or by another `\\`".into()
+                    "a `\\` must be followed by a group's number, by `g<name>`, by `$` or by another `\\`"
+                        .into(),
                 );
             }
             out.push_str(&group(&after[..digits])?);
@@ -121,8 +125,13 @@ mod tests {
     #[test]
     fn python_replacements_become_the_regex_crates() {
         let pattern = Regex::new("(?<year>[0-9]+)").unwrap();
-        let cases =
-            [("x", "x"), (r"\1-\g<0>", "${1}-${0}"), (r"$5 \\", r"$$5 \"), (r"\g<year>a", "${year}a")];
+        let cases = [
+            ("x", "x"),
+            (r"\1-\g<0>", "${1}-${0}"),
+            (r"$5 \\", r"$$5 \"),
+            (r"\$2", "$$2"),
+            (r"\g<year>a", "${year}a"),
+        ];
         for (python, ours) in cases {
             assert_eq!(python_replacement(python, Some(&pattern)).as_deref(), Ok(ours));
         }

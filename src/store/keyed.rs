@@ -27,7 +27,11 @@ impl Keyed {
         }
         let is_empty = |at: &usize| record[*at].as_deref().is_none_or(str::is_empty);
         if let Some((name, _)) = self.columns.iter().find(|(_, at)| is_empty(at)) {
-            return Err(format!("the key `{name}` is empty"));
+            let total = record.iter().flatten().find(|text| is_total(text));
+            let total = total.map_or_else(String::new, |word| {
+                format!("; `{word}` stands in it: perhaps it is a total, which --foot 1 (in annex.toml foot = 1) skips where it is the last")
+            });
+            return Err(format!("the key `{name}` is empty{total}"));
         }
         let key = self.columns.iter().map(|(_, at)| record[*at].clone()).collect();
         match self.lines.insert(key, line) {
@@ -35,4 +39,30 @@ impl Keyed {
             None => Ok(()),
         }
     }
+}
+
+/// What stands before a total, in small letters.
+const TOTALS: [&str; 16] = [
+    "total",
+    "totals",
+    "grand total",
+    "sum",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "celkem",
+    "součet",
+    "spolu",
+    "razem",
+    "suma",
+    "összesen",
+    "totale",
+    "totaal",
+    "somme",
+];
+
+/// Whether a text is the word for a total.
+pub fn is_total(text: &str) -> bool {
+    let text = text.trim().trim_end_matches(':').trim_end();
+    text.len() < 30 && TOTALS.contains(&text.to_lowercase().as_str())
 }

@@ -169,7 +169,7 @@ const FOREIGN: [(&str, &[&str]); 52] = [
     ("toml", &["config"]),
     ("csv", &["data"]),
     ("oem_cp", &["data"]),
-    ("strsim", &["pipeline", "steps", "store", "txscript"]),
+    ("strsim", &["export", "pipeline", "steps", "store", "txscript"]),
     ("ruff_python_parser", &["txscript"]),
     ("ruff_python_ast", &["txscript"]),
     ("ruff_text_size", &["txscript"]),

@@ -84,6 +84,8 @@ mod process;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
+/// Files of records: what can hardly be meant, generated and damaged ones.
+mod records;
 mod reference;
 /// The step `request_processor`: settings as they stand in Rossum.
 mod request_processor;

@@ -455,6 +455,17 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     ),
     // Lists.
     ("", "order_id=A;;B", Made(&["<cbc:Note>Order number: A, B<"])),
+    ("", "iban=CZ65 0800 0000 1920 0014 5399", Made(&["<cbc:ID>CZ65 0800 0000 1920 0014 5399<"])),
+    ("", "iban=19-2000145399/0800", Made(&["<cbc:ID>19-2000145399/0800<"])),
+    (
+        "",
+        "iban=CZ6508000000192000145398",
+        Refused(&[
+            "IBAN (`iban`) is `CZ6508000000192000145398`: this is no IBAN: its check digits do not fit",
+        ]),
+    ),
+    ("", "iban=DE123456789", Refused(&["IBAN (`iban`) is `DE123456789`", "it looks like a VAT number"])),
+    ("", "bic=GIBACZP", Refused(&["BIC (`bic`) is `GIBACZP`: this is no BIC"])),
     ("", "iban=A;;B", Refused(&["IBAN (`iban`) has several values, and UBL takes one"])),
     // The schema id of its values names it too.
     (
@@ -545,6 +556,33 @@ fn a_line_that_is_not_quantity_times_price_is_told_and_refused_for_peppol() {
     let warns = server(&format!("{id}mismatch = \"warn\"\n"));
     let (_, warnings) = export(&warns, 1, &invoice().with(discount)).unwrap();
     assert!(warnings.len() == 1 && warnings[0].contains(says), "{warnings:?}");
+}
+
+#[test]
+fn what_is_likely_wrong_is_told_and_made() {
+    let annex = server("fields = { customization_id = \"profile\" }\n");
+    let core = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc";
+    let told = [
+        (
+            "date_due=2026-11-04",
+            "Due date (`date_due`) is `2026-11-04`: it is before the issue date 2026-11-05".to_owned(),
+        ),
+        ("profile=urn:cen.eu:en16931:2107", "did you mean `urn:cen.eu:en16931:2017`?".to_owned()),
+        (
+            "profile=urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:biling:3.0",
+            format!("did you mean `{core}:billing:3.0`?"),
+        ),
+    ];
+    for (at, (changes, says)) in told.iter().enumerate() {
+        let (_, warnings) = export(&annex, at + 1, &invoice().with(changes)).unwrap();
+        let text = warnings.join(" ").replace("&#x27;", "'");
+        assert!(warnings.len() == 1 && text.contains(says), "{changes}: {warnings:?}");
+    }
+    let right = ["date_due=2026-11-05", "date_due=", "profile=urn:cen.eu:en16931:2017", "profile=our-own"];
+    for (at, changes) in right.iter().enumerate() {
+        let (_, warnings) = export(&annex, at + 10, &invoice().with(changes)).unwrap();
+        assert!(warnings.is_empty(), "{changes}: {warnings:?}");
+    }
 }
 
 /// Rules as this checker has them, which know no rounding of the amount to pay; and what of a document that says nothing of

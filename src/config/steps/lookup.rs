@@ -162,6 +162,31 @@ const KINDS: [&str; 6] = ["sql", "exact", "normalized", "prefix", "regex", "fuzz
 /// How similar texts must be where a query does not say: as PostgreSQL's `pg_trgm` has it.
 const THRESHOLD: f64 = 0.3;
 
+/// Keys of a query.
+const OF_QUERY: [&str; 11] = [
+    "sql",
+    "exact",
+    "normalized",
+    "prefix",
+    "regex",
+    "fuzzy",
+    "only",
+    "threshold",
+    "sure",
+    "lead",
+    "weights",
+];
+
+/// Notes keys that stand in the step, and belong into its query.
+pub(super) fn note_misplaced(section: &Section<'_>) {
+    let own = section.entries();
+    for key in OF_QUERY.into_iter().filter(|key| own.iter().any(|(name, _)| name.get_ref() == key)) {
+        let what = format!("`{key}` is a key of a query, and stands in the step");
+        let hint = format!("write it below `[[hook.step.query]]`: `{key} = …`");
+        section.document().note(section.place_of(key), what, Some(hint));
+    }
+}
+
 fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Option<Asked> {
     let kinds: Vec<&'static str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
     let [kind] = kinds[..] else {

@@ -26,6 +26,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     if section.has("configuration") {
         return super::master_data::read(section, known);
     }
+    super::lookup::note_misplaced(section);
     if section.has("queries") || section.has("query") {
         return super::lookup::read(section, known);
     }

@@ -2,6 +2,7 @@
 
 mod business_rules;
 mod checks;
+mod comparisons;
 mod delimited;
 mod export;
 mod formats;

@@ -119,6 +119,9 @@ fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Re
         }
     };
     for (at, _) in with.match_indices('$') {
+        if with[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1 {
+            continue; // `\$` is the sign
+        }
         let rest = &with[at + 1..];
         let braced = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
         if let Some(name) = braced.filter(|name| is_name(name)) {
@@ -138,12 +141,13 @@ fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Re
             continue;
         }
         let what = format!("`${digits}` is no group here: it is written as it stands");
-        if has(&digits) {
-            section.document().note(place.clone(), what, Some(format!("write `\\{digits}`")));
-            return;
-        }
-        // It may be an amount of dollars.
-        section.remark(place, &format!("{what}; {}", groups()));
+        let hint = if has(&digits) {
+            format!("write `\\{digits}`")
+        } else {
+            format!("{}; dollars are `\\${digits}`", groups())
+        };
+        section.document().note(place.clone(), what, Some(hint));
+        return;
     }
     let schemas = section.hook_schemas();
     for name in with.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.trim()) {

@@ -9,7 +9,7 @@ use crate::txscript::{FieldType, Schema};
 
 use super::super::document::Place;
 use super::super::section::Section;
-use super::{paths, trials};
+use super::{comparisons, paths, trials};
 use crate::steps::nearest::nearest;
 
 /// A template, and the note of what is wrong with it.
@@ -53,6 +53,7 @@ pub(super) fn template(
         }
     }
     remark_no_sums(section, title, &place, &template);
+    comparisons::look(section, title, &place, &template);
     trials::refuse_failing(section, title, &place, &template);
     Some(template)
 }

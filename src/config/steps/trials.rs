@@ -106,14 +106,26 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
         found
     };
     let Some(Fails { at, code, what, hint }) = found else { return };
-    let lines = &template.source()[..at.min(template.source().len())];
+    let (place, where_it_is) = place_in(section, place, template, at);
+    let what = format!("`{title}`: `{code}`{where_it_is} fails whatever stands in the fields: {what}");
+    section.document().note(place, what, Some(hint));
+}
+
+/// Where something of a template stands in annex.toml; its line and column where the template is a file of its own, or is
+/// written with signs that stand for others.
+pub(super) fn place_in(
+    section: &Section<'_>,
+    place: &Place,
+    template: &Template,
+    at: usize,
+) -> (Place, String) {
+    if let Some(written) = section.document().within(place, template.source(), at) {
+        return (written, String::new());
+    }
+    let lines = template.source().get(..at).unwrap_or(template.source());
     let line = lines.matches('\n').count() + 1;
     let column = lines.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let written = section.document().within(place, template.source(), at);
-    let where_it_is =
-        if written.is_some() { String::new() } else { format!(" in line {line}, column {column}") };
-    let what = format!("`{title}`: `{code}`{where_it_is} fails whatever stands in the fields: {what}");
-    section.document().note(written.unwrap_or_else(|| place.clone()), what, Some(hint));
+    (place.clone(), format!(" in line {line}, column {column}"))
 }
 
 /// What fails in one of some groups of documents: those with small numbers, with large ones, with each constant that fields are

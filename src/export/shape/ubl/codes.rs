@@ -83,6 +83,11 @@ pub(super) fn country(text: &str) -> Option<String> {
     has(COUNTRIES, &code).then_some(code)
 }
 
+/// Whether two capitals are a country in accounts, which know Kosovo too.
+pub(super) fn is_country(code: &str) -> bool {
+    code.bytes().all(|byte| byte.is_ascii_uppercase()) && (code == "XK" || has(COUNTRIES, code))
+}
+
 /// "One", where no unit is known.
 pub(super) const ONE: &str = "C62";
 

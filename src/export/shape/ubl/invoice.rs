@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::accounts;
 use super::codes::{Category, Currency, ONE, country, unit};
 use super::problems::quoted;
 use super::sheet::{Cell, Row, Sheet};
@@ -139,10 +140,27 @@ impl<'s> Sheet<'s> {
         if issue.is_empty() {
             self.missing(&issue, needed("issue_date"));
         }
-        Dates {
+        let due = self.header("due_date");
+        let dates = Dates {
             issue: self.date(&issue),
-            due: self.date(&self.header("due_date")),
+            due: self.date(&due),
             tax_point: self.date(&self.header("tax_point_date")),
+        };
+        if let (Some(is), Some(until)) = (dates.issue, dates.due)
+            && until < is
+        {
+            self.doubt(&due, &format!("it is before the issue date {is}"));
+        }
+        dates
+    }
+
+    /// The account that is paid to, and the profile: neither is written where it is surely wrong.
+    pub(super) fn look_at_payment(&self) {
+        self.coded(&self.header("iban"), accounts::account);
+        self.coded(&self.header("bic"), accounts::bic);
+        let profile = self.header("customization_id");
+        if let Some(near) = accounts::misspelt(profile.text) {
+            self.doubt(&profile, &super::unknown_profile(near));
         }
     }
 

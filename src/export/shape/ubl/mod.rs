@@ -7,6 +7,7 @@
 //! What is made is valid by these schemas. A document that lacks what they need, that holds what cannot be read in one
 //! way, or whose amounts do not add up, is not made: [`Unfit`] says all of it at once.
 
+mod accounts;
 mod codes;
 mod invoice;
 mod lists;
@@ -107,7 +108,10 @@ impl Ubl {
         match document.filter(|_| missing.is_empty()) {
             Some(document) => {
                 drop(missing);
-                Ok(Made { text: document.written(), warning: apart.warning(what) })
+                let doubted = sheet.doubts.borrow().doubted(what);
+                let warnings: Vec<String> = apart.warning(what).into_iter().chain(doubted).collect();
+                let warning = (!warnings.is_empty()).then(|| warnings.join(" "));
+                Ok(Made { text: document.written(), warning })
             }
             None => Err(missing.unfit(what)),
         }
@@ -127,6 +131,12 @@ impl Ubl {
                 .map(drop)
                 .ok_or_else(|| "this is no country of ISO 3166-1: write its code, such as DE".to_owned()),
             "type" => self.check_type(text),
+            "iban" => accounts::account(text),
+            "bic" => accounts::bic(text),
+            "customization_id" => {
+                let near = accounts::misspelt(text);
+                return near.map_or(Usable::Yes, |near| Usable::Perhaps(unknown_profile(near)));
+            }
             _ => match holds(word) {
                 Holds::Date => values::date(text).map(drop),
                 Holds::Amount => return self.check_amount(text),
@@ -171,11 +181,16 @@ impl Ubl {
     }
 }
 
+/// What to say of a customization that is nearly one of those that receivers know.
+fn unknown_profile(near: &str) -> String {
+    format!("no receiver may know this customization: did you mean `{near}`?")
+}
+
 /// What becomes of documents that a value of the settings is taken for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Usable {
     Yes,
-    /// It depends on the document's currency; why not.
+    /// It is likely wrong, or depends on the document's currency; why.
     Perhaps(String),
     /// It is refused, whatever the document has; why.
     No(String),
@@ -192,6 +207,7 @@ fn read<'s>(
     let id = sheet.needed("id");
     let dates = sheet.dates();
     let currency = sheet.currency();
+    sheet.look_at_payment();
     for word in ["supplier_name", "customer_name"] {
         sheet.needed(word);
     }

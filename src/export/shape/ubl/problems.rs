@@ -89,6 +89,11 @@ impl Problems {
     pub(super) fn warning(&self, what: &str) -> Option<String> {
         (!self.is_empty()).then(|| format!("{what} is made with what does not add up. {}", self.sentences()))
     }
+
+    /// What is said of a document in which something is likely wrong.
+    pub(super) fn doubted(&self, what: &str) -> Option<String> {
+        (!self.is_empty()).then(|| format!("{what} is made with what is likely wrong. {}", self.sentences()))
+    }
 }
 
 impl Found {

@@ -25,6 +25,8 @@ pub(super) struct Sheet<'s> {
     pub(super) settings: &'s Ubl,
     view: &'s View,
     pub(super) problems: RefCell<Problems>,
+    /// What is likely wrong, and keeps nothing from being made.
+    pub(super) doubts: RefCell<Problems>,
 }
 
 /// A row of a table.
@@ -80,7 +82,7 @@ impl Cell<'_> {
 
 impl<'s> Sheet<'s> {
     pub(super) fn new(settings: &'s Ubl, view: &'s View) -> Self {
-        Self { settings, view, problems: RefCell::default() }
+        Self { settings, view, problems: RefCell::default(), doubts: RefCell::default() }
     }
 
     fn id(&self, field: &'s Field) -> &'s str {
@@ -192,6 +194,12 @@ impl<'s> Sheet<'s> {
     pub(super) fn wrong(&self, cell: &Cell<'_>, what: String) {
         let what = format!("{} {what}", cell.name());
         self.problems.borrow_mut().note(cell.place, &[cell.id], what);
+    }
+
+    /// Notes what is likely wrong with a value.
+    pub(super) fn doubt(&self, cell: &Cell<'_>, why: &str) {
+        let what = format!("{} is {}: {why}", cell.name(), quoted(cell.text));
+        self.doubts.borrow_mut().note(cell.place, &[cell.id], what);
     }
 
     pub(super) fn unusable(&self, cell: &Cell<'_>, why: &str) {
