@@ -67,7 +67,7 @@ const ATTR: [&str; 40] = [
 ];
 
 /// What a date has.
-const DATE: [&str; 17] = [
+pub(super) const DATE: [&str; 17] = [
     "year",
     "month",
     "day",
