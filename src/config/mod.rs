@@ -28,6 +28,7 @@ mod tables;
 mod targets;
 mod telemetry;
 mod units;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

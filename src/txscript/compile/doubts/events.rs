@@ -29,19 +29,8 @@ const STATUSES: [&str; 15] = [
 ];
 
 /// Methods of a dictionary.
-const DICT: [&str; 11] = [
-    "get",
-    "keys",
-    "values",
-    "items",
-    "pop",
-    "popitem",
-    "update",
-    "setdefault",
-    "copy",
-    "clear",
-    "fromkeys",
-];
+const DICT: [&str; 11] =
+    ["get", "keys", "values", "items", "pop", "popitem", "update", "setdefault", "copy", "clear", "fromkeys"];
 
 /// What Rossum takes from a list of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,8 +71,9 @@ impl Doubts<'_> {
         if let (Word::Event | Word::Action, Some((event, action))) = (word, text.split_once('.')) {
             let what = format!("`event` and `action` are two values, and neither is ever `{text}`");
             let payload = self.payload_name();
-            let hint =
-                format!("write `{payload}[\"event\"] == \"{event}\" and {payload}[\"action\"] == \"{action}\"`");
+            let hint = format!(
+                "write `{payload}[\"event\"] == \"{event}\" and {payload}[\"action\"] == \"{action}\"`"
+            );
             return self.note(constant, what, hint);
         }
         let what = format!("Rossum has no {} `{text}`", word.name());

@@ -57,7 +57,9 @@ impl Doubts<'_> {
                 let hint = match name {
                     "today" => format!("write `{owner}.date.today()` for the day of today"),
                     _ if is_of_moment => {
-                        format!("write `{owner}.datetime.{name}(…)`, or `from datetime import datetime` above it")
+                        format!(
+                            "write `{owner}.datetime.{name}(…)`, or `from datetime import datetime` above it"
+                        )
                     }
                     _ => match near_of(name, &MODULE) {
                         Some(near) => format!("did you mean `{near}`?"),
@@ -66,7 +68,10 @@ impl Doubts<'_> {
                 };
                 (format!("`{owner}` is the module here, which has no `{name}`"), hint)
             }
-            "datetime.date" if !DATE.contains(&name) && !matches!(name, "resolution" | "fromisocalendar" | "fromtimestamp") => {
+            "datetime.date"
+                if !DATE.contains(&name)
+                    && !matches!(name, "resolution" | "fromisocalendar" | "fromtimestamp") =>
+            {
                 let hint = match name {
                     "now" | "utcnow" => format!("write `{owner}.today()`"),
                     "strptime" => "write `datetime.datetime.strptime(…).date()`".to_owned(),
@@ -138,7 +143,8 @@ impl Doubts<'_> {
         let (field, shown) = (self.text(pattern).to_owned(), self.text(text).to_owned());
         let is_sub = function.starts_with("sub");
         let constant = constant.value.to_str();
-        let what = format!("`{called}` takes the pattern first, then the text: here `{field}` is read as a pattern");
+        let what =
+            format!("`{called}` takes the pattern first, then the text: here `{field}` is read as a pattern");
         if looks_like_pattern(constant) || (is_sub && constant.is_empty()) {
             let hint = if is_sub {
                 format!("write `{called}(\"…\", \"…\", {field})`")
@@ -155,14 +161,16 @@ impl Doubts<'_> {
     fn function_of_patterns(&self, function: &Syntax) -> Option<String> {
         match function {
             Syntax::Name(name) if name.id == "regexp" && !self.is_typed() => Some("search".to_owned()),
-            Syntax::Name(name) if name.id == "substitute" && self.is_typed() && !self.names.has("substitute") => {
+            Syntax::Name(name)
+                if name.id == "substitute" && self.is_typed() && !self.names.has("substitute") =>
+            {
                 Some("sub".to_owned())
             }
             Syntax::Attribute(method) if self.is_typed() => match &*method.value {
-                Syntax::Name(module) if module.id == "re" && !self.names.has("re") => Some(method.attr.to_string()),
-                module => {
-                    (self.names.path(module).as_deref() == Some("re")).then(|| method.attr.to_string())
+                Syntax::Name(module) if module.id == "re" && !self.names.has("re") => {
+                    Some(method.attr.to_string())
                 }
+                module => (self.names.path(module).as_deref() == Some("re")).then(|| method.attr.to_string()),
             },
             _ => None,
         }
@@ -170,5 +178,8 @@ impl Doubts<'_> {
 }
 
 fn looks_like_pattern(text: &str) -> bool {
-    text.contains(['\\', '^', '[', '*', '|']) || text.ends_with('$') || text.contains(".*") || text.contains("(?")
+    text.contains(['\\', '^', '[', '*', '|'])
+        || text.ends_with('$')
+        || text.contains(".*")
+        || text.contains("(?")
 }

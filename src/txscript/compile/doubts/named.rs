@@ -10,7 +10,9 @@ use super::session::Part;
 impl Doubts<'_> {
     pub(super) fn asked_by_name(&mut self, call: &ast::ExprCall) {
         let Syntax::Name(function) = &*call.func else { return };
-        let [owner, key @ Syntax::StringLiteral(text), others @ ..] = &call.arguments.args[..] else { return };
+        let [owner, key @ Syntax::StringLiteral(text), others @ ..] = &call.arguments.args[..] else {
+            return;
+        };
         if self.names.has(&function.id) {
             return;
         }
@@ -38,7 +40,8 @@ impl Doubts<'_> {
         }
         let near = near_of(id, &known).map(|near| format!("did you mean `{near}`?"));
         if ends == "this fails" {
-            let hint = near.unwrap_or_else(|| format!("a default is a third argument: `{}`", "getattr(x, \"y\", None)"));
+            let hint = near
+                .unwrap_or_else(|| format!("a default is a third argument: `{}`", "getattr(x, \"y\", None)"));
             self.note(key, format!("{what}: {ends}"), hint);
         } else {
             let near = near.map(|near| format!("; {near}")).unwrap_or_default();

@@ -166,7 +166,9 @@ impl<'a> Fills<'a> {
 /// `[]`, `{}`, `list()`
 fn makes(value: &Syntax) -> bool {
     match value {
-        Syntax::List(_) | Syntax::Dict(_) | Syntax::Set(_) | Syntax::ListComp(_) | Syntax::DictComp(_) => true,
+        Syntax::List(_) | Syntax::Dict(_) | Syntax::Set(_) | Syntax::ListComp(_) | Syntax::DictComp(_) => {
+            true
+        }
         Syntax::Call(call) => {
             matches!(&*call.func, Syntax::Name(name) if matches!(name.id.as_str(), "list" | "dict" | "set"))
         }

@@ -116,7 +116,8 @@ impl Doubts<'_> {
     fn no_flag(&mut self, value: &Syntax) {
         if matches!(value, Syntax::StringLiteral(_) | Syntax::FString(_) | Syntax::NumberLiteral(_)) {
             let shown = self.text(value).to_owned();
-            let is_off = ["false", "no", "0", ""].contains(&shown.trim_matches(['"', '\'']).to_lowercase().as_str());
+            let is_off =
+                ["false", "no", "0", ""].contains(&shown.trim_matches(['"', '\'']).to_lowercase().as_str());
             let what = format!("`hidden` is true or false, and `{shown}` is neither");
             self.note(value, what, format!("write `{}`", if is_off { "False" } else { "True" }));
         }
@@ -135,7 +136,10 @@ impl Doubts<'_> {
                 }
                 ["value", "label"].into_iter().find(|wanted| !keys.contains(wanted))
             }
-            Syntax::StringLiteral(_) | Syntax::FString(_) | Syntax::NumberLiteral(_) | Syntax::NoneLiteral(_) => None,
+            Syntax::StringLiteral(_)
+            | Syntax::FString(_)
+            | Syntax::NumberLiteral(_)
+            | Syntax::NoneLiteral(_) => None,
             _ => return,
         };
         if let (Syntax::Dict(_), None) = (option, missing) {
