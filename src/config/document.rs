@@ -14,6 +14,7 @@ use toml::de::DeTable;
 
 use crate::data;
 
+use super::json_places::lines_of;
 use super::mistake::Mistake;
 use super::secrets::Environment;
 use super::section::Section;
@@ -222,7 +223,7 @@ impl<'e> Document<'e> {
     /// The items or keys of JSON that was read, each with its place: `rules.json:12`.
     pub(super) fn places_in_json(&self, name: &str, within: Option<&str>) -> Vec<(String, String)> {
         let jsons = self.jsons.borrow();
-        let lines = jsons.get(name).map(|text| data::lines_of(text, within)).unwrap_or_default();
+        let lines = jsons.get(name).map(|text| lines_of(text, within)).unwrap_or_default();
         lines.into_iter().map(|(key, line)| (key, format!("{name}:{line}"))).collect()
     }
 

@@ -10,6 +10,7 @@ mod databases;
 mod datasets;
 mod document;
 mod hook;
+mod json_places;
 mod kinds;
 mod known;
 mod lists;

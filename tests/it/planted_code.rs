@@ -117,7 +117,7 @@ const NEVER: [(&str, &str); 61] = [
 ];
 
 /// The same, of names that stand for something, of what a document is, and of tables.
-const NEVER_OF_NAMES: [(&str, &str); 58] = [
+const NEVER_OF_NAMES: [(&str, &str); 61] = [
     ("from datetime import datetime\nfield.shipped < datetime.now()", "comparing them fails"),
     ("import datetime as dt\nfield.arrived == dt.datetime.utcnow()", "they are never equal"),
     ("today = date.today()\ntoday >= datetime.datetime.now()", "comparing them fails"),
@@ -201,6 +201,9 @@ const NEVER_OF_NAMES: [(&str, &str); 58] = [
     ("date.strptime(field.remark, \"%Y\") == field.shipped", "write `datetime.datetime.strptime(…).date()`"),
     ("from datetime import datetime\ndatetime.nwo().year == 2026", "did you mean `now`?"),
     ("field.shipped.strftime(\"DD.MM.YYYY\") == \"24.12.2026\"", "stands for no part of a date"),
+    ("field.gross > field.net and field.net > 5 and field.net >= field.gross", "never hold together"),
+    ("net = field.net\nfield.gross == net and field.net != field.gross", "never hold together"),
+    ("substitute(r\"\\s\", field.remark, \"\") == \"x\"", "here it is empty, and nothing is replaced"),
     ("field.goods._index == 0", "`goods` is a table, and no row|write `row._index`"),
     ("field.gross._index == 0", "`gross` is no row|write `row._index`"),
 ];
@@ -330,6 +333,8 @@ fn conditions_that_a_document_can_meet_are_left_alone() {
         "re.sub(\"NAME\", field.remark, \"Dear NAME\") == \"Dear A\" and re.search(field.remark, field.reference) is None",
         "datetime.datetime.now().date() > field.shipped and datetime.date.today() == date.today() and datetime.timedelta(days=1) > timedelta(days=0)",
         "field.shipped.strftime(\"%d.%m.%Y\") == \"24.12.2026\"",
+        "field.gross >= field.net and field.net >= field.gross or field.gross < field.net",
+        "field.remark != field.reference or field.remark < field.reference",
         "any(row._index == 0 and is_empty(row.good_code) for row in field.goods)",
     ];
     let (is_well, _, text) = said(&right, &[]);
@@ -448,4 +453,26 @@ fn master_data_conditions_on_tables_name_a_column() {
         );
     }
     assert!(!told("{gross} == 1").contains("has no value of its own"));
+}
+
+#[test]
+fn a_mapping_whose_labels_or_field_cannot_be_meant_is_noted() {
+    let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"match\"\nconfiguration = \"m.json\"";
+    let told = |target: &str, label: &str| {
+        let mapping = json!({"dataset_key": "id", "label_template": label, "target_schema_id": target});
+        let file = json!({"configurations": [{"name": "n", "mapping": mapping,
+            "source": {"dataset": "vendors", "queries": [{"find": {"name": "{remark}"}}]}}]});
+        checked(config, &[("schema.json", schema()), ("m.json", file)]).1
+    };
+    let place = "note: annex.toml:7: m.json: configurations[0].mapping: ";
+    let text = told("sort", "Vendor");
+    assert!(text.contains(&format!("{place}its label names no column in braces")), "{text}");
+    for (target, kind) in [("gross", "a number"), ("shipped", "a date"), ("settled", "true or false")] {
+        let text = told(target, "{name}");
+        assert!(text.contains(&format!("{place}`{target}` is {kind}, which takes no options")), "{text}");
+    }
+    for target in ["sort", "remark"] {
+        let text = told(target, "Vendor {name}");
+        assert!(!text.contains(place), "{target}: {text}");
+    }
 }

@@ -136,7 +136,20 @@ impl Doubts<'_> {
             _ => return,
         };
         let Syntax::StringLiteral(constant) = text else { return };
-        if self.field(text).is_some() || !(self.is_value(pattern) || self.field(pattern).is_some()) {
+        let is_field = |one: &Syntax| self.is_value(one) || self.field(one).is_some();
+        // In an empty text nothing is replaced.
+        let is_replacement = function.starts_with("sub")
+            && constant.value.is_empty()
+            && call.arguments.args.get(1).is_some_and(is_field);
+        if is_replacement {
+            let what = format!(
+                "`{}` takes the text last: here it is empty, and nothing is replaced",
+                self.text(&*call.func)
+            );
+            let hint = format!("write `{}(…, \"…\", field.x)`", self.text(&*call.func));
+            return self.note(text, what, hint);
+        }
+        if is_field(text) || !is_field(pattern) {
             return;
         }
         let called = self.text(&*call.func).to_owned();

