@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::data::{self, Format, Watched};
-use crate::pipeline::Missing;
+use crate::pipeline::{Missing, Never};
 use crate::store::{Asked, Keyed, Query, SCORE, SearchKind, Table, bare_numbers, columns_of, tables};
 
 use super::document::Place;
@@ -118,6 +118,13 @@ impl Tables {
                     for Missing { stage, column, known } in looked.missing {
                         let what = format!("`{stage}` reads `{column}`, which nothing before it gives");
                         section.document().doubt(place, what, near_hint(&column, &known));
+                    }
+                    for Never { stage, column, value } in looked.never {
+                        let what = format!(
+                            "`{stage}` compares `{column}` with {value}: all values of a dataset are texts, and none is equal to it"
+                        );
+                        let hint = format!("write it as the dataset has it, such as `\"{value}\"`");
+                        section.document().doubt(place, what, hint);
                     }
                     if looked.gives.is_none() && !wanted.is_empty() && !is_told.get() {
                         let what = "the columns that a query gives: they depend on what it finds";

@@ -3,6 +3,7 @@
 //! Nothing here stops at the first mistake: each is noted, and reading goes on.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use toml::de::DeTable;
 
 use crate::data;
 
+use super::json_places::lines_of;
 use super::mistake::Mistake;
 use super::secrets::Environment;
 use super::section::Section;
@@ -38,6 +40,8 @@ pub(super) struct Document<'e> {
     secret_files: RefCell<Vec<PathBuf>>,
     /// Lists of records among them.
     pub(super) lists: RefCell<Vec<List>>,
+    /// JSON that was read, by its name.
+    jsons: RefCell<HashMap<String, String>>,
     /// Other files that were read beside it.
     pub(super) files: RefCell<Vec<PathBuf>>,
 }
@@ -87,6 +91,7 @@ impl<'e> Document<'e> {
             remarks: RefCell::default(),
             secret_files: RefCell::default(),
             lists: RefCell::default(),
+            jsons: RefCell::default(),
             files: RefCell::default(),
         }
     }
@@ -207,11 +212,19 @@ impl<'e> Document<'e> {
     /// count.
     pub(super) fn json(&self, place: &Place, name: &str, text: &str) -> Result<Json, serde_json::Error> {
         let (json, twice) = data::json(text)?;
+        self.jsons.borrow_mut().insert(name.to_owned(), text.to_owned());
         for key in twice {
             let what = format!("{name}: `{key}` stands twice, and only the second would count");
             self.note(place.clone(), what, Some("keep one of them"));
         }
         Ok(json)
+    }
+
+    /// The items or keys of JSON that was read, each with its place: `rules.json:12`.
+    pub(super) fn places_in_json(&self, name: &str, within: Option<&str>) -> Vec<(String, String)> {
+        let jsons = self.jsons.borrow();
+        let lines = jsons.get(name).map(|text| lines_of(text, within)).unwrap_or_default();
+        lines.into_iter().map(|(key, line)| (key, format!("{name}:{line}"))).collect()
     }
 
     pub(super) fn secret_files(&self) -> Vec<PathBuf> {

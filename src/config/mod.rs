@@ -10,6 +10,7 @@ mod databases;
 mod datasets;
 mod document;
 mod hook;
+mod json_places;
 mod kinds;
 mod known;
 mod lists;
@@ -29,6 +30,7 @@ mod tables;
 mod targets;
 mod telemetry;
 mod units;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

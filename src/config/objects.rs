@@ -7,6 +7,7 @@ use super::document::Place;
 use super::kinds::{Is, kind_of};
 use super::section::Section;
 use super::steps::EXPRESSED;
+use super::words;
 use crate::steps::nearest::nearest;
 
 /// A check of the store's Business Rules Validation.
@@ -239,6 +240,16 @@ fn title_of(path: &str, at: usize, rule: &Map<String, Value>) -> String {
     name.map_or_else(|| format!("{path}: rule {}", at + 1), |name| format!("{path}: rule {name}"))
 }
 
+/// Where each rule of a file begins: `rules.json:12`.
+pub(super) fn places_of_rules(section: &Section<'_>, path: &str, file: &Value) -> Vec<String> {
+    let within = match file {
+        Value::Array(_) => None,
+        Value::Object(page) if page.contains_key("results") => Some("results"),
+        _ => return Vec::new(),
+    };
+    section.document().places_in_json(path, within).into_iter().map(|(_, place)| place).collect()
+}
+
 /// Tells of a file of rules: each object, its actions and their payloads. The rules, where all of them can be read.
 pub(super) fn rules<'f>(
     section: &Section<'_>,
@@ -265,6 +276,7 @@ pub(super) fn rules<'f>(
     };
     let is_on = |object: &Map<String, Value>| object.get("enabled").and_then(Value::as_bool).unwrap_or(true);
     let mut all_fit = true;
+    let places = places_of_rules(section, path, file);
     for (at, rule) in list.iter().enumerate() {
         let Some(rule) = rule.as_object() else {
             note(
@@ -273,7 +285,7 @@ pub(super) fn rules<'f>(
             );
             return None;
         };
-        let title = title_of(path, at, rule);
+        let title = title_of(places.get(at).map_or(path, String::as_str), at, rule);
         all_fit &= fits(section, place, &title, rule, RULE);
         let Some(actions) = rule.get("actions") else {
             note(
@@ -341,6 +353,7 @@ pub(super) fn hook(section: &Section<'_>, place: &Place, path: &str, file: &Valu
     if let Some(hook) = file.as_object().filter(|hook| hook.contains_key("settings")) {
         tell(section, place, path, hook, HOOK);
         fits(section, place, path, hook, HOOK);
+        words::hook(section, place, path, hook);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::dollars::{OPERATORS, is_test, without_dollar};
 use super::expression::Expression;
 use super::filter::{Condition, OneOf, Pattern, Test};
 use super::given::{Fields, ReadAs, Template};
@@ -104,6 +105,11 @@ impl Compiler<'_> {
         Ok(template.map_or_else(|| source.to_owned(), |template| template.text(self.fields, self.read_as)))
     }
 
+    /// Says what is right, and yet perhaps not meant.
+    pub(super) fn note(&self, what: String) {
+        (self.note)(what);
+    }
+
     /// The name of a dataset.
     pub(super) fn dataset(&self, source: &str, path: &str) -> Result<String> {
         if Template::parse(source, path)?.is_some() {
@@ -170,6 +176,11 @@ impl Compiler<'_> {
         let mut all = Vec::new();
         for (key, value) in object(json, path)? {
             let path = format!("{path}.{key}");
+            let is_list_of_filters =
+                value.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(Json::is_object));
+            if is_list_of_filters && matches!(key.as_str(), "and" | "or" | "nor") {
+                return Err(without_dollar(&path, key));
+            }
             let list = || -> Result<Vec<Condition>> {
                 let each = array(value, &path)?.iter().enumerate();
                 each.map(|(at, one)| self.condition(one, &format!("{path}[{at}]"))).collect()
@@ -193,7 +204,13 @@ impl Compiler<'_> {
 
     fn test(&self, json: &Json, path: &str) -> Result<Test> {
         let operators = json.as_object().filter(|object| object.keys().any(|key| key.starts_with('$')));
-        let Some(operators) = operators else { return self.equal(json, path) };
+        let Some(operators) = operators else {
+            let mut keys = json.as_object().into_iter().flatten();
+            return match keys.find(|(key, value)| is_test(key, value)) {
+                Some((key, _)) => Err(without_dollar(&format!("{path}.{key}"), key)),
+                None => self.equal(json, path),
+            };
+        };
         let mut all = Vec::new();
         for (key, value) in operators {
             let path = format!("{path}.{key}");
@@ -278,6 +295,9 @@ impl Compiler<'_> {
                         return Err(Mistake::new(path, format!("`{name}` must stand alone")));
                     }
                     self.call(name, value, &format!("{path}.{name}"))?
+                }
+                Some((name, _)) if object.len() == 1 && OPERATORS.contains(&name.as_str()) => {
+                    return Err(without_dollar(&format!("{path}.{name}"), name));
                 }
                 _ => {
                     let each = object.iter().map(|(name, value)| {

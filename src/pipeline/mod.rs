@@ -13,6 +13,7 @@ mod apply;
 mod bounds;
 mod compile;
 mod dates;
+mod dollars;
 mod expression;
 mod filter;
 mod given;
@@ -31,7 +32,7 @@ pub use filter::Condition;
 pub use given::Fields;
 pub use run::{Reading, Ready, Records, RunError};
 pub use search::{Clause, Index, Search, TextQuery, words};
-pub use shape::{Looked, Missing};
+pub use shape::{Looked, Missing, Never};
 pub use value::{Document, Value};
 
 use serde_json::Value as Json;

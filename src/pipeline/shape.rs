@@ -22,10 +22,20 @@ pub struct Missing {
     pub known: Vec<String>,
 }
 
+/// A value that no record of a dataset has: all of them are texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Never {
+    pub stage: String,
+    pub column: String,
+    /// As it is written.
+    pub value: bool,
+}
+
 /// What a look at a query finds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Looked {
     pub missing: Vec<Missing>,
+    pub never: Vec<Never>,
     /// The columns that it gives, where they are known.
     pub gives: Option<Vec<String>>,
 }
@@ -37,7 +47,7 @@ impl Query {
         let Ok((dataset, stages)) = compile::query(self, "", &|_| OF_A_DOCUMENT.to_owned(), &|_| {}) else {
             return looked;
         };
-        let mut look = Look { columns, missing: &mut looked.missing };
+        let mut look = Look { columns, missing: &mut looked.missing, never: &mut looked.never, is_raw: true };
         let at = look.of(&dataset);
         let is_find = self.json.get("find").is_some();
         looked.gives = look.through(&stages, at, if is_find { "find" } else { "aggregate" });
@@ -51,6 +61,9 @@ type At = Option<Vec<String>>;
 struct Look<'l> {
     columns: &'l dyn Fn(&str) -> Option<Vec<String>>,
     missing: &'l mut Vec<Missing>,
+    never: &'l mut Vec<Never>,
+    /// Whether the records are still as the dataset has them.
+    is_raw: bool,
 }
 
 impl Look<'_> {
@@ -65,6 +78,10 @@ impl Look<'_> {
                 _ => format!("{within}[{number}]"),
             };
             at = self.after(stage, at, &place);
+            self.is_raw &= matches!(
+                stage,
+                Stage::Match(_) | Stage::Search(_) | Stage::Sort(_) | Stage::Limit(_) | Stage::Skip(_)
+            );
         }
         at
     }
@@ -114,11 +131,13 @@ impl Look<'_> {
                 for (_, value) in &lookup.variables {
                     self.expression(value, known, place);
                 }
+                self.is_raw = true;
                 self.through(&lookup.pipeline, there, &format!("{place}.$lookup.pipeline"));
                 return with(at, firsts([&lookup.into].into_iter()));
             }
             Stage::UnionWith { dataset, pipeline } => {
                 let there = self.of(dataset);
+                self.is_raw = true;
                 let there = self.through(pipeline, there, &format!("{place}.$unionWith.pipeline"));
                 return with(at, there?.into_iter());
             }
@@ -135,7 +154,9 @@ impl Look<'_> {
                 return Some(outputs.chain([ID.to_owned()]).collect());
             }
             Stage::Facet(parts) => {
+                let is_raw = self.is_raw;
                 for (name, stages) in parts {
+                    self.is_raw = is_raw;
                     self.through(stages, at.clone(), &format!("{place}.$facet.{name}"));
                 }
                 return Some(parts.iter().map(|(name, _)| name.clone()).collect());
@@ -173,6 +194,11 @@ impl Look<'_> {
             Condition::Expression(expression) => self.expression(expression, at, &format!("{place}.$expr")),
             Condition::Field(path, test) if !asks_whether_it_is_there(test) => {
                 self.reads(&path[0], at, place);
+                if let (Some(value), [column], true) = (of_no_text(test), &path[..], self.is_raw)
+                    && at.is_some_and(|known| known.contains(column))
+                {
+                    self.never.push(Never { stage: place.to_owned(), column: column.clone(), value });
+                }
             }
             Condition::Field(..) => {}
         }
@@ -232,6 +258,16 @@ fn asks_whether_it_is_there(test: &Test) -> bool {
         Test::Not(test) => asks_whether_it_is_there(test),
         Test::And(all) => all.iter().any(asks_whether_it_is_there),
         _ => false,
+    }
+}
+
+/// True or False, where a test asks for nothing else.
+fn of_no_text(test: &Test) -> Option<bool> {
+    match test {
+        Test::Equal(Value::Bool(value)) => Some(*value),
+        Test::Not(test) => of_no_text(test),
+        Test::And(all) => all.iter().find_map(of_no_text),
+        _ => None,
     }
 }
 

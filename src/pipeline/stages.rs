@@ -75,8 +75,25 @@ pub(super) fn stages(compiler: &Compiler<'_>, json: &Json, path: &str) -> Result
             return Err(Mistake::new(&path, "`$search` must be the first stage"));
         }
         all.push(stage_of(compiler, name, value, &path)?);
+        compiler.look_at_limit(&all, &path);
     }
     Ok(all)
+}
+
+impl Compiler<'_> {
+    /// A limit before a filter cuts off what the filter would find, unless the records have an order by then.
+    fn look_at_limit(&self, stages: &[Stage], path: &str) {
+        let Some((Stage::Match(_), before)) = stages.split_last() else { return };
+        let Some(limit) = before.iter().position(|stage| matches!(stage, Stage::Limit(_))) else { return };
+        let is_ordered = |stage: &Stage| {
+            matches!(stage, Stage::Search(_) | Stage::Sort(_) | Stage::Group { .. } | Stage::Match(_))
+        };
+        if !before[..limit].iter().any(is_ordered) {
+            self.note(format!(
+                "{path}: a `$limit` before it lets through only the first records, so that the filter finds few or none: put `$limit` behind `$match`"
+            ));
+        }
+    }
 }
 
 /// The fields of `$addFields`.

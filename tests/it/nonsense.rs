@@ -353,6 +353,21 @@ fn columns_of_a_matching_configuration_are_followed_through_its_stages() {
             "`aggregate[1]` reads `cty`",
         ),
         (aggregate(json!([by, {"$sort": {"rank": -1}}])), "`aggregate[1]` reads `rank`"),
+        (
+            json!([{"find": {"name": {"eq": "{sender_name}"}}}]),
+            "queries[0].find.name.eq: `eq` is the name of a field here, and finds nothing: write the operator `$eq`",
+        ),
+        (json!([{"find": {"name": {"in": ["{sender_name}"]}}}]), "write the operator `$in`"),
+        (json!([{"find": {"or": [{"name": "{sender_name}"}, {"id": "1"}]}}]), "write the operator `$or`"),
+        (
+            aggregate(json!([by, {"$addFields": {"x": {"toLower": "$name"}}}])),
+            "write the operator `$toLower`",
+        ),
+        (
+            aggregate(json!([{"$match": {"name": "{sender_name}", "city": true}}])),
+            "`aggregate[0]` compares `city` with true: all values of a dataset are texts",
+        ),
+        (json!([{"find": {"name": "{sender_name}", "city": {"$ne": false}}}]), "compares `city` with false"),
     ] {
         let (is_well, text) = matching(&queries);
         assert!(
@@ -363,6 +378,9 @@ fn columns_of_a_matching_configuration_are_followed_through_its_stages() {
     let (_, text) = matching(&json!([{"find": {"name": "Acme"}}]));
     let note = "note: annex.toml:10: m.json: configurations[0].source: no query names a field in braces";
     assert!(text.contains(note), "{text}");
+    let (is_well, text) = matching(&aggregate(json!([{"$limit": 5}, by])));
+    let note = "a `$limit` before it lets through only the first records";
+    assert!(is_well && text.contains("note: v: query 1: configurations[0]") && text.contains(note), "{text}");
     let root = json!({"$replaceRoot": {"newRoot": {"$mergeObjects": ["$$ROOT", {"a": 1}]}}});
     let (is_well, text) = matching(&aggregate(json!([by, root])));
     assert!(is_well && text.contains("not checked: annex.toml:10: the columns that a query gives"), "{text}");
@@ -392,6 +410,11 @@ fn a_matching_configuration_that_is_right_is_left_alone() {
         ),
         aggregate(json!([{"$search": {"text": {"query": "{sender_name}", "path": {"wildcard": "*"}}}},
             {"$addFields": {"s": {"$meta": "searchScore"}}}, {"$match": {"s": {"$gt": 1}}}])),
+        aggregate(json!([{"$search": {"text": {"query": "{sender_name}", "path": "name"}}}, {"$limit": 5},
+            {"$addFields": {"good": {"$gt": [{"$meta": "searchScore"}, 1]}}}, {"$match": {"good": true}}])),
+        aggregate(json!([{"$sort": {"name": 1}}, {"$limit": 5}, by])),
+        aggregate(json!([by, {"$limit": 5}, {"$match": {"city": {"$in": ["Bonn"]}}}])),
+        aggregate(json!([by, {"$addFields": {"of": {"size": "$city", "eq": 1, "in": 2}}}])),
     ] {
         let (is_well, text) = matching(&queries);
         assert!(

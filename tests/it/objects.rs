@@ -220,6 +220,8 @@ const ANY: [&str; 14] = [
 /// A value of the kind that Rossum has under a key, which is another than the one that it gives by itself.
 fn right(key: &str) -> Value {
     match key {
+        "events" => json!(["annotation_content.export", "email"]),
+        "sideload" => json!(["schemas"]),
         _ if LISTS.contains(&key) => json!(["x"]),
         _ if MAPS.contains(&key) => json!({"a": "x"}),
         _ if NUMBERS.contains(&key) => json!(7),
@@ -245,6 +247,44 @@ fn a_value_that_rossum_does_not_have_there_is_told_where_annex_does_not_use_it()
             assert_eq!(is_well, fate == "describes" || fate == "refused", "{heading} {key} ({fate}): {text}");
         }
     }
+}
+
+#[test]
+fn words_of_a_hook_that_rossum_does_not_know_are_told_with_their_line() {
+    let step = "use = \"business_rules\"\nfile = \"o.json\"";
+    let of = |events: &str, sideload: &str| {
+        let checks = "{\"checks\": [{\"rule\": \"{a} > 5\", \"message\": \"M\"}]}";
+        let text =
+            format!("{{\n\"settings\": {checks},\n\"events\": [\n{events}],\n\"sideload\": [{sideload}]}}");
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("o.json"), &text);
+        write(&folder.path().join("s"), "0123456789abcdef0123456789abcdef");
+        let config = format!("[[hook]]\npath = \"/x\"\nsecrets = [\"file:s\"]\n[[hook.step]]\n{step}\n");
+        write(&folder.path().join("annex.toml"), &config);
+        let mut command = annex_command();
+        command.current_dir(folder.path()).args(["check", "--dev-http", "--config", "annex.toml"]);
+        let done = command.output().unwrap();
+        let all = [done.stdout, done.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        (done.status.success(), all)
+    };
+    for (events, sideload, says) in [
+        ("\"anotation_content\"", "", "did you mean `annotation_content`?"),
+        (
+            "\"email\", \"annotation_content.initalize\"",
+            "",
+            "o.json:3: `events`: Rossum knows no `annotation_content.initalize`",
+        ),
+        ("\"annotation_content\"", "\"schema\"", "did you mean `schemas`?"),
+    ] {
+        let (is_well, text) = of(events, sideload);
+        assert!(!is_well && text.contains(says) && text.contains("annex.toml:6"), "{events}: {text}");
+    }
+    let (is_well, text) = of("\"billing.closed\"", "");
+    let note = "note: annex.toml:6: o.json:3: `events`: Rossum knows no `billing.closed` that it documents";
+    assert!(is_well && text.contains(note), "{text}");
+    let (is_well, text) =
+        of("\"annotation_content.export\", \"annotation_status\"", "\"schemas\", \"queues\"");
+    assert!(is_well && !text.contains("note: "), "{text}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ const NEVER: [(&str, &str); 61] = [
 ];
 
 /// The same, of names that stand for something, of what a document is, and of tables.
-const NEVER_OF_NAMES: [(&str, &str); 36] = [
+const NEVER_OF_NAMES: [(&str, &str); 61] = [
     ("from datetime import datetime\nfield.shipped < datetime.now()", "comparing them fails"),
     ("import datetime as dt\nfield.arrived == dt.datetime.utcnow()", "they are never equal"),
     ("today = date.today()\ntoday >= datetime.datetime.now()", "comparing them fails"),
@@ -160,6 +160,52 @@ const NEVER_OF_NAMES: [(&str, &str); 36] = [
     ("field.goods[0].good_price == \"x\"", "`good_price` is a number, which no text is equal to"),
     ("show_error(\"bad\", \"remark\")", "write `field.remark` without quotes"),
     ("field.remark = \"x\"\nfield.gross > 5", "rules and formulas read fields and write none"),
+    (
+        "field.gross > 5 and (field.remark == \"x\" and field.gross < 3)",
+        "`field.gross > 5` and `field.gross < 3` never hold together",
+    ),
+    ("not field.gross > 5 and field.gross > 6", "never hold together"),
+    ("field.remark in [\"a\", \"b\"] and field.remark == \"c\"", "never hold together"),
+    (
+        "price = field.gross\nprice > 5 and field.gross < 3",
+        "`price > 5` and `field.gross < 3` never hold together",
+    ),
+    (
+        "annotation.status == \"to_reveiw\"",
+        "line 1, column 22: Rossum has no status of an annotation `to_reveiw`|did you mean `to_review`?",
+    ),
+    ("context.annotation.status in [\"exportd\"]", "did you mean `exported`?"),
+    ("(field.arrived - field.shipped).seconds > 86400", "is always 0|write `.days`"),
+    ("late = field.arrived - field.shipped\nlate.seconds >= 14", "is always 0"),
+    (
+        "now = datetime.datetime.now()\n(now - datetime.datetime(2026, 1, 1)).seconds > 86400",
+        "from 0 to 86399|`.total_seconds()`",
+    ),
+    (
+        "re.match(field.remark, r\"^\\d+$\")",
+        "here `field.remark` is read as a pattern|write `re.match(r\"^\\d+$\", field.remark)`",
+    ),
+    ("import re\nre.search(field.remark, \"[0-9]\") is not None", "takes the pattern first"),
+    ("substitute(field.remark, r\"\\s\", \"\") == \"x\"", "write `substitute(\"…\", \"…\", field.remark)`"),
+    (
+        "datetime.now().year == 2026",
+        "`datetime` is the module here, which has no `now`|write `datetime.datetime.now(…)`",
+    ),
+    (
+        "import datetime as dt\ndt.strptime(field.remark, \"%Y\").year == 2026",
+        "write `dt.datetime.strptime(…)`",
+    ),
+    ("datetime.today() > field.shipped", "write `datetime.date.today()`"),
+    ("datetime(2026, 1, 1) > field.shipped", "which cannot be called"),
+    ("date.now() > field.shipped", "write `date.today()`"),
+    ("date.strptime(field.remark, \"%Y\") == field.shipped", "write `datetime.datetime.strptime(…).date()`"),
+    ("from datetime import datetime\ndatetime.nwo().year == 2026", "did you mean `now`?"),
+    ("field.shipped.strftime(\"DD.MM.YYYY\") == \"24.12.2026\"", "stands for no part of a date"),
+    ("field.gross > field.net and field.net > 5 and field.net >= field.gross", "never hold together"),
+    ("net = field.net\nfield.gross == net and field.net != field.gross", "never hold together"),
+    ("substitute(r\"\\s\", field.remark, \"\") == \"x\"", "here it is empty, and nothing is replaced"),
+    ("field.goods._index == 0", "`goods` is a table, and no row|write `row._index`"),
+    ("field.gross._index == 0", "`gross` is no row|write `row._index`"),
 ];
 
 #[test]
@@ -275,6 +321,21 @@ fn conditions_that_a_document_can_meet_are_left_alone() {
         "parts = field.remark.split(\",\")\nparts[0] = 5\nparts[0] + 1 == 6",
         "net = field.net * 2\nnet + 1 > 5 and str(net) + \"x\" == \"5.0x\"",
         "field.remark.title() == \"Invoice\" and field.remark in [\"a\", \"b\"]",
+        "field.gross > 5 and (field.remark == \"x\" or field.gross < 3)",
+        "(field.gross > 5 and field.remark == \"x\") or (field.gross < 3 and field.remark == \"y\")",
+        "field.remark in [\"a\", \"b\"] and field.remark != \"a\"",
+        "not field.gross > 5 and field.gross > 3",
+        "field.goods[0].good_price > 5 and field.goods[1].good_price < 3",
+        "annotation.status == \"to_review\" or context.annotation.status in [\"exporting\", \"in_workflow\"]",
+        "late = field.arrived - field.shipped\nlate.days > 14 or late.total_seconds() > 86400",
+        "import datetime\nmoment = datetime.datetime.now() - datetime.datetime(2026, 1, 1)\nmoment.seconds > 3600",
+        "re.match(r\"^\\d+$\", field.remark) is not None and substitute(r\"\\s\", \"\", field.remark) == \"x\"",
+        "re.sub(\"NAME\", field.remark, \"Dear NAME\") == \"Dear A\" and re.search(field.remark, field.reference) is None",
+        "datetime.datetime.now().date() > field.shipped and datetime.date.today() == date.today() and datetime.timedelta(days=1) > timedelta(days=0)",
+        "field.shipped.strftime(\"%d.%m.%Y\") == \"24.12.2026\"",
+        "field.gross >= field.net and field.net >= field.gross or field.gross < field.net",
+        "field.remark != field.reference or field.remark < field.reference",
+        "any(row._index == 0 and is_empty(row.good_code) for row in field.goods)",
     ];
     let (is_well, _, text) = said(&right, &[]);
     assert!(is_well && !text.contains("note: "), "{text}");
@@ -392,4 +453,26 @@ fn master_data_conditions_on_tables_name_a_column() {
         );
     }
     assert!(!told("{gross} == 1").contains("has no value of its own"));
+}
+
+#[test]
+fn a_mapping_whose_labels_or_field_cannot_be_meant_is_noted() {
+    let config = "[[hook]]\npath = \"/code\"\nsecrets = [\"file:s\"]\nschema = \"schema.json\"\n[[hook.step]]\nuse = \"match\"\nconfiguration = \"m.json\"";
+    let told = |target: &str, label: &str| {
+        let mapping = json!({"dataset_key": "id", "label_template": label, "target_schema_id": target});
+        let file = json!({"configurations": [{"name": "n", "mapping": mapping,
+            "source": {"dataset": "vendors", "queries": [{"find": {"name": "{remark}"}}]}}]});
+        checked(config, &[("schema.json", schema()), ("m.json", file)]).1
+    };
+    let place = "note: annex.toml:7: m.json: configurations[0].mapping: ";
+    let text = told("sort", "Vendor");
+    assert!(text.contains(&format!("{place}its label names no column in braces")), "{text}");
+    for (target, kind) in [("gross", "a number"), ("shipped", "a date"), ("settled", "true or false")] {
+        let text = told(target, "{name}");
+        assert!(text.contains(&format!("{place}`{target}` is {kind}, which takes no options")), "{text}");
+    }
+    for target in ["sort", "remark"] {
+        let text = told(target, "Vendor {name}");
+        assert!(!text.contains(place), "{target}: {text}");
+    }
 }

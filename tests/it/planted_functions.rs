@@ -60,7 +60,7 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
 }
 
 /// What a function does, and what is said of it.
-const NEVER: [(&str, &str); 41] = [
+const NEVER: [(&str, &str); 60] = [
     ("    t.show_warnin(\"x\")", "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?"),
     ("    t.fields.remark = \"x\"", "did you mean `field`?"),
     ("    say = t.anotation.status", "did you mean `annotation`?"),
@@ -120,6 +120,58 @@ const NEVER: [(&str, &str); 41] = [
         "comparing them fails",
     ),
     ("    tell = lambda: t.show_eror(\"x\")", "did you mean `show_error`?"),
+    (
+        "    if payload[\"event\"] == \"annotation_content.export\":\n        t.show_info(\"x\")",
+        "write `payload[\"event\"] == \"annotation_content\" and payload[\"action\"] == \"export\"`",
+    ),
+    (
+        "    if payload.get(\"event\") in [\"anotation_content\"]:\n        t.show_info(\"x\")",
+        "line 3, column 31: Rossum has no event `anotation_content`|did you mean `annotation_content`?",
+    ),
+    (
+        "    action = payload[\"action\"]\n    if action == \"initialise\":\n        t.show_info(\"x\")",
+        "Rossum has no action `initialise`|did you mean `initialize`?",
+    ),
+    (
+        "    if payload.event == \"annotation_content\":\n        t.show_info(\"x\")",
+        "write `payload[\"event\"]`",
+    ),
+    (
+        "    if t.annotation.status == \"to_reveiw\":\n        t.show_info(\"x\")",
+        "Rossum has no status of an annotation `to_reveiw`|did you mean `to_review`?",
+    ),
+    (
+        "    if payload[\"annotation\"][\"status\"] != \"export\":\n        t.show_info(\"x\")",
+        "did you mean `exported`?",
+    ),
+    (
+        "    t.field.remark = t.field.reference.upper",
+        "line 3, column 40: `t.field.reference.upper` is a method, and is not called",
+    ),
+    (
+        "    t.show_info(f\"No {t.field.remark.strip}\")",
+        "is a method, and is not called|write `t.field.remark.strip()`",
+    ),
+    ("    t.show_info(t.field.remark.upper)", "is a method, and is not called"),
+    (
+        "    word = t.field.remark.lower\n    if word == \"a\":\n        t.show_info(\"x\")",
+        "`t.field.remark.lower` is a method, and is not called",
+    ),
+    ("    t.field.sort.attr.options = [\"A\"]", "write `{\"value\": \"A\", \"label\": \"A\"}`"),
+    ("    t.field.sort.attr.options = [{\"value\": \"A\"}]", "this option has no `label`"),
+    ("    t.field.sort.attr.options.append(\"A\")", "an option is a value with its label"),
+    (
+        "    t.field.remark.attr.hidden = \"false\"",
+        "line 3, column 34: `hidden` is true or false, and `\"false\"` is neither|write `False`",
+    ),
+    ("    t.field.remark.attr.hidden = 1", "write `True`"),
+    ("    t.field[\"gross\"] = 5", "line 3, column 5: `t.field[…]` fails|write `t.field.gross`"),
+    ("    say = t.field[\"gross\"]", "write `t.field.gross`"),
+    ("    for row in t.field.goods:\n        row[\"good_code\"] = \"x\"", "write `row.good_code`"),
+    (
+        "    say = getattr(t.field, \"grosss\")",
+        "the schema has no field `grosss`: this fails|did you mean `gross`?",
+    ),
 ];
 
 #[test]
@@ -172,6 +224,37 @@ fn functions_that_fail_for_every_document_are_refused() {
 }
 
 #[test]
+fn functions_with_parts_that_do_nothing_are_noted() {
+    for (body, says) in [
+        (
+            "    messages = []\n    messages.append({\"type\": \"error\", \"content\": \"x\"})",
+            "line 4, column 5: `messages` is filled here, and nothing reads it: people see none of these messages",
+        ),
+        (
+            "    found = {}\n    for row in t.field.goods:\n        found[row.good_code] = 1",
+            "`found` is filled here",
+        ),
+        ("    say = []\n    say += [t.field.remark]", "return it, or leave it out"),
+        (
+            "    say = getattr(t.field, \"grosss\", None)",
+            "line 3, column 28: the schema has no field `grosss`",
+        ),
+        ("    if hasattr(t.field, \"totl\"):\n        t.show_info(\"x\")", "this is always False"),
+        (
+            "    for row in t.field.goods:\n        say = getattr(row, \"good_prise\", 0)",
+            "the table `goods` has no column `good_prise`: this always gives what stands instead; did you mean `good_price`?",
+        ),
+        (
+            "    if payload[\"action\"] == \"archived\":\n        t.show_info(\"x\")",
+            "Rossum has no action `archived` that it documents",
+        ),
+    ] {
+        let (is_well, text) = said_of(&format!("{body}{END}"));
+        assert!(is_well && text.contains("note: ") && text.contains(says), "{body}: {says}\n{text}");
+    }
+}
+
+#[test]
 fn functions_that_a_document_can_please_are_left_alone() {
     for body in [
         format!("    t.field.sort = \"express\"\n    t.field.gross = 5{END}"),
@@ -194,7 +277,21 @@ fn functions_that_a_document_can_please_are_left_alone() {
         format!("    for t_row in t.field.goods:\n        x = [t for t in \"ab\"]{END}"),
         format!("    clean = lambda text: text.strip()\n    t.field.remark = clean(t.field.remark){END}"),
         format!("    if t.field.gross > 5 and t.field.shipped + timedelta(days=14) > date.today():\n        t.show_info(\"x\"){END}"),
+        format!("    if payload[\"event\"] == \"annotation_content\" and payload[\"action\"] in (\"initialize\", \"export\"):\n        t.show_info(\"x\"){END}"),
+        format!("    if payload.get(\"action\") == \"\" or payload.get(\"x\", {{}}).get(\"status\") == \"to_reveiw\":\n        t.show_info(\"x\"){END}"),
+        format!("    if t.annotation.status in [\"to_review\", \"failed_export\"] or t.annotation.previous_status == \"importing\":\n        t.show_info(\"x\"){END}"),
+        format!("    messages = []\n    messages.append({{\"type\": \"error\", \"content\": \"x\"}})\n    for message in messages:\n        t.show_error(message[\"content\"]){END}"),
+        format!("    found = {{}}\n    for row in t.field.goods:\n        found.setdefault(row.good_code, []).append(row)\n    t.show_info(str(len(found))){END}"),
+        format!("    rows = t.field.goods\n    rows.append({{\"good_code\": \"x\"}}){END}"),
+        format!("    t.field.sort.attr.options = [{{\"value\": x, \"label\": x}} for x in [\"a\"]]\n    t.field.sort.attr.options.append({{\"value\": \"b\", \"label\": \"B\"}}){END}"),
+        format!("    t.field.remark.attr.hidden = t.field.settled == True\n    t.field.net.attr.hidden = False{END}"),
+        format!("    name = \"remark\"\n    if hasattr(t.field, \"remark\") and hasattr(t.field, name):\n        t.show_info(str(getattr(t.field, name, \"\"))){END}"),
+        format!("    for row in t.field.goods:\n        say = getattr(row, \"good_price\", 0)\n    first = t.field.goods[0]{END}"),
+        format!("    clean = t.field.remark.strip\n    t.field.remark = clean()\n    t.show_info(max([\"a\"], key=len)){END}"),
+        format!("    t.field.remark = \", \".join(sorted([\"b\", \"a\"], key=str.lower)){END}"),
         "    return {\"messages\": [], \"operations\": []}\n".to_owned(),
+        "    messages = []\n    messages.append({\"type\": \"info\", \"content\": \"x\"})\n    return {\"messages\": messages}\n".to_owned(),
+        "    answer = {}\n    answer[\"messages\"] = []\n    return answer\n".to_owned(),
         "    x = payload[\"annotation\"][\"statu\"]\n    y = payload.get(\"something\")\n    return {\"intent\": y}\n".to_owned(),
         "    answer = t.hook_response()\n    answer[\"messages\"] += []\n    return answer\n".to_owned(),
         "    return t.hook_response() if t.field.remark else {}\n".to_owned(),

@@ -10,7 +10,7 @@ use crate::steps::master_data::MasterDataSettings;
 use crate::steps::matching::{Run, option};
 use crate::steps::{Blueprint, Template};
 use crate::store::Asked;
-use crate::txscript::{self, Doubts};
+use crate::txscript::{self, Doubts, FieldType};
 
 use super::super::columns::Wanted;
 use super::super::document::Place;
@@ -143,6 +143,7 @@ impl File<'_, '_> {
         )?;
         let target = self.text(mapping, "target_schema_id", &mapping_path)?.to_owned();
         self.written(&target, &mapping_path, queues);
+        self.takes_options(&target, &mapping_path, queues);
         let key = self.text(mapping, "dataset_key", &mapping_path).map(str::to_owned);
         let label = self.label(mapping, &mapping_path, key.as_deref());
         let mut fields = Vec::new();
@@ -217,6 +218,25 @@ impl File<'_, '_> {
         self.section.names(named.changed(Changes::Value).for_queues(queues));
     }
 
+    /// A field that holds no text and has no options gets the key alone, where it is one of its kind.
+    fn takes_options(&self, id: &str, path: &str, queues: Option<&[u64]>) {
+        for one in self.section.schemas_of(queues) {
+            let kind = match one.schema.kind_of(id) {
+                Some(FieldType::Number) => "a number",
+                Some(FieldType::Date) => "a date",
+                Some(FieldType::Boolean) => "true or false",
+                _ => continue,
+            };
+            if one.schema.options(id).is_none() {
+                let what = format!(
+                    "{}: {path}: `{id}` is {kind}, which takes no options and no labels, and no key that is a text ({}): name a field of the type `enum`",
+                    self.name, one.file
+                );
+                return self.section.remark(&self.place, &what);
+            }
+        }
+    }
+
     /// A field that the settings name.
     fn field(&self, id: &str, path: &str, queues: Option<&[u64]>) {
         if id != ANNOTATION_ID {
@@ -285,7 +305,15 @@ impl File<'_, '_> {
             }
             _ => format!("{{{}}}", key?),
         };
-        Template::parse(&source).inspect_err(|error| self.wrong(path, error, None)).ok()
+        let label = Template::parse(&source).inspect_err(|error| self.wrong(path, error, None)).ok();
+        if label.as_ref().is_some_and(|label| label.names().next().is_none()) {
+            let what = format!(
+                "{}: {path}: its label names no column in braces: all options look the same, `{source}`",
+                self.name
+            );
+            self.section.remark(&self.place, &what);
+        }
+        label
     }
 
     fn default(&self, json: Option<&Json>, path: &str) -> EnumOption {

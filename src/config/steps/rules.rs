@@ -234,8 +234,9 @@ impl Reader<'_, '_> {
             let hint = "export them from Rossum: annex rule list";
             self.note(place.clone(), format!("{path} has no rules in it"), Some(hint));
         }
-        for object in objects {
-            self.add(object, place.clone(), path);
+        let places = objects::places_of_rules(self.section, path, &json);
+        for (at, object) in objects.into_iter().enumerate() {
+            self.add(object, place.clone(), places.get(at).map_or(path, String::as_str));
         }
     }
 

@@ -67,7 +67,7 @@ const ATTR: [&str; 40] = [
 ];
 
 /// What a date has.
-const DATE: [&str; 17] = [
+pub(super) const DATE: [&str; 17] = [
     "year",
     "month",
     "day",
@@ -156,6 +156,12 @@ impl Doubts<'_> {
             let column = self.schema.and_then(|schema| schema.child_of(schema.child_of(&id)?));
             let hint = format!("its columns have it: `field.{}.all_values`", column.unwrap_or("x"));
             return self.note(&attribute.attr, what, hint);
+        }
+        if name == "_index" {
+            let is_table = self.schema.is_some_and(|schema| schema.has_rows(&id));
+            let what = if is_table { "is a table, and no row" } else { "is no row" };
+            let hint = "write `row._index` where `row` is one of a table, or `field._index` where code is evaluated for each row";
+            return self.note(&attribute.attr, format!("`{id}` {what}: it has no `_index`"), hint);
         }
         let kind = self.field(&attribute.value).map(|(_, kind)| kind);
         let fits = EACH.contains(&name)

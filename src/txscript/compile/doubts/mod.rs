@@ -3,7 +3,10 @@
 
 mod attributes;
 mod conditions;
+mod events;
 mod known;
+mod modules;
+mod named;
 mod numbers;
 mod pairs;
 mod pieces;
@@ -14,6 +17,7 @@ mod session;
 mod sessions;
 mod texts;
 mod uses;
+mod wasted;
 mod writes;
 
 use std::cell::Cell;
@@ -82,6 +86,7 @@ pub(crate) fn doubts(
                 }
                 doubts.visit_body(&body);
                 doubts.nothing_given(&body);
+                doubts.wasted(&body);
                 doubts.pieces = pieces::pieces(&doubts, &body);
                 match body.last() {
                     Some(Statement::Expr(last)) if is_condition => {
@@ -187,6 +192,12 @@ impl<'a> Visitor<'a> for Doubts<'_> {
                     .for_each(|test| self.boolean(test, true));
             }
             Statement::While(one) => self.boolean(&one.test, true),
+            Statement::Assign(ast::StmtAssign { targets, value, .. })
+                if targets.iter().all(Syntax::is_attribute_expr) =>
+            {
+                self.uncalled(value);
+            }
+            Statement::AugAssign(augment) => self.uncalled(&augment.value),
             Statement::Expr(_) if self.function.is_some() => self.idle(statement),
             Statement::FunctionDef(function) => {
                 let before = self.function.replace(function.name.start());
@@ -226,7 +237,10 @@ impl<'a> Visitor<'a> for Doubts<'_> {
             Syntax::Call(call) => {
                 self.part_of_text(call);
                 self.called(call);
+                self.swapped(call);
                 if self.is_typed() {
+                    self.asked_by_name(call);
+                    self.call_of_module(call);
                     self.called_on_session(call);
                     self.appended(call);
                 }
@@ -238,6 +252,14 @@ impl<'a> Visitor<'a> for Doubts<'_> {
             Syntax::Attribute(attribute) => {
                 self.attribute(attribute);
                 self.part_of_payload(attribute);
+                self.attribute_of_payload(attribute);
+                self.attribute_of_module(attribute);
+            }
+            Syntax::Subscript(item) => self.item(item),
+            Syntax::FString(text) => {
+                for one in text.value.elements().filter_map(|one| one.as_interpolation()) {
+                    self.uncalled(&one.expression);
+                }
             }
             Syntax::Set(_) | Syntax::Dict(_) | Syntax::StringLiteral(_) => self.placeholder(part),
             _ => {}

@@ -62,6 +62,8 @@ pub(super) fn contrary(op: CmpOp) -> CmpOp {
         CmpOp::LtE => CmpOp::Gt,
         CmpOp::Gt => CmpOp::LtE,
         CmpOp::GtE => CmpOp::Lt,
+        CmpOp::In => CmpOp::NotIn,
+        CmpOp::NotIn => CmpOp::In,
         other => other,
     }
 }
@@ -111,6 +113,8 @@ impl Doubts<'_> {
         if !numbers.can_hold(op, number) {
             let hint = if numbers.most == Some(Decimal::ONE) && number > Decimal::ONE {
                 "write a fraction: 0.9 for 90 %"
+            } else if name.ends_with(".seconds") {
+                "write `.days`, or `.total_seconds()` for the whole time in seconds"
             } else {
                 "compare it with a number that it can be"
             };
@@ -160,7 +164,13 @@ impl Doubts<'_> {
                     "month" if is_date() => Numbers::whole(Some(1), Some(12)),
                     "day" if is_date() => Numbers::whole(Some(1), Some(31)),
                     "year" if is_date() => Numbers::whole(Some(1), Some(9999)),
-                    "days" if owner.is_bin_op_expr() => Numbers::whole(None, None),
+                    // Two dates are whole days apart.
+                    "seconds" | "microseconds" if self.is_between_dates(self.meant(owner)) => {
+                        Numbers::whole(Some(0), Some(0))
+                    }
+                    "seconds" if self.is_difference(owner) => Numbers::whole(Some(0), Some(86_399)),
+                    "microseconds" if self.is_difference(owner) => Numbers::whole(Some(0), Some(999_999)),
+                    "days" if self.is_difference(owner) => Numbers::whole(None, None),
                     _ => return None,
                 })
             }
@@ -193,6 +203,11 @@ impl Doubts<'_> {
             ("int" | "round", [_]) => Numbers::whole(None, None),
             _ => return None,
         })
+    }
+
+    /// `a - b`, or a name for it.
+    fn is_difference(&self, syntax: &Syntax) -> bool {
+        matches!(self.meant(syntax), Syntax::BinOp(binary) if binary.op == Operator::Sub)
     }
 
     /// `field.date_due - field.date_issue`
@@ -259,6 +274,7 @@ impl Doubts<'_> {
 fn range_of(name: &str, numbers: &Numbers) -> String {
     let whole = if numbers.is_whole { "a whole number" } else { "a number" };
     match (numbers.least, numbers.most, numbers.below) {
+        (Some(least), Some(most), _) if least == most => format!("`{name}` is always {least}"),
         (Some(least), Some(most), _) => format!("`{name}` is {whole} from {least} to {most}"),
         (Some(least), None, Some(below)) => format!("`{name}` is {whole} from {least} to below {below}"),
         (Some(least), None, None) => format!("`{name}` is {whole}, and {least} or more"),

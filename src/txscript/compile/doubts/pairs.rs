@@ -32,6 +32,8 @@ impl Doubts<'_> {
                 self.bounded(left, op, right);
                 self.pair(left, right);
                 self.pair(right, left);
+                self.word_of_rossum(left, right);
+                self.word_of_rossum(right, left);
                 self.types(left, right);
             }
         }
@@ -63,6 +65,7 @@ impl Doubts<'_> {
         for one in list {
             self.one_text(one, list.len());
             self.bounded_in(left, one);
+            self.word_of_rossum(left, one);
             self.pair(left, one);
         }
     }

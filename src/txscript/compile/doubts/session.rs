@@ -94,7 +94,7 @@ const DOCUMENT: [&str; 16] = [
 ];
 
 /// Keys of the payload that Rossum documents, over all events.
-const PAYLOAD: [&str; 36] = [
+pub(super) const PAYLOAD: [&str; 36] = [
     "action",
     "action_source",
     "annotation",

@@ -88,6 +88,11 @@ impl Sessions {
             && syntax.as_name_expr().map(|name| name.id.as_str()) == self.payload.as_deref()
     }
 
+    /// What it is called.
+    pub(super) fn payload(&self) -> Option<&str> {
+        self.payload.as_deref()
+    }
+
     /// Code in which `t.field` is written as formulas write it: `field`.
     pub(super) fn without(&self, code: &str) -> String {
         let is_of_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';

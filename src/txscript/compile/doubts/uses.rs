@@ -10,6 +10,23 @@ use crate::rossum::Category;
 
 /// What shows a message or stops automation.
 const SAYING: [&str; 4] = ["show_error", "show_warning", "show_info", "automation_blocker"];
+/// What no method can be given to.
+const SHOWN: [&str; 14] = [
+    "show_error",
+    "show_warning",
+    "show_info",
+    "automation_blocker",
+    "str",
+    "int",
+    "float",
+    "len",
+    "abs",
+    "round",
+    "is_empty",
+    "is_set",
+    "default_to",
+    "fallback",
+];
 /// What gives another value where one is empty.
 const ASKING: [&str; 4] = ["is_empty", "is_set", "default_to", "fallback"];
 
@@ -19,7 +36,8 @@ impl Doubts<'_> {
         if !self.is_typed() {
             return;
         }
-        match syntax {
+        let named = self.meant(syntax).clone();
+        match if named.is_attribute_expr() { &named } else { syntax } {
             Syntax::Attribute(method) => {
                 let is_of_value = self.is_value(&method.value)
                     || self.field(&method.value).is_some()
@@ -33,7 +51,7 @@ impl Doubts<'_> {
                         )
                 });
                 if is_of_value && is_method {
-                    let shown = self.text(syntax).to_owned();
+                    let shown = self.text(method).to_owned();
                     let what = format!("`{shown}` is a method, and is not called");
                     self.note(&method.attr, what, format!("write `{shown}()`"));
                 }
@@ -116,6 +134,12 @@ impl Doubts<'_> {
 
     /// `is_empty("x")`, `show_error("")`.
     pub(super) fn called(&mut self, call: &ast::ExprCall) {
+        // Whatever is shown is made a text of.
+        if matches!(&*call.func, Syntax::Attribute(method) if SAYING.contains(&method.attr.as_str()))
+            || matches!(&*call.func, Syntax::Name(name) if SHOWN.contains(&name.id.as_str()))
+        {
+            call.arguments.args.iter().for_each(|argument| self.uncalled(argument));
+        }
         let Some(function) = call.func.as_name_expr().filter(|name| !self.names.has(&name.id)) else {
             return;
         };

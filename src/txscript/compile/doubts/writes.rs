@@ -80,6 +80,13 @@ impl Doubts<'_> {
             );
             self.note(&attribute.attr, what, hint);
         } else if is_attr {
+            match (name, value) {
+                ("hidden", Some(value)) => self.no_flag(value),
+                ("options", Some(Syntax::List(list))) => {
+                    list.elts.iter().for_each(|option| self.option_written(option));
+                }
+                _ => {}
+            }
             let is_constant = |value: &&Syntax| {
                 matches!(
                     value,
@@ -103,6 +110,72 @@ impl Doubts<'_> {
             };
             self.note(&attribute.attr, what, hint);
         }
+    }
+
+    /// `….attr.hidden = "false"`
+    fn no_flag(&mut self, value: &Syntax) {
+        if matches!(value, Syntax::StringLiteral(_) | Syntax::FString(_) | Syntax::NumberLiteral(_)) {
+            let shown = self.text(value).to_owned();
+            let is_off =
+                ["false", "no", "0", ""].contains(&shown.trim_matches(['"', '\'']).to_lowercase().as_str());
+            let what = format!("`hidden` is true or false, and `{shown}` is neither");
+            self.note(value, what, format!("write `{}`", if is_off { "False" } else { "True" }));
+        }
+    }
+
+    /// `….attr.options = ["A"]`
+    fn option_written(&mut self, option: &Syntax) {
+        let missing = match option {
+            Syntax::Dict(dict) => {
+                let mut keys = Vec::new();
+                for item in &dict.items {
+                    // `**other` may bring any.
+                    let Some(key) = &item.key else { return };
+                    let Syntax::StringLiteral(text) = key else { return };
+                    keys.push(text.value.to_str());
+                }
+                ["value", "label"].into_iter().find(|wanted| !keys.contains(wanted))
+            }
+            Syntax::StringLiteral(_)
+            | Syntax::FString(_)
+            | Syntax::NumberLiteral(_)
+            | Syntax::NoneLiteral(_) => None,
+            _ => return,
+        };
+        if let (Syntax::Dict(_), None) = (option, missing) {
+            return;
+        }
+        let shown = self.text(option).to_owned();
+        let what = match missing {
+            Some(key) => format!("this option has no `{key}`: this fails"),
+            None => format!("an option is a value with its label, and no `{shown}`: this fails"),
+        };
+        let hint = if option.is_dict_expr() {
+            "write `{\"value\": …, \"label\": …}`".to_owned()
+        } else {
+            format!("write `{{\"value\": {shown}, \"label\": {shown}}}`")
+        };
+        self.note(option, what, hint);
+    }
+
+    /// `t.field["total"]`, `row["item_code"]`: a field stands behind a point.
+    pub(super) fn item(&mut self, item: &ast::ExprSubscript) {
+        if !self.is_typed() || self.is_tried {
+            return;
+        }
+        let is_fields = self.part_of(&item.value) == Some(Part::Fields);
+        let is_row = self.names.table(&item.value).is_some() || self.table_of_row(&item.value).is_some();
+        if !is_fields && !is_row {
+            return;
+        }
+        let owner = self.text(&*item.value).to_owned();
+        let hint = match &*item.slice {
+            Syntax::StringLiteral(id) => format!("write `{owner}.{}`", id.value.to_str()),
+            name if item.ctx.is_load() => format!("write `getattr({owner}, {})`", self.text(name)),
+            name => format!("write `setattr({owner}, {}, …)`", self.text(name)),
+        };
+        let what = format!("`{owner}[…]` fails: a field of it stands behind a point");
+        self.note(item, what, hint);
     }
 
     /// `t.field.x = …`
@@ -147,6 +220,18 @@ impl Doubts<'_> {
         let Syntax::Attribute(method) = &*call.func else { return };
         if !self.is_typed() || self.is_tried {
             return;
+        }
+        if let Syntax::Attribute(options) = &*method.value
+            && &*options.attr == "options"
+            && matches!(&*options.value, Syntax::Attribute(attr) if &*attr.attr == "attr" && self.is_value(&attr.value))
+        {
+            match (method.attr.as_str(), &call.arguments.args[..]) {
+                ("append", [option]) | ("insert", [_, option]) => self.option_written(option),
+                ("extend", [Syntax::List(list)]) => {
+                    list.elts.iter().for_each(|option| self.option_written(option));
+                }
+                _ => {}
+            }
         }
         let Some(table) = self.table(&method.value) else { return };
         match (method.attr.as_str(), &call.arguments.args[..]) {
