@@ -37,7 +37,8 @@ pub(super) async fn run(
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
-    let (mut asked, mut has_failed) = (false, false);
+    let mut asked = false;
+    let mut has_failed = false;
     // Where the journal stood before each step.
     let mut starts = Vec::with_capacity(hook.stages.len());
     for (at, counted) in hook.stages.iter().enumerate() {
@@ -82,6 +83,7 @@ pub(super) async fn run(
                 let (said, ..) = answer.since(before);
                 if let Some(line) = said.iter().find_map(|message| message.failed_line) {
                     metrics.failed();
+                    facts.has_failed = true;
                     // Its words may hold values of the document: they stand in the answer.
                     warn!("the step's code raised an exception in line {line}: the document shows it");
                 }
@@ -124,6 +126,8 @@ pub(super) async fn run(
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
+    facts.has_failed |= has_failed;
+    let id = id.filter(|_| !(hook.is_developed && facts.has_failed));
     let written = keeping::keep(hook, payload, &mut answer, id, deadline).await;
     if let Some(trace) = &mut facts.trace {
         trace.wrote = began.elapsed();
