@@ -27,7 +27,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "send",
         &[
             "annex send --to http://127.0.0.1:5042/invoice_checks",
-            "annex send delivery.json --to http://127.0.0.1:5042/checks --secret env:ROSSUM_SECRET --new-id",
+            "annex send delivery.json --to http://127.0.0.1:5042/checks --new-id",
         ],
     ),
     ("test", &["annex test", "annex test cases --update"]),
@@ -52,14 +52,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("login", &["annex login --url https://acme.rossum.app --username me@acme.com --life 12h"]),
     ("logout", &["annex logout"]),
     ("hook", &["annex hook list", "annex hook sync --apply"]),
-    (
-        "hook create",
-        &[
-            "annex hook create \"Invoice checks\" --from-config invoice-checks -q 1234 --config-url https://hooks.acme.com/invoice-checks",
-        ],
-    ),
+    ("hook create", &["annex hook create Checks --from-config invoice-checks -q 1234"]),
     ("hook list", &["annex hook list"]),
-    ("hook change", &["annex hook change 1234 --config-url https://hooks.acme.com/invoice-checks"]),
+    ("hook change", &["annex hook change 1234 --config-url https://hooks.acme.com/checks"]),
     ("hook sync", &["annex hook sync", "annex hook sync --apply"]),
     ("hook rotate", &["annex hook rotate invoice-checks --wait 10m"]),
     ("hook delete", &["annex hook delete 1234"]),

@@ -224,7 +224,7 @@ fn check_refuses_the_names_with_which_serve_does_not_start() {
         let listen = "https = \"127.0.0.1:1\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"";
         write(&folder.path().join("annex.toml"), &format!("[server]\n{server}\n{listen}\n{HOOK}{hook}"));
         let said = ["check", "check --strict", "serve"].map(|command| {
-            let (good, said) = run(folder.path(), &format!("ROSSUM_SECRET={SECRET} annex {command}"));
+            let (good, said) = run(folder.path(), &format!("ROSSUM_SECRET='{SECRET}' annex {command}"));
             assert!(!good && said.contains("is a name for examples"), "{command}: {said}");
             said
         });
@@ -253,9 +253,11 @@ fn secrets_need_not_be_there_to_check() {
     write(&folder.path().join("annex.toml"), &config);
     let (good, said) = run(folder.path(), "annex check");
     assert!(good && said.starts_with("annex.toml: ok\n"), "{said}");
-    for what in
-        ["annex.toml:6: a secret, since the environment has no ROSSUM_SECRET", "not-there", "credential erp"]
-    {
+    for what in [
+        "annex.toml:6: a secret, since the environment has no ROSSUM_SECRET",
+        "not-there",
+        "cannot read the secret erp",
+    ] {
         assert!(said.contains(what), "{what}: {said}");
     }
     let (good, said) = run(folder.path(), "annex check --strict");
@@ -269,7 +271,7 @@ fn secrets_need_not_be_there_to_check() {
     // With all of them it is silent.
     write(&folder.path().join("not-there"), "one of more than sixteen characters");
     write(&folder.path().join("erp"), "the-token-of-the-erp");
-    let (good, said) = run(folder.path(), &format!("ROSSUM_SECRET={SECRET} annex check --strict"));
+    let (good, said) = run(folder.path(), &format!("ROSSUM_SECRET='{SECRET}' annex check --strict"));
     assert!(good && !said.contains("a secret"), "{said}");
 }
 
@@ -322,8 +324,8 @@ fn dev_mode_listens_where_it_is_told_and_finds_its_configuration() {
         assert!(served.banner.contains(&first), "{line}: {}", served.banner);
     };
     serves("--dev-http PORT", "config/sample.toml (built in)");
-    write(&folder.path().join("annex.toml"), &format!("{HOOK}"));
-    write(&folder.path().join("other.toml"), &format!("{HOOK}"));
+    write(&folder.path().join("annex.toml"), HOOK);
+    write(&folder.path().join("other.toml"), HOOK);
     serves("--dev-http PORT", "annex.toml");
     serves("--dev-http=PORT", "annex.toml");
     serves("--dev-http=localhost:PORT", "annex.toml");
@@ -365,7 +367,7 @@ fn the_secret_of_dev_mode_stays() {
     let kept = folder.path().join(".xdg/annex/dev-secret");
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     // The environment's own is neither shown nor kept.
-    let other = start(&format!("ROSSUM_SECRET={SECRET}"));
+    let other = start(&format!("ROSSUM_SECRET='{SECRET}'"));
     assert!(other.banner.contains("the one in ROSSUM_SECRET") && !other.banner.contains(SECRET));
     assert_eq!(fs::read_to_string(&kept).unwrap().trim(), first);
     // What is no secret of ours is replaced.
@@ -397,7 +399,7 @@ fn plain_http_to_others_must_be_meant() {
     };
     for url in ["http://erp.my-company.com/", "http://8.8.8.8/", "http://[2606:4700::1]/"] {
         let (good, said) = target(url, "");
-        assert!(!good && said.contains("annex.toml:13:7: ") && said.contains("insecure = true"), "{said}");
+        assert!(!good && said.contains("annex.toml:14:7: ") && said.contains("insecure = true"), "{said}");
         let (good, said) = target(url, "insecure = true");
         assert!(good && !said.contains("unencrypted"), "{said}");
     }
@@ -472,7 +474,7 @@ fn repeats_of_a_body_that_is_refused_early_come_to_an_end() {
 #[test]
 fn an_export_that_waits_shows_its_next_try() {
     let config = format!(
-        "[server]\nstate = \"state\"\n{HOOK}[[hook.step]]\nuse = \"export\"\ntarget = \"erp\"\npath = \"x\"\nshape = \"json\"\ndeliver = \"queued\"\n\
+        "[server]\nstate = \"state\"\n{HOOK}[[hook.step]]\nuse = \"export\"\nname = \"invoice\"\ntarget = \"erp\"\npath = \"x\"\nshape = \"json\"\ndeliver = \"queued\"\n\
          [[target]]\nname = \"erp\"\nurl = \"http://127.0.0.1:{}/\"\n",
         free_port()
     );

@@ -74,6 +74,11 @@ impl Facts {
         }
     }
 
+    /// The id that the answer is kept by: a failure is run again where somebody develops the hook.
+    fn kept<'i>(&self, hook: &Hook, id: Option<&'i str>) -> Option<&'i str> {
+        id.filter(|_| !(hook.is_developed && self.has_failed))
+    }
+
     fn read(&mut self, payload: &Payload<'_>) {
         self.event = payload.event.to_string();
         self.known_event = payload.event.known();

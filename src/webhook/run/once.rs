@@ -43,9 +43,7 @@ pub(super) async fn run(
         return Ok(answer);
     }
     let result = steps::run(hook, delivery, Some(id), deadline, facts).await;
-    if let Ok(answer) = &result
-        && !(hook.is_developed && facts.has_failed)
-    {
+    if let (Ok(answer), Some(_)) = (&result, facts.kept(hook, Some(id))) {
         first.answered(answer.clone());
     }
     result

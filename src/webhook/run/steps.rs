@@ -37,8 +37,7 @@ pub(super) async fn run(
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
-    let mut asked = false;
-    let mut has_failed = false;
+    let (mut asked, mut has_failed) = (false, false);
     // Where the journal stood before each step.
     let mut starts = Vec::with_capacity(hook.stages.len());
     for (at, counted) in hook.stages.iter().enumerate() {
@@ -90,7 +89,7 @@ pub(super) async fn run(
             }
             Ok(Err(failure)) => {
                 metrics.failed();
-                has_failed = true;
+                (has_failed, facts.has_failed) = (true, true);
                 warn!("step failed: {}", failure.cause);
                 // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
                 // does not mend is in the log and the metrics: sent again it would fail again.
@@ -126,9 +125,7 @@ pub(super) async fn run(
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
-    facts.has_failed |= has_failed;
-    let id = id.filter(|_| !(hook.is_developed && facts.has_failed));
-    let written = keeping::keep(hook, payload, &mut answer, id, deadline).await;
+    let written = keeping::keep(hook, payload, &mut answer, facts.kept(hook, id), deadline).await;
     if let Some(trace) = &mut facts.trace {
         trace.wrote = began.elapsed();
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
