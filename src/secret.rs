@@ -20,11 +20,20 @@ pub struct SecretFile {
 
 /// Bytes that no log, page, file or error may show.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Box<[u8]>>);
+pub struct Secret(Option<Zeroizing<Box<[u8]>>>);
 
 impl Secret {
     pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
-        Self(Zeroizing::new(bytes.into()))
+        Self(Some(Zeroizing::new(bytes.into())))
+    }
+
+    /// One that is named and is not there, as while developing: whoever needs it fails, and sends nothing in its place.
+    pub fn absent() -> Self {
+        Self(None)
+    }
+
+    pub fn is_absent(&self) -> bool {
+        self.0.is_none()
     }
 
     /// A new random secret: 64 hexadecimal characters.
@@ -36,7 +45,7 @@ impl Secret {
 
     /// The secret itself, for the HMAC or for the one person who asked for it.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        self.0.as_deref().map_or(&[], |bytes| bytes)
     }
 }
 

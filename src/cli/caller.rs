@@ -1,6 +1,6 @@
 //! Calls a hook as Rossum does: a signed POST over HTTP/1.1, on one connection for all calls.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,19 +22,27 @@ use crate::signature::Algorithm;
 use crate::tasks::{self, Owned};
 use crate::tls;
 use crate::unreached::io_words;
+use crate::webhook::REPEATED;
 
 use super::exit::Failure;
 
 /// Rossum gives up after 30 s (contract: "Time, retries").
 const GIVE_UP: Duration = Duration::from_secs(30);
 
+/// So long a connection may take for the next call once the one before was answered.
+const READY: Duration = Duration::from_millis(500);
+
 pub(super) struct Answered {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     pub(super) took: Duration,
+    /// Whether the server had answered it before, and ran nothing.
+    pub(super) is_repeated: bool,
 }
 
 pub(super) struct Caller {
+    url: String,
+    ca: Option<PathBuf>,
     sender: SendRequest<Full<Bytes>>,
     _connection: Owned<Result<(), hyper::Error>>,
     uri: Uri,
@@ -91,7 +99,16 @@ impl Caller {
         } else {
             handshake(stream).await?
         };
-        Ok(Self { sender, _connection: connection, uri })
+        Ok(Self { url: url.to_owned(), ca: ca.map(Path::to_path_buf), sender, _connection: connection, uri })
+    }
+
+    /// A connection for the next call. One whose last body was refused before it was read ends, and another is made.
+    pub(super) async fn ready(&mut self) -> Result<(), CallError> {
+        match timeout(READY, self.sender.ready()).await {
+            Ok(Ok(())) => {}
+            _ => *self = Self::connect(&self.url, self.ca.as_deref()).await?,
+        }
+        Ok(())
     }
 
     pub(super) async fn call(
@@ -114,12 +131,13 @@ impl Caller {
             self.sender.ready().await?;
             let response = self.sender.send_request(request).await?;
             let status = response.status();
-            Ok((status, response.into_body().collect().await?.to_bytes()))
+            let is_repeated = response.headers().contains_key(REPEATED);
+            Ok((status, response.into_body().collect().await?.to_bytes(), is_repeated))
         };
         let answered: Result<_, hyper::Error> =
             timeout(GIVE_UP, whole).await.map_err(|_| CallError::TimeOut)?;
-        let (status, body) = answered?;
-        Ok(Answered { status, body, took: start.elapsed() })
+        let (status, body, is_repeated) = answered?;
+        Ok(Answered { status, body, took: start.elapsed(), is_repeated })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::config::{self, Config, Mistakes, Purpose};
+use crate::config::{self, Config, DEV_SECRET, Mistakes, Purpose};
 use crate::doctor::unwritable;
 use crate::tls;
 use crate::webhook::HookPlan;
@@ -13,20 +13,32 @@ use super::exit::{Failure, print, say_lines};
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
-    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The configuration too
+    #[arg(long, short, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
     /// Check it for --dev-http, which needs no certificate
     #[arg(long)]
     dev_http: bool,
+    /// Its secrets must be there too, as on the host that serves: before a restart
+    #[arg(long, conflicts_with = "dev_http")]
+    strict: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let path = super::config_path(arguments.config);
-    let purpose = if arguments.dev_http { Purpose::DevHttp } else { Purpose::Serve };
-    let checked = config::load(&path, purpose, &super::service_environment(&path));
+    let path = super::config_path(arguments.file.or(arguments.config));
+    let environment = super::service_environment(&path);
+    let checked = if arguments.dev_http {
+        // Dev mode makes its secret where there is none.
+        let made = |name: &str| (name == DEV_SECRET).then(|| "x".repeat(64));
+        config::load(&path, Purpose::DevHttp, &|name| environment(name).or_else(|| made(name)))
+    } else {
+        let purpose = if arguments.strict { Purpose::Serve } else { Purpose::Check };
+        config::load_to_serve(&path, purpose, &environment)
+    };
     // To a person who checks, what contradicts the data is a mistake as others are.
     let (checked, unchecked) = match checked {
         Ok(config) => {
@@ -79,9 +91,6 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failure> {
     let mut doubts = config.doubts.clone();
     let mut unchecked: Vec<String> = config.unchecked.clone();
-    if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
-        unchecked.push(format!("the certificate: {never}, with which annex serve does not start"));
-    }
     unchecked.extend(config.hooks.iter().filter_map(fields_without_schema));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     unchecked.extend(runtime.block_on(unwritable(config)));

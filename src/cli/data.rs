@@ -1,14 +1,17 @@
 //! `annex data`: the customer's own records, for steps to look things up in.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
-use crate::shown::Line;
+use crate::outbox;
+use crate::shown::{Line, counted};
 use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
 use super::exit::{self, Failure, Mark, clear_records, document, print, show_records};
@@ -32,7 +35,7 @@ pub(super) enum Command {
 pub(super) struct ImportArguments {
     /// The dataset
     name: String,
-    /// The file, whose first line (of a CSV) names the columns
+    /// The file, whose first line (of a CSV) names the columns; `-` for standard input, with --format
     file: PathBuf,
     /// The columns that tell records apart
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
@@ -112,6 +115,8 @@ enum Kind {
     Xlsx,
 }
 
+/// How standard input is named.
+const STDIN: &str = "-";
 /// Progress is told this often.
 const TELL: Duration = Duration::from_millis(200);
 /// Records that an export holds at a time.
@@ -130,6 +135,9 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 let store = store.ok_or_else(|| StoreError::NoDataset(arguments.name.clone()))?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
+                if arguments.place.json {
+                    return print(json!({"dataset": arguments.name, "dropped": true}));
+                }
                 print(format_args!("{} is gone", arguments.name))
             }
         }
@@ -150,9 +158,14 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     let layout = layout(&arguments)?;
     let ImportArguments { name, file, key, index, near, update, allow_empty, allow_shrink, place, .. } =
         arguments;
-    let read = data::read(&file, &layout).map_err(|error| Failure::Because(error.of(&file)))?;
+    let spooled = if file == Path::new(STDIN) { Some(Spooled::new()?) } else { None };
+    let (said, from) = match &spooled {
+        Some(spooled) => (Path::new("standard input"), spooled.0.as_path()),
+        None => (file.as_path(), file.as_path()),
+    };
+    let read = data::read(from, &layout).map_err(|error| Failure::Because(error.of(said)))?;
     let notes = read.notes;
-    let source = file.display().to_string();
+    let source = said.display().to_string();
     let allowed = Allowed::default();
     let allowed = Allowed { empty: allow_empty, shrink: if allow_shrink { 100 } else { allowed.shrink } };
     let import = Import {
@@ -167,7 +180,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     };
     let store = open(&place).await?;
     let mut progress = Progress::new();
-    let records = read.records.map(|record| record.map_err(|error| StoreError::Source(error.of(&file))));
+    let records = read.records.map(|record| record.map_err(|error| StoreError::Source(error.of(said))));
     let done = store.import(&import, records, |read| progress.tell(read)).await;
     progress.end();
     let done: Imported = match done {
@@ -178,7 +191,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
             | StoreError::Shrunk { .. }
             | StoreError::Columns(_)),
         ) => {
-            let text = format!("{}: {error}; nothing was changed", file.display());
+            let text = format!("{}: {error}; nothing was changed", said.display());
             return Err(Failure::Because(text));
         }
         Err(StoreError::Source(problem)) => {
@@ -197,13 +210,34 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     let with = read.separator.map(|separator| format!(", separated by {}", data::separator_name(separator)));
     let with = with.unwrap_or_default();
     print(format_args!(
-        "{name}: {} records read from {} ({} columns{with}); it has {}",
-        done.read,
-        file.display(),
-        import.columns.len(),
+        "{name}: {} read from {} ({}{with}); it has {}",
+        counted(done.read, "record"),
+        said.display(),
+        counted(import.columns.len(), "column"),
         done.records
     ))?;
     done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
+}
+
+/// Standard input as a file: the head of a file is read before its records are.
+struct Spooled(PathBuf);
+
+impl Spooled {
+    fn new() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("annex-import-{}", outbox::random_key()?));
+        let because = |error: io::Error| Failure::Because(format!("{}: {error}", path.display()));
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let mut file = opened.map_err(because)?;
+        let spooled = Self(path.clone());
+        io::copy(&mut io::stdin().lock(), &mut file).map_err(because)?;
+        Ok(spooled)
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0); // it is nobody else's, in a folder that is emptied
+    }
 }
 
 /// How the file is written, by the arguments.
@@ -293,7 +327,8 @@ fn line(dataset: &Dataset) -> String {
     let imported = dataset.imported.map_or_else(|| "-".to_owned(), clock::display);
     let Dataset { name, records, columns, source, .. } = dataset;
     let source = data::source(source);
-    format!("{name}  {records} records, {} columns, imported {imported} from {}", columns.len(), Line(source))
+    let (records, columns) = (counted(*records, "record"), counted(columns.len(), "column"));
+    format!("{name}  {records}, {columns}, imported {imported} from {}", Line(source))
 }
 
 async fn show(arguments: ShowArguments) -> Result<(), Failure> {

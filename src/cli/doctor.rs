@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::value_parser;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config::{self, Mistake, Purpose};
-use crate::doctor::{Finding, Running, Time, Unit, Verdict, examine};
+use crate::doctor::{Finding, Running, Unit, Verdict, examine};
 use crate::shown::Lines;
 
 use super::ask::Where;
 use super::exit::{Failure, Mark, print, print_lines, say_meanwhile};
+use super::given;
+
+/// What it may wait for others.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -21,8 +25,8 @@ pub(super) struct Arguments {
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How long to wait for what does not answer, all in all
-    #[arg(long, value_name = "SECONDS", default_value_t = Time::USUAL.as_secs(), value_parser = value_parser!(u64).range(1..=600))]
-    timeout: u64,
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = given::duration(SHORTEST..=LONGEST))]
+    timeout: Duration,
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
@@ -73,12 +77,12 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
             if !arguments.json {
-                let seconds = arguments.timeout;
+                let seconds = arguments.timeout.as_secs_f64();
                 say_meanwhile(format_args!(
                     "… asking others: what does not answer within {seconds} s is told as silent"
                 ));
             }
-            let time = Duration::from_secs(arguments.timeout);
+            let time = arguments.timeout;
             runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), time, &mut tell));
         }
     }

@@ -236,14 +236,14 @@ pub(super) fn clear_records() {
     let _ = write!(io::stderr(), "\r\u{1b}[K");
 }
 
-/// Asks at the terminal; the answer without its line feed.
-pub(super) fn ask(question: impl fmt::Display) -> Result<String, Failure> {
+/// Asks at the terminal; the answer without its line feed, `None` at the end of all answers.
+pub(super) fn ask(question: impl fmt::Display) -> Result<Option<String>, Failure> {
     let mut out = io::stdout();
     write!(out, "{}", Line(question))?;
     out.flush()?;
     let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    let read = io::stdin().read_line(&mut answer)?;
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use super::exit::{Failure, print_own};
 
 pub(super) fn run() -> Result<(), Failure> {
-    let mut annex = super::Cli::command();
+    let mut annex = super::command();
     annex.build();
     let mut page = Vec::new();
     let man = Man::new(annex.clone());

@@ -8,9 +8,12 @@ mod check;
 mod completions;
 mod config;
 mod data;
+mod dev;
 mod doctor;
 mod eval;
+mod examples;
 mod exit;
+mod given;
 mod init;
 mod man;
 mod outbox;
@@ -22,10 +25,11 @@ mod status;
 mod test;
 mod tunnel;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Runs Rossum extensions behind HTTPS with a certificate of its own.
 ///
@@ -122,12 +126,44 @@ fn service_environment(config: &Path) -> impl Fn(&str) -> Option<String> {
     }
 }
 
+/// All commands, each with examples in its help.
+fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+fn parsed(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let found = command.try_get_matches_from_mut(config_last(arguments, &command))?;
+    Cli::from_arg_matches(&found).map_err(|error| error.format(&mut command))
+}
+
+/// `annex -c FILE check` is `annex check -c FILE`: each command has the option.
+fn config_last(mut arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+    let first = arguments.get(1).and_then(|first| first.to_str()).unwrap_or_default();
+    let count = match first {
+        "-c" | "--config" => 2,
+        _ if first.starts_with("--config=") => 1,
+        _ if first.starts_with("-c") && !first.starts_with("--") => 1,
+        _ => return arguments,
+    };
+    let next = arguments.get(1 + count).and_then(|next| next.to_str());
+    if next.is_some_and(|next| command.find_subcommand(next).is_some()) {
+        let option: Vec<OsString> = arguments.drain(1..=count).collect();
+        let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+        arguments.splice(end..end, option);
+    }
+    arguments
+}
+
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(exit::panicked));
-    let cli = match Cli::try_parse() {
+    let cli = match parsed(std::env::args_os().collect()) {
         Ok(cli) => cli,
-        Err(error) => return exit::usage(&error, |arguments| Cli::try_parse_from(arguments).err()),
+        Err(error) => {
+            let again = |arguments: Vec<String>| parsed(arguments.into_iter().map(OsString::from).collect());
+            return exit::usage(&error, |arguments| again(arguments).err());
+        }
     };
     let done = match cli.command {
         None => serve::run(cli.serve),

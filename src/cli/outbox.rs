@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::outbox::{Job, Outbox, State};
-use crate::shown::Line;
+use crate::shown::{Line, counted};
 
 use super::exit::{Failure, print, print_bytes};
 use super::place::Place;
@@ -176,11 +176,13 @@ async fn list(arguments: ListArguments) -> Result<(), Failure> {
         let accepted = job.accepted.map_or_else(|| "-".to_owned(), clock::display);
         let (key, state, annotation) = (&job.key, job.state.word(), &job.annotation);
         let (annotation, courier) = (Line(annotation), Line(&job.courier));
-        print(format_args!("{key}  {state}  annotation {annotation}  {courier}  accepted {accepted}"))?;
+        let next = job.due.filter(|_| job.state == State::Waiting);
+        let next = next.map(|due| format!("  next try {}", clock::display(due))).unwrap_or_default();
+        print(format_args!("{key}  {state}  annotation {annotation}  {courier}  accepted {accepted}{next}"))?;
         match job.state {
             _ if job.problem.is_empty() => {}
             State::Sent => print(format_args!("  note: {}", Line(&job.problem)))?,
-            _ => print(format_args!("  tried {} times: {}", job.attempts, Line(&job.problem)))?,
+            _ => print(format_args!("  tried {}: {}", counted(job.attempts, "time"), Line(&job.problem)))?,
         }
     }
     Ok(())
@@ -218,7 +220,7 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
     match job.state {
         _ if job.problem.is_empty() => {}
         State::Sent => print(format_args!("  note        {}", Line(&job.problem)))?,
-        _ => print(format_args!("  tried       {} times: {}", job.attempts, Line(&job.problem)))?,
+        _ => print(format_args!("  tried       {}: {}", counted(job.attempts, "time"), Line(&job.problem)))?,
     }
     Ok(())
 }

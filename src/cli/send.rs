@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::outbox;
 use crate::secret::Secret;
-use crate::shown::{Line, Lines};
+use crate::shown::{Line, Lines, counted};
 use crate::signature::{Algorithm, sign};
 
 use super::caller::{self, Answered, Caller};
@@ -66,6 +66,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         let mut answers = Vec::new();
         for _ in 0..arguments.repeat {
             let signature = signature.as_deref().map(|value| (algorithm, value));
+            caller.ready().await.map_err(caller::failure)?;
             answers.push(caller.call(body.clone(), signature).await?);
         }
         Ok::<_, Failure>(answers)
@@ -131,7 +132,7 @@ pub(super) fn secret_of(argument: &str) -> Result<Secret, Failure> {
 fn as_json(answer: &Answered) -> Value {
     let body = serde_json::from_slice(&answer.body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&answer.body).into_owned()));
-    serde_json::json!({"status": answer.status.as_u16(), "ms": milliseconds(answer.took), "answer": body})
+    serde_json::json!({"status": answer.status.as_u16(), "ms": milliseconds(answer.took), "answer": body, "repeated": answer.is_repeated})
 }
 
 fn milliseconds(took: Duration) -> f64 {
@@ -149,9 +150,14 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> Lines {
         let [min, median, max] = [0, times.len() / 2, times.len() - 1].map(|at| milliseconds(times[at]));
         let failed = answers.iter().filter(|answer| !answer.status.is_success()).count();
         text.add(format_args!(
-            "{} calls, {failed} failed; {min} / {median} / {max} ms (min / median / max)",
-            answers.len()
+            "{}, {failed} failed; {min} / {median} / {max} ms (min / median / max)",
+            counted(answers.len(), "call")
         ));
+    }
+    if last.is_repeated {
+        text.add(
+            "  answered from memory: this request id was answered before, and nothing ran; --new-id runs it",
+        );
     }
     let Ok(answer) = serde_json::from_slice::<Value>(&last.body) else {
         let body = String::from_utf8_lossy(&last.body);

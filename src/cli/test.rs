@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cases::{Case, Difference, differences};
 use crate::config::{self, Config, Purpose};
 use crate::rossum::escape_html;
-use crate::shown::Lines;
+use crate::shown::{Lines, counted};
 use crate::webhook::{HookPlan, Trial};
 
 use super::exit::{self, Failure, Mark, print, print_lines};
@@ -90,7 +90,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             print(format_args!("left out, for it calls another system: {name}"))?;
         }
         let verb = if against.is_some() { "would be answered differently" } else { "differ or failed" };
-        print(format_args!("{} cases, {bad} {verb}", all.len()))?;
+        print(format_args!("{}, {bad} {verb}", counted(all.len(), "case")))?;
     }
     if let Some(path) = &arguments.junit {
         let because = |error| Failure::Because(format!("{}: {error}", path.display()));

@@ -173,7 +173,7 @@ fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let key_id = section.text("eab_key_id").map(|id| id.into_inner().to_owned());
     let mac_key = secrets::read(section, "eab_key", Maker::Other, environment).into_iter().next();
     let is_read = section.document().purpose != Purpose::Trial;
-    if mac_key.as_ref().is_some_and(|key| is_read && !tls::acme::is_mac_key(key)) {
+    if mac_key.as_ref().is_some_and(|key| is_read && !key.is_absent() && !tls::acme::is_mac_key(key)) {
         let what = "the key of the external account is no base64";
         section.document().note(
             section.place_of("eab_key"),

@@ -37,6 +37,8 @@ pub(super) struct Document<'e> {
     unchecked: RefCell<Vec<String>>,
     /// What is not wrong, and yet worth knowing, of what is no step's.
     remarks: RefCell<Vec<String>>,
+    /// With which no server starts.
+    refused_to_serve: RefCell<Vec<Mistake>>,
     secret_files: RefCell<Vec<PathBuf>>,
     /// Lists of records among them.
     pub(super) lists: RefCell<Vec<List>>,
@@ -89,6 +91,7 @@ impl<'e> Document<'e> {
             of_imports: RefCell::default(),
             unchecked: RefCell::default(),
             remarks: RefCell::default(),
+            refused_to_serve: RefCell::default(),
             secret_files: RefCell::default(),
             lists: RefCell::default(),
             jsons: RefCell::default(),
@@ -150,6 +153,16 @@ impl<'e> Document<'e> {
 
     pub(super) fn unchecked(&self) -> Vec<String> {
         self.unchecked.take()
+    }
+
+    /// Notes what a server does not start with, and other commands work with.
+    pub(super) fn refuse_to_serve(&self, place: &Place, what: String, hint: &str) {
+        let mistake = self.mistake(place, what, Some(hint.to_owned()));
+        self.refused_to_serve.borrow_mut().push(mistake);
+    }
+
+    pub(super) fn refused_to_serve(&self) -> Vec<Mistake> {
+        self.refused_to_serve.take()
     }
 
     fn mistake(&self, place: &Place, what: String, hint: Option<String>) -> Mistake {

@@ -10,6 +10,7 @@ use crate::steps::StagePlan;
 use crate::steps::blueprint::CourierId;
 use crate::webhook::{Answers, HookLimits, HookPlan, HookSettings, RECORD_MAX, Record};
 
+use super::Purpose;
 use super::certificates;
 use super::document::{Document, Place};
 use super::known::Known;
@@ -141,6 +142,7 @@ fn read(
         schemas: schemas.at_run_time(),
         answers: answers.unwrap_or_default(),
         record,
+        is_developed: document.purpose == Purpose::DevHttp,
     };
     Some(HookPlan { settings, stages, notes })
 }

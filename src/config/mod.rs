@@ -50,7 +50,7 @@ use known::Known;
 
 pub use mistake::{Mistake, Mistakes};
 pub use saved::Saved;
-pub use secrets::Environment;
+pub use secrets::{DEV_SECRET, Environment};
 pub use server::{Admin, ServerSettings};
 
 /// The configuration that is built in: Rossum's samples as hooks.
@@ -58,15 +58,27 @@ pub const SAMPLE: &str = include_str!("../../config/sample.toml");
 /// How the built-in configuration is named in messages.
 pub const SAMPLE_NAME: &str = "config/sample.toml (built in)";
 
+/// Flags are written as keys are.
+pub use units::{bytes, duration, written_bytes, written_duration};
+
 /// What a configuration is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// HTTPS with a certificate, which must be configured.
     Serve,
+    /// The same, to be looked at on any host: secrets need not be there.
+    Check,
     /// Plain HTTP: certificate and listeners are not needed.
     DevHttp,
     /// To be tried out: nobody is let in and nothing is sent, so that no secret is read.
     Trial,
+}
+
+impl Purpose {
+    /// Whether it needs a certificate, and listeners.
+    fn wants_tls(self) -> bool {
+        matches!(self, Self::Serve | Self::Check)
+    }
 }
 
 pub struct Config {
@@ -100,6 +112,8 @@ pub struct Config {
     pub notes: Vec<String>,
     /// What could not be checked yet, and why.
     pub unchecked: Vec<String>,
+    /// With which no server starts, though it can be worked with.
+    refused_to_serve: Vec<Mistake>,
 }
 
 /// A file of records that a step matches against, as it was read.
@@ -155,6 +169,17 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
         Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
     })?;
     read(path, text, purpose, environment)
+}
+
+/// Reads a configuration that a server shall start with, or be checked for it: the two agree, since both ask here.
+pub fn load_to_serve(
+    path: &Path,
+    purpose: Purpose,
+    environment: Environment<'_>,
+) -> Result<Config, Mistakes> {
+    let mut config = load(path, purpose, environment)?;
+    let refused = std::mem::take(&mut config.refused_to_serve);
+    if refused.is_empty() { Ok(config) } else { Err(Mistakes(refused)) }
 }
 
 /// Where a running server with this configuration is asked. Mistakes elsewhere in it do not matter here, nor does a file
@@ -221,6 +246,7 @@ pub fn read(
             told_by_imports: document.of_imports(),
             notes: document.remarks(),
             unchecked: document.unchecked(),
+            refused_to_serve: document.refused_to_serve(),
         }
     });
     let doubts = if document.has_mistakes() { Vec::new() } else { document.doubts() };

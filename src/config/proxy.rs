@@ -44,6 +44,10 @@ pub(super) fn read(
         _ if is_elsewhere && document.purpose == Purpose::Trial => return None,
         _ if is_elsewhere => {
             let secret = secrets::read_one(server, &text, secrets::Maker::Other, environment)?;
+            if secret.is_absent() {
+                server.remark(&text.span(), "without it calls go the direct way");
+                return None;
+            }
             std::str::from_utf8(secret.expose())
                 .map_err(|_| ProxyError::Url)
                 .and_then(|url| Proxy::new(url, &except))

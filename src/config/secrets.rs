@@ -11,6 +11,8 @@ use crate::shown::quoted;
 use super::Purpose;
 use super::section::Section;
 
+/// The secret of dev mode, which makes one where there is none.
+pub const DEV_SECRET: &str = "ROSSUM_SECRET";
 /// The key of a hook's secrets.
 const HOOK_SECRETS: &str = "secrets";
 
@@ -35,6 +37,13 @@ const SHORT: usize = 16;
 /// A password or token below it is most likely not all there.
 const CUT: usize = 4;
 
+/// Why a source gives no secret, and what to do.
+enum Unread {
+    /// It is not there, as on a host that is not the server's.
+    Missing(String, String),
+    Wrong(String, String),
+}
+
 /// Reads every secret that `key` names; those that cannot be read are noted.
 pub(super) fn read(
     section: &Section<'_>,
@@ -52,7 +61,19 @@ pub(super) fn of_hook(section: &Section<'_>, environment: Environment<'_>) -> Ve
         let lines = secret.expose().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         lines.filter(|line| !line.is_empty()).map(Secret::new).collect::<Vec<_>>()
     };
-    read(section, HOOK_SECRETS, Maker::Annex, environment).into_iter().flat_map(split).collect()
+    let read = read(section, HOOK_SECRETS, Maker::Annex, environment);
+    let of_dev_mode = || environment(DEV_SECRET).map(|value| Secret::new(value.into_bytes()));
+    // Nobody is let in by a secret that is not there: in dev mode, the one that is there counts.
+    let mut there: Vec<Secret> = Vec::new();
+    for secret in read {
+        let secret = if secret.is_absent() { of_dev_mode() } else { Some(secret) };
+        for one in secret.into_iter().flat_map(split) {
+            if !there.contains(&one) {
+                there.push(one);
+            }
+        }
+    }
+    there
 }
 
 /// Where the first of a hook's secrets is kept.
@@ -83,7 +104,8 @@ pub(super) fn read_one(
     let (kind, name) = source.get_ref().split_once(':').unwrap_or(("", ""));
     let read = match kind {
         "env" => environment(name).map(|value| Secret::new(value.into_bytes())).ok_or_else(|| {
-            (format!("the environment has no {name}"), format!("start Annex with {name}=… set"))
+            let hint = format!("start Annex with {name}=… set");
+            Unread::Missing(format!("the environment has no {name}"), hint)
         }),
         "file" => {
             let path = document.resolve(name);
@@ -96,12 +118,12 @@ pub(super) fn read_one(
                 document.add_secret_file(&path);
                 read_file(&path, maker)
             }
-            None => Err((
+            None => Err(Unread::Missing(
                 format!("there is no credential {name}: systemd passed none"),
                 format!("add `LoadCredential={name}:/etc/annex/{name}` to the service"),
             )),
         },
-        _ => Err((
+        _ => Err(Unread::Wrong(
             "a secret must not stand in the configuration".to_owned(),
             "write `env:NAME`, `file:PATH` or `credential:NAME`".to_owned(),
         )),
@@ -119,7 +141,20 @@ pub(super) fn read_one(
                 None
             }
         },
-        Err((what, hint)) => {
+        Err(Unread::Missing(what, _)) if document.purpose == Purpose::Check => {
+            let what = format!("a secret, since {what}: annex serve does not start without it");
+            document.leave_unchecked(&source.span(), &what);
+            Some(Secret::absent())
+        }
+        Err(Unread::Missing(what, _)) if document.purpose == Purpose::DevHttp => {
+            let instead = match maker {
+                Maker::Annex => format!("deliveries are verified by the secret of dev mode, {DEV_SECRET}"),
+                _ => "what needs it fails, and sends nothing".to_owned(),
+            };
+            document.remark(&source.span(), &format!("{what}: {instead}"));
+            Some(Secret::absent())
+        }
+        Err(Unread::Missing(what, hint) | Unread::Wrong(what, hint)) => {
             document.note(source.span(), what, Some(hint));
             None
         }
@@ -174,8 +209,9 @@ fn doubt(secret: &[u8], maker: Maker) -> Option<String> {
     }
 }
 
-fn read_file(path: &Path, maker: Maker) -> Result<Secret, (String, String)> {
+fn read_file(path: &Path, maker: Maker) -> Result<Secret, Unread> {
     let read = std::fs::read(path).map_err(|error| {
+        let is_missing = error.kind() == std::io::ErrorKind::NotFound;
         let hint = match error.kind() {
             std::io::ErrorKind::NotFound => made(path, maker),
             std::io::ErrorKind::PermissionDenied => {
@@ -183,7 +219,8 @@ fn read_file(path: &Path, maker: Maker) -> Result<Secret, (String, String)> {
             }
             _ => "name a file".to_owned(),
         };
-        (format!("cannot read the secret {}: {error}", path.display()), hint)
+        let what = format!("cannot read the secret {}: {error}", path.display());
+        if is_missing { Unread::Missing(what, hint) } else { Unread::Wrong(what, hint) }
     });
     Ok(Secret::new(zeroize::Zeroizing::new(read?).trim_ascii_end()))
 }

@@ -12,7 +12,6 @@ use crate::server::Limits;
 use crate::tls::{self, identifier};
 use crate::webhook::{DoorLimits, HookPlan};
 
-use super::Purpose;
 use super::certificates;
 use super::numbers::{DAY, HOUR, LARGEST, SHORTEST_WAIT, SMALLEST_BODY};
 use super::secrets::Environment;
@@ -29,6 +28,8 @@ pub struct ServerSettings {
     pub admin: Admin,
     /// Whether the page that shows deliveries, masked, is among the admin pages.
     pub inspector: bool,
+    /// Whether dev mode may listen where others reach it.
+    pub insecure: bool,
     /// Names that a plain request may be redirected to; the request's own host where there are none.
     pub domains: Vec<String>,
     /// The first one is for clients that ask for no name. None in dev mode.
@@ -67,7 +68,7 @@ pub(super) fn read(
     state: &Path,
     environment: Environment<'_>,
 ) -> ServerSettings {
-    let wants_tls = root.document().purpose == Purpose::Serve;
+    let wants_tls = root.document().purpose.wants_tls();
     let limits = server.as_ref().and_then(|server| server.section("limits"));
     let mut settings = ServerSettings {
         https: server.as_ref().map_or_else(|| any(443), |server| address(server, "https", 443)),
@@ -75,6 +76,7 @@ pub(super) fn read(
         probe: server.as_ref().and_then(probe),
         admin: admin(server.as_ref()),
         inspector: server.as_ref().and_then(|server| server.boolean("inspector")).unwrap_or(false),
+        insecure: server.as_ref().and_then(|server| server.boolean("insecure")).unwrap_or(false),
         domains: server.as_ref().map(certificates::domains).unwrap_or_default(),
         certificates: Vec::new(),
         client_ca: server.as_ref().and_then(client_ca),
@@ -105,6 +107,7 @@ pub(super) fn read(
     if wants_tls {
         look_at_addresses(root, &settings);
     }
+    refuse_names_for_examples(root, &settings.certificates);
     look_at_bodies(root, settings.door.body_memory);
     if !wants_tls {
         settings.certificates.clear(); // a reload in dev mode orders none
@@ -119,6 +122,23 @@ pub(super) fn read(
         }
     }
     settings
+}
+
+/// A CA refuses them at every try.
+fn refuse_names_for_examples(root: &Section<'_>, certificates: &[tls::Settings]) {
+    let hint = "write the public name or address of this host as `domains` in [server]; to develop without a certificate: annex --dev-http";
+    for never in certificates.iter().filter_map(tls::Settings::never_issued) {
+        let name = never.split(' ').next().unwrap_or_default();
+        let what = format!("{never}: no public CA gives a certificate for it");
+        let hooks = root.sections("hook");
+        let of_hook = hooks.iter().filter(|hook| hook.has("domain"));
+        let hook = of_hook.into_iter().find(|hook| {
+            hook.text("domain").is_some_and(|domain| domain.get_ref().eq_ignore_ascii_case(name))
+        });
+        let place = hook.map(|hook| hook.place_of("domain"));
+        let place = place.or_else(|| Some(root.section("server")?.place_of("domains")));
+        root.document().refuse_to_serve(&place.unwrap_or(0..0), what, hint);
+    }
 }
 
 /// A body that may be larger than all bodies together may be.

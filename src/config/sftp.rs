@@ -82,6 +82,7 @@ fn login(section: &Section<'_>, environment: Environment<'_>) -> Option<Login> {
             secret("key", Maker::Ssh).map(Login::Password)
         }
         (true, false) => secret("key", Maker::Ssh).and_then(|secret| match Login::key(&secret) {
+            _ if secret.is_absent() => Some(Login::Password(secret)),
             Ok(login) => Some(login),
             Err(problem) => {
                 own.document().note(own.place_of("key"), problem, None::<&str>);

@@ -1,6 +1,7 @@
 //! `[[target]]`: other systems that exports go to.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,11 +101,16 @@ fn http(
     environment: Environment<'_>,
 ) -> Option<HttpTarget> {
     let headers = headers(section);
-    let auth = auth(section, environment);
+    let auth = auth(section, section.boolean("insecure").unwrap_or(false), environment);
     let uplink = uplink(section, proxy);
     let timeout = section.duration("timeout", SHORTEST_WAIT..=HOUR).unwrap_or(TIMEOUT);
+    let is_meant = section.boolean("insecure").unwrap_or(false);
     let base = address(section, url)?;
-    if !matches!(auth, None | Some(Auth::None)) {
+    if !is_meant && is_plain_to_strangers(&base) {
+        refuse_plain(section, url, "documents and secrets");
+        return None;
+    }
+    if !is_meant && !matches!(auth, None | Some(Auth::None)) {
         remark_plain(section, &base, &url.span(), "the secret of `auth`");
     }
     match HttpTarget::new(base, uplink?, headers, auth?, timeout) {
@@ -143,6 +149,51 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
 /// Whether what is sent there stays on this host.
 pub(super) fn is_here(url: &Url) -> bool {
     url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+}
+
+/// Whether everybody on the way through the Internet can read what is sent there. A name without a dot, or below one that
+/// the public DNS does not have, is of one's own network.
+fn is_plain_to_strangers(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let is_own = match host.trim_matches(['[', ']']).parse() {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, ..] = address.octets();
+            let is_shared = a == 100 && (64..128).contains(&b); // RFC 6598
+            address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
+        }
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+        Err(_) => {
+            let top = host.rsplit_once('.').map(|(_, top)| top);
+            top.is_none_or(|top| OWN_NETWORK.contains(&top)) || host.ends_with(".home.arpa")
+        }
+    };
+    url.scheme() == "http" && !is_own
+}
+
+/// Tops of names that lead nowhere in the public DNS.
+const OWN_NETWORK: [&str; 13] = [
+    "local",
+    "internal",
+    "lan",
+    "localdomain",
+    "localhost",
+    "intranet",
+    "intra",
+    "corp",
+    "home",
+    "private",
+    "test",
+    "example",
+    "invalid",
+];
+
+fn refuse_plain(section: &Section<'_>, url: &toml::Spanned<&str>, what: &str) {
+    let what =
+        format!("{what} would travel unencrypted to {}, a host of the Internet by its name", url.get_ref());
+    let hint = "write `https://`; where the host is in your own network, or it is meant so, write `insecure = true` in this [[target]]";
+    section.document().note(url.span(), what, Some(hint));
 }
 
 /// Says that a secret can be read on its way. A system in one's own network may have nothing else.
@@ -197,7 +248,7 @@ fn headers(section: &Section<'_>) -> HeaderMap {
     headers
 }
 
-fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
+fn auth(section: &Section<'_>, is_meant: bool, environment: Environment<'_>) -> Option<Auth> {
     let Some(own) = section.section("auth") else { return Some(Auth::None) };
     let secret = |key| secrets::read(&own, key, Maker::Other, environment).into_iter().next();
     let auth = if own.has("bearer") {
@@ -221,7 +272,13 @@ fn auth(section: &Section<'_>, environment: Environment<'_>) -> Option<Auth> {
         let scope = own.text("scope").map(|scope| (*scope.get_ref()).to_owned());
         let url = url.and_then(|text| {
             let url = address(&own, &text)?;
-            remark_plain(&own, &url, &text.span(), "the secret of `client_secret`");
+            if !is_meant && is_plain_to_strangers(&url) {
+                refuse_plain(&own, &text, "the secret of `client_secret`");
+                return None;
+            }
+            if !is_meant {
+                remark_plain(&own, &url, &text.span(), "the secret of `client_secret`");
+            }
             Some(url)
         });
         (|| {

@@ -43,13 +43,15 @@ fn collector(
         return None;
     }
     let headers = headers?;
+    let lacks_secret = headers.values().any(HeaderValue::is_empty);
     if !headers.is_empty() && base.scheme() != "https" && !targets::is_here(&base) {
         let what = "what stands in `headers` must not travel unencrypted";
         section.document().note(section.place_of("otlp"), what, Some("write `https://`"));
         return None;
     }
     match Collector::new(base, headers, service_name, uplink?) {
-        Ok(collector) => Some(collector),
+        // Without its key a collector refuses everything.
+        Ok(collector) => (!lacks_secret).then_some(collector),
         Err(error) => {
             section.wrong(error.to_string(), "look at `ca` and `client_certificate`");
             None

@@ -14,23 +14,23 @@ const SIZE: [(&str, u64); 7] = [
 ];
 
 /// A whole number with `ms`, `s`, `m`, `h` or `d`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     scaled(text, &TIME).map(Duration::from_millis)
 }
 
 /// A whole number with `B`, `KB`, `MB`, `GB` (thousands) or `KiB`, `MiB`, `GiB` (1024s).
-pub(super) fn bytes(text: &str) -> Option<usize> {
+pub fn bytes(text: &str) -> Option<usize> {
     scaled(text, &SIZE).and_then(|n| usize::try_from(n).ok())
 }
 
 /// A duration in the largest unit that has it whole.
-pub(super) fn written_duration(duration: Duration) -> String {
+pub fn written_duration(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if millis == 0 { "0s".to_owned() } else { written(millis, &TIME) }
 }
 
 /// A size in the largest unit that has it whole.
-pub(super) fn written_bytes(bytes: usize) -> String {
+pub fn written_bytes(bytes: usize) -> String {
     written(u64::try_from(bytes).unwrap_or(u64::MAX), &SIZE)
 }
 

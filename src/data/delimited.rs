@@ -298,7 +298,11 @@ impl<W: io::Write> Writer<W> {
     }
 
     pub fn write<'v>(&mut self, values: impl Iterator<Item = &'v str>) -> io::Result<()> {
-        Ok(self.0.write_record(values.map(str::as_bytes))?)
+        // The crate's own conversion hides what kind of error it is: that nobody reads any more.
+        self.0.write_record(values.map(str::as_bytes)).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        })
     }
 
     pub fn flush(&mut self) -> io::Result<()> {

@@ -49,6 +49,8 @@ pub struct Settings {
 pub struct Database {
     pub name: String,
     options: PgConnectOptions,
+    /// Whether its password is named and not there: then it is not asked.
+    lacks_password: bool,
     connections: u32,
     pool: OnceLock<PgPool>,
     /// Queries that may be under way: as many as there are connections.
@@ -91,6 +93,7 @@ impl Database {
         Ok(Self {
             name: settings.name.clone(),
             options,
+            lacks_password: settings.password.as_ref().is_some_and(Secret::is_absent),
             connections: settings.connections,
             pool: OnceLock::new(),
             turns: Semaphore::new(settings.connections as usize),
@@ -162,6 +165,9 @@ impl Database {
 
     /// Work with a connection, once more where that was lost meanwhile: it only reads.
     async fn patiently<W: Work>(&self, deadline: Instant, work: &W) -> Result<W::Done, DatabaseError> {
+        if self.lacks_password {
+            return Err(DatabaseError::NoPassword);
+        }
         let asked = Instant::now();
         if let Some(pause) = self.breaker.pause(asked) {
             return Err(DatabaseError::Down(pause));

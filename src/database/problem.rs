@@ -20,6 +20,8 @@ pub enum DatabaseError {
     /// It failed several times in a row and is left in peace.
     #[error("it was not asked: it failed before, the next try is in {} s", .0.as_secs() + 1)]
     Down(Duration),
+    #[error("it was not asked: its password is not there, as was said at the start")]
+    NoPassword,
     #[error("it took too long")]
     TooLong,
     /// Nothing is wrong with the database: queries of ours use all connections.
@@ -62,7 +64,10 @@ const SAFE: [&str; 8] = ["08", "25", "28", "3D", "42", "53", "55", "57"];
 impl DatabaseError {
     /// Whether it is the database as a whole that does not answer.
     pub fn is_away(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Down(_) | Self::TooLong | Self::Busy(_))
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Down(_) | Self::NoPassword | Self::TooLong | Self::Busy(_)
+        )
     }
 
     pub(super) fn of(error: sqlx::Error, is_late: bool) -> Self {

@@ -178,7 +178,7 @@ pub async fn reachable(
 ) {
     if let Some(never) = config.server.certificates.iter().find_map(tls::Settings::never_issued) {
         tell(Finding::bad(
-            format!("{never}: no public CA gives a certificate for it"),
+            format!("{never}: no public CA gives a certificate for it, and annex serve does not start"),
             "write the public name or address of this host as `domains` in [server]",
         ));
     }

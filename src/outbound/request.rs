@@ -23,10 +23,14 @@ pub struct Request {
     pub(super) hidden: Vec<Secret>,
 }
 
-/// A secret with bytes that no header may have.
+/// A secret that no header can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret cannot stand in a header")]
-pub struct NoHeader;
+pub enum NoHeader {
+    #[error("the secret cannot stand in a header")]
+    Unfit,
+    #[error("nothing was sent: its secret is not there, as was said at the start")]
+    Absent,
+}
 
 impl Request {
     pub fn new(method: Method, url: Url) -> Self {
@@ -100,7 +104,7 @@ impl Request {
     ///
     /// Where the token cannot stand in a header.
     pub fn with_bearer(mut self, token: &Secret) -> Result<Self, NoHeader> {
-        self.secrets.push(token.clone());
+        self.secrets.push(there(token)?.clone());
         self.authorized(&[b"Bearer ", token.expose()].concat())
     }
 
@@ -108,9 +112,9 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// None that can be: Base64 can stand in a header.
+    /// Where the password is not there.
     pub fn with_basic(mut self, user: &str, password: &Secret) -> Result<Self, NoHeader> {
-        let both = STANDARD.encode([user.as_bytes(), b":", password.expose()].concat());
+        let both = STANDARD.encode([user.as_bytes(), b":", there(password)?.expose()].concat());
         self.secrets.extend([password.clone(), Secret::new(both.as_bytes())]);
         self.authorized(format!("Basic {both}").as_bytes())
     }
@@ -126,14 +130,18 @@ impl Request {
     ///
     /// Where the secret cannot stand in a header.
     pub fn with_secret(mut self, name: &HeaderName, secret: &Secret) -> Result<Self, NoHeader> {
-        self.headers.insert(name, sensitive(secret.expose())?);
+        self.headers.insert(name, sensitive(there(secret)?.expose())?);
         self.secrets.push(secret.clone());
         Ok(self)
     }
 }
 
+fn there(secret: &Secret) -> Result<&Secret, NoHeader> {
+    if secret.is_absent() { Err(NoHeader::Absent) } else { Ok(secret) }
+}
+
 fn sensitive(value: &[u8]) -> Result<HeaderValue, NoHeader> {
-    let mut value = HeaderValue::from_bytes(value).map_err(|_| NoHeader)?;
+    let mut value = HeaderValue::from_bytes(value).map_err(|_| NoHeader::Unfit)?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -71,7 +71,7 @@ impl Run<'_> {
     ) -> Result<T, Told> {
         let processor = self.processor;
         let mut secrets = self.credentials.secrets.clone();
-        for (name, secret) in &processor.secrets {
+        for (name, secret) in processor.secrets.iter().filter(|(_, secret)| !secret.is_absent()) {
             secrets.insert(name.clone(), String::from_utf8_lossy(secret.expose()).into());
         }
         let mut names = names.clone();

@@ -32,6 +32,9 @@ use super::run::{self, Facts, Outcome, Way};
 use super::under_way::{DeliveriesUnderWay, Entry};
 use super::watched::{self, Watched};
 
+/// The header that says of an answer that it is the one of before, and nothing ran.
+pub const REPEATED: &str = "annex-repeated";
+
 /// What a caller showed of itself, beside its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientCertificate {
@@ -218,7 +221,13 @@ impl Door {
             Answers::Async => run::glance(&body).await,
         };
         let Some(mut facts) = promised else {
-            return match work.run(body).await {
+            let ran = work.run_by(body, false).await;
+            return match ran.came {
+                Ok(answer) if ran.is_repeated => {
+                    let mut response = json(StatusCode::OK, answer);
+                    response.headers_mut().insert(REPEATED, HeaderValue::from_static("true"));
+                    response
+                }
                 Ok(answer) => json(StatusCode::OK, answer),
                 Err((refusal, request_id)) => refusal.response(request_id.as_deref()),
             };
@@ -241,7 +250,7 @@ impl Door {
         let promises = Arc::clone(&self.promises);
         // Rossum was told that it will be done: the end of the server waits for it.
         self.tasks.spawn(async move {
-            let result = work.run(body).await;
+            let result = work.run_by(body, false).await.came;
             drop(share);
             promises.keep(&name, result.as_ref().map_err(|(refusal, _)| refusal));
         });
@@ -268,7 +277,7 @@ impl Door {
             entry: self.under_way.begin(&hook.whose),
         };
         work.entry.verified();
-        Ok(work.run_by(body, true).await.1)
+        Ok(work.run_by(body, true).await.number)
     }
 
     /// What was promised, as Rossum polls for it: 202 until it is there, then 201.
@@ -296,18 +305,21 @@ struct Work {
 /// What came of a delivery: its answer, or a refusal with the `request_id`.
 type Came = Result<Bytes, (Refusal, Option<String>)>;
 
-impl Work {
-    /// Runs the steps; counts and logs what came of them.
-    async fn run(self, body: VerifiedBody) -> Came {
-        self.run_by(body, false).await.0
-    }
+/// A delivery that was run, or answered from memory.
+struct Ran {
+    came: Came,
+    /// By which the inspector shows it.
+    number: Option<u64>,
+    is_repeated: bool,
+}
 
-    /// The same, also for one that is sent again; gives the number that the inspector shows it by.
-    async fn run_by(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
+impl Work {
+    /// Runs the steps; counts and logs what came of them, also of one that is sent again.
+    async fn run_by(self, body: VerifiedBody, is_again: bool) -> Ran {
         about::within(self.entry.about(), self.run_within(body, is_again)).await
     }
 
-    async fn run_within(self, body: VerifiedBody, is_again: bool) -> (Came, Option<u64>) {
+    async fn run_within(self, body: VerifiedBody, is_again: bool) -> Ran {
         let proof = Proof::of(&body);
         let kept = self.hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
         let is_exported = self.metrics.spans.are_wanted();
@@ -316,11 +328,12 @@ impl Work {
         if let (Some(recorder), Some(kept), Ok(answer)) = (&self.hook.record, kept, &result) {
             recorder.record(&self.hook.name, &facts.event, &facts.annotation, &kept, answer);
         }
+        let is_repeated = facts.is_repeated;
         let problem = result.as_ref().err();
         let status = problem.map_or(StatusCode::OK, Refusal::status);
         let request_id = problem.and_then(|_| facts.request_id.clone());
         let number = self.account(proof, facts, result.as_ref(), status);
-        (result.map_err(|refusal| (refusal, request_id)), number)
+        Ran { came: result.map_err(|refusal| (refusal, request_id)), number, is_repeated }
     }
 
     /// Counts, shows and logs what came of a verified delivery; gives the number that the inspector shows it by.

@@ -50,6 +50,8 @@ pub struct HookSettings {
     pub answers: Answers,
     /// Where its deliveries are recorded.
     pub record: Option<Record>,
+    /// Whether somebody develops it: what failed is run again, not answered from memory.
+    pub is_developed: bool,
 }
 
 /// Recorded deliveries take so many bytes where nothing else is said.
@@ -161,6 +163,8 @@ pub(super) struct Hook {
     pub(super) repeats: Repeats,
     pub(super) record: Option<Arc<Recorder>>,
     pub(super) memory: Option<Arc<Outbox>>,
+    /// Whether somebody develops it.
+    pub(super) is_developed: bool,
     pub(super) metrics: HookMetrics,
 }
 
@@ -179,6 +183,7 @@ impl Hook {
             schemas,
             answers,
             record: _,
+            is_developed,
         } = settings;
         let counted = |stage: Stage| {
             let metrics = metrics.step(&name, &stage.name);
@@ -200,6 +205,7 @@ impl Hook {
             repeats: Repeats::new(limits.repeat_window),
             answers,
             memory,
+            is_developed,
             record: None,
             metrics: metrics.hook(&name),
             whose,

@@ -28,7 +28,7 @@ mod watched;
 mod witness;
 
 pub use body::DoorLimits;
-pub use door::{Caller, ClientCertificate, Door, NotSent};
+pub use door::{Caller, ClientCertificate, Door, NotSent, REPEATED};
 pub use hook::{Answers, HookLimits, HookSettings, HookUse, RECORD_MAX, Record};
 pub use host::names_its_host;
 pub use plan::{BuiltHook, BuiltHooks, HookPlan};

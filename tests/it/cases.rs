@@ -174,12 +174,14 @@ fn init_writes_a_configuration_a_schema_and_a_case_that_pass() {
     };
     for step in ["checks", "rules", "match"] {
         let (good, said) = init(&[step, "--step", step, "--hook", "mine"]);
-        assert!(good && said.contains(&format!("next: cd {step} && annex check && annex test")), "{said}");
+        assert!(
+            good && said.contains(&format!("next: cd {step} && annex check --dev-http && annex test")),
+            "{said}"
+        );
         let (code, said) = test(&here.join(step), &[]);
-        assert_eq!((code, said.as_str()), (0, "✓ first.json\n1 cases, 0 differ or failed\n"));
+        assert_eq!((code, said.as_str()), (0, "✓ first.json\n1 case, 0 differ or failed\n"));
         let mut command = annex_command();
-        let output =
-            command.arg("check").current_dir(here.join(step)).env("ROSSUM_SECRET", SECRET).output().unwrap();
+        let output = command.args(["check", "--dev-http"]).current_dir(here.join(step)).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let (good, said) = init(&["checks"]);

@@ -114,15 +114,13 @@ fn the_configurations_that_come_with_annex_are_right() {
         write(&folder.path().join(name), "a secret\n");
     }
     let output = annex_command()
-        .args(["check", "--config", "config/annex.toml"])
+        .args(["check", "--dev-http", "--config", "config/annex.toml"])
         .env("CREDENTIALS_DIRECTORY", folder.path())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    let start =
-        "config/annex.toml: ok\n  not checked: the certificate: hooks.example.com is a name for examples";
-    assert!(said.starts_with(start) && said.contains("\n  /invoice-checks  "), "{said}");
+    assert!(said.starts_with("config/annex.toml: ok\n") && said.contains("\n  /invoice-checks  "), "{said}");
     let sample = annex_command()
         .args(["check", "--dev-http", "--config", "config/sample.toml"])
         .env("ROSSUM_SECRET", "x")
@@ -179,7 +177,7 @@ fn dev_mode_makes_a_secret_and_the_line_that_it_prints_works() {
         "/vendor_matching",
         "/check_vat_amounts",
         "/invoice_checks",
-        "made for this run",
+        "(kept in ",
         &format!("ngrok http {port}"),
     ] {
         assert!(banner.contains(part), "{part}: {banner}");

@@ -162,7 +162,7 @@ fn sure_and_lead_are_set_for_a_query_and_choose_first_does_not_overrule_them() {
     assert_eq!(asked(&annex, "Novák potraviny").0, "");
     // `annex check` is about a server with HTTPS.
     let checked = |step: &str| {
-        let text = config(step).replace("[server]", "[server]\ndomains = [\"hooks.example.com\"]");
+        let text = config(step).replace("[server]", "[server]\ndomains = [\"hooks.my-company.com\"]");
         crate::support::write(&annex.folder().join("annex.toml"), &text);
         annex.run(&["check"])
     };

@@ -769,7 +769,7 @@ fn fields_that_the_schema_does_not_have_are_told_at_load_and_its_labels_are_used
     let check = |keys: &str| {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("schema.json"), SCHEMA);
-        let config = config(keys).replace("[server]", "[server]\ndomains = [\"hooks.example.com\"]");
+        let config = config(keys).replace("[server]", "[server]\ndomains = [\"hooks.my-company.com\"]");
         write(&folder.path().join("annex.toml"), &config);
         let mut command = annex_command();
         let output = command

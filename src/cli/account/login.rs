@@ -7,6 +7,16 @@ use crate::clock;
 
 use super::super::caller::uplink;
 use super::super::exit::{Failure, ask, print, say, say_lines};
+use super::super::given::duration;
+
+/// The longest that Rossum allows.
+const LONGEST_LIFE: Duration = Duration::from_hours(162);
+
+/// A bare number is one of hours.
+fn life(text: &str) -> Result<Duration, String> {
+    let hours = text.parse::<u64>().map(|hours| format!("{hours}h"));
+    duration(Duration::from_secs(1)..=LONGEST_LIFE)(hours.as_deref().unwrap_or(text))
+}
 
 /// Log in, and keep a token with a life for the commands that need one.
 ///
@@ -25,9 +35,9 @@ pub(in super::super) struct Arguments {
     /// The user's name
     #[arg(long, short, env = "ROSSUM_USERNAME", value_name = "NAME", hide_env = true)]
     username: Option<String>,
-    /// How long the token lives, in hours; Rossum allows 162
-    #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u64).range(1..=162))]
-    life: u64,
+    /// How long the token lives, such as 12h; Rossum allows 162h
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = life)]
+    life: Duration,
     /// Keep it under this name
     #[arg(long, short, value_name = "NAME")]
     profile: Option<String>,
@@ -62,7 +72,7 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let credentials = Credentials::find(arguments.profile.as_deref(), &both)?;
     let url = credentials.url.clone();
-    let life = Duration::from_secs(arguments.life * 3_600);
+    let life = arguments.life;
     let session = Session::new(credentials, uplink()?, false, say_lines)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let token = runtime.block_on(session.token(life))?;
@@ -100,5 +110,5 @@ pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failu
 }
 
 fn asked(question: &str) -> Result<String, Failure> {
-    ask(question)
+    Ok(ask(question)?.unwrap_or_default())
 }

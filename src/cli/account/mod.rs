@@ -125,7 +125,7 @@ fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
         return Err(Failure::Because(format!("{question} Nobody can be asked here: add --yes")));
     }
     let answer = ask(format_args!("{question} [y/N] "))?;
-    Ok(matches!(&*answer, "y" | "Y" | "yes"))
+    Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
 }
 
 /// A file with JSON.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::breaker::Breaker;
+use crate::outbound::NoHeader;
 use crate::secret::Secret;
 
 use super::super::call::Request;
@@ -128,6 +129,9 @@ impl SftpTarget {
     }
 
     async fn connect(&self) -> Result<Session, SendError> {
+        if matches!(&self.login, Login::Password(password) if password.is_absent()) {
+            return Err(SendError::Refused(NoHeader::Absent.to_string()));
+        }
         let config = client::Config { nodelay: true, ..client::Config::default() };
         let shown = Arc::new(OnceLock::new());
         let handler = Handler { host_keys: self.host_keys.clone(), shown: Arc::clone(&shown) };

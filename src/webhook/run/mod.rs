@@ -52,6 +52,10 @@ pub(super) struct Facts {
     pub(super) messages: usize,
     pub(super) operations: usize,
     pub(super) note: Option<&'static str>,
+    /// Whether it was answered before, and is answered so again.
+    pub(super) is_repeated: bool,
+    /// Whether a step failed, so that its answer is worth little.
+    pub(super) has_failed: bool,
     /// How long each step took, where deliveries are exported as spans.
     pub(super) steps: Option<Vec<StepSpan>>,
     /// What the steps did, where somebody looks.
@@ -68,6 +72,11 @@ impl Facts {
         if !said.contains(&line) {
             said.push(line);
         }
+    }
+
+    /// The id that the answer is kept by: a failure is run again where somebody develops the hook.
+    fn kept<'i>(&self, hook: &Hook, id: Option<&'i str>) -> Option<&'i str> {
+        id.filter(|_| !(hook.is_developed && self.has_failed))
     }
 
     fn read(&mut self, payload: &Payload<'_>) {
@@ -252,6 +261,7 @@ mod tests {
             limits: HookLimits { in_flight, ..HookLimits::default() },
             answers: crate::webhook::Answers::Direct,
             record: None,
+            is_developed: false,
         };
         let stages = steps.into_iter().map(stage).collect();
         Arc::new(Hook::new(

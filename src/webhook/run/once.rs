@@ -26,7 +26,7 @@ pub(super) async fn run(
         match hook.repeats.arrive(id) {
             Arrival::First(first) => break first,
             Arrival::Answered(answer) => {
-                facts.note = Some(REPEATED);
+                (facts.note, facts.is_repeated) = (Some(REPEATED), true);
                 return Ok(answer);
             }
             Arrival::Running(mut running) => {
@@ -38,12 +38,12 @@ pub(super) async fn run(
         }
     };
     if let Some(answer) = recall(hook, id, deadline).await {
-        facts.note = Some(REPEATED);
+        (facts.note, facts.is_repeated) = (Some(REPEATED), true);
         first.answered(answer.clone());
         return Ok(answer);
     }
     let result = steps::run(hook, delivery, Some(id), deadline, facts).await;
-    if let Ok(answer) = &result {
+    if let (Ok(answer), Some(_)) = (&result, facts.kept(hook, Some(id))) {
         first.answered(answer.clone());
     }
     result

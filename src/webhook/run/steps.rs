@@ -82,13 +82,14 @@ pub(super) async fn run(
                 let (said, ..) = answer.since(before);
                 if let Some(line) = said.iter().find_map(|message| message.failed_line) {
                     metrics.failed();
+                    facts.has_failed = true;
                     // Its words may hold values of the document: they stand in the answer.
                     warn!("the step's code raised an exception in line {line}: the document shows it");
                 }
             }
             Ok(Err(failure)) => {
                 metrics.failed();
-                has_failed = true;
+                (has_failed, facts.has_failed) = (true, true);
                 warn!("step failed: {}", failure.cause);
                 // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
                 // does not mend is in the log and the metrics: sent again it would fail again.
@@ -124,7 +125,7 @@ pub(super) async fn run(
     facts.messages = answer.messages().len();
     facts.operations = answer.journal.operations_len();
     let began = Instant::now();
-    let written = keeping::keep(hook, payload, &mut answer, id, deadline).await;
+    let written = keeping::keep(hook, payload, &mut answer, facts.kept(hook, id), deadline).await;
     if let Some(trace) = &mut facts.trace {
         trace.wrote = began.elapsed();
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();

@@ -18,7 +18,7 @@ pub(crate) fn annex_command() -> Command {
     }
     // What this machine's own Annex keeps, or another test has made, is nothing to a test.
     let state = std::env::temp_dir().join(format!("annex-state-{}", std::process::id()));
-    command.env("STATE_DIRECTORY", state);
+    command.env("STATE_DIRECTORY", &state).env("XDG_STATE_HOME", state);
     command
 }
 

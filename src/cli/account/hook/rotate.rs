@@ -17,6 +17,7 @@ use crate::secret::Secret;
 
 use super::super::super::ask::Where;
 use super::super::super::exit::{Failure, print};
+use super::super::super::given::duration;
 use super::super::configured::{self, Configured};
 use super::super::{Access, confirmed, raw_text_of, text_of};
 use crate::shown::Lines;
@@ -34,12 +35,12 @@ pub(in super::super::super) struct RotateArguments {
     /// How the server takes a changed secret [default: it is asked to reload; for a credential: systemctl restart annex]
     #[arg(long, value_name = "COMMAND")]
     apply: Option<String>,
-    /// Seconds to wait for a delivery by the new secret; then the old one stays, and --finish drops it later
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=2_592_000))]
-    wait: u64,
-    /// Seconds in which no delivery may use the old secret before it is dropped
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(..=2_592_000))]
-    quiet: u64,
+    /// How long to wait for a delivery by the new secret; then the old one stays, and --finish drops it later
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration(Duration::ZERO..=MONTH))]
+    wait: Duration,
+    /// How long no delivery may use the old secret before it is dropped
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration(Duration::ZERO..=MONTH))]
+    quiet: Duration,
     /// Make no new secret: drop old ones that are no longer used
     #[arg(long)]
     finish: bool,
@@ -50,6 +51,8 @@ pub(in super::super::super) struct RotateArguments {
     pub(super) access: Access,
 }
 
+/// Nobody waits longer for a secret.
+const MONTH: Duration = Duration::from_hours(720);
 /// How often the server is asked who uses which secret.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a server may take to be there again.
@@ -103,7 +106,7 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         return Ok(());
     }
     print(format_args!("Rossum has it: {named}"))?;
-    kept.finish(Duration::from_secs(arguments.wait)).await
+    kept.finish(arguments.wait).await
 }
 
 /// The hooks of Rossum that are to get the secret.
@@ -235,7 +238,7 @@ impl<'a> Kept<'a> {
             return print(format_args!("{} has one secret: nothing is to be dropped", self.path.display()));
         };
         let (since, until) = (Instant::now(), Instant::now() + wait);
-        let quiet = Duration::from_secs(self.arguments.quiet);
+        let quiet = self.arguments.quiet;
         if !wait.is_zero() {
             print(format_args!(
                 "waiting for a delivery that the new secret signs ({} at most)",
