@@ -36,11 +36,11 @@ use crate::private;
 use crate::shown::Line;
 use crate::telemetry::{CertificateFacts, Metrics};
 use crate::tls::{Asked, Board, Protocol, Status};
-use crate::webhook::{Door, HookUse};
+use crate::webhook::{Door, HookUse, ServiceFacts};
 
 use super::connection;
 use super::connections::{Connections, RequestUnderWay};
-use super::facts::{ConfigFacts, DatasetFacts, ExportFacts, OutboxFacts};
+use super::facts::{self, ConfigFacts, DatasetFacts, ExportFacts, OutboxFacts};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::probe;
@@ -127,6 +127,8 @@ struct Overview<'p> {
     datasets: Vec<DatasetFacts>,
     /// Which of the hooks' secrets are used.
     hooks: Vec<HookUse>,
+    /// Services that deliveries are forwarded to, as they were in their last calls.
+    services: Vec<ServiceFacts>,
 }
 
 impl Pages {
@@ -159,6 +161,8 @@ impl Pages {
         warnings.extend(configuration.warning());
         let datasets = (self.datasets)();
         warnings.extend(datasets.iter().filter_map(DatasetFacts::warning));
+        let services = self.door.services();
+        warnings.extend(services.iter().filter_map(facts::silent));
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -173,6 +177,7 @@ impl Pages {
             exports: ExportFacts { waiting, given_up, writable },
             datasets,
             hooks: self.door.secrets(),
+            services,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock;
+use crate::webhook::ServiceFacts;
 
 /// Which configuration is in use.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -39,6 +40,14 @@ pub struct OutboxFacts {
     pub warnings: Vec<String>,
     /// How often its file disappeared or was replaced since the start.
     pub times_lost: u64,
+}
+
+/// A service that gave no answer to its last call. Others are served, so that the server is ready.
+pub(super) fn silent(service: &ServiceFacts) -> Option<String> {
+    let (hook, step, to) = (&service.hook, &service.step, &service.last.to);
+    let problem = service.last.problem.as_ref()?;
+    let since = service.last.failing_since.map_or_else(|| "-".to_owned(), clock::display);
+    Some(format!("the service of {hook}/{step}, {to}, gives no answer since {since}: {problem}"))
 }
 
 /// Exports in the outbox.

@@ -1,10 +1,12 @@
 //! A delivery: one call of Rossum's, verified and read.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tracing::warn;
 
+use crate::forward::Head;
 use crate::rossum::{Id, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::trees;
@@ -14,11 +16,30 @@ pub struct Delivery<'body> {
     /// As it was sent.
     pub body: &'body [u8],
     pub payload: Payload<'body>,
+    /// How it came, where a step asks for that.
+    pub head: Option<&'body Head>,
+    verified: &'body VerifiedBody,
 }
 
 impl<'body> Delivery<'body> {
     pub fn read(body: &'body VerifiedBody) -> Result<Self, Unreadable> {
-        Payload::read(body.bytes()).map(|payload| Self { body: body.bytes(), payload })
+        Payload::read(body.bytes()).map(|payload| Self {
+            body: body.bytes(),
+            payload,
+            head: None,
+            verified: body,
+        })
+    }
+
+    /// The same, with how it came.
+    #[must_use]
+    pub fn with_head(self, head: Option<&'body Head>) -> Self {
+        Self { head, ..self }
+    }
+
+    /// Its bytes, to be sent on.
+    pub(super) fn share(&self) -> Bytes {
+        self.verified.share()
     }
 
     /// The hook's secrets and the delivery's own token, which nobody keeps.

@@ -17,6 +17,7 @@ pub mod condition;
 mod delivery;
 pub mod export;
 mod exported;
+pub mod forward;
 pub mod formulas;
 pub mod function;
 mod halfway;
@@ -44,7 +45,7 @@ pub mod trigger;
 pub mod undone;
 mod unread;
 
-pub use answer::{Answer, Checkpoint};
+pub use answer::{Answer, Checkpoint, Verbatim};
 pub use blueprint::Blueprint;
 pub use delivery::Delivery;
 pub use step::{Carries, Context, Lasts, OnError, Stage, StagePlan, Step, StepError, StepFuture};

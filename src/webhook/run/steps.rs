@@ -4,11 +4,11 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use crate::rossum::{MessageType, escape_html};
+use crate::rossum::{MessageType, Payload, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::{Came, Reason, Reasons};
-use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage};
+use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage, StepError};
 use crate::telemetry::about;
 use crate::telemetry::metrics::StepMetrics;
 use crate::telemetry::spans::{StepResult, StepSpan};
@@ -37,6 +37,7 @@ pub(super) async fn run(
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
+    let is_only = hook.stages.iter().filter(|(stage, _)| stage.wants(&payload.event)).count() == 1;
     let (mut asked, mut has_failed) = (false, false);
     // Where the journal stood before each step.
     let mut starts = Vec::with_capacity(hook.stages.len());
@@ -57,7 +58,8 @@ pub(super) async fn run(
         }
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
-        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
+        let deadline_of_step = deadline.into_std();
+        let context = Context { delivery, answer: &mut answer, deadline: deadline_of_step, missing, is_only };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
@@ -97,6 +99,10 @@ pub(super) async fn run(
                     keeping::remember(hook, &mut answer, deadline).await;
                     return Err(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
                 }
+                if let Some(refusal) = passed_on(payload, &mut answer, &failure, is_only) {
+                    keeping::remember(hook, &mut answer, deadline).await;
+                    return Err(refusal);
+                }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
                 tell_undone(hook, counted, &mut answer, facts);
@@ -115,6 +121,9 @@ pub(super) async fn run(
         }
     }
     about::at_step(None);
+    if let Some(later) = answer.verbatim.take_if(|verbatim| verbatim.status != 200) {
+        return Err(Refusal::PassedOn(later));
+    }
     if !asked {
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });
@@ -130,6 +139,23 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// What the caller is told where a service that the delivery is forwarded to refused or failed: what the service said, where
+/// its answer is all of ours; else what a gateway says. Where a person waits for what other steps say too, a message is
+/// shown beside that.
+fn passed_on(payload: &Payload<'_>, answer: &mut Answer, failure: &StepError, is_only: bool) -> Option<Refusal> {
+    if let Some(verbatim) = answer.verbatim.take() {
+        return Some(Refusal::PassedOn(verbatim));
+    }
+    if !is_only && !payload.event.may_come_again() {
+        return None;
+    }
+    match failure.lasts {
+        Lasts::Unanswered => Some(Refusal::NoAnswer),
+        Lasts::Late => Some(Refusal::LateAnswer),
+        Lasts::ForGood | Lasts::ForNow => None,
+    }
 }
 
 /// Says what a step gave that does not come to the document as it was meant.
