@@ -35,6 +35,8 @@ mod door;
 mod durability;
 /// The step `export`, the outbox, deliveries that come again.
 mod exports;
+/// `use = "forward"`.
+mod forwarding;
 /// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.
 mod hostile;
 /// The map of the house: which room imports which.
