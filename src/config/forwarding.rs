@@ -39,7 +39,10 @@ fn is_own(url: &Url, server: &ServerSettings) -> Option<String> {
     let named = |listens: &SocketAddr| {
         let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         let is_it = address == Some(listens.ip());
-        listens.port() == port && (is_it || listens.ip().is_unspecified() && is_here(url) || is_here(url) && listens.ip().is_loopback())
+        listens.port() == port
+            && (is_it
+                || listens.ip().is_unspecified() && is_here(url)
+                || is_here(url) && listens.ip().is_loopback())
     };
     let admin = match &server.admin {
         Admin::Tcp(address) => Some(*address),

@@ -136,7 +136,9 @@ async fn listens(place: &str, service: &Service, time: Time) -> Vec<Finding> {
         )
     };
     vec![match time.within(service.look(TIME)).await {
-        Ok(Ok(())) => Finding::good(format!("somebody listens at {place}, where deliveries are forwarded to")),
+        Ok(Ok(())) => {
+            Finding::good(format!("somebody listens at {place}, where deliveries are forwarded to"))
+        }
         Ok(Err(error)) => away(&error),
         Err(late) => away(&late),
     }]

@@ -66,8 +66,9 @@ impl Head {
     /// Whether it went out from here before.
     pub(super) fn came_from_here(&self) -> bool {
         let name = NAME.as_str();
-        let names_it =
-            |via: &HeaderValue| via.to_str().is_ok_and(|via| name.len() > "annex".len() && via.contains(name));
+        let names_it = |via: &HeaderValue| {
+            via.to_str().is_ok_and(|via| name.len() > "annex".len() && via.contains(name))
+        };
         self.headers.get_all(VIA).iter().any(names_it)
     }
 

@@ -52,11 +52,14 @@ impl Health {
         (state.failing, state.away) = (None, None);
     }
 
-    pub(super) fn failed(&self, why: &str) {
+    pub(super) fn failed(&self, why: &str, is_away: bool) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.unanswered += 1;
         let since = state.failing.take().map_or_else(clock::now, |(since, _)| since);
         state.failing = Some((since, why.to_owned()));
+        if !is_away {
+            state.away = None;
+        }
     }
 
     /// Notes that no connection came about in a call that began then; gives since when.

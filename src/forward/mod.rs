@@ -116,7 +116,7 @@ impl Service {
             Ok(answered) => self.health.answered(answered.status),
             // A delivery that had nearly no time left says nothing of the service.
             Err(NoAnswer::Late(_)) if left < IDLE && self.timeout.is_none_or(|timeout| timeout > left) => {}
-            Err(why) => self.health.failed(&why.to_string()),
+            Err(why) => self.health.failed(&why.to_string(), matches!(why, NoAnswer::Away(_))),
         }
         result
     }

@@ -75,7 +75,8 @@ impl Place {
 
     /// Where a delivery goes that came with this path and query.
     pub(super) fn url_for(&self, target: &str) -> Url {
-        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
         let mut url = self.url.clone();
         if self.keeps_path {
             url.set_path(path);
@@ -136,7 +137,9 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused() {
-        for wrong in ["", "127.0.0.1:5050", "ftp://x/", "unix:", "unix:/run/a.sock:x", "http://h/#a", "/run/a.sock"] {
+        for wrong in
+            ["", "127.0.0.1:5050", "ftp://x/", "unix:", "unix:/run/a.sock:x", "http://h/#a", "/run/a.sock"]
+        {
             assert!(matches!(read(wrong), Err(PlaceError::No(_))), "{wrong}");
         }
         assert_eq!(read("http://me:secret@127.0.0.1/"), Err(PlaceError::Password));

@@ -70,9 +70,9 @@ fn is_read(event: &Event<'_>) -> bool {
 impl Forward {
     async fn forward(&self, context: Context<'_>) -> Result<(), StepError> {
         let Context { delivery, answer, deadline, is_only, .. } = context;
-        let head = delivery
-            .head
-            .ok_or_else(|| StepError::configuration("this delivery did not come by HTTP: there is nothing to forward"))?;
+        let head = delivery.head.ok_or_else(|| {
+            StepError::configuration("this delivery did not come by HTTP: there is nothing to forward")
+        })?;
         let left = deadline.saturating_duration_since(Instant::now());
         let until = deadline.checked_sub(SPARE.min(left / 10)).unwrap_or(deadline);
         let answered = self.service.send(head, delivery.share(), until).await;
@@ -107,9 +107,13 @@ impl Forward {
             let is_answer = is_answer(&payload.event, &answered.body);
             if is_answer {
                 let before = answer.checkpoint();
-                if let Err(error) = self.understand(payload, delivery, answer, &answered.body, deadline).await {
+                if let Err(error) = self.understand(payload, delivery, answer, &answered.body, deadline).await
+                {
                     answer.roll_back(before);
-                    tracing::warn!("the service's answer is passed on as it is, and Rossum may refuse it: {}", error.cause);
+                    tracing::warn!(
+                        "the service's answer is passed on as it is, and Rossum may refuse it: {}",
+                        error.cause
+                    );
                 }
             }
             if is_answer || !is_read(&payload.event) {
@@ -122,7 +126,9 @@ impl Forward {
             202 => Ok(()),
             200..300 => Err(StepError {
                 message: UNUSABLE.to_owned(),
-                cause: format!("the service's answer (status {status}) is no JSON object, and is passed on as it is"),
+                cause: format!(
+                    "the service's answer (status {status}) is no JSON object, and is passed on as it is"
+                ),
                 lasts: Lasts::ForGood,
             }),
             _ => Err(refused(status, "passed on as it is")),
@@ -140,7 +146,11 @@ impl Forward {
         let payload = &delivery.payload;
         let Answered { status, body, .. } = answered;
         match status {
-            202 => return Err(unusable("status 202 (an answer to come later) has no place beside other steps: write `answer = \"async\"` for the hook and let the service answer with the result")),
+            202 => {
+                return Err(unusable(
+                    "status 202 (an answer to come later) has no place beside other steps: write `answer = \"async\"` for the hook and let the service answer with the result",
+                ));
+            }
             200..300 => {}
             _ => {
                 let error = refused(*status, "it is one of several steps");
@@ -207,7 +217,11 @@ fn no_answer(why: &NoAnswer) -> StepError {
             (UNUSABLE, Lasts::Unanswered)
         }
     };
-    StepError { message: message.to_owned(), cause: format!("the service that it is forwarded to: {why}"), lasts }
+    StepError {
+        message: message.to_owned(),
+        cause: format!("the service that it is forwarded to: {why}"),
+        lasts,
+    }
 }
 
 fn refused(status: u16, what: &str) -> StepError {

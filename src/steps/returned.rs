@@ -77,7 +77,8 @@ impl Returned {
 
     /// Reads what a service answered, whose text is not ours: as a tree of bounded size first.
     pub(super) fn of_service(json: &str) -> Result<Self, String> {
-        let tree = trees::read(json.as_bytes(), trees::LARGEST_ANSWER).map_err(|unread| unread.to_string())?;
+        let tree =
+            trees::read(json.as_bytes(), trees::LARGEST_ANSWER).map_err(|unread| unread.to_string())?;
         let returned = serde_json::from_value::<Option<Self>>(tree).map(Option::unwrap_or_default);
         // serde quotes values of the document.
         returned.map_err(|_| "no answer with messages, operations and automation_blockers".to_owned())

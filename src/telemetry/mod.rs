@@ -4,6 +4,7 @@ pub mod about;
 mod certificates;
 mod log;
 pub mod metrics;
+mod services;
 pub mod spans;
 mod strangers;
 

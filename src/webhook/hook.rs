@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -132,6 +132,13 @@ pub struct ServiceFacts {
     pub step: String,
     #[serde(flatten)]
     pub last: Facts,
+}
+
+impl ServiceFacts {
+    /// Hook and step, and since when there is no answer.
+    pub fn silence(&self) -> (&str, &str, Option<SystemTime>) {
+        (&self.hook, &self.step, self.last.failing_since)
+    }
 }
 
 #[derive(Debug, Serialize)]

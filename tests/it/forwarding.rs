@@ -14,8 +14,8 @@ use rossum_annex::signature::Algorithm;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Annex, Client, Datapoint, Erp, Reply, SECRET, annex_command, denied, environment, eventually, free_port, sign,
-    tree, write,
+    Annex, Client, Datapoint, Erp, Reply, SECRET, annex_command, denied, environment, eventually, free_port,
+    invoice_with_lines, sign, tree, write,
 };
 
 /// One hook with these lines in its step, and more steps after it.
@@ -95,7 +95,8 @@ fn read_request(input: &mut impl std::io::BufRead) -> Option<(String, Vec<u8>)> 
 
 #[test]
 fn a_delivery_goes_on_as_it_came_and_the_answer_comes_back_as_it_is() {
-    let service = Erp::start(|_, _| Reply::Answer(200, ANSWER.to_owned(), "content-type: application/json\r\n"));
+    let service =
+        Erp::start(|_, _| Reply::Answer(200, ANSWER.to_owned(), "content-type: application/json\r\n"));
     let annex = Annex::dev_with(&config(&to(&service, ""), ""));
     // Spaces and an order of keys that a parser would not keep.
     let body = delivery("annotation_content", "updated", "r-1").replacen('{', "{  ", 1);
@@ -130,9 +131,13 @@ fn a_delivery_goes_on_as_it_came_and_the_answer_comes_back_as_it_is() {
     ] {
         assert_eq!(call.header(name), sent, "{name}");
     }
+    let large = invoice_with_lines(1_000);
+    assert!(large.len() > 1_000_000);
+    assert_eq!(annex.client().deliver("/vendor", &large).body, ANSWER.as_bytes());
+    assert!(service.called(2)[1].body == large);
     // What nobody signed never gets there.
     assert_eq!(annex.client().post("/vendor", &[], &body).status, 401);
-    assert_eq!(service.calls().len(), 1);
+    assert_eq!(service.calls().len(), 2);
 }
 
 #[test]
@@ -174,8 +179,12 @@ fn beside_other_steps_the_answer_becomes_part_of_theirs() {
         ),
     });
     let check = "[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nfield = \"number\"\npattern = \"^17$\"\nmessage = \"number is {number}\"\n";
-    let annex = Annex::dev_with(&config(&to(&service, "/"), check));
-    let deliver = |action: &str, id: &str| annex.client().deliver("/vendor", delivery("annotation_content", action, id));
+    let second =
+        format!("[[hook.step]]\nuse = \"forward\"\nevents = \"email.received\"\n{}\n", to(&service, "/mail"));
+    let annex = Annex::dev_with(&config(&to(&service, "/"), &format!("{check}{second}")));
+    let deliver = |action: &str, id: &str| {
+        annex.client().deliver("/vendor", delivery("annotation_content", action, id))
+    };
     let answer = deliver("updated", "good");
     let texts = |answer: &Value| -> Vec<String> {
         let all = answer["messages"].as_array().unwrap().iter();
@@ -195,7 +204,7 @@ fn beside_other_steps_the_answer_becomes_part_of_theirs() {
     assert_eq!(deliver("export", "failed").status, 502);
     assert_eq!(deliver("export", "refused").status, 200);
     // The service decides which files of a mail are imported: without its word none is.
-    let mail = json!({"event": "email", "action": "received", "request_id": "refused", "files": [{"id": "1"}]});
+    let mail = json!({"event": "email", "action": "received", "request_id": "html", "files": [{"id": "1"}]});
     assert_eq!(annex.client().deliver("/vendor", mail.to_string()).status, 502);
 }
 
@@ -214,7 +223,8 @@ fn what_the_only_step_answers_is_passed_on_with_its_status_and_is_not_remembered
         }
     });
     let annex = Annex::dev_with(&config(&to(&service, ""), ""));
-    let deliver = |event: &str, action: &str, id: &str| annex.client().deliver("/vendor", delivery(event, action, id));
+    let deliver =
+        |event: &str, action: &str, id: &str| annex.client().deliver("/vendor", delivery(event, action, id));
     // A failure is not the answer to a delivery that comes again; a success is.
     assert_eq!(deliver("annotation_content", "export", "once").status, 500);
     let second = deliver("annotation_content", "export", "once");
@@ -239,6 +249,27 @@ fn what_the_only_step_answers_is_passed_on_with_its_status_and_is_not_remembered
     let odd = deliver("annotation_content", "updated", "odd");
     assert!(odd.status == 200 && odd.body.starts_with(b"{\"messages\": [{\"type\": \"loud\""));
     annex.logs("Rossum may refuse it", Duration::from_secs(2));
+}
+
+/// With `answer = "async"` the result waits for Rossum; a failure is a reason to call again, and the service is asked again.
+#[test]
+fn a_result_that_was_promised_is_the_services_answer() {
+    let service =
+        Erp::start(|_, number| if number == 0 { Reply::status(500, "<html>") } else { Reply::ok(ANSWER) });
+    let text = config(&to(&service, ""), "").replacen("secrets", "answer = \"async\"\nsecrets", 1);
+    let annex = Annex::dev_with(&text);
+    let body = delivery("annotation_content", "export", "r-1");
+    for (status, answer) in [(410, None), (201, Some(ANSWER))] {
+        let promised = annex.client().deliver("/vendor", &body);
+        assert_eq!(promised.status, 202);
+        let place = promised.header("location").unwrap().split("/.annex").nth(1).unwrap().to_owned();
+        let poll = || annex.client().request("GET", &format!("/.annex{place}"), &[], b"");
+        eventually("the result is there", Duration::from_secs(5), || poll().status != 202);
+        let result = poll();
+        assert_eq!(result.status, status);
+        assert!(answer.is_none_or(|answer| result.body == answer.as_bytes()));
+    }
+    assert_eq!(service.calls().len(), 2);
 }
 
 /// Bytes for ever, as long as somebody takes them.
@@ -285,9 +316,11 @@ fn a_hostile_service_costs_its_delivery_and_is_asked_once() {
                 behaves(out);
             }
         });
-        let step = format!("to = \"http://{}/hook\"\ntimeout = \"1s\"\nmax_answer = \"100KB\"", service.address);
+        let step =
+            format!("to = \"http://{}/hook\"\ntimeout = \"1s\"\nmax_answer = \"100KB\"", service.address);
         let annex = Annex::dev_with(&config(&step, ""));
-        let deliver = |id: &str| annex.client().deliver("/vendor", delivery("annotation_content", "export", id));
+        let deliver =
+            |id: &str| annex.client().deliver("/vendor", delivery("annotation_content", "export", id));
         assert_eq!(deliver("first").status, 200, "{name}");
         let began = Instant::now();
         let answer = deliver("second");
@@ -403,11 +436,16 @@ fn fifty_restarts_of_both_under_load_lose_nothing_that_was_accepted() {
     write(&folder.path().join("service.py"), COUNTING);
     let service_port = free_port();
     let port = free_port();
-    write(&folder.path().join("annex.toml"), &config(&format!("to = \"http://127.0.0.1:{service_port}\""), ""));
+    write(
+        &folder.path().join("annex.toml"),
+        &config(&format!("to = \"http://127.0.0.1:{service_port}\""), ""),
+    );
     let service_folder = folder.path().to_owned();
     let start = move || {
         Program::start(
-            Command::new("python3").args(["service.py", &service_port.to_string()]).current_dir(&service_folder),
+            Command::new("python3")
+                .args(["service.py", &service_port.to_string()])
+                .current_dir(&service_folder),
         )
     };
     let mut service = start();
@@ -460,7 +498,6 @@ fn fifty_restarts_of_both_under_load_lose_nothing_that_was_accepted() {
     let lost: Vec<_> = accepted.difference(&known).collect();
     assert!(lost.is_empty(), "accepted and not done: {lost:?}");
     assert!(accepted.len() > 50, "{} deliveries", accepted.len());
-
 }
 
 #[test]
@@ -480,6 +517,16 @@ fn the_state_of_a_service_is_that_of_its_last_calls() {
     let now = status();
     assert!(now["warnings"].to_string().contains("the service of vendor/kept"), "{now}");
     assert_eq!(now["services"][0]["unanswered"], 1);
+    let metrics = || {
+        let answer = Client::plain(admin).request_as("127.0.0.1", "GET", "/metrics", &[], b"");
+        let text = String::from_utf8(answer.body).unwrap();
+        let line = text.lines().find(|line| line.starts_with("annex_service_silent_since_seconds{"));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap()
+    };
+    assert!(metrics() > 1e9);
+    let ready = Client::plain(admin).request_as("127.0.0.1", "GET", "/readyz", &[], b"");
+    assert_eq!(ready.status, 200, "other hooks are served");
+    assert!(String::from_utf8_lossy(&ready.body).contains("warning: the service of vendor/kept"));
     let listener = TcpListener::bind(("127.0.0.1", service_port)).unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
@@ -492,6 +539,7 @@ fn the_state_of_a_service_is_that_of_its_last_calls() {
     let answer = annex.client().deliver("/vendor", delivery("annotation_content", "export", "r-1"));
     assert_eq!((answer.status, answer.body.as_slice()), (200, ANSWER.as_bytes()));
     let now = status();
+    assert!(metrics().abs() < 0.5);
     assert_eq!((&now["services"][0]["answered"], &now["services"][0]["problem"]), (&json!(1), &Value::Null));
     assert!(!now["warnings"].to_string().contains("kept"), "{now}");
 }
@@ -528,10 +576,16 @@ fn a_place_that_cannot_be_meant_is_refused_and_right_ones_are_silent() {
     ] {
         let (_, stderr, passes) = check(&whole(to));
         assert!(!passes && stderr.contains(says), "{to}: {stderr}");
-        assert!(stderr.contains("annex.toml:8"), "{to}: {stderr}");
+        assert!(stderr.contains("annex.toml:9"), "{to}: {stderr}");
         assert!(!stderr.contains("pass@"), "{stderr}");
     }
-    for to in ["http://127.0.0.1:5050", "http://app:5050/hook", "http://10.0.0.7:5050", "unix:/run/app/app.sock", "https://app.example.com/hook"] {
+    for to in [
+        "http://127.0.0.1:5050",
+        "http://app:5050/hook",
+        "http://10.0.0.7:5050",
+        "unix:/run/app/app.sock",
+        "https://app.example.com/hook",
+    ] {
         let (stdout, stderr, passes) = check(&whole(to));
         assert!(passes && stderr.is_empty(), "{to}: {stderr}");
         assert!(!stdout.contains("note:"), "{to}: {stdout}");
@@ -556,7 +610,10 @@ fn the_doctor_connects_and_sends_nothing() {
     let service = Raw::start(|_, _| {});
     let folder = tempfile::tempdir().unwrap();
     let doctor = |to: &str| {
-        write(&folder.path().join("annex.toml"), &format!("{SERVER}{}", config(&format!("to = \"{to}\""), "")));
+        write(
+            &folder.path().join("annex.toml"),
+            &format!("{SERVER}{}", config(&format!("to = \"{to}\""), "")),
+        );
         let output = annex_command()
             .args(["doctor", "--config", "annex.toml"])
             .current_dir(folder.path())
@@ -615,13 +672,18 @@ require("http").createServer((request, response) => {
 fn serves_behind(port: u16, word: &str) {
     eventually("the service listens", Duration::from_secs(20), || listens(port));
     let annex = Annex::dev_with(&config(&format!("to = \"http://127.0.0.1:{port}\""), ""));
+    let deliver = |action: &str, id: &str| {
+        let body = delivery("annotation_content", action, id);
+        let (name, value) = sign(Algorithm::Sha256, SECRET, body.as_bytes());
+        let headers = [(name.as_str(), value.as_str()), ("content-type", "application/json")];
+        annex.client().post("/vendor", &headers, &body)
+    };
     for number in 0..20 {
-        let answer =
-            annex.client().deliver("/vendor", delivery("annotation_content", "updated", &format!("r-{number}")));
+        let answer = deliver("updated", &format!("r-{number}"));
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
         assert_eq!(answer.json()["messages"][0]["content"], format!("{word}: 17"));
     }
-    let crashed = annex.client().deliver("/vendor", delivery("annotation_content", "export", "crash"));
+    let crashed = deliver("export", "crash");
     assert_eq!(crashed.status, 500);
     annex.logs("answered with status 500", Duration::from_secs(2));
 }
@@ -638,11 +700,7 @@ fn a_flask_extension_stays_as_it_is() {
     let mut command = Command::new(python);
     command.args(["-m", "flask", "run", "--port", &port.to_string()]);
     let _service = Program::start(
-        command
-            .current_dir(folder.path())
-            .env("SECRET", SECRET)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
+        command.current_dir(folder.path()).env("SECRET", SECRET).stdout(Stdio::null()).stderr(Stdio::null()),
     );
     serves_behind(port, "Flask");
 }

@@ -53,7 +53,10 @@ const ROOMS: [(&str, &[&str]); 38] = [
             "webhook",
         ],
     ),
-    ("doctor", &["clock", "config", "forward", "outbox", "private", "requests", "server", "shown", "steps", "tls"]),
+    (
+        "doctor",
+        &["clock", "config", "forward", "outbox", "private", "requests", "server", "shown", "steps", "tls"],
+    ),
     (
         "config",
         &[
@@ -166,7 +169,19 @@ const FOREIGN: [(&str, &[&str]); 52] = [
     ("minijinja", &["export", "steps"]),
     (
         "reqwest", // config: URLs and headers of targets, URLs of databases; tls: methods and headers
-        &["account", "api", "cli", "config", "export", "forward", "neighbour", "otlp", "outbound", "requests", "tls"],
+        &[
+            "account",
+            "api",
+            "cli",
+            "config",
+            "export",
+            "forward",
+            "neighbour",
+            "otlp",
+            "outbound",
+            "requests",
+            "tls",
+        ],
     ),
     ("encoding_rs", &["data"]),
     ("calamine", &["data"]),

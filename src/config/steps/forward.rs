@@ -31,9 +31,15 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         Ok(place) => place,
         Err(error) => {
             let hint = match error {
-                PlaceError::No(_) => "write `http://127.0.0.1:5050`, `http://127.0.0.1:5050/hook`, `unix:/run/app.sock` or `unix:/run/app.sock:/hook`",
-                PlaceError::Password => "take it out of the URL: the service verifies Rossum's signature, which goes along",
-                PlaceError::TooLong(_) => "put the socket into a folder with a shorter path, such as /run/app",
+                PlaceError::No(_) => {
+                    "write `http://127.0.0.1:5050`, `http://127.0.0.1:5050/hook`, `unix:/run/app.sock` or `unix:/run/app.sock:/hook`"
+                }
+                PlaceError::Password => {
+                    "take it out of the URL: the service verifies Rossum's signature, which goes along"
+                }
+                PlaceError::TooLong(_) => {
+                    "put the socket into a folder with a shorter path, such as /run/app"
+                }
             };
             document.note(to.span(), error.to_string(), Some(hint));
             return None;

@@ -144,7 +144,12 @@ pub(super) async fn run(
 /// What the caller is told where a service that the delivery is forwarded to refused or failed: what the service said, where
 /// its answer is all of ours; else what a gateway says. Where a person waits for what other steps say too, a message is
 /// shown beside that.
-fn passed_on(payload: &Payload<'_>, answer: &mut Answer, failure: &StepError, is_only: bool) -> Option<Refusal> {
+fn passed_on(
+    payload: &Payload<'_>,
+    answer: &mut Answer,
+    failure: &StepError,
+    is_only: bool,
+) -> Option<Refusal> {
     if let Some(verbatim) = answer.verbatim.take() {
         return Some(Refusal::PassedOn(verbatim));
     }
