@@ -11,4 +11,5 @@ mod strangers;
 pub use certificates::CertificateFacts;
 pub use log::{DELIVERY, Format, start};
 pub use metrics::Metrics;
+pub use services::Services;
 pub use strangers::Strangers;

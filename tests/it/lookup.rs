@@ -386,3 +386,51 @@ fn the_configuration_for_rossums_fuzzy_sample_does_what_the_sample_does() {
     assert_eq!(messages, json!([{"id": 4, "type": "error", "content": "Vendor not found."}]));
     assert_eq!(of("", "", "").0, json!("---"));
 }
+
+#[test]
+fn a_value_must_be_in_a_dataset_without_an_enum_to_fill() {
+    let config = |one_of: &str| {
+        format!(
+            "[server]\nstate = \"state\"\n[[dataset]]\nname = \"orders\"\nfile = \"orders.csv\"\n\
+             [[hook]]\npath = \"/orders\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+             [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nfield = [\"order_id\", \"line_order\"]\n\
+             one_of = {one_of}\nmessage = \"There is no such order.\"\n"
+        )
+    };
+    let csv = "number,open\nA-1,1\nA-2,0\n";
+    let whole = config("{ dataset = \"orders\", column = \"number\", only = { open = \"1\" } }");
+    let annex = Annex::dev_with_files(&whole, &[("orders.csv", csv)]);
+    annex.logs("2 records imported dataset=orders", Duration::from_secs(10));
+    let wrong = |header: &str, lines: &[&str]| -> Vec<i64> {
+        let datapoint = |id: usize, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value}});
+        let row = |(at, value): (usize, &&str)| json!({"id": 100 + at, "schema_id": "line", "category": "tuple", "children": [datapoint(10 + at, "line_order", value)]});
+        let rows: Vec<Value> = lines.iter().enumerate().map(row).collect();
+        let document = json!({"request_id": "r", "event": "annotation_content", "action": "updated", "annotation": {"id": 7, "content": [
+            {"id": 200, "schema_id": "s", "category": "section", "children": [datapoint(1, "order_id", header),
+                {"id": 201, "schema_id": "lines", "category": "multivalue", "children": rows}]}]}});
+        let answer = annex.client().deliver("/orders", document.to_string()).json();
+        let all = answer["messages"].as_array().unwrap().iter();
+        all.map(|message| {
+            assert_eq!(message["content"], "There is no such order.");
+            message["id"].as_i64().unwrap()
+        })
+        .collect()
+    };
+    assert_eq!(wrong("A-1", &["A-1", "", "A-1"]), Vec::<i64>::new());
+    assert_eq!(wrong("", &["A-2", "A-1", "a-1", "A-1 "]), [10, 12, 13]);
+    assert_eq!(wrong("A-3", &[]), [1]);
+    for (one_of, says) in [
+        ("{ dataset = \"order\", column = \"number\" }", "did you mean `orders`"),
+        ("{ dataset = \"orders\", column = \"nmber\" }", "did you mean `number`"),
+        ("{ dataset = \"orders\" }", "has no `column`"),
+        ("{ dataset = \"orders\", column = \"number\", most = 1 }", "most"),
+    ] {
+        write(&annex.folder().join("annex.toml"), &config(one_of));
+        let check = annex.run(&["check"]);
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(!check.status.success() && said.contains(says), "{one_of}: {said}");
+    }
+    write(&annex.folder().join("annex.toml"), &whole);
+    let check = annex.run(&["check"]);
+    assert!(check.status.success() && check.stderr.is_empty(), "{}", String::from_utf8_lossy(&check.stderr));
+}

@@ -58,18 +58,17 @@ pub(super) async fn run(
         }
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
-        let deadline_of_step = deadline.into_std();
-        let context = Context { delivery, answer: &mut answer, deadline: deadline_of_step, missing, is_only };
+        let until = deadline.into_std();
+        let context = Context { delivery, answer: &mut answer, deadline: until, missing, is_only };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
         if let Some(steps) = &mut facts.steps {
-            let result = match &ran {
-                Ok(Ok(())) => StepResult::Done,
-                Ok(Err(_)) => StepResult::Failed,
-                Err(_) => StepResult::OutOfTime,
-            };
+            let result = ran.as_ref().map_or(StepResult::OutOfTime, |done| match done {
+                Ok(()) => StepResult::Done,
+                Err(_) => StepResult::Failed,
+            });
             steps.push(StepSpan { name: stage.name.clone(), began: began.into_std(), took, result });
         }
         tell_undone(hook, counted, &mut answer, facts);
@@ -92,14 +91,7 @@ pub(super) async fn run(
                 metrics.failed();
                 has_failed = true;
                 warn!("step failed: {}", failure.cause);
-                // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
-                // does not mend is in the log and the metrics: sent again it would fail again.
-                let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
-                if is_sent_again && keeping::nobody_reads(&payload.event) {
-                    keeping::remember(hook, &mut answer, deadline).await;
-                    return Err(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
-                }
-                if let Some(refusal) = passed_on(payload, &mut answer, &failure, is_only) {
+                if let Some(refusal) = refusal_of(stage, payload, &mut answer, &failure, is_only) {
                     keeping::remember(hook, &mut answer, deadline).await;
                     return Err(refusal);
                 }
@@ -139,6 +131,23 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// Whether the whole delivery fails with a step.
+fn refusal_of(
+    stage: &Stage,
+    payload: &Payload<'_>,
+    answer: &mut Answer,
+    failure: &StepError,
+    is_only: bool,
+) -> Option<Refusal> {
+    // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting does not mend is
+    // in the log and the metrics: sent again it would fail again.
+    let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
+    if is_sent_again && keeping::nobody_reads(&payload.event) {
+        return Some(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
+    }
+    passed_on(payload, answer, failure, is_only)
 }
 
 /// What the caller is told where a service that the delivery is forwarded to refused or failed: what the service said, where
