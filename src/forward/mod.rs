@@ -3,8 +3,8 @@
 //!
 //! A request is sent once. It is tried again only where no connection came about, so that nothing of it was sent.
 
-mod head;
 mod health;
+mod original;
 mod place;
 
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ use tokio::time::sleep;
 
 use crate::outbound::{CallError, Client, ClientError, Read, Received, Request, Settings, Uplink};
 
-pub use head::Head;
 pub use health::{Facts, Health};
+pub use original::Original;
 pub use place::{Place, PlaceError};
 
 /// For name, connection and handshake.
@@ -100,14 +100,14 @@ impl Service {
     /// # Errors
     ///
     /// Where there is none, none that is whole, or a redirection.
-    pub async fn send(&self, head: &Head, body: Bytes, deadline: Instant) -> Result<Answered, NoAnswer> {
-        if head.came_from_here() {
+    pub async fn send(&self, original: &Original, deadline: Instant) -> Result<Answered, NoAnswer> {
+        if original.came_from_here() {
             return Err(NoAnswer::Loop);
         }
         let began = Instant::now();
         let left = deadline.saturating_duration_since(began);
         let until = began + self.timeout.map_or(left, |timeout| timeout.min(left));
-        let request = self.request(head, body);
+        let request = self.request(original);
         let result = match self.reach(request, began, until).await {
             Ok(received) => answered(received, self.max_answer),
             Err(error) => Err(self.no_answer(error)),
@@ -121,10 +121,10 @@ impl Service {
         result
     }
 
-    fn request(&self, head: &Head, body: Bytes) -> Request {
-        let mut request =
-            Request::new(Method::POST, self.place.url_for(&head.target)).with_headers(head.forwarded());
-        request.body = body;
+    fn request(&self, original: &Original) -> Request {
+        let mut request = Request::new(Method::POST, self.place.url_for(&original.target))
+            .with_headers(original.forwarded());
+        request.body = original.body.clone();
         request
     }
 

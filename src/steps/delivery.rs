@@ -1,12 +1,11 @@
 //! A delivery: one call of Rossum's, verified and read.
 
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tracing::warn;
 
-use crate::forward::Head;
+use crate::forward::Original;
 use crate::rossum::{Id, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::trees;
@@ -17,29 +16,18 @@ pub struct Delivery<'body> {
     pub body: &'body [u8],
     pub payload: Payload<'body>,
     /// How it came, where a step asks for that.
-    pub head: Option<&'body Head>,
-    verified: &'body VerifiedBody,
+    pub came: Option<&'body Original>,
 }
 
 impl<'body> Delivery<'body> {
     pub fn read(body: &'body VerifiedBody) -> Result<Self, Unreadable> {
-        Payload::read(body.bytes()).map(|payload| Self {
-            body: body.bytes(),
-            payload,
-            head: None,
-            verified: body,
-        })
+        Payload::read(body.bytes()).map(|payload| Self { body: body.bytes(), payload, came: None })
     }
 
     /// The same, with how it came.
     #[must_use]
-    pub fn with_head(self, head: Option<&'body Head>) -> Self {
-        Self { head, ..self }
-    }
-
-    /// Its bytes, to be sent on.
-    pub(super) fn share(&self) -> Bytes {
-        self.verified.share()
+    pub fn that_came(self, came: Option<&'body Original>) -> Self {
+        Self { came, ..self }
     }
 
     /// The hook's secrets and the delivery's own token, which nobody keeps.

@@ -70,12 +70,12 @@ fn is_read(event: &Event<'_>) -> bool {
 impl Forward {
     async fn forward(&self, context: Context<'_>) -> Result<(), StepError> {
         let Context { delivery, answer, deadline, is_only, .. } = context;
-        let head = delivery.head.ok_or_else(|| {
+        let original = delivery.came.ok_or_else(|| {
             StepError::configuration("this delivery did not come by HTTP: there is nothing to forward")
         })?;
         let left = deadline.saturating_duration_since(Instant::now());
         let until = deadline.checked_sub(SPARE.min(left / 10)).unwrap_or(deadline);
-        let answered = self.service.send(head, delivery.share(), until).await;
+        let answered = self.service.send(original, until).await;
         let answered = answered.map_err(|why| no_answer(&why))?;
         answer.reasons.note(|| {
             let says = format!("the service answered with status {}", answered.status);

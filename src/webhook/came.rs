@@ -3,17 +3,18 @@
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
 
-use crate::forward::Head;
+use crate::forward::Original;
 use crate::inspector::Sent;
-use crate::signature::{SHA1_HEADER, SHA256_HEADER};
+use crate::signature::{SHA1_HEADER, SHA256_HEADER, VerifiedBody};
 
 use super::door::Caller;
 use super::host::host;
 
-pub(super) fn as_it_came(head: &Parts, caller: Caller) -> Head {
+pub(super) fn as_it_came(head: &Parts, body: &VerifiedBody, caller: Caller) -> Original {
     let target = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-    Head {
+    Original {
         headers: head.headers.clone(),
+        body: body.share(),
         target,
         host: host(&head.uri, &head.headers).to_owned(),
         from: caller.address,
@@ -22,7 +23,7 @@ pub(super) fn as_it_came(head: &Parts, caller: Caller) -> Head {
 }
 
 /// One that is sent again from the inspector, which keeps the headers that prove it.
-pub(super) fn again(sent: &Sent, caller: Caller) -> Head {
+pub(super) fn again(sent: &Sent, caller: Caller) -> Original {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in [(SHA256_HEADER, &sent.sha256), (SHA1_HEADER, &sent.sha1)] {
@@ -30,8 +31,9 @@ pub(super) fn again(sent: &Sent, caller: Caller) -> Head {
             headers.insert(name, value);
         }
     }
-    Head {
+    Original {
         headers,
+        body: sent.body.clone(),
         target: sent.path.clone(),
         host: sent.host.clone().unwrap_or_default(),
         from: caller.address,

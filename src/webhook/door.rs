@@ -13,7 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::clock;
-use crate::forward::Head;
+use crate::forward::Original;
 use crate::inspector::{Inspector, Sent};
 use crate::signature::{Algorithm, Forged, VerifiedBody};
 use crate::tasks::Tasks;
@@ -221,7 +221,7 @@ impl Door {
             .inspector
             .as_ref()
             .map(|inspector| Watched::new(inspector, head, host(&head.uri, &head.headers), &body, arrival));
-        let came = hook.forwards().then(|| Arc::new(came::as_it_came(head, arrival.caller)));
+        let came = hook.forwards().then(|| Arc::new(came::as_it_came(head, &body, arrival.caller)));
         let metrics = Arc::clone(&self.metrics);
         let work = Work { hook: Arc::clone(hook), metrics, arrival, watched, entry, head: came };
         let promised = match hook.answers {
@@ -305,7 +305,7 @@ struct Work {
     watched: Option<Watched>,
     entry: Entry,
     /// How it came, where a step asks for that.
-    head: Option<Arc<Head>>,
+    head: Option<Arc<Original>>,
 }
 
 /// What came of a delivery: its answer, or a refusal with the `request_id`.

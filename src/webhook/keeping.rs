@@ -71,7 +71,8 @@ pub(super) async fn keep(
     deadline: Instant,
 ) -> Result<Bytes, Refusal> {
     let written = match answer.verbatim.take() {
-        Some(verbatim) => verbatim.body,
+        Some(said) if said.status == 200 => said.body,
+        Some(later) => return Err(Refusal::PassedOn(later)),
         None => reply::write(payload, answer),
     };
     let Outcome { jobs, runs, .. } = std::mem::take(&mut answer.outcome);

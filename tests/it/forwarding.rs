@@ -272,6 +272,9 @@ fn a_result_that_was_promised_is_the_services_answer() {
     assert_eq!(service.calls().len(), 2);
 }
 
+/// What a service does with a connection after a request.
+type Behaviour = fn(&mut TcpStream);
+
 /// Bytes for ever, as long as somebody takes them.
 fn flood(out: &mut TcpStream, part: &[u8], pause: Duration) {
     while out.write_all(part).is_ok() {
@@ -281,7 +284,7 @@ fn flood(out: &mut TcpStream, part: &[u8], pause: Duration) {
 
 #[test]
 fn a_hostile_service_costs_its_delivery_and_is_asked_once() {
-    let cases: [(&str, u16, fn(&mut TcpStream)); 8] = [
+    let cases: [(&str, u16, Behaviour); 8] = [
         ("closes", 502, |out| drop(out.shutdown(std::net::Shutdown::Both))),
         ("half", 502, |out| {
             let _ = out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"messages\"");
@@ -295,11 +298,11 @@ fn a_hostile_service_costs_its_delivery_and_is_asked_once() {
         }),
         ("floods", 502, |out| {
             let _ = out.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-            flood(out, &[b' '; 65_536], Duration::ZERO);
+            flood(out, &vec![b' '; 65_536], Duration::ZERO);
         }),
         ("large headers for ever", 502, |out| {
             let _ = out.write_all(b"HTTP/1.1 200 OK\r\n");
-            flood(out, &[b'a'; 65_536], Duration::ZERO);
+            flood(out, &vec![b'a'; 65_536], Duration::ZERO);
         }),
         ("redirects", 502, |out| {
             let _ = out.write_all(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, annex_command};
+use crate::support::{Annex, annex_command, write};
 
 const VENDORS: &str = "id,name,vat,city\n\
     V-1,Acme Ltd,CZ1,Brno\nV-2,Acme Ltd,CZ2,Prague\nV-3,\"O'Hara; DROP TABLE vendors\",CZ3,Dublin\nV-4,Empty vat,,Nowhere\n";
@@ -150,7 +150,7 @@ fields = { item_city = "city" }
 fn an_import_is_seen_by_the_next_delivery() {
     let annex = start(STEP);
     assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!(""));
-    crate::support::write(&annex.folder().join("vendors.csv"), "id,name,vat,city\nV-5,New,CZ5,Oslo\n");
+    write(&annex.folder().join("vendors.csv"), "id,name,vat,city\nV-5,New,CZ5,Oslo\n");
     import(&annex);
     assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!("V-5"));
     assert_eq!(outcome(&answer(&annex, &document("CZ1", "x"))).0, json!(""));
@@ -220,7 +220,7 @@ fn mistakes_in_queries_are_told_at_load() {
     let folder = tempfile::tempdir().unwrap();
     let check = |step: &str| {
         let step = format!("[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\n{step}\n");
-        crate::support::write(&folder.path().join("annex.toml"), &config(&step));
+        write(&folder.path().join("annex.toml"), &config(&step));
         let mut command = annex_command();
         command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
         let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
@@ -330,7 +330,7 @@ fn a_cascade_goes_from_the_sure_to_the_generous_and_tells_what_an_index_lacks() 
 fn an_index_follows_its_records() {
     let annex = companies("[[hook.step.query]]\nfuzzy = { name = \"sender_name\" }\nthreshold = 0.8\n");
     let import = |text: &str, more: &[&str]| {
-        crate::support::write(&annex.folder().join("new.csv"), text);
+        write(&annex.folder().join("new.csv"), text);
         let output = annex.run(&[&["data", "import", "companies", "new.csv"], more].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };

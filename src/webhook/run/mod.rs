@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::forward::Head;
+use crate::forward::Original;
 use crate::inspector::Trace;
 use crate::rossum::{Payload, Unreadable};
 use crate::signature::VerifiedBody;
@@ -90,7 +90,7 @@ pub(super) struct Way {
     /// Whether it is exported as a span.
     pub(super) is_exported: bool,
     /// How it came, where a step asks for that.
-    pub(super) head: Option<Arc<Head>>,
+    pub(super) head: Option<Arc<Original>>,
 }
 
 /// Runs a delivery: a small one where it is, a large one in slices off the serving threads. Every wait ends at
@@ -161,7 +161,7 @@ async fn deliver(
     (way, entry): (Way, &Entry),
 ) -> Answered {
     let delivery = match Delivery::read(&body) {
-        Ok(delivery) => delivery.with_head(way.head.as_deref()),
+        Ok(delivery) => delivery.that_came(way.head.as_deref()),
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
             entry.read(facts);

@@ -113,9 +113,6 @@ pub(super) async fn run(
         }
     }
     about::at_step(None);
-    if let Some(later) = answer.verbatim.take_if(|verbatim| verbatim.status != 200) {
-        return Err(Refusal::PassedOn(later));
-    }
     if !asked {
         facts.note =
             Some(if facts.known_event.is_some() { "no step for this event" } else { "unknown event" });

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use reqwest::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
@@ -50,10 +51,11 @@ static NAME: LazyLock<String> = LazyLock::new(|| {
     }
 });
 
-/// How a delivery came, beside its body.
+/// A delivery as it came.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub struct Original {
     pub headers: HeaderMap,
+    pub body: Bytes,
     /// Path and query.
     pub target: String,
     /// The host that it was called under; empty where that is not known.
@@ -62,7 +64,7 @@ pub struct Head {
     pub is_secure: bool,
 }
 
-impl Head {
+impl Original {
     /// Whether it went out from here before.
     pub(super) fn came_from_here(&self) -> bool {
         let name = NAME.as_str();
@@ -109,13 +111,20 @@ impl Head {
 mod tests {
     use super::*;
 
-    fn head(pairs: &[(&'static str, &'static str)]) -> Head {
+    fn head(pairs: &[(&'static str, &'static str)]) -> Original {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, HeaderValue::from_static(value));
         }
         let (target, host) = ("/hook".to_owned(), "hooks.example.com".to_owned());
-        Head { headers, target, host, from: IpAddr::from([192, 0, 2, 7]), is_secure: true }
+        Original {
+            headers,
+            body: Bytes::new(),
+            target,
+            host,
+            from: IpAddr::from([192, 0, 2, 7]),
+            is_secure: true,
+        }
     }
 
     #[test]
@@ -157,6 +166,6 @@ mod tests {
         assert_eq!(headers["x-forwarded-proto"], "https");
         assert_eq!(headers.get_all("cookie").iter().count(), 2);
         assert!(!head.came_from_here());
-        assert!(Head { headers, ..head }.came_from_here());
+        assert!(Original { headers, ..head }.came_from_here());
     }
 }
