@@ -49,7 +49,13 @@ async fn run(stages: &[Stage], delivery: &Delivery<'_>) -> Answer {
     for stage in stages {
         stage
             .step
-            .run(Context { delivery, answer: &mut answer, deadline, missing: Missing::default() })
+            .run(Context {
+                delivery,
+                answer: &mut answer,
+                deadline,
+                missing: Missing::default(),
+                is_only: true,
+            })
             .await
             .unwrap();
     }

@@ -56,11 +56,12 @@ fn stage(state: &Path) -> Stage {
 async fn asked(stage: &Stage, name: &str, address: &str) -> (Option<usize>, Option<usize>, Duration) {
     let body = document(name, address);
     let payload = Payload::read(body.as_bytes()).unwrap();
-    let delivery = Delivery { body: body.as_bytes(), payload };
+    let delivery = Delivery { body: body.as_bytes(), payload, came: None };
     let mut answer = Answer::default();
     let start = Instant::now();
     let deadline = start + Duration::from_secs(25);
-    let context = Context { delivery: &delivery, answer: &mut answer, deadline, missing: Missing::default() };
+    let missing = Missing::default();
+    let context = Context { delivery: &delivery, answer: &mut answer, deadline, missing, is_only: true };
     stage.step.run(context).await.unwrap();
     let took = start.elapsed();
     let annotation = delivery.payload.annotation.as_ref().unwrap();

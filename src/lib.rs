@@ -25,6 +25,7 @@
 //! | [`rossum`] | Rossum's nouns: payload, annotation, journal, message, operation |
 //! | [`export`] | documents for other systems, and the calls that carry them there |
 //! | [`otlp`] | spans and metrics for an OpenTelemetry collector |
+//! | [`forward`] | a service of one's own that deliveries are handed on to |
 //! | [`outbound`] | one client for calls over HTTP to other systems |
 //! | [`outbox`] | durable jobs: what was accepted is done |
 //! | [`pipeline`] | the query language of MongoDB, as Rossum's Master Data Hub uses it |
@@ -62,6 +63,7 @@ pub mod data;
 pub mod database;
 pub mod doctor;
 pub mod export;
+pub mod forward;
 pub mod inspector;
 pub mod memory;
 pub mod neighbour;

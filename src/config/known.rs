@@ -9,6 +9,7 @@ use crate::api::Api;
 use crate::data::Watched;
 use crate::database::Database;
 use crate::export::Target;
+use crate::forward::Service;
 use crate::outbound::Proxy;
 
 use super::columns::Tables;
@@ -35,6 +36,8 @@ pub(super) struct Known {
     /// The names of those that steps asked for.
     used: RefCell<HashSet<String>>,
     databases: HashMap<String, (Place, Option<Arc<Database>>)>,
+    /// Services that steps forward to, each with its place.
+    pub(super) services: RefCell<Vec<(Place, Arc<Service>)>>,
     used_databases: RefCell<HashSet<String>>,
 }
 
@@ -55,6 +58,7 @@ impl Known {
             targets: targets::read_all(root, proxy.as_ref(), environment),
             used: RefCell::default(),
             databases: databases::read_all(root, environment),
+            services: RefCell::default(),
             used_databases: RefCell::default(),
             proxy,
         }

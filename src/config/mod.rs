@@ -9,6 +9,7 @@ mod columns;
 mod databases;
 mod datasets;
 mod document;
+mod forwarding;
 mod hook;
 mod json_places;
 mod kinds;
@@ -227,6 +228,7 @@ pub fn read(
         let known = Known::read(&root, &state, proxy.clone(), environment);
         let hooks = hook::read_all(&root, server.as_ref(), &known, environment);
         let server = server::read(&root, server, proxy, &hooks, &state, environment);
+        forwarding::refuse_loops(&document, &server, &known);
         root.finish();
         known.remark_idle(&document, !hooks.is_empty());
         Config {

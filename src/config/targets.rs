@@ -197,7 +197,7 @@ fn refuse_plain(section: &Section<'_>, url: &toml::Spanned<&str>, what: &str) {
 }
 
 /// Says that a secret can be read on its way. A system in one's own network may have nothing else.
-fn remark_plain(section: &Section<'_>, url: &Url, place: &Place, what: &str) {
+pub(super) fn remark_plain(section: &Section<'_>, url: &Url, place: &Place, what: &str) {
     if url.scheme() == "http" && !is_here(url) {
         section
             .remark(place, &format!("{what} travels unencrypted: write `https://` where the system has it"));

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::forward::Service;
 use crate::outbox::{Counts, Outbox};
 use crate::private;
 use crate::requests::Processor;
@@ -17,10 +18,11 @@ const TIME: Duration = Duration::from_secs(10);
 
 /// Whether each target answers and takes our credentials, and each host of a Request Processor. Nothing is sent.
 pub(super) async fn targets(config: &Config, time: Time, tell: &(impl Fn(Finding) + Sync)) {
-    let (mut targets, mut hosts) = (BTreeMap::new(), BTreeMap::new());
+    let (mut targets, mut hosts, mut services) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for reaches in config.reaches() {
         match reaches {
             Reaches::Target(target) => _ = targets.entry(&target.name).or_insert(target),
+            Reaches::Service(service) => _ = services.entry(service.place().to_string()).or_insert(service),
             Reaches::Hosts(processor) => {
                 for host in processor.settings.hosts() {
                     hosts.entry(host).or_insert(processor);
@@ -38,7 +40,12 @@ pub(super) async fn targets(config: &Config, time: Time, tell: &(impl Fn(Finding
         one(target.look(), name, place, tick, time)
     });
     let hosts = hosts.iter().map(|(host, processor)| answers(host, processor, time));
-    tokio::join!(super::side_by_side(targets.collect(), tell), super::side_by_side(hosts.collect(), tell));
+    let services = services.iter().map(|(place, service)| listens(place, service, time));
+    tokio::join!(
+        super::side_by_side(targets.collect(), tell),
+        super::side_by_side(hosts.collect(), tell),
+        super::side_by_side(services.collect(), tell)
+    );
 }
 
 /// A file was written to the folder, and removed.
@@ -115,6 +122,23 @@ async fn answers(host: &str, processor: &Processor, time: Time) -> Vec<Finding> 
     vec![match time.within(processor.look(host, Instant::now() + TIME)).await {
         Ok(Ok(status)) if status >= 500 => failing(host, status),
         Ok(Ok(status)) => Finding::good(format!("{host} answers (status {status})")),
+        Ok(Err(error)) => away(&error),
+        Err(late) => away(&late),
+    }]
+}
+
+/// Whether somebody listens where deliveries are forwarded to. No delivery is sent.
+async fn listens(place: &str, service: &Service, time: Time) -> Vec<Finding> {
+    let away = |error: &dyn Display| {
+        Finding::bad(
+            format!("the service {place}: {error}"),
+            "deliveries to it are answered with 502 until it listens: start it, or look at `to` of the step",
+        )
+    };
+    vec![match time.within(service.look(TIME)).await {
+        Ok(Ok(())) => {
+            Finding::good(format!("somebody listens at {place}, where deliveries are forwarded to"))
+        }
         Ok(Err(error)) => away(&error),
         Err(late) => away(&late),
     }]

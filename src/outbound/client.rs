@@ -1,5 +1,6 @@
 //! The client: connections that are kept, where calls may lead, how long they may take.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client as Connections, Url, redirect};
@@ -48,13 +49,26 @@ pub struct Settings {
     connect: Option<Duration>,
     /// The longest silence within an answer, where the whole of it may take longer.
     silence: Option<Duration>,
+    /// How long a connection is kept that nothing goes over, where not as long as usual.
+    idle: Option<Duration>,
+    /// The unix socket that all calls go to, whatever their URL says.
+    socket: Option<PathBuf>,
 }
 
 impl Settings {
     /// As most calls are: `http://` may be called too, no redirection is followed, a call's own time is all its bound.
     pub fn new(uplink: Uplink) -> Self {
         let (agent, redirects) = (AGENT, Redirects::None);
-        Self { uplink, agent, redirects, may_be_plain: true, connect: None, silence: None }
+        Self {
+            uplink,
+            agent,
+            redirects,
+            may_be_plain: true,
+            connect: None,
+            silence: None,
+            idle: None,
+            socket: None,
+        }
     }
 
     /// Calls `https://` alone, under a name of its own.
@@ -78,6 +92,20 @@ impl Settings {
     #[must_use]
     pub fn silent_for(self, time: Duration) -> Self {
         Self { silence: Some(time), ..self }
+    }
+
+    /// How long a connection is kept that nothing goes over: less than the other side keeps it, which may close it while a
+    /// request is on its way.
+    #[must_use]
+    pub fn idle_for(self, time: Duration) -> Self {
+        Self { idle: Some(time), ..self }
+    }
+
+    /// All calls go to a unix socket of this host.
+    #[must_use]
+    pub fn through_socket(self, path: PathBuf) -> Self {
+        let uplink = Uplink { proxy: None, ..self.uplink };
+        Self { uplink, socket: Some(path), ..self }
     }
 }
 
@@ -174,7 +202,7 @@ impl Client {
     ///
     /// Where TLS cannot be set up so.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let Settings { uplink, agent, redirects, may_be_plain, connect, silence } = settings;
+        let Settings { uplink, agent, redirects, may_be_plain, connect, silence, idle, socket } = settings;
         let route = Route::new(uplink.proxy.as_ref());
         let mut connections = route
             .of(Connections::builder())
@@ -190,6 +218,12 @@ impl Client {
         }
         if let Some(silence) = silence {
             connections = connections.read_timeout(silence);
+        }
+        if let Some(idle) = idle {
+            connections = connections.pool_idle_timeout(idle);
+        }
+        if let Some(socket) = socket {
+            connections = connections.unix_socket(socket);
         }
         let connections = connections.build().map_err(|error| ClientError(words(&error)))?;
         Ok(Self { connections, route, may_be_plain })

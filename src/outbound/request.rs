@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
@@ -16,7 +17,7 @@ pub struct Request {
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What the other side may repeat, and nobody shall read in its answer.
     pub(super) secrets: Vec<Secret>,
     /// The same of a refusal alone, which is words for people; in an answer that is data it may be a value by chance.
@@ -38,7 +39,7 @@ impl Request {
             method,
             url,
             headers: HeaderMap::new(),
-            body: Vec::new(),
+            body: Bytes::new(),
             secrets: Vec::new(),
             hidden: Vec::new(),
         }
@@ -74,9 +75,9 @@ impl Request {
 
     /// With a body, whose kind is this.
     #[must_use]
-    pub fn with_body(mut self, kind: HeaderValue, body: Vec<u8>) -> Self {
+    pub fn with_body(mut self, kind: HeaderValue, body: impl Into<Bytes>) -> Self {
         self.headers.insert(CONTENT_TYPE, kind);
-        self.body = body;
+        self.body = body.into();
         self
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,7 @@ impl Clients {
         let request = Request::new(sent.method, sent.url).with_headers(sent.headers);
         let request = request.without_repeating(sent.unrepeated.secrets);
         let mut request = sent.unrepeated.headers.iter().fold(request, Request::hiding);
-        request.body = sent.body.to_vec();
+        request.body = Bytes::copy_from_slice(sent.body);
         let received = client.send(request, within, Read::UpTo(LONGEST_ANSWER)).await?;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = received.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();

@@ -37,6 +37,11 @@ impl Event<'_> {
         (self.event == "annotation_content" && self.action != "export") || self.is("invocation", "manual")
     }
 
+    /// Whether Rossum may send a delivery of it again that failed (API reference: "Webhook events").
+    pub fn may_come_again(&self) -> bool {
+        !self.is_interactive() || self.is("annotation_content", "initialize")
+    }
+
     /// Whether `pattern`, a whole event (`annotation_content`) or a pair (`annotation_content.export`), covers it.
     pub fn matches(&self, pattern: &str) -> bool {
         match pattern.split_once('.') {

@@ -35,12 +35,12 @@ use crate::clock;
 use crate::private;
 use crate::shown::Line;
 use crate::telemetry::{CertificateFacts, Metrics};
-use crate::tls::{Asked, Board, Protocol, Status};
-use crate::webhook::{Door, HookUse};
+use crate::tls::{Asked, Board, Protocol};
+use crate::webhook::{Door, ServiceFacts};
 
 use super::connection;
 use super::connections::{Connections, RequestUnderWay};
-use super::facts::{ConfigFacts, DatasetFacts, ExportFacts, OutboxFacts};
+use super::facts::{self, ConfigFacts, DatasetFacts, ExportFacts, OutboxFacts, Overview};
 use super::inspect::{self, AdminBody, Inspection, Reply};
 use super::limits::{ACCEPT_PAUSE, Limits};
 use super::probe;
@@ -107,28 +107,6 @@ pub struct Pages {
     pub reload: mpsc::Sender<oneshot::Sender<Option<String>>>,
 }
 
-/// `GET /status`.
-#[derive(Debug, Serialize)]
-struct Overview<'p> {
-    version: &'static str,
-    pid: u32,
-    #[serde(serialize_with = "clock::rfc3339")]
-    started: Option<SystemTime>,
-    config: &'p Path,
-    configuration: ConfigFacts,
-    https: Option<SocketAddr>,
-    ready: bool,
-    /// Why it is not ready.
-    reasons: Vec<String>,
-    /// What an operator should look at, although it is ready.
-    warnings: Vec<String>,
-    certificates: Vec<Status>,
-    exports: ExportFacts,
-    datasets: Vec<DatasetFacts>,
-    /// Which of the hooks' secrets are used.
-    hooks: Vec<HookUse>,
-}
-
 impl Pages {
     fn overview(&self) -> Overview<'_> {
         let now = clock::now();
@@ -159,6 +137,8 @@ impl Pages {
         warnings.extend(configuration.warning());
         let datasets = (self.datasets)();
         warnings.extend(datasets.iter().filter_map(DatasetFacts::warning));
+        let services = self.door.services();
+        warnings.extend(services.iter().filter_map(facts::silent));
         Overview {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -173,6 +153,7 @@ impl Pages {
             exports: ExportFacts { waiting, given_up, writable },
             datasets,
             hooks: self.door.secrets(),
+            services,
         }
     }
 
@@ -255,6 +236,8 @@ impl Pages {
         }));
         let datasets = (self.datasets)();
         self.metrics.datasets(datasets.iter().map(|dataset| (dataset.name.as_str(), dataset.since)));
+        let services = self.door.services();
+        self.metrics.services.set(services.iter().map(ServiceFacts::silence));
         let mut response = plain(StatusCode::OK, self.metrics.render());
         let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);

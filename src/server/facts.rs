@@ -1,10 +1,38 @@
 //! How the rest of the house is, as an operator sees it on the admin pages.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::clock;
+use crate::tls::Status;
+use crate::webhook::{HookUse, ServiceFacts};
+
+/// `GET /status`.
+#[derive(Debug, Serialize)]
+pub(super) struct Overview<'p> {
+    pub(super) version: &'static str,
+    pub(super) pid: u32,
+    #[serde(serialize_with = "clock::rfc3339")]
+    pub(super) started: Option<SystemTime>,
+    pub(super) config: &'p Path,
+    pub(super) configuration: ConfigFacts,
+    pub(super) https: Option<SocketAddr>,
+    pub(super) ready: bool,
+    /// Why it is not ready.
+    pub(super) reasons: Vec<String>,
+    /// What an operator should look at, although it is ready.
+    pub(super) warnings: Vec<String>,
+    pub(super) certificates: Vec<Status>,
+    pub(super) exports: ExportFacts,
+    pub(super) datasets: Vec<DatasetFacts>,
+    /// Which of the hooks' secrets are used.
+    pub(super) hooks: Vec<HookUse>,
+    /// Services that deliveries are forwarded to, as they were in their last calls.
+    pub(super) services: Vec<ServiceFacts>,
+}
 
 /// Which configuration is in use.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -39,6 +67,14 @@ pub struct OutboxFacts {
     pub warnings: Vec<String>,
     /// How often its file disappeared or was replaced since the start.
     pub times_lost: u64,
+}
+
+/// A service that gave no answer to its last call. Others are served, so that the server is ready.
+pub(super) fn silent(service: &ServiceFacts) -> Option<String> {
+    let (hook, step, to) = (&service.hook, &service.step, &service.last.to);
+    let problem = service.last.problem.as_ref()?;
+    let since = service.last.failing_since.map_or_else(|| "-".to_owned(), clock::display);
+    Some(format!("the service of {hook}/{step}, {to}, gives no answer since {since}: {problem}"))
 }
 
 /// Exports in the outbox.

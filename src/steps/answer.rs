@@ -1,5 +1,8 @@
 //! The answer as the steps build it: messages, automation blockers, and the journal that becomes operations.
 
+use bytes::Bytes;
+
+use crate::forward::Answered;
 use crate::outbox::{Outcome, RunTurn};
 use crate::rossum::{
     AutomationBlocker, Done, Journal, MAX_MESSAGE_CHARACTERS, Message, MessageType, NodeRef, shorten,
@@ -23,12 +26,34 @@ pub struct Answer {
     pub turns: Vec<RunTurn>,
     /// What functions said besides, each in its turn.
     pub passed_on: Vec<PassedOn>,
+    /// What a service said, to be passed on as it is.
+    pub verbatim: Option<Verbatim>,
     /// Fields of which one value was taken and several were there.
     pub first_of: Vec<FirstOf>,
     /// What does not come to the document as it was meant.
     pub undone: Vec<Undone>,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
+}
+
+/// A service's answer, as it is passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verbatim {
+    pub status: u16,
+    /// Those of its headers that mean something to Rossum.
+    pub headers: Vec<(&'static str, Vec<u8>)>,
+    pub body: Bytes,
+}
+
+/// What is passed on of a service's headers: what its body is, where its answer will be, when to come again.
+const PASSED: [&str; 4] = ["content-type", "content-encoding", "location", "retry-after"];
+
+impl Verbatim {
+    pub(super) fn of(answered: Answered) -> Self {
+        let Answered { status, headers, body } = answered;
+        let value = |name: &'static str| Some((name, headers.get(name)?.as_bytes().to_vec()));
+        Self { status, headers: PASSED.into_iter().filter_map(value).collect(), body }
+    }
 }
 
 /// Where an answer stood, to return to when a step fails.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::Api;
 use crate::export::Target;
+use crate::forward::Service;
 use crate::outbox::{Courier, Outbox};
 use crate::requests::Processor;
 use crate::rossum::Event;
@@ -69,6 +70,7 @@ impl Default for Needs {
 pub enum Reaches<'r> {
     Target(&'r Target),
     Hosts(&'r Processor),
+    Service(&'r Arc<Service>),
 }
 
 /// What steps work with. It is there before the first of them.

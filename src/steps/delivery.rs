@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tracing::warn;
 
+use crate::forward::Original;
 use crate::rossum::{Id, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::trees;
@@ -14,11 +15,19 @@ pub struct Delivery<'body> {
     /// As it was sent.
     pub body: &'body [u8],
     pub payload: Payload<'body>,
+    /// How it came, where a step asks for that.
+    pub came: Option<&'body Original>,
 }
 
 impl<'body> Delivery<'body> {
     pub fn read(body: &'body VerifiedBody) -> Result<Self, Unreadable> {
-        Payload::read(body.bytes()).map(|payload| Self { body: body.bytes(), payload })
+        Payload::read(body.bytes()).map(|payload| Self { body: body.bytes(), payload, came: None })
+    }
+
+    /// The same, with how it came.
+    #[must_use]
+    pub fn that_came(self, came: Option<&'body Original>) -> Self {
+        Self { came, ..self }
     }
 
     /// The hook's secrets and the delivery's own token, which nobody keeps.

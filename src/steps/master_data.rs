@@ -42,10 +42,10 @@ impl Step for MasterData {
 impl MasterData {
     /// One that fails says so, and does not keep the others from their work.
     async fn look_up(&self, context: Context<'_>) -> Result<(), StepError> {
-        let Context { delivery, answer, deadline, missing } = context;
+        let Context { delivery, answer, deadline, missing, is_only } = context;
         for (name, lookup) in &self.lookups {
             let before = answer.checkpoint();
-            let own = Context { delivery, answer: &mut *answer, deadline, missing };
+            let own = Context { delivery, answer: &mut *answer, deadline, missing, is_only };
             if let Err(error) = lookup.look_up(own).await {
                 answer.roll_back(before);
                 warn!(configuration = name, "lookup failed: {}", error.cause);

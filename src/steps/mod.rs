@@ -18,6 +18,7 @@ mod delivery;
 pub mod export;
 mod exported;
 pub mod formulas;
+pub mod forward;
 pub mod function;
 mod halfway;
 pub mod ignored;
@@ -44,7 +45,7 @@ pub mod trigger;
 pub mod undone;
 mod unread;
 
-pub use answer::{Answer, Checkpoint};
+pub use answer::{Answer, Checkpoint, Verbatim};
 pub use blueprint::Blueprint;
 pub use delivery::Delivery;
 pub use step::{Carries, Context, Lasts, OnError, Stage, StagePlan, Step, StepError, StepFuture};

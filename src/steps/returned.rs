@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use crate::rossum::{
     Annotation, Category, Change, EnumOption, GrownTree, MessageType, NewCell, NodeRef, SourcesPlace, Value,
 };
+use crate::trees;
 use crate::txscript::Schema;
 
 use super::undone::Undone;
@@ -72,6 +73,15 @@ impl Returned {
                 "no answer with messages, operations and automation_blockers ({place} of its JSON)"
             ))
         })
+    }
+
+    /// Reads what a service answered, whose text is not ours: as a tree of bounded size first.
+    pub(super) fn of_service(json: &str) -> Result<Self, String> {
+        let tree =
+            trees::read(json.as_bytes(), trees::LARGEST_ANSWER).map_err(|unread| unread.to_string())?;
+        let returned = serde_json::from_value::<Option<Self>>(tree).map(Option::unwrap_or_default);
+        // serde quotes values of the document.
+        returned.map_err(|_| "no answer with messages, operations and automation_blockers".to_owned())
     }
 
     pub(super) fn apply(

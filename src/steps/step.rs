@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::database::Checked;
+use crate::forward::Service;
 use crate::outbox::Courier;
 use crate::rossum::Event;
 use crate::txscript::Schema;
 
-use super::blueprint::{Blueprint, CourierId, Needs, Services};
+use super::blueprint::{Blueprint, CourierId, Needs, Reaches, Services};
 use super::names::{Missing, NamedField};
 use super::{Answer, Delivery};
 
@@ -35,6 +36,8 @@ pub struct Context<'c> {
     pub deadline: Instant,
     /// Fields that the step names and the document does not have.
     pub missing: Missing<'c>,
+    /// Whether no other step of the hook is for this event: the answer is this step's alone.
+    pub is_only: bool,
 }
 
 /// A step that waits for nothing returns [`std::future::ready`] in a box.
@@ -59,6 +62,10 @@ pub enum Lasts {
     ForGood,
     /// Rossum may send the delivery again.
     ForNow,
+    /// The service that the delivery is forwarded to gave no answer, or none that can be used.
+    Unanswered,
+    /// It gave none in time.
+    Late,
 }
 
 impl StepError {
@@ -112,9 +119,13 @@ impl StagePlan {
         let mut needs = blueprint.needs();
         needs.notes.extend(notes);
         let computes_as_rossum = blueprint.computes_as_rossum();
+        let service = match blueprint.reaches() {
+            Some(Reaches::Service(service)) => Some(Arc::clone(service)),
+            _ => None,
+        };
         let built = blueprint.build(services, &id);
-        let stage =
-            Stage { name, step: built.step, needs, events, on_error, names, schema, computes_as_rossum };
+        let step = built.step;
+        let stage = Stage { name, step, needs, events, on_error, names, schema, computes_as_rossum, service };
         (stage, built.courier.map(|courier| (id, courier)))
     }
 }
@@ -134,6 +145,8 @@ pub struct Stage {
     pub schema: Option<Arc<Schema>>,
     /// Whether it computes fields that Rossum computes as well, by the same formulas.
     pub computes_as_rossum: bool,
+    /// The service that deliveries are forwarded to, where this step does that.
+    pub service: Option<Arc<Service>>,
 }
 
 impl Stage {

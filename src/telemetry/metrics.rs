@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::Strangers;
 use super::certificates::{CertificateFacts, Certificates};
+use super::services::Services;
 use super::spans::{DeliverySpan, Spans};
 
 pub(super) type Seconds = Gauge<f64, AtomicU64>;
@@ -91,6 +92,8 @@ pub struct Metrics {
     ready: Gauge,
     certificates: Certificates,
     dataset_refused: Family<DatasetLabel, Seconds>,
+    /// Services that deliveries are forwarded to.
+    pub services: Services,
     jobs: Family<JobLabel, Gauge>,
     outbox_writable: Gauge,
     outbox_lost: Gauge,
@@ -145,6 +148,7 @@ impl Metrics {
             ready: Gauge::default(),
             certificates: Certificates::default(),
             dataset_refused: Family::default(),
+            services: Services::default(),
             jobs: Family::default(),
             outbox_writable: Gauge::default(),
             outbox_lost: Gauge::default(),
@@ -185,6 +189,7 @@ impl Metrics {
         );
         annex.register("ready", "1 while it can take what Rossum sends, as /readyz says", self.ready.clone());
         self.certificates.register(annex);
+        self.services.register(annex);
         annex.register(
             "dataset_file_refused_since_seconds",
             "Since when the file of a dataset is refused, in seconds since 1970; 0 while it is not",

@@ -13,6 +13,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::clock;
+use crate::forward::Original;
 use crate::inspector::{Inspector, Sent};
 use crate::signature::{Algorithm, Forged, VerifiedBody};
 use crate::tasks::Tasks;
@@ -20,8 +21,9 @@ use crate::telemetry::spans::{DeliverySpan, StepSpan};
 use crate::telemetry::{Metrics, about};
 
 use super::body::{self, DoorLimits};
+use super::came;
 use super::front_page;
-use super::hook::{Answers, Hook, HookUse};
+use super::hook::{Answers, Hook, HookUse, ServiceFacts};
 use super::host::{host, names_its_host};
 use super::log_line::{Arrival, Target, Verdict, level};
 use super::plan::BuiltHook;
@@ -103,6 +105,14 @@ impl Door {
         let routes = self.routes.load();
         let mut all: Vec<_> = routes.hooks.values().flatten().map(|hook| hook.used()).collect();
         all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
+    }
+
+    /// The services that deliveries are forwarded to, hook by hook.
+    pub fn services(&self) -> Vec<ServiceFacts> {
+        let routes = self.routes.load();
+        let mut all: Vec<_> = routes.hooks.values().flatten().flat_map(|hook| hook.services()).collect();
+        all.sort_by(|one, other| (&one.hook, &one.step).cmp(&(&other.hook, &other.step)));
         all
     }
 
@@ -214,8 +224,9 @@ impl Door {
             .inspector
             .as_ref()
             .map(|inspector| Watched::new(inspector, head, host(&head.uri, &head.headers), &body, arrival));
-        let work =
-            Work { hook: Arc::clone(hook), metrics: Arc::clone(&self.metrics), arrival, watched, entry };
+        let came = hook.forwards().then(|| Arc::new(came::as_it_came(head, &body, arrival.caller)));
+        let metrics = Arc::clone(&self.metrics);
+        let work = Work { hook: Arc::clone(hook), metrics, arrival, watched, entry, head: came };
         let promised = match hook.answers {
             Answers::Direct => None,
             Answers::Async => run::glance(&body).await,
@@ -269,7 +280,9 @@ impl Door {
         verifier.update(&sent.body);
         let body = verifier.finish(vec![sent.body.clone()])?;
         let arrival = Arrival::now(caller);
+        let head = hook.forwards().then(|| Arc::new(came::again(&sent, caller)));
         let work = Work {
+            head,
             hook: Arc::clone(hook),
             metrics: Arc::clone(&self.metrics),
             arrival,
@@ -300,6 +313,8 @@ struct Work {
     arrival: Arrival,
     watched: Option<Watched>,
     entry: Entry,
+    /// How it came, where a step asks for that.
+    head: Option<Arc<Original>>,
 }
 
 /// What came of a delivery: its answer, or a refusal with the `request_id`.
@@ -323,7 +338,8 @@ impl Work {
         let proof = Proof::of(&body);
         let kept = self.hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
         let is_exported = self.metrics.spans.are_wanted();
-        let way = Way { is_watched: self.watched.is_some(), is_again, is_exported };
+        let (is_watched, head) = (self.watched.is_some(), self.head.clone());
+        let way = Way { is_watched, is_again, is_exported, head };
         let Outcome { result, facts } = run::run(&self.hook, body, way, &self.entry).await;
         if let (Some(recorder), Some(kept), Ok(answer)) = (&self.hook.record, kept, &result) {
             recorder.record(&self.hook.name, &facts.event, &facts.annotation, &kept, answer);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::cases::Recorder;
 use crate::clock;
+use crate::forward::Facts;
 use crate::outbox::Outbox;
 use crate::secret::{Secret, SecretFile};
 use crate::signature::{Keys, LegacySha1};
@@ -126,6 +127,22 @@ impl HookUse {
     }
 }
 
+/// A service that deliveries are forwarded to, as an operator sees it.
+#[derive(Debug, Serialize)]
+pub struct ServiceFacts {
+    pub hook: String,
+    pub step: String,
+    #[serde(flatten)]
+    pub last: Facts,
+}
+
+impl ServiceFacts {
+    /// Hook and step, and since when there is no answer.
+    pub fn silence(&self) -> (&str, &str, Option<SystemTime>) {
+        (&self.hook, &self.step, self.last.failing_since)
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct SecretUse {
     /// Deliveries since the configuration was read.
@@ -169,6 +186,20 @@ pub(super) struct Hook {
 }
 
 impl Hook {
+    /// Whether a step asks how a delivery came, to send it on so.
+    pub(super) fn forwards(&self) -> bool {
+        self.stages.iter().any(|(stage, _)| stage.service.is_some())
+    }
+
+    /// The services that its deliveries are forwarded to, as they were lately.
+    pub(super) fn services(&self) -> impl Iterator<Item = ServiceFacts> {
+        let facts = |(stage, _): &(Stage, StepMetrics)| {
+            let last = stage.service.as_ref()?.facts();
+            Some(ServiceFacts { hook: self.name.clone(), step: stage.name.clone(), last })
+        };
+        self.stages.iter().filter_map(facts)
+    }
+
     pub(super) fn new(built: BuiltHook, metrics: &Metrics) -> Self {
         let BuiltHook { settings, stages, memory } = built;
         let HookSettings {

@@ -70,7 +70,11 @@ pub(super) async fn keep(
     id: Option<&str>,
     deadline: Instant,
 ) -> Result<Bytes, Refusal> {
-    let written = reply::write(payload, answer);
+    let written = match answer.verbatim.take() {
+        Some(said) if said.status == 200 => said.body,
+        Some(later) => return Err(Refusal::PassedOn(later)),
+        None => reply::write(payload, answer),
+    };
     let Outcome { jobs, runs, .. } = std::mem::take(&mut answer.outcome);
     let Some(memory) = &hook.memory else { return Ok(written) };
     let has_jobs = !jobs.is_empty();

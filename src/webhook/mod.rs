@@ -9,6 +9,7 @@
 
 mod body;
 mod body_memory;
+mod came;
 mod door;
 mod front_page;
 mod hook;
@@ -29,7 +30,7 @@ mod witness;
 
 pub use body::DoorLimits;
 pub use door::{Caller, ClientCertificate, Door, NotSent, REPEATED};
-pub use hook::{Answers, HookLimits, HookSettings, HookUse, RECORD_MAX, Record};
+pub use hook::{Answers, HookLimits, HookSettings, HookUse, RECORD_MAX, Record, ServiceFacts};
 pub use host::names_its_host;
 pub use plan::{BuiltHook, BuiltHooks, HookPlan};
 pub use trial::{NoAnswer, Trial};

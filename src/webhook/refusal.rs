@@ -11,6 +11,7 @@ use hyper::{Response, StatusCode};
 
 use crate::rossum::PayloadError;
 use crate::signature::Forged;
+use crate::steps::Verbatim;
 
 /// Seconds after which an overloaded server asks to be called again.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -43,6 +44,12 @@ pub(super) enum Refusal {
     NotKept,
     #[error("an export could not be sent at the moment: Rossum sends the delivery again")]
     NotSent,
+    #[error("the service that deliveries are forwarded to answered with status {s}", s = .0.status)]
+    PassedOn(Verbatim),
+    #[error("the service that deliveries are forwarded to gave no answer")]
+    NoAnswer,
+    #[error("the service that deliveries are forwarded to gave no answer in time")]
+    LateAnswer,
     #[error("{0}")]
     Payload(PayloadError),
     #[error("the steps ran out of time")]
@@ -73,7 +80,9 @@ impl Refusal {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoHost | Self::Truncated | Self::Payload(_) => StatusCode::BAD_REQUEST,
             Self::Overloaded(_) | Self::NotKept | Self::NotSent => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OutOfTime => StatusCode::GATEWAY_TIMEOUT,
+            Self::PassedOn(said) => StatusCode::from_u16(said.status).unwrap_or(StatusCode::BAD_GATEWAY),
+            Self::NoAnswer => StatusCode::BAD_GATEWAY,
+            Self::OutOfTime | Self::LateAnswer => StatusCode::GATEWAY_TIMEOUT,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             // The number that other servers log for it; it is never sent.
             Self::CallerGone => StatusCode::from_u16(499).unwrap_or(StatusCode::REQUEST_TIMEOUT),
@@ -97,6 +106,9 @@ impl Refusal {
             Self::NotKept => "not_kept",
             Self::NotSent => "not_sent",
             Self::Payload(_) => "unreadable",
+            Self::PassedOn(_) => "passed_on",
+            Self::NoAnswer => "no_answer",
+            Self::LateAnswer => "late_answer",
             Self::OutOfTime => "out_of_time",
             Self::Panicked => "panicked",
             Self::CallerGone => "caller_gone",
@@ -119,6 +131,9 @@ impl Refusal {
             Self::NotKept => "The export could not be kept, so it was not accepted. Please try again later; if it happens again, tell your administrator.".to_owned(),
             Self::NotSent => "The export could not be sent at the moment. Please try again later; if it happens again, tell your administrator.".to_owned(),
             Self::Payload(error) => format!("The extension could not read this document's data: {error}."),
+            Self::PassedOn(_) => "The service behind this extension failed. Please tell your administrator.".to_owned(),
+            Self::NoAnswer => "The service behind this extension does not answer at the moment. Please try again later; if it happens again, tell your administrator.".to_owned(),
+            Self::LateAnswer => "The service behind this extension did not answer in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::OutOfTime => "The extension did not finish in time. Please try again; if it happens again, tell your administrator.".to_owned(),
             Self::Panicked => "The extension failed because of a mistake in its program. Please tell your administrator.".to_owned(),
             Self::CallerGone => "The connection was closed before the extension had its answer. Please try again.".to_owned(),
@@ -129,6 +144,9 @@ impl Refusal {
 
     /// What the caller gets: a message, as Rossum shows it.
     pub(super) fn body(&self, request_id: Option<&str>) -> Bytes {
+        if let Self::PassedOn(said) = self {
+            return said.body.clone();
+        }
         let message = serde_json::json!({"type": "error", "content": self.for_people(request_id)});
         Bytes::from(serde_json::json!({"messages": [message]}).to_string())
     }
@@ -139,6 +157,14 @@ impl Refusal {
         let headers = response.headers_mut();
         set_json(headers);
         match self {
+            Self::PassedOn(said) => {
+                headers.remove(CONTENT_TYPE);
+                for (name, value) in &said.headers {
+                    if let Ok(value) = HeaderValue::from_bytes(value) {
+                        headers.insert(*name, value);
+                    }
+                }
+            }
             Self::Method { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }

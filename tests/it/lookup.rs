@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Annex, annex_command};
+use crate::support::{Annex, annex_command, write};
 
 const VENDORS: &str = "id,name,vat,city\n\
     V-1,Acme Ltd,CZ1,Brno\nV-2,Acme Ltd,CZ2,Prague\nV-3,\"O'Hara; DROP TABLE vendors\",CZ3,Dublin\nV-4,Empty vat,,Nowhere\n";
@@ -150,7 +150,7 @@ fields = { item_city = "city" }
 fn an_import_is_seen_by_the_next_delivery() {
     let annex = start(STEP);
     assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!(""));
-    crate::support::write(&annex.folder().join("vendors.csv"), "id,name,vat,city\nV-5,New,CZ5,Oslo\n");
+    write(&annex.folder().join("vendors.csv"), "id,name,vat,city\nV-5,New,CZ5,Oslo\n");
     import(&annex);
     assert_eq!(outcome(&answer(&annex, &document("CZ5", "x"))).0, json!("V-5"));
     assert_eq!(outcome(&answer(&annex, &document("CZ1", "x"))).0, json!(""));
@@ -220,7 +220,7 @@ fn mistakes_in_queries_are_told_at_load() {
     let folder = tempfile::tempdir().unwrap();
     let check = |step: &str| {
         let step = format!("[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\n{step}\n");
-        crate::support::write(&folder.path().join("annex.toml"), &config(&step));
+        write(&folder.path().join("annex.toml"), &config(&step));
         let mut command = annex_command();
         command.args(["check", "--dev-http", "--config", "annex.toml"]).current_dir(folder.path());
         let output = command.env("ROSSUM_SECRET", crate::support::SECRET).output().unwrap();
@@ -330,7 +330,7 @@ fn a_cascade_goes_from_the_sure_to_the_generous_and_tells_what_an_index_lacks() 
 fn an_index_follows_its_records() {
     let annex = companies("[[hook.step.query]]\nfuzzy = { name = \"sender_name\" }\nthreshold = 0.8\n");
     let import = |text: &str, more: &[&str]| {
-        crate::support::write(&annex.folder().join("new.csv"), text);
+        write(&annex.folder().join("new.csv"), text);
         let output = annex.run(&[&["data", "import", "companies", "new.csv"], more].concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
@@ -385,4 +385,52 @@ fn the_configuration_for_rossums_fuzzy_sample_does_what_the_sample_does() {
     assert_eq!((value, labels), (json!("---"), vec!["---".to_owned()]));
     assert_eq!(messages, json!([{"id": 4, "type": "error", "content": "Vendor not found."}]));
     assert_eq!(of("", "", "").0, json!("---"));
+}
+
+#[test]
+fn a_value_must_be_in_a_dataset_without_an_enum_to_fill() {
+    let config = |one_of: &str| {
+        format!(
+            "[server]\ndomains = [\"hooks.example.com\"]\nstate = \"state\"\n[[dataset]]\nname = \"orders\"\nfile = \"orders.csv\"\n\
+             [[hook]]\npath = \"/orders\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
+             [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nfield = [\"order_id\", \"line_order\"]\n\
+             one_of = {one_of}\nmessage = \"There is no such order.\"\n"
+        )
+    };
+    let csv = "number,open\nA-1,1\nA-2,0\n";
+    let whole = config("{ dataset = \"orders\", column = \"number\", only = { open = \"1\" } }");
+    let annex = Annex::dev_with_files(&whole, &[("orders.csv", csv)]);
+    annex.logs("2 records imported dataset=orders", Duration::from_secs(10));
+    let wrong = |header: &str, lines: &[&str]| -> Vec<i64> {
+        let datapoint = |id: usize, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value}});
+        let row = |(at, value): (usize, &&str)| json!({"id": 100 + at, "schema_id": "line", "category": "tuple", "children": [datapoint(10 + at, "line_order", value)]});
+        let rows: Vec<Value> = lines.iter().enumerate().map(row).collect();
+        let document = json!({"request_id": "r", "event": "annotation_content", "action": "updated", "annotation": {"id": 7, "content": [
+            {"id": 200, "schema_id": "s", "category": "section", "children": [datapoint(1, "order_id", header),
+                {"id": 201, "schema_id": "lines", "category": "multivalue", "children": rows}]}]}});
+        let answer = annex.client().deliver("/orders", document.to_string()).json();
+        let all = answer["messages"].as_array().unwrap().iter();
+        all.map(|message| {
+            assert_eq!(message["content"], "There is no such order.");
+            message["id"].as_i64().unwrap()
+        })
+        .collect()
+    };
+    assert_eq!(wrong("A-1", &["A-1", "", "A-1"]), Vec::<i64>::new());
+    assert_eq!(wrong("", &["A-2", "A-1", "a-1", "A-1 "]), [10, 12, 13]);
+    assert_eq!(wrong("A-3", &[]), [1]);
+    for (one_of, says) in [
+        ("{ dataset = \"order\", column = \"number\" }", "did you mean `orders`"),
+        ("{ dataset = \"orders\", column = \"nmber\" }", "did you mean `number`"),
+        ("{ dataset = \"orders\" }", "has no `column`"),
+        ("{ dataset = \"orders\", column = \"number\", most = 1 }", "most"),
+    ] {
+        write(&annex.folder().join("annex.toml"), &config(one_of));
+        let check = annex.run(&["check"]);
+        let said = String::from_utf8_lossy(&check.stderr).into_owned();
+        assert!(!check.status.success() && said.contains(says), "{one_of}: {said}");
+    }
+    write(&annex.folder().join("annex.toml"), &whole);
+    let check = annex.run(&["check"]);
+    assert!(check.status.success() && check.stderr.is_empty(), "{}", String::from_utf8_lossy(&check.stderr));
 }

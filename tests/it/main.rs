@@ -37,6 +37,8 @@ mod durability;
 mod exports;
 /// The first minutes, and every day after.
 mod first;
+/// `use = "forward"`.
+mod forwarding;
 /// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.
 mod hostile;
 /// The map of the house: which room imports which.

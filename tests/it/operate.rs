@@ -454,7 +454,9 @@ fn alert_rules_and_dashboard_name_metrics_that_are_there() {
     let step = "  [[hook.step]]\n  use = \"checks\"\n    [[hook.step.check]]\n    required = \"x\"\n";
     // A metric of datasets is there where one is declared.
     let dataset = "[[dataset]]\nname = \"v\"\nfile = \"v.csv\"\n";
-    write(&folder.path().join("annex.toml"), &format!("{}{dataset}", server.config(step)));
+    // One of services where deliveries are forwarded.
+    let kept = "[[hook]]\npath = \"/kept\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n[[hook.step]]\nuse = \"forward\"\nto = \"http://127.0.0.1:9\"\n";
+    write(&folder.path().join("annex.toml"), &format!("{}{kept}{dataset}", server.config(step)));
     let _annex = Annex::https(folder, server.https);
     server.client().deliver("/checks", "{}");
     let page = || server.page("GET", "/metrics", &[]).1;

@@ -17,7 +17,7 @@ use crate::support::{
 
 /// The file that shows it, its words there, and a test that sees it denied. `check` says `ok`, the doctor and `status` show
 /// ✓, the inspector says of each step and of each thing in it how it came out.
-const TICKS: [(&str, &str, &str); 32] = [
+const TICKS: [(&str, &str, &str); 33] = [
     ("src/cli/check.rs", "{}: ok", "what_contradicts_the_data_is_refused_by_check_and_told_by_the_server"),
     ("src/cli/status.rs", "Mark::Good", "without_a_certificate_it_is_not_ready_and_says_why"),
     ("src/cli/cert.rs", "Mark::Good", "a_renewal_that_fails_has_no_tick"),
@@ -78,6 +78,11 @@ const TICKS: [(&str, &str, &str); 32] = [
         "src/doctor/exports.rs",
         "the target {name}, {place}, answers (status {status})",
         "what_others_answer_decides_their_ticks",
+    ),
+    (
+        "src/doctor/exports.rs",
+        "somebody listens at {place}, where deliveries are forwarded to",
+        "the_doctor_connects_and_sends_nothing",
     ),
     ("src/doctor/exports.rs", "{host} answers (status {status})", "what_others_answer_decides_their_ticks"),
     ("src/doctor/exports.rs", "Rossum's API at {} takes the token", "what_others_answer_decides_their_ticks"),

@@ -275,7 +275,7 @@ fn tell_of_choice(section: &Section<'_>, Decides { sure, lead }: Decides, thresh
 }
 
 /// `only = { active = "1" }`.
-fn only(section: &Section<'_>) -> Vec<(String, String)> {
+pub(super) fn only(section: &Section<'_>) -> Vec<(String, String)> {
     let read = |(column, value): (Spanned<&str>, &Spanned<toml::de::DeValue<'_>>)| {
         let text = value.get_ref().as_str();
         if text.is_none() {

@@ -7,6 +7,7 @@ mod delimited;
 mod export;
 mod formats;
 mod formulas;
+mod forward;
 mod function;
 mod lookup;
 mod master_data;
@@ -43,11 +44,12 @@ pub(super) use rules::EXPRESSED;
 type Read = fn(&Section<'_>, &Known) -> Option<Box<dyn Blueprint>>;
 
 /// Every step there is: the word after `use`, and who reads its keys.
-const STEPS: [(&str, Read); 9] = [
+const STEPS: [(&str, Read); 10] = [
     ("business_rules", business_rules::read),
     ("checks", checks::read),
     ("export", export::read),
     ("formulas", formulas::read),
+    ("forward", forward::read),
     ("function", function::read),
     ("match", matching::read),
     ("replace", replace::read),

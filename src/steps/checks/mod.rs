@@ -6,17 +6,20 @@
 mod amounts;
 mod complaint;
 mod dates;
+mod listed;
 mod values;
 
 use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::rossum::{GrownTree, MessageType};
+use crate::store::Asked;
 
 use super::blueprint::{Built, CourierId, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::each_place;
 use super::{Answer, Blueprint, Context, Step, StepError, StepFuture, Template};
+use listed::{Listed, Ready};
 
 /// Built by the configuration from `[[hook.step]] use = "checks"`.
 pub struct Checks {
@@ -54,6 +57,8 @@ pub enum Rule {
     Pattern { fields: Vec<String>, pattern: Regex },
     /// Each field that is not empty has one of these values.
     OneOf { fields: Vec<String>, allowed: Vec<String> },
+    /// Each field that is not empty has a value that this finds.
+    InDataset { fields: Vec<String>, asked: Asked },
 }
 
 /// What a sum, product or date check does when a field holds nothing.
@@ -78,25 +83,28 @@ struct Document<'d> {
 }
 
 impl Blueprint for Checks {
-    fn build(self: Box<Self>, _: &Services, _: &CourierId) -> Built {
-        Built::step(*self)
+    fn build(self: Box<Self>, services: &Services, _: &CourierId) -> Built {
+        Built::step(Ready::new(*self, &services.store))
     }
 }
 
-impl Step for Checks {
+impl Step for Ready {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
-        Box::pin(std::future::ready(self.check(context)))
+        Box::pin(async move {
+            let listed = Listed::find(&self.checks.checks, &self.source, &context).await?;
+            self.checks.check(context, &listed)
+        })
     }
 }
 
 impl Checks {
-    fn check(&self, context: Context<'_>) -> Result<(), StepError> {
+    fn check(&self, context: Context<'_>, listed: &Listed) -> Result<(), StepError> {
         let Some(annotation) = &context.delivery.payload.annotation else {
             return Ok(());
         };
         let tree = &context.answer.journal.tree(annotation);
         let mut document = Document { tree, answer: context.answer };
-        for check in &self.checks {
+        for (at, check) in self.checks.iter().enumerate() {
             if let Some(field) = context.missing.of(check.rule.fields().into_iter()) {
                 let says = format!("not checked: the document has no field {field}");
                 document
@@ -106,7 +114,7 @@ impl Checks {
                 continue;
             }
             let before = document.answer.messages().len();
-            check.run(&mut document)?;
+            check.run(&mut document, |text| listed.has(at, text))?;
             if document.answer.reasons.are_wanted() {
                 let complaints = document.answer.messages().len() - before;
                 let reason = check.rule.reason(&document, complaints);
@@ -140,6 +148,13 @@ impl Rule {
             Self::Required { fields } => format!("required: {}", fields.join(", ")),
             Self::Pattern { fields, pattern } => format!("{} like {pattern}", fields.join(", ")),
             Self::OneOf { fields, allowed } => format!("{} one of {}", fields.join(", "), allowed.join(", ")),
+            Self::InDataset { fields, asked } => {
+                let place = match asked {
+                    Asked::Search(search) => search.dataset.as_str(),
+                    Asked::Sql(_) | Asked::Documents(_) => "the query",
+                };
+                format!("{} in {place}", fields.join(", "))
+            }
         }
     }
 
@@ -148,7 +163,7 @@ impl Rule {
         match self {
             Self::Sum { .. } | Self::Product { .. } | Self::ColumnSum { .. } => &["calculated", "difference"],
             Self::DaysBetween { .. } => &["days"],
-            Self::Required { .. } | Self::Pattern { .. } | Self::OneOf { .. } => &[],
+            Self::Required { .. } | Self::Pattern { .. } | Self::OneOf { .. } | Self::InDataset { .. } => &[],
         }
     }
 
@@ -159,9 +174,10 @@ impl Rule {
             }
             Self::Product { factors, equals, .. } => factors.iter().chain([equals]).collect(),
             Self::DaysBetween { from, to, .. } => vec![from, to],
-            Self::Required { fields } | Self::Pattern { fields, .. } | Self::OneOf { fields, .. } => {
-                fields.iter().collect()
-            }
+            Self::Required { fields }
+            | Self::Pattern { fields, .. }
+            | Self::OneOf { fields, .. }
+            | Self::InDataset { fields, .. } => fields.iter().collect(),
         };
         texts.into_iter().map(String::as_str).collect()
     }
@@ -181,7 +197,8 @@ impl Rule {
 }
 
 impl Check {
-    fn run(&self, document: &mut Document<'_>) -> Result<(), StepError> {
+    /// `is_listed` says whether a value was found in the dataset that the check asks.
+    fn run(&self, document: &mut Document<'_>, is_listed: impl Fn(&str) -> bool) -> Result<(), StepError> {
         let tree = document.tree;
         let taken = match &self.rule {
             Rule::Sum { parts, equals } => {
@@ -218,6 +235,11 @@ impl Check {
             Rule::OneOf { fields, allowed } => {
                 let wrong = |text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
                 self.each_value(document, fields, "is not one of the allowed values", wrong);
+                Vec::new()
+            }
+            Rule::InDataset { fields, .. } => {
+                let wrong = |text: &str| !text.is_empty() && !is_listed(text);
+                self.each_value(document, fields, "is not in the list of allowed values", wrong);
                 Vec::new()
             }
         };

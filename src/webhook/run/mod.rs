@@ -11,12 +11,14 @@ mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::forward::Original;
 use crate::inspector::Trace;
 use crate::rossum::{Payload, Unreadable};
 use crate::signature::VerifiedBody;
@@ -88,7 +90,7 @@ impl Facts {
 }
 
 /// How a delivery is run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Way {
     /// Whether somebody looks at what the steps do.
     pub(super) is_watched: bool,
@@ -96,6 +98,8 @@ pub(super) struct Way {
     pub(super) is_again: bool,
     /// Whether it is exported as a span.
     pub(super) is_exported: bool,
+    /// How it came, where a step asks for that.
+    pub(super) head: Option<Arc<Original>>,
 }
 
 /// Runs a delivery: a small one where it is, a large one in slices off the serving threads. Every wait ends at
@@ -166,7 +170,7 @@ async fn deliver(
     (way, entry): (Way, &Entry),
 ) -> Answered {
     let delivery = match Delivery::read(&body) {
-        Ok(delivery) => delivery,
+        Ok(delivery) => delivery.that_came(way.head.as_deref()),
         Err(Unreadable { problem, request_id }) => {
             facts.request_id = request_id;
             entry.read(facts);
@@ -194,7 +198,6 @@ pub(super) async fn try_out(hook: &Hook, body: VerifiedBody) -> Result<(Bytes, V
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -211,7 +214,7 @@ mod tests {
         super::run(hook, body, way, &DeliveriesUnderWay::default().begin(&hook.whose)).await
     }
 
-    const WAY: Way = Way { is_watched: true, is_again: false, is_exported: false };
+    const WAY: Way = Way { is_watched: true, is_again: false, is_exported: false, head: None };
 
     /// What a step of a test does.
     enum Does {
@@ -248,6 +251,7 @@ mod tests {
             names: Vec::new(),
             schema: None,
             computes_as_rossum: false,
+            service: None,
         };
         let settings = HookSettings {
             schemas: Schemas::default(),

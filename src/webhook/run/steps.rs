@@ -4,11 +4,11 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, warn};
 
-use crate::rossum::{MessageType, escape_html};
+use crate::rossum::{MessageType, Payload, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::{Came, Reason, Reasons};
-use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage};
+use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage, StepError};
 use crate::telemetry::about;
 use crate::telemetry::metrics::StepMetrics;
 use crate::telemetry::spans::{StepResult, StepSpan};
@@ -37,6 +37,7 @@ pub(super) async fn run(
     if facts.trace.is_some() {
         answer.reasons = Reasons::wanted();
     }
+    let is_only = hook.stages.iter().filter(|(stage, _)| stage.wants(&payload.event)).count() == 1;
     let (mut asked, mut has_failed) = (false, false);
     // Where the journal stood before each step.
     let mut starts = Vec::with_capacity(hook.stages.len());
@@ -57,17 +58,17 @@ pub(super) async fn run(
         }
         let missing = Missing::new(&missing);
         missing.explain(&mut answer.reasons);
-        let context = Context { delivery, answer: &mut answer, deadline: deadline.into_std(), missing };
+        let until = deadline.into_std();
+        let context = Context { delivery, answer: &mut answer, deadline: until, missing, is_only };
         let began = Instant::now();
         let ran = timeout_at(deadline, stage.step.run(context)).await;
         let took = began.elapsed();
         metrics.ran(took);
         if let Some(steps) = &mut facts.steps {
-            let result = match &ran {
-                Ok(Ok(())) => StepResult::Done,
-                Ok(Err(_)) => StepResult::Failed,
-                Err(_) => StepResult::OutOfTime,
-            };
+            let result = ran.as_ref().map_or(StepResult::OutOfTime, |done| match done {
+                Ok(()) => StepResult::Done,
+                Err(_) => StepResult::Failed,
+            });
             steps.push(StepSpan { name: stage.name.clone(), began: began.into_std(), took, result });
         }
         tell_undone(hook, counted, &mut answer, facts);
@@ -91,12 +92,9 @@ pub(super) async fn run(
                 metrics.failed();
                 (has_failed, facts.has_failed) = (true, true);
                 warn!("step failed: {}", failure.cause);
-                // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting
-                // does not mend is in the log and the metrics: sent again it would fail again.
-                let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
-                if is_sent_again && keeping::nobody_reads(&payload.event) {
+                if let Some(refusal) = refusal_of(stage, payload, &mut answer, &failure, is_only) {
                     keeping::remember(hook, &mut answer, deadline).await;
-                    return Err(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
+                    return Err(refusal);
                 }
                 answer.roll_back(before);
                 answer.show(MessageType::Error, None, escape_html(&failure.message));
@@ -131,6 +129,45 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// Whether the whole delivery fails with a step.
+fn refusal_of(
+    stage: &Stage,
+    payload: &Payload<'_>,
+    answer: &mut Answer,
+    failure: &StepError,
+    is_only: bool,
+) -> Option<Refusal> {
+    // Nobody reads a message there: Rossum sends the delivery again, or shows that it failed. What waiting does not mend is
+    // in the log and the metrics: sent again it would fail again.
+    let is_sent_again = stage.needs.outbox || failure.lasts == Lasts::ForNow;
+    if is_sent_again && keeping::nobody_reads(&payload.event) {
+        return Some(if stage.needs.outbox { Refusal::NotKept } else { Refusal::NotSent });
+    }
+    passed_on(payload, answer, failure, is_only)
+}
+
+/// What the caller is told where a service that the delivery is forwarded to refused or failed: what the service said, where
+/// its answer is all of ours; else what a gateway says. Where a person waits for what other steps say too, a message is
+/// shown beside that.
+fn passed_on(
+    payload: &Payload<'_>,
+    answer: &mut Answer,
+    failure: &StepError,
+    is_only: bool,
+) -> Option<Refusal> {
+    if let Some(verbatim) = answer.verbatim.take() {
+        return Some(Refusal::PassedOn(verbatim));
+    }
+    if !is_only && !payload.event.may_come_again() {
+        return None;
+    }
+    match failure.lasts {
+        Lasts::Unanswered => Some(Refusal::NoAnswer),
+        Lasts::Late => Some(Refusal::LateAnswer),
+        Lasts::ForGood | Lasts::ForNow => None,
+    }
 }
 
 /// Says what a step gave that does not come to the document as it was meant.
