@@ -219,7 +219,7 @@ fn check_refuses_the_names_with_which_serve_does_not_start() {
     for (server, hook, place) in [
         ("domains = [\"hooks.example.com\"]", "", "annex.toml:2:"),
         ("domains = [\"hooks.my-company.com\", \"x.test\"]", "", "annex.toml:2:"),
-        ("domains = [\"hooks.my-company.com\"]", "domain = \"other.example.org\"\n", "annex.toml:10:"),
+        ("domains = [\"hooks.my-company.com\"]", "domain = \"other.example.org\"\n", "annex.toml:11:"),
     ] {
         let listen = "https = \"127.0.0.1:1\"\nhttp = \"off\"\nadmin = \"off\"\nstate = \"state\"";
         write(&folder.path().join("annex.toml"), &format!("[server]\n{server}\n{listen}\n{HOOK}{hook}"));
