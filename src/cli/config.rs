@@ -9,15 +9,10 @@ pub(super) enum Command {
     /// A JSON schema of annex.toml: editors complete and explain its keys by it
     ///
     /// Save it beside the configuration, whose first line then is: #:schema ./annex.schema.json
-    #[command(after_help = "Example: annex config schema > annex.schema.json")]
     Schema,
     /// Every key with its value, its default and what it does, as Markdown
-    #[command(after_help = "Example: annex config reference | less")]
     Reference,
     /// What one key or table is
-    #[command(
-        after_help = "Examples:\n  annex config explain server.acme.retry\n  annex config explain checks.tolerance\n  annex config explain hook"
-    )]
     Explain {
         /// The key, with its table: server.acme.retry, hook.timeout; keys of a step by its `use`: checks.tolerance
         key: String,

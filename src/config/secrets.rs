@@ -141,8 +141,8 @@ pub(super) fn read_one(
                 None
             }
         },
-        Err(Unread::Missing(what, _)) if document.purpose == Purpose::Check => {
-            let what = format!("a secret, since {what}: annex serve does not start without it");
+        Err(Unread::Missing(what, hint)) if document.purpose == Purpose::Check => {
+            let what = format!("a secret, since {what}: annex serve does not start without it; {hint}");
             document.leave_unchecked(&source.span(), &what);
             Some(Secret::absent())
         }

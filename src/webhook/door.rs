@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -12,13 +11,10 @@ use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::clock;
-use crate::forward::Original;
 use crate::inspector::{Inspector, Sent};
-use crate::signature::{Algorithm, Forged, VerifiedBody};
+use crate::signature::Forged;
 use crate::tasks::Tasks;
-use crate::telemetry::spans::{DeliverySpan, StepSpan};
-use crate::telemetry::{Metrics, about};
+use crate::telemetry::Metrics;
 
 use super::body::{self, DoorLimits};
 use super::came;
@@ -30,9 +26,10 @@ use super::plan::BuiltHook;
 use super::promises::{Found, Made, PLACE, Promises};
 use super::refusal::{self, Refusal};
 use super::routes::Routes;
-use super::run::{self, Facts, Outcome, Way};
-use super::under_way::{DeliveriesUnderWay, Entry};
+use super::run::{self, Facts};
+use super::under_way::DeliveriesUnderWay;
 use super::watched::{self, Watched};
+use super::work::{Proof, Work};
 
 /// The header that says of an answer that it is the one of before, and nothing ran.
 pub const REPEATED: &str = "annex-repeated";
@@ -303,133 +300,6 @@ impl Door {
         };
         arrival.log(Target::Result, Verdict::NotNeeded, Facts::default(), status);
         json(status, answer)
-    }
-}
-
-/// A verified delivery with all that it needs, now or later.
-struct Work {
-    hook: Arc<Hook>,
-    metrics: Arc<Metrics>,
-    arrival: Arrival,
-    watched: Option<Watched>,
-    entry: Entry,
-    /// How it came, where a step asks for that.
-    head: Option<Arc<Original>>,
-}
-
-/// What came of a delivery: its answer, or a refusal with the `request_id`.
-type Came = Result<Bytes, (Refusal, Option<String>)>;
-
-/// A delivery that was run, or answered from memory.
-struct Ran {
-    came: Came,
-    /// By which the inspector shows it.
-    number: Option<u64>,
-    is_repeated: bool,
-}
-
-impl Work {
-    /// Runs the steps; counts and logs what came of them, also of one that is sent again.
-    async fn run_by(self, body: VerifiedBody, is_again: bool) -> Ran {
-        about::within(self.entry.about(), self.run_within(body, is_again)).await
-    }
-
-    async fn run_within(self, body: VerifiedBody, is_again: bool) -> Ran {
-        let proof = Proof::of(&body);
-        let kept = self.hook.record.as_ref().filter(|_| !is_again).map(|_| body.share());
-        let is_exported = self.metrics.spans.are_wanted();
-        let (is_watched, head) = (self.watched.is_some(), self.head.clone());
-        let way = Way { is_watched, is_again, is_exported, head };
-        let Outcome { result, facts } = run::run(&self.hook, body, way, &self.entry).await;
-        if let (Some(recorder), Some(kept), Ok(answer)) = (&self.hook.record, kept, &result) {
-            recorder.record(&self.hook.name, &facts.event, &facts.annotation, &kept, answer);
-        }
-        let is_repeated = facts.is_repeated;
-        let problem = result.as_ref().err();
-        let status = problem.map_or(StatusCode::OK, Refusal::status);
-        let request_id = problem.and_then(|_| facts.request_id.clone());
-        let number = self.account(proof, facts, result.as_ref(), status);
-        Ran { came: result.map_err(|refusal| (refusal, request_id)), number, is_repeated }
-    }
-
-    /// Counts, shows and logs what came of a verified delivery; gives the number that the inspector shows it by.
-    fn account(
-        mut self,
-        proof: Proof,
-        mut facts: Facts,
-        result: Result<&Bytes, &Refusal>,
-        status: StatusCode,
-    ) -> Option<u64> {
-        self.entry.told();
-        let problem = result.err();
-        let number = self.show(&mut facts, result, status);
-        let took = self.arrival.at.elapsed();
-        self.hook.metrics.answered(took);
-        if let Some(steps) = facts.steps.take() {
-            self.export(&facts, steps, took, (problem, status));
-        }
-        let Proof { algorithm, secret } = proof;
-        let verdict = Verdict::Verified { algorithm, secret, problem };
-        self.arrival.log(Target::Hook(&self.hook.name), verdict, facts, status);
-        number
-    }
-
-    /// Leaves it to who exports it as a span.
-    fn export(
-        &self,
-        facts: &Facts,
-        steps: Vec<StepSpan>,
-        took: Duration,
-        (problem, status): (Option<&Refusal>, StatusCode),
-    ) {
-        self.metrics.span(DeliverySpan {
-            hook: self.hook.name.clone(),
-            event: facts.known_event.unwrap_or("other"),
-            annotation: facts.annotation.clone(),
-            request_id: facts.request_id.clone(),
-            verdict: problem.map_or("verified", Refusal::label),
-            status: status.as_u16(),
-            began: clock::now() - took,
-            arrived: self.arrival.at,
-            took,
-            steps,
-        });
-    }
-
-    /// Counts and shows what came of it.
-    fn show(
-        &mut self,
-        facts: &mut Facts,
-        result: Result<&Bytes, &Refusal>,
-        status: StatusCode,
-    ) -> Option<u64> {
-        let verdict = result.err().map_or("verified", Refusal::label);
-        self.metrics.delivery(&self.hook.name, facts.known_event.unwrap_or("other"), verdict);
-        let watched = self.watched.take();
-        watched.and_then(|watched| watched.tell(&self.hook.name, facts, result, status))
-    }
-}
-
-impl Drop for Work {
-    /// A delivery of which nothing was told yet: its entry has the line of the log.
-    fn drop(&mut self) {
-        if let Some(mut facts) = self.entry.cut_off() {
-            let gone = Refusal::CallerGone;
-            self.show(&mut facts, Err(&gone), gone.status());
-        }
-    }
-}
-
-/// By what a delivery was verified.
-#[derive(Clone, Copy)]
-struct Proof {
-    algorithm: Algorithm,
-    secret: usize,
-}
-
-impl Proof {
-    fn of(body: &VerifiedBody) -> Self {
-        Self { algorithm: body.algorithm(), secret: body.secret() }
     }
 }
 

@@ -27,6 +27,7 @@ mod trial;
 mod under_way;
 mod watched;
 mod witness;
+mod work;
 
 pub use body::DoorLimits;
 pub use door::{Caller, ClientCertificate, Door, NotSent, REPEATED};

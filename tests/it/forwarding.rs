@@ -561,7 +561,7 @@ fn check(text: &str) -> (String, String, bool) {
     (text(&output.stdout), text(&output.stderr), output.status.success())
 }
 
-const SERVER: &str = "[server]\ndomains = [\"hooks.example.com\"]\nhttps = \"0.0.0.0:8443\"\n";
+const SERVER: &str = "[server]\ndomains = [\"hooks.acme.com\"]\nhttps = \"0.0.0.0:8443\"\n";
 
 #[test]
 fn a_place_that_cannot_be_meant_is_refused_and_right_ones_are_silent() {
@@ -571,7 +571,7 @@ fn a_place_that_cannot_be_meant_is_refused_and_right_ones_are_silent() {
         ("127.0.0.1:5050", "is no address of a service"),
         ("http://127.0.0.1:8443/x", "leads to Annex itself"),
         ("http://localhost:8443", "leads to Annex itself"),
-        ("https://hooks.example.com/vendor", "leads to Annex itself"),
+        ("https://hooks.acme.com/vendor", "leads to Annex itself"),
         ("http://127.0.0.1:5043", "leads to Annex itself"),
         ("http://me:pass@127.0.0.1:5050", "a password must not stand in the configuration"),
         (long.as_str(), "107 bytes at most"),

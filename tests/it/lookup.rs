@@ -391,7 +391,7 @@ fn the_configuration_for_rossums_fuzzy_sample_does_what_the_sample_does() {
 fn a_value_must_be_in_a_dataset_without_an_enum_to_fill() {
     let config = |one_of: &str| {
         format!(
-            "[server]\ndomains = [\"hooks.example.com\"]\nstate = \"state\"\n[[dataset]]\nname = \"orders\"\nfile = \"orders.csv\"\n\
+            "[server]\ndomains = [\"hooks.acme.com\"]\nstate = \"state\"\n[[dataset]]\nname = \"orders\"\nfile = \"orders.csv\"\n\
              [[hook]]\npath = \"/orders\"\nsecrets = [\"env:ROSSUM_SECRET\"]\n\
              [[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nfield = [\"order_id\", \"line_order\"]\n\
              one_of = {one_of}\nmessage = \"There is no such order.\"\n"

@@ -114,7 +114,7 @@ fn files_of_a_newer_annex_are_refused_and_older_ones_brought_up_to_date() {
     let state = folder.path().join("state");
     let files = [
         ("outbox.sqlite", 1, ["outbox", "list"], "waiting"),
-        ("datasets.sqlite", 2, ["data", "list"], "1 records"),
+        ("datasets.sqlite", 2, ["data", "list"], "1 record,"),
     ];
     for (name, known, list, shows) in files {
         let file = state.join(name);
@@ -302,7 +302,7 @@ fn root_follows_no_link_in_the_folder_of_another_user_and_leaves_it_nothing_of_i
     let [(name, owner, mode, ..)] = &seen(&state)[..] else { panic!("{:?}", seen(&state)) };
     assert_eq!((&**name, *owner, *mode), ("datasets.sqlite", THEIRS, 0o600));
     let listed = run(commands[1]);
-    assert!(String::from_utf8_lossy(&listed.stdout).contains("1 records"), "{listed:?}");
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("1 record,"), "{listed:?}");
     assert_eq!(seen(&state).len(), 1, "nothing is left beside it");
     // A way that leads through the other's link ends at the other's rights.
     let link = state.join("deeper");
