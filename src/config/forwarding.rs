@@ -4,7 +4,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use reqwest::Url;
 
-use super::Purpose;
 use super::document::Document;
 use super::known::Known;
 use super::server::{Admin, ServerSettings};
@@ -12,7 +11,7 @@ use super::targets::is_here;
 
 pub(super) fn refuse_loops(document: &Document<'_>, server: &ServerSettings, known: &Known) {
     // In dev mode it listens where its command line says.
-    if document.purpose != Purpose::Serve {
+    if !document.purpose.wants_tls() {
         return;
     }
     for (place, service) in known.services.borrow().iter() {
