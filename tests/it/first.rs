@@ -497,7 +497,7 @@ fn datasets_come_and_go_through_pipes() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let rows: String = (0..20_000).map(|id| format!("{id},Vendor number {id}\n")).collect();
+    let rows = (0..20_000).map(|id| format!("{id},Vendor number {id}\n")).collect::<Vec<_>>().concat();
     child.stdin.take().unwrap().write_all(format!("id,name\n{rows}").as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
@@ -512,7 +512,7 @@ fn datasets_come_and_go_through_pipes() {
     for format in ["csv", "jsonl"] {
         let line = format!("annex data export vendors --format {format} --state state | head -n 1");
         let output = shell(folder.path(), &line).output().unwrap();
-        assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1, "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 1, "{output:?}");
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let (good, said) = run(folder.path(), "annex data drop vendors --json --state state");
