@@ -10,10 +10,11 @@ mod place;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, LOCATION};
+use reqwest::header::{HeaderMap, HeaderValue, LOCATION, TRANSFER_ENCODING};
 use reqwest::{Method, Url};
 use tokio::time::sleep;
 
+use crate::clock::display_span;
 use crate::outbound::{CallError, Client, ClientError, Read, Received, Request, Settings, Uplink};
 
 pub use health::{Facts, Health};
@@ -47,7 +48,7 @@ pub enum NoAnswer {
     /// Nothing was sent.
     #[error("cannot reach it: {0}")]
     Away(String),
-    #[error("no answer within {s} s", s = .0.as_secs_f64())]
+    #[error("no answer within {}", display_span(*.0))]
     Late(Duration),
     #[error("the connection broke before its answer was whole: {0}")]
     Broken(String),
@@ -109,7 +110,7 @@ impl Service {
         let until = began + self.timeout.map_or(left, |timeout| timeout.min(left));
         let request = self.request(original);
         let result = match self.reach(request, began, until).await {
-            Ok(received) => answered(received, self.max_answer),
+            Ok(received) => answered(received),
             Err(error) => Err(self.no_answer(error)),
         };
         match &result {
@@ -132,7 +133,7 @@ impl Service {
     async fn reach(&self, request: Request, began: Instant, until: Instant) -> Result<Received, CallError> {
         loop {
             let within = until.saturating_duration_since(Instant::now());
-            let sent = self.client.send(request.clone(), within, Read::UpTo(self.max_answer)).await;
+            let sent = self.client.send(request.clone(), within, Read::All(self.max_answer)).await;
             match sent {
                 Err(CallError::Unreachable(why)) => {
                     let since = self.health.away(began);
@@ -175,14 +176,20 @@ impl Service {
     }
 }
 
-fn answered(received: Received, most: usize) -> Result<Answered, NoAnswer> {
-    let Received { status, headers, url, body, is_whole, .. } = received;
+fn answered(received: Received) -> Result<Answered, NoAnswer> {
+    let Received { status, headers, url, body, .. } = received;
+    if !(200..600).contains(&status) {
+        return Err(NoAnswer::Unfit(format!(
+            "it answered with status {status}, which is none of a final answer"
+        )));
+    }
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if headers.get_all(TRANSFER_ENCODING).iter().any(|coding| !is_chunked(coding)) {
+        return Err(NoAnswer::Unfit("its answer has a transfer coding other than chunked".to_owned()));
+    }
     if (300..400).contains(&status) {
         let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
         return Err(NoAnswer::Redirected(to.map(|to| shown(&to))));
-    }
-    if !is_whole {
-        return Err(NoAnswer::TooLarge(most));
     }
     Ok(Answered { status, headers, body: body.into() })
 }

@@ -66,7 +66,7 @@ pub struct Original {
 
 impl Original {
     /// Whether it went out from here before.
-    pub(super) fn came_from_here(&self) -> bool {
+    pub fn came_from_here(&self) -> bool {
         let name = NAME.as_str();
         let names_it = |via: &HeaderValue| {
             via.to_str().is_ok_and(|via| name.len() > "annex".len() && via.contains(name))

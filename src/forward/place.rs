@@ -44,7 +44,8 @@ impl Place {
             let (path, own) = rest.split_once(':').unwrap_or((rest, ""));
             let socket = resolve(path);
             let length = socket.as_os_str().len();
-            if path.is_empty() || !(own.is_empty() || own.starts_with('/')) {
+            let is_abstract = path.starts_with('@');
+            if path.is_empty() || is_abstract || !(own.is_empty() || own.starts_with('/')) {
                 return Err(no());
             }
             if length > LONGEST {
@@ -54,7 +55,11 @@ impl Place {
             return Ok(Self { url, socket: Some(socket), keeps_path: own.is_empty() });
         }
         let url = Url::parse(text).map_err(|_| no())?;
-        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.fragment().is_some() {
+        if !matches!(url.scheme(), "http" | "https")
+            || url.host().is_none()
+            || url.fragment().is_some()
+            || url.port() == Some(0)
+        {
             return Err(no());
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -137,9 +142,17 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused() {
-        for wrong in
-            ["", "127.0.0.1:5050", "ftp://x/", "unix:", "unix:/run/a.sock:x", "http://h/#a", "/run/a.sock"]
-        {
+        for wrong in [
+            "",
+            "127.0.0.1:5050",
+            "ftp://x/",
+            "unix:",
+            "unix:@a",
+            "unix:/run/a.sock:x",
+            "http://h/#a",
+            "http://h:0/",
+            "/run/a.sock",
+        ] {
             assert!(matches!(read(wrong), Err(PlaceError::No(_))), "{wrong}");
         }
         assert_eq!(read("http://me:secret@127.0.0.1/"), Err(PlaceError::Password));

@@ -17,6 +17,8 @@ pub enum Read {
     UpTo(usize),
     /// All, of this many bytes at most: a larger one is [`CallError::TooLarge`]. Of a refusal the beginning is enough.
     Whole(usize),
+    /// The same, whatever the status.
+    All(usize),
 }
 
 /// Bytes of a refusal that are read.
@@ -59,9 +61,13 @@ impl Received {
     pub(super) async fn read(response: Response, how: Read) -> Result<Self, CallError> {
         let (status, headers, url) =
             (response.status().as_u16(), response.headers().clone(), response.url().clone());
-        let must_be_whole = matches!(how, Read::Whole(_)) && response.status().is_success();
+        let must_be_whole = match how {
+            Read::UpTo(_) => false,
+            Read::Whole(_) => response.status().is_success(),
+            Read::All(_) => true,
+        };
         let most = match how {
-            Read::UpTo(most) | Read::Whole(most) => most,
+            Read::UpTo(most) | Read::Whole(most) | Read::All(most) => most,
         };
         let most = if matches!(how, Read::Whole(_)) && !must_be_whole { REFUSAL.min(most) } else { most };
         let is_longer = |length| usize::try_from(length).map_or(true, |length: usize| length > most);

@@ -225,8 +225,8 @@ impl Door {
         let metrics = Arc::clone(&self.metrics);
         let work = Work { hook: Arc::clone(hook), metrics, arrival, watched, entry, head: came };
         let promised = match hook.answers {
-            Answers::Direct => None,
-            Answers::Async => run::glance(&body).await,
+            Answers::Async if !work.is_loop() => run::glance(&body).await,
+            Answers::Direct | Answers::Async => None,
         };
         let Some(mut facts) = promised else {
             let ran = work.run_by(body, false).await;

@@ -42,6 +42,11 @@ pub(super) struct Ran {
 }
 
 impl Work {
+    /// Whether this server forwarded it to itself.
+    pub(super) fn is_loop(&self) -> bool {
+        self.head.as_deref().is_some_and(Original::came_from_here)
+    }
+
     /// Runs the steps; counts and logs what came of them, also of one that is sent again.
     pub(super) async fn run_by(self, body: VerifiedBody, is_again: bool) -> Ran {
         about::within(self.entry.about(), self.run_within(body, is_again)).await

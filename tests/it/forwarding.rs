@@ -284,7 +284,7 @@ fn flood(out: &mut TcpStream, part: &[u8], pause: Duration) {
 
 #[test]
 fn a_hostile_service_costs_its_delivery_and_is_asked_once() {
-    let cases: [(&str, u16, Behaviour); 8] = [
+    let cases: [(&str, u16, Behaviour); 12] = [
         ("closes", 502, |out| drop(out.shutdown(std::net::Shutdown::Both))),
         ("half", 502, |out| {
             let _ = out.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"messages\"");
@@ -303,6 +303,21 @@ fn a_hostile_service_costs_its_delivery_and_is_asked_once() {
         ("large headers for ever", 502, |out| {
             let _ = out.write_all(b"HTTP/1.1 200 OK\r\n");
             flood(out, &vec![b'a'; 65_536], Duration::ZERO);
+        }),
+        ("promises more than it may send, and hangs", 502, |out| {
+            let _ = out.write_all(b"HTTP/1.1 500 Oh\r\ncontent-length: 9000000000\r\n\r\n{");
+            std::thread::sleep(Duration::from_secs(5));
+        }),
+        ("a status that is none", 502, |out| {
+            let _ = out.write_all(b"HTTP/1.1 999 Oh\r\ncontent-length: 2\r\n\r\n{}");
+        }),
+        ("another protocol", 502, |out| {
+            let _ = out.write_all(b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n{}");
+        }),
+        ("packed on its way", 502, |out| {
+            let _ = out.write_all(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            );
         }),
         ("redirects", 502, |out| {
             let _ = out.write_all(
@@ -603,8 +618,20 @@ fn a_delivery_that_goes_round_ends() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("annex.toml"), &config(&format!("to = \"http://127.0.0.1:{port}\""), ""));
     let annex = Annex::dev_in(folder, port);
-    let answer = annex.client().deliver("/vendor", delivery("annotation_content", "updated", "r-1"));
-    assert_eq!(answer.status, 502);
+    // Interactive ones, and those that are run once: neither waits for itself.
+    for (at, (event, action)) in [
+        ("annotation_content", "updated"),
+        ("annotation_status", "changed"),
+        ("annotation_content", "export"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let began = Instant::now();
+        let answer = annex.client().deliver("/vendor", delivery(event, action, &format!("r-{at}")));
+        assert_eq!(answer.status, 502, "{event}.{action}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{event}.{action}: {:?}", began.elapsed());
+    }
     annex.logs("leads back to it", Duration::from_secs(2));
 }
 

@@ -180,7 +180,9 @@ async fn deliver(
     let payload = &delivery.payload;
     facts.read(payload);
     entry.read(facts);
-    let can_repeat = !payload.event.is_interactive() && !way.is_again;
+    // One that comes back to this server would wait for itself.
+    let is_loop = way.head.as_deref().is_some_and(Original::came_from_here);
+    let can_repeat = !payload.event.is_interactive() && !way.is_again && !is_loop;
     match payload.request_id.as_deref().filter(|id| !id.is_empty() && can_repeat) {
         Some(id) => once::run(hook, id, &delivery, deadline, facts).await,
         None => steps::run(hook, &delivery, None, deadline, facts).await,
