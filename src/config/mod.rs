@@ -217,7 +217,15 @@ pub fn read(
 ) -> Result<Config, Mistakes> {
     let digest = digest_of(&text);
     let document = document::Document::new(path, text, purpose, environment);
-    let config = document.parse().map(|table| {
+    let parsed = document.parse().filter(|table| {
+        let is_empty = table.get_ref().is_empty();
+        if is_empty {
+            let hint = "`annex init` writes one and asks five questions; every key: docs/reference.md";
+            document.note(0..0, "the file is empty", Some(hint));
+        }
+        !is_empty
+    });
+    let config = parsed.map(|table| {
         let root = document.root(&table);
         // Read once: a mistake in it is told once.
         let server = root.section("server");
