@@ -144,7 +144,8 @@ fn look_at_event(event: &str) -> Result<(), Failure> {
     let known = || pairs.iter().map(String::as_str);
     let of_action = known().find(|pair| pair.split_once('.').is_some_and(|(_, action)| action == event));
     let near = of_action.or_else(|| nearest(event, known()));
-    let hint = near.map_or_else(|| format!("write one of {}", pairs.join(", ")), |near| format!("write --event {near}"));
+    let hint = near
+        .map_or_else(|| format!("write one of {}", pairs.join(", ")), |near| format!("write --event {near}"));
     match event.split_once('.') {
         Some((first, action)) if !first.is_empty() && !action.is_empty() => {
             if known().all(|pair| pair != event) {

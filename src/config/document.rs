@@ -123,6 +123,31 @@ impl<'e> Document<'e> {
         self.mistakes.borrow_mut().push((place.start, mistake));
     }
 
+    /// The same of code, with the line that it is about.
+    pub(super) fn note_with(
+        &self,
+        place: &Place,
+        what: String,
+        hint: Option<String>,
+        excerpt: Option<(String, usize)>,
+    ) {
+        let mistake = Mistake { excerpt, ..self.mistake(place, what, hint) };
+        self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
+    /// The same in a file beside it, at a line and column of that file.
+    pub(super) fn note_in_file(
+        &self,
+        place: &Place,
+        (file, (line, column)): (&str, (usize, usize)),
+        what: String,
+        hint: Option<String>,
+        excerpt: Option<(String, usize)>,
+    ) {
+        let mistake = Mistake { file: file.to_owned(), line, column, what, hint, excerpt };
+        self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
     /// Notes what contradicts data as they are now: no reason not to start.
     pub(super) fn doubt(&self, place: &Place, what: String, hint: String) {
         let mistake = self.mistake(place, what, Some(hint));
@@ -173,7 +198,7 @@ impl<'e> Document<'e> {
 
     fn mistake(&self, place: &Place, what: String, hint: Option<String>) -> Mistake {
         let (line, column) = self.line_and_column(place);
-        Mistake { file: self.name.clone(), line, column, what, hint }
+        Mistake { file: self.name.clone(), line, column, what, hint, excerpt: None }
     }
 
     pub(super) fn has_mistakes(&self) -> bool {

@@ -12,6 +12,8 @@ pub struct Mistake {
     pub column: usize,
     pub what: String,
     pub hint: Option<String>,
+    /// The line of code that it is about, and how many characters stand before the place.
+    pub excerpt: Option<(String, usize)>,
 }
 
 impl fmt::Display for Mistake {
@@ -23,11 +25,15 @@ impl fmt::Display for Mistake {
 impl Mistake {
     /// For people: the place and what is wrong, and below it what to write instead.
     pub fn lines(&self) -> Lines {
-        let Self { file, line, column, what, hint } = self;
+        let Self { file, line, column, what, hint, excerpt } = self;
         let mut lines = match line {
             0 => Lines::of(format_args!("{file}: {what}")),
             line => Lines::of(format_args!("{file}:{line}:{column}: {what}")),
         };
+        if let Some((code, before)) = excerpt {
+            lines.add(format_args!("    {code}"));
+            lines.add(format_args!("    {}^", " ".repeat(*before)));
+        }
         if let Some(hint) = hint {
             lines.add(format_args!("  hint: {hint}"));
         }

@@ -167,7 +167,14 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
             "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned()
         });
         let what = format!("cannot read the configuration: {error}");
-        Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
+        Mistakes(vec![Mistake {
+            file: path.display().to_string(),
+            line: 0,
+            column: 0,
+            what,
+            hint,
+            excerpt: None,
+        }])
     })?;
     read(path, text, purpose, environment)
 }
