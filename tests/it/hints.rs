@@ -74,6 +74,20 @@ fn a_second_kind_in_a_check_is_the_only_mistake() {
 }
 
 #[test]
+fn a_list_and_queries_in_one_step_are_two_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("v.csv"), "id,name\n1,Acme\n");
+    let dataset = "[[dataset]]\nname = \"v\"\nfile = \"v.csv\"\n";
+    let step = "[[hook.step]]\nuse = \"match\"\ntarget = \"vendor\"\nqueries = [\"SELECT id, name FROM v WHERE name = :vendor_name\"]\n";
+    let text = format!("{SERVER}{dataset}{HOOK}{step}");
+    let (is_good, said) = checked(folder.path(), &text);
+    assert!(is_good, "{said}");
+    let (_, said) = checked(folder.path(), format!("{text}field = \"vendor_name\"\n"));
+    let wanted = "these are two forms\n  hint: with queries, take out `field`: ";
+    assert!(said.contains(wanted) && said.contains("\n1 mistake\n"), "{said}");
+}
+
+#[test]
 fn a_file_in_another_encoding_is_saved_by_the_command_that_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let toml = format!("{SERVER}{HOOK}# café\n");
