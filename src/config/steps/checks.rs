@@ -44,12 +44,12 @@ fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known) -> Check {
     let rule = match kinds[..] {
         [kind] => rule(&section, kind, known),
         [] => {
-            KEYS_OF_KINDS.iter().for_each(|key| _ = section.has(key));
+            know_keys_of_kinds(&section);
             section.wrong("this check checks nothing", format!("give it one of: {}", KINDS.join(", ")));
             None
         }
         [..] => {
-            KEYS_OF_KINDS.iter().for_each(|key| _ = section.has(key));
+            know_keys_of_kinds(&section);
             let hint = "make a `[[hook.step.check]]` of each";
             section.wrong(format!("this check has {}", kinds.join(" and ")), hint);
             None
@@ -72,6 +72,13 @@ fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known) -> Check {
     };
     section.finish();
     check
+}
+
+/// Without one kind, nobody asks for their keys, which are not unknown.
+fn know_keys_of_kinds(section: &Section<'_>) {
+    for key in KEYS_OF_KINDS {
+        section.has(key);
+    }
 }
 
 fn rule(section: &Section<'_>, kind: &str, known: &Known) -> Option<Rule> {

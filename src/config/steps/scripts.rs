@@ -104,7 +104,9 @@ impl Code<'_, '_> {
         if problems.is_empty() {
             return self.checked(script, source);
         }
-        problems.into_iter().for_each(|problem| self.note(problem, source));
+        for problem in problems {
+            self.note(problem, source);
+        }
         None
     }
 

@@ -261,6 +261,7 @@ impl<'s> Compiler<'s> {
         is_fields
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as all parts are compiled")]
     fn block(&mut self, body: &[Statement]) -> Compiled<Vec<super::code::Stmt>> {
         let mut block = Vec::with_capacity(body.len());
         for statement in body {
