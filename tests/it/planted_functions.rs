@@ -29,10 +29,7 @@ fn whole(body: &str) -> String {
 #[test]
 fn functions_that_return_nothing_or_write_no_option_are_refused() {
     for (body, says) in [
-        (
-            format!("    t.field.sort = \"slow\"{END}"),
-            "code.py:3:20: Rossum ignores `slow` in `sort`",
-        ),
+        (format!("    t.field.sort = \"slow\"{END}"), "code.py:3:20: Rossum ignores `slow` in `sort`"),
         (format!("    t.field.gross = \"n/a\"{END}"), "Rossum ignores `n/a` in `gross`"),
         (
             format!("    for row in t.field.goods:\n        row.good_price = \"n/a\"{END}"),
@@ -71,10 +68,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.show_error()", "is called without a text"),
     ("    t.automation_blocker(\"\")", "people would see an empty box"),
     ("    t.show_error(t.field.remark, \"bad\")", "takes the field itself"),
-    (
-        "    t.field.remark.attr.hiden = True",
-        ":3:25: `hiden` cannot be set|did you mean `hidden`?",
-    ),
+    ("    t.field.remark.attr.hiden = True", ":3:25: `hiden` cannot be set|did you mean `hidden`?"),
     ("    t.field.remark.attr.rir_confidence = 1", "what can be set: value, hidden"),
     ("    t.field.remark.hidden = True", "write `t.field.remark.attr.hidden = …`"),
     ("    for row in t.field.goods:\n        row.good_code.attr.option = []", "did you mean `options`?"),
@@ -87,10 +81,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.field.parcels.all_values = 5", "`5` is no list"),
     ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
     ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
-    (
-        "    t.field.goods.append({\"good_cod\": \"x\"})",
-        ":3:27: the table `goods` has no column `good_cod`",
-    ),
+    ("    t.field.goods.append({\"good_cod\": \"x\"})", ":3:27: the table `goods` has no column `good_cod`"),
     ("    t.field.goods.insert(0, {\"god_price\": 5})", "did you mean `good_price`?"),
     ("    t.field.goods.extend([{\"amount\": 5}])", "its columns are: good_code, good_price"),
     ("    t.field.goods = [{\"good_prise\": x} for x in [1, 2]]", "did you mean `good_price`?"),
@@ -228,7 +219,7 @@ fn functions_with_parts_that_do_nothing_are_noted() {
     for (body, says) in [
         (
             "    messages = []\n    messages.append({\"type\": \"error\", \"content\": \"x\"})",
-            ":4:5: `messages` is filled here, and nothing reads it: people see none of these messages",
+            "line 4, column 5: `messages` is filled here, and nothing reads it: people see none of these messages",
         ),
         (
             "    found = {}\n    for row in t.field.goods:\n        found[row.good_code] = 1",
