@@ -108,6 +108,11 @@ fn tls_in<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
     inner.or_else(|| error.source().and_then(tls_in))
 }
 
+/// Whether the other side answered TLS with something else, as plain HTTP is.
+pub fn is_not_tls(error: &(dyn Error + 'static)) -> bool {
+    matches!(tls_in(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// Whether the other side's certificate is not valid now, by this host's clock: whichever of the two is wrong.
 pub fn is_untimely(error: &(dyn Error + 'static)) -> bool {
     let Some(rustls::Error::InvalidCertificate(error)) = tls_in(error) else { return false };

@@ -54,7 +54,7 @@ impl StartError {
     /// For people: what failed, and what to do about it.
     pub fn lines(&self) -> Lines {
         let hint = match self {
-            Self::Config(mistakes) => return mistakes.lines(),
+            Self::Config(mistakes) => return mistakes.lines_without_code(),
             Self::AdminSocket { .. } => "its folder must be there and writable".to_owned(),
             Self::Bind { address, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 format!("find who has the port: ss -ltnp 'sport = :{}'", address.port())

@@ -21,7 +21,7 @@ use crate::outbound::{Proxy, Uplink};
 use crate::signature::Algorithm;
 use crate::tasks::{self, Owned};
 use crate::tls;
-use crate::unreached::io_words;
+use crate::unreached::{io_words, is_not_tls};
 use crate::webhook::REPEATED;
 
 use super::exit::Failure;
@@ -66,10 +66,11 @@ pub(super) enum CallError {
 
 /// What is said of it, with what to do.
 pub(super) fn failure(error: CallError) -> Failure {
-    let hint = match error {
+    let hint = match &error {
         CallError::Connect(..) => "is Annex running there? annex --dev-http",
+        CallError::Tls(_, cause) if is_not_tls(cause) => "for plain HTTP, as in dev mode: --to http://…",
         CallError::Tls(..) => "for a certificate of a private CA, name its root with --ca FILE",
-        other => return other.into(),
+        _ => return error.into(),
     };
     Failure::hinted(error, hint)
 }

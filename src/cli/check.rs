@@ -8,7 +8,7 @@ use crate::doctor::unwritable;
 use crate::tls;
 use crate::webhook::HookPlan;
 
-use super::exit::{Failure, print, say_lines};
+use super::exit::{Failure, print, say_mistakes};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             let count = mistakes.0.len();
             let mut lines = mistakes.lines();
             lines.add(format_args!("{count} mistake{}", if count == 1 { "" } else { "s" }));
-            say_lines(&lines);
+            say_mistakes(&lines);
             return Err(Failure::Said);
         }
     };
@@ -119,6 +119,7 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
                         column: 1,
                         what: format!("the database {name} refuses this query: {problem}"),
                         hint: Some("mend the query, or grant its user SELECT on the table".to_owned()),
+                        excerpt: None,
                     });
                 }
             }

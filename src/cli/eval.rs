@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
-use crate::shown::Line;
+use crate::shown::{Line, Lines};
 use crate::txscript::{
-    Document, Failure as Exception, Limits, Outcome, Output, Schema, Script, TypesMissing, Variables,
+    Document, Failure as Exception, Limits, Outcome, Output, Problem, Schema, Script, TypesMissing, Variables,
 };
 
 use super::exit::{Failure, print};
@@ -48,7 +48,10 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         Script::new("eval", &code)
     };
-    let script = script.map_err(|problem| Failure::Because(problem.to_string()))?;
+    let script = script.map_err(|problem| match Script::problems(&code) {
+        problems if arguments.business_rule || problems.is_empty() => told(&[problem], &code),
+        problems => told(&problems, &code),
+    })?;
     let body = read(&arguments.payload)?;
     let payload = Payload::read(body.as_bytes());
     let payload = payload
@@ -64,8 +67,9 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
             .map_err(|error| Failure::Because(format!("`schemas` of the payload: {error}")))?,
         (None, None) => return Err(Failure::Because(TypesMissing.to_string())),
     };
-    if let Some(problem) = script.check(&schema).first() {
-        return Err(Failure::Because(problem.to_string()));
+    let problems = script.check(&schema);
+    if !problems.is_empty() {
+        return Err(told(&problems, &code));
     }
     let journal = Journal::default();
     let document = Document::new(annotation, &journal, &schema, body.as_bytes());
@@ -107,6 +111,19 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         say(annotation, &result, &output)?;
     }
     if result.is_ok() { Ok(()) } else { Err(Failure::Said) }
+}
+
+/// What is wrong with code, each with its line and a caret below the place.
+fn told(problems: &[Problem], code: &str) -> Failure {
+    let mut lines = Lines::default();
+    for problem in problems {
+        lines.add(problem);
+        if let Some((line, before)) = problem.excerpt(code) {
+            lines.add(format_args!("    {line}"));
+            lines.add(format_args!("    {}^", " ".repeat(before)));
+        }
+    }
+    Failure::Told(lines)
 }
 
 /// Whether a business rule holds.

@@ -218,6 +218,28 @@ pub(super) fn say_lines(lines: &Lines) {
     let _ = writeln!(io::stderr(), "{lines}"); // nobody is there to hear it
 }
 
+/// The same of mistakes, on a terminal with their places, carets and hints in colour.
+pub(super) fn say_mistakes(lines: &Lines) {
+    if !io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
+        return say_lines(lines);
+    }
+    let text = lines.to_string();
+    let coloured: Vec<_> = text.split('\n').map(mistake_coloured).collect();
+    let _ = writeln!(io::stderr(), "{}", coloured.join("\n")); // nobody is there to hear it
+}
+
+fn mistake_coloured(line: &str) -> String {
+    let off = "\u{1b}[0m";
+    match line.strip_prefix("  hint:") {
+        Some(rest) => format!("  \u{1b}[36mhint:{off}{rest}"),
+        None if line.trim() == "^" => format!("\u{1b}[1;31m{line}{off}"),
+        None => match line.split_once(": ").filter(|_| !line.starts_with(' ')) {
+            Some((place, rest)) => format!("\u{1b}[1m{place}:{off} {rest}"),
+            None => line.to_owned(),
+        },
+    }
+}
+
 /// Says what is going on, on a terminal alone: somebody waits there.
 pub(super) fn say_meanwhile(line: impl fmt::Display) {
     if io::stderr().is_terminal() {
@@ -254,5 +276,8 @@ mod tests {
     fn only_a_mark_that_a_line_begins_with_is_coloured() {
         assert_eq!(Mark::coloured("✓ good"), "\u{1b}[32m✓\u{1b}[0m good");
         assert_eq!(Mark::coloured("is ✗ bad"), "is ✗ bad");
+        assert_eq!(mistake_coloured("      ^"), "\u{1b}[1;31m      ^\u{1b}[0m");
+        assert_eq!(mistake_coloured("a.py:1:2: no"), "\u{1b}[1ma.py:1:2:\u{1b}[0m no");
+        assert_eq!(mistake_coloured("    x: int = y"), "    x: int = y");
     }
 }

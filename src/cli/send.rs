@@ -6,15 +6,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use serde_json::Value;
 
+use crate::cases::Case;
 use crate::outbox;
+use crate::rossum::Event;
 use crate::secret::Secret;
 use crate::shown::{Line, Lines, counted};
 use crate::signature::{Algorithm, sign};
+use crate::steps::nearest::nearest;
 
 use super::caller::{self, Answered, Caller};
-use super::exit::{Failure, print, print_lines};
+use super::exit::{Failure, print, print_lines, say, say_lines};
 
 /// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
 const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
@@ -59,6 +63,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let body = payload(arguments.file.as_deref(), arguments.event.as_deref(), arguments.new_id)?;
     let algorithm = if arguments.sha1 { Algorithm::Sha1 } else { Algorithm::Sha256 };
     let signature = secret(arguments.secret.as_deref())?.map(|secret| sign(algorithm, &secret, &body));
+    let is_signed = signature.is_some();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answers = runtime.block_on(async {
         let mut caller =
@@ -76,6 +81,13 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     } else {
         print_lines(&for_people(&answers, &body))?;
     }
+    let is_refused = answers.iter().any(|answer| answer.status == StatusCode::UNAUTHORIZED);
+    if is_refused && !is_signed {
+        say_lines(&Lines::hinted(
+            "nothing was signed: there is no secret",
+            "name the hook's secret: --secret env:NAME or --secret file:PATH, or ROSSUM_SECRET in the environment; a dev server shows its own",
+        ));
+    }
     if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
 }
 
@@ -90,6 +102,10 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) ->
         Some(path) => std::fs::read(path)
             .map_err(|error| format!("cannot read the payload {}: {error}", path.display()))?,
     };
+    let bytes = delivery_of_case(bytes)?;
+    if let Some(event) = event {
+        look_at_event(event)?;
+    }
     if event.is_none() && !new_id {
         return Ok(bytes.into());
     }
@@ -97,8 +113,7 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) ->
         serde_json::from_slice(&bytes).map_err(|error| format!("the payload is not JSON: {error}"))?;
     let object = json.as_object_mut().ok_or("the payload is not a JSON object")?;
     if let Some(event) = event {
-        let (event, action) =
-            event.split_once('.').ok_or("write --event as EVENT.ACTION: annotation_content.initialize")?;
+        let (event, action) = event.split_once('.').unwrap_or((event, ""));
         object.insert("event".to_owned(), event.into());
         object.insert("action".to_owned(), action.into());
     }
@@ -106,6 +121,40 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) ->
         object.insert("request_id".to_owned(), outbox::random_key()?.into());
     }
     Ok(json.to_string().into())
+}
+
+/// The delivery in a recorded case; other bytes as they are.
+fn delivery_of_case(bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        let hint = "name a delivery, or leave the file out: a sample is built in";
+        return Err(Failure::hinted("the payload is empty", hint));
+    }
+    Ok(match serde_json::from_slice::<Case>(&bytes) {
+        Ok(case) => {
+            say("this is a case: its delivery is sent; `annex test` compares the answer too");
+            case.payload.get().as_bytes().to_vec()
+        }
+        Err(_) => bytes,
+    })
+}
+
+/// Refuses what is no event and an action; says where Rossum documents none of that name, which may be new.
+fn look_at_event(event: &str) -> Result<(), Failure> {
+    let pairs: Vec<_> = Event::pairs().map(|pair| format!("{}.{}", pair.event, pair.action)).collect();
+    let known = || pairs.iter().map(String::as_str);
+    let of_action = known().find(|pair| pair.split_once('.').is_some_and(|(_, action)| action == event));
+    let near = of_action.or_else(|| nearest(event, known()));
+    let hint = near
+        .map_or_else(|| format!("write one of {}", pairs.join(", ")), |near| format!("write --event {near}"));
+    match event.split_once('.') {
+        Some((first, action)) if !first.is_empty() && !action.is_empty() => {
+            if known().all(|pair| pair != event) {
+                say_lines(&Lines::hinted(format_args!("Rossum documents no event {event}"), hint));
+            }
+            Ok(())
+        }
+        _ => Err(Failure::hinted(format_args!("`{event}` is no EVENT.ACTION"), hint)),
+    }
 }
 
 fn secret(argument: Option<&str>) -> Result<Option<Secret>, Failure> {

@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::data;
+use crate::shown::quoted;
 
 use super::json_places::lines_of;
 use super::mistake::Mistake;
@@ -51,22 +52,27 @@ pub(super) struct Document<'e> {
 /// The text of a file in UTF-8, without a byte order mark.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
-    let other =
-        |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{what}: save it as UTF-8"));
+    let file = path.display().to_string();
+    let from = |what: String, encoding: &str| {
+        let cure = format!("iconv -f {encoding} -t UTF-8 {0} > utf8.txt && mv utf8.txt {0}", quoted(&file));
+        io::Error::new(io::ErrorKind::InvalidData, format!("{what}: save it as UTF-8: {cure}"))
+    };
     if bytes.starts_with(&[0xFF, 0xFE, 0, 0]) || bytes.starts_with(&[0, 0, 0xFE, 0xFF]) {
-        return Err(other("it is in UTF-32".to_owned()));
+        return Err(from("it is in UTF-32".to_owned(), "UTF-32"));
     }
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
-        return Err(other("it is in UTF-16".to_owned()));
+        return Err(from("it is in UTF-16".to_owned(), "UTF-16"));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
-        other(format!("a character in line {line} is not UTF-8"))
+        // Which of the old encodings it is, its writer knows; this one is the most frequent.
+        from(format!("a character in line {line} is not UTF-8"), "WINDOWS-1252")
     })?;
     if let Some((before, _)) = text.split_once('\0') {
         let line = before.matches('\n').count() + 1;
-        return Err(other(format!("line {line} has bytes of zero, as UTF-16 and UTF-32 have")));
+        let encoding = if text.starts_with('\0') { "UTF-16BE" } else { "UTF-16LE" };
+        return Err(from(format!("line {line} has bytes of zero, as UTF-16 and UTF-32 have"), encoding));
     }
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Ok(rest.to_owned()),
@@ -114,6 +120,31 @@ impl<'e> Document<'e> {
 
     pub(super) fn note(&self, place: Place, what: impl Into<String>, hint: Option<impl Into<String>>) {
         let mistake = self.mistake(&place, what.into(), hint.map(Into::into));
+        self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
+    /// The same of code, with the line that it is about.
+    pub(super) fn note_with(
+        &self,
+        place: &Place,
+        what: String,
+        hint: Option<String>,
+        excerpt: Option<(String, usize)>,
+    ) {
+        let mistake = Mistake { excerpt, ..self.mistake(place, what, hint) };
+        self.mistakes.borrow_mut().push((place.start, mistake));
+    }
+
+    /// The same in a file beside it, at a line and column of that file.
+    pub(super) fn note_in_file(
+        &self,
+        place: &Place,
+        (file, (line, column)): (&str, (usize, usize)),
+        what: String,
+        hint: Option<String>,
+        excerpt: Option<(String, usize)>,
+    ) {
+        let mistake = Mistake { file: file.to_owned(), line, column, what, hint, excerpt };
         self.mistakes.borrow_mut().push((place.start, mistake));
     }
 
@@ -167,7 +198,7 @@ impl<'e> Document<'e> {
 
     fn mistake(&self, place: &Place, what: String, hint: Option<String>) -> Mistake {
         let (line, column) = self.line_and_column(place);
-        Mistake { file: self.name.clone(), line, column, what, hint }
+        Mistake { file: self.name.clone(), line, column, what, hint, excerpt: None }
     }
 
     pub(super) fn has_mistakes(&self) -> bool {
@@ -191,6 +222,11 @@ impl<'e> Document<'e> {
     pub(super) fn within(&self, place: &Place, text: &str, at: usize) -> Option<Place> {
         let start = place.start + self.text.get(place.clone())?.find(text)? + at;
         Some(start..place.end.max(start))
+    }
+
+    /// What stands in the file at a place.
+    pub(super) fn written(&self, place: &Place) -> &str {
+        self.text.get(place.clone()).unwrap_or_default()
     }
 
     /// The file and the line of a place, as later messages name it.

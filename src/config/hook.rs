@@ -37,7 +37,8 @@ pub(super) fn read_all(
     environment: Environment<'_>,
 ) -> Vec<HookPlan> {
     let sections = root.sections("hook");
-    if sections.is_empty() {
+    // Of a `hook` that is no list is told already.
+    if sections.is_empty() && !root.has("hook") {
         root.wrong("there is no hook", "add a `[[hook]]` with `name`, `path`, `secrets` and its steps");
     }
     let server = server.map(HookSchemas::read).unwrap_or_default();
@@ -70,10 +71,11 @@ fn note_second<'t>(
     text: &Spanned<&'t str>,
     seen: &mut HashMap<&'t str, Place>,
 ) {
-    if seen.insert(text.get_ref(), text.span()).is_some() {
+    if let Some(first) = seen.insert(text.get_ref(), text.span()) {
+        let text_of = text.get_ref();
         document.note(
             text.span(),
-            format!("two hooks have the {key} `{}`", text.get_ref()),
+            format!("two hooks have the {key} `{text_of}`: the first is at {}", document.named(&first)),
             Some("give each its own"),
         );
     }

@@ -167,7 +167,14 @@ pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Resu
             "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned()
         });
         let what = format!("cannot read the configuration: {error}");
-        Mistakes(vec![Mistake { file: path.display().to_string(), line: 0, column: 0, what, hint }])
+        Mistakes(vec![Mistake {
+            file: path.display().to_string(),
+            line: 0,
+            column: 0,
+            what,
+            hint,
+            excerpt: None,
+        }])
     })?;
     read(path, text, purpose, environment)
 }
@@ -217,7 +224,15 @@ pub fn read(
 ) -> Result<Config, Mistakes> {
     let digest = digest_of(&text);
     let document = document::Document::new(path, text, purpose, environment);
-    let config = document.parse().map(|table| {
+    let parsed = document.parse().filter(|table| {
+        let is_empty = table.get_ref().is_empty();
+        if is_empty {
+            let hint = "`annex init` writes one and asks five questions; every key: docs/reference.md";
+            document.note(0..0, "the file is empty", Some(hint));
+        }
+        !is_empty
+    });
+    let config = parsed.map(|table| {
         let root = document.root(&table);
         // Read once: a mistake in it is told once.
         let server = root.section("server");

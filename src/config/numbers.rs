@@ -173,6 +173,9 @@ impl Section<'_> {
     }
 
     pub(super) fn duration(&self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+        if self.is_bare_number(key, "s") {
+            return None;
+        }
         self.duration_in(key, &self.text(key)?, &range)
     }
 
@@ -182,6 +185,15 @@ impl Section<'_> {
         range: RangeInclusive<Duration>,
     ) -> Option<Vec<Duration>> {
         self.texts(key)?.iter().map(|text| self.duration_in(key, text, &range)).collect()
+    }
+
+    /// Whether a number stands there without its unit, which is noted.
+    fn is_bare_number(&self, key: &'static str, unit: &str) -> bool {
+        let Some(value) = self.value(key) else { return false };
+        let DeValue::Integer(number) = value.get_ref() else { return false };
+        let hint = format!("write `{key} = \"{number}{unit}\"`");
+        self.mismatch_hinted(key, value, "a text in quotes, with a unit", Some(hint));
+        true
     }
 
     fn duration_in(
@@ -199,6 +211,9 @@ impl Section<'_> {
     }
 
     pub(super) fn bytes(&self, key: &'static str, range: RangeInclusive<usize>) -> Option<usize> {
+        if self.is_bare_number(key, "B") {
+            return None;
+        }
         let text = self.text(key)?;
         let Some(size) = units::bytes(text.get_ref()) else {
             let what = format!("`{}` is no size", text.get_ref());

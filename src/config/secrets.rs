@@ -120,7 +120,9 @@ pub(super) fn read_one(
             }
             None => Err(Unread::Missing(
                 format!("there is no credential {name}: systemd passed none"),
-                format!("add `LoadCredential={name}:/etc/annex/{name}` to the service"),
+                format!(
+                    "start it as the service, which has `LoadCredential={name}:/etc/annex/{name}`: systemctl start annex; by hand: CREDENTIALS_DIRECTORY=/etc/annex annex serve, with the secret in /etc/annex/{name}"
+                ),
             )),
         },
         _ => Err(Unread::Wrong(

@@ -174,11 +174,62 @@ impl<'d> Section<'d> {
 
     /// Told once of each value, however many read it.
     pub(super) fn mismatch(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        self.mismatch_hinted(key, value, wanted, None);
+    }
+
+    /// The same, with how it is written.
+    pub(super) fn mismatch_hinted(
+        &self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        wanted: &str,
+        hint: Option<String>,
+    ) {
         if !self.is_first(value.span()) {
             return;
         }
-        let found = value.get_ref().type_str();
-        self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), None::<&str>);
+        let found = match value.get_ref() {
+            DeValue::Array(_) => "a list",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Float(_) => "a number",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::String(_) => "a text",
+            DeValue::Table(_) => "a table",
+        };
+        let hint = hint.or_else(|| self.rewritten(key, value, wanted));
+        self.document.note(value.span(), format!("`{key}` is {found}, but must be {wanted}"), hint);
+    }
+
+    /// The value as it must be written, where it is clear what was meant.
+    fn rewritten(&self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Option<String> {
+        let written = self.document.written(&value.span());
+        let header = |open: &str, close: &str| Some(written.strip_prefix(open)?.split_once(close)?.0);
+        match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
+                if wanted.starts_with("a text") =>
+            {
+                Some(format!("write `{key} = \"{written}\"`"))
+            }
+            DeValue::String(text) if wanted == "true or false" => {
+                let is = matches!(&*text.to_ascii_lowercase(), "true" | "yes" | "on" | "1");
+                let is_not = matches!(&*text.to_ascii_lowercase(), "false" | "no" | "off" | "0");
+                (is || is_not).then(|| format!("write `{key} = {is}`, without quotes"))
+            }
+            DeValue::String(text) if wanted == "a whole number" => {
+                let number = text.trim().parse::<i64>().ok()?;
+                Some(format!("write `{key} = {number}`, without quotes"))
+            }
+            DeValue::Table(_) if wanted == "a list of tables" => {
+                let name = header("[", "]")?;
+                Some(format!("write `[[{name}]]` for `[{name}]`: there may be several"))
+            }
+            DeValue::Array(_) if wanted == "a table" => {
+                let name = header("[[", "]]")?;
+                Some(format!("write `[{name}]` for `[[{name}]]`: there is only one"))
+            }
+            _ => None,
+        }
     }
 
     /// A text that says something. A blank one is noted: where it has a meaning, ask for [`Self::text_or_blank`].

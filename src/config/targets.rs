@@ -39,8 +39,9 @@ pub(super) fn read_all(
         let target = name.as_ref().and_then(|name| read(&section, name.get_ref(), proxy, environment));
         if let Some(name) = name {
             let text = (*name.get_ref()).to_owned();
-            if targets.insert(text.clone(), (name.span(), target)).is_some() {
-                let what = format!("two targets have the name `{text}`");
+            if let Some((first, _)) = targets.insert(text.clone(), (name.span(), target)) {
+                let first = section.document().named(&first);
+                let what = format!("two targets have the name `{text}`: the first is at {first}");
                 section.document().note(name.span(), what, Some("give each its own"));
             }
         }
@@ -130,6 +131,12 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
     let hint = "write `https://erp.example.com/api/`";
     let url = match Url::parse(text.get_ref()) {
         Ok(url) => url,
+        Err(_) if !text.get_ref().contains(":/") => {
+            let whole = format!("https://{}", text.get_ref().trim_start_matches('/'));
+            let is_url = Url::parse(&whole).is_ok_and(|url| url.host_str().is_some_and(|h| h.contains('.')));
+            let hint = if is_url { format!("write `{whole}`") } else { hint.to_owned() };
+            return wrong(format!("`{}` has no `https://` in front", text.get_ref()), &hint);
+        }
         Err(error) => return wrong(format!("`{}` is no URL: {error}", text.get_ref()), hint),
     };
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {

@@ -24,6 +24,19 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 impl Problem {
+    /// The line of the code that it is about, and how many characters stand before the place. Of a long line a part.
+    pub fn excerpt(&self, source: &str) -> Option<(String, usize)> {
+        /// Characters that fit a terminal.
+        const WIDTH: usize = 100;
+        let line = source.lines().nth((self.line as usize).checked_sub(1)?)?;
+        let line: Vec<char> = line.trim_end().chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+        let at = (self.column as usize).saturating_sub(1).min(line.len());
+        let indent = line.iter().take_while(|c| **c == ' ').count().min(at);
+        let start = if at - indent < WIDTH { indent } else { at - WIDTH / 2 };
+        let text: String = line.iter().skip(start).take(WIDTH).collect();
+        (!text.trim().is_empty()).then(|| (text, at - start))
+    }
+
     /// With a hint where the code has one `=`, outside of brackets and texts, and no hint yet.
     #[must_use]
     pub fn with_equals(self, code: &str) -> Self {

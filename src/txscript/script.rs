@@ -12,7 +12,7 @@ use crate::rossum::{MAX_MESSAGE_CHARACTERS, MessageType, NodeRef, shorten};
 use super::code::{HANDLER, Program};
 use super::compile::{
     Code, ColumnName, Constant, Doubts, FieldName, Language, Variables, compile, compile_rule, constants,
-    doubts,
+    doubts, nearest_of, problems,
 };
 use super::edit::Edits;
 use super::exception::{Eval, Failure, Kind, Line, Raised, Stop};
@@ -105,6 +105,11 @@ impl Script {
         Ok(Self::made(format!("<formula:{name}>"), source, compile(source)?))
     }
 
+    /// All that is wrong with code that does not compile.
+    pub fn problems(source: &str) -> Vec<Problem> {
+        problems(source)
+    }
+
     fn made(place: String, source: &str, code: Code) -> Self {
         let Code { program, fields, columns, patterns } = code;
         let source = source.to_owned();
@@ -186,7 +191,8 @@ impl Script {
 
     /// What a schema shows to be wrong: names of fields and columns that it does not have.
     pub fn check(&self, schema: &Schema) -> Vec<Problem> {
-        let unknown = self.named().filter(|(id, _)| !schema.has(id)).map(|(_, problem)| problem.clone());
+        let unknown = self.named().filter(|(id, _)| !schema.has(id));
+        let unknown = unknown.map(|(id, problem)| near(problem, id, schema.ids()));
         unknown.chain(self.unknown_columns(schema)).collect()
     }
 
@@ -220,7 +226,11 @@ impl Script {
                 && schema.table_of(&column.id) != Some(&column.table)
                 && !(column.id.starts_with('_') || ROW_WORDS.contains(&column.id.as_str()))
         });
-        columns.map(|column| column.unknown.clone()).collect()
+        let near_in_table = |column: &ColumnName| {
+            let ids = schema.ids().filter(|id| schema.table_of(id) == Some(&*column.table));
+            near(&column.unknown, &column.id, ids)
+        };
+        columns.map(near_in_table).collect()
     }
 
     /// Runs it over a document, for the header or for a row of a table (its schema id and the row's number).
@@ -340,6 +350,12 @@ impl Failure {
     pub fn late() -> Self {
         Self::limit(TIME)
     }
+}
+
+/// With the name that was meant, perhaps.
+fn near<'n>(unknown: &Problem, id: &str, known: impl Iterator<Item = &'n str>) -> Problem {
+    let hint = nearest_of(id, known).map(|near| format!("did you mean `{near}`?"));
+    Problem { hint: unknown.hint.clone().or(hint), ..unknown.clone() }
 }
 
 fn call<'h>(machine: &mut Machine<'h>) -> Eval<'h, String> {

@@ -24,6 +24,7 @@ const ROOMS: [(&str, &[&str]); 38] = [
             "server",
             "shown",
             "signature",
+            "steps",
             "store",
             "tasks",
             "telemetry",

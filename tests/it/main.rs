@@ -39,6 +39,8 @@ mod exports;
 mod first;
 /// `use = "forward"`.
 mod forwarding;
+/// What hints say works as it is written.
+mod hints;
 /// Hostile texts on the terminal and in the log; requests that say things twice; pages that listen.
 mod hostile;
 /// The map of the house: which room imports which.

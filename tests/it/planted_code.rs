@@ -223,7 +223,9 @@ fn refused(never: &[(&str, &str)]) {
         let lines: Vec<_> = text.lines().collect();
         let with_hint =
             lines.iter().enumerate().filter(|(_, line)| line.contains(&title)).map(|(at, line)| {
-                let hint = lines.get(at + 1).filter(|next| next.trim_start().starts_with("hint:"));
+                let hint = lines
+                    .get(at + 1..)
+                    .and_then(|next| next.iter().take(3).find(|next| next.starts_with("  hint:")));
                 format!("{line}{}", hint.copied().unwrap_or_default())
             });
         let all: String = with_hint.collect();

@@ -29,10 +29,7 @@ fn whole(body: &str) -> String {
 #[test]
 fn functions_that_return_nothing_or_write_no_option_are_refused() {
     for (body, says) in [
-        (
-            format!("    t.field.sort = \"slow\"{END}"),
-            "code.py: line 3, column 20: Rossum ignores `slow` in `sort`",
-        ),
+        (format!("    t.field.sort = \"slow\"{END}"), "code.py:3:20: Rossum ignores `slow` in `sort`"),
         (format!("    t.field.gross = \"n/a\"{END}"), "Rossum ignores `n/a` in `gross`"),
         (
             format!("    for row in t.field.goods:\n        row.good_price = \"n/a\"{END}"),
@@ -61,7 +58,7 @@ fn functions_that_return_nothing_or_write_no_option_are_refused() {
 
 /// What a function does, and what is said of it.
 const NEVER: [(&str, &str); 60] = [
-    ("    t.show_warnin(\"x\")", "line 3, column 7: `t` has no `show_warnin`|did you mean `show_warning`?"),
+    ("    t.show_warnin(\"x\")", ":3:7: `t` has no `show_warnin`|did you mean `show_warning`?"),
     ("    t.fields.remark = \"x\"", "did you mean `field`?"),
     ("    say = t.anotation.status", "did you mean `annotation`?"),
     ("    t.workspace.name", "write `t.context.workspace`"),
@@ -71,10 +68,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.show_error()", "is called without a text"),
     ("    t.automation_blocker(\"\")", "people would see an empty box"),
     ("    t.show_error(t.field.remark, \"bad\")", "takes the field itself"),
-    (
-        "    t.field.remark.attr.hiden = True",
-        "line 3, column 25: `hiden` cannot be set|did you mean `hidden`?",
-    ),
+    ("    t.field.remark.attr.hiden = True", ":3:25: `hiden` cannot be set|did you mean `hidden`?"),
     ("    t.field.remark.attr.rir_confidence = 1", "what can be set: value, hidden"),
     ("    t.field.remark.hidden = True", "write `t.field.remark.attr.hidden = …`"),
     ("    for row in t.field.goods:\n        row.good_code.attr.option = []", "did you mean `options`?"),
@@ -87,10 +81,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.field.parcels.all_values = 5", "`5` is no list"),
     ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
     ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
-    (
-        "    t.field.goods.append({\"good_cod\": \"x\"})",
-        "line 3, column 27: the table `goods` has no column `good_cod`",
-    ),
+    ("    t.field.goods.append({\"good_cod\": \"x\"})", ":3:27: the table `goods` has no column `good_cod`"),
     ("    t.field.goods.insert(0, {\"god_price\": 5})", "did you mean `good_price`?"),
     ("    t.field.goods.extend([{\"amount\": 5}])", "its columns are: good_code, good_price"),
     ("    t.field.goods = [{\"good_prise\": x} for x in [1, 2]]", "did you mean `good_price`?"),
@@ -102,7 +93,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.field.goods[0].good_prize = 1", "did you mean `good_price`?"),
     ("    t.field.goods.all_values.append({})", "`goods` is a table, and no column"),
     ("    late = t.field.shipped + 14", "this fails for every document"),
-    ("    t.field.net += \"x\"", "line 3, column 20: this fails for every document"),
+    ("    t.field.net += \"x\"", ":3:20: this fails for every document"),
     ("    t.field.remark += t.field.shipped", "this fails for every document"),
     ("    t.field.remark.attr.validation_sources = \"human\"", "`validation_sources` takes a list"),
     ("    t.field.sort.attr.options = None", "`options` takes a list"),
@@ -126,7 +117,7 @@ const NEVER: [(&str, &str); 60] = [
     ),
     (
         "    if payload.get(\"event\") in [\"anotation_content\"]:\n        t.show_info(\"x\")",
-        "line 3, column 31: Rossum has no event `anotation_content`|did you mean `annotation_content`?",
+        ":3:31: Rossum has no event `anotation_content`|did you mean `annotation_content`?",
     ),
     (
         "    action = payload[\"action\"]\n    if action == \"initialise\":\n        t.show_info(\"x\")",
@@ -146,7 +137,7 @@ const NEVER: [(&str, &str); 60] = [
     ),
     (
         "    t.field.remark = t.field.reference.upper",
-        "line 3, column 40: `t.field.reference.upper` is a method, and is not called",
+        ":3:40: `t.field.reference.upper` is a method, and is not called",
     ),
     (
         "    t.show_info(f\"No {t.field.remark.strip}\")",
@@ -162,10 +153,10 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.field.sort.attr.options.append(\"A\")", "an option is a value with its label"),
     (
         "    t.field.remark.attr.hidden = \"false\"",
-        "line 3, column 34: `hidden` is true or false, and `\"false\"` is neither|write `False`",
+        ":3:34: `hidden` is true or false, and `\"false\"` is neither|write `False`",
     ),
     ("    t.field.remark.attr.hidden = 1", "write `True`"),
-    ("    t.field[\"gross\"] = 5", "line 3, column 5: `t.field[…]` fails|write `t.field.gross`"),
+    ("    t.field[\"gross\"] = 5", ":3:5: `t.field[…]` fails|write `t.field.gross`"),
     ("    say = t.field[\"gross\"]", "write `t.field.gross`"),
     ("    for row in t.field.goods:\n        row[\"good_code\"] = \"x\"", "write `row.good_code`"),
     (
@@ -211,7 +202,7 @@ fn functions_that_fail_for_every_document_are_refused() {
         ),
         (
             "def tell(session):\n    session.show_eror(\"x\")\ndef rossum_hook_request_handler(payload):\n    t = TxScript.from_payload(payload)\n    tell(t)\n    return t.hook_response()\n",
-            "line 2, column 13: `session` has no `show_eror`",
+            ":2:13: `session` has no `show_eror`",
         ),
         (
             "def tell(x: TxScript):\n    x.show_infos(\"x\")\ndef rossum_hook_request_handler(payload):\n    return {}\n",

@@ -433,14 +433,11 @@ fn check_says_what_is_wrong_with_a_function() {
         String::from_utf8(output.stderr).unwrap()
     };
     let text = check("def handler(payload): pass");
-    assert!(
-        text.contains("f.py: line 1, column 1: there is no function `rossum_hook_request_handler`"),
-        "{text}"
-    );
+    assert!(text.contains("f.py:1:1: there is no function `rossum_hook_request_handler`"), "{text}");
     let text = check(&FUNCTION.replace("t.field.note", "t.field.notes"));
     assert!(text.contains("f.py: line 8, column 13: the schema has no field `notes`"), "{text}");
     let text = check("import requests");
-    assert!(text.contains("f.py: line 1, column 8: there is no module `requests` here"), "{text}");
+    assert!(text.contains("f.py:1:8: there is no module `requests` here"), "{text}");
 }
 
 #[test]

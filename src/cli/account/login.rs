@@ -59,11 +59,24 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     let username = match arguments.username {
         Some(username) => username,
-        None => asked("Username: ")?,
+        None => match asked("Username: ")? {
+            name if name.trim().is_empty() => {
+                return Err(Failure::hinted(
+                    "nobody said which user logs in",
+                    "name the user: --username NAME, or ROSSUM_USERNAME in the environment",
+                ));
+            }
+            name => name,
+        },
     };
     let password = match super::super::environment("ROSSUM_PASSWORD") {
         Some(password) => password,
-        None => rpassword::prompt_password("Password: ")?,
+        None => rpassword::prompt_password("Password: ").map_err(|error| {
+            Failure::hinted(
+                format_args!("there is no terminal to ask for the password at: {error}"),
+                "set it in the environment: ROSSUM_PASSWORD, and ROSSUM_USERNAME or --username NAME",
+            )
+        })?,
     };
     let both = |name: &str| match name {
         "ROSSUM_USERNAME" => Some(username.clone()),

@@ -131,8 +131,15 @@ impl Reader<'_, '_> {
     fn script(&self, path: &str, source: &str, queues: Option<&[u64]>) -> Option<Script> {
         let title = format!("{}: {path}", self.file);
         let is_condition = !path.starts_with("variables.");
-        let code = Code { section: self.section, place: self.place.clone(), title, is_condition, queues };
-        let script = code.checked(Script::business_rule(path, source, self.variables))?;
+        let code = Code {
+            section: self.section,
+            place: self.place.clone(),
+            title,
+            file: None,
+            is_condition,
+            queues,
+        };
+        let script = code.checked(Script::business_rule(path, source, self.variables), source)?;
         for one in self.section.schemas_of(queues) {
             let mut tables = script.tables(&one.schema);
             let first = tables.next();

@@ -18,6 +18,8 @@ use crate::steps::nearest::nearest;
 
 /// The key that says what a check checks.
 const KINDS: [&str; 7] = ["sum", "product", "column_sum", "days_between", "required", "pattern", "one_of"];
+/// The keys that belong to one kind or another.
+const KEYS_OF_KINDS: [&str; 6] = ["equals", "percent", "min", "max", "field", "fields"];
 /// Days between two dates that people write: a thousand years.
 const DAYS: i64 = 366_000;
 const EMPTY: [(&str, Empty); 3] = [("skip", Empty::Skip), ("zero", Empty::Zero), ("fail", Empty::Fail)];
@@ -42,11 +44,14 @@ fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known) -> Check {
     let rule = match kinds[..] {
         [kind] => rule(&section, kind, known),
         [] => {
+            know_keys_of_kinds(&section);
             section.wrong("this check checks nothing", format!("give it one of: {}", KINDS.join(", ")));
             None
         }
         [..] => {
-            section.wrong(format!("this check has {}", kinds.join(" and ")), "make a check of each");
+            know_keys_of_kinds(&section);
+            let hint = "make a `[[hook.step.check]]` of each";
+            section.wrong(format!("this check has {}", kinds.join(" and ")), hint);
             None
         }
     };
@@ -67,6 +72,13 @@ fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known) -> Check {
     };
     section.finish();
     check
+}
+
+/// Without one kind, nobody asks for their keys, which are not unknown.
+fn know_keys_of_kinds(section: &Section<'_>) {
+    for key in KEYS_OF_KINDS {
+        section.has(key);
+    }
 }
 
 fn rule(section: &Section<'_>, kind: &str, known: &Known) -> Option<Rule> {

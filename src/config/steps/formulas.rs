@@ -30,8 +30,8 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             }
             let place = code.span();
             let title = format!("formula of {field}");
-            let checked = Code { section, place, title, is_condition: false, queues: None };
-            let script = checked.checked(Script::new(&field, code.get_ref()));
+            let checked = Code { section, place, title, file: None, is_condition: false, queues: None };
+            let script = checked.checked_all(Script::new(&field, code.get_ref()), code.get_ref());
             if let Some(script) = &script {
                 scripts::note_other_tables(&checked, script, Some(&field));
                 scripts::note_constants(&checked, script, Some(&field));
@@ -46,8 +46,8 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
             for (field, code) in schema.formulas() {
                 let title = format!("formula of {field} in the schema");
                 let place = section.place_of("schema");
-                let checked = Code { section, place, title, is_condition: false, queues: None };
-                let script = checked.checked(Script::new(field, code));
+                let checked = Code { section, place, title, file: None, is_condition: false, queues: None };
+                let script = checked.checked_all(Script::new(field, code), code);
                 formulas.extend(script.map(|script| Formula { field: field.to_owned(), script }));
             }
         }

@@ -16,8 +16,9 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     let code = scripts::read_file(section, path.get_ref(), place.clone())?;
     let script = Script::function(path.get_ref(), &code);
     let title = (*path.get_ref()).to_owned();
-    let code = Code { section, place, title, is_condition: false, queues: None };
-    let script = code.checked(script)?;
-    scripts::note_constants(&code, &script, None);
+    let file = Some(section.document().resolve(path.get_ref()).display().to_string());
+    let checked = Code { section, place, title, file, is_condition: false, queues: None };
+    let script = checked.checked_all(script, &code)?;
+    scripts::note_constants(&checked, &script, None);
     Some(Box::new(Function { script, schemas, limits }))
 }

@@ -28,6 +28,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     }
     super::lookup::note_misplaced(section);
     if section.has("queries") || section.has("query") {
+        note_both_forms(section);
         return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
@@ -59,6 +60,24 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         notes,
         validation_sources: super::validation_sources(section),
     }))
+}
+
+/// A list of the step's own and queries are two forms, of which a step has one.
+fn note_both_forms(section: &Section<'_>) {
+    const OF_LIST: [&str; 5] = ["field", "records", "file", "compare", "ignore"];
+    let own: Vec<_> = OF_LIST.into_iter().filter(|key| section.has(key)).collect();
+    if let [first, ..] = own[..] {
+        let what = format!("this step has queries, and {} of a list: these are two forms", words(&own));
+        let hint = format!(
+            "with queries, take out {}: a query names its fields itself, `WHERE name = :vendor_name`",
+            words(&own)
+        );
+        section.document().note(section.place_of(first), what, Some(hint));
+    }
+}
+
+fn words(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ")
 }
 
 /// What is doubtful in a list: records that cannot be told from each other, or that nothing fits.

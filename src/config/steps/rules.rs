@@ -255,10 +255,11 @@ impl Reader<'_, '_> {
             section: self.section,
             place: place.clone(),
             title: title.clone(),
+            file: None,
             is_condition: true,
             queues: queues.as_deref(),
         };
-        let script = checked.checked(Script::new(&name, &code));
+        let script = checked.checked_all(Script::new(&name, &code), &code);
         if let Some(script) = &script {
             scripts::note_other_tables(&checked, script, None);
         }

@@ -75,6 +75,8 @@ pub(super) struct Code<'c, 'd> {
     pub(super) place: Place,
     /// Names it in messages.
     pub(super) title: String,
+    /// The file of its own that it stands in, whose lines are named then.
+    pub(super) file: Option<String>,
     pub(super) is_condition: bool,
     /// The only queues that it is for.
     pub(super) queues: Option<&'c [u64]>,
@@ -83,29 +85,51 @@ pub(super) struct Code<'c, 'd> {
 impl Code<'_, '_> {
     /// The script that it was compiled to. What is wrong with it is noted, with its own line and column; so is what can
     /// hold for no document of the schema.
-    pub(super) fn checked(&self, script: Result<Script, Problem>) -> Option<Script> {
+    pub(super) fn checked(&self, script: Result<Script, Problem>, source: &str) -> Option<Script> {
         match script {
             Ok(script) => {
-                self.look(&script);
+                self.look(&script, source);
                 Some(script)
             }
             Err(problem) => {
-                self.note(problem);
+                self.note(problem, source);
                 None
             }
         }
+    }
+
+    /// The same of Python: all that is wrong with code that does not compile.
+    pub(super) fn checked_all(&self, script: Result<Script, Problem>, source: &str) -> Option<Script> {
+        let problems = if script.is_err() { Script::problems(source) } else { Vec::new() };
+        if problems.is_empty() {
+            return self.checked(script, source);
+        }
+        for problem in problems {
+            self.note(problem, source);
+        }
+        None
     }
 
     fn within(&self, problem: &Problem) -> String {
         format!("{}: line {}, column {}", self.title, problem.line, problem.column)
     }
 
-    fn note(&self, problem: Problem) {
-        let text = format!("{}: {}", self.within(&problem), problem.message);
-        self.section.document().note(self.place.clone(), text, problem.hint);
+    fn note(&self, problem: Problem, source: &str) {
+        let excerpt = problem.excerpt(source);
+        let document = self.section.document();
+        match &self.file {
+            Some(file) => {
+                let at = (problem.line as usize, problem.column as usize);
+                document.note_in_file(&self.place, (file, at), problem.message, problem.hint, excerpt);
+            }
+            None => {
+                let text = format!("{}: {}", self.within(&problem), problem.message);
+                document.note_with(&self.place, text, problem.hint, excerpt);
+            }
+        }
     }
 
-    fn look(&self, script: &Script) {
+    fn look(&self, script: &Script, source: &str) {
         for (id, problem) in script.named() {
             let named = Named::new(self.place.clone(), id).within(self.within(problem));
             self.section.names(named.for_queues(self.queues));
@@ -118,7 +142,7 @@ impl Code<'_, '_> {
         let doubts = |schema: Option<&Schema>| script.doubts(self.is_condition, schema);
         for Doubts { wrong, odd } in [in_all(&schemas, columns), in_all(&schemas, doubts)] {
             for problem in wrong {
-                self.note(problem);
+                self.note(problem, source);
             }
             for problem in odd {
                 self.section.remark(&self.place, &format!("{}: {}", self.within(&problem), problem.message));
@@ -141,7 +165,8 @@ pub(super) fn note_constants(code: &Code<'_, '_>, script: &Script, own: Option<&
         if whys.all(|other| other.is_some()) {
             let Constant { text, place, .. } = &constant;
             let message = format!("Rossum ignores `{text}` in `{field}`: {why} ({file})");
-            code.note(Problem { message, hint: Some(why.cure().to_owned()), ..place.clone() });
+            let problem = Problem { message, hint: Some(why.cure().to_owned()), ..place.clone() };
+            code.note(problem, script.source());
         }
     }
 }

@@ -17,7 +17,7 @@ use ruff_python_ast::{Expr as Syntax, Stmt as Statement};
 use ruff_python_parser::parse_module;
 use ruff_text_size::{Ranged, TextSize};
 
-use super::code::{Function, Name, NameId, Program};
+use super::code::{Expr, ExprKind, Function, Name, NameId, Program};
 use super::modules::regex::Patterns;
 use super::problem::{Problem, SourceLines};
 use super::words::Word;
@@ -27,6 +27,7 @@ pub(crate) use business_rule::compile_rule;
 pub use doubts::Found as Doubts;
 pub use doubts::{Constant, ConstantKind};
 pub(crate) use doubts::{Language, Piece, constants, doubts};
+pub(crate) use names::nearest_of;
 pub(crate) use parts::parts;
 use scope::Scope;
 
@@ -43,6 +44,8 @@ struct Compiler<'s> {
     depth: usize,
     /// Schema ids that are named as `field.x`.
     attributes: Vec<Named>,
+    /// What is wrong so far: one problem of a statement, so that none follows from another.
+    found: Vec<Problem>,
 }
 
 /// What comes of a piece of code.
@@ -87,16 +90,33 @@ const DEEPEST: usize = 500;
 
 type Compiled<T> = Result<T, Problem>;
 
+/// All that is wrong with code that does not compile, in the order of its lines.
+pub(crate) fn problems(source: &str) -> Vec<Problem> {
+    let mut problems = compile_all(source).err().unwrap_or_default();
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems
+}
+
 pub(crate) fn compile(source: &str) -> Result<Code, Problem> {
+    compile_all(source).map_err(first)
+}
+
+fn first(mut problems: Vec<Problem>) -> Problem {
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    let nothing = || Problem { line: 1, column: 1, message: "it does not compile".to_owned(), hint: None };
+    problems.into_iter().next().unwrap_or_else(nothing)
+}
+
+fn compile_all(source: &str) -> Result<Code, Vec<Problem>> {
     if source.len() > LONGEST {
         let message = format!("the code is longer than {} KB", LONGEST >> 10);
-        return Err(Problem { line: 1, column: 1, message, hint: None });
+        return Err(vec![Problem { line: 1, column: 1, message, hint: None }]);
     }
     // The syntax tree is as deep as the code nests, and is walked and dropped by recursion.
     stacker::grow((16 << 20) + source.len() * STACK_PER_BYTE, || compile_here(source))
 }
 
-fn compile_here(source: &str) -> Result<Code, Problem> {
+fn compile_here(source: &str) -> Result<Code, Vec<Problem>> {
     let parsed = parse_module(source).map_err(|error| {
         let offset = error.location.start().to_usize();
         let problem =
@@ -105,7 +125,7 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
         let line = source.lines().nth(problem.line as usize - 1).unwrap_or_default().trim();
         let decides = ["if ", "elif ", "while "].iter().any(|word| line.starts_with(word));
         let problem = problem.with_words(line);
-        if decides { problem.with_equals(line) } else { problem }
+        vec![if decides { problem.with_equals(line) } else { problem }]
     })?;
     let body = parsed.into_suite();
     let mut compiler = Compiler::new(source);
@@ -113,7 +133,10 @@ fn compile_here(source: &str) -> Result<Code, Problem> {
     let handler = handler::find(&body, &scope);
     let columns = rows::columns(&body);
     compiler.scopes.push(scope);
-    let body = compiler.block(&body)?;
+    let body = compiler.block(&body).map_err(|problem| vec![problem])?;
+    if !compiler.found.is_empty() {
+        return Err(compiler.found);
+    }
     let slots = compiler.scopes.pop().map_or(0, |scope| scope.slots);
     let fields = compiler.fields();
     let column = |rows::Column { table, id, at }| {
@@ -136,7 +159,26 @@ impl<'s> Compiler<'s> {
             scopes: Vec::new(),
             depth: 0,
             attributes: Vec::new(),
+            found: Vec::new(),
         }
+    }
+
+    /// Notes what is wrong with a part, so that the others are looked at too. A name that is not known is told once.
+    fn note(&mut self, problem: Problem) {
+        if self.found.iter().all(|known| known.message != problem.message) {
+            self.found.push(problem);
+        }
+    }
+
+    /// A part of a statement beside its block: what is wrong with it is noted.
+    fn head(&mut self, syntax: &Syntax) -> Expr {
+        let (scopes, depth) = (self.scopes.len(), self.depth);
+        self.expression(syntax).unwrap_or_else(|problem| {
+            self.scopes.truncate(scopes);
+            self.depth = depth;
+            self.note(problem);
+            Expr { line: self.line(syntax), kind: ExprKind::None }
+        })
     }
 
     /// The schema ids that were named.
@@ -219,10 +261,16 @@ impl<'s> Compiler<'s> {
         is_fields
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as all parts are compiled")]
     fn block(&mut self, body: &[Statement]) -> Compiled<Vec<super::code::Stmt>> {
         let mut block = Vec::with_capacity(body.len());
         for statement in body {
-            self.statement(statement, &mut block)?;
+            let (scopes, depth) = (self.scopes.len(), self.depth);
+            if let Err(problem) = self.statement(statement, &mut block) {
+                self.scopes.truncate(scopes);
+                self.depth = depth;
+                self.note(problem);
+            }
         }
         Ok(block)
     }

@@ -70,7 +70,7 @@ fn nearest<'n>(name: &str, own: impl Iterator<Item = &'n str>) -> Option<String>
     nearest_of(name, known).map(|near| format!("did you mean `{near}`?"))
 }
 
-pub(super) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest_of<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
     known.min_by_key(distance).filter(|other| distance(other) <= 2)
 }

@@ -45,13 +45,13 @@ impl Compiler<'_> {
                 if each.is_async {
                     return self.refuse(each, "`async for`", "write `for`");
                 }
-                let iterable = self.expression(&each.iter)?;
+                let iterable = self.head(&each.iter);
                 let target = self.target(&each.target)?;
                 let (body, otherwise) = (self.block(&each.body)?, self.block(&each.orelse)?);
                 StmtKind::For(Box::new(For { target, iterable, body, otherwise }))
             }
             Statement::While(each) => {
-                let test = self.expression(&each.test)?;
+                let test = self.head(&each.test);
                 StmtKind::While(test, self.block(&each.body)?, self.block(&each.orelse)?)
             }
             Statement::FunctionDef(function) => {
@@ -100,11 +100,11 @@ impl Compiler<'_> {
     }
 
     fn branch(&mut self, branch: &ast::StmtIf) -> Compiled<StmtKind> {
-        let mut arms = vec![(self.expression(&branch.test)?, self.block(&branch.body)?)];
+        let mut arms = vec![(self.head(&branch.test), self.block(&branch.body)?)];
         let mut otherwise = Vec::new();
         for clause in &branch.elif_else_clauses {
             match &clause.test {
-                Some(test) => arms.push((self.expression(test)?, self.block(&clause.body)?)),
+                Some(test) => arms.push((self.head(test), self.block(&clause.body)?)),
                 None => otherwise = self.block(&clause.body)?,
             }
         }
@@ -160,8 +160,10 @@ impl Compiler<'_> {
 
     fn module(&self, name: &str, node: &impl Ranged) -> Compiled<Module> {
         Module::find(name).ok_or_else(|| {
-            let known = Module::ALL.map(Module::name).join(", ");
-            let hint = format!("there are {known}");
+            let hint = instead(name).map_or_else(
+                || format!("there are {}", Module::ALL.map(Module::name).join(", ")),
+                str::to_owned,
+            );
             self.problem(node.start(), format!("there is no module `{name}` here"), Some(&hint))
         })
     }
@@ -198,4 +200,22 @@ impl Compiler<'_> {
         }
         Ok(())
     }
+}
+
+/// What to do where Python's modules would open files, call others or read the environment.
+fn instead(module: &str) -> Option<&'static str> {
+    Some(match module.split('.').next().unwrap_or_default() {
+        "csv" | "pandas" | "numpy" | "openpyxl" | "sqlite3" => {
+            "code opens no files: name the file in `[[dataset]]`, and look records up with a step `use = \"match\"`"
+        }
+        "requests" | "httpx" | "aiohttp" | "urllib" | "urllib3" | "http" | "socket" | "smtplib"
+        | "ftplib" | "paramiko" => {
+            "code calls no other system: send with a step `use = \"export\"` to a `[[target]]`, ask APIs with `use = \"request_processor\"`, or leave this code in its service and hand deliveries to it with `use = \"forward\"`"
+        }
+        "os" | "sys" | "pathlib" | "io" | "subprocess" | "shutil" | "dotenv" => {
+            "code reads no files and no environment: a secret is named in `auth` of a `[[target]]` as `env:NAME`, a file of records in `[[dataset]]`"
+        }
+        "logging" => "a person reads `show_info(…)`, `show_warning(…)` and `show_error(…)`",
+        _ => return None,
+    })
 }
