@@ -170,7 +170,7 @@ fn a_line_of_code_is_shown_to_who_checks_and_stands_in_no_log() {
     let step = "[[hook.step]]\nuse = \"function\"\nfile = \"f.py\"\n";
     let (is_good, text) = checked(folder.path(), format!("{SERVER}{HOOK}{step}"));
     assert!(!is_good && text.contains("f.py:2:29: ") && text.contains("a-key-in-code"), "{text}");
-    assert!(text.contains(&format!("\n{}^\n", " ".repeat(4 + 28))), "{text}");
+    assert!(text.contains(&format!("\n{}^\n", " ".repeat(4 + 24))), "{text}");
     let file = folder.path().join("annex.toml");
     for arguments in [&["serve", "--config"][..], &["--dev-http=127.0.0.1:0", "--config"]] {
         let mut command = annex_command();
