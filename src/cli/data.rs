@@ -1,8 +1,6 @@
 //! `annex data`: the customer's own records, for steps to look things up in.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
-use crate::outbox;
 use crate::shown::{Line, counted};
 use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
 use super::exit::{self, Failure, Mark, clear_records, document, print, show_records};
 use super::place::Place;
+use super::spooled::Spooled;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -160,7 +158,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         arguments;
     let spooled = if file == Path::new(STDIN) { Some(Spooled::new()?) } else { None };
     let (said, from) = match &spooled {
-        Some(spooled) => (Path::new("standard input"), spooled.0.as_path()),
+        Some(spooled) => (Path::new("standard input"), spooled.path()),
         None => (file.as_path(), file.as_path()),
     };
     let read = data::read(from, &layout).map_err(|error| Failure::Because(error.of(said)))?;
@@ -219,27 +217,6 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
 }
 
-/// Standard input as a file: the head of a file is read before its records are.
-struct Spooled(PathBuf);
-
-impl Spooled {
-    fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("annex-import-{}", outbox::random_key()?));
-        let because = |error: io::Error| Failure::Because(format!("{}: {error}", path.display()));
-        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let mut file = opened.map_err(because)?;
-        let spooled = Self(path.clone());
-        io::copy(&mut io::stdin().lock(), &mut file).map_err(because)?;
-        Ok(spooled)
-    }
-}
-
-impl Drop for Spooled {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0); // it is nobody else's, in a folder that is emptied
-    }
-}
-
 /// How the file is written, by the arguments.
 fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
     let ImportArguments { file, key, index, near, format, separator, encoding, sheet, head, foot, .. } =
@@ -248,8 +225,12 @@ fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
         Some(Kind::Csv) => Format::Csv,
         Some(Kind::Jsonl) => Format::JsonLines,
         Some(Kind::Xlsx) => Format::Workbook,
-        None => Format::of(file)
-            .ok_or_else(|| Failure::Because(format!("{}: say what it is with --format", file.display())))?,
+        None => Format::of(file).ok_or_else(|| {
+            Failure::Because(format!(
+                "{}: say what it is: --format csv, --format jsonl or --format xlsx",
+                file.display()
+            ))
+        })?,
     };
     let given = [separator.is_some(), encoding.is_some(), sheet.is_some(), head.is_some(), *foot > 0];
     for ((option, formats), _) in FORMATS_OF.iter().zip(given).filter(|(_, given)| *given) {

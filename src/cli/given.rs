@@ -41,7 +41,9 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
     };
     let found = text.parse().ok().or_else(|| text.parse().ok().map(|port| SocketAddr::new(here, port)));
     let found = found.or_else(|| ip(text).map(|ip| SocketAddr::new(ip, PORT))).or_else(both);
-    found.ok_or_else(|| "give a port such as 8080, or an address such as localhost:8080".to_owned())
+    found.ok_or_else(|| {
+        "give a port from 1 to 65535, or an address of this host such as localhost:8080".to_owned()
+    })
 }
 
 /// Whether other hosts than those of one's own network may reach it.

@@ -21,6 +21,7 @@ mod place;
 mod secret;
 mod send;
 mod serve;
+mod spooled;
 mod status;
 mod test;
 mod tunnel;

@@ -164,7 +164,7 @@ impl Config {
 pub fn load(path: &Path, purpose: Purpose, environment: Environment<'_>) -> Result<Config, Mistakes> {
     let text = document::read_text(path).map_err(|error| {
         let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| {
-            "name another with --config FILE, or start with the built-in sample: annex --dev-http".to_owned()
+            "name another file, or start with the built-in sample: annex --dev-http --sample".to_owned()
         });
         let what = format!("cannot read the configuration: {error}");
         Mistakes(vec![Mistake {
@@ -269,6 +269,11 @@ pub fn read(
     let doubts = if document.has_mistakes() { Vec::new() } else { document.doubts() };
     match (config, document.into_mistakes()) {
         (Some(config), mistakes) if mistakes.is_empty() => Ok(Config { doubts, ..config }),
-        (_, mistakes) => Err(Mistakes(mistakes)),
+        (config, mut mistakes) => {
+            // Who mends the one shall not meet the other next.
+            mistakes.extend(config.into_iter().flat_map(|config| config.refused_to_serve));
+            mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+            Err(Mistakes(mistakes))
+        }
     }
 }

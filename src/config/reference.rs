@@ -26,6 +26,8 @@ struct Table {
     heading: String,
     /// As a person asks for it: `server.acme`, `checks.check`.
     path: String,
+    /// As TOML has it: `server.acme`, `hook.step.check`.
+    place: String,
     about: String,
     keys: Vec<Key>,
 }
@@ -83,13 +85,22 @@ pub fn explain(wanted: &str) -> Result<Lines, UnknownKey> {
     let wanted = wanted.trim_matches(['[', ']']);
     let mut lines = Lines::default();
     for table in &tables {
-        if table.path == wanted {
+        let is_it = |key: Option<&Key>| {
+            [&table.path, &table.place].iter().any(|path| match key {
+                Some(key) => {
+                    wanted.strip_prefix(path.as_str()).and_then(|rest| rest.strip_prefix('.'))
+                        == Some(&key.name)
+                }
+                None => wanted == path.as_str(),
+            })
+        };
+        if is_it(None) {
             lines.add(format_args!("{}  {}", table.heading, table.about));
             for key in &table.keys {
                 lines.add(format_args!("  {:<20} {}", key.name, key.about));
             }
         }
-        for key in table.keys.iter().filter(|key| wanted == format!("{}.{}", table.path, key.name)) {
+        for key in table.keys.iter().filter(|key| is_it(Some(key))) {
             lines.add(format_args!("{}  in {}", key.name, table.heading));
             lines.add(format_args!("  {}", key.about));
             lines.add(format_args!("  value: {}", key.value.replace('`', "")));
@@ -175,7 +186,8 @@ fn put(table: &Value, heading: String, path: &str, found: &mut Vec<Table>) {
     let (inner, of) = heading.split_once(" use = ").unwrap_or((&heading, ""));
     let inner = inner.trim_matches(['[', ']']).to_owned();
     let of = if of.is_empty() { String::new() } else { format!(" use = {of}") };
-    found.push(Table { heading, path: path.to_owned(), about: text(table), keys });
+    let place = inner.clone();
+    found.push(Table { heading, path: path.to_owned(), place, about: text(table), keys });
     for (name, node) in tables {
         walk(node, (&format!("{inner}.{name}"), &of), &format!("{path}.{name}"), found);
     }

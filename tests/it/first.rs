@@ -188,8 +188,8 @@ fn an_answer_that_cannot_be_meant_leaves_nothing_behind() {
     write(&here.join("button.json"), &schema(&[datapoint("only", "button")]));
     write(&here.join("broken.json"), "[");
     for (arguments, said) in [
-        ("--domain 'no name'", "`no name` is no public domain name"),
-        ("--hook 'two words'", "is no path"),
+        ("--domain 'no name'", "--domain: `no name` is no public domain name"),
+        ("--hook 'two words'", "--hook: `/two words` is no path"),
         ("--hook 'a\"b'", "is no path"),
         ("--secret hunter2-is-my-secret", "a secret must not stand in the configuration"),
         ("--schema nowhere.json", "nowhere.json: No such file"),
@@ -335,7 +335,7 @@ fn dev_mode_listens_where_it_is_told_and_finds_its_configuration() {
     serves("-c other.toml --dev-http PORT", "other.toml");
     serves("--dev-http PORT --sample", "config/sample.toml (built in)");
     let (good, said) = run(folder.path(), "annex --dev-http hooks.example.com:80");
-    assert!(!good && said.contains("give a port such as 8080"), "{said}");
+    assert!(!good && said.contains("give a port from 1 to 65535"), "{said}");
     for line in ["-c other.toml check", "--config=other.toml check", "-cother.toml check", "check other.toml"]
     {
         let (good, said) = run(folder.path(), &format!("annex {line} --dev-http"));
@@ -460,7 +460,7 @@ fn repeats_of_a_body_that_is_refused_early_come_to_an_end() {
     let config = HOOK.replace("path =", "max_body = \"10KB\"\npath =");
     let annex = Annex::dev_with(&config);
     let body = annex.folder().join("big.json");
-    write(&body, &" ".repeat(30_000_000));
+    write(&body, &format!("{{\"padding\": \"{}\"}}", "x".repeat(30_000_000)));
     let began = Instant::now();
     let to = format!("http://{}/x", annex.address);
     let mut command = annex_command();

@@ -232,7 +232,10 @@ fn mistakes_in_queries_are_told_at_load() {
         ("queries = [\"SELECT id FROM v WHERE x = ?\"]", "write the schema id of a field, `:sender_name`"),
         ("queries = [\"SELECT id FROM v\"]", "no query names a field"),
         ("queries = [\"SELECT id FROM v WHERE a = :a\"]\nfields = { x = 1 }", "this is no column"),
-        ("queries = [\"SELECT id FROM v WHERE a = :a\"]\ncompare = \"equal\"", "unknown key `compare`"),
+        (
+            "queries = [\"SELECT id FROM v WHERE a = :a\"]\ncompare = \"equal\"",
+            "`compare` of a list: these are two forms",
+        ),
         (
             "queries = [\"SELECT id FROM v WHERE a = :a\"]\nseveral = { mesage = \"x\" }",
             "did you mean `message`?",

@@ -274,6 +274,18 @@ fn what_is_wrong_of_a_secret_is_said_by_who_makes_it() {
 }
 
 #[test]
+fn a_name_for_examples_is_told_beside_all_other_mistakes() {
+    let config =
+        config("", "", "").replace("my-company.com", "example.com").replace("file:secret", "file:gone");
+    let (is_well, text) = checked(&config, &[], &["--strict"]);
+    assert!(!is_well && text.contains("annex.toml:2:11: hooks.example.com is a name for examples"), "{text}");
+    assert!(
+        text.contains("annex.toml:7:12: cannot read the secret") && text.contains("2 mistakes"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_key_that_stands_twice_in_a_file_of_json_is_refused_with_its_path() {
     let step = |keys: &str| format!("[[hook.step]]\n{keys}");
     let rule = "[{\"id\": 1, \"trigger_condition\": \"True\", \"actions\": [{\"type\": \"show_message\", \"type\": \"hide_field\"}]}]";

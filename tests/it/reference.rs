@@ -49,6 +49,11 @@ fn one_key_is_explained_and_one_that_is_not_there_has_its_place() {
     assert!(is_good && said.contains("secrets ") && said.contains("max_in_flight "), "{said}");
     let (is_good, said) = config(&["explain", "checks.check"]);
     assert!(is_good && said.contains("column_sum "), "{said}");
+    // As TOML has it, a key of several steps is said for each.
+    let (is_good, said) = config(&["explain", "hook.step.check.column_sum"]);
+    assert!(is_good && said.contains("column_sum  in [[hook.step.check]]"), "{said}");
+    let (is_good, said) = config(&["explain", "hook.step.on_error"]);
+    assert!(is_good && said.matches("on_error  in ").count() > 5, "{said}");
     let (is_good, said) = config(&["explain", "max_in_flight"]);
     assert!(!is_good && said.contains("it is a key at: hook.max_in_flight"), "{said}");
     let (is_good, said) = config(&["explain", "checks.tolerence"]);

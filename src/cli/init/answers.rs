@@ -24,13 +24,13 @@ impl Asked {
     /// What a flag says, or who is asked; who is asked may try again.
     pub(super) fn text<T>(
         &self,
-        given: Option<String>,
+        (flag, given): (&str, Option<String>),
         question: &str,
         usual: &str,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, Failure> {
         if let Some(given) = given {
-            return read(&given).map_err(Failure::Because);
+            return read(&given).map_err(|problem| Failure::Because(format!("{flag}: {problem}")));
         }
         loop {
             let answer = if self.asks { ask(format_args!("{question} [{usual}] "))? } else { None };
@@ -59,7 +59,7 @@ fn refused(server: &str, hook: &str) -> Result<(), String> {
     Err(words.unwrap_or_default())
 }
 
-const SERVER: &str = "domains = [\"hooks.example.com\"]";
+const SERVER: &str = "domains = [\"hooks.acme.com\"]";
 const HOOK: &str = "path = \"/x\"\nsecrets = [\"env:ROSSUM_SECRET\"]";
 
 pub(super) fn domain(text: &str) -> Result<String, String> {

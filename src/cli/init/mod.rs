@@ -50,19 +50,29 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let asked = Asked { asks: !arguments.yes && io::stdin().is_terminal() };
     let question = "Which public name will the server have?";
-    let domain = asked.text(arguments.domain, question, "hooks.example.com", answers::domain)?;
-    let name = asked.text(arguments.hook, "What is the hook called?", "invoice-checks", answers::hook)?;
+    let domain =
+        asked.text(("--domain", arguments.domain), question, "hooks.example.com", answers::domain)?;
+    let name = asked.text(
+        ("--hook", arguments.hook),
+        "What is the hook called?",
+        "invoice-checks",
+        answers::hook,
+    )?;
     let step = match arguments.step {
         Some(step) => step,
-        None => {
-            asked.text(None, "What does it do first: checks, rules or match?", "checks", answers::step)?
-        }
+        None => asked.text(
+            ("--step", None),
+            "What does it do first: checks, rules or match?",
+            "checks",
+            answers::step,
+        )?,
     };
     let given = arguments.schema.map(|path| path.display().to_string());
     let question = "Which file has the queue's schema (annex schema get ID -O schema.json)?";
-    let schema = asked.text(given, question, EXAMPLE, |text| answers::schema(text, step))?;
+    let schema = asked.text(("--schema", given), question, EXAMPLE, |text| answers::schema(text, step))?;
     let question = "Where is the hook's secret?";
-    let secret = asked.text(arguments.secret, question, "env:ROSSUM_SECRET", answers::secret)?;
+    let secret =
+        asked.text(("--secret", arguments.secret), question, "env:ROSSUM_SECRET", answers::secret)?;
 
     let files = files(&domain, &name, step, &schema, &secret)?;
     let folder = arguments.folder;
