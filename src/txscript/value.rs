@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 
 use bumpalo::collections::Vec as ArenaVec;
 use jiff::civil::{Date, DateTime};
-use rust_decimal::Decimal;
 
 use super::code::Function;
 use super::edit::lists::{AttrList, OptionRef};
@@ -12,6 +11,7 @@ use super::exception::{Exception, Kind};
 use super::field::{Cells, Datapoint, JsonNode, RowRef, TableRef};
 use super::machine::builtins::Builtin;
 use super::modules::regex::{Found, Pattern};
+use super::types::decimal::Kept;
 use super::types::dict::{Dict, Special};
 use super::words::Word;
 
@@ -27,7 +27,7 @@ pub(crate) enum Value<'h> {
     Big(&'h i128),
     Float(f64),
     Str(&'h str),
-    Decimal(&'h Decimal),
+    Decimal(&'h Kept<'h>),
     Date(Date),
     DateTime(&'h DateTime),
     /// Microseconds.

@@ -1,7 +1,6 @@
 //! Order and equality: with decimals, with floats, with integers; exact, whatever their sizes.
 
 use std::cmp::Ordering;
-use std::hash::{Hash, Hasher};
 
 use crate::natural::Natural;
 use crate::{Class, Context, Decimal, Done};
@@ -52,6 +51,17 @@ impl Decimal {
             return Some(near);
         }
         self.order(&Self::from(float))
+    }
+
+    /// `compare`: -1, 0 or 1; NaN where one of them is NaN.
+    ///
+    /// # Errors
+    /// Of a signaling NaN.
+    pub fn compared(&self, other: &Self) -> Done {
+        if let Some(nan) = Self::nan_of(&[self, other]) {
+            return nan;
+        }
+        Ok(self.order(other).map_or(Self::from(0), |order| Self::from(order as i64)))
     }
 
     /// `compare_total`: an order of all representations, `1.0` before `1`.
@@ -130,25 +140,6 @@ impl Decimal {
         }
         let chosen = if found == wanted || found == Ordering::Equal { self } else { other };
         chosen.clone().finished(context)
-    }
-
-    /// Hashes what is equal alike: a whole number as its `i128`, what does not fit and what has a fraction as its nearest
-    /// float, by [`hash_of_float`].
-    pub fn hash_value(&self, state: &mut impl Hasher) {
-        match self.to_i128() {
-            Some(int) => Some(int).hash(state),
-            None => hash_of_float(self.to_f64(), state),
-        }
-    }
-}
-
-/// A float's hash, equal to that of an equal decimal or integer.
-pub fn hash_of_float(float: f64, state: &mut impl Hasher) {
-    #[expect(clippy::cast_possible_truncation, reason = "exact: it has no fraction and is in range")]
-    if float.fract() == 0.0 && float.abs() < 1e38 {
-        Some(float as i128).hash(state);
-    } else {
-        float.to_bits().hash(state);
     }
 }
 

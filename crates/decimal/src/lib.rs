@@ -20,6 +20,7 @@ mod compare;
 mod convert;
 mod format;
 mod functions;
+mod hash;
 mod natural;
 mod neighbours;
 mod read;
@@ -28,8 +29,8 @@ mod written;
 
 use std::fmt;
 
-pub use compare::hash_of_float;
 pub use format::{Align, Format};
+pub use hash::{hash_of_float, hash_of_int};
 use natural::Natural;
 
 /// How the last digit that is kept is rounded.
@@ -129,8 +130,6 @@ pub enum Signal {
     InvalidOperation,
     /// A result beyond the largest exponent.
     Overflow,
-    /// NaN in a comparison of order, or a signaling NaN.
-    ComparedNaN,
     /// More digits than this library takes: Python would work on them for a long time.
     TooManyDigits,
 }
@@ -159,7 +158,6 @@ impl fmt::Display for Signal {
             }
             Self::InvalidOperation => "[<class 'decimal.InvalidOperation'>]",
             Self::Overflow => "[<class 'decimal.Overflow'>]",
-            Self::ComparedNaN => "comparison involving NaN",
             Self::TooManyDigits => "a Decimal of more than 20,000 digits is not supported",
         })
     }

@@ -109,6 +109,9 @@ impl<'h> Machine<'h> {
             | (Value::Float(_), Word::real) => Some(owner),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::imag) => Some(Value::Int(0)),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::denominator) => Some(Value::Int(1)),
+            (Value::Decimal(_), Word::real) => Some(owner),
+            (Value::Decimal(_), Word::imag) => Some(self.decimal(annex_decimal::Decimal::from(0))?),
+            (Value::Builtin(Builtin::DecimalContext), _) => self.decimal_context(word),
             (Value::Float(_), Word::imag) => Some(Value::Float(0.0)),
             (Value::Builtin(builtin), Word::__name__) => Some(self.str(builtin.name())?),
             (Value::Builtin(Builtin::Module(module)), _) => module.member(word),
@@ -149,7 +152,7 @@ impl<'h> Machine<'h> {
             Value::Date(_) | Value::DateTime(_) | Value::Delta(_) => {
                 self.date_method(plain, word, positional, keywords)
             }
-            Value::Decimal(decimal) => self.decimal_method(*decimal, word, positional, keywords),
+            Value::Decimal(decimal) => self.decimal_method(decimal, word, positional, keywords),
             Value::Pattern(pattern) => self.pattern_method(pattern, word, positional, keywords),
             Value::Match(found) => self.match_method(found, word, positional),
             Value::Json(node) => {
@@ -197,6 +200,7 @@ impl<'h> Machine<'h> {
             return Ok(());
         }
         match owner {
+            Value::Builtin(Builtin::DecimalContext) if self.set_decimal_context(name, value)? => Ok(()),
             Value::Json(_) | Value::Context => self.raise_text(Kind::TypeError, "context is read-only"),
             _ => {
                 let text = format_args!("'{}' object has no attribute '{name}'", type_name(owner));
@@ -253,6 +257,7 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
                 | Word::fromordinal
         ),
         Type::Dict | Type::OrderedDict => word == Word::fromkeys,
+        Type::Decimal => word == Word::from_float,
         Type::TxScript => word == Word::from_payload,
         Type::Str => word == Word::maketrans || (word as usize) <= Word::format_map as usize,
         _ => false,
@@ -330,7 +335,7 @@ fn has_method(owner: Value<'_>, word: Word) -> bool {
         Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
             matches!(word, W::bit_length | W::conjugate | W::is_integer)
         }
-        Value::Decimal(_) => matches!(word, W::quantize | W::normalize),
+        Value::Decimal(_) => super::super::types::decimal::has(word),
         Value::Date(_) => matches!(
             word,
             W::strftime

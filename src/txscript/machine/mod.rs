@@ -40,6 +40,8 @@ pub(crate) struct Machine<'h> {
     pub(crate) patterns: &'h Patterns,
     pub(crate) made: &'h Patterns,
     pub(crate) hasher: DefaultHashBuilder,
+    /// Digits and rounding of `Decimal`, which code may change for itself.
+    pub(crate) decimals: annex_decimal::Context,
     pub(crate) output: Output,
     /// What a function changed; formulas and rules change nothing.
     pub(crate) edits: Option<Box<Edits<'h>>>,
@@ -79,6 +81,7 @@ impl<'h> Machine<'h> {
             patterns: patterns[0],
             made: patterns[1],
             hasher: DefaultHashBuilder::default(),
+            decimals: super::types::decimal::context(),
             output: Output::default(),
             edits: None,
             limits,

@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use rust_decimal::Decimal;
-
 use super::super::code::CompareOp;
 use super::super::exception::{Eval, Kind, Stop};
 use super::super::machine::Machine;
@@ -86,23 +84,13 @@ fn equal_lists<'h>(x: &[Value<'h>], y: &[Value<'h>], depth: u32, work: &mut u64)
 }
 
 /// The order of two numbers of any type; exact, whatever their sizes.
-fn number_order(a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
+fn number_order<'h>(a: Value<'h>, b: Value<'h>) -> Option<Ordering> {
     match (a, b) {
         (Value::Float(x), Value::Float(y)) => x.partial_cmp(&y),
-        (Value::Decimal(x), Value::Decimal(y)) => Some(x.cmp(y)),
-        (Value::Decimal(x), y) => Some(decimal_int(*x, y.int()?)),
-        (x, Value::Decimal(y)) => Some(decimal_int(*y, x.int()?).reverse()),
+        (Value::Decimal(_), _) | (_, Value::Decimal(_)) => a.decimal_order(b),
         (Value::Float(x), y) => float_int(x, y.int()?),
         (x, Value::Float(y)) => float_int(y, x.int()?).map(Ordering::reverse),
         (x, y) => Some(x.int()?.cmp(&y.int()?)),
-    }
-}
-
-fn decimal_int(decimal: Decimal, int: i128) -> Ordering {
-    match Decimal::try_from_i128_with_scale(int, 0) {
-        Ok(int) => decimal.cmp(&int),
-        // An integer that is larger than any decimal.
-        Err(_) => 0.cmp(&int),
     }
 }
 
@@ -208,7 +196,13 @@ impl<'h> Machine<'h> {
             (Value::Delta(x), Value::Delta(y)) => return Ok(Some(x.cmp(&y))),
             (Value::Tuple(x), Value::Tuple(y)) => self.first_difference(x, y)?,
             (Value::List(x), Value::List(y)) => self.first_difference(&x.borrow(), &y.borrow())?,
-            _ if is_number(a) && is_number(b) => return Ok(number_order(a, b)),
+            _ if is_number(a) && is_number(b) => {
+                let order = number_order(a, b);
+                if order.is_none() && matches!((a, b), (Value::Decimal(_), _) | (_, Value::Decimal(_))) {
+                    return self.signal(annex_decimal::Signal::InvalidOperation);
+                }
+                return Ok(order);
+            }
             _ => {
                 // A field's value on the right side is asked the other way round.
                 let reflected = matches!(right, Value::Datapoint(y) if !y.is_text())

@@ -54,6 +54,20 @@ pub(crate) struct Key<'h> {
     value: Value<'h>,
 }
 
+impl Key<'_> {
+    /// `hash(value)`: of a number that of CPython, of anything else a number of this evaluation.
+    pub(crate) fn python_hash(self) -> i64 {
+        match self.value.plain() {
+            Value::Float(float) => annex_decimal::hash_of_float(float),
+            Value::Decimal(decimal) => decimal.number().hash_value().unwrap_or(0),
+            plain => match plain.int() {
+                Some(int) => annex_decimal::hash_of_int(int),
+                None => i64::try_from(self.hash >> 3).unwrap_or(0),
+            },
+        }
+    }
+}
+
 impl<'h> Inner<'h> {
     fn slots(&self, hash: u64) -> impl Iterator<Item = usize> + use<> {
         let mask = self.table.len().wrapping_sub(1);
@@ -202,11 +216,14 @@ fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32, work: &mut u64) -
     *work -= 1;
     match value {
         Value::None => 0_u8.hash(state),
-        Value::Bool(_) | Value::Int(_) | Value::Big(_) => value.int().hash(state),
-        #[expect(clippy::cast_possible_truncation, reason = "exact: it has no fraction and is in range")]
-        Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e38 => Some(float as i128).hash(state),
-        Value::Float(float) => float.to_bits().hash(state),
-        Value::Decimal(decimal) => decimal.hash(state),
+        Value::Bool(_) | Value::Int(_) | Value::Big(_) => {
+            value.int().map_or(0, annex_decimal::hash_of_int).hash(state);
+        }
+        Value::Float(float) => annex_decimal::hash_of_float(float).hash(state),
+        Value::Decimal(decimal) => match decimal.number().hash_value() {
+            Some(number) => number.hash(state),
+            None => return Err("decimal.Decimal"),
+        },
         Value::Str(text) => {
             if depth < NESTING {
                 // Within a tuple, where one text may stand many times.

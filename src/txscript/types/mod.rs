@@ -4,6 +4,7 @@ pub(super) mod arithmetic;
 pub(super) mod compare;
 pub(super) mod date;
 mod date_text;
+pub(super) mod decimal;
 pub(super) mod dict;
 pub(super) mod format;
 mod letters;

@@ -33,7 +33,7 @@ impl<'h> Machine<'h> {
                 return self.text(&text);
             }
             Value::Delta(delta) => return self.text(&super::date_text::delta_text(delta)),
-            Value::Decimal(decimal) => return self.text(&decimal.to_string()),
+            Value::Decimal(decimal) => return self.text(&decimal.number().to_string()),
             Value::Column(_) => {
                 return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS);
             }
@@ -86,7 +86,7 @@ impl<'h> Machine<'h> {
                 self.steps(text.len() / 16)?;
                 str_repr(text, out)
             }
-            Value::Decimal(decimal) => out.write(format_args!("Decimal('{decimal}')")),
+            Value::Decimal(decimal) => out.write(format_args!("Decimal('{}')", decimal.number())),
             Value::Date(date) => {
                 out.write(format_args!("datetime.date({}, {}, {})", date.year(), date.month(), date.day()))
             }
