@@ -37,7 +37,7 @@ words! {
     quantize, to_eng_string, normalize, as_tuple, is_zero, is_signed, is_finite, is_infinite, is_nan, is_qnan, is_snan,
     is_subnormal, is_normal, is_canonical, number_class, adjusted, radix, copy_abs, copy_negate, copy_sign, canonical,
     next_plus, next_minus, ln, to_integral, to_integral_value, to_integral_exact, max_mag, min_mag, remainder_near,
-    scaleb, same_quantum, compare_total, compare, fma, from_float, prec, rounding,
+    sign, digits, exponent, scaleb, same_quantum, compare_total, compare, fma, from_float, prec, rounding,
     // Dates.
     year, month, day, hour, minute, second, microsecond, weekday, isoweekday, isocalendar, isoformat, strftime, strptime,
     today, now, fromisoformat, fromordinal, toordinal, ctime, timetuple, combine, date, time, tzinfo, utcnow, week,

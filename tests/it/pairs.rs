@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{ORACLE_FOLDER, python};
 
-const PRELUDE: &str = "from datetime import date, datetime, timedelta\nfrom decimal import Decimal, ROUND_DOWN, ROUND_HALF_UP\n";
+const PRELUDE: &str = "from datetime import date, datetime, timedelta\nfrom decimal import Decimal, ROUND_DOWN, ROUND_HALF_UP, getcontext\n";
 
 #[test]
 fn each_pair_of_types_gives_what_python_gives_under_each_operator() {
@@ -19,11 +19,17 @@ fn each_pair_of_types_gives_what_python_gives_under_each_operator() {
     let schema = Schema::parse(payload.schemas.unwrap().get()).unwrap();
     let (annotation, journal) = (payload.annotation.as_ref().unwrap(), Journal::default());
     let document = Document::new(annotation, &journal, &schema, body.as_bytes());
-    let (mut cases, mut refused, mut wrong) = (0, 0, Vec::new());
+    let (mut cases, mut larger, mut refused, mut wrong) = (0, 0, 0, Vec::new());
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let code = case["code"].as_str().unwrap();
         let theirs = case["repr"].as_str().or(case["exception"].as_str()).unwrap();
+        // Integers have 128 bits here, which is said.
+        let has_large = theirs.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 38);
+        if has_large && !theirs.contains("Decimal") || theirs.contains("set_int_max_str_digits") {
+            larger += 1;
+            continue;
+        }
         cases += 1;
         let script = match Script::new("eval", &format!("{PRELUDE}{code}")) {
             Ok(script) => script,
@@ -44,5 +50,6 @@ fn each_pair_of_types_gives_what_python_gives_under_each_operator() {
     }
     let most = std::env::var("SHOWN").ok().and_then(|shown| shown.parse().ok()).unwrap_or(40);
     let shown: Vec<_> = wrong.iter().take(most).cloned().collect();
+    assert!(cases > 50_000 && larger < 40, "{cases} and {larger}");
     assert!(wrong.is_empty(), "{} of {cases} ({refused} refused):\n{}", wrong.len(), shown.join("\n"));
 }

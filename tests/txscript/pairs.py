@@ -24,8 +24,8 @@ SMALL = ["0", "1", "2", "-1", "3", "0.5", "-0.5", "2.0", "True", "Decimal('2')",
          "Decimal('3')", "Decimal('1.5')"]
 SINGLE = [
     "round({a})", "round({a}, 2)", "round({a}, -1)", "int({a})", "float({a})", "str({a})", "repr({a})", "bool({a})",
-    "-{a}", "+{a}", "abs({a})", "Decimal({a})", "f'{{{a}:.2f}}'", "f'{{{a}:,.1f}}'", "f'{{{a}:>12}}'", "f'{{{a}:+.3e}}'",
-    "f'{{{a}:.1%}}'", "f'{{{a}:g}}'", "f'{{{a}:010.2f}}'", "'%s' % ({a},)", "'%.2f' % {a}", "hash({a}) == hash(Decimal('1'))",
+    "-{a}", "+{a}", "abs({a})", "Decimal({a})", "f'{{({a}):.2f}}'", "f'{{({a}):,.1f}}'", "f'{{({a}):>12}}'", "f'{{({a}):+.3e}}'",
+    "f'{{({a}):.1%}}'", "f'{{({a}):g}}'", "f'{{({a}):010.2f}}'", "'%s' % ({a},)", "'%.2f' % {a}", "hash({a}) == hash(Decimal('1'))",
     "isinstance({a}, Decimal)", "isinstance({a}, float)", "type({a}).__name__",
 ]
 METHODS = [
@@ -33,7 +33,19 @@ METHODS = [
     "exp()", "log10()", "to_eng_string()", "to_integral_value()", "to_integral_value(rounding=ROUND_HALF_UP)",
     "quantize(Decimal('0.01'))", "quantize(Decimal('0.01'), ROUND_HALF_UP)", "quantize(Decimal('1'), rounding=ROUND_DOWN)",
     "compare(Decimal('1'))", "max(Decimal('1'))", "fma(Decimal('2'), Decimal('3'))", "scaleb(2)", "number_class()",
-    "as_integer_ratio()", "copy_sign(Decimal('-1'))", "next_plus()", "remainder_near(Decimal('0.3'))",
+    "as_integer_ratio()", "as_tuple().exponent", "as_tuple()[1]", "copy_sign(Decimal('-1'))", "next_plus()", "remainder_near(Decimal('0.3'))",
+]
+MORE = [
+    "len(Decimal('1.5').as_tuple())", "list(Decimal('1.5').as_tuple())", "Decimal('1.5').as_tuple()[2]",
+    "Decimal('1.5').as_tuple() == (0, (1, 5), -1)", "isinstance(Decimal('1.5').as_tuple(), tuple)",
+    "-1 in Decimal('1.5').as_tuple()", "[x for x in date(2026, 5, 1).isocalendar()]", "date(2026, 5, 1).isocalendar().week",
+    "{Decimal('1.5').as_tuple(): 1}", "Decimal('1.5').as_tuple() + (1,)", "bool(Decimal('1.5').as_tuple())",
+    "sorted([Decimal('2'), 1.5, 1, True, Decimal('1.25'), 0.1])", "max(1, Decimal('1.5'), 2.5)", "{1: 'a'}[Decimal('1.0')]",
+    "Decimal((1, (1, 2), -1))", "Decimal('1_000.5')", "Decimal(' 7 ')", "Decimal('x')", "Decimal('0x1')", "Decimal(True)",
+    "Decimal.from_float(0.1)", "Decimal.from_float(2)", "Decimal.from_float('1')", "getcontext().prec", "getcontext().rounding",
+    "Decimal(1) / Decimal(3)", "sum([Decimal('0.1')] * 3)", "sum([Decimal('0.1')] * 3) == Decimal('0.3')",
+    "Decimal('1.10') == 1.1", "Decimal('0.5') == 0.5", "0.1 in [Decimal('0.1')]", "Decimal('1') if Decimal('0.0') else 2",
+    "str(Decimal('1E+2'))", "int(Decimal('-7.9'))", "Decimal('7.9') // 1", "-7 // Decimal('2')", "-7 % Decimal('2')",
 ]
 PRELUDE = "from datetime import date, datetime, timedelta\nfrom decimal import *\n"
 
@@ -48,6 +60,7 @@ def cases():
         if a.startswith("Decimal"):
             for method in METHODS:
                 yield f"{a}.{method}"
+    yield from MORE
     for a in VALUES:
         if "e300" not in a and "E+300" not in a:
             for b in SMALL:

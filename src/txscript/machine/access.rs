@@ -45,7 +45,8 @@ impl<'h> Machine<'h> {
             if let Some(value) = self.field_attribute(owner, word)? {
                 return Ok(value);
             }
-            if let Some(value) = self.plain_attribute(owner.plain(), word)? {
+            let itself = if let Value::Named(_) = owner { owner } else { owner.plain() };
+            if let Some(value) = self.plain_attribute(itself, word)? {
                 return Ok(value);
             }
             if has_method(owner, word) {
@@ -112,6 +113,10 @@ impl<'h> Machine<'h> {
             (Value::Decimal(_), Word::real) => Some(owner),
             (Value::Decimal(_), Word::imag) => Some(self.decimal(annex_decimal::Decimal::from(0))?),
             (Value::Builtin(Builtin::DecimalContext), _) => self.decimal_context(word),
+            (Value::Named(named), _) => {
+                let place = named.fields.iter().position(|field| *field == word.text());
+                place.and_then(|place| named.items.get(place).copied())
+            }
             (Value::Float(_), Word::imag) => Some(Value::Float(0.0)),
             (Value::Builtin(builtin), Word::__name__) => Some(self.str(builtin.name())?),
             (Value::Builtin(Builtin::Module(module)), _) => module.member(word),
@@ -224,7 +229,7 @@ impl Value<'_> {
             Self::DateTime(_) => Type::DateTime,
             Self::Delta(_) => Type::Delta,
             Self::List(_) => Type::List,
-            Self::Tuple(_) => Type::Tuple,
+            Self::Tuple(_) | Self::Named(_) => Type::Tuple,
             Self::Dict(_) => Type::Dict,
             Self::Set(_) => Type::Set,
             Self::Range(_) => Type::Range,

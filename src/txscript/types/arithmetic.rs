@@ -19,6 +19,7 @@ impl<'h> Machine<'h> {
             | (_, Value::Datapoint(_) | Value::Column(_) | Value::AllValues(_) | Value::Values(_)) => {
                 return self.field_binary(op, a, b);
             }
+            (Value::Named(_), _) | (_, Value::Named(_)) => return self.binary(op, a.plain(), b.plain()),
             _ => {}
         }
         self.plain_binary(op, a, b)
@@ -155,7 +156,11 @@ impl<'h> Machine<'h> {
     }
 
     fn repetitions(&mut self, count: Value<'h>, size: usize) -> Eval<'h, usize> {
-        let count = usize::try_from(count.int().unwrap_or(0).max(0)).unwrap_or(usize::MAX);
+        let count = count.int().unwrap_or(0);
+        if i64::try_from(count).is_err() {
+            return self.raise_text(Kind::OverflowError, "cannot fit 'int' into an index-sized integer");
+        }
+        let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
         let whole = count.saturating_mul(size);
         self.room(whole)?;
         self.steps(whole / 64)?;
@@ -197,7 +202,7 @@ impl<'h> Machine<'h> {
         if x == 0.0 && y < 0.0 {
             return self.raise_text(Kind::ZeroDivisionError, "0.0 cannot be raised to a negative power");
         }
-        if x < 0.0 && y.fract() != 0.0 && y.is_finite() {
+        if x < 0.0 && x.is_finite() && y.fract() != 0.0 && y.is_finite() {
             return self.raise_text(Kind::ValueError, "a complex number is not supported");
         }
         let power = x.powf(y);

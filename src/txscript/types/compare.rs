@@ -147,19 +147,6 @@ impl<'h> Machine<'h> {
     }
 
     fn ordered(&mut self, op: CompareOp, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
-        let (x, y) = (a.plain(), b.plain());
-        if let (Value::Set(x), Value::Set(y)) = (x, y) {
-            let (x, y) = match op {
-                CompareOp::Less | CompareOp::LessEqual => (x, y),
-                _ => (y, x),
-            };
-            let mut work = LARGEST.min(self.steps_left());
-            let most = work;
-            let within = same_keys(x, y, &mut work, |_, _, _| true);
-            self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
-            let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
-            return Ok(within && (!strict || x.len() < y.len()));
-        }
         let order = self.order(op.symbol(), a, b, NESTING)?;
         Ok(match (order, op) {
             (None, _) => false,
@@ -194,6 +181,7 @@ impl<'h> Machine<'h> {
                 return self.raise_text(Kind::TypeError, "can't compare datetime.datetime to datetime.date");
             }
             (Value::Delta(x), Value::Delta(y)) => return Ok(Some(x.cmp(&y))),
+            (Value::Set(x), Value::Set(y)) => return self.order_of_sets(x, y),
             (Value::Tuple(x), Value::Tuple(y)) => self.first_difference(x, y)?,
             (Value::List(x), Value::List(y)) => self.first_difference(&x.borrow(), &y.borrow())?,
             _ if is_number(a) && is_number(b) => {
@@ -221,6 +209,17 @@ impl<'h> Machine<'h> {
             Some((x, y)) => self.order(symbol, x, y, depth - 1),
             None => Ok(Some(lengths)),
         }
+    }
+
+    /// A part of a set is less than it; of two sets that are no parts of each other, neither is.
+    fn order_of_sets(&mut self, x: &Dict<'h>, y: &Dict<'h>) -> Eval<'h, Option<Ordering>> {
+        let order = x.len().cmp(&y.len());
+        let (small, large) = if order == Ordering::Greater { (y, x) } else { (x, y) };
+        let most = LARGEST.min(self.steps_left());
+        let mut work = most;
+        let within = same_keys(small, large, &mut work, |_, _, _| true);
+        self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
+        Ok(within.then_some(order))
     }
 
     /// The first items of two lists that differ, and the order of the lengths where none do.

@@ -188,10 +188,8 @@ impl<'h> Machine<'h> {
             plain => match plain.int() {
                 Some(int) => Ok(Decimal::from(int)),
                 None => {
-                    let text = format_args!(
-                        "conversion from {} to Decimal is not supported",
-                        plain.type_name().rsplit('.').next().unwrap_or_default()
-                    );
+                    let text =
+                        format_args!("conversion from {} to Decimal is not supported", plain.type_name());
                     return self.raise(Kind::TypeError, text);
                 }
             },
@@ -250,7 +248,7 @@ impl<'h> Machine<'h> {
             Some(value) => match value.plain().decimal() {
                 Some(other) => Some(other),
                 None => {
-                    let kind = value.type_name().rsplit('.').next().unwrap_or_default();
+                    let kind = value.type_name();
                     let text = format_args!("conversion from {kind} to Decimal is not supported");
                     return self.raise(Kind::TypeError, text);
                 }
@@ -365,7 +363,7 @@ impl<'h> Machine<'h> {
             _ => Value::Int(number.exponent()),
         };
         let parts = [Value::Int(i64::from(number.is_signed())), self.tuple(&list)?, exponent];
-        self.tuple(&parts)
+        self.named_tuple("DecimalTuple", &["sign", "digits", "exponent"], &parts)
     }
 
     /// `getcontext().prec`, `.rounding`.

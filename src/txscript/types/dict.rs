@@ -234,6 +234,7 @@ fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32, work: &mut u64) -
         Value::Date(date) => date.hash(state),
         Value::DateTime(time) => time.hash(state),
         Value::Delta(delta) => delta.hash(state),
+        Value::Named(named) => hash(Value::Tuple(named.items), state, depth, work)?,
         Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1, work))?,
         Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1, work)?,
         Value::Set(set) if matches!(set.special, Special::FrozenSet) => {

@@ -152,7 +152,9 @@ impl Spec {
             }
         } else {
             let text = if float.is_nan() { "nan" } else { "inf" };
-            if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() }
+            let percent = if kind == Some('%') { "%" } else { "" };
+            (if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() })
+                + percent
         };
         let digits = if matches!(kind, Some('E' | 'G')) { digits.to_uppercase() } else { digits };
         let negative = float.is_sign_negative() && !float.is_nan();
@@ -252,8 +254,8 @@ impl<'h> Machine<'h> {
         let number = spec.precision.filter(|_| !matches!(plain, Value::Str(_))).unwrap_or(0);
         self.room(spec.width.saturating_mul(12).saturating_add(number.saturating_mul(6)))?;
         let done = match plain {
-            Value::Str(text) if spec.sign.is_some() => {
-                let _ = text;
+            Value::Str(_) if !matches!(spec.kind, None | Some('s')) => None,
+            Value::Str(_) if spec.sign.is_some() => {
                 return self.raise_text(Kind::ValueError, "Sign not allowed in string format specifier");
             }
             Value::Str(_) if spec.align == Some('=') => {

@@ -16,10 +16,26 @@ pub(crate) fn float_repr(float: f64) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) || float == 0.0 {
         let plain = float.to_string();
+        let places = plain.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let plain = even(float, plain, |float| format!("{float:.places$}"));
         return if plain.contains('.') { plain } else { format!("{plain}.0") };
     }
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits = even(float, digits.to_owned(), |float| {
+        format!("{float:.places$e}").split('e').next().unwrap_or_default().to_owned()
+    });
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// Of two shortest texts that are as near, Python takes the even one: the one that exact rounding to so many digits gives.
+fn even(float: f64, shortest: String, exact: impl FnOnce(f64) -> String) -> String {
+    // With fewer digits there is but one.
+    if shortest.len() < 16 {
+        return shortest;
+    }
+    let exact = exact(float);
+    if exact.len() == shortest.len() { exact } else { shortest }
 }
 
 /// `float(text)`.
@@ -179,6 +195,7 @@ mod tests {
             (-0.0, "-0.0"),
             (5e-324, "5e-324"),
             (1.5e300, "1.5e+300"),
+            (1e16 / -7.25, "-1379310344827586.2"),
         ];
         for (float, text) in cases {
             assert_eq!(float_repr(float), text);

@@ -76,6 +76,14 @@ impl<'h> Machine<'h> {
             );
         }
         self.step()?;
+        if let Value::Named(named) = value {
+            out.push_str(named.name)?;
+            for (at, (field, item)) in named.fields.iter().zip(named.items).enumerate() {
+                out.write(format_args!("{}{field}=", if at == 0 { "(" } else { ", " }))?;
+                self.repr(*item, out, depth - 1)?;
+            }
+            return out.push(')');
+        }
         match value.plain() {
             Value::None => out.write(format_args!("None")),
             Value::Bool(bool) => out.write(format_args!("{}", if bool { "True" } else { "False" })),
