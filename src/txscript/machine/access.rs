@@ -107,10 +107,9 @@ impl<'h> Machine<'h> {
         Ok(match (owner, word) {
             (Value::Date(_) | Value::DateTime(_) | Value::Delta(_), _) => date_attribute(owner, word),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::real | Word::numerator)
-            | (Value::Float(_), Word::real) => Some(owner),
+            | (Value::Float(_) | Value::Decimal(_), Word::real) => Some(owner),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::imag) => Some(Value::Int(0)),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::denominator) => Some(Value::Int(1)),
-            (Value::Decimal(_), Word::real) => Some(owner),
             (Value::Decimal(_), Word::imag) => Some(self.decimal(annex_decimal::Decimal::from(0))?),
             (Value::Builtin(Builtin::DecimalContext), _) => self.decimal_context(word),
             (Value::Named(named), _) => {
@@ -340,7 +339,7 @@ fn has_method(owner: Value<'_>, word: Word) -> bool {
         Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
             matches!(word, W::bit_length | W::conjugate | W::is_integer)
         }
-        Value::Decimal(_) => super::super::types::decimal::has(word),
+        Value::Decimal(_) => super::super::types::decimal_methods::has(word),
         Value::Date(_) => matches!(
             word,
             W::strftime
