@@ -34,14 +34,17 @@ kinds! {
     IndexError < LookupError, KeyError < LookupError, NameError < Exception, UnboundLocalError < NameError,
     RuntimeError < Exception, RecursionError < RuntimeError, NotImplementedError < RuntimeError,
     StopIteration < Exception, TypeError < Exception, ValueError < Exception, UnicodeError < ValueError,
-    JSONDecodeError < ValueError, PatternError < Exception, InvalidOperation < ArithmeticError, SyntaxError < Exception,
+    JSONDecodeError < ValueError, PatternError < Exception, DecimalException < ArithmeticError,
+    InvalidOperation < DecimalException, DivisionByZero < ZeroDivisionError, Overflow < DecimalException, SyntaxError < Exception,
     MemoryError < Exception, OSError < Exception, PayloadError < Exception,
     Skipped < Exception,
 }
 
 impl Kind {
     pub(crate) fn is(self, other: Self) -> bool {
-        std::iter::successors(Some(self), |kind| kind.parent()).any(|kind| kind == other)
+        // The one kind with two parents.
+        let second = self == Self::DivisionByZero && other == Self::DecimalException;
+        second || std::iter::successors(Some(self), |kind| kind.parent()).any(|kind| kind == other)
     }
 }
 

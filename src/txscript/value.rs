@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 
 use bumpalo::collections::Vec as ArenaVec;
 use jiff::civil::{Date, DateTime};
-use rust_decimal::Decimal;
 
 use super::code::Function;
 use super::edit::lists::{AttrList, OptionRef};
@@ -12,6 +11,7 @@ use super::exception::{Exception, Kind};
 use super::field::{Cells, Datapoint, JsonNode, RowRef, TableRef};
 use super::machine::builtins::Builtin;
 use super::modules::regex::{Found, Pattern};
+use super::types::decimal::Kept;
 use super::types::dict::{Dict, Special};
 use super::words::Word;
 
@@ -27,13 +27,14 @@ pub(crate) enum Value<'h> {
     Big(&'h i128),
     Float(f64),
     Str(&'h str),
-    Decimal(&'h Decimal),
+    Decimal(&'h Kept<'h>),
     Date(Date),
     DateTime(&'h DateTime),
     /// Microseconds.
     Delta(i64),
     List(&'h RefCell<Items<'h>>),
     Tuple(&'h [Self]),
+    Named(&'h Named<'h>),
     Dict(&'h Dict<'h>),
     Set(&'h Dict<'h>),
     Range(&'h Range),
@@ -95,6 +96,14 @@ impl Range {
         let at = i128::try_from(at).ok().filter(|_| at < self.len())?;
         i64::try_from(i128::from(self.start) + at * i128::from(self.step)).ok()
     }
+}
+
+/// A tuple whose items have names too: `Decimal("1.5").as_tuple().exponent`.
+pub(crate) struct Named<'h> {
+    /// As `repr` writes it.
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [&'static str],
+    pub(crate) items: &'h [Value<'h>],
 }
 
 /// The variables of a function call, and of the function around it.
@@ -159,6 +168,7 @@ impl Value<'_> {
             Self::Delta(_) => "datetime.timedelta",
             Self::List(_) => "list",
             Self::Tuple(_) => "tuple",
+            Self::Named(named) => named.name.rsplit('.').next().unwrap_or_default(),
             Self::Dict(dict) => dict.type_name(),
             Self::Set(set) if matches!(set.special, Special::FrozenSet) => "frozenset",
             Self::Set(_) => "set",
@@ -193,6 +203,7 @@ impl Value<'_> {
     pub(crate) fn plain(self) -> Self {
         match self {
             Self::Datapoint(datapoint) => datapoint.data,
+            Self::Named(named) => Self::Tuple(named.items),
             other => other,
         }
     }
@@ -219,6 +230,7 @@ impl Value<'_> {
     pub(crate) fn plain_key(self) -> Self {
         match self {
             Self::Datapoint(datapoint) if datapoint.is_text() => datapoint.data,
+            Self::Named(named) => Self::Tuple(named.items),
             other => other,
         }
     }

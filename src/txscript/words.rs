@@ -34,7 +34,10 @@ words! {
     isdisjoint, intersection_update, difference_update, symmetric_difference_update,
     // Numbers.
     is_integer, as_integer_ratio, bit_length, real, imag, numerator, denominator, conjugate, hex,
-    quantize, to_eng_string, normalize, as_tuple,
+    quantize, to_eng_string, normalize, as_tuple, is_zero, is_signed, is_finite, is_infinite, is_nan, is_qnan, is_snan,
+    is_subnormal, is_normal, is_canonical, number_class, adjusted, radix, copy_abs, copy_negate, copy_sign, canonical,
+    next_plus, next_minus, ln, to_integral, to_integral_value, to_integral_exact, max_mag, min_mag, remainder_near,
+    sign, digits, exponent, scaleb, same_quantum, compare_total, compare, fma, from_float, prec, rounding,
     // Dates.
     year, month, day, hour, minute, second, microsecond, weekday, isoweekday, isocalendar, isoformat, strftime, strptime,
     today, now, fromisoformat, fromordinal, toordinal, ctime, timetuple, combine, date, time, tzinfo, utcnow, week,
@@ -47,7 +50,8 @@ words! {
     dumps, loads, JSONDecodeError, floor, ceil, trunc, sqrt, fabs, isclose, isnan, isinf, isfinite, pi, e, inf, nan,
     fsum, prod, gcd, lcm, log, log2, log10, exp, pow, copysign, fmod, hypot, factorial, modf, dist, tau, comb, perm,
     sin, cos, tan, degrees, radians, Decimal, ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_DOWN, ROUND_UP, ROUND_FLOOR,
-    ROUND_CEILING, ROUND_HALF_DOWN, InvalidOperation, defaultdict, Counter, OrderedDict, deque, most_common, elements,
+    ROUND_CEILING, ROUND_HALF_DOWN, ROUND_05UP, DecimalException, InvalidOperation, DivisionByZero, Overflow, getcontext,
+    defaultdict, Counter, OrderedDict, deque, most_common, elements,
     chain, from_iterable, product, combinations, permutations, groupby, accumulate, islice, zip_longest, starmap,
     takewhile, dropwhile, repeat, reduce, partial, Any, Optional, List, Dict, Tuple, Set, Union, Iterable, Callable,
     // TxScript.

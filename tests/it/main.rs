@@ -79,6 +79,8 @@ mod otlp;
 mod outgoing;
 /// Certificate files of one's own.
 mod own_files;
+/// TxScript: the real package says what is right.
+mod pairs;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;
@@ -128,7 +130,6 @@ mod ticks;
 mod trees;
 /// `annex --dev-http --tunnel`.
 mod tunnel;
-/// TxScript: the real package says what is right.
 mod txscript;
 /// `shape = "ubl"`, by the schemas of UBL 2.1.
 mod ubl;

@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
+use annex_decimal::Decimal;
 use jiff::ToSpan;
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 
 use crate::rossum::Category;
 
@@ -83,7 +83,7 @@ impl<'h> Machine<'h> {
             }
             (F::Cast, [Value::Str(text)]) => self.cast(text),
             (F::Int, [value]) => match self.number(*value)? {
-                Value::Decimal(decimal) => self.int(i128::try_from(decimal.trunc()).ok()),
+                Value::Decimal(decimal) => self.int(decimal.number().truncated()),
                 whole => Ok(whole),
             },
             (F::Number, [value]) => self.number(*value),
@@ -213,7 +213,10 @@ impl<'h> Machine<'h> {
         let mut numbers = [0_i64; 3];
         for (number, part) in numbers.iter_mut().zip(parts) {
             *number = match self.number(part)? {
-                Value::Decimal(decimal) => i64::try_from(decimal.trunc()).unwrap_or(i64::MAX),
+                Value::Decimal(decimal) => {
+                    let whole = decimal.number().truncated();
+                    whole.and_then(|whole| i64::try_from(whole).ok()).unwrap_or(i64::MAX)
+                }
                 Value::Int(int) => int,
                 _ => 0,
             };
@@ -236,7 +239,7 @@ impl<'h> Machine<'h> {
         let ((Value::Decimal(_), _) | (_, Value::Decimal(_))) = (a, b) else { return self.binary(op, a, b) };
         let rest = self.binary(BinaryOp::Modulo, a, b)?;
         let is_off = match (rest, self.binary(BinaryOp::Multiply, rest, b)?) {
-            (Value::Decimal(_), Value::Decimal(sign)) => sign.is_sign_negative() && !sign.is_zero(),
+            (Value::Decimal(_), Value::Decimal(sign)) => sign.number().is_signed() && !sign.is_zero(),
             _ => false,
         };
         let result = if op == BinaryOp::Modulo { rest } else { self.binary(op, a, b)? };
@@ -346,7 +349,7 @@ fn exact(text: &str) -> Option<Decimal> {
     if !(1..=28).contains(&digits) || !text.bytes().all(is_shape) {
         return None;
     }
-    text.parse().or_else(|_| Decimal::from_scientific(text)).ok()
+    text.parse().ok()
 }
 
 fn size<'h>(count: usize) -> Value<'h> {

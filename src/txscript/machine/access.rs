@@ -45,7 +45,8 @@ impl<'h> Machine<'h> {
             if let Some(value) = self.field_attribute(owner, word)? {
                 return Ok(value);
             }
-            if let Some(value) = self.plain_attribute(owner.plain(), word)? {
+            let itself = if let Value::Named(_) = owner { owner } else { owner.plain() };
+            if let Some(value) = self.plain_attribute(itself, word)? {
                 return Ok(value);
             }
             if has_method(owner, word) {
@@ -106,9 +107,15 @@ impl<'h> Machine<'h> {
         Ok(match (owner, word) {
             (Value::Date(_) | Value::DateTime(_) | Value::Delta(_), _) => date_attribute(owner, word),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::real | Word::numerator)
-            | (Value::Float(_), Word::real) => Some(owner),
+            | (Value::Float(_) | Value::Decimal(_), Word::real) => Some(owner),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::imag) => Some(Value::Int(0)),
             (Value::Int(_) | Value::Big(_) | Value::Bool(_), Word::denominator) => Some(Value::Int(1)),
+            (Value::Decimal(_), Word::imag) => Some(self.decimal(annex_decimal::Decimal::from(0))?),
+            (Value::Builtin(Builtin::DecimalContext), _) => self.decimal_context(word),
+            (Value::Named(named), _) => {
+                let place = named.fields.iter().position(|field| *field == word.text());
+                place.and_then(|place| named.items.get(place).copied())
+            }
             (Value::Float(_), Word::imag) => Some(Value::Float(0.0)),
             (Value::Builtin(builtin), Word::__name__) => Some(self.str(builtin.name())?),
             (Value::Builtin(Builtin::Module(module)), _) => module.member(word),
@@ -149,7 +156,7 @@ impl<'h> Machine<'h> {
             Value::Date(_) | Value::DateTime(_) | Value::Delta(_) => {
                 self.date_method(plain, word, positional, keywords)
             }
-            Value::Decimal(decimal) => self.decimal_method(*decimal, word, positional, keywords),
+            Value::Decimal(decimal) => self.decimal_method(decimal, word, positional, keywords),
             Value::Pattern(pattern) => self.pattern_method(pattern, word, positional, keywords),
             Value::Match(found) => self.match_method(found, word, positional),
             Value::Json(node) => {
@@ -197,6 +204,7 @@ impl<'h> Machine<'h> {
             return Ok(());
         }
         match owner {
+            Value::Builtin(Builtin::DecimalContext) if self.set_decimal_context(name, value)? => Ok(()),
             Value::Json(_) | Value::Context => self.raise_text(Kind::TypeError, "context is read-only"),
             _ => {
                 let text = format_args!("'{}' object has no attribute '{name}'", type_name(owner));
@@ -220,7 +228,7 @@ impl Value<'_> {
             Self::DateTime(_) => Type::DateTime,
             Self::Delta(_) => Type::Delta,
             Self::List(_) => Type::List,
-            Self::Tuple(_) => Type::Tuple,
+            Self::Tuple(_) | Self::Named(_) => Type::Tuple,
             Self::Dict(_) => Type::Dict,
             Self::Set(_) => Type::Set,
             Self::Range(_) => Type::Range,
@@ -253,6 +261,7 @@ fn type_member<'h>(kind: Type, word: Word) -> Option<Value<'h>> {
                 | Word::fromordinal
         ),
         Type::Dict | Type::OrderedDict => word == Word::fromkeys,
+        Type::Decimal => word == Word::from_float,
         Type::TxScript => word == Word::from_payload,
         Type::Str => word == Word::maketrans || (word as usize) <= Word::format_map as usize,
         _ => false,
@@ -330,7 +339,7 @@ fn has_method(owner: Value<'_>, word: Word) -> bool {
         Value::Int(_) | Value::Big(_) | Value::Bool(_) => {
             matches!(word, W::bit_length | W::conjugate | W::is_integer)
         }
-        Value::Decimal(_) => matches!(word, W::quantize | W::normalize),
+        Value::Decimal(_) => super::super::types::decimal_methods::has(word),
         Value::Date(_) => matches!(
             word,
             W::strftime

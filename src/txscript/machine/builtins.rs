@@ -21,6 +21,8 @@ pub(crate) enum Builtin {
     BusinessRule(RuleFunction),
     Fields,
     Context,
+    /// What `decimal.getcontext()` gives.
+    DecimalContext,
     /// What `t` is in functions: its attributes are names in rules and formulas.
     Session,
 }
@@ -89,7 +91,10 @@ impl Builtin {
                     kind,
                     Kind::JSONDecodeError
                         | Kind::PatternError
+                        | Kind::DecimalException
                         | Kind::InvalidOperation
+                        | Kind::DivisionByZero
+                        | Kind::Overflow
                         | Kind::PayloadError
                         | Kind::Skipped
                 )
@@ -134,6 +139,7 @@ impl Builtin {
             Self::BusinessRule(_) => "function",
             Self::Fields => "field",
             Self::Context => "context",
+            Self::DecimalContext => "Context",
             Self::Session => "t",
         }
     }
@@ -147,6 +153,7 @@ impl Builtin {
             Self::Module(_) => "module",
             Self::Fields => "Fields",
             Self::Context => "Context",
+            Self::DecimalContext => "decimal.Context",
             Self::Session => "TxScriptAnnotationContent",
         }
     }

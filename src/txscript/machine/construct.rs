@@ -115,7 +115,7 @@ impl<'h> Machine<'h> {
                 }
             }
             Value::Float(float) => self.whole(float.trunc()),
-            Value::Decimal(decimal) => self.int(i128::try_from(decimal.trunc()).ok()),
+            Value::Decimal(decimal) => self.decimal_whole(&decimal.number(), annex_decimal::Rounding::Down),
             plain => match plain.int() {
                 Some(int) => self.int(Some(int)),
                 None => {
@@ -204,25 +204,6 @@ impl<'h> Machine<'h> {
         self.delta_of(round_half_even(micros))
     }
 
-    fn make_decimal(&mut self, value: Value<'h>) -> Eval<'h> {
-        use rust_decimal::Decimal;
-        let made = match value.plain() {
-            Value::Str(text) => {
-                self.steps(text.len() / 16)?;
-                self.room(text.len())?;
-                let text = text.trim().replace('_', "");
-                Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
-            }
-            Value::Decimal(decimal) => Some(*decimal),
-            Value::Float(float) => Decimal::from_f64_retain(float).map(|exact| exact.normalize()),
-            other => other.int().and_then(|int| Decimal::try_from_i128_with_scale(int, 0).ok()),
-        };
-        match made {
-            Some(decimal) => self.decimal(decimal),
-            None => self.raise_text(Kind::InvalidOperation, "[<class 'decimal.ConversionSyntax'>]"),
-        }
-    }
-
     pub(super) fn call_static(
         &mut self,
         kind: Type,
@@ -294,6 +275,7 @@ impl<'h> Machine<'h> {
                 }
                 Ok(Value::Dict(dict))
             }
+            (Type::Decimal, Word::from_float, _) => self.decimal_static(word, positional),
             (Type::Str, _, [text, rest @ ..]) => self.method(*text, word, rest, keywords),
             _ => self.wrong_arguments(word.text(), positional.len()),
         }

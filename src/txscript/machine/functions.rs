@@ -30,7 +30,11 @@ impl<'h> Machine<'h> {
                 self.memory(size_of::<Exception<'h>>())?;
                 Ok(Value::Exception(self.bump.alloc(Exception { kind, args })))
             }
-            Builtin::Module(_) | Builtin::Fields | Builtin::Context | Builtin::Session => {
+            Builtin::Module(_)
+            | Builtin::Fields
+            | Builtin::Context
+            | Builtin::DecimalContext
+            | Builtin::Session => {
                 let text = format_args!("'{}' object is not callable", builtin.type_name());
                 self.raise(Kind::TypeError, text)
             }
@@ -134,11 +138,7 @@ impl<'h> Machine<'h> {
                 };
                 self.format(*value, spec).map(Value::Str)
             }
-            (F::Divmod, [x, y]) => {
-                let pair =
-                    [self.binary(BinaryOp::FloorDivide, *x, *y)?, self.binary(BinaryOp::Modulo, *x, *y)?];
-                self.tuple(&pair)
-            }
+            (F::Divmod, [x, y]) => self.divmod(*x, *y),
             (F::Pow, [x, y]) => self.binary(BinaryOp::Power, *x, *y),
             (F::Chr, [code]) => match code.int().and_then(|code| char::from_u32(u32::try_from(code).ok()?)) {
                 Some(c) => self.str(c.encode_utf8(&mut [0; 4])),
@@ -172,8 +172,8 @@ impl<'h> Machine<'h> {
                 Value::Function(_) | Value::Builtin(_) | Value::Method(_) | Value::Partial(_)
             ))),
             (F::Hash, [value]) => {
-                self.key(*value)?;
-                Ok(Value::Int(0))
+                let key = self.key(*value)?;
+                Ok(Value::Int(key.python_hash()))
             }
             (F::TypeOf, [value]) => Ok(value.type_of()),
             (F::Getattr | F::Hasattr, [owner, name, default @ ..]) => {
@@ -264,7 +264,7 @@ impl<'h> Machine<'h> {
         }
         match value.plain() {
             Value::Float(float) => Ok(Value::Float(float.abs())),
-            Value::Decimal(decimal) => self.decimal(decimal.abs()),
+            Value::Decimal(decimal) => self.decimal_abs(decimal),
             Value::Delta(delta) => self.delta(delta.checked_abs()),
             plain => match plain.int() {
                 Some(int) => self.int(int.checked_abs()),
@@ -292,13 +292,7 @@ impl<'h> Machine<'h> {
         match (value.plain(), places) {
             (Value::Float(float), Some(places)) => Ok(Value::Float(round_float(float, places))),
             (Value::Float(float), None) => self.whole(round_half_even(float)),
-            (Value::Decimal(decimal), places) => {
-                let rounded = decimal.round_dp(u32::try_from(places.unwrap_or(0)).unwrap_or(0));
-                match places {
-                    Some(_) => self.decimal(rounded),
-                    None => self.int(i128::try_from(rounded).ok()),
-                }
-            }
+            (Value::Decimal(decimal), places) => self.decimal_round(decimal, places),
             (plain, places) => match (plain.int(), places) {
                 (Some(int), None | Some(0..)) => self.int(Some(int)),
                 (Some(int), Some(places)) => {

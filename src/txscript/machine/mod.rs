@@ -25,7 +25,7 @@ use super::exception::{Eval, Exception, Kind, Raised, Stop};
 use super::field::View;
 use super::modules::regex::Patterns;
 use super::script::Output;
-use super::value::{Frame, Items, Value};
+use super::value::{Frame, Items, Named, Value};
 
 pub(super) use collections::place;
 use limits::{LOOK, Limits};
@@ -40,6 +40,8 @@ pub(crate) struct Machine<'h> {
     pub(crate) patterns: &'h Patterns,
     pub(crate) made: &'h Patterns,
     pub(crate) hasher: DefaultHashBuilder,
+    /// Digits and rounding of `Decimal`, which code may change for itself.
+    pub(crate) decimals: annex_decimal::Context,
     pub(crate) output: Output,
     /// What a function changed; formulas and rules change nothing.
     pub(crate) edits: Option<Box<Edits<'h>>>,
@@ -79,6 +81,7 @@ impl<'h> Machine<'h> {
             patterns: patterns[0],
             made: patterns[1],
             hasher: DefaultHashBuilder::default(),
+            decimals: super::types::decimal::context(),
             output: Output::default(),
             edits: None,
             limits,
@@ -146,6 +149,18 @@ impl<'h> Machine<'h> {
     pub(crate) fn slice(&mut self, items: &[Value<'h>]) -> Eval<'h, &'h [Value<'h>]> {
         self.memory(size_of_val(items))?;
         Ok(self.bump.alloc_slice_copy(items))
+    }
+
+    /// A tuple whose items have names.
+    pub(crate) fn named_tuple(
+        &mut self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        items: &[Value<'h>],
+    ) -> Eval<'h> {
+        let items = self.slice(items)?;
+        self.memory(size_of::<Named<'h>>())?;
+        Ok(Value::Named(self.bump.alloc(Named { name, fields, items })))
     }
 
     pub(crate) fn list(&mut self, items: impl AsRef<[Value<'h>]>) -> Eval<'h> {

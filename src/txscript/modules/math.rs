@@ -1,5 +1,7 @@
 //! `math`.
 
+use annex_decimal::Rounding;
+
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
 use super::super::value::Value;
@@ -85,6 +87,14 @@ impl<'h> Machine<'h> {
                 }
                 match value.plain() {
                     plain if plain.int().is_some() => self.int(plain.int()),
+                    Value::Decimal(decimal) => {
+                        let rounding = match word {
+                            W::floor => Rounding::Floor,
+                            W::ceil => Rounding::Ceiling,
+                            _ => Rounding::Down,
+                        };
+                        self.decimal_whole(&decimal.number(), rounding)
+                    }
                     _ => {
                         let float = self.real(*value)?;
                         self.whole(match word {

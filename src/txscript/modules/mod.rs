@@ -105,14 +105,19 @@ impl Module {
             },
             Self::Decimal => match word {
                 W::Decimal => builtin(Builtin::Type(Type::Decimal)),
+                W::DecimalException => builtin(Builtin::Exception(Kind::DecimalException)),
                 W::InvalidOperation => builtin(Builtin::Exception(Kind::InvalidOperation)),
+                W::DivisionByZero => builtin(Builtin::Exception(Kind::DivisionByZero)),
+                W::Overflow => builtin(Builtin::Exception(Kind::Overflow)),
+                W::getcontext => function(),
                 W::ROUND_HALF_UP
                 | W::ROUND_HALF_EVEN
                 | W::ROUND_DOWN
                 | W::ROUND_UP
                 | W::ROUND_FLOOR
                 | W::ROUND_CEILING
-                | W::ROUND_HALF_DOWN => Some(Value::Str(word.text())),
+                | W::ROUND_HALF_DOWN
+                | W::ROUND_05UP => Some(Value::Str(word.text())),
                 _ => None,
             },
             Self::Collections => match word {
@@ -183,6 +188,9 @@ impl<'h> Machine<'h> {
             Module::Json => self.json_function(word, positional, keywords),
             Module::Math => self.math_function(word, positional, keywords),
             Module::Itertools => self.itertools_function(word, positional, keywords),
+            Module::Decimal if word == Word::getcontext && positional.is_empty() => {
+                Ok(Value::Builtin(Builtin::DecimalContext))
+            }
             Module::Functools => self.functools_function(word, positional, keywords),
             _ => self.wrong_arguments(word.text(), positional.len()),
         }

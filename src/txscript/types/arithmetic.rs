@@ -19,6 +19,7 @@ impl<'h> Machine<'h> {
             | (_, Value::Datapoint(_) | Value::Column(_) | Value::AllValues(_) | Value::Values(_)) => {
                 return self.field_binary(op, a, b);
             }
+            (Value::Named(_), _) | (_, Value::Named(_)) => return self.binary(op, a.plain(), b.plain()),
             _ => {}
         }
         self.plain_binary(op, a, b)
@@ -155,7 +156,11 @@ impl<'h> Machine<'h> {
     }
 
     fn repetitions(&mut self, count: Value<'h>, size: usize) -> Eval<'h, usize> {
-        let count = usize::try_from(count.int().unwrap_or(0).max(0)).unwrap_or(usize::MAX);
+        let count = count.int().unwrap_or(0);
+        if i64::try_from(count).is_err() {
+            return self.raise_text(Kind::OverflowError, "cannot fit 'int' into an index-sized integer");
+        }
+        let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
         let whole = count.saturating_mul(size);
         self.room(whole)?;
         self.steps(whole / 64)?;
@@ -197,7 +202,7 @@ impl<'h> Machine<'h> {
         if x == 0.0 && y < 0.0 {
             return self.raise_text(Kind::ZeroDivisionError, "0.0 cannot be raised to a negative power");
         }
-        if x < 0.0 && y.fract() != 0.0 && y.is_finite() {
+        if x < 0.0 && x.is_finite() && y.fract() != 0.0 && y.is_finite() {
             return self.raise_text(Kind::ValueError, "a complex number is not supported");
         }
         let power = x.powf(y);
@@ -254,6 +259,44 @@ impl<'h> Machine<'h> {
         self.int(int)
     }
 
+    /// `divmod(a, b)`.
+    pub(crate) fn divmod(&mut self, a: Value<'h>, b: Value<'h>) -> Eval<'h> {
+        let (x, y) = (a.plain(), b.plain());
+        if let (Value::Decimal(_), _) | (_, Value::Decimal(_)) = (x, y)
+            && let Some(pair) = self.decimal_divmod(x, y)?
+        {
+            return Ok(pair);
+        }
+        let divides =
+            |value: Value<'h>| matches!(value, Value::Float(_) | Value::Delta(_)) || value.int().is_some();
+        match (x, y) {
+            (Value::Float(_), Value::Float(0.0)) => {
+                return self.raise_text(Kind::ZeroDivisionError, "float divmod()");
+            }
+            (_, Value::Float(0.0)) if x.int().is_some() => {
+                return self.raise_text(Kind::ZeroDivisionError, "float divmod()");
+            }
+            (Value::Float(_), _) if y.int() == Some(0) => {
+                return self.raise_text(Kind::ZeroDivisionError, "float divmod()");
+            }
+            (Value::Delta(_), Value::Delta(_)) => {}
+            _ if divides(x)
+                && divides(y)
+                && !matches!((x, y), (Value::Delta(_), _) | (_, Value::Delta(_))) => {}
+            _ if self.columns(a, b)?.is_some() => {}
+            _ => {
+                let text = format_args!(
+                    "unsupported operand type(s) for divmod(): '{}' and '{}'",
+                    x.type_name(),
+                    y.type_name()
+                );
+                return self.raise(Kind::TypeError, text);
+            }
+        }
+        let pair = [self.binary(BinaryOp::FloorDivide, a, b)?, self.binary(BinaryOp::Modulo, a, b)?];
+        self.tuple(&pair)
+    }
+
     pub(crate) fn unary(&mut self, op: UnaryOp, value: Value<'h>) -> Eval<'h> {
         if let Some(items) = self.column_items(value)? {
             return self.mapped(items, |machine, item| machine.unary(op, item));
@@ -261,9 +304,9 @@ impl<'h> Machine<'h> {
         let plain = value.plain();
         match (op, plain) {
             (UnaryOp::Negative, Value::Float(float)) => Ok(Value::Float(-float)),
-            (UnaryOp::Negative, Value::Decimal(decimal)) => self.decimal(-*decimal),
+            (_, Value::Decimal(decimal)) => self.decimal_unary(op, decimal),
             (UnaryOp::Negative, Value::Delta(delta)) => self.delta(delta.checked_neg()),
-            (UnaryOp::Positive, Value::Float(_) | Value::Delta(_) | Value::Decimal(_)) => Ok(plain),
+            (UnaryOp::Positive, Value::Float(_) | Value::Delta(_)) => Ok(plain),
             _ => match (op, plain.int()) {
                 (UnaryOp::Negative, Some(int)) => self.int(int.checked_neg()),
                 (UnaryOp::Positive, Some(int)) => self.int(Some(int)),

@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use rust_decimal::Decimal;
-
 use super::super::code::CompareOp;
 use super::super::exception::{Eval, Kind, Stop};
 use super::super::machine::Machine;
@@ -86,23 +84,13 @@ fn equal_lists<'h>(x: &[Value<'h>], y: &[Value<'h>], depth: u32, work: &mut u64)
 }
 
 /// The order of two numbers of any type; exact, whatever their sizes.
-fn number_order(a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
+fn number_order<'h>(a: Value<'h>, b: Value<'h>) -> Option<Ordering> {
     match (a, b) {
         (Value::Float(x), Value::Float(y)) => x.partial_cmp(&y),
-        (Value::Decimal(x), Value::Decimal(y)) => Some(x.cmp(y)),
-        (Value::Decimal(x), y) => Some(decimal_int(*x, y.int()?)),
-        (x, Value::Decimal(y)) => Some(decimal_int(*y, x.int()?).reverse()),
+        (Value::Decimal(_), _) | (_, Value::Decimal(_)) => a.decimal_order(b),
         (Value::Float(x), y) => float_int(x, y.int()?),
         (x, Value::Float(y)) => float_int(y, x.int()?).map(Ordering::reverse),
         (x, y) => Some(x.int()?.cmp(&y.int()?)),
-    }
-}
-
-fn decimal_int(decimal: Decimal, int: i128) -> Ordering {
-    match Decimal::try_from_i128_with_scale(int, 0) {
-        Ok(int) => decimal.cmp(&int),
-        // An integer that is larger than any decimal.
-        Err(_) => 0.cmp(&int),
     }
 }
 
@@ -159,19 +147,6 @@ impl<'h> Machine<'h> {
     }
 
     fn ordered(&mut self, op: CompareOp, a: Value<'h>, b: Value<'h>) -> Eval<'h, bool> {
-        let (x, y) = (a.plain(), b.plain());
-        if let (Value::Set(x), Value::Set(y)) = (x, y) {
-            let (x, y) = match op {
-                CompareOp::Less | CompareOp::LessEqual => (x, y),
-                _ => (y, x),
-            };
-            let mut work = LARGEST.min(self.steps_left());
-            let most = work;
-            let within = same_keys(x, y, &mut work, |_, _, _| true);
-            self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
-            let strict = matches!(op, CompareOp::Less | CompareOp::Greater);
-            return Ok(within && (!strict || x.len() < y.len()));
-        }
         let order = self.order(op.symbol(), a, b, NESTING)?;
         Ok(match (order, op) {
             (None, _) => false,
@@ -206,9 +181,16 @@ impl<'h> Machine<'h> {
                 return self.raise_text(Kind::TypeError, "can't compare datetime.datetime to datetime.date");
             }
             (Value::Delta(x), Value::Delta(y)) => return Ok(Some(x.cmp(&y))),
+            (Value::Set(x), Value::Set(y)) => return self.order_of_sets(x, y),
             (Value::Tuple(x), Value::Tuple(y)) => self.first_difference(x, y)?,
             (Value::List(x), Value::List(y)) => self.first_difference(&x.borrow(), &y.borrow())?,
-            _ if is_number(a) && is_number(b) => return Ok(number_order(a, b)),
+            _ if is_number(a) && is_number(b) => {
+                let order = number_order(a, b);
+                if order.is_none() && matches!((a, b), (Value::Decimal(_), _) | (_, Value::Decimal(_))) {
+                    return self.signal(annex_decimal::Signal::InvalidOperation);
+                }
+                return Ok(order);
+            }
             _ => {
                 // A field's value on the right side is asked the other way round.
                 let reflected = matches!(right, Value::Datapoint(y) if !y.is_text())
@@ -227,6 +209,17 @@ impl<'h> Machine<'h> {
             Some((x, y)) => self.order(symbol, x, y, depth - 1),
             None => Ok(Some(lengths)),
         }
+    }
+
+    /// A part of a set is less than it; of two sets that are no parts of each other, neither is.
+    fn order_of_sets(&mut self, x: &Dict<'h>, y: &Dict<'h>) -> Eval<'h, Option<Ordering>> {
+        let order = x.len().cmp(&y.len());
+        let (small, large) = if order == Ordering::Greater { (y, x) } else { (x, y) };
+        let most = LARGEST.min(self.steps_left());
+        let mut work = most;
+        let within = same_keys(small, large, &mut work, |_, _, _| true);
+        self.steps(usize::try_from(most - work).unwrap_or(usize::MAX))?;
+        Ok(within.then_some(order))
     }
 
     /// The first items of two lists that differ, and the order of the lengths where none do.

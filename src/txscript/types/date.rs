@@ -35,6 +35,8 @@ pub(crate) fn field_date(text: &str) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
+const MICROS_A_DAY: i128 = 86_400_000_000;
+
 impl<'h> Machine<'h> {
     pub(crate) fn time(&mut self, time: DateTime) -> Eval<'h> {
         self.memory(16)?;
@@ -97,8 +99,12 @@ impl<'h> Machine<'h> {
             (BinaryOp::Multiply, Value::Delta(x), y) | (BinaryOp::Multiply, y, Value::Delta(x)) => {
                 match (y, y.int()) {
                     (_, Some(int)) => {
-                        let micros = i128::from(x).checked_mul(int).and_then(|m| i64::try_from(m).ok());
-                        self.delta(micros)
+                        let micros = i128::from(x).checked_mul(int);
+                        let days = micros.map(|micros| micros / MICROS_A_DAY);
+                        if days.is_none_or(|days| i32::try_from(days).is_err()) {
+                            return self.beyond();
+                        }
+                        self.delta(micros.and_then(|micros| i64::try_from(micros).ok()))
                     }
                     (Value::Float(float), _) => self.scaled(x, float),
                     _ => self.unsupported(op, a, b),
@@ -109,18 +115,21 @@ impl<'h> Machine<'h> {
                     self.raise_text(Kind::ZeroDivisionError, "integer division or modulo by zero")
                 }
                 (BinaryOp::FloorDivide, _, Some(int)) => {
-                    let int = i64::try_from(int).unwrap_or(i64::MAX);
-                    self.delta(Some(x.div_euclid(int)))
+                    let x = i128::from(x);
+                    let down = x.checked_rem(int).is_some_and(|rest| rest != 0 && (x < 0) != (int < 0));
+                    let floor = x.checked_div(int).map(|quotient| quotient - i128::from(down));
+                    self.delta(floor.and_then(|floor| i64::try_from(floor).ok()))
                 }
                 (BinaryOp::Divide, _, Some(int)) =>
                 {
                     #[expect(clippy::cast_precision_loss, reason = "a duration is rounded to microseconds")]
                     self.scaled(x, 1.0 / int as f64)
                 }
-                (BinaryOp::Divide, Value::Float(float), _) if float != 0.0 => self.scaled(x, 1.0 / float),
-                (BinaryOp::Divide, Value::Float(_), _) => {
-                    self.raise_text(Kind::ZeroDivisionError, "division by zero")
+                (BinaryOp::Divide, Value::Float(0.0), _) => {
+                    self.raise_text(Kind::ZeroDivisionError, "integer division or modulo by zero")
                 }
+                (BinaryOp::Divide, Value::Float(float), _) if !float.is_finite() => self.scaled(x, float),
+                (BinaryOp::Divide, Value::Float(float), _) => self.scaled(x, 1.0 / float),
                 _ => self.unsupported(op, a, b),
             },
             _ => self.unsupported(op, a, b),
@@ -155,9 +164,24 @@ impl<'h> Machine<'h> {
     }
 
     fn scaled(&mut self, delta: i64, factor: f64) -> Eval<'h> {
+        if factor.is_nan() {
+            return self.raise_text(Kind::ValueError, "cannot convert NaN to integer ratio");
+        }
+        if factor.is_infinite() {
+            return self.raise_text(Kind::OverflowError, "cannot convert Infinity to integer ratio");
+        }
         #[expect(clippy::cast_precision_loss, reason = "a duration is rounded to microseconds")]
         let micros = round_half_even(delta as f64 * factor);
+        #[expect(clippy::cast_precision_loss, reason = "a rough size")]
+        if micros.abs() > MICROS_A_DAY as f64 * f64::from(i32::MAX) {
+            return self.beyond();
+        }
         self.delta_of(micros)
+    }
+
+    /// Beyond what CPython multiplies, too.
+    fn beyond(&mut self) -> Eval<'h> {
+        self.raise_text(Kind::OverflowError, "Python int too large to convert to C int")
     }
 
     pub(crate) fn delta_of(&mut self, micros: f64) -> Eval<'h> {
@@ -190,7 +214,11 @@ impl<'h> Machine<'h> {
         // A directive becomes a longer one, and that a text.
         self.steps(format.len())?;
         self.room(format.len().saturating_mul(16))?;
-        let format = format.replace("%f", "%6f").replace("%x", "%m/%d/%y").replace("%X", "%H:%M:%S");
+        // A sign at the end stands for itself.
+        let signs = format.len() - format.trim_end_matches('%').len();
+        let last = if signs % 2 == 1 { "%" } else { "" };
+        let format =
+            [format, last].concat().replace("%f", "%6f").replace("%x", "%m/%d/%y").replace("%X", "%H:%M:%S");
         let mut text = self.builder();
         let written = strtime::BrokenDownTime::from(time).format(&format, StdFmtWrite(&mut text));
         match written {
@@ -264,7 +292,8 @@ impl<'h> Machine<'h> {
                 let iso: ISOWeekDate = date.iso_week_date();
                 let three =
                     [i64::from(iso.year()), i64::from(iso.week()), i64::from(day.to_monday_one_offset())];
-                self.tuple(&three.map(Value::Int))
+                let names = &["year", "week", "weekday"];
+                self.named_tuple("datetime.IsoCalendarDate", names, &three.map(Value::Int))
             }
             (Word::toordinal, []) => Ok(Value::Int(ordinal(date))),
             (Word::date, []) if time.is_some() => Ok(Value::Date(date)),

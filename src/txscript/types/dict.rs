@@ -1,7 +1,6 @@
 //! Dicts and sets: in the order of insertion, found by hash.
 
 use std::cell::RefCell;
-use std::hash::{BuildHasher, Hash, Hasher};
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as ArenaVec;
@@ -10,10 +9,10 @@ use super::super::exception::{Eval, Kind};
 use super::super::machine::{Buffer, Machine};
 use super::super::value::Value;
 use super::super::words::Word;
-use super::compare::{NESTING, equal};
+use super::compare::equal;
 
 /// How many parts a tuple may have, all in all, to be a key.
-const KEY_PARTS: u64 = 10_000;
+pub(super) const KEY_PARTS: u64 = 10_000;
 
 /// What one look-up may look at: enough for any.
 const ALL: u64 = u64::MAX;
@@ -50,8 +49,8 @@ struct Inner<'h> {
 /// A key with its hash: made once, used for a look-up and an insertion.
 #[derive(Clone, Copy)]
 pub(crate) struct Key<'h> {
-    hash: u64,
-    value: Value<'h>,
+    pub(super) hash: u64,
+    pub(super) value: Value<'h>,
 }
 
 impl<'h> Inner<'h> {
@@ -184,66 +183,14 @@ impl<'h> Dict<'h> {
     }
 
     /// A hash of all keys, whatever their order.
-    fn keys_hash(&self) -> u64 {
+    pub(super) fn keys_hash(&self) -> u64 {
         let inner = self.inner.borrow();
         let live = inner.entries.iter().filter(|entry| entry.live);
         live.fold(0, |all, entry| all ^ entry.hash.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
     }
 }
 
-/// A hash with which equal values of different types meet: `1`, `1.0` and `True`.
-fn hash(value: Value<'_>, state: &mut impl Hasher, depth: u32, work: &mut u64) -> Result<(), &'static str> {
-    if depth == 0 {
-        return Err("a tuple nested too deeply");
-    }
-    if *work == 0 {
-        return Err("a tuple of too many parts");
-    }
-    *work -= 1;
-    match value {
-        Value::None => 0_u8.hash(state),
-        Value::Bool(_) | Value::Int(_) | Value::Big(_) => value.int().hash(state),
-        #[expect(clippy::cast_possible_truncation, reason = "exact: it has no fraction and is in range")]
-        Value::Float(float) if float.fract() == 0.0 && float.abs() < 1e38 => Some(float as i128).hash(state),
-        Value::Float(float) => float.to_bits().hash(state),
-        Value::Decimal(decimal) => decimal.hash(state),
-        Value::Str(text) => {
-            if depth < NESTING {
-                // Within a tuple, where one text may stand many times.
-                *work = work.saturating_sub(text.len() as u64 / 4096);
-            }
-            text.hash(state);
-        }
-        Value::Date(date) => date.hash(state),
-        Value::DateTime(time) => time.hash(state),
-        Value::Delta(delta) => delta.hash(state),
-        Value::Tuple(items) => items.iter().try_for_each(|item| hash(*item, state, depth - 1, work))?,
-        Value::Datapoint(datapoint) if datapoint.is_text() => hash(datapoint.data, state, depth - 1, work)?,
-        Value::Set(set) if matches!(set.special, Special::FrozenSet) => {
-            *work = work.saturating_sub(set.len() as u64 / 64);
-            set.keys_hash().hash(state);
-        }
-        Value::Row(row) => std::ptr::from_ref(row).hash(state),
-        Value::Function(function) => std::ptr::from_ref(function).hash(state),
-        Value::Builtin(builtin) => std::mem::discriminant(&builtin).hash(state),
-        other => return Err(other.type_name()),
-    }
-    Ok(())
-}
-
 impl<'h> Machine<'h> {
-    pub(crate) fn key(&mut self, value: Value<'h>) -> Eval<'h, Key<'h>> {
-        let mut state = self.hasher.build_hasher();
-        let mut work = KEY_PARTS;
-        let hashed = hash(value, &mut state, NESTING, &mut work);
-        let text = if let Value::Str(text) = value.plain() { text.len() / 64 } else { 0 };
-        self.steps(usize::try_from(KEY_PARTS - work).unwrap_or(0) + text)?;
-        match hashed {
-            Ok(()) => Ok(Key { hash: state.finish(), value }),
-            Err(name) => self.raise(Kind::TypeError, format_args!("unhashable type: '{name}'")),
-        }
-    }
-
     pub(crate) fn new_dict(&mut self, special: Special<'h>) -> Eval<'h, &'h Dict<'h>> {
         self.memory(64)?;
         Ok(self.bump.alloc(Dict::new(self.bump, special)))

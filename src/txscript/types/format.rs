@@ -1,9 +1,12 @@
 //! `format()` and the format specs of f-strings.
 
+use annex_decimal::Align;
+
 use super::super::exception::{Eval, Kind};
 use super::super::machine::Machine;
 use super::super::value::Value;
 use super::arithmetic::float_of;
+use super::decimal::Kept;
 
 /// A parsed format spec: `[[fill]align][sign][#][0][width][,][.precision][type]`.
 #[derive(Default, Clone, Copy)]
@@ -11,6 +14,7 @@ struct Spec {
     fill: Option<char>,
     align: Option<char>,
     sign: Option<char>,
+    plain_zero: bool,
     alternate: bool,
     zero: bool,
     width: usize,
@@ -23,8 +27,6 @@ struct Spec {
 const LONGEST: usize = 200;
 /// Digits behind the point of a float, of which all others are zeros; in front of the exponent there are fewer.
 const FRACTION: usize = 1_100;
-/// The same of a decimal.
-const DECIMALS: usize = 28;
 
 impl Spec {
     fn parse(text: &str) -> Option<Self> {
@@ -44,7 +46,7 @@ impl Spec {
             (spec.sign, at) = (Some(*c), at + 1);
         }
         if chars.get(at) == Some(&'z') {
-            at += 1;
+            (spec.plain_zero, at) = (true, at + 1);
         }
         if chars.get(at) == Some(&'#') {
             (spec.alternate, at) = (true, at + 1);
@@ -150,7 +152,9 @@ impl Spec {
             }
         } else {
             let text = if float.is_nan() { "nan" } else { "inf" };
-            if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() }
+            let percent = if kind == Some('%') { "%" } else { "" };
+            (if kind.is_some_and(char::is_uppercase) { text.to_uppercase() } else { text.to_owned() })
+                + percent
         };
         let digits = if matches!(kind, Some('E' | 'G')) { digits.to_uppercase() } else { digits };
         let negative = float.is_sign_negative() && !float.is_nan();
@@ -250,8 +254,8 @@ impl<'h> Machine<'h> {
         let number = spec.precision.filter(|_| !matches!(plain, Value::Str(_))).unwrap_or(0);
         self.room(spec.width.saturating_mul(12).saturating_add(number.saturating_mul(6)))?;
         let done = match plain {
-            Value::Str(text) if spec.sign.is_some() => {
-                let _ = text;
+            Value::Str(_) if !matches!(spec.kind, None | Some('s')) => None,
+            Value::Str(_) if spec.sign.is_some() => {
                 return self.raise_text(Kind::ValueError, "Sign not allowed in string format specifier");
             }
             Value::Str(_) if spec.align == Some('=') => {
@@ -266,7 +270,7 @@ impl<'h> Machine<'h> {
                 Some(spec.pad(cut, '<'))
             }
             Value::Float(float) => spec.float(float).map(|digits| spec.pad(&digits, '>')),
-            Value::Decimal(decimal) => self.format_decimal(*decimal, spec),
+            Value::Decimal(decimal) => self.format_decimal(decimal, &spec)?,
             Value::Bool(_) if spec.kind.is_none() && spec.grouping.is_none() && plain.int().is_some() => {
                 let digits = spec.int(plain.int().unwrap_or(0));
                 digits.map(|digits| spec.pad(&digits, '>'))
@@ -301,21 +305,34 @@ impl<'h> Machine<'h> {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "beside the others")]
-    fn format_decimal(&self, decimal: rust_decimal::Decimal, spec: Spec) -> Option<String> {
-        use rust_decimal::RoundingStrategy::MidpointNearestEven;
-        let magnitude = decimal.abs();
-        let digits = match (spec.kind, spec.precision) {
-            (Some('f' | 'F') | None, Some(precision)) => {
-                let exact = precision.min(DECIMALS);
-                let places = u32::try_from(exact).unwrap_or(28);
-                let rounded = magnitude.round_dp_with_strategy(places, MidpointNearestEven);
-                format!("{rounded:.exact$}") + &zeros(precision - exact)
-            }
-            (Some('f' | 'F') | None, None) => magnitude.to_string(),
-            _ => return None,
+    fn format_decimal(&mut self, decimal: &Kept<'h>, spec: &Spec) -> Eval<'h, Option<String>> {
+        let number = decimal.number();
+        self.room_for_decimal(&number, spec.kind)?;
+        if spec.zero && spec.align.is_some() || spec.grouping == Some('_') || spec.alternate {
+            return self.raise_text(Kind::ValueError, "invalid format string");
+        }
+        let align = match spec.align {
+            Some('<') => Align::Left,
+            Some('^') => Align::Center,
+            Some('=') => Align::AfterSign,
+            None if spec.zero => Align::AfterSign,
+            _ => Align::Right,
         };
-        let digits = spec.signed(decimal.is_sign_negative(), &spec.grouped(&digits, 3));
-        Some(spec.pad(&digits, '>'))
+        let format = annex_decimal::Format {
+            fill: spec.fill.unwrap_or(if spec.zero { '0' } else { ' ' }),
+            align,
+            sign: spec.sign.filter(|sign| *sign != '-'),
+            alternate: false,
+            plain_zero: spec.plain_zero,
+            zeros: spec.zero,
+            width: spec.width,
+            separator: spec.grouping,
+            precision: spec.precision.map(|precision| u32::try_from(precision).unwrap_or(u32::MAX)),
+            kind: spec.kind,
+        };
+        match number.formatted(&format, self.decimals) {
+            Some(text) => Ok(Some(text)),
+            None => self.raise_text(Kind::ValueError, "invalid format string"),
+        }
     }
 }

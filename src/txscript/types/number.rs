@@ -1,13 +1,6 @@
 //! Numbers: Python's rounding, parsing and text.
 
-use rust_decimal::prelude::ToPrimitive;
-use rust_decimal::{Decimal, RoundingStrategy};
-
-use super::super::code::BinaryOp;
-use super::super::exception::{Eval, Kind};
-use super::super::machine::Machine;
 use super::super::value::Value;
-use super::super::words::Word;
 use super::arithmetic::float_of;
 
 /// A float as `repr` shows it: the shortest digits that read back the same.
@@ -23,10 +16,26 @@ pub(crate) fn float_repr(float: f64) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) || float == 0.0 {
         let plain = float.to_string();
+        let places = plain.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let plain = even(float, plain, |float| format!("{float:.places$}"));
         return if plain.contains('.') { plain } else { format!("{plain}.0") };
     }
+    let places = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits = even(float, digits.to_owned(), |float| {
+        format!("{float:.places$e}").split('e').next().unwrap_or_default().to_owned()
+    });
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// Of two shortest texts that are as near, Python takes the even one: the one that exact rounding to so many digits gives.
+fn even(float: f64, shortest: String, exact: impl FnOnce(f64) -> String) -> String {
+    // With fewer digits there is but one.
+    if shortest.len() < 16 {
+        return shortest;
+    }
+    let exact = exact(float);
+    if exact.len() == shortest.len() { exact } else { shortest }
 }
 
 /// `float(text)`.
@@ -142,79 +151,12 @@ pub(crate) fn round_half_even(float: f64) -> f64 {
     float.round_ties_even()
 }
 
-impl<'h> Machine<'h> {
-    pub(crate) fn decimal(&mut self, decimal: Decimal) -> Eval<'h> {
-        self.memory(16)?;
-        Ok(Value::Decimal(self.bump.alloc(decimal)))
-    }
-
-    pub(crate) fn decimal_binary(&mut self, op: BinaryOp, a: Value<'h>, b: Value<'h>) -> Eval<'h> {
-        let of = |value: Value<'h>| match value {
-            Value::Decimal(decimal) => Some(*decimal),
-            other => other.int().and_then(|int| Decimal::try_from_i128_with_scale(int, 0).ok()),
-        };
-        let (Some(x), Some(y)) = (of(a), of(b)) else { return self.unsupported(op, a, b) };
-        let result = match op {
-            BinaryOp::Add => x.checked_add(y),
-            BinaryOp::Subtract => x.checked_sub(y),
-            BinaryOp::Multiply => x.checked_mul(y),
-            BinaryOp::Divide | BinaryOp::FloorDivide | BinaryOp::Modulo if y.is_zero() => {
-                return self.raise_text(Kind::ZeroDivisionError, "[<class 'decimal.DivisionByZero'>]");
-            }
-            BinaryOp::Divide => x.checked_div(y).map(|quotient| {
-                if quotient.checked_mul(y) == Some(x) { quotient.normalize() } else { quotient }
-            }),
-            BinaryOp::FloorDivide => x.checked_div(y).map(|quotient| quotient.trunc()),
-            BinaryOp::Modulo => x.checked_rem(y),
-            BinaryOp::Power => y
-                .to_u32()
-                .filter(|y| *y <= 100)
-                .and_then(|y| (0..y).try_fold(Decimal::ONE, |power, _| power.checked_mul(x))),
-            _ => return self.unsupported(op, a, b),
-        };
-        match result {
-            Some(result) => self.decimal(result),
-            None => self.raise_text(Kind::OverflowError, "a Decimal of more than 28 digits is not supported"),
-        }
-    }
-
-    pub(crate) fn decimal_method(
-        &mut self,
-        decimal: Decimal,
-        word: Word,
-        arguments: &[Value<'h>],
-        keywords: &[(&'h str, Value<'h>)],
-    ) -> Eval<'h> {
-        match (word, arguments) {
-            (Word::quantize, [Value::Decimal(unit), rounding @ ..]) => {
-                let rounding = rounding.first().copied();
-                let rounding =
-                    rounding.or(keywords.iter().find(|(name, _)| *name == "rounding").map(|k| k.1));
-                let strategy = match rounding {
-                    Some(Value::Str("ROUND_HALF_UP")) => RoundingStrategy::MidpointAwayFromZero,
-                    Some(Value::Str("ROUND_HALF_DOWN")) => RoundingStrategy::MidpointTowardZero,
-                    Some(Value::Str("ROUND_DOWN")) => RoundingStrategy::ToZero,
-                    Some(Value::Str("ROUND_UP")) => RoundingStrategy::AwayFromZero,
-                    Some(Value::Str("ROUND_FLOOR")) => RoundingStrategy::ToNegativeInfinity,
-                    Some(Value::Str("ROUND_CEILING")) => RoundingStrategy::ToPositiveInfinity,
-                    _ => RoundingStrategy::MidpointNearestEven,
-                };
-                let mut rounded = decimal.round_dp_with_strategy(unit.scale(), strategy);
-                rounded.rescale(unit.scale());
-                self.decimal(rounded)
-            }
-            (Word::normalize, []) => self.decimal(decimal.normalize()),
-            _ => self.no_method(Value::Decimal(&Decimal::ZERO), word, arguments.len()),
-        }
-    }
-}
-
 impl Value<'_> {
     /// A number as a float, as `float()` and `math` take it.
     pub(crate) fn as_float(self) -> Option<f64> {
         match self.plain() {
             Self::Float(float) => Some(float),
-            Self::Decimal(decimal) => decimal.to_f64(),
+            Self::Decimal(decimal) => Some(decimal.number().to_f64()),
             other => other.int().map(float_of),
         }
     }
@@ -253,6 +195,7 @@ mod tests {
             (-0.0, "-0.0"),
             (5e-324, "5e-324"),
             (1.5e300, "1.5e+300"),
+            (1e16 / -7.25, "-1379310344827586.2"),
         ];
         for (float, text) in cases {
             assert_eq!(float_repr(float), text);

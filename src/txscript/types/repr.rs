@@ -33,7 +33,7 @@ impl<'h> Machine<'h> {
                 return self.text(&text);
             }
             Value::Delta(delta) => return self.text(&super::date_text::delta_text(delta)),
-            Value::Decimal(decimal) => return self.text(&decimal.to_string()),
+            Value::Decimal(decimal) => return self.text(&decimal.number().to_string()),
             Value::Column(_) => {
                 return self.raise_text(Kind::TypeError, super::super::field::COLUMN_IS_AMBIGUOUS);
             }
@@ -76,6 +76,14 @@ impl<'h> Machine<'h> {
             );
         }
         self.step()?;
+        if let Value::Named(named) = value {
+            out.push_str(named.name)?;
+            for (at, (field, item)) in named.fields.iter().zip(named.items).enumerate() {
+                out.write(format_args!("{}{field}=", if at == 0 { "(" } else { ", " }))?;
+                self.repr(*item, out, depth - 1)?;
+            }
+            return out.push(')');
+        }
         match value.plain() {
             Value::None => out.write(format_args!("None")),
             Value::Bool(bool) => out.write(format_args!("{}", if bool { "True" } else { "False" })),
@@ -86,7 +94,7 @@ impl<'h> Machine<'h> {
                 self.steps(text.len() / 16)?;
                 str_repr(text, out)
             }
-            Value::Decimal(decimal) => out.write(format_args!("Decimal('{decimal}')")),
+            Value::Decimal(decimal) => out.write(format_args!("Decimal('{}')", decimal.number())),
             Value::Date(date) => {
                 out.write(format_args!("datetime.date({}, {}, {})", date.year(), date.month(), date.day()))
             }

@@ -48,7 +48,8 @@ impl<'h> Machine<'h> {
             };
             self.percent_one(value, &flags, kind, &mut out)?;
         }
-        if rest.next().is_some() && !matches!(values, Value::Dict(_)) {
+        // What has items by name or place may be left over.
+        if rest.next().is_some() && !matches!(values, Value::Dict(_) | Value::List(_)) {
             return self.raise_text(Kind::TypeError, "not all arguments converted during string formatting");
         }
         self.finish(out).map(Value::Str)

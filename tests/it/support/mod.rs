@@ -35,7 +35,7 @@ pub(crate) use pebble::Pebble;
 pub(crate) use persist::ISSUER;
 pub(crate) use postgres::{PASSWORD as POSTGRES_PASSWORD, Postgres};
 pub(crate) use proxy::{Faults, Once, Proxy};
-pub(crate) use python::environment;
+pub(crate) use python::{environment, python};
 pub(crate) use relay::Relay;
 pub(crate) use rossum_tool::RossumTool;
 pub(crate) use sshd::Sshd;
