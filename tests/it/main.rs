@@ -63,6 +63,8 @@ mod master_data;
 mod memory;
 /// Names of fields that a document or its schema does not have.
 mod names;
+/// Names in the examples of the pages.
+mod names_of_pages;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
 /// Settings that make no sense, and what looks like them and is right.
@@ -85,8 +87,12 @@ mod planted_code;
 mod planted_files;
 mod planted_functions;
 mod planted_settings;
+/// The pages can be read at the first reading.
+mod plain_words;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
+/// What docs/promises.md says of versions.
+mod promises;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
@@ -128,6 +134,8 @@ mod ticks;
 mod trees;
 /// `annex --dev-http --tunnel`.
 mod tunnel;
+/// The commands of docs/tutorial.md, one after the other.
+mod tutorial;
 /// TxScript: the real package says what is right.
 mod txscript;
 /// `shape = "ubl"`, by the schemas of UBL 2.1.
