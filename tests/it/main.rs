@@ -81,14 +81,14 @@ mod otlp;
 mod outgoing;
 /// Certificate files of one's own.
 mod own_files;
+/// The pages can be read at the first reading.
+mod plain_words;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;
 mod planted_files;
 mod planted_functions;
 mod planted_settings;
-/// The pages can be read at the first reading.
-mod plain_words;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
 /// What docs/promises.md says of versions.

@@ -145,7 +145,8 @@ fn faults(page: &Path, text: &str) -> Vec<String> {
         for sentence in sentences(&text).filter(|sentence| words(sentence) > WORDS_OF_A_SENTENCE) {
             fault(format!("a sentence of {} words: {}", words(sentence), sentence.trim()));
         }
-        let (count, most) = (words(&text), if piece.is_cell { WORDS_OF_A_CELL } else { WORDS_OF_A_PARAGRAPH });
+        let (count, most) =
+            (words(&text), if piece.is_cell { WORDS_OF_A_CELL } else { WORDS_OF_A_PARAGRAPH });
         if count > most {
             fault(format!("{count} words in a {}", if piece.is_cell { "cell" } else { "paragraph" }));
         }

@@ -12,7 +12,8 @@ use crate::support::{Annex, SECRET, annex_command, write};
 pub(crate) fn pages() -> Vec<(PathBuf, String)> {
     let docs = std::fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
     let texts = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let pages: Vec<_> = texts.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from)).collect();
+    let pages: Vec<_> =
+        texts.chain(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from)).collect();
     assert!(pages.len() > 6);
     pages.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
