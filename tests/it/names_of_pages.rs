@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
-use toml::Value as Toml;
+use toml::de::{DeTable, DeValue};
 
 use crate::readme::{blocks, pages, whole};
 
@@ -31,24 +31,35 @@ fn ids(node: &Value, all: &mut BTreeSet<String>) {
     }
 }
 
-/// Fields that a block names: by its keys, and in braces in its messages.
-fn named(node: &Toml, all: &mut Vec<String>) {
-    let Some(table) = node.as_table() else {
-        for one in node.as_array().into_iter().flatten() {
-            named(one, all);
-        }
-        return;
-    };
+/// The names of fields in a value, which is a text or a list of texts.
+fn texts<'v>(value: &'v DeValue<'_>) -> Vec<&'v str> {
+    match value {
+        DeValue::String(text) => vec![text],
+        DeValue::Array(list) => list.iter().flat_map(|one| texts(one.get_ref())).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Fields that a table names: by its keys, and in braces in its messages.
+fn named(table: &DeTable<'_>, all: &mut Vec<String>) {
     for (key, value) in table {
-        let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
-        if KEYS.contains(&key.as_str()) {
-            all.extend(values.iter().filter_map(Toml::as_str).map(str::to_owned));
+        let (key, value): (&str, _) = (key.get_ref(), value.get_ref());
+        if KEYS.contains(&key) {
+            all.extend(texts(value).into_iter().map(str::to_owned));
         }
         if key == "message" {
-            let pieces = value.as_str().unwrap_or_default().split('{').skip(1);
+            let pieces = texts(value).into_iter().flat_map(|text| text.split('{').skip(1));
             all.extend(pieces.filter_map(|piece| piece.split(['}', ' ']).next()).map(str::to_owned));
         }
-        named(value, all);
+        below(value, all);
+    }
+}
+
+fn below(value: &DeValue<'_>, all: &mut Vec<String>) {
+    match value {
+        DeValue::Table(table) => named(table, all),
+        DeValue::Array(list) => list.iter().for_each(|one| below(one.get_ref(), all)),
+        _ => {}
     }
 }
 
@@ -64,7 +75,8 @@ fn fields_of_the_pages_are_those_of_the_sample() {
         let own = OWN.iter().find(|(page, _)| *page == name).map_or(&[][..], |(_, fields)| *fields);
         for block in blocks(&text, "toml") {
             let mut fields = Vec::new();
-            named(&toml::from_str(&whole(block)).unwrap(), &mut fields);
+            let config = whole(block);
+            named(DeTable::parse(&config).unwrap().get_ref(), &mut fields);
             count += fields.len();
             let is_known =
                 |field: &str| known.contains(field) || own.contains(&field) || RESULTS.contains(&field);
