@@ -55,7 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let name = asked.text(
         ("--hook", arguments.hook),
         "What is the hook called?",
-        "invoice_checks",
+        "invoice-checks",
         answers::hook,
     )?;
     let step = match arguments.step {
