@@ -1,7 +1,7 @@
 //! Recorded deliveries: each in a file of its own, with the answer that it got or should get.
 //!
 //! ```json
-//! {"hook": "invoice-checks", "recorded": "2026-11-26T06:22:00Z", "payload": {…}, "answer": {…}}
+//! {"hook": "invoice_checks", "recorded": "2026-11-26T06:22:00Z", "payload": {…}, "answer": {…}}
 //! ```
 //!
 //! A case holds what the document holds, and no token and none of the hook's secrets.

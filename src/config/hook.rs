@@ -48,7 +48,7 @@ pub(super) fn read_all(
         .into_iter()
         .filter_map(|section| {
             let document = section.document();
-            let path = section.required_text("path", "\"/invoice-checks\"");
+            let path = section.required_text("path", "\"/invoice_checks\"");
             let name = section.text("name");
             // The same path may be another hook under another domain.
             let domain = section.text("domain");
@@ -204,7 +204,7 @@ fn check_path(document: &Document<'_>, path: &Spanned<&str>) {
         document.note(
             path.span(),
             format!("`{text}` is no path"),
-            Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice-checks\"`"),
+            Some("begin with `/`; no host, no `?`, no blanks: `path = \"/invoice_checks\"`"),
         );
     } else if text.starts_with("/.annex/") {
         document.note(

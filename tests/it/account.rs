@@ -515,6 +515,39 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     assert_eq!((list.as_array().unwrap().len(), &list[0]["config"]["secret"]), (3, &json!("…")));
 }
 
+/// The part of docs/tutorial.md that needs Rossum, as it stands there but for ids and names to fill in.
+#[test]
+fn commands_of_the_tutorial_register_the_hook() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, here) = (account(), folder.path());
+    good(&server, here, &["init", ".", "--hook", "invoice_checks", "--step", "checks", "--yes"]);
+    let kept = here.join(".local/state/annex");
+    std::fs::create_dir_all(&kept).unwrap();
+    write(&kept.join("dev-secret"), "a-secret-of-dev-mode-0123456789");
+    let page = std::fs::read_to_string("docs/tutorial.md").unwrap().replace("\\\n", " ");
+    let commands =
+        page.lines().filter(|line| line.starts_with("annex queue") || line.starts_with("annex hook"));
+    let mut said_last = String::new();
+    for line in commands {
+        let line = line.replace("QUEUE_ID", "7").replace("YOUR-TUNNEL", "abc");
+        let bin = Path::new(env!("CARGO_BIN_EXE_annex")).parent().unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &line]).current_dir(here).env_clear().env("HOME", here);
+        command.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+        command.env("ROSSUM_URL", format!("http://{}", server.address)).env("ROSSUM_TOKEN", "own-token");
+        let output = command.output().unwrap();
+        said_last = said(&output);
+        assert!(output.status.success(), "$ {line}\n{said_last}");
+    }
+    assert!(said_last.contains("hook 99 is registered: Invoice checks"), "{said_last}");
+    let sent = requests(&server);
+    let body = |of: &str| sent.iter().find(|(line, _)| line == of).map(|(_, body)| body.clone()).unwrap();
+    let config =
+        json!({"url": "https://abc.ngrok.app/invoice_checks", "secret": "a-secret-of-dev-mode-0123456789"});
+    assert_eq!(body("POST /v1/hooks")["config"], config);
+    assert!(body("POST /v1/schemas")["content"].is_array());
+}
+
 /// A server that shows the request in its refusal, as one for debugging does.
 #[test]
 fn a_refusal_that_repeats_the_request_is_told_without_password_and_token() {

@@ -120,7 +120,7 @@ fn the_configurations_that_come_with_annex_are_right() {
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    assert!(said.starts_with("config/annex.toml: ok\n") && said.contains("\n  /invoice-checks  "), "{said}");
+    assert!(said.starts_with("config/annex.toml: ok\n") && said.contains("\n  /invoice_checks  "), "{said}");
     let sample = annex_command()
         .args(["check", "--dev-http", "--config", "config/sample.toml"])
         .env("ROSSUM_SECRET", "x")

@@ -63,6 +63,8 @@ mod master_data;
 mod memory;
 /// Names of fields that a document or its schema does not have.
 mod names;
+/// Names in the examples of the pages.
+mod names_of_pages;
 /// Systems that answer what nobody asked for, and values that lead elsewhere.
 mod neighbours;
 /// Settings that make no sense, and what looks like them and is right.
@@ -81,6 +83,8 @@ mod outgoing;
 mod own_files;
 /// TxScript: the real package says what is right.
 mod pairs;
+/// The pages can be read at the first reading.
+mod plain_words;
 /// Mistakes that stop nothing, and what is right.
 mod planted;
 mod planted_code;
@@ -89,6 +93,8 @@ mod planted_functions;
 mod planted_settings;
 /// Descriptors, signals, the public probe, alert rules.
 mod process;
+/// What docs/promises.md says of versions.
+mod promises;
 /// The commands of the README and of the pages in docs/.
 mod queries;
 mod readme;
@@ -130,6 +136,9 @@ mod ticks;
 mod trees;
 /// `annex --dev-http --tunnel`.
 mod tunnel;
+/// The commands of docs/tutorial.md, one after the other.
+mod tutorial;
+/// TxScript: the real package says what is right.
 mod txscript;
 /// `shape = "ubl"`, by the schemas of UBL 2.1.
 mod ubl;

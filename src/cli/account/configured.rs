@@ -31,16 +31,28 @@ const USUAL: [&str; 3] =
 
 /// All hooks of the configuration.
 pub(super) fn hooks(path: Option<PathBuf>) -> Result<Vec<Configured>, Failure> {
+    hooks_for(path, Purpose::Serve)
+}
+
+fn hooks_for(path: Option<PathBuf>, purpose: Purpose) -> Result<Vec<Configured>, Failure> {
     let path = super::super::config_path(path);
     let environment = super::super::service_environment(&path);
-    let config = config::load(&path, Purpose::Serve, &environment).map_err(mistaken)?;
+    let config = config::load(&path, purpose, &environment).map_err(mistaken)?;
     let domain = config.server.domains.iter().find(|domain| !identifier::without_wildcard(domain).1);
     config.hooks.iter().map(|hook| read(hook, domain, &path)).collect()
 }
 
 /// A hook of the configuration, by its name.
 pub(super) fn hook(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Failure> {
-    let hooks = hooks(path)?;
+    named(hooks(path)?, wanted)
+}
+
+/// The same where URL and secret are given apart, as for a tunnel: no public name is needed then, and no secret.
+pub(super) fn hook_behind_tunnel(path: Option<PathBuf>, wanted: &str) -> Result<Configured, Failure> {
+    named(hooks_for(path, Purpose::DevHttp)?, wanted)
+}
+
+fn named(hooks: Vec<Configured>, wanted: &str) -> Result<Configured, Failure> {
     let names = hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>().join(", ");
     let found = hooks.into_iter().find(|hook| hook.name == wanted);
     found.ok_or_else(|| Failure::Because(format!("the configuration has no hook {wanted}; it has {names}")))

@@ -43,13 +43,16 @@ pub(in super::super::super) struct ChangeArguments {
 
 pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Result<(), Failure> {
     let CreateArguments { name, attributes, from_config, config, access } = arguments;
+    let mut own = attributes.config()?;
     let configured = match from_config {
+        Some(hook) if own.contains_key("url") && own.contains_key("secret") => {
+            Some(configured::hook_behind_tunnel(config.clone(), hook)?)
+        }
         Some(hook) => Some(configured::hook(config.clone(), hook)?),
         None => None,
     };
     let mut events = pairs(&attributes.events)?;
     let mut sideload = attributes.sideload.clone();
-    let mut own = attributes.config()?;
     if let Some(known) = configured {
         let secret = known.secret();
         if events.is_empty() {
