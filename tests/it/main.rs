@@ -81,7 +81,7 @@ mod otlp;
 mod outgoing;
 /// Certificate files of one's own.
 mod own_files;
-/// TxScript: the real package says what is right.
+/// TxScript: what each pair of types gives under each operator, beside CPython.
 mod pairs;
 /// The pages can be read at the first reading.
 mod plain_words;
