@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::clock;
 use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
 use crate::shown::{Line, counted};
-use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
+use crate::store::{Allowed, Change, Dataset, Import, Imported, Progress, Record, Refused, Store, StoreError};
 
-use super::exit::{self, Failure, Mark, clear_records, document, print, show_records};
+use super::exit::{self, Failure, Mark, clear_progress, document, print, print_result, show_progress};
 use super::place::Place;
 use super::spooled::Spooled;
 
@@ -50,12 +50,12 @@ pub(super) struct ImportArguments {
     /// What kind of file it is [default: by its name]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Kind>,
-    /// What separates the values of a CSV: one character, or `tab` [default: found in its first rows]
-    #[arg(long, value_name = "CHAR")]
-    separator: Option<String>,
+    /// The separator of a CSV: one character, or `tab` [default: found in its first rows]
+    #[arg(long, value_name = "CHAR", value_parser = separator)]
+    separator: Option<u8>,
     /// How its text is written, for example windows-1250 or cp852 [default: as its mark (BOM) says, or utf-8]
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    encoding: Option<Encoding>,
     /// The sheet of a workbook, by name or number [default: the first that is visible]
     #[arg(long, value_name = "SHEET")]
     sheet: Option<String>,
@@ -90,9 +90,9 @@ pub(super) struct ShowArguments {
 pub(super) struct ExportArguments {
     /// The dataset
     name: String,
-    /// As what
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
-    format: Kind,
+    /// The format [default: csv; with --json jsonl]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Written>,
     #[command(flatten)]
     place: Place,
 }
@@ -108,9 +108,17 @@ pub(super) struct DropArguments {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     Csv,
+    /// One JSON object a line
     Jsonl,
-    /// To import only
     Xlsx,
+}
+
+/// A format that a dataset is written in.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Written {
+    Csv,
+    /// One JSON object a line
+    Jsonl,
 }
 
 /// How standard input is named.
@@ -133,10 +141,9 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 let store = store.ok_or_else(|| StoreError::NoDataset(arguments.name.clone()))?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
-                if arguments.place.json {
-                    return print(json!({"dataset": arguments.name, "dropped": true}));
-                }
-                print(format_args!("{} is gone", arguments.name))
+                let DropArguments { name, place } = arguments;
+                let done = json!({"dataset": name, "dropped": true});
+                print_result(place.json, done, format_args!("the dataset {name} is removed"))
             }
         }
     })
@@ -156,6 +163,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     let layout = layout(&arguments)?;
     let ImportArguments { name, file, key, index, near, update, allow_empty, allow_shrink, place, .. } =
         arguments;
+    let mut shown = Shown::begin(if file == Path::new(STDIN) { Path::new("standard input") } else { &file });
     let spooled = if file == Path::new(STDIN) { Some(Spooled::new()?) } else { None };
     let (said, from) = match &spooled {
         Some(spooled) => (Path::new("standard input"), spooled.path()),
@@ -177,10 +185,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         ..Import::new(&name, read.columns, &source)
     };
     let store = open(&place).await?;
-    let mut progress = Progress::new();
     let records = read.records.map(|record| record.map_err(|error| StoreError::Source(error.of(said))));
-    let done = store.import(&import, records, |read| progress.tell(read)).await;
-    progress.end();
+    let done = store.import(&import, records, |progress| shown.tell(progress)).await;
     let done: Imported = match done {
         Ok(done) => done,
         Err(
@@ -198,6 +204,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     store.close().await;
+    drop(shown);
     if place.json {
         let mut said = json!({"dataset": name, "read": done.read, "records": done.records});
         if let Some(said) = said.as_object_mut().filter(|_| !done.notes.is_empty()) {
@@ -217,6 +224,15 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
 }
 
+fn separator(text: &str) -> Result<u8, String> {
+    data::separator(text).ok_or_else(|| "give one ASCII character, or tab".to_owned())
+}
+
+fn encoding(name: &str) -> Result<Encoding, String> {
+    let why = "give an encoding such as windows-1250, windows-1252, iso-8859-2, cp852 or utf-16le";
+    Encoding::of(name).ok_or_else(|| why.to_owned())
+}
+
 /// How the file is written, by the arguments.
 fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
     let ImportArguments { file, key, index, near, format, separator, encoding, sheet, head, foot, .. } =
@@ -226,34 +242,23 @@ fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
         Some(Kind::Jsonl) => Format::JsonLines,
         Some(Kind::Xlsx) => Format::Workbook,
         None => Format::of(file).ok_or_else(|| {
-            Failure::Because(format!(
-                "{}: say what it is: --format csv, --format jsonl or --format xlsx",
-                file.display()
-            ))
+            let what = match file.to_str() {
+                Some(STDIN) => "the format of standard input is not known".to_owned(),
+                _ => format!("the name of {} does not show its format", file.display()),
+            };
+            Failure::usage(what, "add --format csv, --format jsonl or --format xlsx")
         })?,
     };
     let given = [separator.is_some(), encoding.is_some(), sheet.is_some(), head.is_some(), *foot > 0];
     for ((option, formats), _) in FORMATS_OF.iter().zip(given).filter(|(_, given)| *given) {
         if !formats.contains(&format) {
-            let what =
-                format!("--{option} says nothing of {}: leave it out, or correct --format", format.words());
-            return Err(Failure::Because(what));
+            let what = format!("--{option} is not for {}", format.words());
+            return Err(Failure::usage(what, "leave it out, or correct --format"));
         }
     }
-    let separator_of = |text: &String| {
-        let why = || Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"));
-        data::separator(text).ok_or_else(why)
-    };
-    let encoding_of = |name: &String| {
-        let why = || {
-            let known = "windows-1250, windows-1252, iso-8859-2, cp852, utf-16le";
-            Failure::Because(format!("there is no encoding `{name}`; there are for example {known}"))
-        };
-        Encoding::of(name).ok_or_else(why)
-    };
     Ok(Layout {
-        separator: separator.as_ref().map(separator_of).transpose()?,
-        encoding: encoding.as_ref().map(encoding_of).transpose()?,
+        separator: *separator,
+        encoding: *encoding,
         sheet: sheet.as_ref().map(|sheet| match sheet.parse() {
             Ok(number) => Sheet::Number(number),
             Err(_) => Sheet::Name(sheet.clone()),
@@ -344,12 +349,10 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
 }
 
 async fn export(arguments: ExportArguments) -> Result<(), Failure> {
-    if arguments.format == Kind::Xlsx {
-        return Err(Failure::Because("a dataset is written as csv or jsonl".to_owned()));
-    }
     let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
-    let mut out = Records::new(arguments.format);
+    let usual = if arguments.place.json { Written::Jsonl } else { Written::Csv };
+    let mut out = Records::new(arguments.format.unwrap_or(usual));
     let mut after = 0;
     let mut is_read = exit::is_read(out.head(&dataset))?;
     while is_read {
@@ -368,10 +371,10 @@ enum Records {
 }
 
 impl Records {
-    fn new(format: Kind) -> Self {
+    fn new(format: Written) -> Self {
         match format {
-            Kind::Csv => Self::Csv(Box::new(data::Writer::new(document()))),
-            _ => Self::JsonLines(document()),
+            Written::Csv => Self::Csv(Box::new(data::Writer::new(document()))),
+            Written::Jsonl => Self::JsonLines(document()),
         }
     }
 
@@ -402,28 +405,43 @@ fn object(dataset: &Dataset, record: Record) -> Value {
     Value::Object(dataset.columns.iter().cloned().zip(values).collect::<Map<_, _>>())
 }
 
-/// How far an import is, on a terminal.
-struct Progress {
-    shown: bool,
+/// How far an import is, on a terminal: each part of the work is shown at its beginning, and then now and then.
+struct Shown {
+    is_shown: bool,
+    column: String,
     next: Instant,
 }
 
-impl Progress {
-    fn new() -> Self {
-        Self { shown: false, next: Instant::now() + TELL }
+impl Shown {
+    /// Reading begins: a workbook is read as a whole before its first record is there.
+    fn begin(file: &Path) -> Self {
+        let is_shown = show_progress(format_args!("reading {} …", file.display()));
+        Self { is_shown, next: Instant::now() + TELL, column: String::new() }
     }
 
-    fn tell(&mut self, read: u64) {
+    fn tell(&mut self, progress: Progress<'_>) {
+        let (is_new, line) = match progress {
+            Progress::Read(read) => (false, format!("{} read", counted(read, "record"))),
+            Progress::Indexed(column, done) => {
+                let is_new = column != self.column;
+                column.clone_into(&mut self.column);
+                (is_new, format!("index of similar texts in {column}: {}", counted(done, "record")))
+            }
+            Progress::Kept => (true, "writing to the disk …".to_owned()),
+        };
         let now = Instant::now();
-        if now >= self.next {
+        if is_new || now >= self.next {
             self.next = now + TELL;
-            self.shown |= show_records(read);
+            self.is_shown |= show_progress(line);
         }
     }
 
-    fn end(&self) {
-        if self.shown {
-            clear_records();
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if self.is_shown {
+            clear_progress();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
-use crate::shown::{Line, Lines};
+use crate::shown::{Line, Lines, counted};
 use crate::txscript::{
     Document, Failure as Exception, Limits, Outcome, Output, Problem, Schema, Script, TypesMissing, Variables,
 };
@@ -91,11 +91,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let row = match (arguments.row, table) {
         (None, _) => None,
         (Some(_), None) => {
-            return Err(Failure::Because("the code names no column of a table: leave --row away".to_owned()));
+            return Err(Failure::usage("the code names no column of a table", "leave --row out"));
         }
         (Some(row), Some(table)) if row >= document.row_count(table) => {
             let count = document.row_count(table);
-            return Err(Failure::Because(format!("{table} has {count} rows: --row counts from 0")));
+            return Err(Failure::usage(
+                format_args!("{table} has {}, and no row {row}", counted(count, "row")),
+                "--row counts from 0",
+            ));
         }
         (Some(row), Some(table)) => Some((table, row)),
     };

@@ -36,15 +36,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 ///
 /// Without a subcommand it serves. To try it, with sample hooks built in: annex --dev-http
 #[derive(Parser)]
-#[command(name = "annex", bin_name = "annex", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "annex", bin_name = "annex", version, args_conflicts_with_subcommands = true, after_help = exit::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
     serve: serve::Arguments,
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure (said on standard error), 2 wrong usage.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -159,11 +157,13 @@ fn config_last(mut arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsS
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(exit::panicked));
-    let cli = match parsed(std::env::args_os().collect()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_json = arguments.iter().take_while(|one| *one != "--").any(|one| one == "--json");
+    let cli = match parsed(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let again = |arguments: Vec<String>| parsed(arguments.into_iter().map(OsString::from).collect());
-            return exit::usage(&error, |arguments| again(arguments).err());
+            return exit::usage(&error, is_json, |arguments| again(arguments).err());
         }
     };
     let done = match cli.command {
@@ -190,5 +190,5 @@ pub fn run() -> ExitCode {
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };
-    exit::code(done)
+    exit::code(done, is_json)
 }

@@ -8,7 +8,7 @@ use crate::clock;
 use crate::outbox::{Job, Outbox, State};
 use crate::shown::{Line, counted};
 
-use super::exit::{Failure, print, print_bytes};
+use super::exit::{Failure, print, print_bytes, print_result};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
@@ -131,7 +131,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn done(place: &Place, job: &Job, what: &str) -> Result<(), Failure> {
-    if place.json { print(json!({"key": job.key})) } else { print(format_args!("{} {what}", job.key)) }
+    print_result(place.json, json!({"key": job.key}), format_args!("{} {what}", job.key))
 }
 
 /// The outbox of a state folder; where there is none, it is not made.

@@ -153,7 +153,7 @@ fn look_at_event(event: &str) -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => Err(Failure::hinted(format_args!("`{event}` is no EVENT.ACTION"), hint)),
+        _ => Err(Failure::usage(format_args!("`{event}` is no EVENT.ACTION"), hint)),
     }
 }
 

@@ -66,11 +66,13 @@ impl std::fmt::Display for Inspector {
 }
 
 fn inspector(text: &str) -> Result<Inspector, String> {
-    match text.parse::<SocketAddr>() {
-        _ if text == "off" => Ok(Inspector(None)),
+    if text == "off" {
+        return Ok(Inspector(None));
+    }
+    match given::address(text, Admin::DEFAULT.port()) {
         Ok(address) if address.ip().is_loopback() => Ok(Inspector(Some(address))),
-        Ok(_) => Err("it shows what documents hold: give an address of loopback".to_owned()),
-        Err(_) => Err(format!("give an address such as {}, or off", Admin::DEFAULT)),
+        Ok(_) => Err("the page shows what documents hold: give a port, or an address of loopback".to_owned()),
+        Err(_) => Err(format!("give a port, an address such as {}, or off", Admin::DEFAULT)),
     }
 }
 

@@ -37,7 +37,7 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub(crate) use bare::bare_numbers;
-pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
+pub use datasets::{Allowed, Change, Dataset, Import, Imported, Progress, Record};
 pub use keyed::{Keyed, is_total};
 pub use likeness::{Alike, Exactness, Likeness};
 pub use names::check_name;

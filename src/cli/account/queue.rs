@@ -95,11 +95,11 @@ async fn list(session: &Session, access: &Access) -> Result<(), Failure> {
 }
 
 async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Failure> {
-    let ChangeArguments { id, schema_content_file, name, locale, hook_id, remove_hook_id, access: _ } =
+    let ChangeArguments { id, schema_content_file, name, locale, hook_id, remove_hook_id, access } =
         arguments;
     let path = format!("queues/{id}");
     let mut asked = Map::new();
-    let mut said = Vec::new();
+    let mut said: Vec<String> = Vec::new();
     if let Some(name) = name {
         asked.insert("name".to_owned(), name.clone().into());
         said.push(format!("its name becomes {name}"));
@@ -141,9 +141,13 @@ async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Fa
         asked.insert("schema".to_owned(), made["url"].clone());
     }
     if asked.is_empty() {
-        return print("nothing is to be changed");
+        let none = json!({"queue": id, "changed": said, "dry_run": session.is_dry_run()});
+        return access.result(none, "nothing to change: no option names a change");
     }
     session.change(Method::PATCH, &path, Some(&Value::Object(asked))).await?;
     let verb = if session.is_dry_run() { "would be changed" } else { "is changed" };
-    print(format_args!("queue {id} {verb}: {}", said.join("; ")))
+    access.result(
+        json!({"queue": id, "changed": said, "dry_run": session.is_dry_run()}),
+        format_args!("queue {id} {verb}: {}", said.join("; ")),
+    )
 }

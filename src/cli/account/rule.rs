@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::account::Session;
+use crate::shown::counted;
 
 use super::super::exit::{Failure, print};
 use super::{Access, first_line_of, ids_of, put, table, text_of};
@@ -90,12 +91,7 @@ async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure>
             all.push(session.get(&format!("rules/{id}")).await?);
         }
     }
-    let count = all.len();
-    put(&Value::Array(all), arguments.output_file.as_deref())?;
-    match &arguments.output_file {
-        Some(path) => {
-            print(format_args!("{count} rules in {}: `use = \"rules\"`, `file = …`", path.display()))
-        }
-        None => Ok(()),
-    }
+    let count = counted(all.len(), "rule");
+    let word = format_args!(" with {count}: a step reads it by `use = \"rules\"` and `file`").to_string();
+    put(&arguments.access, &Value::Array(all), arguments.output_file.as_deref(), word)
 }

@@ -73,7 +73,7 @@ pub(in super::super) fn run(command: Command) -> Result<(), Failure> {
 
 async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure> {
     let schema = session.get(&format!("schemas/{}", arguments.id)).await?;
-    put(&sorted(&schema["content"]), arguments.output_file.as_deref())
+    put(&arguments.access, &sorted(&schema["content"]), arguments.output_file.as_deref(), "")
 }
 
 async fn validate(session: &Session, arguments: &ValidateArguments) -> Result<(), Failure> {
@@ -102,18 +102,22 @@ async fn store(session: &Session, arguments: &PutArguments) -> Result<(), Failur
     if let Some(id) = arguments.in_place {
         session.change(Method::PATCH, &format!("schemas/{id}"), Some(&json!({"content": content}))).await?;
         let verb = if session.is_dry_run() { "would be changed" } else { "is changed" };
-        return print(format_args!("schema {id} {verb}, and with it all documents that have it"));
+        return arguments.access.result(
+            json!({"schema": id, "changed": !session.is_dry_run(), "dry_run": session.is_dry_run()}),
+            format_args!("schema {id} {verb}, and with it all documents that have it"),
+        );
     }
     let name = arguments.name.clone().unwrap_or_default();
     let made =
         session.change(Method::POST, "schemas", Some(&json!({"name": name, "content": content}))).await?;
     if session.is_dry_run() {
-        return Ok(());
+        return arguments.access.nothing_sent();
     }
     let id = text_of(&made["id"]);
-    print(format_args!(
-        "schema {id} is made; give it to a queue with `annex queue change QUEUE_ID`, or in Rossum"
-    ))
+    arguments.access.result(
+        json!({"schema": made["id"], "name": name}),
+        format_args!("schema {id} is created; give it to a queue in Rossum"),
+    )
 }
 
 fn content(path: &std::path::Path) -> Result<Value, Failure> {

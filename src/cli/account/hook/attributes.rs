@@ -88,7 +88,10 @@ pub(super) fn pairs(events: &[String]) -> Result<Vec<String>, Failure> {
                 .filter(|pattern| pattern.contains('.'))
                 .collect::<Vec<_>>()
                 .join(", ");
-            return Err(Failure::Because(format!("Rossum has no event {event}; it has {list}")));
+            return Err(Failure::usage(
+                format_args!("Rossum has no event {event}"),
+                format_args!("name one of {list}"),
+            ));
         }
         for pair in known {
             if !all.iter().any(|one| one == pair) {
@@ -124,6 +127,8 @@ impl Attributes {
     pub(super) fn test(&self) -> Result<Option<Value>, Failure> {
         let Some(text) = &self.test else { return Ok(None) };
         let json = serde_json::from_str(text);
-        json.map(Some).map_err(|error| Failure::Because(format!("--test is not JSON: {error}")))
+        json.map(Some).map_err(|error| {
+            Failure::usage(format_args!("--test is not JSON: {error}"), "write an object, such as '{}'")
+        })
     }
 }

@@ -123,11 +123,14 @@ async fn list(session: &Session, arguments: &ListArguments) -> Result<(), Failur
 }
 
 async fn delete(session: &Session, arguments: &DeleteArguments) -> Result<(), Failure> {
-    let DeleteArguments { id, yes, access: _ } = arguments;
+    let DeleteArguments { id, yes, access } = arguments;
     let question = format!("Rossum will no longer call hook {id}, and forgets it. Delete it?");
     if !session.is_dry_run() && !confirmed(&question, *yes)? {
-        return print("nothing is deleted");
+        return access.result(json!({"hook": id, "deleted": false}), "nothing is deleted");
     }
     session.change(Method::DELETE, &format!("hooks/{id}"), None).await?;
-    if session.is_dry_run() { Ok(()) } else { print(format_args!("hook {id} is deleted")) }
+    if session.is_dry_run() {
+        return access.nothing_sent();
+    }
+    access.result(json!({"hook": id, "deleted": true}), format_args!("hook {id} is deleted"))
 }

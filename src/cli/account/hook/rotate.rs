@@ -16,7 +16,7 @@ use crate::private;
 use crate::secret::Secret;
 
 use super::super::super::ask::Where;
-use super::super::super::exit::{Failure, print};
+use super::super::super::exit::Failure;
 use super::super::super::given::duration;
 use super::super::configured::{self, Configured};
 use super::super::{Access, confirmed, raw_text_of, text_of};
@@ -68,9 +68,10 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
     let named = hooks.iter().map(|hook| format!("{} ({})", hook["id"], text_of(&hook["name"])));
     let named = named.collect::<Vec<_>>().join(", ");
     if session.is_dry_run() {
-        print(format_args!("would put a new secret before the others in {}", kept.path.display()))?;
+        let path = kept.path.display();
+        arguments.access.tell(format_args!("would put a new secret before the others in {path}"))?;
     } else if !confirmed(&format!("Give {named} a new secret?"), arguments.yes)? {
-        return print("nothing is changed");
+        return kept.ended(false, "nothing is changed");
     }
     let secret = Secret::generate()?;
     let before = kept.read()?;
@@ -78,11 +79,7 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         kept.write(&[&[secret.expose()][..], &lines(&before)].concat())?;
         if let Err(failure) = kept.apply(lines(&before).len() + 1).await {
             kept.write(&lines(&before))?;
-            let mut lines = match failure {
-                Failure::Because(failure) => Lines::of(failure),
-                Failure::Told(lines) => lines,
-                Failure::Said => return Err(failure),
-            };
+            let Some(mut lines) = failure.lines() else { return Err(failure) };
             lines.add("");
             lines.add(format_args!(
                 "hint: the new secret is taken out of {} again; Rossum still has the old one",
@@ -90,7 +87,7 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
             ));
             return Err(Failure::Told(lines));
         }
-        print(format_args!("the server takes the new secret beside the old one"))?;
+        arguments.access.tell("the server takes the new secret beside the old one")?;
     }
     for hook in &hooks {
         let mut config = hook["config"].as_object().cloned().unwrap_or_default();
@@ -103,9 +100,9 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         })?;
     }
     if session.is_dry_run() {
-        return Ok(());
+        return arguments.access.nothing_sent();
     }
-    print(format_args!("Rossum has it: {named}"))?;
+    arguments.access.tell(format_args!("Rossum has the new secret: {named}"))?;
     kept.finish(arguments.wait).await
 }
 
@@ -235,12 +232,13 @@ impl<'a> Kept<'a> {
         let secrets = self.read()?;
         let secrets = lines(&secrets);
         let [newest, _, ..] = secrets[..] else {
-            return print(format_args!("{} has one secret: nothing is to be dropped", self.path.display()));
+            let words = format!("{} has one secret: nothing is to be dropped", self.path.display());
+            return self.ended(true, words);
         };
         let (since, until) = (Instant::now(), Instant::now() + wait);
         let quiet = self.arguments.quiet;
         if !wait.is_zero() {
-            print(format_args!(
+            self.arguments.access.tell(format_args!(
                 "waiting for a delivery that the new secret signs ({} at most)",
                 clock::display_span(wait)
             ))?;
@@ -261,15 +259,21 @@ impl<'a> Kept<'a> {
                 } else {
                     "no delivery was signed by the new secret yet"
                 };
-                return print(format_args!(
+                let words = format!(
                     "both secrets are taken: {why}; annex hook rotate {} --finish drops the old one",
                     self.hook
-                ));
+                );
+                return self.ended(false, words);
             }
             sleep(LOOK).await;
         }
         self.write(&[newest])?;
         self.apply(1).await?;
-        print("the old secret is dropped")
+        self.ended(true, "the old secret is dropped")
+    }
+
+    /// Whether one secret is left, in words or as JSON.
+    fn ended(&self, is_done: bool, words: impl std::fmt::Display) -> Result<(), Failure> {
+        self.arguments.access.result(json!({"hook": self.hook, "done": is_done}), words)
     }
 }

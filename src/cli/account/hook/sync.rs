@@ -86,13 +86,13 @@ pub(super) async fn sync(session: &Session, arguments: &SyncArguments) -> Result
     }
     let question = format!("Change {} in Rossum?", count(differing.len()));
     if !session.is_dry_run() && !confirmed(&question, arguments.yes)? {
-        return print("nothing is changed");
+        return arguments.access.tell("nothing is changed");
     }
     for Differs { hook, patch, .. } in differing {
         let id = text_of(&hook["id"]);
         session.change(Method::PATCH, &format!("hooks/{id}"), Some(&Value::Object(patch))).await?;
         if !session.is_dry_run() {
-            print(format_args!("hook {id} is changed"))?;
+            arguments.access.tell(format_args!("hook {id} is changed"))?;
         }
     }
     Ok(())

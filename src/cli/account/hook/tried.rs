@@ -85,7 +85,10 @@ pub(in super::super::super) struct PayloadArguments {
 /// What Rossum would send.
 pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Result<Value, Failure> {
     let (event, action) = called.event.split_once('.').ok_or_else(|| {
-        Failure::Because(format!("`{}` is no pair: write annotation_content.initialize", called.event))
+        Failure::usage(
+            format_args!("`{}` is no EVENT.ACTION", called.event),
+            "write --event annotation_content.initialize",
+        )
     })?;
     let mut body =
         Map::from_iter([("event".to_owned(), Value::from(event)), ("action".to_owned(), action.into())]);
@@ -94,7 +97,10 @@ pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Re
         body.insert("status".to_owned(), called.status.clone().into());
         body.insert("previous_status".to_owned(), called.previous_status.clone().into());
     } else if event.starts_with("annotation") {
-        return Err(Failure::Because("it needs --annotation ID".to_owned()));
+        return Err(Failure::usage(
+            format_args!("the event {} is about an annotation, and no option names one", called.event),
+            "add --annotation ID",
+        ));
     }
     Ok(session.try_out(&format!("hooks/{id}/generate_payload"), &body.into()).await?)
 }
@@ -113,7 +119,7 @@ pub(super) async fn invoke(session: &Session, arguments: &InvokeArguments) -> Re
     let payload = arguments.payload.as_deref().map_or(Ok(json!({})), read_json)?;
     let path = format!("hooks/{}/invoke", arguments.id);
     let answer = session.change(Method::POST, &path, Some(&payload)).await?;
-    if session.is_dry_run() { Ok(()) } else { print_json(&answer) }
+    if session.is_dry_run() { arguments.access.nothing_sent() } else { print_json(&answer) }
 }
 
 pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result<(), Failure> {
@@ -157,5 +163,5 @@ pub(super) async fn payload(session: &Session, arguments: &PayloadArguments) -> 
             )?
         }
     };
-    put(&json, arguments.output_file.as_deref())
+    put(&arguments.access, &json, arguments.output_file.as_deref(), "")
 }
