@@ -79,7 +79,7 @@ impl Where {
         }
         let path = super::config_path(self.config);
         match crate::config::admin_of(&path) {
-            Admin::Off => Err(format!("{} switches the admin pages off", path.display()).into()),
+            Admin::Off => Err(format!("{} switches off the admin pages", path.display()).into()),
             Admin::Tcp(address) => Ok(Place::Tcp(address.to_string())),
             Admin::Unix(path) => Ok(Place::Unix(path)),
             Admin::Default => Ok(Place::Tcp(Admin::DEFAULT.to_string())),
@@ -98,7 +98,7 @@ impl Where {
         let unreachable = |error: std::io::Error| {
             Failure::hinted(
                 format_args!("cannot reach the running server at {place}: {error}"),
-                "is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR",
+                "check that it runs: systemctl status annex; if it uses another configuration or address, add --config FILE or --admin ADDR",
             )
         };
         let answered = match &place {

@@ -18,10 +18,10 @@ pub(super) struct Arguments {
     /// The configuration, as the other commands take it
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check it for --dev-http, which needs no certificate
+    /// Check the configuration for --dev-http, which needs no certificate
     #[arg(long)]
     dev_http: bool,
-    /// Its secrets must be there too, as on the host that serves: before a restart
+    /// Also require the secrets, as `annex serve` does: run this on the server before a restart
     #[arg(long, conflicts_with = "dev_http")]
     strict: bool,
     /// Print the result as JSON
@@ -126,7 +126,7 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
                         line: line.parse().unwrap_or(0),
                         column: 1,
                         what: format!("the database {name} refuses this query: {problem}"),
-                        hint: Some("mend the query, or grant its user SELECT on the table".to_owned()),
+                        hint: Some("correct the query, or grant its user SELECT on the table".to_owned()),
                         excerpt: None,
                     });
                 }
@@ -150,7 +150,7 @@ fn fields_without_schema(hook: &HookPlan) -> Option<String> {
         many => format!("the {many} fields"),
     };
     Some(format!(
-        "{}: whether documents have {count} that its steps name: no `schema` says so",
+        "{}: whether documents have {count} that its steps use: the configuration has no `schema`",
         settings.name
     ))
 }

@@ -2,26 +2,26 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
 use crate::shown::{Line, counted};
-use crate::store::{Allowed, Change, Dataset, Import, Imported, Progress, Record, Refused, Store, StoreError};
+use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
-use super::exit::{self, Failure, Mark, clear_progress, document, print, print_result, show_progress};
+use super::exit::{self, Failure, Mark, document, print, print_result};
 use super::place::Place;
+use super::progress::Shown;
 use super::spooled::Spooled;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Import a CSV, JSON lines or XLSX file: all of it, or nothing where a line is wrong
+    /// Import a CSV, JSON lines or XLSX file: all of it, or nothing if a line is wrong
     Import(ImportArguments),
     /// List the datasets
     List(Place),
-    /// Show a dataset: columns, size, first records
+    /// Show a dataset: its columns, size and first records
     Show(ShowArguments),
     /// Write a dataset to standard output
     Export(ExportArguments),
@@ -31,44 +31,44 @@ pub(super) enum Command {
 
 #[derive(clap::Args)]
 pub(super) struct ImportArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
-    /// The file, whose first line (of a CSV) names the columns; `-` for standard input, with --format
+    /// The file; the first line of a CSV names the columns. `-` is standard input, and needs --format
     file: PathBuf,
-    /// The columns that tell records apart
+    /// The key columns: no two records have the same values in them
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     key: Vec<String>,
-    /// Columns that are to be found fast by their value
+    /// Columns to search by value: an index makes this fast
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     index: Vec<String>,
-    /// Columns that are to be found by similar texts: case, accents, punctuation and legal forms do not count
+    /// Columns to search for similar texts: case, accents, punctuation and legal forms are ignored
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     near: Vec<String>,
-    /// Update records with a known key and add others, instead of replacing the whole dataset
+    /// Update records whose key exists and add the others, instead of replacing the whole dataset
     #[arg(long, requires = "key")]
     update: bool,
-    /// What kind of file it is [default: by its name]
+    /// The format of the file [default: by its name]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Kind>,
     /// The separator of a CSV: one character, or `tab` [default: found in its first rows]
     #[arg(long, value_name = "CHAR", value_parser = separator)]
     separator: Option<u8>,
-    /// How its text is written, for example windows-1250 or cp852 [default: as its mark (BOM) says, or utf-8]
+    /// The encoding of the text, such as windows-1250 or cp852 [default: from its byte order mark, or utf-8]
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<Encoding>,
-    /// The sheet of a workbook, by name or number [default: the first that is visible]
+    /// The sheet of a workbook, by name or number [default: the first visible sheet]
     #[arg(long, value_name = "SHEET")]
     sheet: Option<String>,
-    /// The line that names the columns [default: the first with all columns of --key, --index and --near, or with values]
+    /// The number of the line that names the columns [default: the first line with all columns of --key, --index and --near, or with values]
     #[arg(long, value_name = "LINE")]
     head: Option<u64>,
-    /// So many rows at the end are no records: totals
+    /// How many rows at the end are not records, such as totals
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     foot: usize,
-    /// Import a file without records: the dataset is empty then
+    /// Allow a file without records: the dataset becomes empty
     #[arg(long)]
     allow_empty: bool,
-    /// Import a file that has far fewer records than the dataset
+    /// Allow a file that has far fewer records than the dataset
     #[arg(long)]
     allow_shrink: bool,
     #[command(flatten)]
@@ -77,9 +77,9 @@ pub(super) struct ImportArguments {
 
 #[derive(clap::Args)]
 pub(super) struct ShowArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
-    /// How many records
+    /// How many records to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: u64,
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(super) struct ShowArguments {
 
 #[derive(clap::Args)]
 pub(super) struct ExportArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
     /// The format [default: csv; with --json jsonl]
     #[arg(long, value_name = "FORMAT", value_enum)]
@@ -99,7 +99,7 @@ pub(super) struct ExportArguments {
 
 #[derive(clap::Args)]
 pub(super) struct DropArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
     #[command(flatten)]
     place: Place,
@@ -123,8 +123,6 @@ enum Written {
 
 /// How standard input is named.
 const STDIN: &str = "-";
-/// Progress is told this often.
-const TELL: Duration = Duration::from_millis(200);
 /// Records that an export holds at a time.
 const PAGE: u64 = 1_000;
 
@@ -290,7 +288,7 @@ async fn list(place: Place) -> Result<(), Failure> {
         return print(Value::from(all.iter().map(with).chain(missing).collect::<Vec<_>>()));
     }
     if all.is_empty() && refused.is_empty() {
-        return print("there are no datasets: annex data import NAME FILE");
+        return print("there are no datasets; to import one: annex data import NAME FILE");
     }
     for dataset in &all {
         print(line(dataset))?;
@@ -306,7 +304,7 @@ async fn list(place: Place) -> Result<(), Failure> {
 /// That the file of a dataset is refused.
 fn tell(refused: &Refused) -> Result<(), Failure> {
     let since = refused.since.map_or_else(|| "-".to_owned(), clock::display);
-    print(format_args!("  {} its file is refused since {since}: {}", Mark::Bad, Line(&refused.problem)))
+    print(format_args!("  {} its file has been refused since {since}: {}", Mark::Bad, Line(&refused.problem)))
 }
 
 fn line(dataset: &Dataset) -> String {
@@ -403,45 +401,4 @@ impl Records {
 fn object(dataset: &Dataset, record: Record) -> Value {
     let values = record.into_iter().map(|value| value.map_or(Value::Null, Value::String));
     Value::Object(dataset.columns.iter().cloned().zip(values).collect::<Map<_, _>>())
-}
-
-/// How far an import is, on a terminal: each part of the work is shown at its beginning, and then now and then.
-struct Shown {
-    is_shown: bool,
-    column: String,
-    next: Instant,
-}
-
-impl Shown {
-    /// Reading begins: a workbook is read as a whole before its first record is there.
-    fn begin(file: &Path) -> Self {
-        let is_shown = show_progress(format_args!("reading {} …", file.display()));
-        Self { is_shown, next: Instant::now() + TELL, column: String::new() }
-    }
-
-    fn tell(&mut self, progress: Progress<'_>) {
-        let (is_new, line) = match progress {
-            Progress::Read(read) => (false, format!("{} read", counted(read, "record"))),
-            Progress::Indexed(column, done) => {
-                let is_new = column != self.column;
-                column.clone_into(&mut self.column);
-                (is_new, format!("index of similar texts in {column}: {}", counted(done, "record")))
-            }
-            Progress::Kept => (true, "writing to the disk …".to_owned()),
-        };
-        let now = Instant::now();
-        if is_new || now >= self.next {
-            self.next = now + TELL;
-            self.is_shown |= show_progress(line);
-        }
-    }
-
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        if self.is_shown {
-            clear_progress();
-        }
-    }
 }

@@ -2,6 +2,7 @@
 //!
 //! How its file is opened and kept is [`crate::sqlite`]'s.
 
+mod allowed;
 mod asked;
 mod bare;
 mod changed;
@@ -37,7 +38,8 @@ use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
 pub use asked::Asked;
 pub(crate) use bare::bare_numbers;
-pub use datasets::{Allowed, Change, Dataset, Import, Imported, Progress, Record};
+pub use allowed::Allowed;
+pub use datasets::{Change, Dataset, Import, Imported, Progress, Record};
 pub use keyed::{Keyed, is_total};
 pub use likeness::{Alike, Exactness, Likeness};
 pub use names::check_name;

@@ -261,7 +261,7 @@ fn a_change_sends_only_what_was_asked_and_says_what_it_does() {
     let server = account();
     assert_eq!(
         good(&server, here, &["hook", "change", "12", "-n", "Hook 12"]),
-        "hook 12 is like that already\n"
+        "nothing to change: hook 12 is like that already\n"
     );
     let text = good(&server, here, &["hook", "change", "12", "--config-secret", "new one", "--dry-run"]);
     assert!(
@@ -418,7 +418,7 @@ fn what_rossum_knows_is_compared_with_the_configuration_and_changed_when_asked()
     );
     let output = annex(&server, here, &["hook", "sync", "--apply"]);
     assert!(
-        said(&output).contains("Change 3 hooks in Rossum? Nobody can be asked here: add --yes"),
+        said(&output).contains("Change 3 hooks in Rossum? There is no terminal to ask at\n\nhint: add --yes"),
         "{}",
         said(&output)
     );
@@ -476,7 +476,7 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     write(&here.join("secret"), SECRET);
     assert!(
         good(&server, here, &["rule", "get", "-q", "7", "-O", "rules.json"])
-            .starts_with("2 rules in rules.json")
+            .starts_with("wrote rules.json with 2 rules: ")
     );
     let text = good(&server, here, &["hook", "create", "Mine", "-q", "7", "--from-config", "checks"]);
     assert!(text.contains("hook 99 is registered: Mine") && !text.contains(SECRET), "{text}");
@@ -490,7 +490,7 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
 
     let text =
         good(&server, here, &["hook", "payload", "12", "-a", "1", "--case", "checks", "-O", "case.json"]);
-    assert_eq!(text, "");
+    assert_eq!(text, "wrote case.json\n");
     let case: Value = serde_json::from_slice(&std::fs::read(here.join("case.json")).unwrap()).unwrap();
     assert_eq!(
         (&case["hook"], &case["payload"]["rossum_authorization_token"]),
@@ -505,7 +505,7 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     assert!(!output.status.success() && said(&output).contains("must be an object"), "{}", said(&output));
     write(&here.join("good.json"), "[{\"id\": \"s\"}]");
     assert_eq!(good(&server, here, &["schema", "validate", "good.json"]), "Rossum takes this schema\n");
-    assert!(good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is made"));
+    assert!(good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is created"));
     assert!(
         good(&server, here, &["schema", "put", "good.json", "--in-place", "5"])
             .contains("all documents that have it")

@@ -326,7 +326,7 @@ fn a_file_that_was_changed_or_refused_since_it_was_loaded_is_told() {
     let annex = Annex::https(folder, https);
     let path = annex.folder().join("annex.toml");
     let before = std::fs::read_to_string(&path).unwrap();
-    let changed = "the file was changed since the server loaded it";
+    let changed = "the file has changed since the server loaded it";
     write(&path, &before); // the same text, at another time
     assert!(!doctor(annex.folder(), None).0.contains(changed));
     write(&path, &before.replace("/checks", "/others"));

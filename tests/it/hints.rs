@@ -140,7 +140,7 @@ fn send_says_what_is_missing() {
     let annex = Annex::dev();
     let url = format!("http://{}/invoice_checks", annex.address);
     let unsigned = annex_command().args(["send", "--to", &url]).output().unwrap();
-    assert!(said(&unsigned).contains("nothing was signed: there is no secret"), "{}", said(&unsigned));
+    assert!(said(&unsigned).contains("the payload was not signed: no secret is given"), "{}", said(&unsigned));
     let send = |more: &[&str]| run(&[&["send", "--to", &url, "--secret", SECRET], more].concat());
     let right = send(&[]);
     assert!(right.status.success() && said(&right).is_empty(), "{}", said(&right));

@@ -112,7 +112,7 @@ fn a_secret_is_replaced_while_deliveries_come_and_none_is_refused() {
     });
     for part in [
         "the server takes the new secret beside the old one",
-        "Rossum has it: 12 (Checks)",
+        "Rossum has the new secret: 12 (Checks)",
         "the old secret is dropped",
     ] {
         assert!(said.contains(part), "{said}");
@@ -178,7 +178,7 @@ fn a_credential_is_replaced_where_systemd_takes_it_from() {
     let rossum = Rossum::start();
     let apply = format!("kill -HUP {}", annex.pid());
     let (output, said) = rossum.rotate(&annex, &["--wait", "1", "--quiet", "1", "--apply", &apply]);
-    assert!(output.status.success() && said.contains("Rossum has it"), "{said}");
+    assert!(output.status.success() && said.contains("Rossum has the new secret"), "{said}");
     let new = rossum.secret();
     assert_eq!((deliver(&new), deliver(OLD)), (200, 200));
     std::thread::sleep(Duration::from_millis(1100));

@@ -15,7 +15,7 @@ use answers::{Asked, EXAMPLE, NONE};
 use files::{Step, files};
 use written::{Passes, write_all};
 
-/// Write a configuration to begin with, a schema, and a first test case that passes.
+/// Write a first configuration, a schema, and a test case that passes.
 ///
 /// Asks for what no option gives. Without a terminal, and with --yes, it uses the defaults and prints them.
 #[derive(clap::Args)]
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         print("")?;
         let toml = folder.join("annex.toml");
         print(format_args!(
-            "{domain} is a name for examples: before `annex serve`, write the server's public name as `domains` in {}",
+            "{domain} is a name for examples: before you run `annex serve`, set `domains` in {} to the public name of the server",
             toml.display()
         ))?;
     }
