@@ -68,7 +68,9 @@ pub(super) enum CallError {
 pub(super) fn failure(error: CallError) -> Failure {
     let hint = match &error {
         CallError::Connect(..) => "check that Annex runs there: annex --dev-http starts it",
-        CallError::Tls(_, cause) if is_not_tls(cause) => "for plain HTTP, as in development mode, write --to http://…",
+        CallError::Tls(_, cause) if is_not_tls(cause) => {
+            "for plain HTTP, as in development mode, write --to http://…"
+        }
         CallError::Tls(..) => "if a private CA issued the certificate, name its root with --ca FILE",
         _ => return error.into(),
     };

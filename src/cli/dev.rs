@@ -212,7 +212,9 @@ fn banner(
     };
     text.add(format_args!("  secret  {shown}"));
     if let Some(inspector) = inspector {
-        text.add(format_args!("  look    http://{inspector}  (the inspector: each delivery, what the steps did and why)"));
+        text.add(format_args!(
+            "  look    http://{inspector}  (the inspector: each delivery, what the steps did and why)"
+        ));
     }
     match tunnel {
         None => {

@@ -78,9 +78,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
             if !arguments.json {
                 let seconds = arguments.timeout.as_secs_f64();
-                say_meanwhile(format_args!(
-                    "… asking other systems; this takes {seconds} s at most"
-                ));
+                say_meanwhile(format_args!("… asking other systems; this takes {seconds} s at most"));
             }
             let time = arguments.timeout;
             runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), time, &mut tell));

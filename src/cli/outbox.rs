@@ -146,9 +146,9 @@ async fn find(place: &Place, with: fn(&Path) -> Outbox, key: &str) -> Result<(Ou
     let mut found = outbox.find(key).await?;
     match (found.pop(), found.is_empty()) {
         (Some(job), true) if !key.is_empty() => Ok((outbox, job)),
-        (Some(_), false) => {
-            Err(Failure::Because(format!("the keys of several exports begin with {key}: give more characters")))
-        }
+        (Some(_), false) => Err(Failure::Because(format!(
+            "the keys of several exports begin with {key}: give more characters"
+        ))),
         _ => Err(none()),
     }
 }

@@ -41,7 +41,6 @@ impl Shown {
             self.is_shown |= show_progress(line);
         }
     }
-
 }
 
 impl Drop for Shown {

@@ -142,8 +142,7 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
 /// do, could not read root's keys again at a reload, nor open its ports anew.
 fn refuse_foreign_state(state: &Path) -> Result<(), Failure> {
     let folder = state.display();
-    let unusable =
-        |error| Failure::Because(format!("cannot read the state folder {folder}: {error}"));
+    let unusable = |error| Failure::Because(format!("cannot read the state folder {folder}: {error}"));
     let Some(user) = private::foreign_owner(state).map_err(unusable)? else { return Ok(()) };
     Err(Failure::hinted(
         format_args!(

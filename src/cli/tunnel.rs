@@ -48,8 +48,9 @@ impl Tunnel {
     /// A tunnel that is there already.
     pub(super) fn given(url: &str) -> Result<Self, Failure> {
         let known = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-        let known = known
-            .ok_or_else(|| Failure::Because(format!("`{url}` is not the URL of a tunnel: write https://…")))?;
+        let known = known.ok_or_else(|| {
+            Failure::Because(format!("`{url}` is not the URL of a tunnel: write https://…"))
+        })?;
         Ok(Self { url: known.as_str().trim_end_matches('/').to_owned(), ngrok: None })
     }
 

@@ -36,9 +36,9 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
+pub use allowed::Allowed;
 pub use asked::Asked;
 pub(crate) use bare::bare_numbers;
-pub use allowed::Allowed;
 pub use datasets::{Change, Dataset, Import, Imported, Progress, Record};
 pub use keyed::{Keyed, is_total};
 pub use likeness::{Alike, Exactness, Likeness};

@@ -330,10 +330,10 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     };
     assert!(
         run(&[("ROSSUM_USERNAME", "u"), ("ROSSUM_PASSWORD", "wrong")])
-            .contains("look at username and password")
+            .contains("check username and password")
     );
-    assert!(run(&[("ROSSUM_TOKEN", "old")]).contains("Rossum does not take the token"));
-    assert!(run(&[]).contains("nobody is logged in"));
+    assert!(run(&[("ROSSUM_TOKEN", "old")]).contains("Rossum refuses the token"));
+    assert!(run(&[]).contains("you are not logged in"));
     assert!(run(&[("ROSSUM_TOKEN", "own-token")]).contains("Total"));
 }
 
@@ -362,7 +362,7 @@ fn a_login_keeps_a_token_with_a_life_and_never_the_password() {
     assert!(requests(&server).iter().filter(|(line, _)| line.ends_with("/login")).count() == 1);
     write(&path, &kept.replace("until=20", "until=19"));
     assert!(
-        alone(&["hook", "list"]).contains("the token of the last login has ended"),
+        alone(&["hook", "list"]).contains("the token of the last login has expired"),
         "{}",
         alone(&["hook", "list"])
     );
@@ -414,7 +414,7 @@ fn what_rossum_knows_is_compared_with_the_configuration_and_changed_when_asked()
     assert!(!text.contains("secret"), "a secret that is still taken is no difference: {text}");
     write(&here.join("old"), "another");
     assert!(
-        said(&annex(&server, here, &["hook", "sync"])).contains("its secret is none of the configuration's")
+        said(&annex(&server, here, &["hook", "sync"])).contains("its secret is not in the configuration")
     );
     let output = annex(&server, here, &["hook", "sync", "--apply"]);
     assert!(
@@ -450,8 +450,7 @@ fn a_hook_is_changed_to_what_the_configuration_says() {
     write(&here.join("new"), "the new secret");
     let text = good(&server, here, &["hook", "sync", "--apply", "--yes"]);
     assert!(
-        text.contains("nothing here listens to annotation_content.updated")
-            && text.contains("hook 12 is changed"),
+        text.contains("no step handles annotation_content.updated") && text.contains("hook 12 is changed"),
         "{text}"
     );
     let all = requests(&server);
@@ -504,8 +503,10 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     let output = annex(&server, here, &["schema", "validate", "bad.json"]);
     assert!(!output.status.success() && said(&output).contains("must be an object"), "{}", said(&output));
     write(&here.join("good.json"), "[{\"id\": \"s\"}]");
-    assert_eq!(good(&server, here, &["schema", "validate", "good.json"]), "Rossum takes this schema\n");
-    assert!(good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is created"));
+    assert_eq!(good(&server, here, &["schema", "validate", "good.json"]), "Rossum accepts this schema\n");
+    assert!(
+        good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is created")
+    );
     assert!(
         good(&server, here, &["schema", "put", "good.json", "--in-place", "5"])
             .contains("all documents that have it")

@@ -125,7 +125,8 @@ fn errors_of_every_command_with_json_are_json_of_one_shape() {
     assert!(tried > 25 && failed > 20, "{tried} {failed}");
 }
 
-const RIGHT: &str = "[server]\ndomains = [\"hooks.my-company.com\"]\n[[hook]]\npath = \"/x\"\nsecrets = [\"file:secret\"]\n";
+const RIGHT: &str =
+    "[server]\ndomains = [\"hooks.my-company.com\"]\n[[hook]]\npath = \"/x\"\nsecrets = [\"file:secret\"]\n";
 
 #[test]
 fn exit_codes_are_those_of_the_table() {
@@ -217,9 +218,10 @@ fn exit_codes_are_those_of_the_table() {
 fn mistakes_of_a_configuration_are_told_to_a_program_with_their_places() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("wrong.toml"), &RIGHT.replace("path", "pfad"));
-    for arguments in
-        [&["check", "wrong.toml", "--json"][..], &["test", "payload.json", "--config", "wrong.toml", "--json"]]
-    {
+    for arguments in [
+        &["check", "wrong.toml", "--json"][..],
+        &["test", "payload.json", "--config", "wrong.toml", "--json"],
+    ] {
         write(&folder.path().join("payload.json"), "{}");
         let output = run(folder.path(), arguments);
         let json = is_error(&output, &arguments.join(" "));
@@ -236,7 +238,9 @@ fn mistakes_of_a_configuration_are_told_to_a_program_with_their_places() {
 fn what_cannot_be_written_is_an_error_and_a_reader_that_goes_is_none() {
     let annex = env!("CARGO_BIN_EXE_annex");
     let shell = |line: &str| Command::new("bash").args(["-c", line]).output().unwrap();
-    for command in ["--help", "data import --help", "--version", "config reference", "secret new", "completions bash"] {
+    for command in
+        ["--help", "data import --help", "--version", "config reference", "secret new", "completions bash"]
+    {
         let full = shell(&format!("{annex} {command} > /dev/full"));
         assert_eq!(full.status.code(), Some(1), "{command}");
         assert!(text(&full.stderr).contains("No space left"), "{command}: {full:?}");
@@ -251,7 +255,8 @@ fn an_import_shows_its_progress_until_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let rows: String = (0..3000).map(|id| format!("{id},Vendor number {id} Limited\n")).collect();
     write(&folder.path().join("v.csv"), &format!("id,name\n{rows}"));
-    let line = format!("{} data import v v.csv --key id --near name --state state", env!("CARGO_BIN_EXE_annex"));
+    let line =
+        format!("{} data import v v.csv --key id --near name --state state", env!("CARGO_BIN_EXE_annex"));
     let mut command = Command::new("script");
     let output = command.args(["-qec", &line, "/dev/null"]).current_dir(folder.path()).output().unwrap();
     let said = text(&output.stdout);

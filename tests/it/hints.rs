@@ -140,7 +140,11 @@ fn send_says_what_is_missing() {
     let annex = Annex::dev();
     let url = format!("http://{}/invoice_checks", annex.address);
     let unsigned = annex_command().args(["send", "--to", &url]).output().unwrap();
-    assert!(said(&unsigned).contains("the payload was not signed: no secret is given"), "{}", said(&unsigned));
+    assert!(
+        said(&unsigned).contains("the payload was not signed: no secret is given"),
+        "{}",
+        said(&unsigned)
+    );
     let send = |more: &[&str]| run(&[&["send", "--to", &url, "--secret", SECRET], more].concat());
     let right = send(&[]);
     assert!(right.status.success() && said(&right).is_empty(), "{}", said(&right));
@@ -158,7 +162,11 @@ fn send_says_what_is_missing() {
     let sent = send(&[case.to_str().unwrap()]);
     assert!(sent.status.success() && said(&sent).contains("this is a case"), "{}", said(&sent));
     let tls = run(&["send", "--to", &url.replace("http:", "https:"), "--secret", "x"]);
-    assert!(said(&tls).contains("hint: for plain HTTP, as in dev mode: --to http://"), "{}", said(&tls));
+    assert!(
+        said(&tls).contains("hint: for plain HTTP, as in development mode, write --to http://"),
+        "{}",
+        said(&tls)
+    );
 }
 
 #[test]

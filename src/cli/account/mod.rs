@@ -28,13 +28,13 @@ pub(super) struct Access {
         long,
         short,
         value_name = "NAME",
-        help = "The profile, as the `rossum` tool has them [env: ROSSUM_PROFILE]"
+        help = "The profile, as in the `rossum` tool [env: ROSSUM_PROFILE]"
     )]
     profile: Option<String>,
-    /// Say what would be sent, and change nothing
+    /// Print the requests instead of sending them; nothing changes
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -155,7 +155,7 @@ fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
 fn read_json(path: &Path) -> Result<Value, Failure> {
     let because = |error: &dyn Display| Failure::Because(format!("{}: {error}", path.display()));
     let text = std::fs::read(path).map_err(|error| because(&error))?;
-    serde_json::from_slice(&text).map_err(|error| because(&format_args!("it is not JSON: {error}")))
+    serde_json::from_slice(&text).map_err(|error| because(&format_args!("the file is not JSON: {error}")))
 }
 
 /// Into a file, with a word about it, or to standard output.

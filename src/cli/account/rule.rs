@@ -12,15 +12,15 @@ use super::{Access, first_line_of, ids_of, put, table, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
-    /// The rules of the account
+    /// List the rules of the account
     List(ListArguments),
-    /// Rules as a file that the step `rules` reads
+    /// Get rules, as a file that the step `rules` reads
     Get(GetArguments),
 }
 
 #[derive(clap::Args)]
 pub(in super::super) struct ListArguments {
-    /// Only those of this queue
+    /// Only rules of the queue with this id
     #[arg(long, short, value_name = "ID")]
     queue_id: Option<u64>,
     #[command(flatten)]
@@ -29,13 +29,13 @@ pub(in super::super) struct ListArguments {
 
 #[derive(clap::Args)]
 pub(in super::super) struct GetArguments {
-    /// The rules
+    /// The ids of the rules
     #[arg(required_unless_present = "queue_id")]
     ids: Vec<u64>,
-    /// All rules of this queue
+    /// Get all rules of the queue with this id
     #[arg(long, short, value_name = "ID", conflicts_with = "ids")]
     queue_id: Option<u64>,
-    /// Write them to a file: `rules.json`
+    /// Write the rules to a file, such as rules.json
     #[arg(long, short = 'O', value_name = "FILE")]
     output_file: Option<PathBuf>,
     #[command(flatten)]

@@ -59,9 +59,12 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let question = "What does the hook do first: checks, rules, match or forward (to a service of yours)?";
     let step = asked.text(("--step", arguments.step), question, "checks", answers::step)?;
     let to = match (step, arguments.to) {
-        (Step::Forward, to) => {
-            asked.text(("--to", to), "At which address does your service listen?", SERVICE, answers::service)?
-        }
+        (Step::Forward, to) => asked.text(
+            ("--to", to),
+            "At which address does your service listen?",
+            SERVICE,
+            answers::service,
+        )?,
         (_, None) => String::new(),
         (_, Some(_)) => return Err(Failure::usage("--to is for --step forward", "leave it out, or add it")),
     };

@@ -15,11 +15,11 @@ use super::hidden;
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct CreateArguments {
-    /// Its name in Rossum
+    /// The name of the hook in Rossum
     name: String,
     #[command(flatten)]
     attributes: Attributes,
-    /// Take URL, secret, events and sideload from this hook of the configuration, where they are not given here
+    /// The name of a hook of the configuration: its URL, secret, events and sideload are used where no option gives others
     #[arg(long, value_name = "HOOK")]
     from_config: Option<String>,
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
@@ -31,9 +31,9 @@ pub(in super::super::super) struct CreateArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct ChangeArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
-    /// Its new name
+    /// The new name of the hook
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -134,10 +134,8 @@ pub(super) async fn change(session: &Session, arguments: &ChangeArguments) -> Re
     add("run_after", some(&run_after));
     add("test", test);
     if asked.is_empty() && config.is_empty() && attributes.queue_id.is_empty() {
-        return access.result(
-            json!({"hook": id, "changed": []}),
-            "nothing to change: no option names a change",
-        );
+        return access
+            .result(json!({"hook": id, "changed": []}), "nothing to change: no option names a change");
     }
     let path = format!("hooks/{id}");
     let hook = session.get(&path).await?;
