@@ -51,7 +51,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Ok(config) => {
             if config.doubts.is_empty() {
-                tell(Finding::good(format!("{} has no mistake", path.display())));
+                tell(Finding::good(format!("{} is right", path.display())));
             }
             for (what, remedy) in config.doubts.iter().cloned().map(told) {
                 tell(Finding::warning(what, remedy));

@@ -264,7 +264,7 @@ mod tests {
                 "x.test",
                 vec![issue("ca.example; accounturi=https://ca.example/acct/8")],
                 Verdict::Bad,
-                "ours is",
+                "the account of Annex is",
             ),
             ("x.test", vec![issue("ca.example; validationmethods=dns-01")], Verdict::Bad, "by dns-01 only"),
             ("x.test", vec![issue("ca.example; validationmethods=dns-01,http-01")], Verdict::Good, "allow"),

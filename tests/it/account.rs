@@ -270,7 +270,7 @@ fn a_change_sends_only_what_was_asked_and_says_what_it_does() {
     );
     assert!(!text.contains(SECRET) && !text.contains("new one\""), "{text}");
     let text = good(&server, here, &["queue", "change", "7", "--hook-id", "11", "--dry-run"]);
-    assert!(text.contains("its hooks: 12 become 12, 11"), "the other hooks stay: {text}");
+    assert!(text.contains("the hooks 12 become 12, 11"), "the other hooks stay: {text}");
     assert!(requests(&server).iter().all(|(line, _)| !line.starts_with("PATCH")), "{:?}", requests(&server));
     let output = annex(&server, here, &["hook", "delete", "12"]);
     assert!(!output.status.success() && said(&output).contains("add --yes"), "{}", said(&output));
@@ -288,7 +288,7 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text.contains("Rossum answers 400")
+        text.contains("Rossum answers with status 400")
             && text.contains("name: This field may not be blank.")
             && text.contains("config.url: Enter a valid URL."),
         "{text}"

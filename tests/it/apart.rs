@@ -150,7 +150,7 @@ fn each_delivery_and_export_that_the_end_cuts_off_is_told_by_name() {
             assert_eq!(told.len(), 1, "{answer}: {log}");
             assert!(told[0].ends_with(&format!("request cut-{number}")), "{log}");
         }
-        assert!(log.lines().last().unwrap().contains("stopped with"), "{answer}: {log}");
+        assert!(log.lines().last().unwrap().contains("stopped while"), "{answer}: {log}");
         drop(held);
     }
 }

@@ -149,7 +149,7 @@ fn a_port_that_is_taken_is_an_error_with_a_remedy() {
     let error = text(&output.stderr);
     assert!(
         error.contains(&format!("cannot listen on {}", annex.address))
-            && error.contains("hint: find who has the port"),
+            && error.contains("hint: find the process that uses the port"),
         "{error}"
     );
 }

@@ -127,7 +127,7 @@ fn a_fresh_install_is_no_error_and_a_full_disk_is_one() {
     disk.fill();
     let (said, is_good) = doctor(folder.path(), None);
     assert!(!is_good, "{said}");
-    denied("{shown} is writable; {} MiB are free", &said, "✗ nothing can be written to state");
+    denied("{shown} is writable; {} MiB are free", &said, "✗ cannot write to state");
     drop(disk);
     let (said, _) = doctor(folder.path(), None);
     assert!(said.contains("✓ state is writable; "), "{said}");
@@ -174,8 +174,8 @@ fn what_systemd_holds_and_lacks_is_seen() {
     assert!(said.contains(&format!("ListenStream=127.0.0.1:{}", pebble.https)), "{said}");
     // Another has the port.
     let said = of(&said, &format!(":{}", pebble.https));
-    denied("systemd holds {address} for the service", &said, "✗ https cannot be bound");
-    denied("{name} is free: {address}", &said, "✗ https cannot be bound");
+    denied("systemd holds {address} for the service", &said, "(https): Address already in use");
+    denied("{name} is free: {address}", &said, "✗ cannot listen on 127.0.0.1:");
 }
 
 /// No CA gives a certificate for a name of RFC 2606; one of one's own may.
@@ -372,7 +372,7 @@ fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
     let root = pebble.root.display().to_string();
     write(&path, &config.replace(&root, &other.root.display().to_string()));
     let (said, _) = doctor(folder.path(), None);
-    assert!(said.contains("✗ the CA does not answer: ") && said.contains("trusted here"), "{said}");
+    assert!(said.contains("✗ the CA does not answer: ") && said.contains("does not trust"), "{said}");
     assert!(!said.contains("UnknownIssuer"), "{said}");
 }
 

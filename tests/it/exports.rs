@@ -753,7 +753,10 @@ fn an_older_export_is_not_sent_over_a_newer_one_by_mistake() {
     let key = dead[0]["key"].as_str().unwrap();
     let refused = annex.run(&["outbox", "retry", key]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && text.contains("a later export of annotation 7 was sent"), "{text}");
+    assert!(
+        !refused.status.success() && text.contains("a later export of annotation 7 was already sent"),
+        "{text}"
+    );
     assert_eq!(erp.calls().len(), 2);
     assert!(annex.run(&["outbox", "retry", key, "--force"]).status.success());
     eventually_listed(&annex, "sent", 2);

@@ -387,7 +387,7 @@ fn the_secret_of_dev_mode_stays() {
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     // The environment's own is neither shown nor kept.
     let other = start(&format!("ROSSUM_SECRET='{SECRET}'"));
-    assert!(other.banner.contains("the one in ROSSUM_SECRET") && !other.banner.contains(SECRET));
+    assert!(other.banner.contains("the value of ROSSUM_SECRET") && !other.banner.contains(SECRET));
     assert_eq!(fs::read_to_string(&kept).unwrap().trim(), first);
     // What is no secret of ours is replaced.
     write(&kept, "short");

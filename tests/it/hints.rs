@@ -160,7 +160,7 @@ fn send_says_what_is_missing() {
     let case = folder.path().join("case.json");
     write(&case, &format!("{{\"hook\": \"invoice_checks\", \"payload\": {sample}}}"));
     let sent = send(&[case.to_str().unwrap()]);
-    assert!(sent.status.success() && said(&sent).contains("this is a case"), "{}", said(&sent));
+    assert!(sent.status.success() && said(&sent).contains("the file is a case"), "{}", said(&sent));
     let tls = run(&["send", "--to", &url.replace("http:", "https:"), "--secret", "x"]);
     assert!(
         said(&tls).contains("hint: for plain HTTP, as in development mode, write --to http://"),

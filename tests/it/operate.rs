@@ -262,8 +262,8 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
         "the state folder nowhere is not there yet",
         "the CA does not answer",
         "does-not-exist.invalid does not resolve",
-        "https cannot be bound",
-        "http can be bound",
+        " (https): Address already in use",
+        "http is free",
     ] {
         assert!(text.contains(what), "{what} in {text}");
     }
