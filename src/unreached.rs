@@ -69,7 +69,8 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::Revoked => "its certificate was revoked".to_owned(),
         CertificateError::BadEncoding => "its certificate cannot be read".to_owned(),
         CertificateError::BadSignature => {
-            "its certificate was signed by a CA with a trusted name but another key".to_owned()
+            "its certificate was signed by a CA that has the name of a trusted one, but another key"
+                .to_owned()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is not for servers".to_owned()

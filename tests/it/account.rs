@@ -305,7 +305,10 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
         said(&annex(&server, here, &["hook", "create", "x", "-e", "anotation.x", "--config-url", "x"]))
             .contains("Rossum has no event anotation.x")
     );
-    assert!(said(&annex(&server, here, &["rule", "get", "77"])).contains("Rossum answers 404: Not found."));
+    assert!(
+        said(&annex(&server, here, &["rule", "get", "77"]))
+            .contains("Rossum answers with status 404: Not found.")
+    );
     // 429 with Retry-After, then an answer.
     let busy = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&busy);

@@ -314,7 +314,7 @@ fn what_others_answer_decides_their_ticks() {
     denied("Rossum's API at {} accepts the token", &all, "/api/v1");
     denied(
         "{} is accessible to its owner only",
-        &line_of(&said, "use secret"),
+        &line_of(&said, "access secret"),
         "other users than the owner can access secret",
     );
     let target = "the target closed, ";
