@@ -321,7 +321,7 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     let before = std::time::Instant::now();
     let text = good(&server, here, &["rule", "get", "1"]);
     assert!(
-        text.contains("Rossum is busy (status 429), again in 1 s") && before.elapsed().as_secs_f64() >= 1.0,
+        text.contains("Rossum is busy (status 429); trying again in 1 s") && before.elapsed().as_secs_f64() >= 1.0,
         "{text}"
     );
     // Wrong logins.

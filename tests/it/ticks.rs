@@ -331,7 +331,7 @@ fn what_others_answer_decides_their_ticks() {
     let step = "[[hook.step]]\nuse = \"export\"\nname = \"files\"\ntarget = \"files\"\nshape = \"json\"\npath = \"{{ field.a }}.json\"\n";
     let said = doctor(path, &tables, step);
     assert_eq!(mark(&said, "can write to the target files, the folder "), '✓', "{said:#?}");
-    assert_eq!(mark(&said, "takes the token"), '✓', "{said:#?}");
+    assert_eq!(mark(&said, "accepts the token"), '✓', "{said:#?}");
     write(&path.join("out"), "a file");
     let said = doctor(path, &tables, step);
     assert_eq!(mark(&said, "`folder` is to be a folder"), '!', "{said:#?}");
