@@ -36,15 +36,17 @@ fn plain(words: &str) -> String {
 pub fn tls_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(error) => certificate_words(error),
-        rustls::Error::InconsistentKeys(_) => "the key is another certificate's".to_owned(),
+        rustls::Error::InconsistentKeys(_) => "the key belongs to another certificate".to_owned(),
         rustls::Error::AlertReceived(alert) => {
             format!("the other side ended the handshake: {}", spaced(&format!("{alert:?}")))
         }
         rustls::Error::InvalidMessage(_) => {
-            "the other side does not speak TLS there: is it plain HTTP, or another port?".to_owned()
+            "the other side does not speak TLS there: check whether it is plain HTTP, or another port"
+                .to_owned()
         }
         rustls::Error::PeerIncompatible(_) => {
-            "the other side has no version or cipher of TLS that Annex has: 1.2 or 1.3".to_owned()
+            "the other side supports no TLS version and cipher that Annex supports (TLS 1.2 and 1.3)"
+                .to_owned()
         }
         rustls::Error::General(words) => plain(words),
         other => plain(&other.to_string()),
@@ -54,7 +56,7 @@ pub fn tls_words(error: &rustls::Error) -> String {
 fn certificate_words(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => {
-            "its certificate was issued by a CA that is not trusted here".to_owned()
+            "its certificate was issued by a CA that this host does not trust".to_owned()
         }
         CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => {
@@ -67,14 +69,14 @@ fn certificate_words(error: &CertificateError) -> String {
         CertificateError::Revoked => "its certificate was revoked".to_owned(),
         CertificateError::BadEncoding => "its certificate cannot be read".to_owned(),
         CertificateError::BadSignature => {
-            "its certificate was signed by another CA than those of this name that are trusted here"
+            "its certificate was signed by a CA that has the name of a trusted one, but another key"
                 .to_owned()
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its certificate is not for servers".to_owned()
         }
         CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
-            "its certificate is a CA's own, and none of a server".to_owned()
+            "its certificate is a CA certificate, not a server certificate".to_owned()
         }
         other => format!("its certificate does not verify: {}", spaced(&format!("{other:?}"))),
     }
@@ -131,20 +133,23 @@ mod tests {
         for (error, words) in [
             (
                 invalid(CertificateError::UnknownIssuer),
-                "its certificate was issued by a CA that is not trusted here",
+                "its certificate was issued by a CA that this host does not trust",
             ),
             (
                 invalid(CertificateError::UnhandledCriticalExtension),
                 "its certificate does not verify: unhandled critical extension",
             ),
-            (Error::InconsistentKeys(InconsistentKeys::KeyMismatch), "the key is another certificate's"),
+            (
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch),
+                "the key belongs to another certificate",
+            ),
             (
                 Error::AlertReceived(AlertDescription::HandshakeFailure),
                 "the other side ended the handshake: handshake failure",
             ),
             (
                 Error::InvalidMessage(InvalidMessage::InvalidContentType),
-                "the other side does not speak TLS there: is it plain HTTP, or another port?",
+                "the other side does not speak TLS there: check whether it is plain HTTP, or another port",
             ),
         ] {
             assert_eq!(io_words(&io::Error::new(io::ErrorKind::InvalidData, error)), words);

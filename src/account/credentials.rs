@@ -85,9 +85,9 @@ impl Credentials {
             return Ok(Self { url, login });
         }
         Err(Problem::Credentials(if has_ended {
-            "the token of the last login has ended: `annex login`".to_owned()
+            "the token of the last login has expired: log in again with `annex login`".to_owned()
         } else {
-            "nobody is logged in: `annex login`, or set ROSSUM_URL and ROSSUM_TOKEN".to_owned()
+            "you are not logged in: run `annex login`, or set ROSSUM_URL and ROSSUM_TOKEN".to_owned()
         }))
     }
 
@@ -103,7 +103,7 @@ impl Credentials {
 pub(super) fn address(text: &str) -> Result<Url, Problem> {
     let wrong = |cause: &str| {
         Problem::Credentials(format!(
-            "`{text}` is no address of Rossum's: {cause}; write https://acme.rossum.app"
+            "`{text}` is not an address of Rossum: {cause}; write https://acme.rossum.app"
         ))
     };
     let mut url = Url::parse(text.trim()).map_err(|error| wrong(&error.to_string()))?;
@@ -143,9 +143,9 @@ fn read(path: &Path) -> Result<Option<Ini>, Problem> {
     let mut known = Ini::new_cs();
     known.set_inline_comment_symbols(Some(&[])); // a password may hold any sign
     known.set_default_section("\0"); // `[default]` is a profile like any other
-    known
-        .read(text)
-        .map_err(|_| Problem::Credentials(format!("{} cannot be read: it is no INI file", path.display())))?;
+    known.read(text).map_err(|_| {
+        Problem::Credentials(format!("cannot read {}: it is not an INI file", path.display()))
+    })?;
     Ok(Some(known))
 }
 
@@ -175,8 +175,9 @@ fn kept_token_ended(profile: &str, environment: Environment<'_>) -> bool {
 impl KeptToken {
     /// Keeps it, in a file that only its owner reads; gives the file.
     pub fn keep(&self, environment: Environment<'_>) -> Result<PathBuf, Problem> {
-        let path = kept_path(environment)
-            .ok_or_else(|| Problem::Credentials("there is no HOME to keep the token in".to_owned()))?;
+        let path = kept_path(environment).ok_or_else(|| {
+            Problem::Credentials("HOME is not set, so there is no folder for the token".to_owned())
+        })?;
         let mut known = read(&path)?.unwrap_or_else(|| {
             let mut new = Ini::new_cs();
             new.set_default_section("\0");

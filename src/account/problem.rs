@@ -10,17 +10,17 @@ const QUOTED: usize = 500;
 pub enum Problem {
     #[error("{0}")]
     Credentials(String),
-    #[error("Rossum cannot be reached at {url}: {cause}")]
+    #[error("cannot reach Rossum at {url}: {cause}")]
     Unreachable { url: String, cause: String },
-    #[error("Rossum does not take the login: look at username and password")]
+    #[error("Rossum refuses the login: check username and password")]
     Login,
-    #[error("Rossum does not take the token: log in with `annex login`, or set a new ROSSUM_TOKEN")]
+    #[error("Rossum refuses the token: log in with `annex login`, or set a new ROSSUM_TOKEN")]
     Token,
     #[error("Rossum is busy (status {0}); try again later")]
     Busy(u16),
-    #[error("{what}: Rossum answers {status}: {words}")]
+    #[error("{what}: Rossum answers with status {status}: {words}")]
     Refused { what: String, status: u16, words: String },
-    #[error("{0}: the answer cannot be read")]
+    #[error("{0}: cannot read the answer")]
     Unreadable(String),
     #[error("{what}: the answer is too large: {why}")]
     TooLarge { what: String, why: String },

@@ -81,7 +81,7 @@ impl Session {
             }
             next = page["pagination"]["next"].as_str().map(str::to_owned);
             if all.len() > MOST {
-                return Err(Problem::Unreadable(format!("{path} has no end")));
+                return Err(Problem::Unreadable(format!("{path} has too many pages")));
             }
         }
         Ok(all)
@@ -120,7 +120,7 @@ impl Session {
 
     async fn log_in(&self, life: Option<Duration>) -> Result<Secret, Problem> {
         let Login::Password { username, password } = &self.login else {
-            return Err(Problem::Credentials("there is no password to log in with".to_owned()));
+            return Err(Problem::Credentials("no password is given".to_owned()));
         };
         let mut body = Map::new();
         body.insert("username".to_owned(), username.clone().into());
@@ -170,15 +170,17 @@ impl Session {
                 request = request.with_json(body).without_repeating(secrets_in(body));
             }
             if let Some(token) = token {
-                request = request
-                    .with_bearer(token)
-                    .map_err(|_| Problem::Credentials("the token cannot stand in a header".to_owned()))?;
+                request = request.with_bearer(token).map_err(|_| {
+                    Problem::Credentials(
+                        "the token has characters that an HTTP header cannot have".to_owned(),
+                    )
+                })?;
             }
             let received = match self.client.send(request, TIME, Read::Whole(LARGEST)).await {
                 Ok(received) => received,
                 // Nothing was sent yet: it may be tried again, whatever it is.
                 Err(error) if error.is_unsent() && error.may_pass() && tried < TRIES => {
-                    (self.say)(&Lines::of("Rossum cannot be reached, trying again"));
+                    (self.say)(&Lines::of("cannot reach Rossum; trying again"));
                     sleep(Duration::from_secs(u64::from(tried))).await;
                     continue;
                 }
@@ -192,7 +194,7 @@ impl Session {
                 let wait = received.retry_after(clock::now());
                 let wait = wait.unwrap_or(Duration::from_secs(u64::from(tried) * 2)).min(LONGEST_WAIT);
                 (self.say)(&Lines::of(format_args!(
-                    "Rossum is busy (status {}), again in {} s",
+                    "Rossum is busy (status {}); trying again in {} s",
                     received.status,
                     wait.as_secs()
                 )));

@@ -211,7 +211,7 @@ impl Page {
             Err(_) => {
                 let any = SocketAddr::new(self.address.ip(), 0);
                 let opened = admin::Socket::tcp(any);
-                Ok(opened.inspect_err(|error| warn!("no inspector on {any}: {error}")).ok())
+                Ok(opened.inspect_err(|error| warn!("cannot start the inspector on {any}: {error}")).ok())
             }
         }
     }
@@ -232,7 +232,10 @@ fn open(wanted: &Admin) -> Result<Option<admin::Socket>, StartError> {
         Admin::Default => {
             let opened = admin::Socket::tcp(Admin::DEFAULT);
             let told = |error: &io::Error| {
-                warn!("no admin pages on {}: {error}; name another address with `admin`", Admin::DEFAULT);
+                warn!(
+                    "cannot serve the admin pages on {}: {error}; set another address with `admin`",
+                    Admin::DEFAULT
+                );
             };
             opened.inspect_err(told).ok()
         }

@@ -139,7 +139,7 @@ impl House {
                 for line in problem.lines().filter(|line| !line.is_empty()) {
                     error!("{line}");
                 }
-                error!("the new configuration is refused; the one before stays");
+                error!("the new configuration is refused; the server keeps the previous one");
             }
         }
         taken.err()

@@ -55,9 +55,9 @@ impl StartError {
     pub fn lines(&self) -> Lines {
         let hint = match self {
             Self::Config(mistakes) => return mistakes.lines_without_code(),
-            Self::AdminSocket { .. } => "its folder must be there and writable".to_owned(),
+            Self::AdminSocket { .. } => "its folder must exist and be writable".to_owned(),
             Self::Bind { address, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                format!("find who has the port: ss -ltnp 'sport = :{}'", address.port())
+                format!("find the process that uses the port: ss -ltnp 'sport = :{}'", address.port())
             }
             Self::Bind { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 "ports below 1024 come from systemd: systemctl enable --now annex.socket".to_owned()
@@ -131,7 +131,9 @@ impl Annex {
         }
         let probe = building.server.probe.map(|address| listen(address, &mut sockets)).transpose()?;
         for address in sockets.left() {
-            warn!("systemd passed a socket on {address}, which annex.toml does not name: it stays unused");
+            warn!(
+                "systemd passed a socket on {address}, which is not in annex.toml: the server does not use it"
+            );
         }
         keeper.commit(prepared);
         building.finish(signals, listeners, (Some(address), probe), redirect, keeper, address)
@@ -185,7 +187,7 @@ impl Annex {
         let why = house.live(&mut signals).await;
         let deadline = house.shared.limits.load().drain;
         systemd::stopping();
-        info!("{why}: stopping; deliveries under way have {}", clock::display_span(deadline));
+        info!("{why}: stopping; running deliveries have {} to finish", clock::display_span(deadline));
         let until = Instant::now() + deadline;
         house.workers.stop();
         let left = drain.finish(deadline).await;
@@ -197,24 +199,24 @@ impl Annex {
         if timeout_at(until, &mut workers).await.is_err() {
             for export in house.workers.carried() {
                 warn!(
-                    "cut off by the end of the server: export {export}; it is sent again, with the same key"
+                    "the server stopped while it sent export {export}; it will be sent again with the same key"
                 );
             }
         }
         drop(workers);
         if !timeout_at(until, house.workers.outbox.close()).await.unwrap_or(false) {
-            warn!("the outbox was not closed in time: the next start does so");
+            warn!("the outbox was not closed in time; the next start closes it");
         }
         drain.tasks.end_background().await;
         // A collector that is down does not keep the server from ending.
         let _ = timeout_at(until.min(Instant::now() + TELEMETRY), house.exporter.finish()).await;
         if timeout_at(until, tasks::blocking_ended()).await.is_err() {
-            warn!("the end of the server cuts off what a disk or a query had not done");
+            warn!("the server stopped before all disk writes and queries had finished");
         }
         house.shared.metrics.strangers.tell();
         match left {
             0 => info!("stopped"),
-            left => warn!("stopped with connections or deliveries still under way: {left}"),
+            left => warn!("stopped while connections or deliveries were still open: {left}"),
         }
         Ok(())
     }

@@ -20,6 +20,7 @@ use crate::server::admin::HEADER;
 use crate::tasks;
 
 use super::exit::Failure;
+use super::given;
 
 /// An order may take as long as its deadline, five minutes by default, and wait for another.
 const PATIENCE: Duration = Duration::from_secs(630);
@@ -32,14 +33,29 @@ pub(super) struct Where {
     /// The configuration of the running server [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Ask here instead: HOST:PORT or unix:PATH, as `admin` in annex.toml
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<String>,
+    /// The address of the running server's admin pages: PORT, HOST:PORT or unix:PATH, as `admin` in annex.toml
+    #[arg(long, value_name = "ADDR", value_parser = admin)]
+    admin: Option<Place>,
 }
 
+#[derive(Clone)]
 enum Place {
     Tcp(String),
     Unix(PathBuf),
+}
+
+/// A host may be a name: that of a container.
+fn admin(text: &str) -> Result<Place, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() => return Ok(Place::Unix(path.into())),
+        _ => {}
+    }
+    let named = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok();
+    match given::address(text, Admin::DEFAULT.port()) {
+        Ok(address) => Ok(Place::Tcp(address.to_string())),
+        Err(_) if text.rsplit_once(':').is_some_and(named) => Ok(Place::Tcp(text.to_owned())),
+        Err(_) => Err(format!("give a port, an address such as {}, or unix:PATH", Admin::DEFAULT)),
+    }
 }
 
 impl fmt::Display for Place {
@@ -59,14 +75,11 @@ impl Where {
 
     fn place(self) -> Result<Place, Failure> {
         if let Some(admin) = self.admin {
-            return Ok(match admin.strip_prefix("unix:") {
-                Some(path) => Place::Unix(path.into()),
-                None => Place::Tcp(admin),
-            });
+            return Ok(admin);
         }
         let path = super::config_path(self.config);
         match crate::config::admin_of(&path) {
-            Admin::Off => Err(format!("{} switches the admin pages off", path.display()).into()),
+            Admin::Off => Err(format!("{} switches off the admin pages", path.display()).into()),
             Admin::Tcp(address) => Ok(Place::Tcp(address.to_string())),
             Admin::Unix(path) => Ok(Place::Unix(path)),
             Admin::Default => Ok(Place::Tcp(Admin::DEFAULT.to_string())),
@@ -85,7 +98,7 @@ impl Where {
         let unreachable = |error: std::io::Error| {
             Failure::hinted(
                 format_args!("cannot reach the running server at {place}: {error}"),
-                "is it running? systemctl status annex; it may also be configured elsewhere: --config FILE or --admin ADDR",
+                "check that it runs: systemctl status annex; if it uses another configuration or address, add --config FILE or --admin ADDR",
             )
         };
         let answered = match &place {

@@ -50,7 +50,7 @@ pub(super) struct Caller {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    #[error("`{0}` is no URL of a hook: write http://HOST:PORT/PATH or https://HOST/PATH")]
+    #[error("`{0}` is not the URL of a hook: write http://HOST:PORT/PATH or https://HOST/PATH")]
     Url(String),
     #[error("cannot connect to {0}: {1}")]
     Connect(String, std::io::Error),
@@ -60,16 +60,18 @@ pub(super) enum CallError {
     Ca(#[from] tls::OutgoingError),
     #[error("the connection broke: {0}")]
     Http(#[from] hyper::Error),
-    #[error("no answer within 30 s, which is when Rossum gives up")]
+    #[error("no answer within 30 s, the time after which Rossum gives up")]
     TimeOut,
 }
 
 /// What is said of it, with what to do.
 pub(super) fn failure(error: CallError) -> Failure {
     let hint = match &error {
-        CallError::Connect(..) => "is Annex running there? annex --dev-http",
-        CallError::Tls(_, cause) if is_not_tls(cause) => "for plain HTTP, as in dev mode: --to http://…",
-        CallError::Tls(..) => "for a certificate of a private CA, name its root with --ca FILE",
+        CallError::Connect(..) => "check that Annex runs there: annex --dev-http starts it",
+        CallError::Tls(_, cause) if is_not_tls(cause) => {
+            "for plain HTTP, as in development mode, write --to http://…"
+        }
+        CallError::Tls(..) => "if a private CA issued the certificate, name its root with --ca FILE",
         _ => return error.into(),
     };
     Failure::hinted(error, hint)

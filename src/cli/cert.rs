@@ -21,11 +21,11 @@ pub(super) enum Command {
     Status {
         #[command(flatten)]
         place: Where,
-        /// Print it as JSON
+        /// Print the certificates as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the TXT record that DNS-PERSIST-01 needs for each name, and make the account that it names where there is none
+    /// Print the TXT record that DNS-PERSIST-01 needs for each name; create the account at the CA if there is none
     Dns {
         /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
         #[arg(long, short, value_name = "FILE")]
@@ -34,11 +34,11 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Have a new certificate ordered now, whatever its age, and wait for it
+    /// Order a new certificate now, whatever the age of the old one, and wait for it
     Renew {
-        /// Only this one, by the name that `annex cert status` shows [default: all]
+        /// The certificate, by its name in `annex cert status` [default: all]
         name: Option<String>,
-        /// Only have the names validated by the CA's staging environment; nothing changes, no limit is used up
+        /// Only validate the names, at the staging environment of the CA; nothing changes, and no rate limit is used
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -75,7 +75,7 @@ fn dns(path: Option<PathBuf>, json: bool) -> Result<(), Failure> {
     let config = config::load(&path, Purpose::Serve, &super::service_environment(&path)).map_err(mistaken)?;
     private::become_owner(&config.state).map_err(|error| {
         let folder = config.state.display();
-        Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+        Failure::Because(format!("cannot switch to the owner of the state folder {folder}: {error}"))
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut all: Vec<Record> = Vec::new();
@@ -87,7 +87,7 @@ fn dns(path: Option<PathBuf>, json: bool) -> Result<(), Failure> {
         }
     }
     if all.is_empty() {
-        let hint = "they are for names that a CA validates: `domains` in [server]";
+        let hint = "TXT records are for names that a CA validates: set `domains` in [server]";
         return Err(Failure::hinted("there are no TXT records to print", hint));
     }
     if json {
@@ -102,7 +102,7 @@ fn dns(path: Option<PathBuf>, json: bool) -> Result<(), Failure> {
         print(record.line())?;
     }
     if !is_used {
-        say("these records count once `challenge = \"dns-persist-01\"` stands in [server.acme]");
+        say("Annex uses these records when [server.acme] has `challenge = \"dns-persist-01\"`");
     }
     Ok(())
 }

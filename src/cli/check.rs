@@ -5,22 +5,23 @@ use std::path::PathBuf;
 
 use crate::config::{self, Config, DEV_SECRET, Mistakes, Purpose};
 use crate::doctor::unwritable;
+use crate::shown::{counted, quoted};
 use crate::tls;
 use crate::webhook::HookPlan;
 
-use super::exit::{Failure, print, say_mistakes};
+use super::exit::{Failure, error_json, print, say_mistakes};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     file: Option<PathBuf>,
-    /// The configuration too
-    #[arg(long, short, value_name = "FILE", conflicts_with = "file")]
+    /// The configuration, as the other commands take it
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check it for --dev-http, which needs no certificate
+    /// Check the configuration for --dev-http, which needs no certificate
     #[arg(long)]
     dev_http: bool,
-    /// Its secrets must be there too, as on the host that serves: before a restart
+    /// Also require the secrets, as `annex serve` does: run this on the server before a restart
     #[arg(long, conflicts_with = "dev_http")]
     strict: bool,
     /// Print the result as JSON
@@ -29,6 +30,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let (Some(file), Some(config)) = (&arguments.file, &arguments.config)
+        && file != config
+    {
+        return Err(Failure::usage(
+            format_args!("two configurations are named: {} and {}", file.display(), config.display()),
+            format_args!("name one: annex check {}", quoted(&file.to_string_lossy())),
+        ));
+    }
     let path = super::config_path(arguments.file.or(arguments.config));
     let environment = super::service_environment(&path);
     let checked = if arguments.dev_http {
@@ -54,9 +63,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let config = match checked {
         Ok(config) => config,
         Err(mistakes) => {
-            let count = mistakes.0.len();
             let mut lines = mistakes.lines();
-            lines.add(format_args!("{count} mistake{}", if count == 1 { "" } else { "s" }));
+            lines.add(counted(mistakes.0.len(), "mistake"));
             say_mistakes(&lines);
             return Err(Failure::Said);
         }
@@ -118,7 +126,7 @@ fn doubts(config: &Config) -> Result<(Vec<config::Mistake>, Vec<String>), Failur
                         line: line.parse().unwrap_or(0),
                         column: 1,
                         what: format!("the database {name} refuses this query: {problem}"),
-                        hint: Some("mend the query, or grant its user SELECT on the table".to_owned()),
+                        hint: Some("correct the query, or grant its user SELECT on the table".to_owned()),
                         excerpt: None,
                     });
                 }
@@ -142,7 +150,7 @@ fn fields_without_schema(hook: &HookPlan) -> Option<String> {
         many => format!("the {many} fields"),
     };
     Some(format!(
-        "{}: whether documents have {count} that its steps name: no `schema` says so",
+        "{}: whether documents have {count} that its steps use: the configuration has no `schema`",
         settings.name
     ))
 }
@@ -163,13 +171,6 @@ fn as_json(
     certificate: Option<&str>,
     unchecked: &[String],
 ) -> Result<(), Failure> {
-    let mut mistakes: Vec<_> = checked.as_ref().err().map_or_else(Vec::new, |mistakes| {
-        let one = |m: &config::Mistake| {
-            serde_json::json!({"file": m.file, "line": m.line, "column": m.column, "what": m.what, "hint": m.hint})
-        };
-        mistakes.0.iter().map(one).collect()
-    });
-    mistakes.extend(certificate.map(|problem| serde_json::json!({"what": problem})));
     let config = checked.as_ref().ok();
     let general = config.into_iter().flat_map(|config| &config.notes);
     let general = general.map(|note| serde_json::json!({"hook": null, "step": null, "note": note}));
@@ -179,8 +180,17 @@ fn as_json(
         .flat_map(|hook| hook.notes().map(move |(stage, note)| (hook, stage, note)))
         .map(|(hook, stage, note)| serde_json::json!({"hook": hook.settings.name, "step": stage, "note": note}));
     let notes: Vec<_> = general.chain(notes).collect();
-    print(
-        serde_json::json!({"ok": mistakes.is_empty(), "mistakes": mistakes, "notes": notes, "unchecked": unchecked}),
-    )?;
-    if mistakes.is_empty() { Ok(()) } else { Err(Failure::Said) }
+    let error = match (checked, certificate) {
+        (Err(Mistakes(all)), _) => Some(error_json(&counted(all.len(), "mistake"), None, all)),
+        (Ok(_), Some(problem)) => Some(error_json(problem, None, &[])),
+        (Ok(_), None) => None,
+    };
+    let is_good = error.is_none();
+    let mut result = error.unwrap_or_else(|| serde_json::json!({"ok": true, "mistakes": []}));
+    if let Some(result) = result.as_object_mut() {
+        result.insert("notes".to_owned(), notes.into());
+        result.insert("unchecked".to_owned(), unchecked.into());
+    }
+    print(result)?;
+    if is_good { Ok(()) } else { Err(Failure::Said) }
 }

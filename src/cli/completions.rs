@@ -7,7 +7,7 @@ use super::exit::{Failure, print_own};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The shell: bash, zsh, fish, …
+    /// The shell
     shell: Shell,
 }
 

@@ -6,15 +6,15 @@ use super::exit::{Failure, print_lines, print_own};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// A JSON schema of annex.toml: editors complete and explain its keys by it
+    /// Print a JSON schema of annex.toml, with which editors complete and explain its keys
     ///
-    /// Save it beside the configuration, whose first line then is: #:schema ./annex.schema.json
+    /// Save it beside the configuration, and begin the configuration with this line: #:schema ./annex.schema.json
     Schema,
-    /// Every key with its value, its default and what it does, as Markdown
+    /// Print all keys with their values, defaults and effects, as Markdown
     Reference,
-    /// What one key or table is
+    /// Explain one key or table
     Explain {
-        /// The key, with its table: server.acme.retry, hook.timeout; keys of a step by its `use`: checks.tolerance
+        /// The key with its table, such as server.acme.retry or hook.timeout; for a key of a step, with the `use` of the step: checks.tolerance
         key: String,
     },
 }

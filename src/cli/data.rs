@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
@@ -11,17 +10,18 @@ use crate::data::{self, Encoding, FORMATS_OF, Format, Layout, Sheet};
 use crate::shown::{Line, counted};
 use crate::store::{Allowed, Change, Dataset, Import, Imported, Record, Refused, Store, StoreError};
 
-use super::exit::{self, Failure, Mark, clear_records, document, print, show_records};
+use super::exit::{self, Failure, Mark, document, print, print_result};
 use super::place::Place;
+use super::progress::Shown;
 use super::spooled::Spooled;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Import a CSV, JSON lines or XLSX file: all of it, or nothing where a line is wrong
+    /// Import a CSV, JSON lines or XLSX file: all of it, or nothing if a line is wrong
     Import(ImportArguments),
     /// List the datasets
     List(Place),
-    /// Show a dataset: columns, size, first records
+    /// Show a dataset: its columns, size and first records
     Show(ShowArguments),
     /// Write a dataset to standard output
     Export(ExportArguments),
@@ -31,44 +31,44 @@ pub(super) enum Command {
 
 #[derive(clap::Args)]
 pub(super) struct ImportArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
-    /// The file, whose first line (of a CSV) names the columns; `-` for standard input, with --format
+    /// The file; the first line of a CSV names the columns. `-` is standard input, and needs --format
     file: PathBuf,
-    /// The columns that tell records apart
+    /// The key columns: no two records have the same values in them
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     key: Vec<String>,
-    /// Columns that are to be found fast by their value
+    /// Columns to search by value: an index makes this fast
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     index: Vec<String>,
-    /// Columns that are to be found by similar texts: case, accents, punctuation and legal forms do not count
+    /// Columns to search for similar texts: case, accents, punctuation and legal forms are ignored
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     near: Vec<String>,
-    /// Update records with a known key and add others, instead of replacing the whole dataset
+    /// Update records whose key exists and add the others, instead of replacing the whole dataset
     #[arg(long, requires = "key")]
     update: bool,
-    /// What kind of file it is [default: by its name]
+    /// The format of the file [default: by its name]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Kind>,
-    /// What separates the values of a CSV: one character, or `tab` [default: found in its first rows]
-    #[arg(long, value_name = "CHAR")]
-    separator: Option<String>,
-    /// How its text is written, for example windows-1250 or cp852 [default: as its mark (BOM) says, or utf-8]
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
-    /// The sheet of a workbook, by name or number [default: the first that is visible]
+    /// The separator of a CSV: one character, or `tab` [default: found in its first rows]
+    #[arg(long, value_name = "CHAR", value_parser = separator)]
+    separator: Option<u8>,
+    /// The encoding of the text, such as windows-1250 or cp852 [default: from its byte order mark, or utf-8]
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    encoding: Option<Encoding>,
+    /// The sheet of a workbook, by name or number [default: the first visible sheet]
     #[arg(long, value_name = "SHEET")]
     sheet: Option<String>,
-    /// The line that names the columns [default: the first with all columns of --key, --index and --near, or with values]
+    /// The number of the line that names the columns [default: the first line with all columns of --key, --index and --near, or with values]
     #[arg(long, value_name = "LINE")]
     head: Option<u64>,
-    /// So many rows at the end are no records: totals
+    /// How many rows at the end are not records, such as totals
     #[arg(long, value_name = "ROWS", default_value_t = 0)]
     foot: usize,
-    /// Import a file without records: the dataset is empty then
+    /// Allow a file without records: the dataset becomes empty
     #[arg(long)]
     allow_empty: bool,
-    /// Import a file that has far fewer records than the dataset
+    /// Allow a file that has far fewer records than the dataset
     #[arg(long)]
     allow_shrink: bool,
     #[command(flatten)]
@@ -77,9 +77,9 @@ pub(super) struct ImportArguments {
 
 #[derive(clap::Args)]
 pub(super) struct ShowArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
-    /// How many records
+    /// How many records to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     limit: u64,
     #[command(flatten)]
@@ -88,18 +88,18 @@ pub(super) struct ShowArguments {
 
 #[derive(clap::Args)]
 pub(super) struct ExportArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
-    /// As what
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "csv")]
-    format: Kind,
+    /// The format [default: csv; with --json jsonl]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    format: Option<Written>,
     #[command(flatten)]
     place: Place,
 }
 
 #[derive(clap::Args)]
 pub(super) struct DropArguments {
-    /// The dataset
+    /// The name of the dataset
     name: String,
     #[command(flatten)]
     place: Place,
@@ -108,15 +108,21 @@ pub(super) struct DropArguments {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
     Csv,
+    /// One JSON object a line
     Jsonl,
-    /// To import only
     Xlsx,
+}
+
+/// A format that a dataset is written in.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Written {
+    Csv,
+    /// One JSON object a line
+    Jsonl,
 }
 
 /// How standard input is named.
 const STDIN: &str = "-";
-/// Progress is told this often.
-const TELL: Duration = Duration::from_millis(200);
 /// Records that an export holds at a time.
 const PAGE: u64 = 1_000;
 
@@ -133,10 +139,9 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 let store = store.ok_or_else(|| StoreError::NoDataset(arguments.name.clone()))?;
                 store.drop(&arguments.name).await?;
                 store.close().await;
-                if arguments.place.json {
-                    return print(json!({"dataset": arguments.name, "dropped": true}));
-                }
-                print(format_args!("{} is gone", arguments.name))
+                let DropArguments { name, place } = arguments;
+                let done = json!({"dataset": name, "dropped": true});
+                print_result(place.json, done, format_args!("the dataset {name} is removed"))
             }
         }
     })
@@ -156,6 +161,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     let layout = layout(&arguments)?;
     let ImportArguments { name, file, key, index, near, update, allow_empty, allow_shrink, place, .. } =
         arguments;
+    let mut shown = Shown::begin(if file == Path::new(STDIN) { Path::new("standard input") } else { &file });
     let spooled = if file == Path::new(STDIN) { Some(Spooled::new()?) } else { None };
     let (said, from) = match &spooled {
         Some(spooled) => (Path::new("standard input"), spooled.path()),
@@ -177,10 +183,8 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         ..Import::new(&name, read.columns, &source)
     };
     let store = open(&place).await?;
-    let mut progress = Progress::new();
     let records = read.records.map(|record| record.map_err(|error| StoreError::Source(error.of(said))));
-    let done = store.import(&import, records, |read| progress.tell(read)).await;
-    progress.end();
+    let done = store.import(&import, records, |progress| shown.tell(progress)).await;
     let done: Imported = match done {
         Ok(done) => done,
         Err(
@@ -198,6 +202,7 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
         Err(error) => return Err(error.into()),
     };
     store.close().await;
+    drop(shown);
     if place.json {
         let mut said = json!({"dataset": name, "read": done.read, "records": done.records});
         if let Some(said) = said.as_object_mut().filter(|_| !done.notes.is_empty()) {
@@ -217,6 +222,15 @@ async fn import(arguments: ImportArguments) -> Result<(), Failure> {
     done.notes.into_iter().try_for_each(|note| print(format_args!("  {} {}", Mark::Warning, Line(note))))
 }
 
+fn separator(text: &str) -> Result<u8, String> {
+    data::separator(text).ok_or_else(|| "give one ASCII character, or tab".to_owned())
+}
+
+fn encoding(name: &str) -> Result<Encoding, String> {
+    let why = "give an encoding such as windows-1250, windows-1252, iso-8859-2, cp852 or utf-16le";
+    Encoding::of(name).ok_or_else(|| why.to_owned())
+}
+
 /// How the file is written, by the arguments.
 fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
     let ImportArguments { file, key, index, near, format, separator, encoding, sheet, head, foot, .. } =
@@ -226,34 +240,23 @@ fn layout(arguments: &ImportArguments) -> Result<Layout, Failure> {
         Some(Kind::Jsonl) => Format::JsonLines,
         Some(Kind::Xlsx) => Format::Workbook,
         None => Format::of(file).ok_or_else(|| {
-            Failure::Because(format!(
-                "{}: say what it is: --format csv, --format jsonl or --format xlsx",
-                file.display()
-            ))
+            let what = match file.to_str() {
+                Some(STDIN) => "the format of standard input is not known".to_owned(),
+                _ => format!("the name of {} does not show its format", file.display()),
+            };
+            Failure::usage(what, "add --format csv, --format jsonl or --format xlsx")
         })?,
     };
     let given = [separator.is_some(), encoding.is_some(), sheet.is_some(), head.is_some(), *foot > 0];
     for ((option, formats), _) in FORMATS_OF.iter().zip(given).filter(|(_, given)| *given) {
         if !formats.contains(&format) {
-            let what =
-                format!("--{option} says nothing of {}: leave it out, or correct --format", format.words());
-            return Err(Failure::Because(what));
+            let what = format!("--{option} is not for {}", format.words());
+            return Err(Failure::usage(what, "leave it out, or correct --format"));
         }
     }
-    let separator_of = |text: &String| {
-        let why = || Failure::Because(format!("`{text}` is no separator: one ASCII character, or tab"));
-        data::separator(text).ok_or_else(why)
-    };
-    let encoding_of = |name: &String| {
-        let why = || {
-            let known = "windows-1250, windows-1252, iso-8859-2, cp852, utf-16le";
-            Failure::Because(format!("there is no encoding `{name}`; there are for example {known}"))
-        };
-        Encoding::of(name).ok_or_else(why)
-    };
     Ok(Layout {
-        separator: separator.as_ref().map(separator_of).transpose()?,
-        encoding: encoding.as_ref().map(encoding_of).transpose()?,
+        separator: *separator,
+        encoding: *encoding,
         sheet: sheet.as_ref().map(|sheet| match sheet.parse() {
             Ok(number) => Sheet::Number(number),
             Err(_) => Sheet::Name(sheet.clone()),
@@ -285,7 +288,7 @@ async fn list(place: Place) -> Result<(), Failure> {
         return print(Value::from(all.iter().map(with).chain(missing).collect::<Vec<_>>()));
     }
     if all.is_empty() && refused.is_empty() {
-        return print("there are no datasets: annex data import NAME FILE");
+        return print("there are no datasets; to import one: annex data import NAME FILE");
     }
     for dataset in &all {
         print(line(dataset))?;
@@ -301,7 +304,7 @@ async fn list(place: Place) -> Result<(), Failure> {
 /// That the file of a dataset is refused.
 fn tell(refused: &Refused) -> Result<(), Failure> {
     let since = refused.since.map_or_else(|| "-".to_owned(), clock::display);
-    print(format_args!("  {} its file is refused since {since}: {}", Mark::Bad, Line(&refused.problem)))
+    print(format_args!("  {} its file has been refused since {since}: {}", Mark::Bad, Line(&refused.problem)))
 }
 
 fn line(dataset: &Dataset) -> String {
@@ -344,12 +347,10 @@ async fn show(arguments: ShowArguments) -> Result<(), Failure> {
 }
 
 async fn export(arguments: ExportArguments) -> Result<(), Failure> {
-    if arguments.format == Kind::Xlsx {
-        return Err(Failure::Because("a dataset is written as csv or jsonl".to_owned()));
-    }
     let store = look(&arguments.place, &arguments.name).await?;
     let dataset = store.known(&arguments.name).await?;
-    let mut out = Records::new(arguments.format);
+    let usual = if arguments.place.json { Written::Jsonl } else { Written::Csv };
+    let mut out = Records::new(arguments.format.unwrap_or(usual));
     let mut after = 0;
     let mut is_read = exit::is_read(out.head(&dataset))?;
     while is_read {
@@ -368,10 +369,10 @@ enum Records {
 }
 
 impl Records {
-    fn new(format: Kind) -> Self {
+    fn new(format: Written) -> Self {
         match format {
-            Kind::Csv => Self::Csv(Box::new(data::Writer::new(document()))),
-            _ => Self::JsonLines(document()),
+            Written::Csv => Self::Csv(Box::new(data::Writer::new(document()))),
+            Written::Jsonl => Self::JsonLines(document()),
         }
     }
 
@@ -400,30 +401,4 @@ impl Records {
 fn object(dataset: &Dataset, record: Record) -> Value {
     let values = record.into_iter().map(|value| value.map_or(Value::Null, Value::String));
     Value::Object(dataset.columns.iter().cloned().zip(values).collect::<Map<_, _>>())
-}
-
-/// How far an import is, on a terminal.
-struct Progress {
-    shown: bool,
-    next: Instant,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { shown: false, next: Instant::now() + TELL }
-    }
-
-    fn tell(&mut self, read: u64) {
-        let now = Instant::now();
-        if now >= self.next {
-            self.next = now + TELL;
-            self.shown |= show_records(read);
-        }
-    }
-
-    fn end(&self) {
-        if self.shown {
-            clear_records();
-        }
-    }
 }

@@ -115,7 +115,7 @@ pub(super) async fn run(
         refuse_exposed(address, config.server.insecure)?;
         let folder = config.state.display().to_string();
         let unusable = |error| {
-            Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+            Failure::Because(format!("cannot switch to the owner of the state folder {folder}: {error}"))
         };
         private::become_owner(&config.state).map_err(unusable)?; // as commands do: no port of dev mode needs root
     }
@@ -145,9 +145,9 @@ fn refuse_exposed(address: SocketAddr, is_meant: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::hinted(
-        format_args!("plain HTTP at {address} can be called, and read on its way, from other hosts"),
+        format_args!("other hosts can call plain HTTP at {address} and read its traffic"),
         format_args!(
-            "annex --dev-http={}, and a tunnel leads to it; where it is meant so, write `insecure = true` in [server] of annex.toml",
+            "run annex --dev-http={} and let a tunnel lead to it; if you intend this, set `insecure = true` in [server] of annex.toml",
             address.port()
         ),
     ))
@@ -204,15 +204,17 @@ fn banner(
     let argument = made.as_ref().map(|made| format!(" --secret {}", quoted(made))).unwrap_or_default();
     let made = made.unwrap_or_default();
     let shown = match secret {
-        DevSecret::Environment => format!("the one in {DEV_SECRET}"),
+        DevSecret::Environment => format!("the value of {DEV_SECRET}"),
         DevSecret::Kept(_, path) => {
-            format!("{made}  (kept in {}; {DEV_SECRET} in the environment is another)", path.display())
+            format!("{made}  (kept in {}; set {DEV_SECRET} to use another)", path.display())
         }
         DevSecret::MadeForThisRun(_) => format!("{made}  (made for this run; set {DEV_SECRET} to keep one)"),
     };
     text.add(format_args!("  secret  {shown}"));
     if let Some(inspector) = inspector {
-        text.add(format_args!("  look    http://{inspector}  (each delivery, what the steps did and why)"));
+        text.add(format_args!(
+            "  look    http://{inspector}  (the inspector: each delivery, what the steps did and why)"
+        ));
     }
     match tunnel {
         None => {

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How long to wait for what does not answer, all in all
+    /// How long to wait for answers, in total
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = given::duration(SHORTEST..=LONGEST))]
     timeout: Duration,
     /// Print the findings as JSON
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 tell(Finding::warning(what, remedy));
             }
             for note in &config.notes {
-                tell(Finding::warning(note.clone(), "change it, or leave it where it is meant so"));
+                tell(Finding::warning(note.clone(), "change it, or leave it if it is intended"));
             }
             for unchecked in &config.unchecked {
                 tell(Finding::warning(format!("not checked: {unchecked}"), "annex data list"));
@@ -78,9 +78,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
             if !arguments.json {
                 let seconds = arguments.timeout.as_secs_f64();
-                say_meanwhile(format_args!(
-                    "… asking others: what does not answer within {seconds} s is told as silent"
-                ));
+                say_meanwhile(format_args!("… asking other systems; this takes {seconds} s at most"));
             }
             let time = arguments.timeout;
             runtime.block_on(examine(&config, running.as_ref(), unit.as_ref(), time, &mut tell));
@@ -138,9 +136,9 @@ fn changed(status: &Value, digest: &str) -> Option<Finding> {
         .map_or_else(|| "-".to_owned(), clock::display);
     Some(Finding::warning(
         format!(
-            "the file was changed since the server loaded it at {loaded}: the server goes by what stood there then"
+            "the file has changed since the server loaded it at {loaded}: the server still uses the old content"
         ),
-        "systemctl reload annex; what needs a restart is told then",
+        "systemctl reload annex; the log says whether a change needs a restart",
     ))
 }
 
@@ -148,8 +146,8 @@ fn server(status: Option<&Value>, unit: Option<&Unit>, path: &Path) -> Finding {
     let Some(status) = status else {
         if unit.is_some_and(Unit::is_active) {
             return Finding::bad(
-                "systemd says that the service runs, but its admin pages do not answer",
-                "look at `admin` in [server], and at: journalctl -u annex -n 20",
+                "systemd reports that the service runs, but its admin pages do not answer",
+                "check `admin` in [server], and read the log: journalctl -u annex -n 20",
             );
         }
         return Finding::warning("the server does not run", "systemctl enable --now annex.socket annex");
@@ -163,12 +161,12 @@ fn server(status: Option<&Value>, unit: Option<&Unit>, path: &Path) -> Finding {
                     status["pid"],
                     status["config"].as_str().unwrap_or_default()
                 ),
-                "ask the doctor about that one by --config, or set another `admin` in [server]",
+                "check that file with --config, or set another `admin` in [server]",
             );
         }
         None => {
             return Finding::warning(
-                "a server answers at `admin`; whether it serves this file cannot be seen",
+                "a server answers at `admin`, but this user cannot see whether it uses this file",
                 "run the doctor as root, or as the user that Annex runs as",
             );
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::rossum::{Annotation, Journal, NodeRef, Payload};
-use crate::shown::{Line, Lines};
+use crate::shown::{Line, Lines, counted};
 use crate::txscript::{
     Document, Failure as Exception, Limits, Outcome, Output, Problem, Schema, Script, TypesMissing, Variables,
 };
@@ -15,18 +15,18 @@ use super::exit::{Failure, print};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The code, `-` for standard input; with `rossum_hook_request_handler` it is a function, which is called
+    /// The code; `-` is standard input. If it defines `rossum_hook_request_handler`, Annex calls that function
     code: String,
-    /// The payload, as Rossum sends it
+    /// A file with the payload, as Rossum sends it
     #[arg(long, value_name = "FILE")]
     payload: PathBuf,
-    /// The queue's schema [default: the one in the payload]
+    /// A file with the schema of the queue [default: the schema in the payload]
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Evaluate for this row of the table whose columns the code names, from 0
+    /// The row to evaluate the code for, from 0, if the code uses columns of a table
     #[arg(long, value_name = "N")]
     row: Option<usize>,
-    /// The code is an expression of the store's business rules, such as `{amount_total} > 0`
+    /// Read the code as an expression of the Business Rules extension, such as `{amount_total} > 0`
     #[arg(long)]
     business_rule: bool,
     /// Print the result as JSON
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let payload = payload
         .map_err(|error| Failure::Because(format!("{}: {}", arguments.payload.display(), error.problem)))?;
     let Some(annotation) = &payload.annotation else {
-        let text = format!("{}: it has no annotation content", arguments.payload.display());
+        let text = format!("{}: the payload has no annotation content", arguments.payload.display());
         return Err(Failure::Because(text));
     };
     let schema = match (&arguments.schema, payload.schemas) {
@@ -91,11 +91,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let row = match (arguments.row, table) {
         (None, _) => None,
         (Some(_), None) => {
-            return Err(Failure::Because("the code names no column of a table: leave --row away".to_owned()));
+            return Err(Failure::usage("the code names no column of a table", "leave --row out"));
         }
         (Some(row), Some(table)) if row >= document.row_count(table) => {
             let count = document.row_count(table);
-            return Err(Failure::Because(format!("{table} has {count} rows: --row counts from 0")));
+            return Err(Failure::usage(
+                format_args!("{table} has {}, and no row {row}", counted(count, "row")),
+                "--row counts from 0",
+            ));
         }
         (Some(row), Some(table)) => Some((table, row)),
     };

@@ -1,15 +1,24 @@
-//! Errors on standard error, exit codes.
+//! Errors on standard error, or as JSON on standard output; exit codes.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::config::Mistakes;
-use crate::shown::{Line, Lines, Plain, Seen};
+use crate::config::{Mistake, Mistakes};
+use crate::shown::{Line, Lines, Plain, Seen, counted};
 use crate::telemetry::about::{self, Word};
+
+/// The exit codes of all commands, as the help and docs/commands.md have them.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  success
+  1  the command failed, or it found a fault
+  2  wrong usage: an option or an argument is wrong or missing";
+
+const WRONG_USAGE: u8 = 2;
 
 /// Why a command failed: what is said, if it was not said already.
 pub(super) enum Failure {
@@ -17,6 +26,12 @@ pub(super) enum Failure {
     /// In one line, whatever it holds.
     Because(String),
     Told(Lines),
+    /// What failed, and what to do about it.
+    Hinted(String, String),
+    /// A configuration that cannot be read.
+    Mistaken(Mistakes),
+    /// The command line is wrong, and what to write instead.
+    Usage(String, String),
 }
 
 impl<E: fmt::Display> From<E> for Failure {
@@ -28,23 +43,70 @@ impl<E: fmt::Display> From<E> for Failure {
 impl Failure {
     /// What failed, and what to do about it.
     pub(super) fn hinted(what: impl fmt::Display, hint: impl fmt::Display) -> Self {
-        Self::Told(Lines::hinted(what, hint))
+        Self::Hinted(what.to_string(), hint.to_string())
     }
+
+    /// What is wrong with the command line, and what to write instead.
+    pub(super) fn usage(what: impl fmt::Display, hint: impl fmt::Display) -> Self {
+        Self::Usage(what.to_string(), hint.to_string())
+    }
+
+    /// What is said to a person; `None` where it was said.
+    pub(super) fn lines(&self) -> Option<Lines> {
+        Some(match self {
+            Self::Said => return None,
+            Self::Because(error) => Lines::of(error.trim_end()),
+            Self::Told(lines) => lines.clone(),
+            Self::Hinted(what, hint) | Self::Usage(what, hint) => Lines::hinted(what, hint),
+            Self::Mistaken(mistakes) => mistakes.lines(),
+        })
+    }
+
+    /// The same for programs.
+    fn json(&self) -> Option<Value> {
+        let lines = self.lines()?.to_string();
+        Some(match self {
+            Self::Hinted(what, hint) | Self::Usage(what, hint) => error_json(what, Some(hint), &[]),
+            Self::Mistaken(Mistakes(all)) => error_json(&counted(all.len(), "mistake"), None, all),
+            _ => error_json(&lines, None, &[]),
+        })
+    }
+
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Usage(..) => ExitCode::from(WRONG_USAGE),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// What each command with `--json` prints where it fails.
+pub(super) fn error_json(error: &str, hint: Option<&str>, mistakes: &[Mistake]) -> Value {
+    let one = |mistake: &Mistake| {
+        let Mistake { file, line, column, what, hint, .. } = mistake;
+        json!({"file": file, "line": line, "column": column, "what": what, "hint": hint})
+    };
+    let mistakes: Vec<_> = mistakes.iter().map(one).collect();
+    json!({"ok": false, "error": error, "hint": hint, "mistakes": mistakes})
 }
 
 /// A configuration that cannot be read.
 pub(super) fn mistaken(mistakes: Mistakes) -> Failure {
-    Failure::Told(mistakes.lines())
+    Failure::Mistaken(mistakes)
 }
 
-pub(super) fn code(done: Result<(), Failure>) -> ExitCode {
-    match done {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Said) => {}
-        Err(Failure::Because(error)) => fail(&Lines::of(error.trim_end())),
-        Err(Failure::Told(lines)) => fail(&lines),
+/// Says why a command failed: with `--json` on standard output, for the program that reads there.
+pub(super) fn code(done: Result<(), Failure>, is_json: bool) -> ExitCode {
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    match failure.json().filter(|_| is_json) {
+        Some(json) => {
+            if let Err(failure) = print(json) {
+                failure.lines().iter().for_each(fail);
+            }
+        }
+        None => failure.lines().iter().for_each(fail),
     }
-    ExitCode::FAILURE
+    failure.code()
 }
 
 fn fail(lines: &Lines) {
@@ -71,26 +133,41 @@ fn journal_error(text: &str) -> Option<String> {
     Some(lines.join("\n"))
 }
 
-/// Arguments that the command line does not know. What of them is quoted is neutral.
-pub(super) fn usage(error: &clap::Error, again: impl Fn(Vec<String>) -> Option<clap::Error>) -> ExitCode {
+/// Help and version, which were asked for, or arguments that the command line does not know. What of them is quoted is
+/// neutral.
+pub(super) fn usage(
+    error: &clap::Error,
+    is_json: bool,
+    again: impl Fn(Vec<String>) -> Option<clap::Error>,
+) -> ExitCode {
     if !error.use_stderr() {
-        // Help and version: nothing in them is from outside.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        // Nothing in them is from outside.
+        return code(is_read(error.print()).map(drop), false);
     }
     let neutral = std::env::args_os().map(|argument| Line(argument.to_string_lossy()).to_string());
-    match again(neutral.collect()) {
-        // The same mistake, in words of neutral arguments: its lines are clap's.
-        Some(error) => {
-            let text = error.render().to_string();
-            let mut lines = Lines::default();
-            let text = text.trim_end().strip_prefix("error: ").unwrap_or(text.trim_end());
-            text.lines().for_each(|line| lines.add(line));
-            fail(&lines);
-        }
-        None => fail(&Lines::of(error)),
+    // The same mistake, in words of neutral arguments: its lines are clap's.
+    let text = again(neutral.collect()).map(|error| error.render().to_string());
+    let mut lines = Lines::default();
+    let text = text.unwrap_or_else(|| Line(error).to_string());
+    let text = text.trim_end().strip_prefix("error: ").unwrap_or(text.trim_end());
+    text.lines().for_each(|line| lines.add(line));
+    if is_json {
+        return code(Err(Failure::Usage(in_one_line(text), usage_hint(text))), true);
     }
-    ExitCode::from(2)
+    fail(&lines);
+    ExitCode::from(WRONG_USAGE)
+}
+
+/// What is wrong: the first paragraph of clap's words.
+fn in_one_line(text: &str) -> String {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    first.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// Clap's tip, or how the command is used.
+fn usage_hint(text: &str) -> String {
+    let line = |start: &str| text.lines().map(str::trim).find_map(|line| line.strip_prefix(start));
+    line("tip:").or_else(|| line("Usage:")).unwrap_or("annex --help").trim().to_owned()
 }
 
 /// A fault of ours, with its place. What it quotes may be from outside.
@@ -171,6 +248,11 @@ pub(super) fn print_lines(lines: &Lines) -> Result<(), Failure> {
     put(text)
 }
 
+/// Prints what a command did: as JSON for a program, or in words.
+pub(super) fn print_result(is_json: bool, json: Value, words: impl fmt::Display) -> Result<(), Failure> {
+    if is_json { print(json) } else { print(words) }
+}
+
 /// Prints JSON over several lines, for people and programs.
 pub(super) fn print_json(json: &Value) -> Result<(), Failure> {
     let mut lines = Lines::default();
@@ -247,20 +329,20 @@ pub(super) fn say_meanwhile(line: impl fmt::Display) {
     }
 }
 
-/// Shows a number of records that grows, on a terminal. Whether it is shown.
-pub(super) fn show_records(read: u64) -> bool {
+/// Shows how far something is, on a terminal, in the place of what was shown before. Whether it is shown.
+pub(super) fn show_progress(line: impl fmt::Display) -> bool {
     let mut out = io::stderr();
-    out.is_terminal() && write!(out, "\r{read} records").is_ok()
+    out.is_terminal() && write!(out, "\r{}\u{1b}[K", Line(line)).is_ok()
 }
 
-/// Takes away what [`show_records`] showed.
-pub(super) fn clear_records() {
+/// Takes away what [`show_progress`] showed.
+pub(super) fn clear_progress() {
     let _ = write!(io::stderr(), "\r\u{1b}[K");
 }
 
-/// Asks at the terminal; the answer without its line feed, `None` at the end of all answers.
+/// Asks at the terminal, beside the result; the answer without its line feed, `None` at the end of all answers.
 pub(super) fn ask(question: impl fmt::Display) -> Result<Option<String>, Failure> {
-    let mut out = io::stdout();
+    let mut out = io::stderr();
     write!(out, "{}", Line(question))?;
     out.flush()?;
     let mut answer = String::new();

@@ -28,8 +28,13 @@ pub(super) fn duration(
     }
 }
 
-/// Where to listen: a port, an address, or both; `localhost` is this host.
+/// Where dev mode listens: a port, an address, or both; `localhost` is this host.
 pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
+    address(text, PORT)
+}
+
+/// An address of this host, where a part that is not given is loopback or this port.
+pub(super) fn address(text: &str, port: u16) -> Result<SocketAddr, String> {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let ip = |host: &str| match host.trim_matches(['[', ']']) {
         host if host.eq_ignore_ascii_case("localhost") => Some(here),
@@ -40,7 +45,7 @@ pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
         Some(SocketAddr::new(ip(host)?, port.parse().ok()?))
     };
     let found = text.parse().ok().or_else(|| text.parse().ok().map(|port| SocketAddr::new(here, port)));
-    let found = found.or_else(|| ip(text).map(|ip| SocketAddr::new(ip, PORT))).or_else(both);
+    let found = found.or_else(|| ip(text).map(|ip| SocketAddr::new(ip, port))).or_else(both);
     found.ok_or_else(|| {
         "give a port from 1 to 65535, or an address of this host such as localhost:8080".to_owned()
     })

@@ -18,6 +18,7 @@ mod init;
 mod man;
 mod outbox;
 mod place;
+mod progress;
 mod secret;
 mod send;
 mod serve;
@@ -32,11 +33,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-/// Runs Rossum extensions behind HTTPS with a certificate of its own.
+/// Serves Rossum extensions over HTTPS, with a certificate that it gets and renews itself.
 ///
-/// Without a subcommand it serves. To try it, with sample hooks built in: annex --dev-http
+/// Without a command it serves. To try it with built-in sample hooks: annex --dev-http
 #[derive(Parser)]
-#[command(name = "annex", bin_name = "annex", version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
+#[command(name = "annex", bin_name = "annex", version, args_conflicts_with_subcommands = true, after_help = exit::EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -44,55 +45,53 @@ struct Cli {
     serve: serve::Arguments,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 success, 1 failure (said on standard error), 2 wrong usage.";
-
 #[derive(Subcommand)]
 enum Command {
-    /// Serve hooks (what annex does without a subcommand)
+    /// Serve hooks (the default without a command)
     Serve(serve::Arguments),
-    /// Write a configuration to begin with, a schema and a first test case
+    /// Write a first configuration, a schema and a test case
     Init(init::Arguments),
-    /// Check a configuration: every mistake, with its line and what to write instead
+    /// Check a configuration: print every mistake with its line and a hint
     Check(check::Arguments),
-    /// The configuration's keys, for editors and for people
+    /// Explain the keys of annex.toml, for people and for editors
     #[command(subcommand)]
     Config(config::Command),
-    /// Say how the running server is: ready or not, certificates, what to look at
+    /// Show the state of the running server: whether it is ready, its certificates, its warnings
     Status(status::Arguments),
-    /// Find what is wrong before users do: names, ports, certificates, clock, files, configuration
+    /// Look for problems before users meet them: names, ports, certificates, clock, files, configuration
     Doctor(doctor::Arguments),
-    /// Certificates: what is served, and a new one now
+    /// Show and renew certificates
     #[command(subcommand)]
     Cert(cert::Command),
     /// Sign a payload and send it to a hook, as Rossum does
     Send(send::Arguments),
-    /// Answer recorded deliveries again, and say what differs
+    /// Answer recorded deliveries again, and print what differs
     Test(test::Arguments),
-    /// Evaluate a piece of TxScript over a payload
+    /// Evaluate TxScript code over a payload
     Eval(eval::Arguments),
-    /// Datasets: records of your own, for steps to look things up in
+    /// Import and show datasets: your own records, which steps search
     #[command(subcommand)]
     Data(data::Command),
-    /// Exports that wait, and those that were given up
+    /// Show exports that wait or have failed; retry or drop them
     #[command(subcommand)]
     Outbox(outbox::Command),
     /// Log in to Rossum, and keep a token for the commands below
     Login(account::login::Arguments),
-    /// Forget the token of `annex login`
+    /// Log out of Rossum, and delete the token of `annex login`
     Logout(account::login::LogoutArguments),
-    /// Hooks in Rossum: register, change, try out
+    /// Register, change and try out hooks in Rossum
     #[command(subcommand)]
     Hook(account::hook::Command),
-    /// Queues in Rossum
+    /// List and change queues in Rossum
     #[command(subcommand)]
     Queue(account::queue::Command),
-    /// Schemas in Rossum
+    /// Get, validate and put schemas in Rossum
     #[command(subcommand)]
     Schema(account::schema::Command),
-    /// Rules in Rossum, as files for the step `rules`
+    /// Get rules from Rossum, as files for the step `rules`
     #[command(subcommand)]
     Rule(account::rule::Command),
-    /// Make secrets
+    /// Create secrets
     #[command(subcommand)]
     Secret(secret::Command),
     /// Print shell completions
@@ -159,11 +158,13 @@ fn config_last(mut arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsS
 /// Runs the command that the arguments ask for.
 pub fn run() -> ExitCode {
     std::panic::set_hook(Box::new(exit::panicked));
-    let cli = match parsed(std::env::args_os().collect()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_json = arguments.iter().take_while(|one| *one != "--").any(|one| one == "--json");
+    let cli = match parsed(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let again = |arguments: Vec<String>| parsed(arguments.into_iter().map(OsString::from).collect());
-            return exit::usage(&error, |arguments| again(arguments).err());
+            return exit::usage(&error, is_json, |arguments| again(arguments).err());
         }
     };
     let done = match cli.command {
@@ -190,5 +191,5 @@ pub fn run() -> ExitCode {
         Some(Command::Secret(command)) => secret::run(&command),
         Some(Command::Completions(arguments)) => completions::run(&arguments),
     };
-    exit::code(done)
+    exit::code(done, is_json)
 }

@@ -8,27 +8,27 @@ use crate::clock;
 use crate::outbox::{Job, Outbox, State};
 use crate::shown::{Line, counted};
 
-use super::exit::{Failure, print, print_bytes};
+use super::exit::{Failure, print, print_bytes, print_result};
 use super::place::Place;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// List exports: those that wait and those that were given up
+    /// List exports that wait, and exports that Annex has given up
     List(ListArguments),
-    /// Show an export: what is sent, how often it was tried, what the other system said
+    /// Show an export: its content, its tries, and the answer of the other system
     Show(ShowArguments),
-    /// Try again from where it failed
+    /// Try an export again, from the request that failed
     Retry(RetryArguments),
-    /// Give an export up for good; its data is removed
+    /// Give up an export for good, and delete its data
     Drop(KeyArguments),
 }
 
 #[derive(clap::Args)]
 pub(super) struct ListArguments {
-    /// Only those in one state
+    /// Only exports in this state
     #[arg(long, value_name = "STATE", value_enum)]
     only: Option<Only>,
-    /// How many
+    /// How many exports to list
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
     #[command(flatten)]
@@ -37,13 +37,13 @@ pub(super) struct ListArguments {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Only {
-    /// Will be tried, or tried again
+    /// Waiting for the first or the next try
     Waiting,
-    /// Given up
+    /// Given up after failed tries
     Dead,
-    /// Taken by the other system
+    /// Accepted by the other system
     Sent,
-    /// Given up for good
+    /// Dropped by `annex outbox drop`
     Dropped,
 }
 
@@ -60,9 +60,9 @@ impl From<Only> for State {
 
 #[derive(clap::Args)]
 pub(super) struct ShowArguments {
-    /// The export's key, or the beginning of it
+    /// The key of the export, or its first characters
     key: String,
-    /// Print what is sent, and nothing else
+    /// Print only the content
     #[arg(long, conflicts_with = "json")]
     body: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(super) struct ShowArguments {
 
 #[derive(clap::Args)]
 pub(super) struct KeyArguments {
-    /// The export's key, or the beginning of it
+    /// The key of the export, or its first characters
     key: String,
     #[command(flatten)]
     place: Place,
@@ -81,7 +81,7 @@ pub(super) struct KeyArguments {
 pub(super) struct RetryArguments {
     #[command(flatten)]
     key: KeyArguments,
-    /// Also where a later export of the same annotation was sent
+    /// Also if a later export of the same annotation was sent
     #[arg(long)]
     force: bool,
 }
@@ -98,10 +98,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 if !force && job.state == State::Dead && outbox.overtaken(&job).await? > 0 {
                     return Err(Failure::hinted(
                         format_args!(
-                            "a later export of annotation {} was sent: this one would put the older data in its place",
+                            "a later export of annotation {} was already sent: this one would overwrite it with older data",
                             job.annotation
                         ),
-                        format_args!("annex outbox drop {}; or send it nevertheless with --force", job.key),
+                        format_args!("drop it: annex outbox drop {}; or send it anyway with --force", job.key),
                     ));
                 }
                 if !outbox.retry(&job.key).await? {
@@ -112,7 +112,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                     )));
                 }
                 outbox.close().await;
-                done(&arguments.place, &job, "is tried again")
+                done(&arguments.place, &job, "will be tried again")
             }
             Command::Drop(arguments) => {
                 let (outbox, job) = find(&arguments.place, Outbox::new, &arguments.key).await?;
@@ -131,7 +131,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn done(place: &Place, job: &Job, what: &str) -> Result<(), Failure> {
-    if place.json { print(json!({"key": job.key})) } else { print(format_args!("{} {what}", job.key)) }
+    print_result(place.json, json!({"key": job.key}), format_args!("{} {what}", job.key))
 }
 
 /// The outbox of a state folder; where there is none, it is not made.
@@ -141,14 +141,14 @@ fn open(place: &Place, open: fn(&Path) -> Outbox) -> Result<Option<Outbox>, Fail
 
 /// A job of an outbox that is open to be changed, or to be read.
 async fn find(place: &Place, with: fn(&Path) -> Outbox, key: &str) -> Result<(Outbox, Job), Failure> {
-    let none = || Failure::Because(format!("there is no export {key}; annex outbox list shows them"));
+    let none = || Failure::Because(format!("there is no export {key}; annex outbox list shows the exports"));
     let outbox = open(place, with)?.ok_or_else(none)?;
     let mut found = outbox.find(key).await?;
     match (found.pop(), found.is_empty()) {
         (Some(job), true) if !key.is_empty() => Ok((outbox, job)),
-        (Some(_), false) => {
-            Err(Failure::Because(format!("several exports begin with {key}: write more of the key")))
-        }
+        (Some(_), false) => Err(Failure::Because(format!(
+            "the keys of several exports begin with {key}: give more characters"
+        ))),
         _ => Err(none()),
     }
 }

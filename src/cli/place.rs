@@ -12,7 +12,7 @@ pub(super) struct Place {
     /// The configuration, which names the state folder [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The state folder itself
+    /// The state folder, without a configuration
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     state: Option<PathBuf>,
     /// Print the result as JSON
@@ -29,7 +29,7 @@ impl Place {
         };
         let unusable = |error| {
             let folder = folder.display();
-            Failure::Because(format!("cannot work as the owner of the state folder {folder}: {error}"))
+            Failure::Because(format!("cannot switch to the owner of the state folder {folder}: {error}"))
         };
         private::become_owner(&folder).map_err(unusable)?;
         Ok(folder)

@@ -6,7 +6,7 @@ use super::exit::{Failure, print};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
-    /// Print a new random secret: put it into Rossum's hook and into a file that only Annex can read
+    /// Print a new random secret, for the hook in Rossum and for a file that only Annex can read
     New,
 }
 

@@ -23,13 +23,13 @@ use super::exit::{Failure, print, print_lines, say, say_lines};
 /// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
 const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
 
-const SECRET_HELP: &str = "The hook's secret: itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; without one, nothing is signed]";
+const SECRET_HELP: &str = "The secret of the hook: the secret itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; if that is not set, the payload is not signed]";
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The payload, `-` for standard input [default: a sample that is built in]
+    /// The payload; `-` is standard input [default: a built-in sample]
     file: Option<PathBuf>,
-    /// The hook's URL
+    /// The URL of the hook
     #[arg(long, value_name = "URL")]
     to: String,
     /// The hook's secret
@@ -38,20 +38,20 @@ pub(super) struct Arguments {
     /// Sign with the legacy SHA-1 header
     #[arg(long)]
     sha1: bool,
-    /// Send it as another event
+    /// Send the payload as another event
     #[arg(
         long,
         value_name = "EVENT.ACTION",
-        help = "Send it as another event: annotation_content.initialize"
+        help = "Send the payload as another event, such as annotation_content.initialize"
     )]
     event: Option<String>,
-    /// Give it a request id of its own: a delivery that was answered before is not run again
+    /// Send a new request id: the server does not run a delivery again whose id it has answered before
     #[arg(long)]
     new_id: bool,
-    /// Send it so many times on one connection
+    /// How many times to send it, on one connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
-    /// Trust the CA in this PEM file, and no other
+    /// Trust only the CA in this PEM file
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Print one line of JSON for each answer
@@ -84,8 +84,8 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let is_refused = answers.iter().any(|answer| answer.status == StatusCode::UNAUTHORIZED);
     if is_refused && !is_signed {
         say_lines(&Lines::hinted(
-            "nothing was signed: there is no secret",
-            "name the hook's secret: --secret env:NAME or --secret file:PATH, or ROSSUM_SECRET in the environment; a dev server shows its own",
+            "the payload was not signed: no secret is given",
+            "give the secret of the hook: --secret env:NAME, --secret file:PATH, or ROSSUM_SECRET in the environment; annex --dev-http prints its secret",
         ));
     }
     if answers.iter().all(|answer| answer.status.is_success()) { Ok(()) } else { Err(Failure::Said) }
@@ -126,12 +126,12 @@ fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) ->
 /// The delivery in a recorded case; other bytes as they are.
 fn delivery_of_case(bytes: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if bytes.trim_ascii().is_empty() {
-        let hint = "name a delivery, or leave the file out: a sample is built in";
+        let hint = "name a file with a delivery, or leave it out to send the built-in sample";
         return Err(Failure::hinted("the payload is empty", hint));
     }
     Ok(match serde_json::from_slice::<Case>(&bytes) {
         Ok(case) => {
-            say("this is a case: its delivery is sent; `annex test` compares the answer too");
+            say("the file is a case: only its delivery is sent; `annex test` compares the answer too");
             case.payload.get().as_bytes().to_vec()
         }
         Err(_) => bytes,
@@ -153,7 +153,7 @@ fn look_at_event(event: &str) -> Result<(), Failure> {
             }
             Ok(())
         }
-        _ => Err(Failure::hinted(format_args!("`{event}` is no EVENT.ACTION"), hint)),
+        _ => Err(Failure::usage(format_args!("`{event}` is no EVENT.ACTION"), hint)),
     }
 }
 
@@ -205,7 +205,7 @@ fn for_people(answers: &[Answered], sent: &[u8]) -> Lines {
     }
     if last.is_repeated {
         text.add(
-            "  answered from memory: this request id was answered before, and nothing ran; --new-id runs it",
+            "  answered from memory: the server has answered this request id before, so it ran no step; --new-id runs the steps",
         );
     }
     let Ok(answer) = serde_json::from_slice::<Value>(&last.body) else {

@@ -19,35 +19,35 @@ use super::{dev, given};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The configuration [default: annex.toml, else /etc/annex/annex.toml; with --dev-http annex.toml, else the sample]
+    /// The configuration [default: annex.toml, else /etc/annex/annex.toml; with --dev-http: annex.toml, else the built-in sample]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Serve plain HTTP while developing, behind a tunnel such as ngrok: at a port, HOST:PORT or 127.0.0.1:5042
+    /// Development mode: serve plain HTTP, for a tunnel such as ngrok. ADDR is PORT or HOST:PORT [default: 127.0.0.1:5042]
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = dev::ADDRESS, value_parser = given::listener)]
     dev_http: Option<SocketAddr>,
-    /// Serve the sample hooks that are built in, also where there is an annex.toml
+    /// Serve the built-in sample hooks, even if there is an annex.toml
     #[arg(long, requires = "dev_http", conflicts_with = "config")]
     sample: bool,
-    /// Open a public URL for dev mode by ngrok
+    /// Get a public URL for development mode from ngrok
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "", requires = "dev_http",
-        help = "Open a public URL for dev mode by ngrok; with =URL, use another tunnel's")]
+        help = "Get a public URL for development mode: start ngrok, or use the URL of another tunnel")]
     tunnel: Option<String>,
-    /// Have this hook of Rossum's call the tunnel, until the end
+    /// Point this hook in Rossum at the tunnel; its old URL is restored at the end
     #[arg(long, value_name = "ID", requires = "tunnel")]
     hook: Option<u64>,
-    /// Where the page that shows deliveries is in dev mode: an address of loopback, or off
+    /// The address of the inspector, the page that shows deliveries: PORT, HOST:PORT on loopback, or off
     #[arg(long, value_name = "ADDR", value_parser = inspector, default_value_t = Inspector(Some(Admin::DEFAULT)))]
     inspector: Inspector,
-    /// Keep each delivery with its answer in this folder, without tokens and secrets: cases for `annex test`
+    /// Record each delivery with its answer in this folder, without tokens and secrets, as a case for `annex test`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
-    /// They take so much at most, such as 500MB; then the oldest go
+    /// The largest size of that folder; above it, the oldest recordings are deleted
     #[arg(long, value_name = "SIZE", default_value = "500MB", value_parser = given::size, requires = "record")]
     record_max: u64,
-    /// What to log: error, warn, info, debug
+    /// The lowest level to log: error, warn, info or debug
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: LevelFilter,
-    /// How to log it
+    /// The format of the log
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
     log_format: LogFormat,
 }
@@ -66,19 +66,21 @@ impl std::fmt::Display for Inspector {
 }
 
 fn inspector(text: &str) -> Result<Inspector, String> {
-    match text.parse::<SocketAddr>() {
-        _ if text == "off" => Ok(Inspector(None)),
+    if text == "off" {
+        return Ok(Inspector(None));
+    }
+    match given::address(text, Admin::DEFAULT.port()) {
         Ok(address) if address.ip().is_loopback() => Ok(Inspector(Some(address))),
-        Ok(_) => Err("it shows what documents hold: give an address of loopback".to_owned()),
-        Err(_) => Err(format!("give an address such as {}, or off", Admin::DEFAULT)),
+        Ok(_) => Err("the page shows what documents hold: give a port, or an address of loopback".to_owned()),
+        Err(_) => Err(format!("give a port, an address such as {}, or off", Admin::DEFAULT)),
     }
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum LogFormat {
-    /// For people, and for the journal
+    /// Text, for people and for the journal
     Text,
-    /// One object a line
+    /// One JSON object a line
     Json,
 }
 
@@ -140,15 +142,14 @@ async fn https(path: PathBuf, record: Option<Record>) -> Result<(), Failure> {
 /// do, could not read root's keys again at a reload, nor open its ports anew.
 fn refuse_foreign_state(state: &Path) -> Result<(), Failure> {
     let folder = state.display();
-    let unusable =
-        |error| Failure::Because(format!("the state folder {folder} cannot be looked at: {error}"));
+    let unusable = |error| Failure::Because(format!("cannot read the state folder {folder}: {error}"));
     let Some(user) = private::foreign_owner(state).map_err(unusable)? else { return Ok(()) };
     Err(Failure::hinted(
         format_args!(
-            "this is root, and the state folder {folder}, or one on the way to it, belongs to user {user}, who could lead root to other files"
+            "Annex runs as root, but the state folder {folder}, or a folder above it, belongs to user {user}, who could redirect root to other files with links"
         ),
         format_args!(
-            "start it as that user: systemctl start annex, or setpriv --reuid={user} --clear-groups --ambient-caps=+net_bind_service --inh-caps=+net_bind_service annex serve; or give root a folder of its own by `state`"
+            "start it as that user: systemctl start annex, or setpriv --reuid={user} --clear-groups --ambient-caps=+net_bind_service --inh-caps=+net_bind_service annex serve; or set `state` to a folder of root"
         ),
     ))
 }

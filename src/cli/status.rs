@@ -15,7 +15,7 @@ use super::exit::{Failure, Mark, print, print_lines};
 pub(super) struct Arguments {
     #[command(flatten)]
     place: Where,
-    /// Print it as JSON
+    /// Print the state as JSON
     #[arg(long)]
     json: bool,
 }

@@ -16,10 +16,10 @@ use crate::webhook::{HookPlan, Trial};
 
 use super::exit::{self, Failure, Mark, print, print_lines};
 
-/// Answers recorded deliveries again, and says what differs.
+/// Answers recorded deliveries again, and prints what differs.
 ///
-/// A case is a file as `--record` of the server makes it: `hook`, `payload` and the expected `answer`. Steps that call other
-/// systems (exports, databases) are left out, and named. Exit code 1 where something differs.
+/// A case is a file that `annex serve --record` writes: `hook`, `payload` and the expected `answer`. Steps that call other
+/// systems (exports, databases) do not run; the command lists them. It ends with exit code 1 if a case differs.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The folder with the cases, or one case
@@ -28,10 +28,10 @@ pub(super) struct Arguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Compare with what this configuration answers, instead of with the expected answers
+    /// Compare with the answers of this configuration instead of the expected answers
     #[arg(long, value_name = "FILE", conflicts_with = "update")]
     against: Option<PathBuf>,
-    /// Accept the answers that there are now as the expected ones
+    /// Write the new answers into the cases as the expected answers
     #[arg(long)]
     update: bool,
     /// Also write a `JUnit` report, for CI
@@ -87,7 +87,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
     let bad = all.iter().filter(|done| !matches!(done.came, Came::Same | Came::Updated)).count();
     if !arguments.json {
         for name in &left_out {
-            print(format_args!("left out, for it calls another system: {name}"))?;
+            print(format_args!("not run, because it calls another system: {name}"))?;
         }
         let verb = if against.is_some() { "would be answered differently" } else { "differ or failed" };
         print(format_args!("{}, {bad} {verb}", counted(all.len(), "case")))?;
@@ -174,7 +174,7 @@ impl Tried<'_> {
                 case.answer = RawValue::from_string(text).ok();
                 match case.write(path) {
                     Ok(()) => Came::Updated,
-                    Err(error) => Came::Failed(format!("it cannot be written: {error}")),
+                    Err(error) => Came::Failed(format!("cannot write the case: {error}")),
                 }
             }
             came => came,
@@ -185,7 +185,7 @@ impl Tried<'_> {
 fn compared(payload: &[u8], expected: &[u8], got: &[u8]) -> Came {
     let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes);
     let (Ok(payload), Ok(expected), Ok(got)) = (read(payload), read(expected), read(got)) else {
-        return Came::Failed("its payload or its answer is no JSON".to_owned());
+        return Came::Failed("its payload or its answer is not JSON".to_owned());
     };
     let all = differences(&payload, &expected, &got);
     if all.is_empty() { Came::Same } else { Came::Differs(all) }
@@ -215,7 +215,7 @@ fn outcome(done: &Done) -> Lines {
         Came::Same => Lines::of(format_args!("{} {name}", Mark::Good)),
         Came::Updated => Lines::of(format_args!("{} {name}: accepted", Mark::Warning)),
         Came::New => Lines::of(format_args!(
-            "{} {name}: it has no expected answer yet; --update takes this one",
+            "{} {name}: the case has no expected answer yet; --update accepts this one",
             Mark::Bad
         )),
         Came::Failed(problem) => Lines::of(format_args!("{} {name}: {problem}", Mark::Bad)),

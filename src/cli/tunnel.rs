@@ -48,8 +48,9 @@ impl Tunnel {
     /// A tunnel that is there already.
     pub(super) fn given(url: &str) -> Result<Self, Failure> {
         let known = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-        let known = known
-            .ok_or_else(|| Failure::Because(format!("`{url}` is no URL of a tunnel: write https://…")))?;
+        let known = known.ok_or_else(|| {
+            Failure::Because(format!("`{url}` is not the URL of a tunnel: write https://…"))
+        })?;
         Ok(Self { url: known.as_str().trim_end_matches('/').to_owned(), ngrok: None })
     }
 
@@ -103,7 +104,7 @@ impl Tunnel {
             }
             sleep(Duration::from_millis(150)).await;
         }
-        let last = if last.is_empty() { "it says nothing".to_owned() } else { last };
+        let last = if last.is_empty() { "it printed no reason".to_owned() } else { last };
         Err(Failure::Because(format!("ngrok gives no public URL: {last}")))
     }
 }
@@ -156,8 +157,8 @@ impl Pointed {
             _ if paths.contains(&known.as_str()) => known.as_str(),
             [one] => one,
             all => {
-                let what = format!("hook {id} calls {known}, which is not served here: {}", all.join(", "));
-                return Err(Failure::hinted(what, "give the hook of the configuration that `path`"));
+                let what = format!("hook {id} calls {known}, but this server has only {}", all.join(", "));
+                return Err(Failure::hinted(what, "set `path` of a hook in the configuration to that path"));
             }
         };
         let url = &format!("{}{path}", tunnel.url);

@@ -26,16 +26,19 @@ pub(super) async fn answers(
                 Ok(visit) => visit.err()?.to_string(),
                 Err(late) => late.to_string(),
             };
-            Some(Finding::warning(format!("{what} cannot be asked: {said}"), "orders do without it"))
+            Some(Finding::warning(
+                format!("{what} does not answer: {said}"),
+                "certificates are ordered without it",
+            ))
         }
     };
     let silent = |why: &dyn Display| {
         let cure = match proxy {
             None => {
-                "this host needs DNS and outgoing HTTPS; through a proxy only, set `proxy` in [server]; for a private CA, `root` in [server.acme]"
+                "this host needs DNS and outgoing HTTPS. If only a proxy leads out, set `proxy` in [server]. For a private CA, set `root` in [server.acme]"
             }
             Some(_) => {
-                "it is called through the proxy that `proxy` in [server] or HTTPS_PROXY names: look at its address and login, and whether it lets this host call the CA"
+                "Annex calls it through the proxy in `proxy` of [server] or in HTTPS_PROXY: check its address and login, and whether it allows calls to the CA"
             }
         };
         Finding::bad(format!("the CA does not answer: {why}"), cure)
@@ -58,14 +61,14 @@ pub(super) async fn answers(
             let now = clock::display(clock::now());
             tell(Finding::bad(
                 format!("this host's clock says {now}, and the CA's certificate is not valid then: {error}"),
-                "is the clock right? date -u; set it: timedatectl set-ntp true. Where it is right, the CA's own certificate has expired",
+                "check the clock with date -u, and set it with timedatectl set-ntp true. If the clock is right, the CA's own certificate has expired",
             ));
             return None;
         }
         Err(VisitError::NoDirectory(error)) => {
             tell(Finding::bad(
-                format!("what answers at the CA's URL is no ACME directory: {error}"),
-                "look at `directory` in [server.acme]; a proxy or a firewall in between may answer too",
+                format!("the answer at the CA's URL is not an ACME directory: {error}"),
+                "check `directory` in [server.acme]; the answer may also come from a proxy or a firewall",
             ));
             return None;
         }
@@ -79,9 +82,9 @@ pub(super) async fn answers(
         && !visit.profiles.contains(wanted)
     {
         let remedy = match &visit.profiles[..] {
-            [] => "take `profile` out of [server.acme]: this CA offers none".to_owned(),
+            [] => "remove `profile` from [server.acme]: this CA offers no profiles".to_owned(),
             offered => {
-                format!("take `profile` out of [server.acme], or choose one of: {}", offered.join(", "))
+                format!("remove `profile` from [server.acme], or choose one of: {}", offered.join(", "))
             }
         };
         tell(Finding::bad(format!("the CA has no profile `{wanted}`"), remedy));
@@ -89,7 +92,7 @@ pub(super) async fn answers(
     match visit.clock_skew {
         Some(skew) if skew > SKEW => tell(Finding::bad(
             format!("this host's clock is {} away from the CA's", clock::display_span(skew)),
-            "set it: timedatectl set-ntp true",
+            "set the clock: timedatectl set-ntp true",
         )),
         Some(_) => tell(Finding::good("this host's clock agrees with the CA's")),
         None => {}

@@ -31,7 +31,7 @@ pub(super) async fn look(domains: &[String], ours: &Ours<'_>, time: Time, tell: 
         let late = |late| {
             Some(Finding::warning(
                 format!("not checked: the CAA records of {below}: {late}"),
-                "the name servers of the domain, or this host's resolver, are slow: a CA refuses where it gets no answer",
+                "the name servers of the domain or this host's resolver are slow. A CA that gets no answer refuses to issue",
             ))
         };
         found.unwrap_or_else(late).into_iter().collect()
@@ -72,14 +72,14 @@ async fn allowed(
 
 /// No answer is no absence: a CA that gets none must refuse.
 fn unknown(name: &str, error: &NetError) -> Finding {
-    let what = format!("the CAA records of {name} cannot be had: {error}");
+    let what = format!("cannot look up the CAA records of {name}: {error}");
     if matches!(error, NetError::Dns(_)) {
         return Finding::bad(
             what,
-            format!("a CA refuses then: correct what the name servers of {name} answer"),
+            format!("a CA then refuses to issue: correct the answers of the name servers of {name}"),
         );
     }
-    Finding::warning(what, "not checked: a CA refuses where it gets no answer either")
+    Finding::warning(what, "not checked. A CA that gets no answer refuses to issue")
 }
 
 fn judged(name: &str, records: &[&CAA], is_wildcard: bool, ours: &Ours<'_>) -> Finding {
@@ -88,7 +88,7 @@ fn judged(name: &str, records: &[&CAA], is_wildcard: bool, ours: &Ours<'_>) -> F
     if let Some(caa) = records.iter().find(|caa| caa.issuer_critical && !known.contains(&&*tag(caa))) {
         return Finding::bad(
             format!("a CAA record of {name} has the critical tag `{}`, which CAs do not know", caa.tag),
-            "take it out, or clear its critical flag",
+            "remove it, or clear its critical flag",
         );
     }
     // For a wildcard `issuewild` counts alone, where there is one (RFC 8659 section 4.3).
@@ -120,22 +120,22 @@ fn judged(name: &str, records: &[&CAA], is_wildcard: bool, ours: &Ours<'_>) -> F
     match against.into_iter().next() {
         Some(Against::Account { wanted, own: Some(own) }) => Finding::bad(
             format!(
-                "the CAA records of {name} allow {identity} for the account {wanted} only; ours is {own}"
+                "the CAA records of {name} allow {identity} for the account {wanted} only; the account of Annex is {own}"
             ),
-            format!("write `accounturi={own}` in the record, or take `accounturi` out"),
+            format!("write `accounturi={own}` in the record, or remove `accounturi`"),
         ),
         Some(Against::Account { wanted, own: None }) => Finding::warning(
             format!(
-                "the CAA records of {name} allow {identity} for the account {wanted} only; whether that is ours is not known yet"
+                "the CAA records of {name} allow {identity} for the account {wanted} only; Annex does not know yet whether that is its own"
             ),
-            "once a certificate is there, `annex status --json` shows our account's URL",
+            "once there is a certificate, `annex status --json` shows the URL of the account",
         ),
         Some(Against::Methods(methods)) => Finding::bad(
             format!(
                 "the CAA records of {name} allow {identity} by {methods} only; Annex uses {}",
                 ours.challenges.join(" or ")
             ),
-            format!("write `validationmethods={}` in the record, or take it out", ours.challenges.join(",")),
+            format!("write `validationmethods={}` in the record, or remove it", ours.challenges.join(",")),
         ),
         None => Finding::good(format!("the CAA records of {name} allow {identity}")),
     }
@@ -264,7 +264,7 @@ mod tests {
                 "x.test",
                 vec![issue("ca.example; accounturi=https://ca.example/acct/8")],
                 Verdict::Bad,
-                "ours is",
+                "the account of Annex is",
             ),
             ("x.test", vec![issue("ca.example; validationmethods=dns-01")], Verdict::Bad, "by dns-01 only"),
             ("x.test", vec![issue("ca.example; validationmethods=dns-01,http-01")], Verdict::Good, "allow"),
@@ -274,7 +274,7 @@ mod tests {
                 Verdict::Good,
                 "allow ca.example",
             ),
-            ("broken.test", vec![], Verdict::Bad, "cannot be had"),
+            ("broken.test", vec![], Verdict::Bad, "cannot look up"),
             ("x.test", vec![issue("ca.example; validationmethods=TLS-ALPN-01")], Verdict::Good, "allow"),
             (
                 "*.x.test",

@@ -15,7 +15,7 @@ pub(super) async fn databases(config: &Config, time: Time, tell: &(impl Fn(Findi
         let away = |error: &dyn std::fmt::Display| {
             Finding::bad(
                 format!("the database {name}, {place}: {error}"),
-                "people at the screen read that nothing can be looked up: look at `url`, `password` and `ca`, at pg_hba.conf and the firewall",
+                "users see a message that the lookup failed: check `url`, `password`, `ca`, pg_hba.conf and the firewall",
             )
         };
         let version = match time.within(database.version(Instant::now() + TIME)).await {
@@ -30,7 +30,7 @@ pub(super) async fn databases(config: &Config, time: Time, tell: &(impl Fn(Findi
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => found.push(Finding::bad(
                     format!("the query at {}: {error}", query.place),
-                    "mend the query, or grant its user SELECT on the table",
+                    "correct the query, or grant its user SELECT on the table",
                 )),
                 Err(late) => found.push(late.unchecked(&format!("the query at {}", query.place))),
             }

@@ -52,7 +52,7 @@ pub(super) async fn targets(config: &Config, time: Time, tell: &(impl Fn(Finding
 fn written(config: &Config, name: &str, place: &str) -> Finding {
     // What root can do says little of another.
     let other = private::foreign_owner(&config.state).ok().flatten().map(private::user_name);
-    let other = other.map(|other| format!("; the server runs as {other}, who must be able to as well"));
+    let other = other.map(|other| format!("; the server runs as {other}, who needs the same permission"));
     let (user, other) = (private::runs_as(), other.unwrap_or_default());
     Finding::good(format!("{user} can write to the target {name}, the folder {place}{other}"))
 }
@@ -68,7 +68,7 @@ async fn one(
     let away = |error: &dyn Display| {
         Finding::bad(
             format!("the target {name}, {place}: {error}"),
-            "exports to it fail or wait until it answers: look at its URL, at name and firewall, at `ca` and `auth`",
+            "exports to it fail or wait until it answers: check its URL, DNS, the firewall, `ca` and `auth`",
         )
     };
     vec![match time.within(look).await {
@@ -77,7 +77,7 @@ async fn one(
         Ok(Ok(None)) => tick,
         Ok(Ok(Some(status @ (401 | 403)))) => Finding::warning(
             format!("the target {name}, {place}, answers with {status}"),
-            "look at `auth` of the target; its URL alone may be refused while its interfaces are not",
+            "check `auth` of the target. The target may also refuse this URL and accept the URLs of the exports",
         ),
         Ok(Ok(Some(status))) if status >= 500 => failing(&format!("the target {name}, {place},"), status),
         Ok(Ok(Some(status))) => {
@@ -106,8 +106,8 @@ pub async fn unwritable(config: &Config) -> Vec<String> {
 /// One that is there, and answers that it cannot answer.
 fn failing(who: &str, status: u16) -> Finding {
     Finding::warning(
-        format!("{who} answers, but with {status}: something fails there"),
-        "exports to it wait and are tried again: ask the people of that system",
+        format!("{who} answers with {status}, an error of that system"),
+        "exports to it wait, and Annex tries them again: ask the operators of that system",
     )
 }
 
@@ -116,7 +116,7 @@ async fn answers(host: &str, processor: &Processor, time: Time) -> Vec<Finding> 
     let away = |error: &dyn Display| {
         Finding::bad(
             format!("{host}: {error}"),
-            "exports to it fail or wait until it answers: look at the settings, at name and firewall, at `ca`",
+            "exports to it fail or wait until it answers: check the settings, DNS, the firewall and `ca`",
         )
     };
     vec![match time.within(processor.look(host, Instant::now() + TIME)).await {
@@ -132,12 +132,12 @@ async fn listens(place: &str, service: &Service, time: Time) -> Vec<Finding> {
     let away = |error: &dyn Display| {
         Finding::bad(
             format!("the service {place}: {error}"),
-            "deliveries to it are answered with 502 until it listens: start it, or look at `to` of the step",
+            "Annex answers its deliveries with 502 until it listens: start it, or correct `to` of the step",
         )
     };
     vec![match time.within(service.look(TIME)).await {
         Ok(Ok(())) => {
-            Finding::good(format!("somebody listens at {place}, where deliveries are forwarded to"))
+            Finding::good(format!("a service listens at {place}, the target of forwarded deliveries"))
         }
         Ok(Err(error)) => away(&error),
         Err(late) => away(&late),
@@ -150,11 +150,11 @@ pub(super) async fn rossum(config: &Config, time: Time, tell: &(impl Fn(Finding)
     let away = |error: &dyn Display| {
         Finding::bad(
             format!("{error}: {}", api.base()),
-            "exports cannot fetch the original document nor write anything back: look at `url` and `token` of [rossum]",
+            "exports cannot fetch the original document or write anything back: check `url` and `token` of [rossum]",
         )
     };
     tell(match time.within(api.look(Instant::now() + TIME)).await {
-        Ok(Ok(())) => Finding::good(format!("Rossum's API at {} takes the token", api.base())),
+        Ok(Ok(())) => Finding::good(format!("Rossum's API at {} accepts the token", api.base())),
         Ok(Err(error)) => away(&error),
         Err(late) => away(&format!("Rossum's API: {late}")),
     });
@@ -167,13 +167,11 @@ pub(super) async fn outbox(config: &Config, tell: &(impl Fn(Finding) + Sync)) {
         return;
     }
     tell(match outbox.counts().await {
-        Ok(Counts { waiting, dead: 0, .. }) => {
-            Finding::good(format!("no export was given up; {waiting} wait"))
-        }
+        Ok(Counts { waiting, dead: 0, .. }) => Finding::good(format!("no export has failed; {waiting} wait")),
         Ok(Counts { dead, .. }) => Finding::warning(
-            format!("{dead} exports were given up"),
-            "annex outbox list says why; annex outbox retry KEY, or drop KEY",
+            format!("{dead} exports have failed and were given up"),
+            "annex outbox list shows why; then annex outbox retry KEY, or annex outbox drop KEY",
         ),
-        Err(error) => Finding::bad(error.to_string(), "exports are not accepted until this is mended"),
+        Err(error) => Finding::bad(error.to_string(), "Annex accepts no exports until this is corrected"),
     });
 }

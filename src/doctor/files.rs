@@ -24,10 +24,10 @@ pub(super) fn secrets(config: &Config, tell: &mut impl FnMut(Finding)) {
     for path in &config.secret_files {
         match fs::metadata(path) {
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => tell(Finding::warning(
-                format!("others than its owner can use {}", path.display()),
+                format!("other users than the owner can access {}", path.display()),
                 format!("chmod 600 {}", quoted(&path.to_string_lossy())),
             )),
-            Ok(_) => tell(Finding::good(format!("{} is its owner's alone", path.display()))),
+            Ok(_) => tell(Finding::good(format!("{} is accessible to its owner only", path.display()))),
             Err(error) => tell(Finding::bad(
                 format!("cannot read {}: {error}", path.display()),
                 "the user that Annex runs as must be able to read it",
@@ -44,8 +44,7 @@ pub(super) fn certificates(config: &Config, tell: &mut impl FnMut(Finding)) {
         let certificate = match load_usual(path, key) {
             Ok(certificate) => certificate,
             Err(error) => {
-                let remedy =
-                    "annex serve does not start with it: put chain and key of one certificate there, in PEM";
+                let remedy = "annex serve does not start with it: put the chain and the key of one certificate there, in PEM";
                 tell(Finding::bad(error.to_string(), remedy));
                 continue;
             }
@@ -56,7 +55,7 @@ pub(super) fn certificates(config: &Config, tell: &mut impl FnMut(Finding)) {
             let what = format!("the certificate {shown} is valid from {from} until {until}, and not now");
             tell(Finding::bad(
                 what,
-                "put a new one there, which Annex takes at once; is this host's clock right?",
+                "put a new certificate there, which Annex uses at once; check also this host's clock",
             ));
             continue;
         }
@@ -66,7 +65,7 @@ pub(super) fn certificates(config: &Config, tell: &mut impl FnMut(Finding)) {
                     "the certificate {shown} is not for {domain}, but for {}",
                     certificate.names.join(", ")
                 ),
-                "have one issued for all `domains`, or correct `domains` in [server]",
+                "get a certificate for all `domains`, or correct `domains` in [server]",
             )),
             None => {
                 let until = clock::display(certificate.not_after);
@@ -91,23 +90,27 @@ pub(super) fn state(folder: &Path, serves: bool, tell: &mut impl FnMut(Finding))
     let word = quoted(&word);
     let metadata = match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => metadata,
-        Ok(_) => return tell(Finding::bad(format!("{shown} is no folder"), "move it away, or set `state`")),
+        Ok(_) => {
+            return tell(Finding::bad(format!("{shown} is not a folder"), "move it away, or set `state`"));
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !serves => {
             return tell(Finding::warning(
                 format!("the state folder {shown} is not there yet"),
-                "right before the first start, which makes it; otherwise look at `state` in [server]",
+                "this is normal before the first start, which creates it; otherwise check `state` in [server]",
             ));
         }
         Err(error) => {
             return tell(Finding::bad(
                 format!("the state folder {shown} cannot be used: {error}"),
-                format!("start the service, which makes it, or: install -d -m 700 -o annex -g annex {word}"),
+                format!(
+                    "start the service, which creates it, or run: install -d -m 700 -o annex -g annex {word}"
+                ),
             ));
         }
     };
     if metadata.permissions().mode() & 0o077 != 0 {
         tell(Finding::warning(
-            format!("others than its owner can look into {shown}"),
+            format!("other users than the owner can read {shown}"),
             format!("chmod 700 {word}"),
         ));
     }
@@ -121,7 +124,7 @@ pub(super) fn state(folder: &Path, serves: bool, tell: &mut impl FnMut(Finding))
     }
     if let Some((path, ..)) = walk(folder).into_iter().find(|(_, _, mode)| mode & 0o077 != 0) {
         tell(Finding::bad(
-            format!("others than its owner can use {path}, which may hold a key"),
+            format!("other users than the owner can access {path}, which may contain a key"),
             format!("chmod -R go= {word}"),
         ));
     }
@@ -131,20 +134,18 @@ pub(super) fn state(folder: &Path, serves: bool, tell: &mut impl FnMut(Finding))
     let _ = fs::remove_file(&probe); // where it was not written it is not there
     if let Err(error) = written {
         return tell(Finding::bad(
-            format!("nothing can be written to {shown}: {error}"),
-            "run the doctor as root, or as the user that Annex runs as; is the disk full or read-only?",
+            format!("cannot write to {shown}: {error}"),
+            "run the doctor as root, or as the user that Annex runs as; check whether the disk is full or read-only",
         ));
     }
     tell(match private::free(folder) {
         Some(free) if free < LITTLE_ROOM => Finding::warning(
-            format!("{shown} can be written, but its disk has only {} MiB left", free >> 20),
-            "make room: without it no certificate is kept and no export is accepted",
+            format!("{shown} is writable, but its disk has only {} MiB left", free >> 20),
+            "free disk space: without it, Annex stores no certificate and accepts no export",
         ),
-        Some(free) => {
-            Finding::good(format!("{shown} can be written and synced; {} MiB are free", free >> 20))
-        }
+        Some(free) => Finding::good(format!("{shown} is writable; {} MiB are free", free >> 20)),
         None => Finding::warning(
-            format!("{shown} can be written and synced; how much room is left is not known"),
+            format!("{shown} is writable; the free space is not known"),
             format!("df {word}"),
         ),
     });

@@ -120,10 +120,7 @@ struct Late(Duration);
 impl Late {
     /// What was not looked at for want of time.
     fn unchecked(&self, what: &str) -> Finding {
-        Finding::warning(
-            format!("not checked: {what}: {self}"),
-            "ask again with more time: annex doctor --timeout 60",
-        )
+        Finding::warning(format!("not checked: {what}: {self}"), "allow more time: annex doctor --timeout 60")
     }
 }
 
@@ -201,8 +198,8 @@ async fn may_issue(config: &Config, server: Option<&Running>, time: Time, tell: 
         .is_some_and(|settings| settings.domains.iter().any(|name| identifier::address(name).is_none()));
     if has_names && identities.as_ref().is_some_and(Vec::is_empty) {
         tell(Finding::warning(
-            "not checked: CAA records, since the CA's directory does not say its name in them (`caaIdentities`)",
-            "where your domain has some, they must name the CA: dig CAA",
+            "not checked: CAA records, because the CA's directory does not give its name for them (`caaIdentities`)",
+            "if your domain has CAA records, they must name the CA; to see them: dig CAA",
         ));
     }
     let identities = identities.unwrap_or_default();

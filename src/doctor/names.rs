@@ -19,10 +19,7 @@ pub(super) async fn resolve(
     let resolver = match TokioResolver::builder_tokio().and_then(hickory_resolver::ResolverBuilder::build) {
         Ok(resolver) => resolver,
         Err(error) => {
-            tell(Finding::bad(
-                format!("this host's resolver cannot be used: {error}"),
-                "check /etc/resolv.conf",
-            ));
+            tell(Finding::bad(format!("cannot use this host's resolver: {error}"), "check /etc/resolv.conf"));
             return Vec::new();
         }
     };
@@ -48,8 +45,8 @@ pub(super) async fn resolve(
             Ok(addresses) => addresses,
             Err(problem) => {
                 tell(Finding::bad(
-                    format!("{domain} cannot be resolved: {problem}"),
-                    "the name servers of the domain, or this host's resolver, fail: dig says which (a record that is missing is told otherwise)",
+                    format!("cannot resolve {domain}: {problem}"),
+                    "the name servers of the domain or this host's resolver fail; dig shows which. (A missing record has another message.)",
                 ));
                 continue;
             }
@@ -102,14 +99,14 @@ fn is_here(address: IpAddr) -> Finding {
         return Finding::good(format!("{address} is an address of this host"));
     }
     Finding::warning(
-        format!("{address} is no address of this host's own"),
-        "right behind NAT or a load balancer; otherwise correct `domains` in [server]",
+        format!("{address} is not an address of this host"),
+        "this is normal behind NAT or a load balancer; otherwise correct `domains` in [server]",
     )
 }
 
 fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
     if addresses.is_empty() {
-        let remedy = "add an A record (and AAAA, if the host has IPv6) for it";
+        let remedy = "add an A record for it, and an AAAA record if the host has IPv6";
         return Finding::bad(format!("{domain} does not resolve"), remedy);
     }
     let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -119,8 +116,8 @@ fn belongs_here(domain: &str, addresses: &[IpAddr]) -> Finding {
     }
     let foreign = foreign.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Finding::warning(
-        format!("{domain} is {list}; {foreign} is no address of this host's own"),
-        "right behind NAT or a load balancer; otherwise correct the record: the CA asks every address that is there",
+        format!("{domain} is {list}; {foreign} is not an address of this host"),
+        "this is normal behind NAT or a load balancer; otherwise correct the record: the CA may ask each of its addresses",
     )
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn look(all: &[&AcmeSettings], time: Time, tell: &(impl Fn(Find
         match records {
             Ok(records) if records.is_empty() => tell(Finding::warning(
                 "not checked: the TXT records of dns-persist-01: there is no account at the CA yet",
-                "annex cert dns makes one, and prints the record of each name",
+                "annex cert dns creates one, and prints the record of each name",
             )),
             Ok(records) => {
                 let checks = records.iter().map(|record| async {
@@ -48,8 +48,8 @@ pub(super) async fn look(all: &[&AcmeSettings], time: Time, tell: &(impl Fn(Find
 
 fn unknown(record: &Record, why: &dyn std::fmt::Display) -> Finding {
     Finding::warning(
-        format!("not checked: the TXT records of {} cannot be had: {why}", record.place()),
-        "the name servers of the domain, or this host's resolver, fail: the CA asks them too",
+        format!("not checked: cannot look up the TXT records of {}: {why}", record.place()),
+        "the name servers of the domain or this host's resolver fail; the CA asks those name servers too",
     )
 }
 
@@ -80,7 +80,7 @@ async fn checked(resolver: &TokioResolver, record: &Record) -> Finding {
         Err(Unfit::NoWildcard) => {
             format!("the TXT record of {place} is not for wildcards: it lacks policy=wildcard")
         }
-        Err(Unfit::Ended(until)) => format!("the TXT record of {place} has ended: persistUntil is {until}"),
+        Err(Unfit::Ended(until)) => format!("the TXT record of {place} has expired: persistUntil is {until}"),
     };
     Finding::bad(why, format!("add: {}", record.line()))
 }

@@ -72,7 +72,7 @@ pub(super) async fn open(
             for (domain, _) in addresses {
                 tell(Finding::warning(
                     format!("not checked: whether {domain} leads here on port {}", address.port()),
-                    "start the service, then ask the doctor again",
+                    "start the service, then run the doctor again",
                 ));
             }
             continue;
@@ -96,21 +96,21 @@ pub(super) async fn open(
 fn bindable(name: &str, address: SocketAddr, tell: &impl Fn(Finding)) -> Option<TcpListener> {
     match bind(address) {
         Ok(socket) => {
-            tell(Finding::good(format!("{name} can be bound: {address}")));
+            tell(Finding::good(format!("{name} is free: {address}")));
             Some(socket)
         }
         Err(error) => {
             let remedy = match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    format!("find who has it: ss -ltnp 'sport = :{}'", address.port())
+                    format!("find the process that uses it: ss -ltnp 'sport = :{}'", address.port())
                 }
                 io::ErrorKind::PermissionDenied => {
-                    "let systemd pass it: systemctl enable --now annex.socket; or run the doctor as root"
+                    "let systemd open it: systemctl enable --now annex.socket; or run the doctor as root"
                         .to_owned()
                 }
                 _ => format!("set `{name}` in [server] to an address of this host"),
             };
-            tell(Finding::bad(format!("{name} cannot be bound: {address}: {error}"), remedy));
+            tell(Finding::bad(format!("cannot listen on {address} ({name}): {error}"), remedy));
             None
         }
     }
@@ -142,8 +142,11 @@ async fn through_server(
                 match check.tls_alpn_01(to).await {
                     Some(ended) => said(domain, to, ended),
                     None => Finding::warning(
-                        format!("not checked: whether {domain} leads here on port {}: an order runs", to.port()),
-                        "ask the doctor again in a minute; an answer that a killed process left is gone once an order cannot last longer",
+                        format!(
+                            "not checked: whether {domain} leads here on port {}: an order runs",
+                            to.port()
+                        ),
+                        "run the doctor again in a minute",
                     ),
                 }
             }
@@ -193,7 +196,7 @@ async fn arrives(to: SocketAddr, socket: &TcpListener) -> Result<(), KnockError>
     match timeout(ANSWER, knock).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(silent(error.to_string())),
-        Err(_) => Err(KnockError::Stranger("the connection did not arrive at this host".to_owned())),
+        Err(_) => Err(KnockError::Stranger("the connection did not reach this host".to_owned())),
     }
 }
 
@@ -201,20 +204,20 @@ fn said(domain: &str, to: SocketAddr, ended: Result<(), KnockError>) -> Finding 
     let place = format!("on port {} ({})", to.port(), to.ip());
     match ended {
         Ok(()) => Finding::good(format!(
-            "{domain} leads here {place}, asked from this host: a firewall in front of it is not seen"
+            "{domain} leads here {place}. This was checked from this host, which cannot see a firewall in front of it"
         )),
         Err(error @ KnockError::Stranger(_)) => Finding::bad(
             format!("{domain} leads elsewhere {place}: {error}"),
-            "correct the A and AAAA records, or what forwards the port",
+            "correct the A and AAAA records, or the port forwarding",
         ),
         // An address of this host is behind no firewall when this host asks.
         Err(error @ KnockError::Silent(_)) if is_ours(to.ip()) => Finding::bad(
             format!("{domain} does not lead here {place}: {error}"),
-            "nothing of ours listens on this address of this host: look at `https` and `http` in [server], or take the address out of the name's records",
+            "Annex does not listen on this address of this host: check `https` and `http` in [server], or remove the address from the DNS records of the name",
         ),
         Err(error @ KnockError::Silent(_)) => Finding::warning(
             format!("{domain} does not lead here {place}: {error}"),
-            "open the port in the firewall for the whole world; behind NAT, try from another network: some routers do not lead back",
+            "open the port in the firewall for all addresses. Behind NAT, try from another network: some routers do not lead back into their own network",
         ),
     }
 }

@@ -100,7 +100,7 @@ impl Unit {
             let what = if status == CREDENTIALS { "243, CREDENTIALS" } else { status };
             tell(Finding::bad(
                 format!("annex.service failed: {result} (status {what})"),
-                "its last lines say why: journalctl -u annex -n 20",
+                "its log shows why: journalctl -u annex -n 20",
             ));
         }
         if self.sockets.is_empty() {
@@ -112,7 +112,7 @@ impl Unit {
                 let sockets: Vec<String> = self.sockets.iter().map(ToString::to_string).collect();
                 tell(Finding::bad(
                     format!(
-                        "annex.socket opens {}, and not {address}, which `{key}` names: the service may not open it itself",
+                        "annex.socket opens {}, but not {address}, the value of `{key}`: the service has no permission to open it itself",
                         sockets.join(", ")
                     ),
                     drop_in(config),

@@ -26,7 +26,7 @@ impl Health {
     pub(super) fn failed(&self, problem: &impl std::fmt::Display) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.problem.is_none() {
-            error!("the outbox cannot be written, so no export is accepted and none is sent: {problem}");
+            error!("cannot write to the outbox, so Annex accepts and sends no exports: {problem}");
         }
         known.problem = Some(problem.to_string());
     }
@@ -35,7 +35,7 @@ impl Health {
     pub(super) fn recovered(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.problem.take().is_some() {
-            info!("the outbox can be written again");
+            info!("the outbox is writable again");
         }
     }
 

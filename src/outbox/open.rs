@@ -82,7 +82,7 @@ impl Open {
 
     /// Copies what it holds into another file: this works too when the file itself is no longer in its folder.
     pub(super) async fn copy_to(&self, file: &Path) -> Result<(), SqliteError> {
-        // Into an empty file that is its owner's alone: SQLite takes one that is there and empty.
+        // Into an empty file that is accessible to its owner only: SQLite takes one that is there and empty.
         private::ensure(file).map_err(|error| SqliteError::Folder { folder: file.to_owned(), error })?;
         let query = sqlx::query("VACUUM INTO ?").bind(file.display().to_string());
         query.execute(&self.reads).await.map_err(|error| self.failed(error))?;

@@ -97,7 +97,7 @@ impl Sqlite {
             let beside = self.folder.join(format!("outbox-lost-{stamp}.sqlite"));
             gone.copy_to(&beside).await?;
             self.health.lost(format!(
-                "{} was replaced by another file while it was in use: the new one counts, and {} has what the old one held",
+                "{} was replaced by another file while in use: Annex now uses the new file, and {} has the content of the old one",
                 place.display(),
                 beside.display()
             ));
@@ -112,7 +112,7 @@ impl Sqlite {
         copied?;
         std::fs::rename(&draft, &place).map_err(unusable)?;
         self.health.lost(format!(
-            "{} disappeared while it was in use: what it held was put back, nothing is lost",
+            "{} was deleted while in use: Annex restored its content, and nothing is lost",
             place.display()
         ));
         Ok(())

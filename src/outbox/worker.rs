@@ -162,7 +162,7 @@ impl Workers {
                     under_way.slots.give_back(job);
                     if let Some(problem) = problem {
                         // That it was begun is noted, with when it is due again.
-                        error!(job = key, "carrying an export ended without a verdict: {problem}");
+                        error!(job = key, "an internal error stopped an export: {problem}");
                     }
                 }
                 () = sleep(wait) => {}
@@ -189,7 +189,7 @@ impl Workers {
             match private::lock_file(&path) {
                 Ok(file) => match file.try_lock() {
                     Ok(()) => return Some(file),
-                    Err(_) if !told => info!("another process carries the jobs of this outbox: waiting"),
+                    Err(_) if !told => info!("another process sends the exports of this outbox: waiting"),
                     Err(_) => {}
                 },
                 Err(problem) if !told => error!("{}: {problem}", path.display()),

@@ -121,17 +121,17 @@ impl Pages {
             reasons.push("there is no certificate yet".to_owned());
         }
         if !self.pulse.is_alive(BEAT * 5) {
-            reasons.push("an accept loop stands still".to_owned());
+            reasons.push("the server has stopped accepting connections".to_owned());
         }
         let (waiting, given_up) = self.metrics.outbox_jobs();
         let outbox = (self.outbox)();
         let writable = outbox.problem.is_none();
         if let Some(problem) = outbox.problem {
-            reasons.push(format!("the outbox cannot be written: {problem}"));
+            reasons.push(format!("cannot write to the outbox: {problem}"));
         }
         warnings.extend(outbox.warnings);
         if given_up > 0 {
-            warnings.push(format!("{given_up} exports were given up: annex outbox list says why"));
+            warnings.push(format!("{given_up} exports were given up: annex outbox list shows why"));
         }
         let configuration = self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone();
         warnings.extend(configuration.warning());

@@ -13,7 +13,7 @@ pub fn raise() {
         if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) }
     });
     if let Err(error) = raised {
-        warn!("the limit of open files cannot be raised: {error}");
+        warn!("cannot raise the limit of open files: {error}");
     }
 }
 

@@ -55,7 +55,9 @@ impl ConfigFacts {
     pub(super) fn warning(&self) -> Option<String> {
         let (problem, at) =
             (self.refused.as_ref()?, self.refused_at.map_or_else(|| "-".to_owned(), clock::display));
-        Some(format!("the reload at {at} was refused, and the configuration before it is used: {problem}"))
+        Some(format!(
+            "the reload at {at} was refused, so the server still uses the previous configuration: {problem}"
+        ))
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) fn silent(service: &ServiceFacts) -> Option<String> {
     let (hook, step, to) = (&service.hook, &service.step, &service.last.to);
     let problem = service.last.problem.as_ref()?;
     let since = service.last.failing_since.map_or_else(|| "-".to_owned(), clock::display);
-    Some(format!("the service of {hook}/{step}, {to}, gives no answer since {since}: {problem}"))
+    Some(format!("the service of {hook}/{step}, {to}, has not answered since {since}: {problem}"))
 }
 
 /// Exports in the outbox.
@@ -101,7 +103,7 @@ impl DatasetFacts {
         let (name, problem) = (&self.name, self.refused.as_ref()?);
         let since = self.since.map_or_else(|| "-".to_owned(), clock::display);
         Some(format!(
-            "the file of the dataset {name} is refused since {since}, and what was imported before it is served: {problem}"
+            "the file of the dataset {name} has been refused since {since}, so the server still uses the previous import: {problem}"
         ))
     }
 }

@@ -137,7 +137,7 @@ impl Inspection {
             (["deliveries"], _) => Reply::Json(StatusCode::OK, self.inspector.list()),
             (["deliveries", _], Some(number)) => match self.inspector.detail(number) {
                 Some(detail) => Reply::Json(StatusCode::OK, detail),
-                None => problem(StatusCode::NOT_FOUND, "it is not kept any more"),
+                None => problem(StatusCode::NOT_FOUND, "the delivery is no longer stored"),
             },
             _ => Reply::Nothing,
         }
@@ -147,7 +147,7 @@ impl Inspection {
         let Some(sent) = self.inspector.sent(number) else {
             return problem(
                 StatusCode::CONFLICT,
-                "only a delivery that was verified and is still kept can be sent again, and only while developing",
+                "only a verified delivery that is still stored can be sent again, and only in development mode",
             );
         };
         let caller = Caller {

@@ -149,7 +149,12 @@ async fn serve(
         Ok(Ok(address)) => Caller { address, certificate: ClientCertificate::None, secure: false },
         Ok(Err(error)) => return tell(metrics, "proxy", peer.ip(), format_args!("{}: {error}", peer.ip())),
         Err(_) => {
-            return tell(metrics, "proxy", peer.ip(), format_args!("{}: no PROXY header in time", peer.ip()));
+            return tell(
+                metrics,
+                "proxy",
+                peer.ip(),
+                format_args!("{}: the PROXY header did not come in time", peer.ip()),
+            );
         }
     };
     match service {

@@ -27,7 +27,7 @@ impl Sockets {
             });
             match socket {
                 Ok(socket) => sockets.extend(socket),
-                Err(error) => warn!("socket {at} that systemd passed cannot be used: {error}"),
+                Err(error) => warn!("socket {at} that systemd passed is unusable: {error}"),
             }
         }
         Self(sockets)
@@ -81,7 +81,7 @@ pub async fn watchdog(pulse: Pulse) {
             tell(&[NotifyState::Watchdog]);
             starving = false;
         } else if !std::mem::replace(&mut starving, true) {
-            error!("an accept loop stands still: systemd's watchdog is not fed any more");
+            error!("the server has stopped accepting connections: systemd will restart it (watchdog)");
         }
         sleep(interval / 4).await;
     }

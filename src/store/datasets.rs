@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row as _, Sqlite, Transaction};
 use crate::clock::{self, rfc3339};
 use crate::sqlite::{Step, Versions};
 
+use super::allowed::Allowed;
 use super::changed::Filled;
 use super::keyed::Keyed;
 use super::names::{check_columns, check_name, names_of, number, quoted};
@@ -48,24 +49,6 @@ pub enum Change {
     /// Records with a known key are updated, others added; the rest stays.
     Update,
 }
-
-/// What of the records of before may go in one import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowed {
-    /// All of them.
-    pub empty: bool,
-    /// So many percent.
-    pub shrink: u8,
-}
-
-impl Default for Allowed {
-    fn default() -> Self {
-        Self { empty: false, shrink: 50 }
-    }
-}
-
-/// A dataset with fewer records may lose as many as it likes: a person sees what is in it.
-const FEW: u64 = 10;
 
 /// What to import.
 pub struct Import<'i> {
@@ -112,6 +95,17 @@ pub struct Imported {
     pub records: u64,
     /// What is to be said of the file, and of columns that it does not have any more.
     pub notes: Vec<String>,
+}
+
+/// What an import is doing, and how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'p> {
+    /// So many records were read.
+    Read(u64),
+    /// So many records are in the index of similar texts of this column.
+    Indexed(&'p str, u64),
+    /// All is written, and being kept.
+    Kept,
 }
 
 /// SQLite takes this many values in one statement.
@@ -175,12 +169,12 @@ impl Store {
         read().map_err(|error| self.failed(error))
     }
 
-    /// Imports records, each with its line: all of them, or where one is wrong none. `progress` hears how many were read.
+    /// Imports records, each with its line: all of them, or where one is wrong none. `progress` hears how far it is.
     pub async fn import(
         &self,
         import: &Import<'_>,
         records: impl Iterator<Item = Result<(u64, Record), StoreError>>,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(Progress<'_>),
     ) -> Result<Imported, StoreError> {
         check_name(import.name)?;
         check_columns(&import.columns)?;
@@ -221,14 +215,14 @@ impl Store {
             read += 1;
             if batch.len() == most {
                 self.write(&mut work, import, &mut batch).await?;
-                progress(read);
+                progress(Progress::Read(read));
             }
         }
         self.write(&mut work, import, &mut batch).await?;
         if import.change == Change::Replace {
             import.allowed.check(count_before, read)?;
         }
-        let [indexed, near] = self.indexes(&mut work, import, &all).await?;
+        let [indexed, near] = self.indexes(&mut work, import, &all, &mut progress).await?;
         let count = format!("SELECT count(*) FROM {}", quoted(import.name));
         let records: i64 =
             sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *work).await.map_err(failed)?;
@@ -255,6 +249,7 @@ impl Store {
         .map_err(failed)?;
         let accepted = sqlx::query("DELETE FROM annex_refused WHERE name = ?").bind(import.name);
         accepted.execute(&mut *work).await.map_err(failed)?;
+        progress(Progress::Kept);
         work.commit().await.map_err(failed)?;
         Ok(Imported { read, records: u64::try_from(records).unwrap_or(0), notes })
     }
@@ -327,6 +322,7 @@ impl Store {
         work: &mut Transaction<'_, Sqlite>,
         import: &Import<'_>,
         columns: &[String],
+        progress: &mut impl FnMut(Progress<'_>),
     ) -> Result<[Vec<String>; 2], StoreError> {
         let failed = |error| self.failed(error);
         let query = sqlx::query("SELECT * FROM annex_datasets WHERE name = ?").bind(import.name);
@@ -348,7 +344,8 @@ impl Store {
             near::remove(work, import.name, column).await.map_err(failed)?;
         }
         for column in &near {
-            near::build(work, import.name, columns, column).await.map_err(failed)?;
+            let told = |read| progress(Progress::Indexed(column, read));
+            near::build(work, import.name, columns, column, told).await.map_err(failed)?;
         }
         Ok([indexed, near])
     }
@@ -419,23 +416,5 @@ impl Store {
         let entry = sqlx::query("DELETE FROM annex_datasets WHERE name = ?").bind(name);
         entry.execute(&mut *work).await.map_err(failed)?;
         work.commit().await.map_err(failed)
-    }
-}
-
-impl Allowed {
-    /// Whether so many records may take the place of those before.
-    ///
-    /// # Errors
-    ///
-    /// They are none, or far fewer.
-    pub fn check(self, before: u64, now: u64) -> Result<(), StoreError> {
-        if now == 0 {
-            return if self.empty { Ok(()) } else { Err(StoreError::Empty { before }) };
-        }
-        let most = u64::from(self.shrink.min(100));
-        if before < FEW || now * 100 >= before * (100 - most) {
-            return Ok(());
-        }
-        Err(StoreError::Shrunk { before, now, percent: (before - now) * 100 / before, most: self.shrink })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! How its file is opened and kept is [`crate::sqlite`]'s.
 
+mod allowed;
 mod asked;
 mod bare;
 mod changed;
@@ -35,9 +36,10 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::sqlite::{self, LONGEST_VALUE, MOST_WRITTEN, SqliteError};
 
+pub use allowed::Allowed;
 pub use asked::Asked;
 pub(crate) use bare::bare_numbers;
-pub use datasets::{Allowed, Change, Dataset, Import, Imported, Record};
+pub use datasets::{Change, Dataset, Import, Imported, Progress, Record};
 pub use keyed::{Keyed, is_total};
 pub use likeness::{Alike, Exactness, Likeness};
 pub use names::check_name;

@@ -53,12 +53,13 @@ pub(super) async fn is_outdated(
     Ok(known != [of(PREFIX)])
 }
 
-/// Builds the index of a column anew.
+/// Builds the index of a column anew. `progress` hears of how many records it has read.
 pub(super) async fn build(
     work: &mut Transaction<'_, Sqlite>,
     dataset: &str,
     columns: &[String],
     column: &str,
+    mut progress: impl FnMut(u64),
 ) -> Result<(), sqlx::Error> {
     let number_of = number(columns);
     remove(work, dataset, column).await?;
@@ -73,13 +74,16 @@ pub(super) async fn build(
         quoted(dataset)
     );
     let mut after = 0_i64;
+    let mut read = 0;
     loop {
+        progress(read);
         let rows = sqlx::query(AssertSqlSafe(page.as_str())).bind(after).fetch_all(&mut **work).await?;
         if rows.is_empty() {
             break;
         }
         for row in rows {
             after = row.try_get(0)?;
+            read += 1;
             let Ok(number) = u32::try_from(after) else { continue };
             let text: Option<String> = row.try_get(1)?;
             let grams = grams(&indexed(text.as_deref().unwrap_or_default()));

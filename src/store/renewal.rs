@@ -37,7 +37,9 @@ impl Store {
                 if now.near.contains(&column)
                     && near::is_outdated(&mut work, &known.name, &column).await.map_err(failed)?
                 {
-                    near::build(&mut work, &known.name, &now.columns, &column).await.map_err(failed)?;
+                    near::build(&mut work, &known.name, &now.columns, &column, |_| {})
+                        .await
+                        .map_err(failed)?;
                     work.commit().await.map_err(failed)?;
                     all.push(Renewed { dataset: known.name.clone(), column, took: began.elapsed() });
                 }

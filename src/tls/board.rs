@@ -85,14 +85,11 @@ impl Status {
     pub fn storage_problem(&self) -> Option<String> {
         let problem = self.storage.as_ref()?;
         let so = if self.not_after.is_some() {
-            "no new one is ordered before the end of its life is near"
+            "Annex orders no new certificate until it is about to expire"
         } else {
-            "none is ordered, since it could not be kept"
+            "Annex orders no certificate, because it could not store one"
         };
-        Some(format!(
-            "the state folder of the certificate `{}` cannot be used, so {so}: {problem}",
-            self.name
-        ))
+        Some(format!("the state folder of the certificate `{}` is unusable, so {so}: {problem}", self.name))
     }
 
     /// What an operator should look at; `None` where all is well.
@@ -120,14 +117,14 @@ impl Status {
             Some(format!("the certificate expired on {}{because}", clock::display(until)))
         } else if let Some(refused) = &self.refused {
             Some(format!(
-                "the certificate files cannot be used, and the certificate before them is served, which expires on {}: {refused}",
+                "the certificate files are unusable, so the server still uses the previous certificate, which expires on {}: {refused}",
                 clock::display(until)
             ))
         } else if !missing.is_empty() {
             Some(format!("the certificate does not cover {}{because}", missing.join(", ")))
         } else if left < life / 4 {
             let left = clock::display_span(left);
-            Some(format!("the certificate expires in {left}, and no new one is there{because}"))
+            Some(format!("the certificate expires in {left}, and there is no new one{because}"))
         } else {
             None
         }
@@ -266,15 +263,19 @@ mod tests {
         // Without a certificate there is no end of a life to wait for.
         let full = Status { storage: Some("No space left".into()), ..status.clone() };
         let said = |status: &Status| status.storage_problem().unwrap();
-        assert!(said(&full).contains("before the end of its life is near: No space left"));
+        assert!(said(&full).contains("until it is about to expire: No space left"));
         let bare = Status { not_after: None, ..full };
-        assert!(said(&bare).ends_with("none is ordered, since it could not be kept: No space left"));
+        assert!(
+            said(&bare)
+                .ends_with("Annex orders no certificate, because it could not store one: No space left")
+        );
         // Files of one's own that no longer fit: said at once, with what is served until when.
         let files =
             Status { last_error: None, refused: Some("the key does not fit".into()), ..status.clone() };
         let said = files.problem(start).unwrap();
         assert!(
-            said.contains("is served, which expires on") && said.ends_with(": the key does not fit"),
+            said.contains("previous certificate, which expires on")
+                && said.ends_with(": the key does not fit"),
             "{said}"
         );
         let said = files.problem(start + life).unwrap();

@@ -178,7 +178,7 @@ impl Watch {
 
     /// Says why the files cannot be used, once for each change of them.
     fn refuse(&self, problem: String) {
-        warn!("the new certificate cannot be used: {problem}; still serving the one before");
+        warn!("the new certificate is unusable: {problem}; the server still uses the previous one");
         self.board.update(&self.name, |status| status.refused = Some(problem));
     }
 

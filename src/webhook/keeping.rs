@@ -56,9 +56,9 @@ pub(super) async fn remember(hook: &Hook, answer: &mut Answer, deadline: Instant
     match timeout_at(deadline, kept).await {
         Ok(Ok(())) => {}
         Ok(Err(problem)) => {
-            warn!("what was sent cannot be kept, and may be sent again: {problem}");
+            warn!("cannot store which exports were sent, so they may be sent again: {problem}");
         }
-        Err(_) => warn!("keeping what was sent takes too long"),
+        Err(_) => warn!("storing which exports were sent takes too long"),
     }
 }
 
@@ -92,15 +92,15 @@ pub(super) async fn keep(
         Ok(Ok(())) => Ok(written),
         // Nothing was queued: the answer is worth more than that it is known later.
         Ok(Err(problem)) if !has_jobs => {
-            warn!("the answer cannot be kept over a restart: {problem}");
+            warn!("cannot store the answer for a restart: {problem}");
             Ok(written)
         }
         Err(_) if !has_jobs => {
-            warn!("keeping the answer takes too long");
+            warn!("storing the answer takes too long");
             Ok(written)
         }
         Ok(Err(problem)) => {
-            warn!("an export could not be kept, so it was not accepted: {problem}");
+            warn!("cannot store an export, so it was not accepted: {problem}");
             if payload.event.is_interactive() {
                 let text = "The export could not be kept, so it was not accepted. Try again later; if it happens again, tell the people who run this extension.";
                 answer.show(MessageType::Error, None, text);

@@ -57,7 +57,7 @@ pub(super) enum Refusal {
     #[error("a step panicked")]
     Panicked,
     /// Nobody is told: there is nobody any more.
-    #[error("the caller went away before it was answered")]
+    #[error("the caller closed the connection before the answer")]
     CallerGone,
 }
 

@@ -69,7 +69,7 @@ impl Routes {
 /// A folder that cannot be written to is said, and does not keep the server from serving.
 fn recorder(folder: &Path, most: u64) -> Option<Arc<Recorder>> {
     let made = Recorder::new(folder, most);
-    made.inspect_err(|problem| error!("deliveries are not recorded in {}: {problem}", folder.display())).ok()
+    made.inspect_err(|problem| error!("cannot record deliveries in {}: {problem}", folder.display())).ok()
 }
 
 /// A header that is there once, or not at all: of two, whoever stands between might have read the other.

@@ -69,7 +69,7 @@ impl DeliveriesUnderWay {
                 *arriving.entry(hook.to_owned()).or_default() += 1;
                 continue;
             }
-            known.tell("cut off by the end of the server, not answered");
+            known.tell("not answered: the server stopped");
         }
         for (hook, count) in arriving {
             warn!(target: DELIVERY, hook, count, "{hook}: bodies cut off by the end of the server before they were there: {count}");
@@ -135,7 +135,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.under_way.lock().known.remove(&self.id);
         if self.cut_off().is_some() {
-            self.known.tell("cut off: the caller went away, not answered");
+            self.known.tell("not answered: the caller closed the connection");
         }
     }
 }

@@ -261,7 +261,7 @@ fn a_change_sends_only_what_was_asked_and_says_what_it_does() {
     let server = account();
     assert_eq!(
         good(&server, here, &["hook", "change", "12", "-n", "Hook 12"]),
-        "hook 12 is like that already\n"
+        "nothing to change: hook 12 is like that already\n"
     );
     let text = good(&server, here, &["hook", "change", "12", "--config-secret", "new one", "--dry-run"]);
     assert!(
@@ -270,7 +270,7 @@ fn a_change_sends_only_what_was_asked_and_says_what_it_does() {
     );
     assert!(!text.contains(SECRET) && !text.contains("new one\""), "{text}");
     let text = good(&server, here, &["queue", "change", "7", "--hook-id", "11", "--dry-run"]);
-    assert!(text.contains("its hooks: 12 become 12, 11"), "the other hooks stay: {text}");
+    assert!(text.contains("the hooks 12 become 12, 11"), "the other hooks stay: {text}");
     assert!(requests(&server).iter().all(|(line, _)| !line.starts_with("PATCH")), "{:?}", requests(&server));
     let output = annex(&server, here, &["hook", "delete", "12"]);
     assert!(!output.status.success() && said(&output).contains("add --yes"), "{}", said(&output));
@@ -288,7 +288,7 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        text.contains("Rossum answers 400")
+        text.contains("Rossum answers with status 400")
             && text.contains("name: This field may not be blank.")
             && text.contains("config.url: Enter a valid URL."),
         "{text}"
@@ -305,7 +305,10 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
         said(&annex(&server, here, &["hook", "create", "x", "-e", "anotation.x", "--config-url", "x"]))
             .contains("Rossum has no event anotation.x")
     );
-    assert!(said(&annex(&server, here, &["rule", "get", "77"])).contains("Rossum answers 404: Not found."));
+    assert!(
+        said(&annex(&server, here, &["rule", "get", "77"]))
+            .contains("Rossum answers with status 404: Not found.")
+    );
     // 429 with Retry-After, then an answer.
     let busy = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&busy);
@@ -318,7 +321,8 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     let before = std::time::Instant::now();
     let text = good(&server, here, &["rule", "get", "1"]);
     assert!(
-        text.contains("Rossum is busy (status 429), again in 1 s") && before.elapsed().as_secs_f64() >= 1.0,
+        text.contains("Rossum is busy (status 429); trying again in 1 s")
+            && before.elapsed().as_secs_f64() >= 1.0,
         "{text}"
     );
     // Wrong logins.
@@ -330,10 +334,10 @@ fn what_rossum_refuses_is_told_in_its_words_and_what_is_busy_is_waited_for() {
     };
     assert!(
         run(&[("ROSSUM_USERNAME", "u"), ("ROSSUM_PASSWORD", "wrong")])
-            .contains("look at username and password")
+            .contains("check username and password")
     );
-    assert!(run(&[("ROSSUM_TOKEN", "old")]).contains("Rossum does not take the token"));
-    assert!(run(&[]).contains("nobody is logged in"));
+    assert!(run(&[("ROSSUM_TOKEN", "old")]).contains("Rossum refuses the token"));
+    assert!(run(&[]).contains("you are not logged in"));
     assert!(run(&[("ROSSUM_TOKEN", "own-token")]).contains("Total"));
 }
 
@@ -362,7 +366,7 @@ fn a_login_keeps_a_token_with_a_life_and_never_the_password() {
     assert!(requests(&server).iter().filter(|(line, _)| line.ends_with("/login")).count() == 1);
     write(&path, &kept.replace("until=20", "until=19"));
     assert!(
-        alone(&["hook", "list"]).contains("the token of the last login has ended"),
+        alone(&["hook", "list"]).contains("the token of the last login has expired"),
         "{}",
         alone(&["hook", "list"])
     );
@@ -414,11 +418,11 @@ fn what_rossum_knows_is_compared_with_the_configuration_and_changed_when_asked()
     assert!(!text.contains("secret"), "a secret that is still taken is no difference: {text}");
     write(&here.join("old"), "another");
     assert!(
-        said(&annex(&server, here, &["hook", "sync"])).contains("its secret is none of the configuration's")
+        said(&annex(&server, here, &["hook", "sync"])).contains("its secret is not in the configuration")
     );
     let output = annex(&server, here, &["hook", "sync", "--apply"]);
     assert!(
-        said(&output).contains("Change 3 hooks in Rossum? Nobody can be asked here: add --yes"),
+        said(&output).contains("Change 3 hooks in Rossum? There is no terminal to ask at\n\nhint: add --yes"),
         "{}",
         said(&output)
     );
@@ -450,8 +454,7 @@ fn a_hook_is_changed_to_what_the_configuration_says() {
     write(&here.join("new"), "the new secret");
     let text = good(&server, here, &["hook", "sync", "--apply", "--yes"]);
     assert!(
-        text.contains("nothing here listens to annotation_content.updated")
-            && text.contains("hook 12 is changed"),
+        text.contains("no step handles annotation_content.updated") && text.contains("hook 12 is changed"),
         "{text}"
     );
     let all = requests(&server);
@@ -476,7 +479,7 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     write(&here.join("secret"), SECRET);
     assert!(
         good(&server, here, &["rule", "get", "-q", "7", "-O", "rules.json"])
-            .starts_with("2 rules in rules.json")
+            .starts_with("wrote rules.json with 2 rules: ")
     );
     let text = good(&server, here, &["hook", "create", "Mine", "-q", "7", "--from-config", "checks"]);
     assert!(text.contains("hook 99 is registered: Mine") && !text.contains(SECRET), "{text}");
@@ -490,7 +493,7 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
 
     let text =
         good(&server, here, &["hook", "payload", "12", "-a", "1", "--case", "checks", "-O", "case.json"]);
-    assert_eq!(text, "");
+    assert_eq!(text, "wrote case.json\n");
     let case: Value = serde_json::from_slice(&std::fs::read(here.join("case.json")).unwrap()).unwrap();
     assert_eq!(
         (&case["hook"], &case["payload"]["rossum_authorization_token"]),
@@ -504,8 +507,10 @@ fn hooks_are_registered_from_the_configuration_and_tried_out() {
     let output = annex(&server, here, &["schema", "validate", "bad.json"]);
     assert!(!output.status.success() && said(&output).contains("must be an object"), "{}", said(&output));
     write(&here.join("good.json"), "[{\"id\": \"s\"}]");
-    assert_eq!(good(&server, here, &["schema", "validate", "good.json"]), "Rossum takes this schema\n");
-    assert!(good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is made"));
+    assert_eq!(good(&server, here, &["schema", "validate", "good.json"]), "Rossum accepts this schema\n");
+    assert!(
+        good(&server, here, &["schema", "put", "good.json", "-n", "New"]).contains("schema 6 is created")
+    );
     assert!(
         good(&server, here, &["schema", "put", "good.json", "--in-place", "5"])
             .contains("all documents that have it")

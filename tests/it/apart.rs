@@ -110,7 +110,7 @@ fn the_end_of_the_server_waits_for_deliveries_that_were_promised() {
     assert_eq!(annex.client().deliver("/slow", document("r-1", "export", 10)).status, 202);
     erp.called(1);
     annex.signal("TERM");
-    annex.logs("stopping; deliveries under way have", Duration::from_secs(10));
+    annex.logs("stopping; running deliveries have", Duration::from_secs(10));
     std::thread::sleep(Duration::from_millis(500));
     open.store(true, Ordering::Relaxed);
     annex.logs("/slow", Duration::from_secs(10));
@@ -145,12 +145,12 @@ fn each_delivery_and_export_that_the_end_cuts_off_is_told_by_name() {
         let log = annex.log();
         for number in 0..3 {
             let annotation = annotation_of(&format!("cut-{number}"));
-            let line = format!("slow annotation {annotation} cut off by the end of the server");
+            let line = format!("slow annotation {annotation} not answered: the server stopped");
             let told: Vec<_> = log.lines().filter(|one| one.contains(&line)).collect();
             assert_eq!(told.len(), 1, "{answer}: {log}");
             assert!(told[0].ends_with(&format!("request cut-{number}")), "{log}");
         }
-        assert!(log.lines().last().unwrap().contains("stopped with"), "{answer}: {log}");
+        assert!(log.lines().last().unwrap().contains("stopped while"), "{answer}: {log}");
         drop(held);
     }
 }

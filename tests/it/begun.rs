@@ -459,7 +459,7 @@ fn a_caller_that_goes_away_is_in_the_log_the_metrics_and_the_inspector_and_leave
     erp.called(1);
     drop(client);
     annex.logs(
-        "annotation 7 cut off: the caller went away, not answered; request r-1",
+        "annotation 7 not answered: the caller closed the connection; request r-1",
         Duration::from_secs(10),
     );
     let get = |path: &str| {
@@ -476,7 +476,7 @@ fn a_caller_that_goes_away_is_in_the_log_the_metrics_and_the_inspector_and_leave
         detail["line"]["problem"].is_string()
     });
     let line = &detail["line"];
-    assert_eq!(line["problem"], "the caller went away before it was answered", "{detail}");
+    assert_eq!(line["problem"], "the caller closed the connection before the answer", "{detail}");
     assert_eq!((&detail["more"]["request_id"], &line["status"]), (&json!("r-1"), &json!(499)), "{detail}");
     says(&export(&annex, "r-2", "INV-1"), &["may have been taken: invoice at erp", &keys(&erp)[0]]);
     assert_eq!(keys(&erp)[0], keys(&erp)[1]);

@@ -125,7 +125,7 @@ fn steps_that_call_other_systems_are_left_out_and_named() {
     let folder = annex.stop("TERM");
     let (code, said) = test(folder.path(), &[]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("left out, for it calls another system: erp of checks"), "{said}");
+    assert!(said.contains("not run, because it calls another system: erp of checks"), "{said}");
     assert_eq!(erp.calls().len(), 1, "only Rossum's delivery was sent on");
 }
 
@@ -148,7 +148,7 @@ fn recording_is_bounded_and_keeps_the_newest() {
     let config = CHECKS.replace("record = \"cases\"", "record = \"secret/cases\"");
     let annex = start(&config);
     deliver(&annex, &document("r-1", "12"));
-    annex.logs("deliveries are not recorded in ", Duration::from_secs(1));
+    annex.logs("cannot record deliveries in ", Duration::from_secs(1));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn init_writes_a_configuration_a_schema_and_a_case_that_pass() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let (good, said) = init(&["checks"]);
-    assert!(!good && said.contains("is there already: nothing is written over"), "{said}");
+    assert!(!good && said.contains("exists already: no file is overwritten"), "{said}");
     // A schema of one's own: the first case has its tables, and the rule speaks of its first field.
     write(&here.join("own.json"), &json!({"content": [{"id": "s", "category": "section", "label": "S", "children": [
         {"id": "number", "category": "datapoint", "type": "string", "label": "Number"},

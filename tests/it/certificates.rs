@@ -125,7 +125,8 @@ fn a_ca_that_is_down_at_start_is_asked_again_and_no_sooner_than_configured() {
     let log = annex.log();
     assert_eq!(log.matches("ordering a certificate").count(), 1, "{log}");
     assert!(
-        log.contains("failure 1, next try") && log.contains("HTTPS cannot be served until there is one"),
+        log.contains("failure 1, next try")
+            && log.contains("the server cannot serve HTTPS until there is one"),
         "{log}"
     );
     pebble.run();

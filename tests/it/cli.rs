@@ -149,7 +149,7 @@ fn a_port_that_is_taken_is_an_error_with_a_remedy() {
     let error = text(&output.stderr);
     assert!(
         error.contains(&format!("cannot listen on {}", annex.address))
-            && error.contains("hint: find who has the port"),
+            && error.contains("hint: find the process that uses the port"),
         "{error}"
     );
 }
@@ -215,7 +215,7 @@ fn send_shows_the_answer_with_its_fields_and_tells_success_by_its_exit_code() {
 
     let nobody = run(&["send", "--to", "http://127.0.0.1:9/x"]);
     assert_eq!(nobody.status.code(), Some(1));
-    assert!(text(&nobody.stderr).contains("hint: is Annex running there?"), "{nobody:?}");
+    assert!(text(&nobody.stderr).contains("hint: check that Annex runs there"), "{nobody:?}");
     assert_eq!(run(&["send"]).status.code(), Some(2));
 }
 

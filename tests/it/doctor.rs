@@ -52,7 +52,7 @@ fn a_name_leads_here_only_where_our_own_server_answers() {
     eventually("a certificate", SOON, || annex.run(&["status"]).status.success());
     let (said, _) = doctor(annex.folder(), None);
     for port in [pebble.https, pebble.http] {
-        let line = format!("✓ {NAME} leads here on port {port} (127.0.0.1), asked from this host");
+        let line = format!("✓ {NAME} leads here on port {port} (127.0.0.1). This was checked from this host");
         assert!(said.contains(&line), "{line} in {said}");
         // The name has an address of this host on which nothing listens: a CA may ask there.
         let line = format!("✗ {NAME} does not lead here on port {port} (::1): Connection refused");
@@ -67,7 +67,7 @@ fn a_name_leads_here_only_where_our_own_server_answers() {
         assert!(said.contains(&line), "{line} in {said}");
     }
     denied(
-        "{domain} leads here {place}, asked from this host: a firewall in front of it is not seen",
+        "{domain} leads here {place}. This was checked from this host, which cannot see a firewall in front of it",
         &of(&said, "(::1)"),
         "leads elsewhere",
     );
@@ -111,11 +111,7 @@ fn a_fresh_install_is_no_error_and_a_full_disk_is_one() {
     let pebble = Pebble::start();
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
     let (said, is_good) = doctor(folder.path(), None);
-    denied(
-        "{shown} can be written and synced; {} MiB are free",
-        &said,
-        "! the state folder state is not there yet",
-    );
+    denied("{shown} is writable; {} MiB are free", &said, "! the state folder state is not there yet");
     let bad: Vec<&str> = said.lines().filter(|line| line.starts_with('✗')).collect();
     // Only that the name has an address more, where nothing listens.
     assert!(bad.iter().all(|line| line.contains("(::1)")), "{is_good} {bad:?}");
@@ -125,17 +121,16 @@ fn a_fresh_install_is_no_error_and_a_full_disk_is_one() {
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
     let (said, _) = doctor(folder.path(), None);
     assert!(
-        said.contains("! state can be written, but its disk has only 1 MiB left")
-            || said.contains("only 0 MiB"),
+        said.contains("! state is writable, but its disk has only 1 MiB left") || said.contains("only 0 MiB"),
         "{said}"
     );
     disk.fill();
     let (said, is_good) = doctor(folder.path(), None);
     assert!(!is_good, "{said}");
-    denied("{shown} can be written and synced; {} MiB are free", &said, "✗ nothing can be written to state");
+    denied("{shown} is writable; {} MiB are free", &said, "✗ cannot write to state");
     drop(disk);
     let (said, _) = doctor(folder.path(), None);
-    assert!(said.contains("✓ state can be written and synced; "), "{said}");
+    assert!(said.contains("✓ state is writable; "), "{said}");
 }
 
 /// What `systemctl show` printed on a Debian 12, with other ports and paths.
@@ -179,8 +174,8 @@ fn what_systemd_holds_and_lacks_is_seen() {
     assert!(said.contains(&format!("ListenStream=127.0.0.1:{}", pebble.https)), "{said}");
     // Another has the port.
     let said = of(&said, &format!(":{}", pebble.https));
-    denied("systemd holds {address} for the service", &said, "✗ https cannot be bound");
-    denied("{name} can be bound: {address}", &said, "✗ https cannot be bound");
+    denied("systemd holds {address} for the service", &said, "(https): Address already in use");
+    denied("{name} is free: {address}", &said, "✗ cannot listen on 127.0.0.1:");
 }
 
 /// No CA gives a certificate for a name of RFC 2606; one of one's own may.
@@ -326,7 +321,7 @@ fn a_file_that_was_changed_or_refused_since_it_was_loaded_is_told() {
     let annex = Annex::https(folder, https);
     let path = annex.folder().join("annex.toml");
     let before = std::fs::read_to_string(&path).unwrap();
-    let changed = "the file was changed since the server loaded it";
+    let changed = "the file has changed since the server loaded it";
     write(&path, &before); // the same text, at another time
     assert!(!doctor(annex.folder(), None).0.contains(changed));
     write(&path, &before.replace("/checks", "/others"));
@@ -339,7 +334,7 @@ fn a_file_that_was_changed_or_refused_since_it_was_loaded_is_told() {
     let status = annex.run(&["status"]);
     let status = String::from_utf8(status.stdout).unwrap();
     assert!(
-        status.contains("was refused, and the configuration before it is used: annex.toml:10:8"),
+        status.contains("was refused, so the server still uses the previous configuration: annex.toml:10:8"),
         "{status}"
     );
     let mut client = Client::plain(([127, 0, 0, 1], admin).into());
@@ -359,9 +354,9 @@ fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
     let pebble = Pebble::start();
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "profile = \"shortlived\"");
     let (said, _) = doctor(folder.path(), None);
-    assert!(said.contains("take `profile` out of [server.acme]: this CA offers none"), "{said}");
+    assert!(said.contains("remove `profile` from [server.acme]: this CA offers no profiles"), "{said}");
     assert!(
-        said.contains("! not checked: CAA records, since the CA's directory does not say its name"),
+        said.contains("! not checked: CAA records, because the CA's directory does not give its name"),
         "{said}"
     );
     let path = folder.path().join("annex.toml");
@@ -369,7 +364,7 @@ fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
     write(&path, &config.replace("/dir\"", "/nothing\""));
     let (said, _) = doctor(folder.path(), None);
     assert!(
-        said.contains("✗ what answers at the CA's URL is no ACME directory:") && said.contains("404"),
+        said.contains("✗ the answer at the CA's URL is not an ACME directory:") && said.contains("404"),
         "{said}"
     );
     // Not the root that signs the CA's own HTTPS: told in plain words.
@@ -377,7 +372,10 @@ fn a_ca_that_answers_otherwise_is_told_from_one_that_is_silent() {
     let root = pebble.root.display().to_string();
     write(&path, &config.replace(&root, &other.root.display().to_string()));
     let (said, _) = doctor(folder.path(), None);
-    assert!(said.contains("✗ the CA does not answer: ") && said.contains("trusted here"), "{said}");
+    assert!(
+        said.contains("✗ the CA does not answer: ") && said.contains("the name of a trusted one"),
+        "{said}"
+    );
     assert!(!said.contains("UnknownIssuer"), "{said}");
 }
 

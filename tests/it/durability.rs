@@ -94,7 +94,7 @@ fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
     assert!(refused > 0, "{accepted} accepted");
     eventually("it is not ready", Duration::from_secs(20), || {
         let (status, text) = page("/readyz");
-        status == 503 && text.contains("the outbox cannot be written")
+        status == 503 && text.contains("cannot write to the outbox")
     });
     assert!(page("/metrics").1.contains("annex_outbox_writable 0"));
     assert!(page("/status").1.contains("\"writable\":false"));
@@ -117,7 +117,7 @@ fn a_full_disk_stops_what_cannot_be_noted_and_with_room_again_all_goes_on() {
     assert!(most <= 2, "{taken:?}");
     assert_eq!(deliver(&annex, &document("r-200", 200, "INV", 50_000)), Vec::<String>::new());
     eventually("it goes on", Duration::from_secs(20), || listed(&annex, "sent") == 9 + accepted);
-    annex.logs("the outbox can be written again", Duration::from_secs(1));
+    annex.logs("the outbox is writable again", Duration::from_secs(1));
     drop(annex);
     drop(small);
 }
@@ -192,7 +192,7 @@ fn where_nothing_can_be_kept_nothing_of_a_delivery_is_sent() {
     let now = queued("a", "erp", "a").replace("deliver = \"queued\"\n", "");
     let text = config(&erp, &format!("{now}{}", queued("b", "erp", "b")));
     let annex = Annex::dev_with_files(&text, &[("state", "no folder")]);
-    annex.logs("the outbox cannot be written", Duration::from_secs(10));
+    annex.logs("cannot write to the outbox", Duration::from_secs(10));
     let send = || annex.client().deliver("/x", document("r-1", 7, "INV-1", 0).to_string()).status;
     for _ in 0..3 {
         assert_eq!(send(), 503);

@@ -364,7 +364,7 @@ fn nothing_is_accepted_that_cannot_be_kept_and_other_hooks_go_on() {
     let checked = annex.client().deliver("/y", document("r-2", 7, "INV-1").to_string());
     assert_eq!((checked.status, messages(&checked.json())), (200, vec![]));
     annex.logs(
-        "the outbox cannot be written, so no export is accepted and none is sent: the state folder",
+        "cannot write to the outbox, so Annex accepts and sends no exports: the state folder",
         Duration::from_secs(3),
     );
     std::fs::remove_file(annex.folder().join("state")).unwrap();
@@ -424,7 +424,7 @@ fn the_doctor_asks_the_targets_and_sends_nothing() {
     write(&annex.folder().join("annex.toml"), &text);
     let said = String::from_utf8(annex.run(&["doctor"]).stdout).unwrap();
     assert!(said.contains("api/, answers (status 404)"), "{said}");
-    denied("no export was given up; {waiting} wait", &said, "1 exports were given up");
+    denied("no export has failed; {waiting} wait", &said, "1 exports have failed and were given up");
     assert_eq!(erp.calls().iter().filter(|call| call.line.starts_with("POST")).count(), 1);
 }
 
@@ -753,7 +753,10 @@ fn an_older_export_is_not_sent_over_a_newer_one_by_mistake() {
     let key = dead[0]["key"].as_str().unwrap();
     let refused = annex.run(&["outbox", "retry", key]);
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && text.contains("a later export of annotation 7 was sent"), "{text}");
+    assert!(
+        !refused.status.success() && text.contains("a later export of annotation 7 was already sent"),
+        "{text}"
+    );
     assert_eq!(erp.calls().len(), 2);
     assert!(annex.run(&["outbox", "retry", key, "--force"]).status.success());
     eventually_listed(&annex, "sent", 2);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Annex, Erp, Reply, SECRET, annex_command, eventually, free_port, write};
 
-const STEPS: [&str; 3] = ["checks", "rules", "match"];
+const STEPS: [&str; 4] = ["checks", "rules", "match", "forward"];
 /// What stands in `PATH` beside the folder of annex.
 const SYSTEM: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -72,7 +72,7 @@ impl Drop for Served {
 /// The lines that are printed as next.
 fn next(said: &str) -> Vec<String> {
     let from = said.lines().skip_while(|line| !line.starts_with("next: "));
-    let lines = from.take_while(|line| !line.is_empty());
+    let lines = from.take_while(|line| line.starts_with("next: ") || line.starts_with("      "));
     lines.map(|line| line.trim_start_matches("next:").trim().to_owned()).collect()
 }
 
@@ -168,6 +168,23 @@ fn the_step_that_init_writes_speaks_of_the_schemas_fields() {
         datapoint("document_id", "string"),
     ]);
     write(&folder.path().join("own.json"), &own);
+    for step in ["--step forward", "--step forward --to http://127.0.0.1:9999/hook"] {
+        let (good, said) = run(folder.path(), &format!("annex init {} {step}", step.len()));
+        let here = folder.path().join(step.len().to_string());
+        let text = fs::read_to_string(here.join("annex.toml")).unwrap();
+        let to = step.rsplit(' ').next().filter(|to| to.contains("://")).unwrap_or("http://127.0.0.1:5050");
+        assert!(good && text.contains(&format!("use = \"forward\"\n  to = \"{to}\"")), "{said}{text}");
+        assert!(!text.contains("schema") && !here.join("schema.json").exists(), "{text}");
+    }
+    // Nobody is asked: what is used instead is said, and only that.
+    let (_, said) = run(folder.path(), "annex init told --step checks --secret env:MINE");
+    for line in ["  --domain hooks.example.com\n", "  --hook invoice-checks\n", "  --schema an example\n"] {
+        assert!(said.contains(line), "{said}");
+    }
+    assert!(!said.contains("  --step") && !said.contains("  --secret"), "{said}");
+    let all = "--domain a.my-company.com --hook h --step checks --secret env:MINE --schema own.json";
+    let (good, said) = run(folder.path(), &format!("annex init silent {all}"));
+    assert!(good && !said.contains("default"), "{said}");
     for (step, file, holds) in [
         ("checks", "annex.toml", "required = \"document_id\""),
         ("rules", "rules.json", "is_empty(field.document_id)"),
@@ -188,11 +205,13 @@ fn an_answer_that_cannot_be_meant_leaves_nothing_behind() {
     write(&here.join("button.json"), &schema(&[datapoint("only", "button")]));
     write(&here.join("broken.json"), "[");
     for (arguments, said) in [
-        ("--domain 'no name'", "--domain: `no name` is no public domain name"),
-        ("--hook 'two words'", "--hook: `/two words` is no path"),
+        ("--domain 'no name'", "'--domain <NAME>': `no name` is no public domain name"),
+        ("--hook 'two words'", "'--hook <NAME>': `/two words` is no path"),
         ("--hook 'a\"b'", "is no path"),
         ("--secret hunter2-is-my-secret", "a secret must not stand in the configuration"),
-        ("--schema nowhere.json", "nowhere.json: No such file"),
+        ("--schema nowhere.json", "--schema: nowhere.json: No such file"),
+        ("--step forward --to my-service", "`my-service` is no address of a service"),
+        ("--step checks --to http://127.0.0.1:5050", "--to is for --step forward"),
         ("--schema broken.json", "it is not JSON"),
         ("--schema button.json", "no header field"),
         ("--schema one.json --step match", "a match needs two header fields"),
@@ -206,7 +225,7 @@ fn an_answer_that_cannot_be_meant_leaves_nothing_behind() {
     fs::create_dir(here.join("taken")).unwrap();
     write(&here.join("taken/vendors.csv"), "mine");
     let (good, output) = run(here, "annex init taken --step match");
-    assert!(!good && output.contains("vendors.csv is there already"), "{output}");
+    assert!(!good && output.contains("vendors.csv exists already"), "{output}");
     assert_eq!(fs::read_dir(here.join("taken")).unwrap().count(), 1);
 }
 
@@ -368,7 +387,7 @@ fn the_secret_of_dev_mode_stays() {
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
     // The environment's own is neither shown nor kept.
     let other = start(&format!("ROSSUM_SECRET='{SECRET}'"));
-    assert!(other.banner.contains("the one in ROSSUM_SECRET") && !other.banner.contains(SECRET));
+    assert!(other.banner.contains("the value of ROSSUM_SECRET") && !other.banner.contains(SECRET));
     assert_eq!(fs::read_to_string(&kept).unwrap().trim(), first);
     // What is no secret of ours is replaced.
     write(&kept, "short");

@@ -653,10 +653,10 @@ fn the_doctor_connects_and_sends_nothing() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let there = doctor(&format!("http://{}", service.address));
-    assert!(there.contains("somebody listens at"), "{there}");
+    assert!(there.contains("a service listens at"), "{there}");
     assert_eq!(service.requests(), 0);
     let away = doctor(&format!("http://127.0.0.1:{}", free_port()));
-    denied("somebody listens at {place}, where deliveries are forwarded to", &away, "cannot reach it");
+    denied("a service listens at {place}, the target of forwarded deliveries", &away, "cannot reach it");
 }
 
 /// What Rossum's own sample of a webhook does, in Flask: it verifies the signature itself, and answers.

@@ -140,7 +140,11 @@ fn send_says_what_is_missing() {
     let annex = Annex::dev();
     let url = format!("http://{}/invoice_checks", annex.address);
     let unsigned = annex_command().args(["send", "--to", &url]).output().unwrap();
-    assert!(said(&unsigned).contains("nothing was signed: there is no secret"), "{}", said(&unsigned));
+    assert!(
+        said(&unsigned).contains("the payload was not signed: no secret is given"),
+        "{}",
+        said(&unsigned)
+    );
     let send = |more: &[&str]| run(&[&["send", "--to", &url, "--secret", SECRET], more].concat());
     let right = send(&[]);
     assert!(right.status.success() && said(&right).is_empty(), "{}", said(&right));
@@ -156,9 +160,13 @@ fn send_says_what_is_missing() {
     let case = folder.path().join("case.json");
     write(&case, &format!("{{\"hook\": \"invoice_checks\", \"payload\": {sample}}}"));
     let sent = send(&[case.to_str().unwrap()]);
-    assert!(sent.status.success() && said(&sent).contains("this is a case"), "{}", said(&sent));
+    assert!(sent.status.success() && said(&sent).contains("the file is a case"), "{}", said(&sent));
     let tls = run(&["send", "--to", &url.replace("http:", "https:"), "--secret", "x"]);
-    assert!(said(&tls).contains("hint: for plain HTTP, as in dev mode: --to http://"), "{}", said(&tls));
+    assert!(
+        said(&tls).contains("hint: for plain HTTP, as in development mode, write --to http://"),
+        "{}",
+        said(&tls)
+    );
 }
 
 #[test]

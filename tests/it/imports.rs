@@ -733,7 +733,7 @@ fn a_server_that_watches_them_says_the_same() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let text = String::from_utf8(annex.run(&["data", "list"]).stdout).unwrap();
     assert!(text.contains("quote  never imported"), "{text}");
-    assert!(text.contains("its file is refused since 2"), "{text}");
+    assert!(text.contains("its file has been refused since 2"), "{text}");
 }
 
 fn get(port: u16, path: &str) -> String {
@@ -780,7 +780,7 @@ fn a_refused_file_changes_nothing_and_is_said_everywhere_until_it_is_mended() {
     let ready = get(port, "/readyz");
     assert!(
         ready.starts_with("ready\n")
-            && ready.contains("the file of the dataset v is refused since 2")
+            && ready.contains("the file of the dataset v has been refused since 2")
             && ready.contains(few),
         "{ready}"
     );

@@ -21,6 +21,7 @@ mod certificates;
 mod cli;
 /// A network that is closed but for a proxy.
 mod closed;
+mod commands;
 /// The step `match` on a customer's PostgreSQL.
 mod databases;
 /// `annex data`: importing, updating, and what can go wrong meanwhile.

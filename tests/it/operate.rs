@@ -95,7 +95,7 @@ fn a_bad_configuration_is_refused_as_a_whole_and_every_mistake_is_in_the_log() {
     let bad = "[[hook]]\npath = \"/new\"\nsecrets = [\"env:ROSSUM_SECRET\"]\ntimeout = \"soon\"\nmax_bodi = \"1MB\"\n";
     write(&annex.folder().join("annex.toml"), &server.config(bad));
     annex.signal("HUP");
-    annex.logs("the new configuration is refused; the one before stays", SOON);
+    annex.logs("the new configuration is refused; the server keeps the previous one", SOON);
     let log = annex.log();
     assert!(log.contains("`soon` is no duration") && log.contains("did you mean `max_body`?"), "{log}");
     assert_eq!(server.client().deliver("/new", "{}").status, 404);
@@ -135,7 +135,7 @@ fn own_certificate_files_are_read_again_when_they_change() {
     assert_eq!(old.deliver("/checks", "{}").status, 200);
     let folder = tempfile::tempdir().unwrap();
     write(&annex.folder().join("chain.pem"), "garbage");
-    annex.logs("the new certificate cannot be used", Duration::from_secs(20));
+    annex.logs("the new certificate is unusable", Duration::from_secs(20));
     assert_eq!(server.client().deliver("/checks", "{}").status, 200, "the one before stays");
     let (_, ready) = server.page("GET", "/readyz", &[]);
     assert!(ready.starts_with("ready"), "{ready}");
@@ -239,7 +239,7 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
         "{said}"
     );
     assert!(
-        said.contains("! others than its owner can use second") && said.contains("chmod 600 second"),
+        said.contains("! other users than the owner can access second") && said.contains("chmod 600 second"),
         "{said}"
     );
 
@@ -262,8 +262,8 @@ fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
         "the state folder nowhere is not there yet",
         "the CA does not answer",
         "does-not-exist.invalid does not resolve",
-        "https cannot be bound",
-        "http can be bound",
+        " (https): Address already in use",
+        "http is free",
     ] {
         assert!(text.contains(what), "{what} in {text}");
     }
@@ -509,7 +509,7 @@ fn in_dev_mode_what_is_saved_counts_at_once_and_mistakes_are_told() {
     write(&annex.folder().join("rules.json"), &rules("second, longer"));
     eventually("the saved rule counts", Duration::from_secs(5), || says("second, longer"));
     write(&annex.folder().join("rules.json"), "[{");
-    annex.logs("the new configuration is refused; the one before stays", Duration::from_secs(5));
+    annex.logs("the new configuration is refused; the server keeps the previous one", Duration::from_secs(5));
     assert!(annex.log().contains("rules.json") && says("second, longer"), "{}", annex.log());
     write(&annex.folder().join("rules.json"), &rules("third"));
     eventually("it is mended", Duration::from_secs(5), || says("third"));

@@ -123,12 +123,12 @@ fn kill_9_at_any_step_costs_no_second_certificate_and_no_wait() {
         let annex = scene.start(folder);
         eventually(&format!("a certificate after {step}"), SOON, || scene.leaf(NAME).is_some());
         let log = annex.log();
-        assert!(log.contains("the last order was interrupted by the end of the process"), "{step}: {log}");
+        assert!(log.contains("the server stopped during the last order"), "{step}: {log}");
         assert_eq!(scene.pebble.certificates() - before.1, 1, "{step}: {log}");
         assert_eq!(scene.pebble.orders() - before.0, 1, "{step}: {log}");
         // The one that was gone on with has come to its end: the next is another.
         if step == "/certZ/" {
-            annex.logs("it will be renewed from", SOON);
+            annex.logs("renewal is due from", SOON);
             let first = scene.leaf(NAME);
             let renewed = annex.run(&["cert", "renew"]);
             assert!(renewed.status.success(), "{renewed:?}");
@@ -266,7 +266,7 @@ fn who_asks_for_a_certificate_waits_for_a_lease_that_is_given_back_in_a_moment()
     lease.try_lock().unwrap();
     let asked = std::thread::scope(|scope| {
         let asked = scope.spawn(|| annex.run(&["cert", "renew"]));
-        annex.logs("an operator asks for a new certificate", SOON);
+        annex.logs("an operator requested a new certificate", SOON);
         std::thread::sleep(Duration::from_millis(500));
         assert_eq!(scene.pebble.orders(), 1, "{}", annex.log());
         lease.unlock().unwrap();
@@ -279,7 +279,10 @@ fn who_asks_for_a_certificate_waits_for_a_lease_that_is_given_back_in_a_moment()
     for arguments in [&["cert", "renew"][..], &["cert", "renew", "--dry-run"]] {
         let refused = annex.run(arguments);
         let said = String::from_utf8(refused.stdout).unwrap();
-        assert!(!refused.status.success() && said.contains("order runs: try again in a minute"), "{said}");
+        assert!(
+            !refused.status.success() && said.contains("order is running: try again in a minute"),
+            "{said}"
+        );
     }
     assert_eq!(scene.pebble.orders(), 2);
 }

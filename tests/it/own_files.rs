@@ -125,9 +125,13 @@ fn files_that_no_longer_fit_are_told_everywhere_and_the_certificate_before_them_
         let (code, ready) = server.page("/readyz");
         assert_eq!(code, 200, "{case}: calls are answered: {ready}");
         for told in [ready, said(&server.status())] {
-            let line = told.lines().find(|line| line.contains("the certificate files cannot be used"));
+            let line = told.lines().find(|line| line.contains("the certificate files are unusable"));
             let line = line.unwrap_or_else(|| panic!("{case}: {told}"));
-            assert!(line.contains("is served, which expires on") && line.contains(because), "{case}: {line}");
+            assert!(
+                line.contains("still uses the previous certificate, which expires on")
+                    && line.contains(because),
+                "{case}: {line}"
+            );
         }
         assert!(server.status().status.success(), "{case}");
         // A reload that is refused for the same reason is told as well, until one is taken.

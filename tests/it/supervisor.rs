@@ -358,7 +358,7 @@ fn the_ca_may_ask_another_node_than_the_one_that_orders() {
         let (orders, port) =
             elsewhere(&config.replace(&format!(":{}\"", pebble.http), &format!(":{http}\"")), &pebble);
         let orders = Annex::https(orders, port);
-        orders.logs("it will be renewed from", Duration::from_secs(60));
+        orders.logs("renewal is due from", Duration::from_secs(60));
         assert_eq!(pebble.orders(), 1, "{}", orders.log());
         let left = std::fs::read_dir(state.path().join("acme/.challenges")).unwrap().count();
         assert_eq!(left, 0, "answers of orders that are over");
@@ -392,7 +392,7 @@ fn a_store_that_is_emptied_or_damaged_while_running_is_filled_again() {
     let scene = Scene::new(Faults::default());
     let annex = scene.start("");
     scene.serves(NAME);
-    annex.logs("it will be renewed from", SOON); // served first, stored a moment later
+    annex.logs("renewal is due from", SOON); // served first, stored a moment later
     let stored = annex.folder().join("state/acme/server/certificate.pem");
     let whole = std::fs::read(&stored).unwrap();
     empty(&annex.folder().join("state/acme"));

@@ -81,17 +81,21 @@ const TICKS: [(&str, &str, &str); 33] = [
     ),
     (
         "src/doctor/exports.rs",
-        "somebody listens at {place}, where deliveries are forwarded to",
+        "a service listens at {place}, the target of forwarded deliveries",
         "the_doctor_connects_and_sends_nothing",
     ),
     ("src/doctor/exports.rs", "{host} answers (status {status})", "what_others_answer_decides_their_ticks"),
-    ("src/doctor/exports.rs", "Rossum's API at {} takes the token", "what_others_answer_decides_their_ticks"),
     (
         "src/doctor/exports.rs",
-        "no export was given up; {waiting} wait",
+        "Rossum's API at {} accepts the token",
+        "what_others_answer_decides_their_ticks",
+    ),
+    (
+        "src/doctor/exports.rs",
+        "no export has failed; {waiting} wait",
         "the_doctor_asks_the_targets_and_sends_nothing",
     ),
-    ("src/doctor/files.rs", "{} is its owner's alone", "what_others_answer_decides_their_ticks"),
+    ("src/doctor/files.rs", "{} is accessible to its owner only", "what_others_answer_decides_their_ticks"),
     (
         "src/doctor/files.rs",
         "the certificate {shown} has its key and is valid until {until}",
@@ -99,7 +103,7 @@ const TICKS: [(&str, &str, &str); 33] = [
     ),
     (
         "src/doctor/files.rs",
-        "{shown} can be written and synced; {} MiB are free",
+        "{shown} is writable; {} MiB are free",
         "a_fresh_install_is_no_error_and_a_full_disk_is_one",
     ),
     (
@@ -127,10 +131,10 @@ const TICKS: [(&str, &str, &str); 33] = [
         "systemd holds {address} for the service",
         "what_systemd_holds_and_lacks_is_seen",
     ),
-    ("src/doctor/ports.rs", "{name} can be bound: {address}", "what_systemd_holds_and_lacks_is_seen"),
+    ("src/doctor/ports.rs", "{name} is free: {address}", "what_systemd_holds_and_lacks_is_seen"),
     (
         "src/doctor/ports.rs",
-        "{domain} leads here {place}, asked from this host: a firewall in front of it is not seen",
+        "{domain} leads here {place}. This was checked from this host, which cannot see a firewall in front of it",
         "a_name_leads_here_only_where_our_own_server_answers",
     ),
     ("src/inspector/page.js", "✓ From Rossum: ", "a_delivery_that_is_not_from_rossum_has_no_tick"),
@@ -307,13 +311,17 @@ fn what_others_answer_decides_their_ticks() {
     let all = said.join("\n");
     denied("Mark::Good", &line_of(&said, "the target closed, "), "refused");
     denied("{host} answers (status {status})", &line_of(&said, &format!("✗ {closed}")), &closed);
-    denied("Rossum's API at {} takes the token", &all, "/api/v1");
-    denied("{} is its owner's alone", &line_of(&said, "use secret"), "others than its owner can use secret");
+    denied("Rossum's API at {} accepts the token", &all, "/api/v1");
+    denied(
+        "{} is accessible to its owner only",
+        &line_of(&said, "access secret"),
+        "other users than the owner can access secret",
+    );
     let target = "the target closed, ";
     denied("the target {name}, {place}, answers (status {status})", &line_of(&said, target), target);
     denied("the database {name}, {place}, answers (PostgreSQL {version})", &all, "the database db, ");
-    assert_eq!(mark(&said, "token is its owner's alone"), '✓');
-    assert_eq!(mark(&said, "others than its owner can use secret"), '!');
+    assert_eq!(mark(&said, "token is accessible to its owner only"), '✓');
+    assert_eq!(mark(&said, "other users than the owner can access secret"), '!');
 
     // The same in order: what is right has its tick.
     let tables = format!(
@@ -323,7 +331,7 @@ fn what_others_answer_decides_their_ticks() {
     let step = "[[hook.step]]\nuse = \"export\"\nname = \"files\"\ntarget = \"files\"\nshape = \"json\"\npath = \"{{ field.a }}.json\"\n";
     let said = doctor(path, &tables, step);
     assert_eq!(mark(&said, "can write to the target files, the folder "), '✓', "{said:#?}");
-    assert_eq!(mark(&said, "takes the token"), '✓', "{said:#?}");
+    assert_eq!(mark(&said, "accepts the token"), '✓', "{said:#?}");
     write(&path.join("out"), "a file");
     let said = doctor(path, &tables, step);
     assert_eq!(mark(&said, "`folder` is to be a folder"), '!', "{said:#?}");
@@ -426,7 +434,7 @@ fn names_that_no_schema_knows_are_not_said_to_be_right() {
         String::from_utf8(command.env("ROSSUM_SECRET", SECRET).output().unwrap().stdout).unwrap()
     };
     let said = check(INSPECTED);
-    let line = "annex.toml: ok\n  not checked: steps: whether documents have the 2 fields that its steps name: no `schema` says so\n";
+    let line = "annex.toml: ok\n  not checked: steps: whether documents have the 2 fields that its steps use: the configuration has no `schema`\n";
     assert!(said.starts_with(line), "{said}");
     let known = INSPECTED.replace("path = \"/x\"", "path = \"/x\"\nschema = \"schema.json\"");
     let known = known.lines().filter(|line| !line.trim().starts_with("types")).collect::<Vec<_>>().join("\n");

@@ -108,7 +108,7 @@ fn without_ngrok_or_with_one_that_fails_it_is_said_what_to_do() {
         text.contains("ngrok gives no public URL: ERROR:  authentication failed: ERR_NGROK_4018"),
         "{text}"
     );
-    assert!(ended(&["--tunnel=abc"]).contains("`abc` is no URL of a tunnel"));
+    assert!(ended(&["--tunnel=abc"]).contains("`abc` is not the URL of a tunnel"));
     // Another tunnel.
     let mut annex = start(here, free_port(), &rossum, &["--tunnel=https://t.example.com/"]);
     eventually("it serves", Duration::from_secs(10), || {

@@ -34,7 +34,7 @@ fn stored(pebble: &Pebble) -> Option<(SmallDisk, TempDir, Vec<u8>)> {
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
     let disk = SmallDisk::mount(&folder.path().join("state"), "4m")?;
     let annex = Annex::https(folder, pebble.https);
-    annex.logs("it will be renewed from", SOON);
+    annex.logs("renewal is due from", SOON);
     let leaf = leaf(pebble).unwrap();
     Some((disk, annex.stop("TERM"), leaf))
 }
@@ -90,7 +90,7 @@ fn near_the_end_of_its_life_a_certificate_is_renewed_in_memory() {
     let state = folder.path().join("state");
     let Some(_disk) = SmallDisk::mount(&state, "4m") else { return };
     let annex = Annex::https(folder, pebble.https);
-    annex.logs("it will be renewed from", SOON);
+    annex.logs("renewal is due from", SOON);
     let first = leaf(&pebble).unwrap();
     remount(&state, "ro");
     eventually("a new certificate", Duration::from_secs(50), || {
@@ -112,7 +112,7 @@ fn somebody_elses_state_folder_that_can_be_read_serves_its_certificate() {
     let pebble = Pebble::start();
     let folder = pebble.folder_with(&format!("\"{NAME}\""), "");
     let annex = Annex::https(folder, pebble.https);
-    annex.logs("it will be renewed from", SOON);
+    annex.logs("renewal is due from", SOON);
     let first = leaf(&pebble).unwrap();
     let folder = annex.stop("TERM");
     let opened = |mode: &str, path: &Path| {

@@ -55,13 +55,15 @@ pub(super) fn hook_behind_tunnel(path: Option<PathBuf>, wanted: &str) -> Result<
 fn named(hooks: Vec<Configured>, wanted: &str) -> Result<Configured, Failure> {
     let names = hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>().join(", ");
     let found = hooks.into_iter().find(|hook| hook.name == wanted);
-    found.ok_or_else(|| Failure::Because(format!("the configuration has no hook {wanted}; it has {names}")))
+    found.ok_or_else(|| {
+        Failure::Because(format!("the configuration has no hook {wanted}; its hooks are {names}"))
+    })
 }
 
 fn read(plan: &HookPlan, domain: Option<&String>, path: &Path) -> Result<Configured, Failure> {
     let HookPlan { settings: hook, stages, .. } = plan;
     let domain = hook.domain.as_ref().or(domain).ok_or_else(|| {
-        Failure::Because(format!("{} names no domain: write `domains` in [server]", path.display()))
+        Failure::Because(format!("{} has no domain: set `domains` in [server]", path.display()))
     })?;
     let mut patterns: Vec<String> = Vec::new();
     let mut events: Vec<String> = Vec::new();

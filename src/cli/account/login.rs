@@ -18,32 +18,32 @@ fn life(text: &str) -> Result<Duration, String> {
     duration(Duration::from_secs(1)..=LONGEST_LIFE)(hours.as_deref().unwrap_or(text))
 }
 
-/// Log in, and keep a token with a life for the commands that need one.
+/// Log in to Rossum, and keep a token that expires, for the commands that need one.
 ///
-/// The password is asked for, or taken from `ROSSUM_PASSWORD`; it is sent once and never kept.
+/// It asks for the password, or reads it from `ROSSUM_PASSWORD`. It sends the password once and never stores it.
 #[derive(clap::Args)]
 pub(in super::super) struct Arguments {
-    /// The account
+    /// The address of the account
     #[arg(
         long,
-        help = "The account: https://acme.rossum.app",
+        help = "The address of the account, such as https://acme.rossum.app",
         env = "ROSSUM_URL",
         value_name = "URL",
         hide_env = true
     )]
     url: String,
-    /// The user's name
+    /// The name of the user
     #[arg(long, short, env = "ROSSUM_USERNAME", value_name = "NAME", hide_env = true)]
     username: Option<String>,
-    /// How long the token lives, such as 12h; Rossum allows 162h
+    /// How long the token is valid, such as 12h; Rossum allows 162h
     #[arg(long, value_name = "TIME", default_value = "12h", value_parser = life)]
     life: Duration,
-    /// Keep it under this name
+    /// The name of the profile to store the token in
     #[arg(long, short, value_name = "NAME")]
     profile: Option<String>,
 }
 
-/// Forget the token that `annex login` kept, here and at Rossum.
+/// Log out of Rossum, and delete the token that `annex login` stored.
 #[derive(clap::Args)]
 pub(in super::super) struct LogoutArguments {
     /// The profile
@@ -62,8 +62,8 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
         None => match asked("Username: ")? {
             name if name.trim().is_empty() => {
                 return Err(Failure::hinted(
-                    "nobody said which user logs in",
-                    "name the user: --username NAME, or ROSSUM_USERNAME in the environment",
+                    "no username is given",
+                    "add --username NAME, or set ROSSUM_USERNAME in the environment",
                 ));
             }
             name => name,
@@ -73,8 +73,8 @@ pub(in super::super) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(password) => password,
         None => rpassword::prompt_password("Password: ").map_err(|error| {
             Failure::hinted(
-                format_args!("there is no terminal to ask for the password at: {error}"),
-                "set it in the environment: ROSSUM_PASSWORD, and ROSSUM_USERNAME or --username NAME",
+                format_args!("cannot ask for the password without a terminal: {error}"),
+                "set ROSSUM_PASSWORD in the environment, and ROSSUM_USERNAME or --username NAME",
             )
         })?,
     };
@@ -115,7 +115,7 @@ pub(in super::super) fn log_out(arguments: &LogoutArguments) -> Result<(), Failu
         let session = Session::new(credentials, uplink()?, false, say_lines)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         if let Err(problem) = runtime.block_on(session.try_out("auth/logout", &serde_json::json!({}))) {
-            say(format_args!("Rossum was not told: {problem}"));
+            say(format_args!("the token is deleted here, but Rossum did not end it: {problem}"));
         }
     }
     KeptToken::forget(&profile, &environment)?;

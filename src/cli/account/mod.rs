@@ -7,17 +7,18 @@ pub(super) mod queue;
 pub(super) mod rule;
 pub(super) mod schema;
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::pin::Pin;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::account::{Credentials, Session};
 use crate::shown::Line;
 
 use super::caller::uplink;
-use super::exit::{Failure, ask, print, print_json, say_lines};
+use super::exit::{Failure, ask, print, print_json, print_result, say, say_lines};
 
 /// What all of them take.
 #[derive(clap::Args)]
@@ -27,13 +28,13 @@ pub(super) struct Access {
         long,
         short,
         value_name = "NAME",
-        help = "The profile, as the `rossum` tool has them [env: ROSSUM_PROFILE]"
+        help = "The profile, as in the `rossum` tool [env: ROSSUM_PROFILE]"
     )]
     profile: Option<String>,
-    /// Say what would be sent, and change nothing
+    /// Print the requests instead of sending them; nothing changes
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -43,6 +44,25 @@ impl Access {
         let credentials = Credentials::find(self.profile.as_deref(), &super::environment)?;
         let uplink = uplink()?;
         Ok(Session::new(credentials, uplink, self.dry_run, say_lines)?)
+    }
+
+    /// What a command did, as JSON or in words.
+    fn result(&self, json: Value, words: impl Display) -> Result<(), Failure> {
+        print_result(self.json, json, words)
+    }
+
+    /// What happens on the way: beside the result where that is JSON.
+    fn tell(&self, words: impl Display) -> Result<(), Failure> {
+        if self.json {
+            say(words);
+            return Ok(());
+        }
+        print(words)
+    }
+
+    /// A dry run changed nothing: what would be sent was said.
+    fn nothing_sent(&self) -> Result<(), Failure> {
+        if self.json { print(json!({"dry_run": true})) } else { Ok(()) }
     }
 
     /// Does a command's work within a session.
@@ -122,7 +142,10 @@ fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
         return Ok(true);
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::Because(format!("{question} Nobody can be asked here: add --yes")));
+        return Err(Failure::usage(
+            format_args!("{question} There is no terminal to ask at"),
+            "add --yes to answer yes",
+        ));
     }
     let answer = ask(format_args!("{question} [y/N] "))?;
     Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
@@ -130,19 +153,20 @@ fn confirmed(question: &str, yes: bool) -> Result<bool, Failure> {
 
 /// A file with JSON.
 fn read_json(path: &Path) -> Result<Value, Failure> {
-    let because = |error: &dyn std::fmt::Display| Failure::Because(format!("{}: {error}", path.display()));
+    let because = |error: &dyn Display| Failure::Because(format!("{}: {error}", path.display()));
     let text = std::fs::read(path).map_err(|error| because(&error))?;
-    serde_json::from_slice(&text).map_err(|error| because(&format_args!("it is not JSON: {error}")))
+    serde_json::from_slice(&text).map_err(|error| because(&format_args!("the file is not JSON: {error}")))
 }
 
-/// Into a file, or to standard output.
-fn put(json: &Value, into: Option<&Path>) -> Result<(), Failure> {
+/// Into a file, with a word about it, or to standard output.
+fn put(access: &Access, json: &Value, into: Option<&Path>, word: impl Display) -> Result<(), Failure> {
     match into {
         None => print_json(json),
         Some(path) => {
             let because = |error| Failure::Because(format!("{}: {error}", path.display()));
             let mut file = std::fs::File::create(path).map_err(because)?;
-            writeln!(file, "{json:#}").map_err(because)
+            writeln!(file, "{json:#}").map_err(because)?;
+            access.result(json!({"file": path}), format_args!("wrote {}{word}", path.display()))
         }
     }
 }

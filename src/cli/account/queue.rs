@@ -12,9 +12,9 @@ use super::{Access, id_of, ids_of, raw_text_of, read_json, table, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
-    /// The queues of the account
+    /// List the queues of the account
     List(ListArguments),
-    /// Change a queue: what is not named stays
+    /// Change a queue; attributes without an option stay as they are
     Change(ChangeArguments),
 }
 
@@ -26,21 +26,21 @@ pub(in super::super) struct ListArguments {
 
 #[derive(clap::Args)]
 pub(in super::super) struct ChangeArguments {
-    /// The queue
+    /// The id of the queue
     id: u64,
-    /// Give it a new schema: a list of sections as JSON. Documents that are there keep the old one
+    /// A file with a new schema for the queue: a list of sections as JSON. Existing documents keep the old schema
     #[arg(long, short, value_name = "FILE")]
     schema_content_file: Option<PathBuf>,
-    /// Its new name
+    /// The new name of the queue
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
-    /// Its language, as `en_US`
+    /// The language of the queue, such as `en_US`
     #[arg(long, value_name = "LOCALE")]
     locale: Option<String>,
-    /// Add a hook; those that are there stay
+    /// The id of a hook to add; existing hooks stay. Repeat the option for several hooks
     #[arg(long, value_name = "ID")]
     hook_id: Vec<u64>,
-    /// Take a hook away
+    /// The id of a hook to remove. Repeat the option for several hooks
     #[arg(long, value_name = "ID")]
     remove_hook_id: Vec<u64>,
     #[command(flatten)]
@@ -95,23 +95,23 @@ async fn list(session: &Session, access: &Access) -> Result<(), Failure> {
 }
 
 async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Failure> {
-    let ChangeArguments { id, schema_content_file, name, locale, hook_id, remove_hook_id, access: _ } =
+    let ChangeArguments { id, schema_content_file, name, locale, hook_id, remove_hook_id, access } =
         arguments;
     let path = format!("queues/{id}");
     let mut asked = Map::new();
-    let mut said = Vec::new();
+    let mut said: Vec<String> = Vec::new();
     if let Some(name) = name {
         asked.insert("name".to_owned(), name.clone().into());
-        said.push(format!("its name becomes {name}"));
+        said.push(format!("the name becomes {name}"));
     }
     if let Some(locale) = locale {
         asked.insert("locale".to_owned(), locale.clone().into());
-        said.push(format!("its locale becomes {locale}"));
+        said.push(format!("the locale becomes {locale}"));
     }
     let content = schema_content_file.as_deref().map(read_json).transpose()?;
     if content.as_ref().is_some_and(|content| !content.is_array()) {
         let hint = "a schema's content is a list of sections, as `annex schema get` prints it";
-        return Err(Failure::Because(format!("{hint}; this file has none")));
+        return Err(Failure::Because(format!("{hint}; this file is not one")));
     }
     let changes_hooks = !hook_id.is_empty() || !remove_hook_id.is_empty();
     let needs_queue = changes_hooks || (content.is_some() && name.is_none());
@@ -127,7 +127,7 @@ async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Fa
             .filter(|url| !removed.contains(&id_of(&url.as_str().into())))
             .collect();
         hooks.extend(added.filter(|url| !hooks.contains(url)).collect::<Vec<_>>());
-        said.push(format!("its hooks: {} become {}", ids_of(&queue["hooks"]), ids_of(&json!(hooks))));
+        said.push(format!("the hooks {} become {}", ids_of(&queue["hooks"]), ids_of(&json!(hooks))));
         asked.insert("hooks".to_owned(), json!(hooks));
     }
     if let Some(content) = content {
@@ -135,15 +135,19 @@ async fn change(session: &Session, arguments: &ChangeArguments) -> Result<(), Fa
         let schema = json!({"name": format!("{queue_name} schema"), "content": content});
         let made = session.change(Method::POST, "schemas", Some(&schema)).await?;
         said.push(format!(
-            "its schema becomes {}; documents that are there keep the old one",
+            "the schema becomes {}; existing documents keep the old schema",
             text_of(&made["id"])
         ));
         asked.insert("schema".to_owned(), made["url"].clone());
     }
     if asked.is_empty() {
-        return print("nothing is to be changed");
+        let none = json!({"queue": id, "changed": said, "dry_run": session.is_dry_run()});
+        return access.result(none, "nothing to change: no option names a change");
     }
     session.change(Method::PATCH, &path, Some(&Value::Object(asked))).await?;
     let verb = if session.is_dry_run() { "would be changed" } else { "is changed" };
-    print(format_args!("queue {id} {verb}: {}", said.join("; ")))
+    access.result(
+        json!({"queue": id, "changed": said, "dry_run": session.is_dry_run()}),
+        format_args!("queue {id} {verb}: {}", said.join("; ")),
+    )
 }

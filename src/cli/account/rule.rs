@@ -5,21 +5,22 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::account::Session;
+use crate::shown::counted;
 
 use super::super::exit::{Failure, print};
 use super::{Access, first_line_of, ids_of, put, table, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
-    /// The rules of the account
+    /// List the rules of the account
     List(ListArguments),
-    /// Rules as a file that the step `rules` reads
+    /// Get rules, as a file that the step `rules` reads
     Get(GetArguments),
 }
 
 #[derive(clap::Args)]
 pub(in super::super) struct ListArguments {
-    /// Only those of this queue
+    /// Only rules of the queue with this id
     #[arg(long, short, value_name = "ID")]
     queue_id: Option<u64>,
     #[command(flatten)]
@@ -28,13 +29,13 @@ pub(in super::super) struct ListArguments {
 
 #[derive(clap::Args)]
 pub(in super::super) struct GetArguments {
-    /// The rules
+    /// The ids of the rules
     #[arg(required_unless_present = "queue_id")]
     ids: Vec<u64>,
-    /// All rules of this queue
+    /// Get all rules of the queue with this id
     #[arg(long, short, value_name = "ID", conflicts_with = "ids")]
     queue_id: Option<u64>,
-    /// Write them to a file: `rules.json`
+    /// Write the rules to a file, such as rules.json
     #[arg(long, short = 'O', value_name = "FILE")]
     output_file: Option<PathBuf>,
     #[command(flatten)]
@@ -90,12 +91,7 @@ async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure>
             all.push(session.get(&format!("rules/{id}")).await?);
         }
     }
-    let count = all.len();
-    put(&Value::Array(all), arguments.output_file.as_deref())?;
-    match &arguments.output_file {
-        Some(path) => {
-            print(format_args!("{count} rules in {}: `use = \"rules\"`, `file = …`", path.display()))
-        }
-        None => Ok(()),
-    }
+    let count = counted(all.len(), "rule");
+    let word = format_args!(" with {count}: a step reads it by `use = \"rules\"` and `file`").to_string();
+    put(&arguments.access, &Value::Array(all), arguments.output_file.as_deref(), word)
 }

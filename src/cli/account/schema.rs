@@ -13,19 +13,19 @@ use super::{Access, put, read_json, text_of};
 
 #[derive(clap::Subcommand)]
 pub(in super::super) enum Command {
-    /// A schema's content, as a file that `schema put`, `queue change` and the steps' `schema` take
+    /// Get the content of a schema, as a file for `schema put`, `queue change` and `schema` in annex.toml
     Get(GetArguments),
-    /// Ask Rossum whether a schema is right
+    /// Let Rossum validate a schema
     Validate(ValidateArguments),
-    /// Make a schema of a file, or change one in place
+    /// Create a schema from a file, or change one in place
     Put(PutArguments),
 }
 
 #[derive(clap::Args)]
 pub(in super::super) struct GetArguments {
-    /// The schema
+    /// The id of the schema
     id: u64,
-    /// Write it to a file
+    /// Write the schema to a file
     #[arg(long, short = 'O', value_name = "FILE")]
     output_file: Option<PathBuf>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(in super::super) struct GetArguments {
 
 #[derive(clap::Args)]
 pub(in super::super) struct ValidateArguments {
-    /// A list of sections as JSON
+    /// A file with the schema: a list of sections as JSON
     file: PathBuf,
     #[command(flatten)]
     access: Access,
@@ -42,12 +42,12 @@ pub(in super::super) struct ValidateArguments {
 
 #[derive(clap::Args)]
 pub(in super::super) struct PutArguments {
-    /// A list of sections as JSON
+    /// A file with the schema: a list of sections as JSON
     file: PathBuf,
     /// The name of the new schema
     #[arg(long, short, value_name = "NAME", required_unless_present = "in_place")]
     name: Option<String>,
-    /// Change this schema instead: all documents that have it are reshaped
+    /// The id of a schema to change instead; this changes all documents with that schema
     #[arg(long, value_name = "ID")]
     in_place: Option<u64>,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(in super::super) fn run(command: Command) -> Result<(), Failure> {
 
 async fn get(session: &Session, arguments: &GetArguments) -> Result<(), Failure> {
     let schema = session.get(&format!("schemas/{}", arguments.id)).await?;
-    put(&sorted(&schema["content"]), arguments.output_file.as_deref())
+    put(&arguments.access, &sorted(&schema["content"]), arguments.output_file.as_deref(), "")
 }
 
 async fn validate(session: &Session, arguments: &ValidateArguments) -> Result<(), Failure> {
@@ -89,9 +89,9 @@ async fn validate(session: &Session, arguments: &ValidateArguments) -> Result<()
     if arguments.access.json {
         print(&answer)?;
     } else if is_good {
-        print("Rossum takes this schema")?;
+        print("Rossum accepts this schema")?;
     } else {
-        print("Rossum does not take this schema:")?;
+        print("Rossum refuses this schema:")?;
         print_json(&answer)?;
     }
     if is_good { Ok(()) } else { Err(Failure::Said) }
@@ -102,18 +102,22 @@ async fn store(session: &Session, arguments: &PutArguments) -> Result<(), Failur
     if let Some(id) = arguments.in_place {
         session.change(Method::PATCH, &format!("schemas/{id}"), Some(&json!({"content": content}))).await?;
         let verb = if session.is_dry_run() { "would be changed" } else { "is changed" };
-        return print(format_args!("schema {id} {verb}, and with it all documents that have it"));
+        return arguments.access.result(
+            json!({"schema": id, "changed": !session.is_dry_run(), "dry_run": session.is_dry_run()}),
+            format_args!("schema {id} {verb}, with all documents that have it"),
+        );
     }
     let name = arguments.name.clone().unwrap_or_default();
     let made =
         session.change(Method::POST, "schemas", Some(&json!({"name": name, "content": content}))).await?;
     if session.is_dry_run() {
-        return Ok(());
+        return arguments.access.nothing_sent();
     }
     let id = text_of(&made["id"]);
-    print(format_args!(
-        "schema {id} is made; give it to a queue with `annex queue change QUEUE_ID`, or in Rossum"
-    ))
+    arguments.access.result(
+        json!({"schema": made["id"], "name": name}),
+        format_args!("schema {id} is created; give it to a queue in Rossum"),
+    )
 }
 
 fn content(path: &std::path::Path) -> Result<Value, Failure> {

@@ -1,5 +1,6 @@
 //! What is asked, and whether an answer can be meant: said as soon as it is given.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
@@ -15,33 +16,57 @@ const SCHEMA: &str = include_str!("../../../config/example_schema.json");
 /// How the answer is called that takes it.
 pub(super) const EXAMPLE: &str = "an example";
 
-/// Whether somebody sits there.
+/// The same where there is no need of one.
+pub(super) const NONE: &str = "none";
+
+/// Who is asked, and what was not.
 pub(super) struct Asked {
-    pub(super) asks: bool,
+    /// Whether somebody sits there.
+    asks: bool,
+    /// Options whose defaults are used.
+    defaults: RefCell<Vec<String>>,
 }
 
 impl Asked {
-    /// What a flag says, or who is asked; who is asked may try again.
+    pub(super) fn new(asks: bool) -> Self {
+        Self { asks, defaults: RefCell::default() }
+    }
+
+    /// What an option says, or who is asked; who is asked may try again.
     pub(super) fn text<T>(
         &self,
-        (flag, given): (&str, Option<String>),
+        (option, given): (&str, Option<T>),
         question: &str,
         usual: &str,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, Failure> {
         if let Some(given) = given {
-            return read(&given).map_err(|problem| Failure::Because(format!("{flag}: {problem}")));
+            return Ok(given);
+        }
+        if !self.asks {
+            self.defaults.borrow_mut().push(format!("{option} {usual}"));
+            return read(usual).map_err(Failure::Because);
         }
         loop {
-            let answer = if self.asks { ask(format_args!("{question} [{usual}] "))? } else { None };
-            let is_over = self.asks && answer.is_none();
-            let answer = answer.filter(|answer| !answer.is_empty()).unwrap_or_else(|| usual.to_owned());
-            match read(&answer) {
-                Ok(read) if !is_over => return Ok(read),
-                Ok(_) => return Err(Failure::Because("the answers ended: nothing was written".to_owned())),
-                Err(problem) if self.asks && !is_over => say(problem),
-                Err(problem) => return Err(Failure::Because(problem)),
+            let Some(answer) = ask(format_args!("{question} [{usual}] "))? else {
+                return Err(Failure::Because("the answers ended: nothing was written".to_owned()));
+            };
+            match read(if answer.is_empty() { usual } else { &answer }) {
+                Ok(read) => return Ok(read),
+                Err(problem) => say(problem),
             }
+        }
+    }
+
+    /// Nobody was asked: says what was taken instead.
+    pub(super) fn tell_defaults(&self) {
+        let defaults = self.defaults.borrow();
+        if defaults.is_empty() {
+            return;
+        }
+        say("nothing is asked here; the defaults are used for:");
+        for default in defaults.iter() {
+            say(format_args!("  {default}"));
         }
     }
 }
@@ -79,20 +104,27 @@ pub(super) fn secret(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+pub(super) fn service(text: &str) -> Result<String, String> {
+    let step = format!("[[hook.step]]\nuse = \"forward\"\nto = {}", quoted_toml(text));
+    refused(SERVER, &format!("{HOOK}\n{step}"))?;
+    Ok(text.to_owned())
+}
+
 pub(super) fn step(text: &str) -> Result<Step, String> {
-    Step::from_str(text, true).map_err(|_| format!("`{text}` is none of checks, rules, match"))
+    Step::from_str(text, true).map_err(|_| format!("`{text}` is none of checks, rules, match, forward"))
 }
 
 /// A schema, and where it came from.
 pub(super) struct Schema {
     /// Its sections.
     pub(super) content: Value,
-    /// `None` for the example.
+    /// `None` for the example, and where there is none.
     pub(super) file: Option<PathBuf>,
 }
 
 pub(super) fn schema(text: &str, step: Step) -> Result<Schema, String> {
-    let file = (text != EXAMPLE).then(|| PathBuf::from(text));
+    let is_file = text != EXAMPLE && (text != NONE || step != Step::Forward);
+    let file = is_file.then(|| PathBuf::from(text));
     let json = match &file {
         None => SCHEMA.to_owned(),
         Some(path) => std::fs::read_to_string(path).map_err(|error| format!("{text}: {error}"))?,
@@ -101,15 +133,15 @@ pub(super) fn schema(text: &str, step: Step) -> Result<Schema, String> {
         serde_json::from_str(&json).map_err(|error| format!("{text}: it is not JSON: {error}"))?;
     let content = json.get("content").cloned().unwrap_or(json);
     if !content.is_array() {
-        return Err(format!("{text}: it is no list of sections"));
+        return Err(format!("{text}: it is not a list of sections"));
     }
     let fields = header_fields(&content);
     if fields.is_empty() {
-        return Err(format!("{text}: it has no header field that a step could speak of"));
+        return Err(format!("{text}: it has no header field for a step"));
     }
     if step == Step::Match && fields.len() < 2 {
         return Err(format!(
-            "{text}: a match needs two header fields, one that is looked up and one for what was found; it has one: take another --step"
+            "{text}: a match needs two header fields, one to look up and one for what is found, and the schema has one: choose another --step"
         ));
     }
     Ok(Schema { content, file })

@@ -15,6 +15,8 @@ pub(super) enum Step {
     Rules,
     /// A vendor is looked up in a file
     Match,
+    /// A service of your own answers, such as one in Flask or Express
+    Forward,
 }
 
 /// A header field that a document can have a value of.
@@ -57,7 +59,7 @@ pub(super) fn quoted_toml(text: &str) -> String {
 pub(super) fn files(
     domain: &str,
     name: &str,
-    step: Step,
+    (step, to): (Step, &str),
     schema: &Schema,
     secret: &str,
 ) -> Result<Vec<(&'static str, String)>, Failure> {
@@ -66,15 +68,20 @@ pub(super) fn files(
     let first = FILLED.iter().find_map(|id| find(&|field| field.id == *id));
     let first = first.or_else(|| find(&|field| field.kind == "string")).or_else(|| fields.first());
     let first = first.ok_or_else(|| Failure::Because("the schema has no header field".to_owned()))?;
-    let mut files = vec![("schema.json", serde_json::to_string_pretty(&schema.content)? + "\n")];
+    let has_schema = step != Step::Forward || schema.file.is_some();
+    let mut files = Vec::new();
+    if has_schema {
+        files.push(("schema.json", serde_json::to_string_pretty(&schema.content)? + "\n"));
+    }
+    let schema_line = if has_schema { "schema = \"schema.json\"\n" } else { "" };
     let mut text = String::new();
     let [domain, name, path, secret] =
         [domain.to_owned(), name.to_owned(), format!("/{name}"), secret.to_owned()]
             .map(|text| quoted_toml(&text));
     let _ = write!(
         text,
-        "# Every key is explained at the project's home, in config/annex.toml. After a change: annex check && annex test\n\n\
-         [server]\ndomains = [{domain}]\n\n[[hook]]\nname = {name}\npath = {path}\nsecrets = [{secret}]\nschema = \"schema.json\"\n\n  [[hook.step]]\n"
+        "# annex config reference explains every key. After a change: annex check && annex test\n\n\
+         [server]\ndomains = [{domain}]\n\n[[hook]]\nname = {name}\npath = {path}\nsecrets = [{secret}]\n{schema_line}\n  [[hook.step]]\n"
     );
     match step {
         Step::Checks => {
@@ -100,6 +107,9 @@ pub(super) fn files(
                 "actions": [{"id": "say", "enabled": true, "type": "show_message", "event": "validation",
                     "payload": {"type": "error", "content": "This field must be filled.", "schema_id": id}}]}]);
             files.push(("rules.json", serde_json::to_string_pretty(&rule)? + "\n"));
+        }
+        Step::Forward => {
+            let _ = write!(text, "  use = \"forward\"\n  to = {}\n", quoted_toml(to));
         }
         Step::Match => {
             let (by, target) = looked_up(&fields, first);

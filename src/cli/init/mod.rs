@@ -11,70 +11,74 @@ use std::path::{Path, PathBuf};
 use crate::shown::quoted;
 
 use super::exit::{Failure, print};
-use answers::{Asked, EXAMPLE};
+use answers::{Asked, EXAMPLE, NONE};
 use files::{Step, files};
 use written::{Passes, write_all};
 
-/// Write a configuration to begin with, a schema, and a first test case that passes.
+/// Write a first configuration, a schema, and a test case that passes.
 ///
-/// Asks five questions; what a flag answers is not asked, and without a terminal nothing is.
+/// Asks for what no option gives. Without a terminal, and with --yes, it uses the defaults and prints them.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The folder
+    /// The folder to write to
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// The public name that the server will have
-    #[arg(long, value_name = "NAME")]
+    /// The public name of the server [default: hooks.example.com]
+    #[arg(long, value_name = "NAME", value_parser = answers::domain)]
     domain: Option<String>,
-    /// What the hook is called; its path is the same
-    #[arg(long, value_name = "NAME")]
+    /// The name of the hook, which is its path too [default: invoice-checks]
+    #[arg(long, value_name = "NAME", value_parser = answers::hook)]
     hook: Option<String>,
-    /// What it does first
+    /// The first step of the hook [default: checks]
     #[arg(long, value_enum, value_name = "STEP")]
     step: Option<Step>,
-    /// The queue's schema, as `annex schema get ID -O schema.json` writes it [default: an example]
+    /// With --step forward: the address where your service listens [default: http://127.0.0.1:5050]
+    #[arg(long, value_name = "URL", value_parser = answers::service)]
+    to: Option<String>,
+    /// The queue's schema, as `annex schema get ID -O schema.json` writes it [default: an example; with --step forward none]
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
-    /// Where the hook's secret is
-    #[arg(
-        long,
-        value_name = "SOURCE",
-        help = "Where the hook's secret is: env:NAME, file:PATH or credential:NAME"
-    )]
+    /// Where the hook's secret is: env:NAME, file:PATH or credential:NAME [default: env:ROSSUM_SECRET]
+    #[arg(long, value_name = "SOURCE", value_parser = answers::secret)]
     secret: Option<String>,
-    /// Ask nothing: what no flag says is as in brackets
+    /// Ask nothing: use the defaults where no option gives another value
     #[arg(long)]
     yes: bool,
 }
 
+/// Where a service of one's own listens, unless it is somewhere else.
+const SERVICE: &str = "http://127.0.0.1:5050";
+
 pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let asked = Asked { asks: !arguments.yes && io::stdin().is_terminal() };
+    let asked = Asked::new(!arguments.yes && io::stdin().is_terminal());
     let question = "Which public name will the server have?";
     let domain =
         asked.text(("--domain", arguments.domain), question, "hooks.example.com", answers::domain)?;
-    let name = asked.text(
-        ("--hook", arguments.hook),
-        "What is the hook called?",
-        "invoice-checks",
-        answers::hook,
-    )?;
-    let step = match arguments.step {
-        Some(step) => step,
-        None => asked.text(
-            ("--step", None),
-            "What does it do first: checks, rules or match?",
-            "checks",
-            answers::step,
+    let question = "What is the name of the hook?";
+    let name = asked.text(("--hook", arguments.hook), question, "invoice-checks", answers::hook)?;
+    let question = "What does the hook do first: checks, rules, match or forward (to a service of yours)?";
+    let step = asked.text(("--step", arguments.step), question, "checks", answers::step)?;
+    let to = match (step, arguments.to) {
+        (Step::Forward, to) => asked.text(
+            ("--to", to),
+            "At which address does your service listen?",
+            SERVICE,
+            answers::service,
         )?,
+        (_, None) => String::new(),
+        (_, Some(_)) => return Err(Failure::usage("--to is for --step forward", "leave it out, or add it")),
     };
-    let given = arguments.schema.map(|path| path.display().to_string());
+    let given = arguments.schema.map(|path| answers::schema(&path.display().to_string(), step)).transpose();
+    let given = given.map_err(|problem| Failure::Because(format!("--schema: {problem}")))?;
     let question = "Which file has the queue's schema (annex schema get ID -O schema.json)?";
-    let schema = asked.text(("--schema", given), question, EXAMPLE, |text| answers::schema(text, step))?;
+    let usual = if step == Step::Forward { NONE } else { EXAMPLE };
+    let schema = asked.text(("--schema", given), question, usual, |text| answers::schema(text, step))?;
     let question = "Where is the hook's secret?";
     let secret =
         asked.text(("--secret", arguments.secret), question, "env:ROSSUM_SECRET", answers::secret)?;
+    asked.tell_defaults();
 
-    let files = files(&domain, &name, step, &schema, &secret)?;
+    let files = files(&domain, &name, (step, &to), &schema, &secret)?;
     let folder = arguments.folder;
     let (written, passes) = write_all(&folder, files, &name, &schema)?;
     for path in written {
@@ -96,7 +100,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         print("")?;
         let toml = folder.join("annex.toml");
         print(format_args!(
-            "{domain} is a name for examples: before `annex serve`, write the server's public name as `domains` in {}",
+            "{domain} is a name for examples: before you run `annex serve`, set `domains` in {} to the public name of the server",
             toml.display()
         ))?;
     }

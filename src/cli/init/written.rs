@@ -92,7 +92,7 @@ pub(super) fn write_all(
     if let Some(there) =
         names.iter().map(|name| folder.join(name)).find(|path| path.symlink_metadata().is_ok())
     {
-        let what = format!("{} is there already: nothing is written over", there.display());
+        let what = format!("{} exists already: no file is overwritten", there.display());
         return Err(Failure::Because(what));
     }
     if let Some((_, text)) = files.iter_mut().find(|(name, _)| kept(name)) {

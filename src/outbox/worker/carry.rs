@@ -139,11 +139,11 @@ impl Workers {
                 Ok(Err(problem)) => {
                     self.outbox.health().failed(&problem);
                     if !is_said {
-                        error!(job = marks.key, "what became of an export cannot be noted yet: {problem}");
+                        error!(job = marks.key, "cannot store the result of an export yet: {problem}");
                     }
                 }
                 Err(_) if !is_said => {
-                    error!(job = marks.key, "noting what became of an export takes too long");
+                    error!(job = marks.key, "storing the result of an export takes too long");
                 }
                 Err(_) => {}
             }

@@ -88,7 +88,7 @@ impl Session {
         let (account, orders) = match register(ca, contact, &wire, &offer, storage).await {
             Err(OrderError::Request(error)) if is_dead(&error) => {
                 warn!(
-                    "the CA no longer takes our account ({error}): setting its key aside, making a new one"
+                    "the CA no longer takes our account ({error}): keeping its old key in another file and creating a new account"
                 );
                 storage.set_account_aside(&ca.directory)?;
                 register(ca, contact, &wire, &offer, storage).await?
@@ -149,7 +149,7 @@ async fn register(
     let parse = |key: &[u8]| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key);
     let mut stored = storage.load_account(&ca.directory)?;
     if stored.as_deref().is_some_and(|key| parse(key).is_err()) {
-        warn!("the account's key is damaged: setting it aside, making a new account");
+        warn!("the account's key is damaged: keeping it in another file and creating a new account");
         storage.set_account_aside(&ca.directory)?;
         stored = None;
     }

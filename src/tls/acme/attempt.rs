@@ -87,9 +87,7 @@ impl Attempt<'_> {
             challenge.word()
         );
         if before.interrupted() > 0 {
-            info!(
-                "the last order was interrupted by the end of the process, which is no failure: going on with it"
-            );
+            info!("the server stopped during the last order, which is not a failure: continuing it");
         }
         let (ended, skipped) = self.order_what_can_be(authority, challenge, &before).await;
         let (failure, not_before, problem) = match ended {
@@ -254,7 +252,7 @@ impl Attempt<'_> {
         if let Some(begun) = begun.filter(|begun| begun.is(directory, &session.account.kid, wanted))
             && let Some(ordered) = order::resume(session, &begun).await?
         {
-            info!("going on with the order {}", begun.url);
+            info!("continuing the order {}", begun.url);
             return Ok(ordered);
         }
         let ordered = order::begin(session, wanted, may_be_lost).await?;

@@ -38,7 +38,7 @@ pub enum RecordsError {
         "the directory of the CA names no issuer (`issuerDomainNames`, `caaIdentities`): ask the CA what the record begins with"
     )]
     NoIssuer,
-    #[error("an order runs: try again in a minute")]
+    #[error("another order is running: try again in a minute")]
     Busy,
 }
 

@@ -268,7 +268,7 @@ impl Supervisor {
             Ok(Some(lease)) => Some(lease),
             Ok(None) => {
                 debug!("another order runs: its lease was waited for");
-                return Ok(Err("another order runs: try again in a minute".to_owned()));
+                return Ok(Err("another order is running: try again in a minute".to_owned()));
             }
             Err(error) if is_last_part => {
                 self.keep.tell_problem(Some(error.to_string()));
@@ -278,7 +278,7 @@ impl Supervisor {
         };
         // Whoever had the lease may have got it.
         if self.keep.adopt() && clock::now() < self.due().at {
-            return Ok(Ok("another process has just obtained it".to_owned()));
+            return Ok(Ok("another process has just got the certificate".to_owned()));
         }
         self.keep.storage.be_lenient(is_last_part);
         let ended = self.prepare().run(why).await;
@@ -290,12 +290,12 @@ impl Supervisor {
                 self.keep.put(issued);
                 self.said = None;
                 let renewal = clock::display(self.due().at);
-                info!("it will be renewed from {renewal}");
+                info!("renewal is due from {renewal}");
                 Ok(Ok(format!("certificate for {} is there, renewal from {renewal}", self.domains())))
             }
             Err(failed) => {
                 let serving = self.keep.current.as_ref().map_or_else(
-                    || "HTTPS cannot be served until there is one".to_owned(),
+                    || "the server cannot serve HTTPS until there is one".to_owned(),
                     |current| {
                         let until = clock::display(current.certificate.not_after);
                         format!("still serving the one valid until {until}")
@@ -357,15 +357,15 @@ impl Supervisor {
                 Err("the state folder cannot be read: the log and `annex status` say why".to_owned())
             }
             Asked::Renew => {
-                info!("an operator asks for a new certificate");
-                self.attempt("an operator asks for it").await.unwrap_or_else(|error| {
+                info!("an operator requested a new certificate");
+                self.attempt("an operator requested it").await.unwrap_or_else(|error| {
                     self.keep.tell_problem(Some(error.to_string()));
                     Err(format!("{error}; nothing was ordered, since it could not be stored"))
                 })
             }
             Asked::Rehearse => match Lease::of(&self.keep.storage).await {
                 Ok(Some(_lease)) => self.prepare().rehearse().await,
-                Ok(None) => Err("an order runs: try again in a minute".to_owned()),
+                Ok(None) => Err("another order is running: try again in a minute".to_owned()),
                 Err(error) => Err(error.to_string()),
             },
         };

@@ -107,7 +107,9 @@ pub(super) struct Way {
 pub(super) async fn run(hook: &Hook, body: VerifiedBody, way: Way, entry: &Entry) -> Outcome {
     let arrived = Instant::now();
     let Ok(Ok(_place)) = timeout(WAIT_FOR_PLACE, hook.permits.acquire()).await else {
-        return Outcome::refused(Refusal::Overloaded("as many deliveries in work as the hook may have"));
+        return Outcome::refused(Refusal::Overloaded(
+            "the hook already has its largest number of running deliveries",
+        ));
     };
     let started = Instant::now();
     let deadline = started + hook.limits.timeout;

@@ -55,7 +55,7 @@ async fn recall(hook: &Hook, id: &str, deadline: Instant) -> Option<Bytes> {
     match timeout_at(deadline, memory.recall(&hook.name, id, hook.repeats.window())).await {
         Ok(Ok(answer)) => answer.map(Bytes::from),
         Ok(Err(problem)) => {
-            warn!("whether it was answered before is not known: {problem}");
+            warn!("cannot tell whether this delivery was answered before: {problem}");
             None
         }
         Err(_) => None,

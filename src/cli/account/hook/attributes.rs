@@ -28,19 +28,19 @@ impl HookType {
 /// What a hook is like, for `create` and `change`.
 #[derive(clap::Args)]
 pub(super) struct Attributes {
-    /// A webhook, or a function that Rossum runs
+    /// The type of the hook: a webhook, or a function that Rossum runs
     #[arg(long, short = 't', value_enum, value_name = "TYPE")]
     pub(super) hook_type: Option<HookType>,
-    /// A queue that it is for; may be given again
+    /// The id of a queue of the hook. Repeat the option for several queues
     #[arg(long, short, value_name = "ID")]
     pub(super) queue_id: Vec<u64>,
-    /// Whether Rossum calls it
+    /// Whether Rossum calls the hook
     #[arg(long, value_name = "BOOL")]
     pub(super) active: Option<bool>,
-    /// An event, as `annotation_content.updated`; a whole one, as `annotation_content`, stands for all its pairs
+    /// An event, such as `annotation_content.updated`; `annotation_content` means all its actions. Repeat the option for several events
     #[arg(long, short, value_name = "EVENT")]
     pub(super) events: Vec<String>,
-    /// Where Rossum calls
+    /// The URL that Rossum calls
     #[arg(long, value_name = "URL")]
     pub(super) config_url: Option<String>,
     /// The secret that Rossum signs with
@@ -53,22 +53,22 @@ pub(super) struct Attributes {
     /// Whether Rossum calls a server whose certificate it cannot verify
     #[arg(long, value_name = "BOOL")]
     pub(super) config_insecure_ssl: Option<bool>,
-    /// The code of a function
+    /// A file with the code of a function
     #[arg(long, value_name = "FILE")]
     pub(super) config_code: Option<PathBuf>,
-    /// What runs a function: python3.12, nodejs22.x
+    /// The runtime of a function, such as python3.12 or nodejs22.x
     #[arg(long, value_name = "RUNTIME")]
     pub(super) config_runtime: Option<String>,
-    /// What Rossum sends along: schemas, queues, …; may be given again
+    /// What Rossum sends with a delivery, such as schemas or queues. Repeat the option for several
     #[arg(long, short, value_name = "WHAT")]
     pub(super) sideload: Vec<String>,
-    /// The user whose token the hook gets
+    /// The id of the user whose token the hook gets
     #[arg(long, value_name = "USER_ID")]
     pub(super) token_owner: Option<u64>,
-    /// A hook that runs before it; may be given again
+    /// The id of a hook that runs before it. Repeat the option for several hooks
     #[arg(long, value_name = "HOOK_ID")]
     pub(super) run_after: Vec<u64>,
-    /// What Rossum keeps for trying it out, as JSON
+    /// The `test` object of the hook, as JSON: settings that Rossum stores for trying the hook out
     #[arg(long, value_name = "JSON")]
     pub(super) test: Option<String>,
 }
@@ -88,7 +88,10 @@ pub(super) fn pairs(events: &[String]) -> Result<Vec<String>, Failure> {
                 .filter(|pattern| pattern.contains('.'))
                 .collect::<Vec<_>>()
                 .join(", ");
-            return Err(Failure::Because(format!("Rossum has no event {event}; it has {list}")));
+            return Err(Failure::usage(
+                format_args!("Rossum has no event {event}"),
+                format_args!("name one of {list}"),
+            ));
         }
         for pair in known {
             if !all.iter().any(|one| one == pair) {
@@ -124,6 +127,8 @@ impl Attributes {
     pub(super) fn test(&self) -> Result<Option<Value>, Failure> {
         let Some(text) = &self.test else { return Ok(None) };
         let json = serde_json::from_str(text);
-        json.map(Some).map_err(|error| Failure::Because(format!("--test is not JSON: {error}")))
+        json.map(Some).map_err(|error| {
+            Failure::usage(format_args!("--test is not JSON: {error}"), "write an object, such as '{}'")
+        })
     }
 }

@@ -20,25 +20,25 @@ use tried::{InvokeArguments, LogsArguments, PayloadArguments, TestArguments, inv
 
 #[derive(clap::Subcommand)]
 pub(in super::super::super) enum Command {
-    /// Register a hook
+    /// Register a hook in Rossum
     Create(Box<CreateArguments>),
-    /// The hooks of the account
+    /// List the hooks of the account
     List(ListArguments),
-    /// Change a hook: what is not named stays as it is
+    /// Change a hook; attributes without an option stay as they are
     Change(Box<ChangeArguments>),
-    /// Compare Rossum's hooks with the configuration, and change them to what it says
+    /// Compare the hooks in Rossum with the configuration; with --apply, change them to match it
     Sync(SyncArguments),
-    /// Give a hook a new secret, here and in Rossum, without a delivery being refused
+    /// Replace the secret of a hook, here and in Rossum; no delivery is refused meanwhile
     Rotate(RotateArguments),
-    /// Delete a hook
+    /// Delete a hook in Rossum
     Delete(DeleteArguments),
-    /// Have Rossum call the hook with a payload, and show its answer, which is not applied
+    /// Let Rossum call the hook with a payload, and show the answer; Rossum does not apply it
     Test(TestArguments),
-    /// Run the hook by hand (`invocation.manual`), and show its answer
+    /// Run the hook by hand (`invocation.manual`), and show the answer
     Invoke(InvokeArguments),
-    /// The last calls of a hook, as Rossum saw them
+    /// Show the last calls of a hook, from the log of Rossum
     Logs(LogsArguments),
-    /// What a hook would get for an annotation
+    /// Get the payload that Rossum would send for an annotation
     Payload(PayloadArguments),
 }
 
@@ -50,9 +50,9 @@ pub(in super::super::super) struct ListArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct DeleteArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -123,11 +123,14 @@ async fn list(session: &Session, arguments: &ListArguments) -> Result<(), Failur
 }
 
 async fn delete(session: &Session, arguments: &DeleteArguments) -> Result<(), Failure> {
-    let DeleteArguments { id, yes, access: _ } = arguments;
-    let question = format!("Rossum will no longer call hook {id}, and forgets it. Delete it?");
+    let DeleteArguments { id, yes, access } = arguments;
+    let question = format!("Delete hook {id} in Rossum?");
     if !session.is_dry_run() && !confirmed(&question, *yes)? {
-        return print("nothing is deleted");
+        return access.result(json!({"hook": id, "deleted": false}), "nothing is deleted");
     }
     session.change(Method::DELETE, &format!("hooks/{id}"), None).await?;
-    if session.is_dry_run() { Ok(()) } else { print(format_args!("hook {id} is deleted")) }
+    if session.is_dry_run() {
+        return access.nothing_sent();
+    }
+    access.result(json!({"hook": id, "deleted": true}), format_args!("hook {id} is deleted"))
 }

@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use crate::account::Session;
+use crate::shown::counted;
 
 use super::super::super::exit::{Failure, print};
 use super::super::{Access, configured, ids_of, text_of};
@@ -14,11 +15,11 @@ use super::hidden;
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct CreateArguments {
-    /// Its name in Rossum
+    /// The name of the hook in Rossum
     name: String,
     #[command(flatten)]
     attributes: Attributes,
-    /// Take URL, secret, events and sideload from this hook of the configuration, where they are not given here
+    /// The name of a hook of the configuration: its URL, secret, events and sideload are used where no option gives others
     #[arg(long, value_name = "HOOK")]
     from_config: Option<String>,
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
@@ -30,9 +31,9 @@ pub(in super::super::super) struct CreateArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct ChangeArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
-    /// Its new name
+    /// The new name of the hook
     #[arg(long, short, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -65,13 +66,14 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
         own.entry("secret").or_insert_with(|| secret.into());
     }
     if events.is_empty() {
-        return Err(Failure::Because(
-            "it needs events: -e annotation_content.updated, or --from-config".to_owned(),
+        return Err(Failure::usage(
+            "a hook needs events",
+            "add -e annotation_content.updated, or --from-config HOOK",
         ));
     }
     let kind = attributes.hook_type.unwrap_or(HookType::Webhook);
     if matches!(kind, HookType::Webhook) && !own.contains_key("url") {
-        return Err(Failure::Because("a webhook needs --config-url, or --from-config".to_owned()));
+        return Err(Failure::usage("a webhook needs a URL", "add --config-url URL, or --from-config HOOK"));
     }
     let test = attributes.test()?.unwrap_or_else(|| json!({}));
     let mut queues = Vec::new();
@@ -79,8 +81,10 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
         match session.list("queues").await?.as_slice() {
             [one] => queues.push(one["url"].clone()),
             all => {
-                let what = format!("the account has {} queues: say which it is for, by -q ID", all.len());
-                return Err(Failure::Because(what));
+                return Err(Failure::usage(
+                    format_args!("the account has {}, and no option names one", counted(all.len(), "queue")),
+                    "add -q ID; `annex queue list` shows the ids",
+                ));
             }
         }
     }
@@ -100,7 +104,7 @@ pub(super) async fn create(session: &Session, arguments: &CreateArguments) -> Re
     }
     let made = session.change(Method::POST, "hooks", Some(&body)).await?;
     if session.is_dry_run() {
-        return Ok(());
+        return access.nothing_sent();
     }
     if access.json {
         return print(hidden(made));
@@ -133,7 +137,8 @@ pub(super) async fn change(session: &Session, arguments: &ChangeArguments) -> Re
     add("run_after", some(&run_after));
     add("test", test);
     if asked.is_empty() && config.is_empty() && attributes.queue_id.is_empty() {
-        return print("nothing is to be changed");
+        return access
+            .result(json!({"hook": id, "changed": []}), "nothing to change: no option names a change");
     }
     let path = format!("hooks/{id}");
     let hook = session.get(&path).await?;
@@ -152,11 +157,14 @@ pub(super) async fn change(session: &Session, arguments: &ChangeArguments) -> Re
     }
     let said = changes(&hook, &asked);
     if said.is_empty() {
-        return print(format_args!("hook {id} is like that already"));
+        return access.result(
+            json!({"hook": id, "changed": []}),
+            format_args!("nothing to change: hook {id} is like that already"),
+        );
     }
     session.change(Method::PATCH, &path, Some(&Value::Object(asked))).await?;
     if access.json {
-        return print(json!({"hook": id, "changed": said}));
+        return print(json!({"hook": id, "changed": said, "dry_run": session.is_dry_run()}));
     }
     let verb = if session.is_dry_run() { "would be changed" } else { "is changed" };
     print(format_args!("hook {id} ({}) {verb}:", text_of(&hook["name"])))?;

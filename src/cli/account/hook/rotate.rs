@@ -16,7 +16,7 @@ use crate::private;
 use crate::secret::Secret;
 
 use super::super::super::ask::Where;
-use super::super::super::exit::{Failure, print};
+use super::super::super::exit::Failure;
 use super::super::super::given::duration;
 use super::super::configured::{self, Configured};
 use super::super::{Access, confirmed, raw_text_of, text_of};
@@ -24,27 +24,27 @@ use crate::shown::Lines;
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct RotateArguments {
-    /// The hook of the configuration
+    /// The name of the hook in the configuration
     name: String,
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// These hooks of Rossum [default: those that call the hook's URL]
+    /// The id of a hook in Rossum [default: all hooks that call the URL of the hook]
     #[arg(long, value_name = "ID")]
     id: Vec<u64>,
-    /// How the server takes a changed secret [default: it is asked to reload; for a credential: systemctl restart annex]
+    /// The command that makes the server read the changed secret [default: a reload; for a credential: systemctl restart annex]
     #[arg(long, value_name = "COMMAND")]
     apply: Option<String>,
-    /// How long to wait for a delivery by the new secret; then the old one stays, and --finish drops it later
+    /// How long to wait for a delivery with the new secret; after that, the old secret stays until you run --finish
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration(Duration::ZERO..=MONTH))]
     wait: Duration,
-    /// How long no delivery may use the old secret before it is dropped
+    /// How long the old secret must be unused before it is removed
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration(Duration::ZERO..=MONTH))]
     quiet: Duration,
-    /// Make no new secret: drop old ones that are no longer used
+    /// Create no new secret: remove old secrets that are no longer used
     #[arg(long)]
     finish: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -68,9 +68,10 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
     let named = hooks.iter().map(|hook| format!("{} ({})", hook["id"], text_of(&hook["name"])));
     let named = named.collect::<Vec<_>>().join(", ");
     if session.is_dry_run() {
-        print(format_args!("would put a new secret before the others in {}", kept.path.display()))?;
+        let path = kept.path.display();
+        arguments.access.tell(format_args!("would put a new secret before the others in {path}"))?;
     } else if !confirmed(&format!("Give {named} a new secret?"), arguments.yes)? {
-        return print("nothing is changed");
+        return kept.ended(false, "nothing is changed");
     }
     let secret = Secret::generate()?;
     let before = kept.read()?;
@@ -78,19 +79,15 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         kept.write(&[&[secret.expose()][..], &lines(&before)].concat())?;
         if let Err(failure) = kept.apply(lines(&before).len() + 1).await {
             kept.write(&lines(&before))?;
-            let mut lines = match failure {
-                Failure::Because(failure) => Lines::of(failure),
-                Failure::Told(lines) => lines,
-                Failure::Said => return Err(failure),
-            };
+            let Some(mut lines) = failure.lines() else { return Err(failure) };
             lines.add("");
             lines.add(format_args!(
-                "hint: the new secret is taken out of {} again; Rossum still has the old one",
+                "hint: the new secret was removed from {} again; Rossum still has the old secret",
                 kept.path.display()
             ));
             return Err(Failure::Told(lines));
         }
-        print(format_args!("the server takes the new secret beside the old one"))?;
+        arguments.access.tell("the server now accepts the new secret and the old one")?;
     }
     for hook in &hooks {
         let mut config = hook["config"].as_object().cloned().unwrap_or_default();
@@ -98,14 +95,14 @@ pub(super) async fn rotate(session: &Session, arguments: &RotateArguments) -> Re
         let path = format!("hooks/{}", hook["id"]);
         let changed = session.change(Method::PATCH, &path, Some(&json!({ "config": config }))).await;
         changed.map_err(|problem| {
-            let hint = "both secrets are taken here, so no delivery is lost; run the command again once that is mended";
+            let hint = "the server accepts both secrets, so no delivery is lost; correct the problem and run the command again";
             Failure::hinted(problem, hint)
         })?;
     }
     if session.is_dry_run() {
-        return Ok(());
+        return arguments.access.nothing_sent();
     }
-    print(format_args!("Rossum has it: {named}"))?;
+    arguments.access.tell(format_args!("Rossum has the new secret: {named}"))?;
     kept.finish(arguments.wait).await
 }
 
@@ -126,7 +123,7 @@ async fn hooks(
         });
     }
     if hooks.is_empty() {
-        let what = format!("no hook in Rossum calls {}: name it by --id", configured.url);
+        let what = format!("no hook in Rossum calls {}: give its id with --id", configured.url);
         return Err(Failure::Because(what));
     }
     Ok(hooks)
@@ -150,9 +147,9 @@ impl<'a> Kept<'a> {
             let name = &arguments.name;
             Failure::hinted(
                 format_args!(
-                    "the secret of {name} is in the environment, which nobody can change for a running server"
+                    "the secret of {name} is in the environment, and the environment of a running server cannot change"
                 ),
-                format_args!("put it into a file, and write `secrets = [\"file:{name}.secret\"]`"),
+                format_args!("put the secret into a file, and write `secrets = [\"file:{name}.secret\"]`"),
             )
         })?;
         let crate::secret::SecretFile { path, is_credential } = file;
@@ -205,10 +202,8 @@ impl<'a> Kept<'a> {
             match known {
                 Ok(known) if known == count => return Ok(()),
                 Ok(known) if start.elapsed() > RESTART => {
-                    let what = format!(
-                        "the server has {known} secrets of {}, where the file has {count}",
-                        self.hook
-                    );
+                    let what =
+                        format!("the server has {known} secrets of {}, but the file has {count}", self.hook);
                     return Err(Failure::Because(what));
                 }
                 Err(failure) if start.elapsed() > RESTART => return Err(failure),
@@ -235,13 +230,15 @@ impl<'a> Kept<'a> {
         let secrets = self.read()?;
         let secrets = lines(&secrets);
         let [newest, _, ..] = secrets[..] else {
-            return print(format_args!("{} has one secret: nothing is to be dropped", self.path.display()));
+            let words =
+                format!("{} has only one secret: there is no old secret to remove", self.path.display());
+            return self.ended(true, words);
         };
         let (since, until) = (Instant::now(), Instant::now() + wait);
         let quiet = self.arguments.quiet;
         if !wait.is_zero() {
-            print(format_args!(
-                "waiting for a delivery that the new secret signs ({} at most)",
+            self.arguments.access.tell(format_args!(
+                "waiting for a delivery with the new secret ({} at most)",
                 clock::display_span(wait)
             ))?;
         }
@@ -257,19 +254,25 @@ impl<'a> Kept<'a> {
             }
             if Instant::now() >= until {
                 let why = if is_new_used {
-                    "the old one was used a moment ago"
+                    "a delivery has just used the old one"
                 } else {
-                    "no delivery was signed by the new secret yet"
+                    "no delivery has used the new secret yet"
                 };
-                return print(format_args!(
-                    "both secrets are taken: {why}; annex hook rotate {} --finish drops the old one",
+                let words = format!(
+                    "the server accepts both secrets, because {why}; to remove the old one later: annex hook rotate {} --finish",
                     self.hook
-                ));
+                );
+                return self.ended(false, words);
             }
             sleep(LOOK).await;
         }
         self.write(&[newest])?;
         self.apply(1).await?;
-        print("the old secret is dropped")
+        self.ended(true, "the old secret is removed")
+    }
+
+    /// Whether one secret is left, in words or as JSON.
+    fn ended(&self, is_done: bool, words: impl std::fmt::Display) -> Result<(), Failure> {
+        self.arguments.access.result(json!({"hook": self.hook, "done": is_done}), words)
     }
 }

@@ -17,10 +17,10 @@ pub(in super::super::super) struct SyncArguments {
     /// The configuration [default: annex.toml, else /etc/annex/annex.toml]
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Change Rossum's hooks to what the configuration says, after asking
+    /// Change the hooks in Rossum to match the configuration; it asks before
     #[arg(long)]
     apply: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long, requires = "apply")]
     yes: bool,
     #[command(flatten)]
@@ -80,19 +80,19 @@ pub(super) async fn sync(session: &Session, arguments: &SyncArguments) -> Result
     }
     if !arguments.apply {
         if !arguments.access.json {
-            print("annex hook sync --apply changes Rossum's hooks to what the configuration says")?;
+            print("to change the hooks in Rossum to match the configuration: annex hook sync --apply")?;
         }
         return Err(Failure::Said);
     }
     let question = format!("Change {} in Rossum?", count(differing.len()));
     if !session.is_dry_run() && !confirmed(&question, arguments.yes)? {
-        return print("nothing is changed");
+        return arguments.access.tell("nothing is changed");
     }
     for Differs { hook, patch, .. } in differing {
         let id = text_of(&hook["id"]);
         session.change(Method::PATCH, &format!("hooks/{id}"), Some(&Value::Object(patch))).await?;
         if !session.is_dry_run() {
-            print(format_args!("hook {id} is changed"))?;
+            arguments.access.tell(format_args!("hook {id} is changed"))?;
         }
     }
     Ok(())
@@ -118,28 +118,28 @@ fn compare<'h>(own: &Configured, hook: &'h Value) -> Differs<'h> {
         said.push(format!("Rossum does not send {}", lacking.join(", ")));
     }
     if !idle.is_empty() {
-        said.push(format!("nothing here listens to {}", idle.join(", ")));
+        said.push(format!("no step handles {}", idle.join(", ")));
     }
     if !lacking.is_empty() || !idle.is_empty() {
         patch.insert("events".to_owned(), json!([kept, lacking].concat()));
     }
     let sideload = hook["sideload"].as_array().cloned().unwrap_or_default();
     if own.needs_schema && !sideload.contains(&json!("schemas")) {
-        said.push("its steps need the schema, and Rossum does not send it along".to_owned());
+        said.push("its steps need the schema, but Rossum does not send it (sideload)".to_owned());
         patch.insert("sideload".to_owned(), json!([sideload, vec![json!("schemas")]].concat()));
     }
     // A private hook does not show its secret.
     let secret = raw_text_of(&hook["config"]["secret"]);
     let is_ours = own.secrets.iter().any(|known| known.expose() == secret.as_bytes());
     if !secret.is_empty() && !is_ours {
-        said.push("its secret is none of the configuration's: each delivery is refused".to_owned());
+        said.push("its secret is not in the configuration: the server refuses each delivery".to_owned());
         let mut config = hook["config"].as_object().cloned().unwrap_or_default();
         config.insert("secret".to_owned(), own.secret().into());
         patch.insert("config".to_owned(), config.into());
     }
     if hook["active"] == json!(false) {
         // Somebody may have paused it on purpose: this is said, and not changed.
-        said.push("it is paused: `annex hook change ID --active true` has Rossum call it".to_owned());
+        said.push("it is paused; to resume it: annex hook change ID --active true".to_owned());
     }
     Differs { hook, said, patch }
 }

@@ -14,25 +14,25 @@ use super::super::{Access, first_line_of, put, read_json, table, text_of};
 /// A call that Rossum would make.
 #[derive(clap::Args)]
 pub(super) struct Called {
-    /// The event
+    /// The event of the delivery
     #[arg(long, short, value_name = "EVENT.ACTION", default_value = "annotation_content.initialize")]
     event: String,
-    /// The annotation
+    /// The id of the annotation
     #[arg(long, short, value_name = "ID")]
     annotation: Option<u64>,
-    /// Its status
+    /// The status of the annotation
     #[arg(long, value_name = "STATUS", default_value = "to_review")]
     status: String,
-    /// The status before
+    /// The previous status of the annotation
     #[arg(long, value_name = "STATUS", default_value = "importing")]
     previous_status: String,
 }
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct TestArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
-    /// The payload [default: what Rossum makes of --annotation and --event]
+    /// A file with the payload [default: Rossum generates it from --annotation and --event]
     #[arg(long, value_name = "FILE", conflicts_with = "annotation")]
     payload: Option<PathBuf>,
     #[command(flatten)]
@@ -43,9 +43,9 @@ pub(in super::super::super) struct TestArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct InvokeArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
-    /// What it gets, as JSON
+    /// A file with the payload of the call, as JSON
     #[arg(long, value_name = "FILE")]
     payload: Option<PathBuf>,
     #[command(flatten)]
@@ -54,12 +54,12 @@ pub(in super::super::super) struct InvokeArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct LogsArguments {
-    /// The hook [default: all]
+    /// The id of the hook [default: all hooks]
     id: Option<u64>,
-    /// Only those that failed
+    /// Only failed calls
     #[arg(long)]
     errors: bool,
-    /// So many at most
+    /// The largest number of calls to show
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
     #[command(flatten)]
@@ -68,14 +68,14 @@ pub(in super::super::super) struct LogsArguments {
 
 #[derive(clap::Args)]
 pub(in super::super::super) struct PayloadArguments {
-    /// The hook
+    /// The id of the hook
     id: u64,
     #[command(flatten)]
     called: Called,
-    /// Make a case of it for `annex test`, for this hook of the configuration
+    /// Write a case for `annex test` instead, for this hook of the configuration
     #[arg(long, value_name = "HOOK")]
     case: Option<String>,
-    /// Write it to a file
+    /// Write the payload to a file
     #[arg(long, short = 'O', value_name = "FILE")]
     output_file: Option<PathBuf>,
     #[command(flatten)]
@@ -85,7 +85,10 @@ pub(in super::super::super) struct PayloadArguments {
 /// What Rossum would send.
 pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Result<Value, Failure> {
     let (event, action) = called.event.split_once('.').ok_or_else(|| {
-        Failure::Because(format!("`{}` is no pair: write annotation_content.initialize", called.event))
+        Failure::usage(
+            format_args!("`{}` is no EVENT.ACTION", called.event),
+            "write --event annotation_content.initialize",
+        )
     })?;
     let mut body =
         Map::from_iter([("event".to_owned(), Value::from(event)), ("action".to_owned(), action.into())]);
@@ -94,7 +97,10 @@ pub(super) async fn generated(session: &Session, id: u64, called: &Called) -> Re
         body.insert("status".to_owned(), called.status.clone().into());
         body.insert("previous_status".to_owned(), called.previous_status.clone().into());
     } else if event.starts_with("annotation") {
-        return Err(Failure::Because("it needs --annotation ID".to_owned()));
+        return Err(Failure::usage(
+            format_args!("the event {} is about an annotation, and no option names one", called.event),
+            "add --annotation ID",
+        ));
     }
     Ok(session.try_out(&format!("hooks/{id}/generate_payload"), &body.into()).await?)
 }
@@ -113,7 +119,7 @@ pub(super) async fn invoke(session: &Session, arguments: &InvokeArguments) -> Re
     let payload = arguments.payload.as_deref().map_or(Ok(json!({})), read_json)?;
     let path = format!("hooks/{}/invoke", arguments.id);
     let answer = session.change(Method::POST, &path, Some(&payload)).await?;
-    if session.is_dry_run() { Ok(()) } else { print_json(&answer) }
+    if session.is_dry_run() { arguments.access.nothing_sent() } else { print_json(&answer) }
 }
 
 pub(super) async fn logs(session: &Session, arguments: &LogsArguments) -> Result<(), Failure> {
@@ -153,9 +159,9 @@ pub(super) async fn payload(session: &Session, arguments: &PayloadArguments) -> 
             let body = serde_json::to_vec(&payload)?;
             let case = Case::unanswered(hook, &body);
             serde_json::to_value(
-                &case.ok_or_else(|| Failure::Because("what Rossum made is no payload".to_owned()))?,
+                &case.ok_or_else(|| Failure::Because("the answer of Rossum is not a payload".to_owned()))?,
             )?
         }
     };
-    put(&json, arguments.output_file.as_deref())
+    put(&arguments.access, &json, arguments.output_file.as_deref(), "")
 }
