@@ -146,7 +146,7 @@ fn queries(section: &Section<'_>, dialect: Dialect) -> Vec<(Place, Asked)> {
     all
 }
 
-fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect) -> Option<Asked> {
+pub(super) fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect) -> Option<Asked> {
     match Query::parse(text.get_ref(), dialect) {
         Ok(query) => Some(Asked::Sql(query)),
         Err(error) => {

@@ -4,17 +4,13 @@ use std::collections::HashSet;
 
 use toml::Spanned;
 
-use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
 use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
-use crate::store::Allowed;
 use crate::txscript::FieldType;
 
 use super::super::known::Known;
 use super::super::section::Section;
-use super::super::tables;
-use super::super::{List, datasets};
 use super::{MESSAGE_TYPES, message};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
@@ -163,57 +159,15 @@ pub(super) fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
 
 /// A table whose columns `value` and `label` name.
 fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)> {
-    let document = section.document();
-    let file = section.text("file")?;
-    let value_column = section.text("value").map_or("value", Spanned::into_inner);
-    let label_column = section.text("label").map_or("label", Spanned::into_inner);
-    let path = document.resolve(file.get_ref());
-    let allow_shrink = datasets::shrink(section).unwrap_or_else(|| Allowed::default().shrink);
-    let layout = tables::layout(section, Some(&path), Some(Format::Csv))?;
-    let layout = Layout { needs: [value_column, label_column].map(str::to_owned).to_vec(), ..layout };
-    document.files.borrow_mut().push(path.clone());
-    let note = |what: String, hint: Option<&str>| {
-        document.note(file.span(), what, hint);
-        None
+    let value = section.text("value").map_or("value", Spanned::into_inner);
+    let label = section.text("label").map_or("label", Spanned::into_inner);
+    let hint = "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`";
+    let rows = super::listed::rows(section, &[value, label], hint)?;
+    let as_option = |cells: Vec<String>| {
+        let mut cells = cells.into_iter();
+        Some(option(Value::Text(cells.next()?), cells.next()?))
     };
-    let read = match data::read(&path, &layout) {
-        Ok(read) => read,
-        Err(error @ data::ReadError::Io { .. }) => {
-            return note(error.to_string(), Some("relative paths start at the configuration file"));
-        }
-        Err(error) => return note(error.of(&path), None),
-    };
-    let column = |name: &str| read.columns.iter().position(|column| column == name);
-    let (Some(value_at), Some(label_at)) = (column(value_column), column(label_column)) else {
-        let have = read.columns.join(", ");
-        let what = format!(
-            "{} has no columns `{value_column}` and `{label_column}`; it has: {have}",
-            path.display()
-        );
-        let hint = "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`";
-        return note(what, Some(hint));
-    };
-    let mut options = Vec::new();
-    for record in read.records {
-        match record {
-            Ok((_, record)) => {
-                let cell = |at: usize| record[at].clone().unwrap_or_default();
-                options.push(option(Value::Text(cell(value_at)), cell(label_at)));
-            }
-            Err(error) => return note(error.of(&path), None),
-        }
-    }
-    if options.is_empty() {
-        return note(format!("{} has no records", path.display()), Some("add a line below the header"));
-    }
-    document.lists.borrow_mut().push(List {
-        file: path.clone(),
-        records: options.len(),
-        allow_shrink,
-        place: document.named(&file.span()),
-    });
-    let notes = read.notes.texts().into_iter().map(|note| format!("{}: {note}", path.display()));
-    Some((options, notes.collect()))
+    Some((rows.cells.into_iter().filter_map(as_option).collect(), rows.notes))
 }
 
 /// `none = { value, label, message, type, on }`.

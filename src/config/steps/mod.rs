@@ -9,6 +9,7 @@ mod formats;
 mod formulas;
 mod forward;
 mod function;
+mod listed;
 mod lookup;
 mod master_data;
 mod matching;

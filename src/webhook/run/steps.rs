@@ -78,8 +78,13 @@ pub(super) async fn run(
             answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
+        let has_failed_part = std::mem::take(&mut answer.has_failed_part);
         match ran {
             Ok(Ok(())) => {
+                if has_failed_part {
+                    metrics.failed();
+                    facts.has_failed = true;
+                }
                 let (said, ..) = answer.since(before);
                 if let Some(line) = said.iter().find_map(|message| message.failed_line) {
                     metrics.failed();
