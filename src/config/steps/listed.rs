@@ -62,18 +62,14 @@ fn file(own: &Section<'_>) -> Option<(Among, Vec<String>)> {
         |cells: &Vec<String>| cells.iter().skip(1).zip(&only).all(|(cell, (_, wanted))| cell == wanted);
     let values = rows.cells.into_iter().filter(fits).filter_map(|cells| cells.into_iter().next());
     let values: std::collections::HashSet<String> = values.filter(|value| !value.trim().is_empty()).collect();
-    if values.is_empty() {
-        let name = rows.path.display();
-        let (what, hint) = if only.is_empty() {
-            (format!("no record of {name} has a value in the column `{}`", columns.join("`")), None)
-        } else {
-            (
-                format!("no record of {name} is left by `only`: every value would be wrong"),
-                Some("compare `only` with what the file has"),
-            )
-        };
-        own.document().note(own.place_of("file"), what, hint);
-        return None;
+    let name = rows.path.display();
+    if values.is_empty() && only.is_empty() {
+        let what = format!("no record of {name} has a value in the column `{}`", columns.join("`"));
+        own.document().note(own.place_of("file"), what, Some("name the column that has the values"));
+    } else if values.is_empty() {
+        // It may be so today: all orders are closed.
+        let what = format!("`only` leaves no record of {name}: every value is wrong now");
+        own.remark(&own.place_of("only"), &what);
     }
     let file = own.text("file")?.into_inner().to_owned();
     Some((Among::File { file, values }, rows.notes))

@@ -28,12 +28,20 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
-    let target = section.required_written_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    let target = section.written_field("target").map(|target| target.into_inner().to_owned());
+    if let Some(written) = section.text("target").filter(|_| field == target) {
+        let what =
+            format!("`{}` is looked up by itself: the step overwrites what it looks up", written.get_ref());
+        section.document().note(written.span(), what, Some("name another field as `field` or `target`"));
+    }
+    let is_list = section.has("records");
+    let idle = [("value", is_list), ("label", is_list), ("run", true), ("validation_sources", true)];
+    look_at_check(section, &["none"], &idle);
     if let (Some(field), Some(target)) = (&field, section.text("target")) {
         super::pairs::look(section, field, &target);
     }
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
-    let run = run(section);
+    let run = if target.is_some() { run(section) } else { Run::Always };
     let ignore =
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
@@ -47,7 +55,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let none = none(section, field.as_deref().unwrap_or_default());
     Some(Box::new(Matching {
         field: field?,
-        target: target?,
+        target,
         compare: compare.unwrap_or(Compare::Equal),
         normalize,
         records,
@@ -56,6 +64,34 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         notes,
         validation_sources: super::validation_sources(section),
     }))
+}
+
+/// Without a target the step only says what it finds: looks for what that leaves without an effect. Of a file, `value` and
+/// `label` name columns.
+pub(super) fn look_at_check(section: &Section<'_>, outcomes: &[&'static str], idle: &[(&'static str, bool)]) {
+    if section.has("target") {
+        return;
+    }
+    let says = |key: &&'static str| section.section(key).is_some_and(|own| own.has("message"));
+    if !outcomes.iter().any(says) {
+        section.wrong(
+            "this step has no `target` to fill, and no message to show",
+            "write `target = \"vendor\"`, the enum that is filled, or `none = { message = \"…\" }`, which is shown where nothing is found",
+        );
+        return;
+    }
+    for (key, _) in idle.iter().filter(|(key, is_idle)| *is_idle && section.has(key)) {
+        let what = format!("`{key}` has no effect: without a `target` the step only shows messages");
+        section.document().note(section.place_of(key), what, Some("name a `target`, or leave it out"));
+    }
+    for key in outcomes {
+        let Some(own) = section.section(key) else { continue };
+        for of_option in ["value", "label"].into_iter().filter(|of_option| own.has(of_option)) {
+            let what = format!("`{of_option}` of `{key}` has no effect: there is no `target` to offer it in");
+            let hint = "name a `target`, or leave it out";
+            section.document().note(own.place_of(of_option), what, Some(hint));
+        }
+    }
 }
 
 /// A list of the step's own and queries are two forms, of which a step has one.
