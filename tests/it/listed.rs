@@ -240,3 +240,27 @@ fn a_field_that_is_looked_up_by_itself_is_refused() {
         assert!(is_right && !text.contains("looks up") && !text.contains("look up"), "{right}: {text}");
     }
 }
+
+#[test]
+fn two_forwards_of_one_delivery_and_a_secret_in_the_address_are_noted() {
+    let annex = Annex::dev_with_files(&config(DATASET, QUERIES), &[("po.csv", "number,open\nA-1,1\n")]);
+    let of = |first: &str, second: &str| {
+        format!("use = \"forward\"\n{first}\n[[hook.step]]\nuse = \"forward\"\nname = \"second\"\n{second}")
+    };
+    let [one, other] = ["to = \"http://127.0.0.1:21200\"", "to = \"http://127.0.0.1:21201\""];
+    let (is_right, text) = checked(&annex, "", &of(one, other));
+    assert!(is_right && text.contains("a second `forward` for the same events"), "{text}");
+    let (is_right, text) = checked(&annex, "", &of(one, one));
+    assert!(is_right && text.contains("the service gets each delivery twice"), "{text}");
+    let [content, mail] =
+        ["annotation_content", "email"].map(|event| format!("{one}\nevents = [\"{event}\"]"));
+    let (is_right, text) = checked(&annex, "", &of(&content, &mail));
+    assert!(is_right && !text.contains("second `forward`") && !text.contains("twice"), "{text}");
+    let with = |query: &str| {
+        checked(&annex, "", &format!("use = \"forward\"\nto = \"http://127.0.0.1:21200/x?{query}\""))
+    };
+    let (is_right, text) = with("token=geheim");
+    assert!(is_right && text.contains("`token` in its query") && !text.contains("geheim"), "{text}");
+    let (is_right, text) = with("tenant=4");
+    assert!(is_right && !text.contains("in its query"), "{text}");
+}

@@ -7,7 +7,7 @@ mod delimited;
 mod export;
 mod formats;
 mod formulas;
-mod forward;
+pub(super) mod forward;
 mod function;
 mod listed;
 mod lookup;
