@@ -30,9 +30,11 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
     let target = section.written_field("target").map(|target| target.into_inner().to_owned());
     if let Some(written) = section.text("target").filter(|_| field == target) {
-        let what =
-            format!("`{}` is looked up by itself: the step overwrites what it looks up", written.get_ref());
-        section.document().note(written.span(), what, Some("name another field as `field` or `target`"));
+        let what = format!(
+            "`{}` is looked up by itself: the step overwrites what it looks up, and looks up what a person chooses",
+            written.get_ref()
+        );
+        section.remark(&written.span(), &what);
     }
     let is_list = section.has("records");
     let idle = [("value", is_list), ("label", is_list), ("run", true), ("validation_sources", true)];
