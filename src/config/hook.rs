@@ -123,6 +123,7 @@ fn read(
     let record = record(&section);
     let schemas = if section.has("schema") { HookSchemas::read(&section) } else { server.clone() };
     let stages = steps::read_all(&section, &schemas, limits.timeout, known);
+    steps::forward::tell_of_two(document, &stages);
     section.finish();
     let path = path?.get_ref();
     let name =

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::api::Api;
-use crate::data::Watched;
+use crate::data::{Layout, Watched};
 use crate::database::{Checked, Database};
 use crate::otlp::Collector;
 use crate::outbox::Outbox;
@@ -121,6 +121,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     pub file: PathBuf,
+    /// How it is read: another sheet, or another line of heads, is another list.
+    pub layout: Layout,
     pub records: usize,
     /// Percent of the records before that may be missing (`allow_shrink`).
     pub allow_shrink: u8,
@@ -131,8 +133,8 @@ pub struct List {
 impl List {
     /// What to say where it has far fewer records than it had: half a file was copied, perhaps.
     pub fn shrunken(&self, before: &[Self]) -> Option<String> {
-        let Self { file, records, allow_shrink, place } = self;
-        let had = before.iter().find(|list| list.file == *file)?.records;
+        let Self { file, layout, records, allow_shrink, place } = self;
+        let had = before.iter().find(|list| list.file == *file && list.layout == *layout)?.records;
         let is_too_few = records * 100 < had * usize::from(100 - (*allow_shrink).min(100));
         is_too_few.then(|| {
             format!(

@@ -32,6 +32,8 @@ pub struct Answer {
     pub first_of: Vec<FirstOf>,
     /// What does not come to the document as it was meant.
     pub undone: Vec<Undone>,
+    /// Whether a part of the step failed that runs: the rest of its work stands, and the failure is counted.
+    pub has_failed_part: bool,
     /// Changes up to here stay, whatever becomes of the step that made them.
     kept: usize,
 }

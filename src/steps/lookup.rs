@@ -4,7 +4,7 @@
 //! target's options, the first one its value where one was found, or several and the configuration says so. Of similar
 //! records the first is its value where it is sure, however many there are. In a table it works row by row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,13 @@ pub struct LookupSettings {
     /// The column whose value a choice has, and the text that it is shown by; without them the first and second column.
     pub value: Option<String>,
     pub label: Option<Template>,
-    /// The enum that is filled.
-    pub target: String,
+    /// The enum that is filled; without one, a person reads whether something is found.
+    pub target: Option<String>,
     /// Other fields, and the column of the chosen record that each gets.
     pub fields: Vec<(String, String)>,
     pub run: Run,
+    /// Whether a message is shown again while the target stays as it was left: Rossum shows those of the last answer only.
+    pub repeats_messages: bool,
     pub none: Outcome,
     pub one: Outcome,
     pub several: Outcome,
@@ -70,9 +72,11 @@ pub struct Outcome {
 /// One place where something is to be looked up.
 struct Wanted {
     row: Option<NodeRef>,
-    target: NodeRef,
+    target: Option<NodeRef>,
     /// Of each field that the queries name, by its number there.
     values: Vec<Option<String>>,
+    /// Whether nothing is written, and only said what still holds.
+    is_said_only: bool,
 }
 
 impl Blueprint for LookupSettings {
@@ -157,19 +161,26 @@ impl Lookup {
         let tree = answer.journal.tree(annotation);
         let names = self.names();
         let always = self.settings.run == Run::Always || delivery.payload.event.action == "initialize";
-        let mut wanted = Vec::new();
+        let (mut wanted, mut standing) = (Vec::new(), Vec::new());
         // The target too: where the queries name header fields only, it may still be a column.
         let mut filled = Filled::default();
         let taken =
-            each_place(&tree, names.iter().copied().chain([self.settings.target.as_str()]), |place| {
-                let (target, sources) = place.nodes.split_last().unwrap_or((&None, &[]));
+            each_place(&tree, names.iter().copied().chain(self.settings.target.as_deref()), |place| {
+                let (sources, target) = place.nodes.split_at_checked(names.len()).unwrap_or_default();
+                let target = target.first().copied().flatten();
                 let is_updated = |node: &NodeRef| delivery.is_updated(&tree.node(*node).id);
-                if !always && !sources.iter().flatten().any(is_updated) {
-                    return Ok(());
-                }
-                let Some(target) = *target else { return may_be_absent(&tree, &self.settings.target) };
-                if !filled.is_new(target) {
-                    return Ok(());
+                let is_due = always || sources.iter().flatten().any(is_updated);
+                match (&self.settings.target, target) {
+                    // What is not due is looked up again while nobody chose.
+                    (Some(_), Some(target))
+                        if !is_due && !self.is_open(&answer.journal.value(&tree, target)) =>
+                    {
+                        return Ok(());
+                    }
+                    (Some(_), Some(target)) if is_due && !filled.is_new(target) => return Ok(()),
+                    (Some(_), None) if !is_due => return Ok(()),
+                    (Some(name), None) => return may_be_absent(&tree, name),
+                    _ => {}
                 }
                 let value = |(at, node): (usize, &Option<NodeRef>)| {
                     let Some(node) = *node else {
@@ -180,19 +191,23 @@ impl Lookup {
                     // An empty field is no value: nothing is equal to it.
                     (!text.trim().is_empty()).then(|| text.into_owned())
                 };
-                wanted.push(Wanted {
-                    row: place.row,
-                    target,
-                    values: sources.iter().enumerate().map(value).collect(),
-                });
+                let values: Vec<_> = sources.iter().enumerate().map(value).collect();
+                // An empty field is in no list, and not wrong for that.
+                if target.is_none() && values.iter().all(Option::is_none) {
+                    return Ok(());
+                }
+                let all = if is_due { &mut wanted } else { &mut standing };
+                all.push(Wanted { row: place.row, target, values, is_said_only: !is_due });
                 Ok(())
             })?;
+        let mut seen: HashSet<_> = wanted.iter().filter_map(|one| one.target).collect();
+        standing.retain(|one| one.target.is_some_and(|target| seen.insert(target)));
         let named = names.first().copied().unwrap_or_default();
         answer.first_of.extend(taken.into_iter().chain(filled.said(named)));
         let mut known: HashMap<Vec<Option<String>>, (Found, Option<usize>)> = HashMap::new();
         let mut schema = None;
         let budget = Budget::until(deadline).with_memory(MEMORY);
-        for Wanted { row, target, values } in wanted {
+        for Wanted { row, target, values, is_said_only } in wanted.into_iter().chain(standing) {
             budget.turn().await.map_err(too_much)?;
             if let Some(condition) = &self.settings.condition {
                 let value = |name: &str| {
@@ -224,6 +239,8 @@ impl Lookup {
                 };
                 self.reason(&names, &values, Some(found), says)
             });
+            self.say(&tree, row, target, found, answer);
+            let Some(target) = target.filter(|_| !is_said_only) else { continue };
             budget.take(found.size()).map_err(too_much)?; // in the options of this place
             self.fill(&tree, row, target, found, answer)?;
         }
@@ -248,7 +265,8 @@ impl Lookup {
             Some(found) if !found.records.is_empty() => Came::Acted,
             _ => Came::Quiet,
         };
-        Reason::single(&*self.settings.target, came, says, asked.chain(records).collect())
+        let title = self.settings.target.as_deref().or(names.first().copied()).unwrap_or_default();
+        Reason::single(title, came, says, asked.chain(records).collect())
     }
 
     /// What the first query finds that finds anything, and which that was.
@@ -296,6 +314,40 @@ impl Lookup {
         Ok(option(Value::Text(value), label))
     }
 
+    /// Whether a target with this value is one that a person has yet to choose.
+    fn is_open(&self, value: &str) -> bool {
+        let Self { settings: LookupSettings { none, several, repeats_messages, .. }, .. } = self;
+        *repeats_messages && [none, several].iter().any(|one| one.option.value.as_text() == value)
+    }
+
+    /// What happens with this, and whether it is not sure.
+    fn outcome(&self, found: &Found) -> (&Outcome, bool) {
+        let outcome = match &found.records[..] {
+            [] => &self.settings.none,
+            _ if found.choice == Choice::First => &self.settings.one,
+            [_] if found.choice == Choice::ByCount => &self.settings.one,
+            _ => &self.settings.several,
+        };
+        (outcome, found.choice == Choice::Person && !found.records.is_empty())
+    }
+
+    fn say(
+        &self,
+        tree: &GrownTree<'_>,
+        row: Option<NodeRef>,
+        target: Option<NodeRef>,
+        found: &Found,
+        answer: &mut Answer,
+    ) {
+        let (outcome, is_unsure) = self.outcome(found);
+        if let Outcome { message: Some((kind, message)), on, .. } = outcome {
+            let content = message.render(|name| text_at(tree, &answer.journal, row, name));
+            answer.show(*kind, held_at(tree, row, on).place(), content);
+        } else if is_unsure && target.is_some() {
+            answer.show(MessageType::Warning, target, UNSURE.to_owned());
+        }
+    }
+
     fn fill(
         &self,
         tree: &GrownTree<'_>,
@@ -304,13 +356,7 @@ impl Lookup {
         found: &Found,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
-        let outcome = match &found.records[..] {
-            [] => &self.settings.none,
-            _ if found.choice == Choice::First => &self.settings.one,
-            [_] if found.choice == Choice::ByCount => &self.settings.one,
-            _ => &self.settings.several,
-        };
-        let is_unsure = found.choice == Choice::Person && !found.records.is_empty();
+        let (outcome, is_unsure) = self.outcome(found);
         let chosen = found.records.first().filter(|_| outcome.takes_first && !is_unsure);
         let mut options = found
             .records
@@ -319,12 +365,6 @@ impl Lookup {
             .collect::<Result<Vec<_>, _>>()?;
         if chosen.is_none() {
             options.insert(0, outcome.option.clone());
-        }
-        if let Outcome { message: Some((kind, message)), on, .. } = outcome {
-            let content = message.render(|name| text_at(tree, &answer.journal, row, name));
-            answer.show(*kind, held_at(tree, row, on).place(), content);
-        } else if is_unsure {
-            answer.show(MessageType::Warning, Some(target), UNSURE.to_owned());
         }
         let value = options.first().map(|option| option.value.clone());
         answer.journal.record(target, self.change(value, Some(options)));
@@ -345,9 +385,10 @@ impl Lookup {
         &self,
         tree: &GrownTree<'_>,
         row: Option<NodeRef>,
-        target: NodeRef,
+        target: Option<NodeRef>,
         answer: &mut Answer,
     ) -> Result<(), StepError> {
+        let Some(target) = target else { return Ok(()) };
         let option = self.settings.none.option.clone();
         let change = self.change(Some(option.value.clone()), Some(vec![option]));
         answer.journal.record(target, change);

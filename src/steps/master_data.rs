@@ -48,6 +48,7 @@ impl MasterData {
             let own = Context { delivery, answer: &mut *answer, deadline, missing, is_only };
             if let Err(error) = lookup.look_up(own).await {
                 answer.roll_back(before);
+                answer.has_failed_part = true;
                 warn!(configuration = name, "lookup failed: {}", error.cause);
                 answer.show(MessageType::Error, None, error.message);
             }

@@ -3,6 +3,7 @@
 //! The first record that fits becomes the enum's value, all that fit its options. In a table it works row by row.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use regex::Regex;
 
@@ -18,8 +19,8 @@ use super::{Answer, Blueprint, Context, Lasts, Step, StepError, StepFuture, Temp
 pub struct Matching {
     /// The field whose text is looked up.
     pub field: String,
-    /// The enum that is filled.
-    pub target: String,
+    /// The enum that is filled; without one, a person reads whether something fits.
+    pub target: Option<String>,
     pub compare: Compare,
     pub normalize: Normalize,
     pub records: Vec<Record>,
@@ -84,7 +85,9 @@ const LOOK: usize = 256;
 struct Wanted {
     row: Option<NodeRef>,
     source: NodeRef,
-    target: NodeRef,
+    target: Option<NodeRef>,
+    /// Whether nothing is written, and only said what still holds.
+    is_said_only: bool,
 }
 
 impl Blueprint for Matching {
@@ -111,22 +114,34 @@ impl Matching {
         };
         let tree = answer.journal.tree(annotation);
         let always = self.run == Run::Always || delivery.payload.event.action == "initialize";
-        let mut wanted = Vec::new();
+        let (mut wanted, mut standing) = (Vec::new(), Vec::new());
         let mut filled = Filled::default();
         // The target too: it may be a column, or have several values, where the field has one.
-        let taken = each_place(&tree, [self.field.as_str(), self.target.as_str()], |place| {
-            let [Some(source), target] = *place.nodes else {
-                return Ok(());
-            };
-            if !always && !delivery.is_updated(&tree.node(source).id) {
-                return Ok(());
-            }
-            let Some(target) = target else { return may_be_absent(&tree, &self.target) };
-            if filled.is_new(target) {
-                wanted.push(Wanted { row: place.row, source, target });
+        let names = [self.field.as_str()].into_iter().chain(self.target.as_deref());
+        let taken = each_place(&tree, names, |place| {
+            let Some(source) = place.nodes.first().copied().flatten() else { return Ok(()) };
+            let target = place.nodes.get(1).copied().flatten();
+            let is_due = always || delivery.is_updated(&tree.node(source).id);
+            let one = Wanted { row: place.row, source, target, is_said_only: !is_due };
+            match (&self.target, target) {
+                // An empty field is in no list, and not wrong for that.
+                (None, _) if answer.journal.value(&tree, source).trim().is_empty() => {}
+                (None, _) => wanted.push(one),
+                (Some(name), None) if is_due => return may_be_absent(&tree, name),
+                (Some(_), Some(target)) if is_due && filled.is_new(target) => wanted.push(one),
+                // A person has yet to choose: what was said before still holds, and Rossum shows the last answer only.
+                (Some(_), Some(target))
+                    if !is_due && self.none.option.value.as_text() == answer.journal.value(&tree, target) =>
+                {
+                    standing.push(one);
+                }
+                _ => {}
             }
             Ok(())
         })?;
+        let mut seen: HashSet<_> = wanted.iter().filter_map(|one| one.target).collect();
+        standing.retain(|one| one.target.is_some_and(|target| seen.insert(target)));
+        wanted.append(&mut standing);
         answer.first_of.extend(taken.into_iter().chain(filled.said(&self.field)));
         let is_small = wanted.len().saturating_mul(self.records.len()) <= FEW;
         let budget = Budget::until(deadline).with_memory(MEMORY);
@@ -146,7 +161,7 @@ impl Matching {
         answer: &mut Answer,
         budget: &Budget,
     ) -> Result<(), Spent> {
-        for Wanted { row, source, target } in wanted {
+        for Wanted { row, source, target, is_said_only } in wanted {
             let text = answer.journal.value(tree, source).into_owned();
             let mut options = self.fitting(&text, budget).await?;
             answer.reasons.note(|| {
@@ -154,7 +169,11 @@ impl Matching {
                 let came = if options.is_empty() { Came::Quiet } else { Came::Acted };
                 let found = options.iter().take(5).map(|option| Saw::new("found", &option.label));
                 let saw = [Saw::new(&*self.field, &text)].into_iter().chain(found).collect();
-                Reason::single(format!("{} → {}", self.field, self.target), came, says, saw)
+                let title = match &self.target {
+                    Some(target) => format!("{} → {target}", self.field),
+                    None => self.field.clone(),
+                };
+                Reason::single(title, came, says, saw)
             });
             if options.is_empty() {
                 options.push(self.none.option.clone());
@@ -163,6 +182,7 @@ impl Matching {
                     answer.show(*kind, held_at(tree, row, &self.none.on).place(), content);
                 }
             }
+            let Some(target) = target.filter(|_| !is_said_only) else { continue };
             answer.journal.record(
                 target,
                 Change {

@@ -23,7 +23,7 @@ impl Source {
         values: &[Option<String>],
         most: usize,
         deadline: Instant,
-    ) -> Result<Found, StepError> {
+    ) -> Result<Found, Unasked> {
         match self {
             Self::Store(store) => {
                 store.ask(asked, values, most, deadline).await.map_err(|error| of_store(&error))
@@ -40,46 +40,87 @@ impl Source {
     }
 }
 
-const TOO_LONG: &str = "Looking this up took too long. Try again, or choose by hand.";
-const FAILED: &str = "This could not be looked up. Tell the people who run this extension.";
-const BUSY: &str = "Too much is looked up just now. Try again in a moment, or choose by hand.";
-const NOT_READY: &str =
-    "The list is being made ready after an update. Try again in a minute, or choose by hand.";
-const TOO_MUCH: &str =
-    "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension.";
-const AWAY: &str = "The database does not answer now. Try again in a minute, or choose by hand.";
+/// Why there is no answer. The person waits for no database's words; the log has them.
+#[derive(Debug)]
+pub(super) struct Unasked {
+    why: Why,
+    pub(super) cause: String,
+}
 
-/// The person waits for no database's words; the log has them.
-fn of_store(error: &StoreError) -> StepError {
-    let message = match error {
-        StoreError::TooLong => TOO_LONG,
-        StoreError::Busy => BUSY,
-        StoreError::OldIndex { .. } => NOT_READY,
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    TooLong,
+    Failed,
+    Busy,
+    NotReady,
+    TooMuch,
+    Away,
+}
+
+impl Unasked {
+    /// All values of a check took longer than it has.
+    pub(super) fn too_long(cause: String) -> Self {
+        Self { why: Why::TooLong, cause }
+    }
+
+    /// For a person who can choose.
+    fn for_choice(&self) -> &'static str {
+        match self.why {
+            Why::TooLong => "Looking this up took too long. Try again, or choose by hand.",
+            Why::Failed => "This could not be looked up. Tell the people who run this extension.",
+            Why::Busy => "Too much is looked up just now. Try again in a moment, or choose by hand.",
+            Why::NotReady => {
+                "The list is being made ready after an update. Try again in a minute, or choose by hand."
+            }
+            Why::TooMuch => {
+                "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension."
+            }
+            Why::Away => "The database does not answer now. Try again in a minute, or choose by hand.",
+        }
+    }
+
+    /// For a person whose value is checked: there is nothing to choose.
+    pub(super) fn for_check(&self) -> &'static str {
+        match self.why {
+            Why::TooLong => "looking it up took too long. Try again.",
+            Why::Failed => "looking it up failed. Tell the people who run this extension.",
+            Why::Busy => "too much is looked up just now. Try again in a moment.",
+            Why::NotReady => "the list is being made ready after an update. Try again in a minute.",
+            Why::TooMuch => "looking it up takes more than it may. Tell the people who run this extension.",
+            Why::Away => "the database does not answer now. Try again in a minute.",
+        }
+    }
+}
+
+impl From<Unasked> for StepError {
+    fn from(unasked: Unasked) -> Self {
+        let message = unasked.for_choice().to_owned();
+        Self { message, cause: unasked.cause, lasts: Lasts::ForGood }
+    }
+}
+
+fn of_store(error: &StoreError) -> Unasked {
+    let why = match error {
+        StoreError::TooLong => Why::TooLong,
+        StoreError::Busy => Why::Busy,
+        StoreError::OldIndex { .. } => Why::NotReady,
         StoreError::TooMuch(_)
         | StoreError::LongText { .. }
         | StoreError::LargeValue
         | StoreError::Function
-        | StoreError::Written => TOO_MUCH,
-        _ => FAILED,
+        | StoreError::Written => Why::TooMuch,
+        _ => Why::Failed,
     };
-    StepError {
-        message: message.to_owned(),
-        cause: format!("a query of the store failed: {error}"),
-        lasts: Lasts::ForGood,
-    }
+    Unasked { why, cause: format!("a query of the store failed: {error}") }
 }
 
-fn of_database(name: &str, error: &DatabaseError) -> StepError {
-    let message = match error {
-        DatabaseError::TooLong => TOO_LONG,
-        DatabaseError::Busy(_) => BUSY,
-        DatabaseError::TooMuch(_) | DatabaseError::LongText(_) => TOO_MUCH,
-        DatabaseError::Unreachable(_) | DatabaseError::Down(_) => AWAY,
-        _ => FAILED,
+fn of_database(name: &str, error: &DatabaseError) -> Unasked {
+    let why = match error {
+        DatabaseError::TooLong => Why::TooLong,
+        DatabaseError::Busy(_) => Why::Busy,
+        DatabaseError::TooMuch(_) | DatabaseError::LongText(_) => Why::TooMuch,
+        DatabaseError::Unreachable(_) | DatabaseError::Down(_) => Why::Away,
+        _ => Why::Failed,
     };
-    StepError {
-        message: message.to_owned(),
-        cause: format!("a query of the database {name} failed: {error}"),
-        lasts: Lasts::ForGood,
-    }
+    Unasked { why, cause: format!("a query of the database {name} failed: {error}") }
 }

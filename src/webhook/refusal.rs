@@ -124,7 +124,7 @@ impl Refusal {
             Self::Broken => "The extension failed. Its log says why.".to_owned(),
             Self::Method { .. } => "This address takes POST requests from Rossum only.".to_owned(),
             Self::Forged(_) | Self::NoClientCertificate => "The extension could not verify that this call comes from Rossum. Please ask your administrator to compare the hook's secret, and its client certificate if it has one, on both sides.".to_owned(),
-            Self::TooLarge { limit } => format!("This document's data is larger than the {} MB that the extension takes.", limit / 1_000_000),
+            Self::TooLarge { limit } => format!("This document's data is larger than the {} that the extension takes.", size(*limit)),
             Self::TooSlow => "The extension received this document's data too slowly. Please try again.".to_owned(),
             Self::Truncated => "The extension received only a part of this document's data. Please try again.".to_owned(),
             Self::Overloaded(_) => "The extension is busy. Please try again in a moment.".to_owned(),
@@ -174,5 +174,22 @@ impl Refusal {
             _ => {}
         }
         response
+    }
+}
+
+/// A size as people read it.
+fn size(bytes: usize) -> String {
+    match bytes {
+        1_000_000.. => format!("{} MB", bytes / 1_000_000),
+        1_000.. => format!("{} KB", bytes / 1_000),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_size_has_the_unit_that_fits() {
+        assert_eq!([20_000_000, 10_000, 999].map(super::size), ["20 MB", "10 KB", "999 bytes"]);
     }
 }

@@ -55,6 +55,7 @@ mod imports;
 mod inspector;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
+mod listed;
 /// The step `match` with `queries` of a dataset.
 mod logs;
 mod lookup;

@@ -182,10 +182,8 @@ impl Reader<'_, '_> {
     fn rule(&self, path: &str, object: &CheckObject) -> Option<BusinessRule> {
         let queues = object.queue_ids.as_deref();
         let condition = object.condition.as_deref().filter(|condition| !condition.trim().is_empty());
-        let condition = match condition {
-            Some(source) => Some(self.script(&format!("{path}.condition"), source, queues)?),
-            None => None,
-        };
+        // Each part is read before the first `?`, so that all mistakes are told at once.
+        let condition = condition.map(|source| self.script(&format!("{path}.condition"), source, queues));
         let word = object.kind.as_deref().unwrap_or("error");
         let kind = MESSAGE_TYPES.iter().find(|(known, _)| *known == word);
         let kind = kind.map(|(_, kind)| *kind);
@@ -198,7 +196,7 @@ impl Reader<'_, '_> {
             self.wrong(path, "there is no `rule`", Some(hint));
             return None;
         };
-        let rule = self.script(&format!("{path}.rule"), source, queues)?;
+        let rule = self.script(&format!("{path}.rule"), source, queues);
         let Some(message) = &object.message else {
             self.wrong(path, "there is no `message` to show", None);
             return None;
@@ -216,8 +214,8 @@ impl Reader<'_, '_> {
         }
         Some(BusinessRule {
             name: path.to_owned(),
-            rule,
-            condition,
+            rule: rule?,
+            condition: condition.map_or(Some(None), |condition| condition.map(Some))?,
             queue_ids: object.queue_ids.clone(),
             message: message.clone(),
             kind: kind?,

@@ -7,13 +7,12 @@ use toml::Spanned;
 use crate::rossum::{MessageType, is_written_number};
 use crate::steps::Blueprint;
 use crate::steps::checks::{Check, Checks, Empty, Rule};
-use crate::store::{Asked, Compared, Decides, Search, SearchKind};
 use crate::txscript::FieldType;
 
 use super::super::known::Known;
 use super::super::schemas::Named;
 use super::super::section::Section;
-use super::{MESSAGE_TYPES, lookup, message};
+use super::{MESSAGE_TYPES, listed, message};
 use crate::steps::nearest::nearest;
 
 /// The key that says what a check checks.
@@ -34,15 +33,15 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             "add `[[hook.step.check]]` with, for instance, `required = [\"document_id\"]`",
         );
     }
-    Some(Box::new(Checks {
-        checks: checks.into_iter().map(|check| check_in(check, tolerance, known)).collect(),
-    }))
+    let mut notes = Vec::new();
+    let checks = checks.into_iter().map(|check| check_in(check, tolerance, known, &mut notes)).collect();
+    Some(Box::new(Checks { checks, notes }))
 }
 
-fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known) -> Check {
+fn check_in(section: Section<'_>, tolerance: Decimal, known: &Known, notes: &mut Vec<String>) -> Check {
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| section.has(kind)).collect();
     let rule = match kinds[..] {
-        [kind] => rule(&section, kind, known),
+        [kind] => rule(&section, kind, known, notes),
         [] => {
             know_keys_of_kinds(&section);
             section.wrong("this check checks nothing", format!("give it one of: {}", KINDS.join(", ")));
@@ -81,7 +80,7 @@ fn know_keys_of_kinds(section: &Section<'_>) {
     }
 }
 
-fn rule(section: &Section<'_>, kind: &str, known: &Known) -> Option<Rule> {
+fn rule(section: &Section<'_>, kind: &str, known: &Known, notes: &mut Vec<String>) -> Option<Rule> {
     // Every key is asked for before the first `?`, so that none is taken for unknown.
     Some(match kind {
         "sum" => {
@@ -103,8 +102,9 @@ fn rule(section: &Section<'_>, kind: &str, known: &Known) -> Option<Rule> {
             Rule::Pattern { fields: fields?, pattern: pattern? }
         }
         _ if section.is_table("one_of") => {
-            let (fields, asked) = (fields(section), in_dataset(section, known));
-            Rule::InDataset { fields: fields?, asked: asked? }
+            let (rule, said) = listed::rule(section, fields(section), known)?;
+            notes.extend(said);
+            rule
         }
         _ => {
             let (fields, allowed) = (fields(section), section.texts_or_blank("one_of"));
@@ -116,23 +116,6 @@ fn rule(section: &Section<'_>, kind: &str, known: &Known) -> Option<Rule> {
             Rule::OneOf { fields: fields?, allowed }
         }
     })
-}
-
-/// `one_of = { dataset = "orders", column = "number" }`.
-fn in_dataset(section: &Section<'_>, known: &Known) -> Option<Asked> {
-    let own = section.section("one_of")?;
-    let dataset = own.required_text("dataset", "\"orders\", the name of a dataset");
-    let column = own.required_text("column", "\"number\", the column that has the values");
-    let only = own.section("only").map(|only| lookup::only(&only)).unwrap_or_default();
-    own.finish();
-    let (dataset, column) = (dataset?.into_inner().to_owned(), column?.into_inner().to_owned());
-    // The field is the check's own: each of its values is asked for by itself.
-    let compared =
-        Compared { column, field: String::new(), weight: 1.0, around: <(String, String)>::default() };
-    let (kind, decides) = (SearchKind::Exact, Decides::default());
-    let asked = Asked::Search(Search { dataset, kind, compared: vec![compared], only, decides });
-    known.tables.look(section, &[(section.place_of("one_of"), asked.clone())], &[]);
-    Some(asked)
 }
 
 fn equals(section: &Section<'_>) -> Option<Vec<String>> {

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use reqwest::Url;
 
 use crate::forward::{Place, PlaceError, Service};
-use crate::steps::Blueprint;
+use crate::rossum::Event;
+use crate::steps::blueprint::Reaches;
 use crate::steps::forward::Forward;
+use crate::steps::{Blueprint, StagePlan};
 
+use super::super::document::{self, Document};
 use super::super::known::Known;
 use super::super::numbers::SMALLEST_BODY;
 use super::super::section::Section;
@@ -56,6 +59,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             section.idle(key, "the service is not called by `https://`");
         }
     }
+    tell_of_secret(section, &place, &to.span());
     if place.socket().is_none() && !is_near(place.url()) {
         targets::remark_plain(section, place.url(), &to.span(), "the delivery, with its token and secrets,");
     }
@@ -70,6 +74,50 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             None
         }
     }
+}
+
+/// Keys of a query that mostly hold a secret.
+const SECRET: [&str; 9] =
+    ["token", "access_token", "key", "api_key", "apikey", "secret", "password", "code", "sig"];
+
+/// Tells of a secret in the address, which whoever reads the file, or a log of calls, would know.
+fn tell_of_secret(section: &Section<'_>, place: &Place, at: &document::Place) {
+    let is_secret = |key: &str| SECRET.iter().any(|word| key.eq_ignore_ascii_case(word));
+    if let Some((key, _)) = place.url().query_pairs().find(|(key, value)| is_secret(key) && !value.is_empty())
+    {
+        let what = format!(
+            "`to` has `{key}` in its query, perhaps a secret, which does not belong into this file: the service can verify Rossum's signature, which goes along"
+        );
+        section.remark(at, &what);
+    }
+}
+
+/// Tells of a hook whose deliveries go to two services at once.
+pub(in super::super) fn tell_of_two(document: &Document<'_>, stages: &[(document::Place, StagePlan)]) {
+    let services: Vec<_> = stages
+        .iter()
+        .filter_map(|(place, stage)| match stage.blueprint.reaches() {
+            Some(Reaches::Service(service)) => Some((place, stage, service)),
+            _ => None,
+        })
+        .collect();
+    for (at, (place, stage, service)) in services.iter().enumerate() {
+        let mut before = services.iter().take(at).rev();
+        let Some((_, _, other)) = before.find(|(_, other, _)| meet(other, stage)) else { continue };
+        let what = if other.place() == service.place() {
+            "this `forward` goes where a step before it goes: the service gets each delivery twice"
+        } else {
+            "a second `forward` for the same events: where Rossum repeats a delivery, because one service failed, the other gets it again too"
+        };
+        document.remark(place, what);
+    }
+}
+
+/// Whether two steps are for an event that is the same.
+fn meet(one: &StagePlan, other: &StagePlan) -> bool {
+    let (Some(of_one), Some(of_other)) = (&one.events, &other.events) else { return true };
+    Event::pairs()
+        .any(|pair| [of_one, of_other].iter().all(|events| events.iter().any(|event| pair.matches(event))))
 }
 
 /// Whether a host is on this machine or in its network: a container has a name without a dot.

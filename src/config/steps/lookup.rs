@@ -6,8 +6,8 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::rossum::{MessageType, Value};
-use crate::steps::lookup::{LookupSettings, Outcome};
-use crate::steps::matching::option;
+use crate::steps::lookup::{ANNOTATION_ID, LookupSettings, Outcome};
+use crate::steps::matching::{Run, option};
 use crate::steps::{Blueprint, Template};
 use crate::store::{Asked, Compared, Decides, Dialect, Query, Search, SearchKind};
 
@@ -24,8 +24,9 @@ pub(super) const MOST: usize = 50;
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
 pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Blueprint>> {
-    let target =
-        section.required_written_field("target", "\"vendor\"").map(|target| target.into_inner().to_owned());
+    let target = section.written_field("target").map(|target| target.into_inner().to_owned());
+    let of_target = ["value", "label", "fields", "choose", "options", "run", "validation_sources"];
+    super::matching::look_at_check(section, &["none", "several"], &of_target.map(|key| (key, true)));
     if let Some(target) = section.text("target") {
         super::matching::look_at_target(section, &target);
     }
@@ -82,16 +83,18 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
             }
         }
     }
+    look_at_circle(section, target.as_deref(), &fields, &queries);
     if !section.has("database") {
         known.tables.look(section, &queries, &wanted);
     }
     let queries: Vec<Asked> = queries.into_iter().map(|(_, asked)| asked).collect();
-    let on = target.as_deref().unwrap_or_default();
+    let looked_up = queries.iter().flat_map(Asked::fields).find(|field| *field != ANNOTATION_ID);
+    let on = target.as_deref().or(looked_up).unwrap_or_default();
     let none = outcome(section, "none", MessageType::Error, on);
     let takes_first = section.choice("choose", &[("first", true), ("person", false)]).unwrap_or(false);
     let several = Outcome { takes_first, ..outcome(section, "several", MessageType::Warning, on) };
     let one = Outcome { takes_first: true, option: none.option.clone(), message: None, on: on.to_owned() };
-    let run = run(section);
+    let run = if target.is_some() { run(section) } else { Run::Always };
     let most = most(section);
     let time = time(section);
     let validation_sources = super::validation_sources(section);
@@ -103,9 +106,10 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         queries,
         value,
         label,
-        target: target?,
+        target,
         fields,
         run,
+        repeats_messages: true,
         none,
         one,
         several,
@@ -115,6 +119,37 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         time,
         validation_sources,
     }))
+}
+
+/// Queries that look up what the step writes: it would be gone once it was looked up.
+fn look_at_circle(
+    section: &Section<'_>,
+    target: Option<&str>,
+    fields: &[(String, String)],
+    queries: &[(Place, Asked)],
+) {
+    let is_written = |name: &str| target == Some(name) || fields.iter().any(|(field, _)| field == name);
+    let reads: Vec<&str> = queries.iter().flat_map(|(_, asked)| asked.fields()).collect();
+    if let Some(first) = reads.first()
+        && reads.iter().all(|name| is_written(name))
+    {
+        let key = if section.has("queries") { "queries" } else { "query" };
+        let what = format!(
+            "the queries look up `{first}` alone, which the step itself writes: it overwrites what it looks up"
+        );
+        let hint = "look up another field, or fill another `target`";
+        return section.document().note(section.place_of(key), what, Some(hint));
+    }
+    for (place, asked) in queries {
+        for name in asked.fields() {
+            if fields.iter().any(|(field, _)| field == name) {
+                let what = format!(
+                    "this query looks up `{name}`, which `fields` writes: where no record is chosen it is emptied"
+                );
+                return section.remark(place, &what);
+            }
+        }
+    }
 }
 
 /// `options`: a person chooses among at least two.
@@ -146,7 +181,7 @@ fn queries(section: &Section<'_>, dialect: Dialect) -> Vec<(Place, Asked)> {
     all
 }
 
-fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect) -> Option<Asked> {
+pub(super) fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect) -> Option<Asked> {
     match Query::parse(text.get_ref(), dialect) {
         Ok(query) => Some(Asked::Sql(query)),
         Err(error) => {

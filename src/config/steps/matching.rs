@@ -4,17 +4,13 @@ use std::collections::HashSet;
 
 use toml::Spanned;
 
-use crate::data::{self, Format, Layout};
 use crate::rossum::{EnumOption, Value};
 use crate::steps::Blueprint;
 use crate::steps::matching::{Compare, Matching, Normalize, NothingFits, Record, Run, option};
-use crate::store::Allowed;
 use crate::txscript::FieldType;
 
 use super::super::known::Known;
 use super::super::section::Section;
-use super::super::tables;
-use super::super::{List, datasets};
 use super::{MESSAGE_TYPES, message};
 
 /// What is ignored in comparing where the configuration says nothing: commas, points, white space.
@@ -32,12 +28,22 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         return super::lookup::read(section, known);
     }
     let field = section.required_field("field", "\"vendor_name\"").map(|f| f.into_inner().to_owned());
-    let target = section.required_written_field("target", "\"vendor\"").map(|t| t.into_inner().to_owned());
+    let target = section.written_field("target").map(|target| target.into_inner().to_owned());
+    if let Some(written) = section.text("target").filter(|_| field == target) {
+        let what = format!(
+            "`{}` is looked up by itself: the step overwrites what it looks up, and looks up what a person chooses",
+            written.get_ref()
+        );
+        section.remark(&written.span(), &what);
+    }
+    let is_list = section.has("records");
+    let idle = [("value", is_list), ("label", is_list), ("run", true), ("validation_sources", true)];
+    look_at_check(section, &["none"], &idle);
     if let (Some(field), Some(target)) = (&field, section.text("target")) {
         super::pairs::look(section, field, &target);
     }
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
-    let run = run(section);
+    let run = if target.is_some() { run(section) } else { Run::Always };
     let ignore =
         if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
     let normalize = Normalize { ignore };
@@ -51,7 +57,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     let none = none(section, field.as_deref().unwrap_or_default());
     Some(Box::new(Matching {
         field: field?,
-        target: target?,
+        target,
         compare: compare.unwrap_or(Compare::Equal),
         normalize,
         records,
@@ -60,6 +66,34 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
         notes,
         validation_sources: super::validation_sources(section),
     }))
+}
+
+/// Without a target the step only says what it finds: looks for what that leaves without an effect. Of a file, `value` and
+/// `label` name columns.
+pub(super) fn look_at_check(section: &Section<'_>, outcomes: &[&'static str], idle: &[(&'static str, bool)]) {
+    if section.has("target") {
+        return;
+    }
+    let says = |key: &&'static str| section.section(key).is_some_and(|own| own.has("message"));
+    if !outcomes.iter().any(says) {
+        section.wrong(
+            "this step has no `target` to fill, and no message to show",
+            "write `target = \"vendor\"`, the enum that is filled, or `none = { message = \"…\" }`, which is shown where nothing is found",
+        );
+        return;
+    }
+    for (key, _) in idle.iter().filter(|(key, is_idle)| *is_idle && section.has(key)) {
+        let what = format!("`{key}` has no effect: without a `target` the step only shows messages");
+        section.document().note(section.place_of(key), what, Some("name a `target`, or leave it out"));
+    }
+    for key in outcomes {
+        let Some(own) = section.section(key) else { continue };
+        for of_option in ["value", "label"].into_iter().filter(|of_option| own.has(of_option)) {
+            let what = format!("`{of_option}` of `{key}` has no effect: there is no `target` to offer it in");
+            let hint = "name a `target`, or leave it out";
+            section.document().note(own.place_of(of_option), what, Some(hint));
+        }
+    }
 }
 
 /// A list of the step's own and queries are two forms, of which a step has one.
@@ -163,57 +197,15 @@ pub(super) fn value(section: &Section<'_>, key: &'static str) -> Option<Value> {
 
 /// A table whose columns `value` and `label` name.
 fn file_records(section: &Section<'_>) -> Option<(Vec<EnumOption>, Vec<String>)> {
-    let document = section.document();
-    let file = section.text("file")?;
-    let value_column = section.text("value").map_or("value", Spanned::into_inner);
-    let label_column = section.text("label").map_or("label", Spanned::into_inner);
-    let path = document.resolve(file.get_ref());
-    let allow_shrink = datasets::shrink(section).unwrap_or_else(|| Allowed::default().shrink);
-    let layout = tables::layout(section, Some(&path), Some(Format::Csv))?;
-    let layout = Layout { needs: [value_column, label_column].map(str::to_owned).to_vec(), ..layout };
-    document.files.borrow_mut().push(path.clone());
-    let note = |what: String, hint: Option<&str>| {
-        document.note(file.span(), what, hint);
-        None
+    let value = section.text("value").map_or("value", Spanned::into_inner);
+    let label = section.text("label").map_or("label", Spanned::into_inner);
+    let hint = "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`";
+    let rows = super::listed::rows(section, &[value, label], hint)?;
+    let as_option = |cells: Vec<String>| {
+        let mut cells = cells.into_iter();
+        Some(option(Value::Text(cells.next()?), cells.next()?))
     };
-    let read = match data::read(&path, &layout) {
-        Ok(read) => read,
-        Err(error @ data::ReadError::Io { .. }) => {
-            return note(error.to_string(), Some("relative paths start at the configuration file"));
-        }
-        Err(error) => return note(error.of(&path), None),
-    };
-    let column = |name: &str| read.columns.iter().position(|column| column == name);
-    let (Some(value_at), Some(label_at)) = (column(value_column), column(label_column)) else {
-        let have = read.columns.join(", ");
-        let what = format!(
-            "{} has no columns `{value_column}` and `{label_column}`; it has: {have}",
-            path.display()
-        );
-        let hint = "name the columns with `value = \"…\"` and `label = \"…\"`, and check `separator`";
-        return note(what, Some(hint));
-    };
-    let mut options = Vec::new();
-    for record in read.records {
-        match record {
-            Ok((_, record)) => {
-                let cell = |at: usize| record[at].clone().unwrap_or_default();
-                options.push(option(Value::Text(cell(value_at)), cell(label_at)));
-            }
-            Err(error) => return note(error.of(&path), None),
-        }
-    }
-    if options.is_empty() {
-        return note(format!("{} has no records", path.display()), Some("add a line below the header"));
-    }
-    document.lists.borrow_mut().push(List {
-        file: path.clone(),
-        records: options.len(),
-        allow_shrink,
-        place: document.named(&file.span()),
-    });
-    let notes = read.notes.texts().into_iter().map(|note| format!("{}: {note}", path.display()));
-    Some((options, notes.collect()))
+    Some((rows.cells.into_iter().filter_map(as_option).collect(), rows.notes))
 }
 
 /// `none = { value, label, message, type, on }`.

@@ -55,12 +55,24 @@ impl Check {
                     .or_else(|| text_at(tree, &document.answer.journal, row, name))
             }),
         };
+        self.say(document, row, node, &text);
+    }
+
+    /// Shows a text at the field that the configuration names, or else there.
+    pub(super) fn say(
+        &self,
+        document: &mut Document<'_>,
+        row: Option<NodeRef>,
+        node: Option<NodeRef>,
+        text: &str,
+    ) {
+        let tree = document.tree;
         let on = match &self.on {
             Some(field) => held_at(tree, row, field).place(),
             None => node,
         };
         if self.blocks_automation {
-            document.answer.block_automation(on, text.clone());
+            document.answer.block_automation(on, text);
         }
         document.answer.show(self.kind, on, text);
     }

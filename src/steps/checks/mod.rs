@@ -9,21 +9,25 @@ mod dates;
 mod listed;
 mod values;
 
+use std::sync::Arc;
+
 use regex::Regex;
 use rust_decimal::Decimal;
 
 use crate::rossum::{GrownTree, MessageType};
-use crate::store::Asked;
 
-use super::blueprint::{Built, CourierId, Services};
+use super::blueprint::{Built, CourierId, Needs, Services};
 use super::reasons::{Came, Reason, Saw};
 use super::rows::each_place;
 use super::{Answer, Blueprint, Context, Step, StepError, StepFuture, Template};
-use listed::{Listed, Ready};
+pub use listed::Among;
+use listed::{Listed, Looked, Ready};
 
 /// Built by the configuration from `[[hook.step]] use = "checks"`.
 pub struct Checks {
     pub checks: Vec<Check>,
+    /// What was said of the files that values are from.
+    pub notes: Vec<String>,
 }
 
 /// One check and what a person reads when it fails.
@@ -57,8 +61,8 @@ pub enum Rule {
     Pattern { fields: Vec<String>, pattern: Regex },
     /// Each field that is not empty has one of these values.
     OneOf { fields: Vec<String>, allowed: Vec<String> },
-    /// Each field that is not empty has a value that this finds.
-    InDataset { fields: Vec<String>, asked: Asked },
+    /// Each field that is not empty has a value that is there.
+    Listed { fields: Vec<String>, among: Among },
 }
 
 /// What a sum, product or date check does when a field holds nothing.
@@ -83,15 +87,22 @@ struct Document<'d> {
 }
 
 impl Blueprint for Checks {
+    fn needs(&self) -> Needs {
+        let asks = |check: &Check| {
+            matches!(&check.rule, Rule::Listed { among: Among::Asked { database: Some(_), .. }, .. })
+        };
+        Needs { neighbours: self.checks.iter().any(asks), notes: self.notes.clone(), ..Needs::default() }
+    }
+
     fn build(self: Box<Self>, services: &Services, _: &CourierId) -> Built {
-        Built::step(Ready::new(*self, &services.store))
+        Built::step(Ready { checks: *self, store: Arc::clone(&services.store) })
     }
 }
 
 impl Step for Ready {
     fn run<'c>(&'c self, context: Context<'c>) -> StepFuture<'c> {
         Box::pin(async move {
-            let listed = Listed::find(&self.checks.checks, &self.source, &context).await?;
+            let listed = Listed::find(&self.checks.checks, &self.store, &context).await;
             self.checks.check(context, &listed)
         })
     }
@@ -114,8 +125,13 @@ impl Checks {
                 continue;
             }
             let before = document.answer.messages().len();
-            check.run(&mut document, |text| listed.has(at, text))?;
-            if document.answer.reasons.are_wanted() {
+            let looked = listed.of(at);
+            check.run(&mut document, looked)?;
+            if let Looked::Failed(_) = looked {
+                let says = "not checked: looking it up failed";
+                let reason = || Reason::single(check.rule.words(), Came::Failed, says, Vec::new());
+                document.answer.reasons.note(reason);
+            } else if document.answer.reasons.are_wanted() {
                 let complaints = document.answer.messages().len() - before;
                 let reason = check.rule.reason(&document, complaints);
                 document.answer.reasons.note(|| reason);
@@ -148,13 +164,7 @@ impl Rule {
             Self::Required { fields } => format!("required: {}", fields.join(", ")),
             Self::Pattern { fields, pattern } => format!("{} like {pattern}", fields.join(", ")),
             Self::OneOf { fields, allowed } => format!("{} one of {}", fields.join(", "), allowed.join(", ")),
-            Self::InDataset { fields, asked } => {
-                let place = match asked {
-                    Asked::Search(search) => search.dataset.as_str(),
-                    Asked::Sql(_) | Asked::Documents(_) => "the query",
-                };
-                format!("{} in {place}", fields.join(", "))
-            }
+            Self::Listed { fields, among } => format!("{} in {}", fields.join(", "), among.words()),
         }
     }
 
@@ -163,7 +173,7 @@ impl Rule {
         match self {
             Self::Sum { .. } | Self::Product { .. } | Self::ColumnSum { .. } => &["calculated", "difference"],
             Self::DaysBetween { .. } => &["days"],
-            Self::Required { .. } | Self::Pattern { .. } | Self::OneOf { .. } | Self::InDataset { .. } => &[],
+            Self::Required { .. } | Self::Pattern { .. } | Self::OneOf { .. } | Self::Listed { .. } => &[],
         }
     }
 
@@ -177,7 +187,7 @@ impl Rule {
             Self::Required { fields }
             | Self::Pattern { fields, .. }
             | Self::OneOf { fields, .. }
-            | Self::InDataset { fields, .. } => fields.iter().collect(),
+            | Self::Listed { fields, .. } => fields.iter().collect(),
         };
         texts.into_iter().map(String::as_str).collect()
     }
@@ -197,8 +207,8 @@ impl Rule {
 }
 
 impl Check {
-    /// `is_listed` says whether a value was found in the dataset that the check asks.
-    fn run(&self, document: &mut Document<'_>, is_listed: impl Fn(&str) -> bool) -> Result<(), StepError> {
+    /// `looked` is what was found of the values that the check looks up.
+    fn run(&self, document: &mut Document<'_>, looked: &Looked) -> Result<(), StepError> {
         let tree = document.tree;
         let taken = match &self.rule {
             Rule::Sum { parts, equals } => {
@@ -224,22 +234,21 @@ impl Check {
                 Vec::new()
             }
             Rule::Required { fields } => {
-                self.each_value(document, fields, "is required", is_blank);
+                self.each_value(document, fields, "is required", |_, text| is_blank(text));
                 Vec::new()
             }
             Rule::Pattern { fields, pattern } => {
-                let wrong = |text: &str| !text.is_empty() && !pattern.is_match(text);
+                let wrong = |_, text: &str| !text.is_empty() && !pattern.is_match(text);
                 self.each_value(document, fields, "does not have the expected form", wrong);
                 Vec::new()
             }
             Rule::OneOf { fields, allowed } => {
-                let wrong = |text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
+                let wrong = |_, text: &str| !text.is_empty() && !allowed.iter().any(|one| one == text);
                 self.each_value(document, fields, "is not one of the allowed values", wrong);
                 Vec::new()
             }
-            Rule::InDataset { fields, .. } => {
-                let wrong = |text: &str| !text.is_empty() && !is_listed(text);
-                self.each_value(document, fields, "is not in the list of allowed values", wrong);
+            Rule::Listed { fields, among } => {
+                self.listed(document, fields, among, looked);
                 Vec::new()
             }
         };

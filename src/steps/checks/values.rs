@@ -1,5 +1,7 @@
 //! Checks of single values: required, pattern, one of a list.
 
+use crate::rossum::NodeRef;
+
 use super::complaint::Failure;
 use super::{Check, Document};
 
@@ -10,16 +12,16 @@ impl Check {
         document: &mut Document<'_>,
         fields: &[String],
         problem: &str,
-        wrong: impl Fn(&str) -> bool,
+        wrong: impl Fn(Option<NodeRef>, &str) -> bool,
     ) {
         let tree = document.tree;
         for field in fields {
             let failure = || Failure { default: format!("{field} {problem}."), computed: &[] };
-            if tree.first(field).is_none() && wrong("") {
+            if tree.first(field).is_none() && wrong(None, "") {
                 self.complain_at(document, None, &failure());
             }
             for node in tree.all(field) {
-                if wrong(&document.text(node)) {
+                if wrong(Some(node), &document.text(node)) {
                     self.complain_at(document, Some(node), &failure());
                 }
             }

@@ -8,7 +8,7 @@ use crate::rossum::{MessageType, Payload, escape_html};
 use crate::steps::ignored::{self, Why};
 use crate::steps::names::{self, Missing};
 use crate::steps::reasons::{Came, Reason, Reasons};
-use crate::steps::{Answer, Context, Delivery, Lasts, OnError, Stage, StepError};
+use crate::steps::{Answer, Checkpoint, Context, Delivery, Lasts, OnError, Stage, StepError};
 use crate::telemetry::about;
 use crate::telemetry::metrics::StepMetrics;
 use crate::telemetry::spans::{StepResult, StepSpan};
@@ -78,14 +78,13 @@ pub(super) async fn run(
             answer.reasons.note(|| Reason::single(taken.words(), Came::Quiet, FIRST, Vec::new()));
         }
         witness::ran(facts, &stage.name, payload, &mut answer, before, (&ran, took));
+        let has_failed_part = std::mem::take(&mut answer.has_failed_part);
         match ran {
             Ok(Ok(())) => {
-                let (said, ..) = answer.since(before);
-                if let Some(line) = said.iter().find_map(|message| message.failed_line) {
+                let has_raised = tell_raised(&answer, before);
+                if has_failed_part || has_raised {
                     metrics.failed();
                     facts.has_failed = true;
-                    // Its words may hold values of the document: they stand in the answer.
-                    warn!("the step's code raised an exception in line {line}: the document shows it");
                 }
             }
             Ok(Err(failure)) => {
@@ -129,6 +128,17 @@ pub(super) async fn run(
         trace.labels = std::mem::take(&mut answer.reasons).into_labels();
     }
     written
+}
+
+/// Tells of code that raised an exception; whether there is any.
+fn tell_raised(answer: &Answer, before: Checkpoint) -> bool {
+    let (said, ..) = answer.since(before);
+    let line = said.iter().find_map(|message| message.failed_line);
+    if let Some(line) = line {
+        // Its words may hold values of the document: they stand in the answer.
+        warn!("the step's code raised an exception in line {line}: the document shows it");
+    }
+    line.is_some()
 }
 
 /// Whether the whole delivery fails with a step.
