@@ -9,6 +9,7 @@
 //! No answer waits for it: what comes faster than it can be taken is left out, and counted.
 
 mod counts;
+mod headers;
 mod kept;
 mod mask;
 mod news;
@@ -29,7 +30,7 @@ use shelf::Shelf;
 
 pub use news::{News, Subscription};
 pub use page::{POLICY, page};
-pub use seen::{Changed, Said, Seen, Sent, StepSeen, Trace, Verdict};
+pub use seen::{Changed, DONE, FAILED, OUT_OF_TIME, Said, Seen, Sent, StepSeen, Trace, Verdict};
 
 /// What may be seen, and done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,11 @@ impl Inspector {
         self.find(number)?.sent.clone().filter(|_| self.mode != Mode::Masked)
     }
 
+    /// The body as it came, without its token and secrets. Nothing in production.
+    pub fn body(&self, number: u64) -> Option<String> {
+        self.sent(number).map(|sent| readable(&sent.body))
+    }
+
     /// Writes a delivery as a case for `annex test`; gives the file.
     pub fn save(&self, number: u64) -> Result<PathBuf, NotSaved> {
         let Mode::Developing { cases: folder } = &self.mode else { return Err(NotSaved::Masked) };
@@ -140,6 +146,14 @@ impl Inspector {
 
     fn find(&self, number: u64) -> Option<Arc<Kept>> {
         lock(&self.shelf).find(number)
+    }
+}
+
+/// A body without its token and secrets. What is no JSON object has none of Rossum's keys.
+fn readable(body: &[u8]) -> String {
+    match cases::cleaned(body) {
+        Some(cleaned) => cleaned.get().to_owned(),
+        None => String::from_utf8_lossy(body).into_owned(),
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct Facts {
     pub(super) request_id: Option<String>,
     pub(super) messages: usize,
     pub(super) operations: usize,
+    /// Messages of the kind `error`.
+    pub(super) errors: usize,
     pub(super) note: Option<&'static str>,
     /// Whether it was answered before, and is answered so again.
     pub(super) is_repeated: bool,
@@ -263,6 +265,7 @@ mod tests {
             demands_certificate: false,
             secrets: vec![Secret::new(*b"k")],
             secret_file: None,
+            secret_source: String::new(),
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             answers: crate::webhook::Answers::Direct,
