@@ -367,6 +367,7 @@ async fn inspected(
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response.map(AdminBody::Whole)
         }
+        Reply::Text(text) => plain(StatusCode::OK, text).map(AdminBody::Whole),
         Reply::NotAllowed(allow) => not_allowed(allow).map(AdminBody::Whole),
         Reply::Unasked => {
             plain(StatusCode::FORBIDDEN, format!("needs the header {HEADER}\n")).map(AdminBody::Whole)

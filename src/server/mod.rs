@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod connection;
+mod commands;
 mod connections;
 pub mod descriptors;
 mod drain;
@@ -15,6 +16,7 @@ mod probe;
 mod proxy_protocol;
 mod pulse;
 mod redirect;
+mod sampled;
 /// The one door for fuzzers.
 #[cfg(fuzzing)]
 pub use proxy_protocol::read as read_proxy_header;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::rossum::Event;
+use crate::signature::SHA256_HEADER;
 use crate::steps::sample;
 use crate::steps::schema::Schema;
 
@@ -33,7 +34,8 @@ pub struct Sample {
     pub path: String,
     pub domain: Option<String>,
     pub body: Bytes,
-    pub signature: String,
+    /// A header and its value.
+    pub signature: (&'static str, String),
 }
 
 /// What a command that is copied needs of a hook.
@@ -100,7 +102,7 @@ impl Door {
         let number = SAMPLES.fetch_add(1, Ordering::Relaxed);
         let id = format!("sample-{}-{number}", clock::unix_seconds(clock::now()));
         let body = sample::delivery(&event, hook.schema(), &id);
-        let signature = hook.keys.sign(&body)?;
+        let signature = (SHA256_HEADER, hook.keys.sign(&body)?);
         Some(Sample { path: hook.path.clone(), domain: hook.domain.clone(), body: body.into(), signature })
     }
 

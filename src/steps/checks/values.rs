@@ -1,5 +1,6 @@
 //! Checks of single values: required, pattern, one of a list.
 
+use super::super::rows::row_of;
 use super::complaint::Failure;
 use super::{Check, Document};
 
@@ -16,12 +17,16 @@ impl Check {
         for field in fields {
             let failure = || Failure { default: format!("{field} {problem}."), computed: &[] };
             if tree.first(field).is_none() && wrong("") {
-                self.complain_at(document, None, &failure());
+                let seen = std::iter::once((field.as_str(), Vec::new()));
+                document.look(None, seen, |document| self.complain_at(document, None, &failure()));
             }
             for node in tree.all(field) {
-                if wrong(&document.text(node)) {
-                    self.complain_at(document, Some(node), &failure());
-                }
+                let seen = std::iter::once((field.as_str(), vec![node]));
+                document.look(row_of(tree, node), seen, |document| {
+                    if wrong(&document.text(node)) {
+                        self.complain_at(document, Some(node), &failure());
+                    }
+                });
             }
         }
     }
