@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -142,7 +142,9 @@ impl Building {
             self.door.leads_to(page);
         }
         let called = || match &self.page {
-            Some(page) => Called::Developing { address, secret: page.secret.clone() },
+            Some(page) => {
+                Called::Developing { address, secret: page.secret.clone(), public: OnceLock::new() }
+            }
             None => Called::Public { domains: self.server.domains.clone() },
         };
         let inspection = |inspector: &Arc<Inspector>| Inspection {

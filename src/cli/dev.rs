@@ -135,6 +135,9 @@ pub(super) async fn run(
         Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),
         Some(url) => Some(Tunnel::given(url)?),
     };
+    if let Some(tunnel) = &tunnel {
+        annex.is_reached_by(&tunnel.url);
+    }
     print_lines(&banner(&annex, &name, &secret, tunnel.as_ref()))?;
     let paths: Vec<&str> = annex.hooks.iter().map(|(path, _)| path.as_str()).collect();
     let pointed = match (hook, &tunnel) {

@@ -89,7 +89,11 @@ mod tests {
         counts.add(901, Look::of(200, 0, 2));
         let bars: Vec<_> = counts.bars(1000).copied().collect();
         assert_eq!(bars[0], Bar { from: 600, ok: 1, errors: 0, refused: 1, failed: 0 });
-        assert_eq!(bars[1], Bar { from: 900, ok: 1, errors: 1, refused: 0, failed: 2 }, "the clock was set back");
+        assert_eq!(
+            bars[1],
+            Bar { from: 900, ok: 1, errors: 1, refused: 0, failed: 2 },
+            "the clock was set back"
+        );
         assert_eq!(counts.bars(600 + 300 * 144).count(), 1, "twelve hours later");
         for second in 0..200 {
             counts.add(1200 + second * 300, Look::Ok);

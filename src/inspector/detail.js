@@ -101,7 +101,7 @@ function stepsTab({ more }) {
   const where = x => x.schema_id ? `${x.schema_id}${x.row != null ? `[${x.row + 1}]` : ''}` : '';
   const change = c => h('tr', {}, h('td', {}, h('code', {}, where(c))), h('td', {}, c.what === 'value' ? [c.before !== '' && h('del', {}, c.before), ' ', h('ins', {}, c.after === '' ? 'empty' : c.after)] : [c.what, c.after ? `: ${c.after}` : '']));
   const look = s => hasFailed(s) ? 'failed' : s.came !== 'done' ? 'quiet' : s.messages.some(m => m.type === 'error') || s.reasons.some(r => worst(r) === 'failed') ? 'acted' : 'done';
-  const step = s => h(`section.card.step.is-${look(s)}`, { 'data-step': s.name }, h('h3', {}, s.name, h(`span.came.${look(s)}`, {}, s.came), h('span', {}, s.took ? span(s.took) : '')),
+  const step = s => h(`section.card.step.is-${look(s)}`, { 'data-step': s.name }, h('h3', {}, s.name, h(`span.came.${look(s)}`, {}, look(s) === 'acted' ? 'done, with errors' : s.came), h('span', {}, s.took ? span(s.took) : '')),
     s.cause && h('p.pad', {}, tell('error', s.cause)),
     s.messages.length ? h('div.pad', {}, s.messages.map(m => tell(m.type, m.content, where(m)))) : null,
     s.changes.length ? h('div.scroll', {}, h('table.changes', {}, h('tbody', {}, s.changes.map(change)))) : null,

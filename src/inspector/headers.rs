@@ -24,7 +24,9 @@ const PLAIN: [&str; 8] = [
 pub(super) fn shown(headers: Vec<(String, String)>, is_masked: bool) -> Vec<(String, String)> {
     let shown = |(name, value): (String, String)| {
         let value = match () {
-            () if SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part)) => "[removed]".to_owned(),
+            () if SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part)) => {
+                "[removed]".to_owned()
+            }
             () if is_masked && !PLAIN.contains(&&*name.to_ascii_lowercase()) => MASK.to_owned(),
             () => match value.char_indices().nth(LONGEST) {
                 Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),

@@ -1,7 +1,7 @@
 // The hooks: where Rossum calls each, and a sample to try it with.
 async function loadHooks() {
   const all = await fetch('/inspector/hooks').then(response => response.json()).catch(() => null);
-  state.hooks = all?.hooks || [];
+  state.hooks = all?.hooks || []; state.isTunnelled = Boolean(all?.is_tunnelled);
 }
 async function copy(text, what) {
   try {
@@ -41,7 +41,7 @@ function showHooks() {
   };
   const whole = state.lines.length ? 'Hooks' : 'No delivery yet';
   const how = isDeveloping
-    ? 'Send a sample: it is signed and comes through the same door as Rossum’s calls. Rossum reaches this machine through a tunnel: annex --dev-http --tunnel.'
+    ? `Send a sample: it is signed and comes through the same door as Rossum’s calls. ${state.isTunnelled ? 'Rossum calls these URLs, through the tunnel.' : 'Rossum reaches this machine through a tunnel: start annex --dev-http --tunnel.'}`
     : 'Rossum calls these URLs. A delivery appears here as soon as it is answered.';
   $('detail').replaceChildren(...[state.lines.length > 0 && h('button', { id: 'back', type: 'button', onclick: leave }, '‹ Deliveries'),
     h('div', { id: 'hooks' }, h('div.head', {}, h('h2', {}, whole)), h('p.facts.lead', {}, how), state.hooks.length ? state.hooks.map(one) : h('p.empty', {}, 'The configuration has no hook.'))].filter(Boolean));

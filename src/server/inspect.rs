@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -99,8 +99,8 @@ pub struct Inspection {
 
 /// Where hooks are called.
 pub enum Called {
-    /// Plain HTTP while developing, and how commands name the secret that dev mode made.
-    Developing { address: SocketAddr, secret: Option<String> },
+    /// Plain HTTP while developing, perhaps behind a tunnel, and how commands name the secret that dev mode made.
+    Developing { address: SocketAddr, secret: Option<String>, public: OnceLock<String> },
     /// Over TLS, under these names.
     Public { domains: Vec<String> },
 }
@@ -134,6 +134,15 @@ pub(super) enum Reply {
     /// It changes something, and does not carry the header that no other page can set.
     Unasked,
     Nothing,
+}
+
+impl Called {
+    /// A tunnel leads here.
+    pub fn reached_by(&self, url: &str) {
+        if let Self::Developing { public, .. } = self {
+            let _ = public.set(url.trim_end_matches('/').to_owned()); // there is one tunnel
+        }
+    }
 }
 
 impl Inspection {
@@ -193,6 +202,9 @@ impl Inspection {
 
     fn hooks(&self) -> Reply {
         let url = |hook: &Offered| match &self.called {
+            Called::Developing { public, .. } if public.get().is_some() => {
+                public.get().map(|public| format!("{public}{}", hook.path))
+            }
             Called::Developing { address, .. } => {
                 let host = hook.domain.as_ref().map(|domain| format!("{domain}:{}", address.port()));
                 Some(format!("http://{}{}", host.unwrap_or_else(|| address.to_string()), hook.path))
@@ -205,7 +217,14 @@ impl Inspection {
         let hooks = self.door.offered();
         let hooks: Vec<_> =
             hooks.iter().map(|hook| serde_json::json!({"hook": hook, "url": url(hook)})).collect();
-        Reply::Json(StatusCode::OK, serde_json::json!({ "hooks": hooks }).to_string())
+        Reply::Json(
+            StatusCode::OK,
+            serde_json::json!({ "hooks": hooks, "is_tunnelled": self.is_tunnelled() }).to_string(),
+        )
+    }
+
+    fn is_tunnelled(&self) -> bool {
+        matches!(&self.called, Called::Developing { public, .. } if public.get().is_some())
     }
 
     async fn send_sample(&self, name: &str) -> Reply {
@@ -222,7 +241,7 @@ impl Inspection {
     }
 
     fn commands(&self, number: u64) -> Reply {
-        let (Called::Developing { address, secret: made }, Some(sent), Some(body)) =
+        let (Called::Developing { address, secret: made, .. }, Some(sent), Some(body)) =
             (&self.called, self.inspector.sent(number), self.inspector.body(number))
         else {
             return problem(StatusCode::NOT_FOUND, NOT_KEPT);

@@ -1,8 +1,8 @@
 //! Sockets, deadlines, HTTP versions, the drain, the admin pages. Knows neither Rossum nor how certificates are obtained.
 
 pub mod admin;
-mod connection;
 mod commands;
+mod connection;
 mod connections;
 pub mod descriptors;
 mod drain;

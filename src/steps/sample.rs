@@ -76,7 +76,8 @@ impl Made<'_> {
             (Some(FieldType::Boolean), _) => "true".to_owned(),
             (Some(FieldType::Nothing), _) => String::new(),
             _ => {
-                let label = self.schema.labels().find(|(field, _)| *field == id).map_or(id, |(_, label)| label);
+                let label =
+                    self.schema.labels().find(|(field, _)| *field == id).map_or(id, |(_, label)| label);
                 format!("{label} {}", row + 1)
             }
         };

@@ -180,7 +180,12 @@ impl Door {
     }
 
     /// What a browser asks for is no delivery: it has a line in the log, unless there are many.
-    fn browsed(&self, head: &Parts, response: Response<Full<Bytes>>, arrival: Arrival) -> Response<Full<Bytes>> {
+    fn browsed(
+        &self,
+        head: &Parts,
+        response: Response<Full<Bytes>>,
+        arrival: Arrival,
+    ) -> Response<Full<Bytes>> {
         let (status, from) = (response.status(), arrival.caller.address);
         if self.metrics.strangers.has_line("front_page", "", level(StatusCode::OK), from) {
             arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), status);

@@ -20,7 +20,8 @@ pub fn is_loopback(host: &str) -> bool {
         _ => host,
     };
     let name = name.trim_matches(['[', ']']);
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether it names one host that can be: by one `Host` header where it is HTTP/1.1, by `:authority` or one header at most

@@ -55,7 +55,9 @@ impl Hook {
         let wanting = |event: &Event<'_>| self.stages.iter().filter(|(stage, _)| stage.wants(event)).count();
         let reaching = |event: &Event<'_>| {
             let needs = self.stages.iter().filter(|(stage, _)| stage.wants(event));
-            needs.filter(|(stage, _)| stage.needs.neighbours || stage.needs.outbox || stage.service.is_some()).count()
+            needs
+                .filter(|(stage, _)| stage.needs.neighbours || stage.needs.outbox || stage.service.is_some())
+                .count()
         };
         let first = || Event { event: "annotation_content".into(), action: "initialize".into() };
         let rated = Event::pairs().map(|event| (wanting(&event), reaching(&event), event));

@@ -11,7 +11,6 @@ use crate::inspector::{
 };
 use crate::support::{Annex, Browser, Client, SECRET, eventually, free_port, sign, write};
 
-/// A step that fails where a field is no number.
 const CHECKS: &str = r#"
   [[hook.step]]
   name = "amounts"
@@ -33,7 +32,10 @@ fn the_empty_page_has_urls_and_sends_a_sample_through_the_door() {
     browser.go(&format!("http://127.0.0.1:{port}/inspector"));
     browser.shows("#hooks", "No delivery yet");
     browser.shows("[data-hook=invoice-checks] code", &format!("http://{}/invoice-checks", annex.address));
-    browser.shows("[data-hook=invoice-checks]", "The sample is annotation_content.initialize, with the fields of its schema.");
+    browser.shows(
+        "[data-hook=invoice-checks]",
+        "The sample is annotation_content.initialize, with the fields of its schema.",
+    );
     is_presentable(&browser, "hooks-1280");
     browser.sized(390, 844);
     is_presentable(&browser, "hooks-390");
@@ -56,7 +58,10 @@ fn the_empty_page_has_urls_and_sends_a_sample_through_the_door() {
     );
     assert!(annex.log().contains("invoice-checks"), "it has a line in the log as any other: {}", annex.log());
     // Another sample is another delivery: it is not answered from memory.
-    assert_eq!(get_json(&ask(port, "POST", "/inspector/hooks/invoice-checks/sample", &[ASKED])), json!({"status": 200}));
+    assert_eq!(
+        get_json(&ask(port, "POST", "/inspector/hooks/invoice-checks/sample", &[ASKED])),
+        json!({"status": 200})
+    );
     assert_eq!(listed(port, 2)["deliveries"][0]["note"], Value::Null);
     assert_eq!(ask(port, "POST", "/inspector/hooks/invoice-checks/sample", &[]).0, 403, "another page");
     assert_eq!(ask(port, "GET", "/inspector/hooks/invoice-checks/sample", &[ASKED]).0, 405);
@@ -131,18 +136,18 @@ fn checks_are_explained_with_rows_values_and_differences() {
     assert_eq!((&places[0]["row"], &places[0]["came"]), (&json!(0), &json!("acted")), "{product}");
     assert_eq!(saw(&places[0])[..4], expected[..4], "{product}");
     assert_eq!((&places[2]["row"], &places[2]["says"]), (&json!(2), &json!("does not hold")));
-    assert_eq!((&required["places"][0]["says"], required["places"].as_array().unwrap().len()), (&json!("holds"), 1));
+    assert_eq!(
+        (&required["places"][0]["says"], required["places"].as_array().unwrap().len()),
+        (&json!("holds"), 1)
+    );
     assert_eq!(saw(&required["places"][0]), [("sender_name".to_owned(), "Bolts & Nuts s.r.o.".to_owned())]);
 }
 
 #[test]
 fn what_failed_is_red_what_users_see_is_amber_and_links_and_copies_lead_back() {
-    // A step that is configured for the columns of two tables fails; one stands in the header alone.
-    let failing = "\n  [[hook.step]]\n  name = \"crm\"\n  use = \"forward\"\n  url = \"http://127.0.0.1:9/\"\n";
+    // Nobody listens there.
+    let failing = "\n  [[hook.step]]\n  name = \"crm\"\n  use = \"forward\"\n  to = \"http://127.0.0.1:9\"\n";
     let (annex, port) = start_with(failing);
-    let mut fine = document("r-ok", "2710");
-    fine["event"] = json!("annotation_status");
-    fine["action"] = json!("changed");
     let browser = Browser::open(1280, 900);
     let answer = annex.client().deliver("/invoice-checks", document("r-1", "1210").to_string());
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -170,6 +175,12 @@ fn what_failed_is_red_what_users_see_is_amber_and_links_and_copies_lead_back() {
     browser.shows("#changed", "What is different from #1");
     browser.shows("#changed", "step crm: failed");
     browser.shows("#errors", "The user sees 1 error.");
+    browser.sized(390, 844);
+    browser.coloured("dark");
+    browser.click("#list li:first-child");
+    is_presentable(&browser, "again-390-dark");
+    browser.coloured("light");
+    browser.sized(1280, 900);
     assert_eq!(browser.count("#list .mark.errors"), 1);
     let body = document("r-2", "1").to_string();
     let (name, value) = sign(Algorithm::Sha256, "another secret", body.as_bytes());
@@ -179,7 +190,9 @@ fn what_failed_is_red_what_users_see_is_amber_and_links_and_copies_lead_back() {
     browser.press("3");
     browser.shows(".headers", "x-rossum-signature-sha256");
     browser.click(".chip.failed");
-    eventually("those that failed are left", Duration::from_secs(10), || browser.count("#list li:not([hidden])") == 1);
+    eventually("those that failed are left", Duration::from_secs(10), || {
+        browser.count("#list li:not([hidden])") == 1
+    });
     browser.click(".chip.all");
     eventually("all are back", Duration::from_secs(10), || browser.count("#list li:not([hidden])") == 3);
     is_presentable(&browser, "kinds-1280");
@@ -187,8 +200,9 @@ fn what_failed_is_red_what_users_see_is_amber_and_links_and_copies_lead_back() {
     // A link leads to the delivery and its part; the body is as it came, to the byte but for the secrets.
     browser.click("#list li:last-child");
     browser.press("3");
-    browser.shows(".headers", "content-type");
+    browser.shows(".headers", "content-length");
     browser.shows("#raw-request", "\"rossum_authorization_token\": \"[removed]\"");
+    is_presentable(&browser, "request-1280");
     let hash = browser.run("return location.hash");
     let hash = hash.as_str().unwrap();
     assert!(hash.starts_with("#1.") && hash.ends_with("/request"), "{hash}");
@@ -196,11 +210,14 @@ fn what_failed_is_red_what_users_see_is_amber_and_links_and_copies_lead_back() {
     browser.go("about:blank");
     browser.go(&link);
     browser.shows("#raw-request", "\"rossum_authorization_token\": \"[removed]\"");
+    browser.sized(390, 844);
+    is_presentable(&browser, "request-390");
     browser.run("[...document.querySelectorAll('.ways button')].at(-1).click()");
-    browser.shows("#raw-request", "{\"action\":\"updated\",");
+    browser.shows("#raw-request", "{\"request_id\":\"r-1\",\"event\":\"annotation_content\",");
     let sent = document("r-1", "1210").to_string();
     let removed = |text: &str, with: &str| text.replace(with, "\"[removed]\"");
-    let expected = removed(&removed(&sent, &format!("\"{TOKEN}\"")), &format!("{{\"erp\":\"{HOOK_SECRET}\"}}"));
+    let expected =
+        removed(&removed(&sent, &format!("\"{TOKEN}\"")), &format!("{{\"erp\":\"{HOOK_SECRET}\"}}"));
     assert_eq!(String::from_utf8(ask(port, "GET", "/inspector/deliveries/1/body", &[]).1).unwrap(), expected);
     browser.go("about:blank");
     browser.go(&format!("http://127.0.0.1:{port}/inspector#1.old/steps"));

@@ -121,7 +121,9 @@ impl Check {
             [Total::Unreadable(node), _] | [_, Total::Unreadable(node)] => {
                 return self.complain_of_text(document, *node, "is not a number");
             }
-            [Total::Skipped, _] | [_, Total::Skipped] => return document.leave_out("left out: a value is empty"),
+            [Total::Skipped, _] | [_, Total::Skipped] => {
+                return document.leave_out("left out: a value is empty");
+            }
             [Total::Number(calculated), Total::Number(stated)] => {
                 let difference = stated.checked_sub(*calculated).unwrap_or(Decimal::MAX);
                 document.computed(|| {
