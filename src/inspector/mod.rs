@@ -30,7 +30,7 @@ use shelf::Shelf;
 
 pub use news::{News, Subscription};
 pub use page::{POLICY, page};
-pub use seen::{Changed, DONE, FAILED, OUT_OF_TIME, Said, Seen, Sent, StepSeen, Trace, Verdict};
+pub use seen::{Changed, FAILED, OUT_OF_TIME, Said, Seen, Sent, StepSeen, Trace, Verdict};
 
 /// What may be seen, and done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,10 +37,10 @@ function requestTab(detail) {
   const pre = h('pre.raw', { id: 'raw-request', tabindex: 0 }, '…');
   const way = (isRaw, text) => h('button.chip', { type: 'button', 'aria-pressed': String(state.isRaw === isRaw), onclick: () => { state.isRaw = isRaw; panel(); } }, text);
   fetchText(`/inspector/deliveries/${line.number}/body`).then(text => { pre.textContent = text === null ? 'It is not kept any more.' : state.isRaw ? text : indented(text); });
-  return [head, card(title, h('span.ways', {}, way(false, 'Indented'), way(true, 'As it came')), pre),
-    card('Send it from a terminal', null, h('p.pad.facts', {}, 'The keys rossum_authorization_token and secrets are removed, so a step that needs them fails. annex send signs by a reference to the secret; curl has a signature for this body only.'),
-      h('p.pad.do', {}, h('button', { type: 'button', id: 'copy-send', onclick: () => copyCommand('send', 'annex send') }, 'Copy as annex send'), ' ',
-        h('button', { type: 'button', id: 'copy-curl', onclick: () => copyCommand('curl', 'curl') }, 'Copy as curl')))];
+  return [head, card('Send it from a terminal', null, h('p.pad.facts', {}, 'The keys rossum_authorization_token and secrets are removed, so a step that needs them fails. annex send signs by a reference to the secret; curl has a signature for this body only.'),
+    h('p.pad', {}, h('button', { type: 'button', id: 'copy-send', onclick: () => copyCommand('send', 'annex send') }, 'Copy as annex send'), ' ',
+      h('button', { type: 'button', id: 'copy-curl', onclick: () => copyCommand('curl', 'curl') }, 'Copy as curl'))),
+  card(title, h('span.ways', {}, way(false, 'Indented'), way(true, 'As it came')), pre)];
 }
 const fetchText = path => fetch(path).then(response => response.ok ? response.text() : null).catch(() => null);
 async function copyCommand(name, what) {
@@ -80,6 +80,6 @@ async function compare(detail) {
   const [before, after] = [outcome(first), outcome(detail)];
   const without = (all, others) => { const left = [...others]; return all.filter(one => { const found = left.indexOf(one); if (found >= 0) left.splice(found, 1); return found < 0; }); };
   const [gone, fresh] = [without(before, after), without(after, before)];
-  const rows = [...gone.map(text => h('li', {}, h('del', {}, text))), ...fresh.map(text => h('li', {}, h('ins', {}, text)))];
+  const rows = [...gone.map(text => h('li', {}, h('del', {}, `− ${text}`))), ...fresh.map(text => h('li', {}, h('ins', {}, `+ ${text}`)))];
   place.replaceChildren(card(rows.length ? `What is different from #${number}` : `The same outcome as #${number}`, null, rows.length ? h('ul.pad', {}, rows) : null));
 }

@@ -77,8 +77,7 @@ pub struct Trace {
     pub wrote: Duration,
 }
 
-/// How a step came that ran.
-pub const DONE: &str = "done";
+/// How a step came that did not get to its end.
 pub const FAILED: &str = "failed";
 pub const OUT_OF_TIME: &str = "out of time";
 

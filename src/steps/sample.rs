@@ -17,8 +17,9 @@ pub fn delivery(event: &Event<'_>, schema: Option<&Schema>, request_id: &str) ->
     all.insert("event".to_owned(), (*event.event).into());
     all.insert("action".to_owned(), (*event.action).into());
     let content = schema.map(|schema| Made { schema, last: 1000 }.content());
-    if let (Some(content), Some(annotation)) = (content, all.get_mut("annotation")) {
-        annotation["content"] = content.into();
+    let annotation = all.get_mut("annotation").and_then(Json::as_object_mut);
+    if let (Some(content), Some(annotation)) = (content, annotation) {
+        annotation.insert("content".to_owned(), content.into());
     }
     Json::Object(all).to_string().into_bytes()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 
-use crate::inspector::{Changed, DONE, FAILED, OUT_OF_TIME, Said, StepSeen};
+use crate::inspector::{Changed, FAILED, OUT_OF_TIME, Said, StepSeen};
 use crate::rossum::{Annotation, Category, Change, Done, GrownTree, NodeRef, Payload, escape_html};
 use crate::steps::ignored::Ignored;
 use crate::steps::{Answer, Checkpoint, StepError};
@@ -41,7 +41,7 @@ pub(super) fn ran(
 ) {
     let Some(trace) = &mut facts.trace else { return };
     let (came, cause) = match result {
-        Ok(Ok(())) => (DONE, None),
+        Ok(Ok(())) => ("done", None),
         Ok(Err(failure)) => (FAILED, Some(failure.cause.clone())),
         Err(_) => (OUT_OF_TIME, None),
     };
