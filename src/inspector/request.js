@@ -33,7 +33,7 @@ function requestTab(detail) {
     return [head, payload && raw(`${title} (masked)`, payload, 'raw-request'),
       h('p.facts', {}, 'Left out in production: values and texts of the document, the signature, tokens, the body as it came, and copies of it.')];
   }
-  if (!payload) return [head, h('p.empty', {}, line.verdict.verified ? 'Its body is not JSON.' : 'Its body is not kept: nobody verified it.')];
+  if (!payload) return [head, h('p.empty', {}, line.verdict.verified ? 'Its body is no JSON object. What is secret in it cannot be found, so it is not shown.' : 'Its body is not kept: nobody verified it.')];
   const pre = h('pre.raw', { id: 'raw-request', tabindex: 0 }, '…');
   const way = (isRaw, text) => h('button.chip', { type: 'button', 'aria-pressed': String(state.isRaw === isRaw), onclick: () => { state.isRaw = isRaw; panel(); } }, text);
   fetchText(`/inspector/deliveries/${line.number}/body`).then(text => { pre.textContent = text === null ? 'It is not kept any more.' : state.isRaw ? text : indented(text); });

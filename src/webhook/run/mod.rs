@@ -20,10 +20,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::forward::Original;
 use crate::inspector::Trace;
-use crate::rossum::{Payload, Unreadable};
+use crate::rossum::{MessageType, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
-use crate::steps::Delivery;
+use crate::steps::{Answer, Delivery};
 use crate::telemetry::spans::StepSpan;
 
 use super::hook::Hook;
@@ -76,6 +76,12 @@ impl Facts {
         if !said.contains(&line) {
             said.push(line);
         }
+    }
+
+    fn count(&mut self, answer: &Answer) {
+        let errors = answer.messages().iter().filter(|message| message.kind == MessageType::Error);
+        (self.messages, self.errors) = (answer.messages().len(), errors.count());
+        self.operations = answer.journal.operations_len();
     }
 
     /// The id that the answer is kept by: a failure is run again where somebody develops the hook.
