@@ -144,6 +144,12 @@ impl Keys {
         }
     }
 
+    /// The value of the SHA-256 header for a body, by the newest secret; nothing where there is no secret.
+    pub fn sign(&self, body: &[u8]) -> Option<String> {
+        let mac = self.list.first()?.sha256.clone().chain_update(body);
+        Some(format!("{}{}", Algorithm::Sha256.prefix(), hex::encode(mac.finalize().into_bytes())))
+    }
+
     /// Starts to verify a body that is still to arrive.
     pub fn verifier(&self, claim: Claim) -> Verifier<'_> {
         let likely = self.likely.load(Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -18,7 +18,7 @@ use crate::inspector::{Inspector, Mode};
 use crate::otlp::Exporter;
 use crate::outbox::{Outbox, Workers};
 use crate::server::admin::{self, Pages};
-use crate::server::inspect::{Inspection, Streams};
+use crate::server::inspect::{Called, Inspection, Streams};
 use crate::server::systemd::Sockets;
 use crate::server::{
     ConfigFacts, Connections, DatasetFacts, Drain, Limits, Listener, OutboxFacts, Pulse, Redirect, Service,
@@ -38,6 +38,8 @@ pub struct Page {
     pub address: SocketAddr,
     /// Whether another port will do where this one is taken.
     pub is_default: bool,
+    /// How commands name the secret that dev mode made, where it is kept in a file.
+    pub secret: Option<String>,
     /// The folder that cases are saved in.
     pub cases: PathBuf,
 }
@@ -136,10 +138,21 @@ impl Building {
             (None, None) => None,
         };
         let page = admin.as_ref().filter(|_| self.page.is_some()).and_then(admin::Socket::address);
+        if let Some(page) = page {
+            self.door.leads_to(page);
+        }
+        let called = || match &self.page {
+            Some(page) => {
+                Called::Developing { address, secret: page.secret.clone(), public: OnceLock::new() }
+            }
+            None => Called::Public { domains: self.server.domains.clone() },
+        };
         let inspection = |inspector: &Arc<Inspector>| Inspection {
             inspector: Arc::clone(inspector),
             door: Arc::clone(&self.door),
             streams: Streams::default(),
+            called: called(),
+            tasks: self.shared.drain.tasks.clone(),
         };
         let (reload, reloads) = mpsc::channel(1);
         let outbox = Arc::clone(&self.workers.outbox);

@@ -144,6 +144,13 @@ impl Annex {
         Arc::clone(&self.house.asked)
     }
 
+    /// A tunnel leads here: the page shows its URL.
+    pub fn is_reached_by(&self, url: &str) {
+        if let Some(inspection) = &self.house.pages.inspection {
+            inspection.called.reached_by(url);
+        }
+    }
+
     /// What runs beside the server, and ends with it.
     pub fn tasks(&self) -> &tasks::Tasks {
         &self.house.shared.drain.tasks

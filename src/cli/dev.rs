@@ -49,6 +49,14 @@ impl DevSecret {
         }
     }
 
+    /// How a command names it, where that is not the environment.
+    fn reference(&self) -> Option<String> {
+        match self {
+            Self::Environment | Self::MadeForThisRun(_) => None,
+            Self::Kept(_, path) => Some(format!("file:{}", path.display())),
+        }
+    }
+
     /// The one that dev mode made.
     fn made(&self) -> Option<&Secret> {
         match self {
@@ -105,6 +113,7 @@ pub(super) async fn run(
     let page = inspector.map(|address| Page {
         address,
         is_default: address == Admin::DEFAULT,
+        secret: secret.reference(),
         cases: name
             .parent()
             .filter(|_| name != Path::new(config::SAMPLE_NAME))
@@ -126,6 +135,9 @@ pub(super) async fn run(
         Some("") => Some(Tunnel::ngrok(annex.address.port()).await?),
         Some(url) => Some(Tunnel::given(url)?),
     };
+    if let Some(tunnel) = &tunnel {
+        annex.is_reached_by(&tunnel.url);
+    }
     print_lines(&banner(&annex, &name, &secret, tunnel.as_ref()))?;
     let paths: Vec<&str> = annex.hooks.iter().map(|(path, _)| path.as_str()).collect();
     let pointed = match (hook, &tunnel) {

@@ -16,12 +16,10 @@ use crate::secret::Secret;
 use crate::shown::{Line, Lines, counted};
 use crate::signature::{Algorithm, sign};
 use crate::steps::nearest::nearest;
+use crate::steps::sample;
 
 use super::caller::{self, Answered, Caller};
 use super::exit::{Failure, print, print_lines, say, say_lines};
-
-/// The delivery that is sent when no file is named: an invoice that the sample hooks have something to say to.
-const SAMPLE: &str = include_str!("../../config/sample_delivery.json");
 
 const SECRET_HELP: &str = "The secret of the hook: the secret itself, env:NAME or file:PATH [default: env:ROSSUM_SECRET; if that is not set, the payload is not signed]";
 
@@ -93,7 +91,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 
 fn payload(file: Option<&std::path::Path>, event: Option<&str>, new_id: bool) -> Result<Bytes, Failure> {
     let bytes = match file {
-        None => SAMPLE.as_bytes().to_vec(),
+        None => sample::INVOICE.as_bytes().to_vec(),
         Some(path) if path.as_os_str() == "-" => {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes)?;

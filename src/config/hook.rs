@@ -100,6 +100,7 @@ fn read(
     }
     let secrets = secrets::of_hook(&section, environment);
     let secret_file = secrets::file_of_hook(&section, environment);
+    let secret_source = secrets::source_of_hook(&section, secret_file.as_ref(), environment);
     let domain = domain.map(|domain| certificates::domain(&section, domain));
     let demands_certificate = section.boolean("client_certificate").unwrap_or(false);
     let legacy = match section.boolean("allow_sha1") {
@@ -140,6 +141,7 @@ fn read(
         path: (*path).to_owned(),
         secrets,
         secret_file,
+        secret_source,
         legacy,
         limits,
         schemas: schemas.at_run_time(),

@@ -90,6 +90,21 @@ pub(super) fn file_of_hook(section: &Section<'_>, environment: Environment<'_>) 
     }
 }
 
+/// How a command names the first of a hook's secrets. Where it is not there, dev mode has its own.
+pub(super) fn source_of_hook(
+    section: &Section<'_>,
+    file: Option<&SecretFile>,
+    environment: Environment<'_>,
+) -> String {
+    if let Some(file) = file {
+        return format!("file:{}", file.path.display());
+    }
+    let first = section.texts_or_none(HOOK_SECRETS).and_then(|all| all.into_iter().next());
+    let name = first.as_ref().and_then(|first| first.get_ref().strip_prefix("env:"));
+    let name = name.filter(|name| environment(name).is_some()).unwrap_or(DEV_SECRET);
+    format!("env:{name}")
+}
+
 /// One secret, by its source.
 pub(super) fn read_one(
     section: &Section<'_>,

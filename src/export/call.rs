@@ -52,6 +52,11 @@ pub struct Part {
 }
 
 impl Call {
+    /// As messages name it. One without a name of its own is `call 1` already.
+    pub fn title(&self) -> String {
+        if self.name.starts_with("call ") { self.name.clone() } else { format!("call {}", self.name) }
+    }
+
     /// Every template of it.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
         let parts = self.multipart.iter().flat_map(|(_, parts)| parts).map(|(_, template)| template);

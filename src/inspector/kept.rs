@@ -10,13 +10,15 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::cases::cleaned;
 use crate::clock;
 
+use super::counts::Look;
+use super::headers;
 use super::mask::{MASK, mask, masked_text};
 use super::seen::{Seen, Sent, StepSeen, Trace};
 
 pub(super) struct Kept {
     pub(super) number: u64,
     pub(super) received: SystemTime,
-    pub(super) status: u16,
+    pub(super) look: Look,
     pub(super) hook: String,
     /// A name for its file.
     pub(super) name: String,
@@ -50,6 +52,9 @@ struct Line<'k> {
     took: u128,
     messages: usize,
     operations: usize,
+    errors: usize,
+    /// Steps that did not get to their end.
+    failures: usize,
     again: Option<u64>,
     note: Option<&'static str>,
 }
@@ -70,10 +75,14 @@ impl Kept {
             took: seen.took.as_micros(),
             messages: seen.messages,
             operations: seen.operations,
+            errors: seen.errors,
+            failures: seen.failures(),
             again: seen.again,
             note: seen.note,
         };
         let line = json!(line).to_string();
+        let look = Look::of(seen.status, seen.failures(), seen.errors);
+        let headers = headers::shown(seen.headers, is_masked);
         let name = format!("{}-{}-{}", seen.hook, seen.event, seen.annotation);
         let Trace { waited, mut steps, explained, labels, wrote } = seen.trace;
         let (mut sent, mut answer, mut payload) = (seen.sent, seen.answer, None);
@@ -90,13 +99,14 @@ impl Kept {
             "waited": us(waited),
             "wrote": us(wrote),
             "explained": us(explained),
+            "headers": headers,
             "steps": steps,
             "labels": labels,
         });
         Self {
             number: seen.number,
             received: seen.received,
-            status: seen.status,
+            look,
             is_answered: seen.status == 200 && seen.verdict.verified,
             hook: seen.hook,
             name,

@@ -9,6 +9,7 @@
 //! No answer waits for it: what comes faster than it can be taken is left out, and counted.
 
 mod counts;
+mod headers;
 mod kept;
 mod mask;
 mod news;
@@ -29,7 +30,7 @@ use shelf::Shelf;
 
 pub use news::{News, Subscription};
 pub use page::{POLICY, page};
-pub use seen::{Changed, Said, Seen, Sent, StepSeen, Trace, Verdict};
+pub use seen::{Changed, FAILED, OUT_OF_TIME, Said, Seen, Sent, StepSeen, Trace, Verdict};
 
 /// What may be seen, and done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +126,12 @@ impl Inspector {
     /// The delivery as it came, to be sent again. Nothing in production.
     pub fn sent(&self, number: u64) -> Option<Sent> {
         self.find(number)?.sent.clone().filter(|_| self.mode != Mode::Masked)
+    }
+
+    /// The body as it came, without its token and secrets. Nothing in production, nor where it is no JSON object: nobody can
+    /// tell what is secret in it.
+    pub fn body(&self, number: u64) -> Option<String> {
+        cases::cleaned(&self.sent(number)?.body).map(|cleaned| cleaned.get().to_owned())
     }
 
     /// Writes a delivery as a case for `annex test`; gives the file.

@@ -1,4 +1,3 @@
-'use strict';
 const $ = id => document.getElementById(id);
 /** An element; children are elements or texts, never markup. */
 function h(tag, props, ...children) {
@@ -23,27 +22,46 @@ const svg = (tag, props, ...children) => {
 const plain = html => String(html).includes('<') || String(html).includes('&')
   ? new DOMParser().parseFromString(String(html), 'text/html').body.textContent : String(html);
 const span = us => us < 10_000 ? `${(us / 1000).toFixed(us < 1000 ? 2 : 1)} ms` : us < 1e6 ? `${Math.round(us / 1000)} ms` : `${(us / 1e6).toFixed(1)} s`;
-const clock = ms => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+/** One clock everywhere: this browser's, of 24 hours; UTC, as the log has it, is in the title. */
+const two = n => String(n).padStart(2, '0');
+const clock = ms => { const at = new Date(ms); return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':'); };
+const moment = ms => { const at = new Date(ms); return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${clock(ms)}`; };
+const utc = ms => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 const count = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
 
-const state = { mode: '', most: 500, lines: [], items: new Map(), chosen: null, detail: null, tab: 0, follow: true, counts: [], now: 0, pending: [] };
-const kind = line => line.status >= 500 ? 'failed' : line.status >= 400 ? 'refused' : 'ok';
+const state = { mode: '', most: 500, lines: [], items: new Map(), chosen: null, detail: null, tab: 0, follow: true, counts: [], now: 0, pending: [], chip: '', hooks: [], isWanted: false, isRaw: false };
+const kind = line => line.status >= 500 ? 'failed' : line.status >= 400 ? 'refused' : line.failures ? 'failed' : line.errors ? 'errors' : 'ok';
+const KINDS = { failed: 'Failed', refused: 'Refused', errors: 'Errors shown', ok: 'Clean' };
 
 // The list.
 function item(line) {
   const what = [line.event || `${line.method} ${line.path}`, line.annotation && `#${line.annotation}`].filter(Boolean).join(' · ');
-  const came = line.verdict.verified && !line.problem ? `${count(line.messages, 'message')}, ${count(line.operations, 'change')}` : line.problem || line.verdict.text;
+  const came = line.verdict.verified && !line.problem ? `${line.failures ? `${count(line.failures, 'step')} failed, ` : ''}${count(line.messages, 'message')}, ${count(line.operations, 'change')}` : line.problem || line.verdict.text;
   const element = h('li', { role: 'option', id: `d${line.number}`, 'aria-selected': 'false', onclick: () => choose(line.number, true) },
-    h('span.who', {}, h(`span.mark.${kind(line)}`, { title: String(line.status) }), line.hook || 'no hook', line.again && ` (#${line.again} again)`),
-    h('span.when', {}, clock(line.received)),
+    h('span.who', {}, h(`span.mark.${kind(line)}`, { role: 'img', title: KINDS[kind(line)], 'aria-label': KINDS[kind(line)] }), line.hook || 'no hook', line.again && ` (#${line.again} again)`),
+    h('span.when', { title: `${moment(line.received)} (${utc(line.received)})` }, clock(line.received)),
     h('span.what', { title: what }, what), h('span.took', {}, span(line.took)),
     h('span.what', { title: came }, came), h('span.took', {}, String(line.status)));
+  element.kind = kind(line);
   element.words = `${line.hook} ${what} ${came} ${line.status} ${line.note || ''}`.toLowerCase();
   return element;
 }
 function fits(element) {
   const words = $('filter').value.toLowerCase().split(/\s+/).filter(Boolean);
-  return words.every(word => element.words.includes(word));
+  return (!state.chip || element.kind === state.chip) && words.every(word => element.words.includes(word));
+}
+/** The kinds that there are, to choose one. */
+function chips() {
+  const sums = {};
+  for (const line of state.lines) sums[kind(line)] = (sums[kind(line)] || 0) + 1;
+  if (state.chip && !sums[state.chip]) state.chip = '';
+  const chip = (name, text, sum) => h(`button.chip.${name || 'all'}`, { type: 'button', 'aria-pressed': String(state.chip === name), 'data-kind': name, onclick: () => { state.chip = state.chip === name ? '' : name; sift(); } }, name && h(`span.mark.${name}`), `${text} ${sum}`);
+  const there = Object.entries(KINDS).filter(([name]) => sums[name]);
+  $('chips').replaceChildren(...there.length > 1 ? [chip('', 'All', state.lines.length), ...there.map(([name, text]) => chip(name, text, sums[name]))] : []);
+}
+function sift() {
+  chips();
+  for (const element of state.items.values()) element.hidden = !fits(element);
 }
 function add(lines, fresh) {
   const list = $('list');
@@ -62,6 +80,8 @@ function add(lines, fresh) {
     state.items.delete(line.number);
   }
   $('none').hidden = state.lines.length > 0;
+  document.body.classList.toggle('none', !state.lines.length);
+  sift();
 }
 /** Deliveries that came since the last look are taken together, some times a second. */
 let timer = null;
@@ -73,19 +93,49 @@ function came(line) {
     timer = null;
     add(state.pending.splice(0), true);
     draw();
-    if (state.follow && state.lines.length) choose(state.lines[0].number, false);
+    if (state.follow && state.lines.length) choose(state.lines[0].number, state.isWanted);
+    state.isWanted = false;
   }, 100);
 }
 function choose(number, byHand) {
   if (byHand) { state.follow = number === state.lines[0]?.number; document.body.classList.add('reading'); }
-  if (state.chosen === number) return;
+  if (state.chosen === number) return address(byHand);
   state.items.get(state.chosen)?.setAttribute('aria-selected', 'false');
   state.chosen = number;
   const element = state.items.get(number);
   element?.setAttribute('aria-selected', 'true');
   $('list').setAttribute('aria-activedescendant', `d${number}`);
   if (byHand) element?.scrollIntoView({ block: 'nearest' });
+  address(byHand);
   fetchDetail();
+}
+// Links to a delivery and its part; Back leads from there to the list. The time is in it as well: another run of the server
+// begins with number 1 again.
+const key = line => line.received.toString(36);
+function address(isNew) {
+  const line = state.lines.find(line => line.number === state.chosen);
+  if (!line || !(isNew || location.hash)) return;
+  const hash = `#${line.number}.${key(line)}${state.tab ? `/${TABS[state.tab].toLowerCase()}` : ''}`;
+  if (hash === location.hash) return;
+  if (location.hash) history.replaceState(history.state, '', hash); else history.pushState({ isInside: true }, '', hash);
+}
+/** Follows the link that the page was opened with or led back to; gives whether there is one. */
+function route() {
+  if (location.hash === '#hooks') { showHooks(); return true; }
+  const [, number, time, part] = location.hash.match(/^#(\d+)\.(\w+)(?:\/(\w+))?$/) || [];
+  document.body.classList.toggle('reading', Boolean(number));
+  if (!number) return false;
+  state.tab = Math.max(0, TABS.findIndex(name => name.toLowerCase() === part));
+  state.follow = false;
+  const line = state.lines.find(line => line.number === Number(number));
+  if (line && key(line) === time) { state.chosen = null; choose(line.number, false); return true; }
+  unchoose();
+  render(line ? 'This link is of an earlier run of the server: its deliveries are not kept.' : 'It is not kept any more.');
+  return true;
+}
+function unchoose() {
+  state.items.get(state.chosen)?.setAttribute('aria-selected', 'false');
+  state.chosen = null; state.detail = null;
 }
 function move(by) {
   const shown = state.lines.filter(line => !state.items.get(line.number)?.hidden);
@@ -102,6 +152,7 @@ async function fetchDetail() {
   let number;
   do {
     number = state.chosen;
+    if (number == null) break;
     const response = await fetch(`/inspector/deliveries/${number}`).catch(() => null);
     const detail = response && await response.json().catch(() => null);
     if (number === state.chosen) {
@@ -120,24 +171,29 @@ function render(problem) {
   const doing = state.mode === 'developing' && h('span.do', {},
     h('button.main', { id: 'again', type: 'button', disabled: !state.detail.payload, title: 'r', onclick: again }, 'Send again'),
     h('button', { id: 'save', type: 'button', disabled: line.status !== 200, title: 's', onclick: save }, 'Save as test case'));
-  const facts = [new Date(line.received).toLocaleString(), `${line.status} in ${span(line.took)}`, `from ${more.from}`,
+  const facts = [h('time', { datetime: utc(line.received), title: utc(line.received) }, moment(line.received)), `${line.status} in ${span(line.took)}`, `from ${more.from}`,
     more.request_id && `request ${more.request_id}`, line.again && `#${line.again} sent again`, line.note];
   place.replaceChildren(...[back,
     h('div.head', {}, h('h2', {}, line.hook || `${line.method} ${line.path}`), h('span.facts', {}, [line.event, line.annotation && `annotation ${line.annotation}`].filter(Boolean).join(' · ')), doing),
-    h('p.facts', {}, facts.filter(Boolean).join(' · ')),
+    h('p.facts', {}, facts.filter(Boolean).flatMap((fact, at) => at ? [' · ', fact] : [fact])),
     h(line.verdict.verified ? 'p.verdict' : 'p.verdict.bad', { id: 'verdict' }, line.verdict.verified ? '✓ From Rossum: ' : '✗ Turned away: ', line.verdict.text, line.verdict.hint && h('small', {}, line.verdict.hint)),
     line.problem && h('p.verdict.bad', {}, `✗ ${line.problem}`),
+    line.failures > 0 && h('p.verdict.bad', { id: 'failures' }, `✗ ${count(line.failures, 'step')} failed: ${more.steps.filter(hasFailed).map(step => step.name).join(', ')}`),
+    !line.problem && line.errors > 0 && h('p.verdict.shown', { id: 'errors' }, `! The user sees ${count(line.errors, 'error')}.`),
+    line.again && h('div', { id: 'changed' }),
     times(line, more),
     h('div', { role: 'tablist', 'aria-label': 'Parts of the delivery', onkeydown: tabKeys }, TABS.map((name, at) =>
       h('button', { role: 'tab', type: 'button', id: `tab${at}`, 'aria-controls': 'panel', 'aria-selected': String(at === state.tab), tabindex: at === state.tab ? 0 : -1, onclick: () => show(at) },
         name, at === 1 && more.steps.length ? ` (${more.steps.length})` : ''))),
     h('div', { role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab${state.tab}` })].filter(Boolean));
   panel();
+  if (line.again) compare(state.detail);
 }
 function show(at) {
   state.tab = at;
   document.querySelectorAll('[role=tab]').forEach((tab, i) => { tab.setAttribute('aria-selected', String(i === at)); tab.tabIndex = i === at ? 0 : -1; });
   $('panel')?.setAttribute('aria-labelledby', `tab${at}`);
+  address(false);
   if (state.detail) panel();
 }
 function tabKeys(event) {
@@ -148,117 +204,6 @@ function tabKeys(event) {
   $(`tab${state.tab}`).focus();
 }
 function panel() { $('panel').replaceChildren(...[documentTab, stepsTab, requestTab, answerTab][state.tab](state.detail).filter(Boolean)); }
-
-function times(line, more) {
-  const ran = more.steps.filter(step => step.took > 0);
-  const parts = [['received and verified', more.read, 0], more.waited > 50 && ['waited for a place', more.waited, 1],
-    ...ran.map((step, at) => [step.name, step.took, 2 + at % 5]), line.verdict.verified && ['answer written', more.wrote, 1], more.explained > 0 && ['explained for this page', more.explained, 1]].filter(Boolean);
-  const sum = parts.reduce((sum, [, took]) => sum + took, 0);
-  if (line.took - sum > 20) parts.push(['other', line.took - sum, 1]);
-  const all = Math.max(1, parts.reduce((sum, [, took]) => sum + took, 0));
-  const widths = parts.map(([name, took, colour]) => { const i = h(`i.c${colour}`, { title: `${name}: ${span(took)}` }); i.style.flexGrow = took / all; return i; });
-  return h('div.times', { id: 'times' }, h('div.bar', { role: 'img', 'aria-label': `took ${span(line.took)}` }, widths),
-    h('div.legend', {}, parts.map(([name, took, colour]) => h('span', {}, h(`b.c${colour}`), `${name} ${span(took)}`))));
-}
-
-const tell = (type, content, where) => h(`span.tell.tell-${type}`, {}, h('b', {}, { blocker: 'Automation blocked', error: 'Error', warning: 'Warning', info: 'Info' }[type] || type), where && h('code', {}, `${where} `), plain(content));
-
-/** What the schema calls a field: the delivery's own schema, or the one of the steps. */
-function labelsOf({ payload, more }) {
-  const labels = new Map(Object.entries(more.labels || {}));
-  const walk = node => {
-    if (Array.isArray(node)) return node.forEach(walk);
-    if (!node || typeof node !== 'object') return;
-    if (node.category && node.id && node.label) labels.set(node.id, node.label);
-    walk(node.content); walk(node.children);
-  };
-  walk(payload?.schemas);
-  return labels;
-}
-function documentTab(detail) {
-  const { payload, answer, line } = detail;
-  const labels = labelsOf(detail);
-  const name = id => labels.get(id) || id;
-  const messages = new Map(); const operations = new Map(); const additions = new Map();
-  const push = (map, key, value) => map.has(key) ? map.get(key).push(value) : map.set(key, [value]);
-  for (const m of answer?.messages || []) push(messages, m.id == null ? '' : String(m.id), tell(m.type || 'error', m.content));
-  for (const b of answer?.automation_blockers || []) push(messages, b.id == null ? '' : String(b.id), tell('blocker', b.content));
-  for (const o of answer?.operations || []) o.op === 'add' ? push(additions, String(o.id), o.value) : operations.set(String(o.id), o);
-  const said = id => messages.get(String(id)) || [];
-  const value = node => {
-    const before = node.content?.value ?? '';
-    const change = operations.get(String(node.id))?.value;
-    const after = change?.content?.value;
-    const extra = [change?.hidden === true && ' hidden', change?.hidden === false && ' shown', change?.options && ` ${count(change.options.length, 'option')}`].filter(Boolean);
-    const chosen = change?.options?.find(option => String(option.value) === String(after));
-    const shown = text => chosen && String(text) === String(after) && chosen.label && chosen.label !== String(text) ? `${chosen.label} (${text})` : String(text);
-    return [after !== undefined && String(after) !== String(before) ? [before !== '' && h('del', {}, String(before)), before !== '' && ' ', h('ins', {}, after === '' ? 'empty' : shown(after))] : String(before),
-      extra.length ? h('small.facts', {}, extra.join(',')) : null];
-  };
-  const heading = id => [name(id), name(id) !== id && h('small', {}, id)];
-  const field = node => {
-    const texts = said(node.id);
-    const loud = texts.length && texts.some(text => text.className.includes('error')) ? '.has-error' : '';
-    return h(`tr${loud}`, { 'data-field': node.schema_id }, h('th', { scope: 'row' }, heading(node.schema_id)), h('td', {}, value(node), texts));
-  };
-  const cellsOf = row => row.category === 'tuple' || row.children ? row.children || [] : [row];
-  const table = node => {
-    const rows = node.children || [];
-    const added = additions.get(String(node.id)) || [];
-    const asRow = cells => ({ children: (Array.isArray(cells) ? cells : [cells]).map(cell => ({ ...cell, schema_id: cell.schema_id || '' })) });
-    const columns = [...new Set([...rows, ...added.map(asRow)].flatMap(cellsOf).map(cell => cell.schema_id))];
-    const line = (row, at, what) => {
-      const cells = new Map(cellsOf(row).map(cell => [cell.schema_id, cell]));
-      const texts = [...said(row.id), ...cellsOf(row).flatMap(cell => cell === row ? [] : said(cell.id).map(text => h('div', {}, h('small.facts', {}, name(cell.schema_id)), text)))];
-      const gone = operations.get(String(row.id))?.op === 'remove' ? '.gone' : '';
-      return [h(`tr${what}${gone}`, {}, h('td', {}, String(at + 1)), columns.map(id => h('td', {}, cells.has(id) ? value(cells.get(id)) : ''))),
-        texts.length ? h('tr', {}, h('td.about', { colspan: columns.length + 1 }, texts)) : null];
-    };
-    return h('div.card', {}, h('h3', {}, name(node.schema_id), h('span', {}, count(rows.length, 'row'), added.length ? `, ${added.length} added` : ''), ...said(node.id)),
-      columns.length ? h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': name(node.schema_id) }, h('table.items', {}, h('thead', {}, h('tr', {}, h('th', {}, ''), columns.map(id => h('th', { scope: 'col' }, heading(id))))),
-        h('tbody', {}, rows.slice(0, 200).map((row, at) => line(row, at, '')), added.slice(0, 200).map((cells, at) => line(asRow(cells), rows.length + at, '.new'))))) : null,
-      rows.length > 200 && h('p.pad.facts', {}, `${rows.length - 200} rows more: see Request`));
-  };
-  const section = node => {
-    const fields = []; const tables = [];
-    for (const child of node.children || []) (child.category === 'multivalue' ? tables : fields).push(child);
-    return [(fields.length || !tables.length) && h('div.card', {}, h('h3', {}, name(node.schema_id)), h('table.fields', {}, h('tbody', {}, fields.map(field)))), ...tables.map(table)];
-  };
-  const whole = said('');
-  const content = payload?.annotation?.content;
-  const nodes = Array.isArray(content) ? content : [];
-  const loose = nodes.filter(node => node.category !== 'section');
-  return [whole.length && h('div', { id: 'whole' }, whole),
-    ...nodes.filter(node => node.category === 'section').flatMap(section),
-    loose.length && section({ schema_id: 'content', children: loose }),
-    !nodes.length && h('p.empty', {}, payload ? 'This event carries no annotation data.' : line.verdict.verified ? 'It could not be read.' : 'Its body is not kept: nobody verified it.')].flat();
-}
-
-function stepsTab({ more }) {
-  const came = place => place.came;
-  const worst = reason => reason.places.some(p => came(p) === 'failed') ? 'failed' : reason.places.some(p => came(p) === 'acted') ? 'acted' : 'quiet';
-  const place = (p, alone) => h('div.place', {}, h('span.where', {}, p.row != null ? `row ${p.row + 1}: ` : '', alone ? null : h(`span.came.${p.came}`, {}, p.says)),
-    p.saw.length ? h('dl', {}, p.saw.map(saw => [h('dt', {}, saw.name), h('dd', {}, saw.value)])) : null);
-  const reason = r => {
-    const how = worst(r);
-    const says = r.places.find(p => came(p) === how)?.says || (r.places.length ? '' : 'no row to look at');
-    return h('details.reason', { open: how !== 'quiet' },
-      h('summary', {}, h('b', {}, r.what), h(`span.came.${how}`, {}, says, r.places.length > 1 ? ` in ${count(r.places.filter(p => came(p) === how).length, 'row')} of ${r.places.length + (r.more || 0)}` : '')),
-      r.source && h('pre.source', {}, r.source), r.places.map(p => place(p, r.places.length === 1)), r.more ? h('p.place.facts', {}, `${count(r.more, 'row')} more`) : null);
-  };
-  const where = x => x.schema_id ? `${x.schema_id}${x.row != null ? `[${x.row + 1}]` : ''}` : '';
-  const change = c => h('tr', {}, h('td', {}, h('code', {}, where(c))), h('td', {}, c.what === 'value' ? [c.before !== '' && h('del', {}, c.before), ' ', h('ins', {}, c.after === '' ? 'empty' : c.after)] : [c.what, c.after ? `: ${c.after}` : '']));
-  const step = s => h('section.card.step', {}, h('h3', {}, s.name, h(`span.came.${s.came === 'done' ? 'done' : s.took ? 'failed' : 'quiet'}`, {}, s.came), h('span', {}, s.took ? span(s.took) : '')),
-    s.cause && h('p.pad', {}, tell('error', s.cause)),
-    s.messages.length ? h('div.pad', {}, s.messages.map(m => tell(m.type, m.content, where(m)))) : null,
-    s.changes.length ? h('div.scroll', {}, h('table.changes', {}, h('tbody', {}, s.changes.map(change)))) : null,
-    s.reasons.map(reason),
-    s.came === 'done' && !s.messages.length && !s.changes.length && !s.reasons.length && h('p.pad.facts', {}, 'Nothing to do.'));
-  return more.steps.length ? more.steps.map(step) : [h('p.empty', {}, 'No step ran.')];
-}
-const raw = (title, value, id) => h('div.card', {}, h('h3', {}, title), h('pre.raw', { id, tabindex: 0 }, JSON.stringify(value, null, 2)));
-const requestTab = ({ payload, line }) => payload ? [raw(`${line.method} ${line.path}${state.mode === 'masked' ? ' (masked)' : ' (tokens and secrets removed)'}`, payload, 'raw-request')] : [h('p.empty', {}, 'Its body is not kept.')];
-const answerTab = ({ answer, line }) => answer ? [raw(`${line.status}${state.mode === 'masked' ? ' (masked)' : ''}`, answer, 'raw-answer')] : [h('p.empty', {}, 'Nothing was answered.')];
 
 // What can be done.
 async function act(what) {
@@ -284,48 +229,20 @@ function note(text) {
   clearTimeout(noted);
   noted = setTimeout(() => { $('note').hidden = true; }, 6000);
 }
-function leave() { document.body.classList.remove('reading'); $('list').focus(); }
+function leave() {
+  document.body.classList.remove('reading');
+  if (history.state?.isInside) return history.back();
+  if (location.hash) history.replaceState(null, '', location.pathname);
+  arrive();
+}
+/** Back in the list, or at what comes. */
+function arrive() {
+  if (route()) return;
+  $('list').focus();
+  if (!state.lines.length) return showHooks();
+  if (!state.detail && matchMedia('(min-width: 761px)').matches) choose(state.lines[0].number, false);
+}
 
-// The last hours, and the certificates.
-const SPAN = 300, BARS = 144;
-function tally(line) {
-  const from = Math.floor(line.received / 1000 / SPAN) * SPAN;
-  let bar = state.counts.at(-1);
-  if (!bar || bar.from < from) state.counts.push(bar = { from, ok: 0, refused: 0, failed: 0 });
-  bar[kind(line)] += 1;
-  state.now = Math.max(state.now, Math.floor(line.received / 1000));
-  while (state.counts.length > BARS) state.counts.shift();
-}
-function draw() {
-  const first = Math.floor(state.now / SPAN) * SPAN - (BARS - 1) * SPAN;
-  const bars = state.counts.filter(bar => bar.from >= first);
-  const most = Math.max(1, ...bars.map(bar => bar.ok + bar.refused + bar.failed));
-  const sum = key => bars.reduce((sum, bar) => sum + bar[key], 0);
-  const picture = svg('svg', { viewBox: `0 0 ${BARS} 26`, preserveAspectRatio: 'none', role: 'img' });
-  picture.append(svg('line', { class: 'base', x1: 0, x2: BARS, y1: 25.5, y2: 25.5 }));
-  for (const bar of bars) {
-    let y = 25;
-    for (const key of ['ok', 'refused', 'failed']) {
-      const height = bar[key] / most * 24;
-      if (height) { y -= height; picture.append(svg('rect', { class: key, x: (bar.from - first) / SPAN, y, width: 1, height })); }
-    }
-  }
-  const text = `${sum('ok') + sum('refused') + sum('failed')} in 12 h${sum('refused') ? `, ${sum('refused')} refused` : ''}${sum('failed') ? `, ${sum('failed')} failed` : ''}`;
-  picture.setAttribute('aria-label', `Deliveries by five minutes: ${text}`);
-  $('chart').replaceChildren(picture, h('span', {}, text));
-}
-async function certificates() {
-  const status = await fetch('/status').then(response => response.json()).catch(() => null);
-  const day = 86_400_000;
-  const one = c => {
-    const [from, to] = [Date.parse(c.not_before), Date.parse(c.not_after)];
-    const left = Math.floor((to - Date.now()) / day);
-    const bar = h('i'); bar.style.width = `${Math.max(0, Math.min(100, (to - Date.now()) / (to - from) * 100))}%`;
-    return h('div', { title: c.last_error || '' }, h('b', {}, c.names[0] || c.domains[0] || c.name), c.not_after ? ` ${left > 1000 ? 'more than 1000' : left} days left${c.renewal ? `, renewed ${new Date(c.renewal).toLocaleDateString()}` : ''}` : ' no certificate yet',
-      h(`div.life${c.last_error || left < 10 ? '.late' : ''}`, {}, bar));
-  };
-  $('certificates').replaceChildren(...(status?.certificates || []).map(one));
-}
 function mistakes(text) {
   $('mistakes').hidden = !text;
   $('mistakes').replaceChildren(...text ? [h('b', {}, 'The new configuration is refused; the one before stays.'), h('pre', {}, text)] : []);
@@ -345,9 +262,11 @@ async function load() {
   mistakes(all.mistakes);
   draw();
   if (all.mode === 'masked') certificates();
+  await loadHooks();
   const again = state.items.has(state.chosen) ? state.chosen : state.lines[0]?.number;
   state.chosen = null;
-  if (again) choose(again, false);
+  if (route()) return;
+  if (again) choose(again, false); else showHooks();
 }
 const events = new EventSource('/inspector/events');
 events.onopen = () => { $('live').textContent = 'live'; $('live').classList.add('on'); load(); };
@@ -357,11 +276,15 @@ events.addEventListener('behind', () => load());
 events.addEventListener('reload', event => {
   const text = JSON.parse(event.data).mistakes;
   mistakes(text);
-  if (!text) note('Configuration reloaded.');
+  if (text) return;
+  note('Configuration reloaded.');
+  loadHooks().then(() => { if ($('hooks')) showHooks(); });
 });
 setInterval(() => { if (state.mode === 'masked') certificates(); }, 60_000);
 
-$('filter').addEventListener('input', () => { for (const element of state.items.values()) element.hidden = !fits(element); });
+addEventListener('popstate', arrive);
+$('filter').addEventListener('input', sift);
+$('hooks-open').addEventListener('click', openHooks);
 $('help-open').addEventListener('click', () => $('help').showModal());
 document.addEventListener('keydown', event => {
   if (event.ctrlKey || event.metaKey || event.altKey || $('help').open) return;
@@ -371,7 +294,7 @@ document.addEventListener('keydown', event => {
     return;
   }
   const keys = {
-    j: () => move(1), k: () => move(-1), r: again, s: save, '?': () => $('help').showModal(),
+    j: () => move(1), k: () => move(-1), r: again, s: save, '?': () => $('help').showModal(), h: openHooks,
     f: () => { state.follow = true; if (state.lines[0]) choose(state.lines[0].number, false); },
     '/': () => $('filter').focus(), Escape: leave, 1: () => show(0), 2: () => show(1), 3: () => show(2), 4: () => show(3),
   };

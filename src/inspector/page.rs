@@ -9,7 +9,15 @@ use sha2::{Digest, Sha256};
 
 const HTML: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const PROGRAM: &str = include_str!("page.js");
+/// One program, a file for each part of the page; the last one starts it.
+const PROGRAM: &str = concat!(
+    "'use strict';\n",
+    include_str!("detail.js"),
+    include_str!("request.js"),
+    include_str!("hooks.js"),
+    include_str!("chart.js"),
+    include_str!("page.js"),
+);
 
 static PAGE: LazyLock<Bytes> =
     LazyLock::new(|| Bytes::from(HTML.replace("/* style */", STYLE).replace("/* program */", PROGRAM)));

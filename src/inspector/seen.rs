@@ -28,12 +28,16 @@ pub struct Seen {
     pub note: Option<&'static str>,
     pub messages: usize,
     pub operations: usize,
+    /// Messages of the kind `error`.
+    pub errors: usize,
     /// The delivery that this one repeats, because somebody wanted it sent again.
     pub again: Option<u64>,
     pub took: Duration,
     /// Until its body was there and verified.
     pub read: Duration,
     pub trace: Trace,
+    /// As they came, in their order.
+    pub headers: Vec<(String, String)>,
     /// Of a request that was verified.
     pub sent: Option<Sent>,
     pub answer: Bytes,
@@ -72,6 +76,10 @@ pub struct Trace {
     /// Writing the answer.
     pub wrote: Duration,
 }
+
+/// How a step came that did not get to its end.
+pub const FAILED: &str = "failed";
+pub const OUT_OF_TIME: &str = "out of time";
 
 #[derive(Debug, Serialize)]
 pub struct StepSeen {
@@ -113,7 +121,19 @@ fn microseconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, 
     serializer.serialize_u64(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
 }
 
+impl StepSeen {
+    /// Whether it did not get to its end.
+    fn has_failed(&self) -> bool {
+        matches!(self.came, FAILED | OUT_OF_TIME)
+    }
+}
+
 impl Seen {
+    /// Steps that did not get to their end.
+    pub(super) fn failures(&self) -> usize {
+        self.trace.steps.iter().filter(|step| step.has_failed()).count()
+    }
+
     /// About what it takes of memory.
     pub fn bytes(&self) -> u64 {
         let body = self.sent.as_ref().map_or(0, |sent| sent.body.len());
@@ -123,6 +143,7 @@ impl Seen {
             messages + changes + step.reasons.iter().map(Reason::bytes).sum::<usize>()
         };
         let steps: usize = self.trace.steps.iter().map(step).sum();
-        (body + self.answer.len() + steps + 1000) as u64
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 50).sum();
+        (body + headers + self.answer.len() + steps + 1000) as u64
     }
 }

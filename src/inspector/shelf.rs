@@ -43,7 +43,7 @@ struct List<'s> {
 
 impl Shelf {
     pub(super) fn put(&mut self, kept: Kept, now: SystemTime) {
-        self.counts.add(clock::unix_seconds(now).max(kept.second()), kept.status);
+        self.counts.add(clock::unix_seconds(now).max(kept.second()), kept.look);
         self.bytes += kept.bytes();
         self.kept.push_back(Arc::new(kept));
         while (self.kept.len() > MOST || self.bytes > MOST_BYTES)

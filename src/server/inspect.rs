@@ -5,14 +5,16 @@
 //! | `GET /inspector` | the page |
 //! | `GET /inspector/deliveries` | what is kept, a line each |
 //! | `GET /inspector/deliveries/N` | one with everything |
+//! | `GET /inspector/deliveries/N/body`, `…/commands` | its body as it came, commands that send it; while developing only |
+//! | `GET /inspector/hooks` | the hooks, and where they are called |
 //! | `GET /inspector/events` | server-sent events: `delivery`, `reload`, `behind` |
-//! | `POST /inspector/deliveries/N/send`, `…/save` | while developing only |
+//! | `POST /inspector/deliveries/N/send`, `…/save`, `POST /inspector/hooks/NAME/sample` | while developing only |
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,13 +30,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::interval;
 
 use crate::inspector::{self, Inspector, NotSaved};
-use crate::webhook::{Caller, ClientCertificate, Door};
+use crate::tasks::Tasks;
+use crate::webhook::{Caller, ClientCertificate, Door, Offered};
 
 use super::Drain;
+use super::commands::Copied;
 use super::connections::RequestUnderWay;
+use super::sampled;
 
 /// Where all of it is.
 pub(super) const PLACE: &str = "/inspector";
+/// How a hook names the secret that dev mode has.
+const DEV_SECRET: &str = "env:ROSSUM_SECRET";
+const NOT_KEPT: &str = "the delivery is no longer stored";
 /// Events that wait for a slow page on top of what the inspector keeps for it.
 const AHEAD: usize = 16;
 /// Pages that listen at a time.
@@ -85,6 +93,16 @@ pub struct Inspection {
     pub inspector: Arc<Inspector>,
     pub door: Arc<Door>,
     pub streams: Streams,
+    pub called: Called,
+    pub tasks: Tasks,
+}
+
+/// Where hooks are called.
+pub enum Called {
+    /// Plain HTTP while developing, perhaps behind a tunnel, and how commands name the secret that dev mode made.
+    Developing { address: SocketAddr, secret: Option<String>, public: OnceLock<String> },
+    /// Over TLS, under these names.
+    Public { domains: Vec<String> },
 }
 
 /// The pages that listen, oldest first: each holds a connection for as long as it likes, so that they may not take all
@@ -110,11 +128,21 @@ impl Streams {
 pub(super) enum Reply {
     Page,
     Json(StatusCode, String),
+    Text(String),
     Events,
     NotAllowed(&'static str),
     /// It changes something, and does not carry the header that no other page can set.
     Unasked,
     Nothing,
+}
+
+impl Called {
+    /// A tunnel leads here.
+    pub fn reached_by(&self, url: &str) {
+        if let Self::Developing { public, .. } = self {
+            let _ = public.set(url.trim_end_matches('/').to_owned()); // there is one tunnel
+        }
+    }
 }
 
 impl Inspection {
@@ -123,21 +151,32 @@ impl Inspection {
         let number = parts.get(1).and_then(|number| number.parse::<u64>().ok());
         let reads = matches!(*method, Method::GET | Method::HEAD);
         match (&parts[..], number) {
-            (["deliveries", _, "send" | "save"], Some(_)) if *method != Method::POST => {
+            (["deliveries", _, "send" | "save"], Some(_)) | (["hooks", _, "sample"], _)
+                if *method != Method::POST =>
+            {
                 Reply::NotAllowed("POST")
             }
-            (["deliveries", _, "send" | "save"], Some(_)) if !is_asked => Reply::Unasked,
+            (["deliveries", _, "send" | "save"], Some(_)) | (["hooks", _, "sample"], _) if !is_asked => {
+                Reply::Unasked
+            }
+            (["hooks", name, "sample"], _) => self.send_sample(name).await,
             (["deliveries", _, "send"], Some(number)) => self.send_again(number).await,
             (["deliveries", _, "save"], Some(number)) => self.save(number),
-            ([] | ["" | "deliveries" | "events"] | ["deliveries", _], _) if !reads => {
+            ([] | ["" | "deliveries" | "events" | "hooks"] | ["deliveries", ..], _) if !reads => {
                 Reply::NotAllowed("GET, HEAD")
             }
             ([] | [""], _) => Reply::Page,
             (["events"], _) => Reply::Events,
+            (["hooks"], _) => self.hooks(),
+            (["deliveries", _, "body"], Some(number)) => match self.inspector.body(number) {
+                Some(body) => Reply::Text(body),
+                None => problem(StatusCode::NOT_FOUND, NOT_KEPT),
+            },
+            (["deliveries", _, "commands"], Some(number)) => self.commands(number),
             (["deliveries"], _) => Reply::Json(StatusCode::OK, self.inspector.list()),
             (["deliveries", _], Some(number)) => match self.inspector.detail(number) {
                 Some(detail) => Reply::Json(StatusCode::OK, detail),
-                None => problem(StatusCode::NOT_FOUND, "the delivery is no longer stored"),
+                None => problem(StatusCode::NOT_FOUND, NOT_KEPT),
             },
             _ => Reply::Nothing,
         }
@@ -159,6 +198,64 @@ impl Inspection {
             Ok(number) => Reply::Json(StatusCode::OK, serde_json::json!({ "number": number }).to_string()),
             Err(error) => problem(StatusCode::CONFLICT, &error.to_string()),
         }
+    }
+
+    fn hooks(&self) -> Reply {
+        let url = |hook: &Offered| match &self.called {
+            Called::Developing { public, .. } if public.get().is_some() => {
+                public.get().map(|public| format!("{public}{}", hook.path))
+            }
+            Called::Developing { address, .. } => {
+                let host = hook.domain.as_ref().map(|domain| format!("{domain}:{}", address.port()));
+                Some(format!("http://{}{}", host.unwrap_or_else(|| address.to_string()), hook.path))
+            }
+            Called::Public { domains } => {
+                let domain = hook.domain.as_ref().or(domains.first());
+                domain.map(|domain| format!("https://{domain}{}", hook.path))
+            }
+        };
+        let hooks = self.door.offered();
+        let hooks: Vec<_> =
+            hooks.iter().map(|hook| serde_json::json!({"hook": hook, "url": url(hook)})).collect();
+        Reply::Json(
+            StatusCode::OK,
+            serde_json::json!({ "hooks": hooks, "is_tunnelled": self.is_tunnelled() }).to_string(),
+        )
+    }
+
+    fn is_tunnelled(&self) -> bool {
+        matches!(&self.called, Called::Developing { public, .. } if public.get().is_some())
+    }
+
+    async fn send_sample(&self, name: &str) -> Reply {
+        let Called::Developing { address, .. } = self.called else {
+            return problem(StatusCode::CONFLICT, "samples are sent while developing only");
+        };
+        let Some(sample) = unescaped(name).and_then(|name| self.door.sample(&name)) else {
+            return problem(StatusCode::NOT_FOUND, "there is no such hook any more");
+        };
+        match sampled::send(sample, address, &self.tasks).await {
+            Ok(status) => Reply::Json(StatusCode::OK, serde_json::json!({ "status": status }).to_string()),
+            Err(why) => problem(StatusCode::BAD_GATEWAY, &why),
+        }
+    }
+
+    fn commands(&self, number: u64) -> Reply {
+        let (Called::Developing { address, secret: made, .. }, Some(sent), Some(body)) =
+            (&self.called, self.inspector.sent(number), self.inspector.body(number))
+        else {
+            return problem(StatusCode::NOT_FOUND, NOT_KEPT);
+        };
+        let body = body + "\n";
+        let Some(signed) =
+            self.door.signed(&sent.path, sent.host.as_deref().unwrap_or_default(), body.as_bytes())
+        else {
+            return problem(StatusCode::CONFLICT, "there is no hook at its path any more");
+        };
+        let secret = made.as_deref().filter(|_| signed.secret == DEV_SECRET).unwrap_or(&signed.secret);
+        let url = format!("http://{address}{}", sent.path);
+        let commands = Copied { url: &url, signed: &signed, secret, body: &body }.commands();
+        Reply::Json(StatusCode::OK, serde_json::json!(commands).to_string())
     }
 
     fn save(&self, number: u64) -> Reply {
@@ -211,6 +308,18 @@ pub(super) fn page() -> Response<AdminBody> {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// What stands in a path for a name.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(part.get(2..)?.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn problem(status: StatusCode, text: &str) -> Reply {

@@ -1,6 +1,7 @@
 //! Sockets, deadlines, HTTP versions, the drain, the admin pages. Knows neither Rossum nor how certificates are obtained.
 
 pub mod admin;
+mod commands;
 mod connection;
 mod connections;
 pub mod descriptors;
@@ -15,6 +16,7 @@ mod probe;
 mod proxy_protocol;
 mod pulse;
 mod redirect;
+mod sampled;
 /// The one door for fuzzers.
 #[cfg(fuzzing)]
 pub use proxy_protocol::read as read_proxy_header;

@@ -37,6 +37,7 @@ pub mod request_processor;
 mod returned;
 pub mod rows;
 pub mod rules;
+pub mod sample;
 pub mod schema;
 pub mod source;
 mod step;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::rossum::Annotation;
-use crate::txscript::{FieldType, Schema, TypesMissing};
+use crate::txscript::{FieldType, TypesMissing};
+
+pub use crate::txscript::Schema;
 
 use super::{Delivery, StepError};
 
@@ -34,6 +36,12 @@ impl Schemas {
     fn declared(&self, delivery: &Delivery<'_>) -> Option<&Arc<Schema>> {
         let of_queue = delivery.payload.queue_id.and_then(|queue| self.queues.get(&queue));
         of_queue.or(self.file.as_ref())
+    }
+
+    /// One that the configuration gives, for a sample: that of all queues, or of the one with the lowest id.
+    pub fn example(&self) -> Option<&Arc<Schema>> {
+        let of_queue = || self.queues.iter().min_by_key(|(queue, _)| **queue).map(|(_, schema)| schema);
+        self.file.as_ref().or_else(of_queue)
     }
 
     /// Whether only what Rossum sends along has the types.

@@ -1,7 +1,7 @@
 //! The door itself: a request in, a response out, one log line.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use super::body::{self, DoorLimits};
 use super::came;
 use super::front_page;
 use super::hook::{Answers, Hook, HookUse, ServiceFacts};
-use super::host::{host, names_its_host};
+use super::host::{host, is_loopback, names_its_host};
 use super::log_line::{Arrival, Target, Verdict, level};
 use super::plan::BuiltHook;
 use super::promises::{Found, Made, PLACE, Promises};
@@ -58,6 +58,8 @@ pub struct Door {
     promises: Arc<Promises>,
     metrics: Arc<Metrics>,
     inspector: Option<Arc<Inspector>>,
+    /// Where the inspector's page is while developing.
+    page: OnceLock<SocketAddr>,
     tasks: Tasks,
     under_way: DeliveriesUnderWay,
 }
@@ -87,6 +89,7 @@ impl Door {
             promises: Arc::default(),
             metrics,
             inspector,
+            page: OnceLock::new(),
             tasks,
             under_way: DeliveriesUnderWay::default(),
         }
@@ -95,6 +98,15 @@ impl Door {
     /// From the next request on, these hooks.
     pub fn replace(&self, hooks: Vec<BuiltHook>, limits: DoorLimits) {
         self.routes.store(Arc::new(Routes::new(hooks, limits, &self.metrics)));
+    }
+
+    /// Who looks here with a browser on this host is led to the inspector.
+    pub fn leads_to(&self, page: SocketAddr) {
+        let _ = self.page.set(page); // it is opened once
+    }
+
+    pub(super) fn routes(&self) -> Arc<Routes> {
+        self.routes.load_full()
     }
 
     /// Which secrets verify deliveries, hook by hook.
@@ -152,11 +164,11 @@ impl Door {
                 return self.deliver(routes, hook, head, body, arrival, verified).await;
             }
             (_, &Method::GET | &Method::HEAD) if path == "/" => {
-                let from = arrival.caller.address;
-                if self.metrics.strangers.has_line("front_page", "", level(StatusCode::OK), from) {
-                    arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), StatusCode::OK);
-                }
-                return front_page::response();
+                let page = self.page.get().filter(|_| is_loopback(host(&head.uri, &head.headers)));
+                return self.browsed(head, front_page::response(page), arrival);
+            }
+            (None, &Method::GET | &Method::HEAD) if front_page::is_asked_by_itself(path) => {
+                return self.browsed(head, front_page::nothing(), arrival);
             }
             (None, &Method::GET) if path.starts_with(PLACE) => return self.promised(head, arrival),
             (Some(_), _) if path == "/" => Refusal::Method { allow: "GET, HEAD, POST" },
@@ -165,6 +177,20 @@ impl Door {
             (None, _) => Refusal::NoHook,
         };
         self.refuse(head, Target::of(head), &refusal, arrival)
+    }
+
+    /// What a browser asks for is no delivery: it has a line in the log, unless there are many.
+    fn browsed(
+        &self,
+        head: &Parts,
+        response: Response<Full<Bytes>>,
+        arrival: Arrival,
+    ) -> Response<Full<Bytes>> {
+        let (status, from) = (response.status(), arrival.caller.address);
+        if self.metrics.strangers.has_line("front_page", "", level(StatusCode::OK), from) {
+            arrival.log(Target::of(head), Verdict::NotNeeded, Facts::default(), status);
+        }
+        response
     }
 
     /// Throws away what is left of a refused body, so that the caller sees its answer.

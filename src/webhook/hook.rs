@@ -44,6 +44,8 @@ pub struct HookSettings {
     pub secrets: Vec<Secret>,
     /// Where the first of them is kept, if in a file.
     pub secret_file: Option<SecretFile>,
+    /// How the first of them is named: `env:NAME`, `file:PATH`.
+    pub secret_source: String,
     pub legacy: LegacySha1,
     pub limits: HookLimits,
     /// Which fields its documents have.
@@ -163,6 +165,8 @@ impl Hook {
 
 pub(super) struct Hook {
     pub(super) name: String,
+    pub(super) path: String,
+    pub(super) secret_source: String,
     /// Its name and its steps', for lines of the log.
     pub(super) whose: Arc<Whose>,
     pub(super) domain: Option<String>,
@@ -204,11 +208,12 @@ impl Hook {
         let BuiltHook { settings, stages, memory } = built;
         let HookSettings {
             name,
-            path: _,
+            path,
             domain,
             demands_certificate,
             secrets,
             secret_file: _,
+            secret_source,
             legacy,
             limits,
             schemas,
@@ -224,6 +229,8 @@ impl Hook {
         let whose = Arc::new(Whose { hook: name.clone(), steps });
         let uses = secrets.iter().map(|_| Use::default()).collect();
         Self {
+            path,
+            secret_source,
             uses,
             keys: Keys::new(&secrets, legacy),
             domain,

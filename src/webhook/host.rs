@@ -1,6 +1,6 @@
 //! Which host a request is for, and whether it says so as HTTP wants it (RFC 9112, 3.2; RFC 9110, 7.2).
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use hyper::header::HOST;
 use hyper::{HeaderMap, Uri, Version};
@@ -11,6 +11,17 @@ pub(super) fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
         || headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
         |authority| authority.as_str(),
     )
+}
+
+/// Whether a host, perhaps with a port, is a name that only this machine gives to itself.
+pub fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_matches(['[', ']']);
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether it names one host that can be: by one `Host` header where it is HTTP/1.1, by `:authority` or one header at most
@@ -63,6 +74,16 @@ fn is_name(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_of_this_host_are_answered() {
+        for good in ["127.0.0.1:5043", "localhost", "[::1]:5043", "127.0.0.7"] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in ["", "evil.example:5043", "10.0.0.1", "localhost.evil.example", "::"] {
+            assert!(!is_loopback(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn names_and_addresses_pass_with_a_port_or_without() {

@@ -25,6 +25,7 @@ pub(super) struct Watched {
     sent: Sent,
     again: Option<u64>,
     verdict: Verdict,
+    headers: Vec<(String, String)>,
 }
 
 impl Watched {
@@ -43,7 +44,7 @@ impl Watched {
             sha1: header(SHA1_HEADER),
             body: body.share(),
         };
-        Self::of(inspector, sent, body, arrival, None)
+        Self { headers: headers(head), ..Self::of(inspector, sent, body, arrival, None) }
     }
 
     /// One that is sent again.
@@ -73,7 +74,8 @@ impl Watched {
             .then_some("an old secret: Rossum does not have the newest one yet (annex hook rotate)");
         let verdict = Verdict { verified: true, text, hint };
         let inspector = Arc::clone(inspector);
-        Self { inspector, arrival, read: arrival.at.elapsed(), sent, again, verdict }
+        let read = arrival.at.elapsed();
+        Self { inspector, arrival, read, sent, again, verdict, headers: Vec::new() }
     }
 
     /// Tells what became of it; gives its number.
@@ -84,7 +86,7 @@ impl Watched {
         result: Result<&Bytes, &Refusal>,
         status: StatusCode,
     ) -> Option<u64> {
-        let Self { inspector, arrival, read, sent, again, verdict } = self;
+        let Self { inspector, arrival, read, sent, again, verdict, headers } = self;
         let answer = match result {
             Ok(answer) => answer.clone(),
             Err(refusal) => refusal.body(facts.request_id.as_deref()),
@@ -102,6 +104,8 @@ impl Watched {
             note: facts.note,
             messages: facts.messages,
             operations: facts.operations,
+            errors: facts.errors,
+            headers,
             hook: hook.to_owned(),
             problem: result.err().map(ToString::to_string),
             ..seen("POST", verdict, status, arrival)
@@ -117,6 +121,7 @@ pub(super) fn refused(head: &Parts, hook: &str, refusal: &Refusal, arrival: Arri
         // What was promised is for nobody else.
         path: if path.starts_with(PLACE) { PLACE.to_owned() } else { path.chars().take(200).collect() },
         hook: hook.to_owned(),
+        headers: headers(head),
         answer: refusal.body(None),
         ..seen(head.method.as_str(), verdict, refusal.status(), arrival)
     }
@@ -140,6 +145,8 @@ fn seen(method: &str, verdict: Verdict, status: StatusCode, arrival: Arrival) ->
         note: None,
         messages: 0,
         operations: 0,
+        errors: 0,
+        headers: Vec::new(),
         again: None,
         took,
         read: took,
@@ -147,6 +154,18 @@ fn seen(method: &str, verdict: Verdict, status: StatusCode, arrival: Arrival) ->
         sent: None,
         answer: Bytes::new(),
     }
+}
+
+/// Headers that are kept of a request, and bytes of a value.
+const MOST_HEADERS: usize = 100;
+const LONGEST_VALUE: usize = 2000;
+
+fn headers(head: &Parts) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| {
+        let bytes = value.as_bytes();
+        String::from_utf8_lossy(bytes.get(..LONGEST_VALUE).unwrap_or(bytes)).into_owned()
+    };
+    head.headers.iter().take(MOST_HEADERS).map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// What to do about it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 
-use crate::inspector::{Changed, Said, StepSeen};
+use crate::inspector::{Changed, FAILED, OUT_OF_TIME, Said, StepSeen};
 use crate::rossum::{Annotation, Category, Change, Done, GrownTree, NodeRef, Payload, escape_html};
 use crate::steps::ignored::Ignored;
 use crate::steps::{Answer, Checkpoint, StepError};
@@ -42,8 +42,8 @@ pub(super) fn ran(
     let Some(trace) = &mut facts.trace else { return };
     let (came, cause) = match result {
         Ok(Ok(())) => ("done", None),
-        Ok(Err(failure)) => ("failed", Some(failure.cause.clone())),
-        Err(_) => ("out of time", None),
+        Ok(Err(failure)) => (FAILED, Some(failure.cause.clone())),
+        Err(_) => (OUT_OF_TIME, None),
     };
     let (reasons, explained) = answer.reasons.take();
     let took = took.saturating_sub(explained);

@@ -257,7 +257,7 @@ fn while_rossum_waits_the_status_decides_and_the_answer_is_written_back() {
     let garbage = messages(&of(5));
     assert!(garbage[0].1.contains("The connection to erp broke"), "{garbage:?}");
     let log = annex.log();
-    assert!(log.contains("step failed: call call 1: erp answered with status 422"), "{log}");
+    assert!(log.contains("step failed: call 1: erp answered with status 422"), "{log}");
 }
 
 #[test]

@@ -503,8 +503,9 @@ fn no_json_is_indexed_to_be_changed() {
 
 /// Where JSON is read otherwise than by `src/trees/`, and how often: into types of our own, which keep nothing that they do
 /// not name, or what this server wrote or its operator gives it.
-const READERS: [(&str, usize); 26] = [
-    ("src/cases/mod.rs", 3),          // cases; a payload by its raw parts
+const READERS: [(&str, usize); 28] = [
+    ("src/cases/cleaned.rs", 1),      // a payload by its raw parts
+    ("src/cases/mod.rs", 2),          // cases
     ("src/data/json.rs", 1),          // files of the operator's, in which no key may stand twice
     ("src/database/record.rs", 2),    // a row, by its raw parts
     ("src/export/formed.rs", 1),      // whether a text is JSON, without a tree
@@ -522,6 +523,7 @@ const READERS: [(&str, usize); 26] = [
     ("src/steps/formulas.rs", 2),     // what code made, which counts
     ("src/steps/halfway.rs", 1),      // what was kept
     ("src/steps/returned.rs", 1),     // what code made
+    ("src/steps/sample.rs", 1),       // the sample that is built in
     ("src/steps/unread.rs", 1),       // keeps nothing
     ("src/store/names.rs", 1),        // what was kept
     ("src/store/tables.rs", 1),       // what was kept: names of columns

@@ -12,10 +12,10 @@ use crate::support::{
     Annex, Browser, Client, Erp, Reply, SECRET, annex_command, eventually, free_port, sign, write,
 };
 
-const TOKEN: &str = "TOKEN-OF-THE-DELIVERY";
-const HOOK_SECRET: &str = "SECRET-OF-THE-HOOK";
+pub(crate) const TOKEN: &str = "TOKEN-OF-THE-DELIVERY";
+pub(crate) const HOOK_SECRET: &str = "SECRET-OF-THE-HOOK";
 
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 [[hook]]
 name = "invoice-checks"
 path = "/invoice-checks"
@@ -46,7 +46,7 @@ secrets = ["env:ROSSUM_SECRET"]
     actions = [{ type = "add_automation_blocker", payload = { content = "A large line.", schema_id = "item_amount_total" } }]
 "#;
 
-fn schema() -> String {
+pub(crate) fn schema() -> String {
     let field = |id: &str, label: &str, kind: &str| json!({"id": id, "label": label, "category": "datapoint", "type": kind});
     json!([
         {"id": "basic", "label": "Basic information", "category": "section", "children": [
@@ -61,7 +61,7 @@ fn schema() -> String {
     .to_string()
 }
 
-fn document(request_id: &str, total: &str) -> Value {
+pub(crate) fn document(request_id: &str, total: &str) -> Value {
     let datapoint = |id: u64, schema_id: &str, value: &str| json!({"id": id, "schema_id": schema_id, "category": "datapoint", "content": {"value": value, "normalized_value": value}});
     let row = |id: u64, what: &str, quantity: &str, total: &str| {
         json!({"id": id, "schema_id": "line_item", "category": "tuple", "children": [datapoint(id + 1, "item_description", what),
@@ -78,7 +78,7 @@ fn document(request_id: &str, total: &str) -> Value {
 }
 
 /// Dev mode with the rules above, and the inspector's port.
-fn start() -> (Annex, u16) {
+pub(crate) fn start() -> (Annex, u16) {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("annex.toml"), RULES);
     write(&folder.path().join("schema.json"), &schema());
@@ -86,19 +86,19 @@ fn start() -> (Annex, u16) {
     (Annex::dev_inspected(folder, port), port)
 }
 
-fn deliver(annex: &Annex, document: &Value) -> Value {
+pub(crate) fn deliver(annex: &Annex, document: &Value) -> Value {
     let answer = annex.client().deliver("/invoice-checks", document.to_string());
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()
 }
 
-fn get(port: u16, path: &str) -> (u16, Value) {
+pub(crate) fn get(port: u16, path: &str) -> (u16, Value) {
     let answer = ask(port, "GET", path, &[]);
     let json = serde_json::from_slice(&answer.1).unwrap_or_default();
     (answer.0, json)
 }
 
-fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
+pub(crate) fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, Vec<u8>) {
     let mut client = Client::plain(([127, 0, 0, 1], port).into());
     let mut all = vec![("content-length", "0")];
     all.extend_from_slice(headers);
@@ -106,11 +106,11 @@ fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, V
     (answer.status, answer.body)
 }
 
-const ASKED: (&str, &str) = ("x-annex-admin", "a test");
+pub(crate) const ASKED: (&str, &str) = ("x-annex-admin", "a test");
 
 /// Waits until so many deliveries are listed; gives the list.
 #[track_caller]
-fn listed(port: u16, count: usize) -> Value {
+pub(crate) fn listed(port: u16, count: usize) -> Value {
     let mut list = Value::Null;
     eventually("they are listed", Duration::from_secs(10), || {
         list = get(port, "/inspector/deliveries").1;
@@ -119,13 +119,13 @@ fn listed(port: u16, count: usize) -> Value {
     list
 }
 
-fn pictures() -> PathBuf {
+pub(crate) fn pictures() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("inspector")
 }
 
 /// A viewport that shows everything without scrolling sideways, and says nothing on the console.
 #[track_caller]
-fn is_presentable(browser: &Browser, name: &str) {
+pub(crate) fn is_presentable(browser: &Browser, name: &str) {
     let wide = browser.run("return [document.documentElement.scrollWidth, innerWidth, [...document.querySelectorAll('button, .tell, h2, h3, .verdict')].filter(e => e.offsetParent && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))]");
     assert!(wide[0].as_u64() <= wide[1].as_u64() && wide[2] == json!([]), "{name}: {wide}");
     let picture = browser.picture(&pictures().join(format!("{name}.png")));
@@ -399,6 +399,17 @@ fn in_production_it_is_switched_on_read_only_and_masked() {
     for known in ["amount_total", "Lines add up", "fired", "•••"] {
         assert!(detail.contains(known), "{known}: {detail}");
     }
+    assert!(
+        detail.contains("[\"host\",\"•••\"],[\"content-length\",") && !detail.contains("sha256="),
+        "headers of nobody: {detail}"
+    );
+    for left_out in ["body", "commands"] {
+        let (status, said) = ask(port, "GET", &format!("/inspector/deliveries/1/{left_out}"), &[]);
+        assert_eq!(status, 404, "{}", String::from_utf8_lossy(&said));
+    }
+    let hooks = get(port, "/inspector/hooks").1;
+    assert_eq!(hooks["hooks"][0]["hook"]["path"], "/invoice-checks", "{hooks}");
+    assert_eq!(ask(port, "POST", "/inspector/hooks/invoice-checks/sample", &[ASKED]).0, 409);
     for action in ["send", "save"] {
         let (status, said) = ask(port, "POST", &format!("/inspector/deliveries/1/{action}"), &[ASKED]);
         assert_eq!(status, 409, "{}", String::from_utf8_lossy(&said));

@@ -53,6 +53,7 @@ mod ignored;
 mod imports;
 /// The inspector, in a real browser.
 mod inspector;
+mod inspector_hooks;
 /// Time-outs, the drain, overload, large bodies beside small ones.
 mod limits;
 mod listed;

@@ -121,9 +121,20 @@ impl Check {
             [Total::Unreadable(node), _] | [_, Total::Unreadable(node)] => {
                 return self.complain_of_text(document, *node, "is not a number");
             }
-            [Total::Skipped, _] | [_, Total::Skipped] => return,
+            [Total::Skipped, _] | [_, Total::Skipped] => {
+                return document.leave_out("left out: a value is empty");
+            }
             [Total::Number(calculated), Total::Number(stated)] => {
                 let difference = stated.checked_sub(*calculated).unwrap_or(Decimal::MAX);
+                document.computed(|| {
+                    let [calculated, difference] =
+                        [*calculated, difference].map(|number| like(number, *stated).to_string());
+                    vec![
+                        ("calculated", calculated),
+                        ("difference", difference),
+                        ("tolerance", self.tolerance.to_string()),
+                    ]
+                });
                 if difference.abs() <= self.tolerance {
                     return;
                 }

@@ -28,13 +28,14 @@ impl Check {
                         format!("The days from {from} to {to} cannot be counted: a date is missing.");
                     return self.complain(document, place.row, to, &Failure { default, computed: &[] });
                 }
-                (None, _) => return,
+                (None, _) => return document.leave_out("left out: a date is empty"),
             }
         }
         let [Some(first), Some(second)] = dates else {
             return;
         };
         let days = i64::from((second - first).get_days());
+        document.computed(|| vec![("days", days.to_string())]);
         if min.is_none_or(|min| days >= min) && max.is_none_or(|max| days <= max) {
             return;
         }

@@ -43,10 +43,10 @@ impl Among {
 
 /// What was found of each check, by its number.
 #[derive(Default)]
-pub(super) struct Listed(Vec<Looked>);
+pub(super) struct Listed(Vec<Found>);
 
 #[derive(Default)]
-pub(super) enum Looked {
+pub(super) enum Found {
     /// There is nothing to look up.
     #[default]
     Nothing,
@@ -74,16 +74,16 @@ impl Listed {
                     let wanted = wanted(fields, asked, annotation, context);
                     let deadline = context.deadline.min(Instant::now() + *time);
                     let found = lacking(asked, &source, wanted, deadline).await;
-                    found.map_or_else(Looked::Failed, Looked::Lacks)
+                    found.map_or_else(Found::Failed, Found::Lacks)
                 }
-                _ => Looked::Nothing,
+                _ => Found::Nothing,
             });
         }
         Self(all)
     }
 
-    pub(super) fn of(&self, check: usize) -> &Looked {
-        self.0.get(check).unwrap_or(&Looked::Nothing)
+    pub(super) fn of(&self, check: usize) -> &Found {
+        self.0.get(check).unwrap_or(&Found::Nothing)
     }
 }
 
@@ -155,7 +155,7 @@ impl Check {
         document: &mut Document<'_>,
         fields: &[String],
         among: &Among,
-        looked: &Looked,
+        looked: &Found,
     ) {
         const PROBLEM: &str = "is not in the list of allowed values";
         match (among, looked) {
@@ -164,13 +164,13 @@ impl Check {
                     !text.is_empty() && !values.contains(text)
                 });
             }
-            (_, Looked::Lacks(nodes)) => {
+            (_, Found::Lacks(nodes)) => {
                 self.each_value(document, fields, PROBLEM, |node, _| {
                     node.is_some_and(|node| nodes.contains(&node))
                 });
             }
-            (_, Looked::Failed(why)) => self.not_looked_up(document, fields, why),
-            (_, Looked::Nothing) => {}
+            (_, Found::Failed(why)) => self.not_looked_up(document, fields, why),
+            (_, Found::Nothing) => {}
         }
     }
 

@@ -7,6 +7,7 @@ mod amounts;
 mod complaint;
 mod dates;
 mod listed;
+mod looked;
 mod values;
 
 use std::sync::Arc;
@@ -17,11 +18,12 @@ use rust_decimal::Decimal;
 use crate::rossum::{GrownTree, MessageType};
 
 use super::blueprint::{Built, CourierId, Needs, Services};
-use super::reasons::{Came, Reason, Saw};
-use super::rows::each_place;
+use super::reasons::{Came, Reason};
+use super::rows::{FirstOf, Place, each_place};
 use super::{Answer, Blueprint, Context, Step, StepError, StepFuture, Template};
 pub use listed::Among;
-use listed::{Listed, Looked, Ready};
+use listed::{Found, Listed, Ready};
+use looked::Looked;
 
 /// Built by the configuration from `[[hook.step]] use = "checks"`.
 pub struct Checks {
@@ -77,13 +79,12 @@ pub enum Empty {
     Fail,
 }
 
-/// Values of a column that a reason quotes.
-const COLUMN: usize = 50;
-
 /// The document that is checked, and the answer so far.
 struct Document<'d> {
     tree: &'d GrownTree<'d>,
     answer: &'d mut Answer,
+    /// By the check that is made.
+    looked: Looked,
 }
 
 impl Blueprint for Checks {
@@ -114,7 +115,7 @@ impl Checks {
             return Ok(());
         };
         let tree = &context.answer.journal.tree(annotation);
-        let mut document = Document { tree, answer: context.answer };
+        let mut document = Document { tree, answer: context.answer, looked: Looked::default() };
         for (at, check) in self.checks.iter().enumerate() {
             if let Some(field) = context.missing.of(check.rule.fields().into_iter()) {
                 let says = format!("not checked: the document has no field {field}");
@@ -124,18 +125,16 @@ impl Checks {
                     .note(|| Reason::single(check.rule.words(), Came::Failed, says, Vec::new()));
                 continue;
             }
-            let before = document.answer.messages().len();
-            let looked = listed.of(at);
-            check.run(&mut document, looked)?;
-            if let Looked::Failed(_) = looked {
-                let says = "not checked: looking it up failed";
-                let reason = || Reason::single(check.rule.words(), Came::Failed, says, Vec::new());
-                document.answer.reasons.note(reason);
-            } else if document.answer.reasons.are_wanted() {
-                let complaints = document.answer.messages().len() - before;
-                let reason = check.rule.reason(&document, complaints);
-                document.answer.reasons.note(|| reason);
-            }
+            let found = listed.of(at);
+            check.run(&mut document, found)?;
+            let looked = std::mem::take(&mut document.looked);
+            document.answer.reasons.note(|| match found {
+                Found::Failed(_) => {
+                    let says = "not checked: the lookup failed";
+                    Reason::single(check.rule.words(), Came::Failed, says, Vec::new())
+                }
+                _ => looked.reason(check.rule.words()),
+            });
         }
         Ok(())
     }
@@ -191,46 +190,25 @@ impl Rule {
         };
         texts.into_iter().map(String::as_str).collect()
     }
-
-    /// The values that it compared; of a column all.
-    fn reason(&self, document: &Document<'_>, complaints: usize) -> Reason {
-        let saw = |name| {
-            let nodes = document.tree.all(name).take(COLUMN);
-            let values: Vec<_> =
-                nodes.map(|node| document.answer.journal.value(document.tree, node).into_owned()).collect();
-            Saw::new(name, &values.join(", "))
-        };
-        let (came, says) =
-            if complaints > 0 { (Came::Acted, "does not hold") } else { (Came::Quiet, "holds") };
-        Reason::single(self.words(), came, says, self.fields().into_iter().map(saw).collect())
-    }
 }
 
 impl Check {
-    /// `looked` is what was found of the values that the check looks up.
-    fn run(&self, document: &mut Document<'_>, looked: &Looked) -> Result<(), StepError> {
+    /// `found` is what was found of the values that the check looks up.
+    fn run(&self, document: &mut Document<'_>, found: &Found) -> Result<(), StepError> {
         let tree = document.tree;
         let taken = match &self.rule {
-            Rule::Sum { parts, equals } => {
-                let fields = parts.iter().chain(equals).map(String::as_str);
-                each_place(tree, fields, |place| {
-                    self.sum(document, place, parts, equals);
-                    Ok(())
-                })?
-            }
-            Rule::Product { factors, percent, equals } => {
-                let fields = factors.iter().chain([equals]).map(String::as_str);
-                each_place(tree, fields, |place| {
-                    self.product(document, place, factors, percent, equals);
-                    Ok(())
-                })?
-            }
-            Rule::DaysBetween { from, to, min, max } => each_place(tree, [from.as_str(), to], |place| {
+            Rule::Sum { parts, equals } => self.each(document, |document, place| {
+                self.sum(document, place, parts, equals);
+            })?,
+            Rule::Product { factors, percent, equals } => self.each(document, |document, place| {
+                self.product(document, place, factors, percent, equals);
+            })?,
+            Rule::DaysBetween { from, to, min, max } => self.each(document, |document, place| {
                 self.days_between(document, place, (from, to), (*min, *max));
-                Ok(())
             })?,
             Rule::ColumnSum { columns, equals } => {
-                self.column_sum(document, columns, equals);
+                let fields = self.rule.fields().into_iter().map(|field| (field, tree.all(field).collect()));
+                document.look(None, fields, |document| self.column_sum(document, columns, equals));
                 Vec::new()
             }
             Rule::Required { fields } => {
@@ -248,12 +226,29 @@ impl Check {
                 Vec::new()
             }
             Rule::Listed { fields, among } => {
-                self.listed(document, fields, among, looked);
+                self.listed(document, fields, among, found);
                 Vec::new()
             }
         };
         document.answer.first_of.extend(taken);
         Ok(())
+    }
+}
+
+impl Check {
+    /// Makes a check of several fields at each place where they stand together.
+    fn each(
+        &self,
+        document: &mut Document<'_>,
+        check: impl Fn(&mut Document<'_>, &Place<'_>),
+    ) -> Result<Vec<FirstOf>, StepError> {
+        let (tree, fields) = (document.tree, self.rule.fields());
+        each_place(tree, fields.iter().copied(), |place| {
+            let nodes = place.nodes.iter().map(|node| node.iter().copied().collect());
+            let seen = fields.iter().copied().zip(nodes);
+            document.look(place.row, seen, |document| check(document, place));
+            Ok(())
+        })
     }
 }
 

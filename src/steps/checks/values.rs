@@ -2,6 +2,7 @@
 
 use crate::rossum::NodeRef;
 
+use super::super::rows::row_of;
 use super::complaint::Failure;
 use super::{Check, Document};
 
@@ -18,12 +19,16 @@ impl Check {
         for field in fields {
             let failure = || Failure { default: format!("{field} {problem}."), computed: &[] };
             if tree.first(field).is_none() && wrong(None, "") {
-                self.complain_at(document, None, &failure());
+                let seen = std::iter::once((field.as_str(), Vec::new()));
+                document.look(None, seen, |document| self.complain_at(document, None, &failure()));
             }
             for node in tree.all(field) {
-                if wrong(Some(node), &document.text(node)) {
-                    self.complain_at(document, Some(node), &failure());
-                }
+                let seen = std::iter::once((field.as_str(), vec![node]));
+                document.look(row_of(tree, node), seen, |document| {
+                    if wrong(Some(node), &document.text(node)) {
+                        self.complain_at(document, Some(node), &failure());
+                    }
+                });
             }
         }
     }

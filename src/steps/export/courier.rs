@@ -114,7 +114,7 @@ impl Export {
         let key = call_key(&job.key, progress.call);
         let result = self.settings.target.send(&request, &key, Instant::now() + TRY).await;
         job.body = std::mem::take(&mut request.body);
-        let at = |what: &dyn std::fmt::Display| format!("call {}: {what}", call.name);
+        let at = |what: &dyn std::fmt::Display| format!("{}: {what}", call.title());
         match result {
             Ok(received) if call.verdicts.of(received.status) == Verdict::Error => {
                 let (problem, cause) = (at(&self.said(&received)), at(&self.answered(&received)));

@@ -250,7 +250,7 @@ impl Export {
                     answer.show(MessageType::Warning, None, escape_html(&text));
                 }
                 Verdict::Error => {
-                    let cause = format!("call {}: {}", call.name, self.answered(&received));
+                    let cause = format!("{}: {}", call.title(), self.answered(&received));
                     let lasts = if may_pass(received.status) { Lasts::ForNow } else { Lasts::ForGood };
                     return Err(StepError { message: self.said(&received), cause, lasts });
                 }
@@ -319,7 +319,7 @@ impl Export {
             let key = target.knows_keys().then_some(key);
             let key = halfway.begin(&this, key, &target.name).await.map_err(|cause| StepError {
                 message: NOT_NOTED.to_owned(),
-                cause: format!("{}, call {}: {cause}", target.name, call.name),
+                cause: format!("{}, {}: {cause}", target.name, call.title()),
                 lasts: Lasts::ForNow,
             })?;
             target.send(request, key.as_deref().unwrap_or_default(), deadline).await

@@ -104,7 +104,7 @@ impl Export {
         let (name, what) = (&self.settings.target.name, unread.text());
         StepError {
             message: format!("{name}, {}: {what}. {LOOK_THERE}", call.name),
-            cause: format!("{name}, call {}: {what}", call.name),
+            cause: format!("{name}, {}: {what}", call.title()),
             lasts: unread.lasts(),
         }
     }

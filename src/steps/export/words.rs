@@ -33,7 +33,7 @@ impl Export {
             _ => format!("{name} cannot be reached at the moment. Nothing was sent: export again later."),
         };
         let lasts = if error.is_final() { Lasts::ForGood } else { Lasts::ForNow };
-        StepError { message, cause: format!("{name}, call {}: {error}", call.name), lasts }
+        StepError { message, cause: format!("{name}, {}: {error}", call.title()), lasts }
     }
 
     /// That the target answered, without its words.

@@ -20,10 +20,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::forward::Original;
 use crate::inspector::Trace;
-use crate::rossum::{Payload, Unreadable};
+use crate::rossum::{MessageType, Payload, Unreadable};
 use crate::signature::VerifiedBody;
 use crate::slices::{sliced, timed};
-use crate::steps::Delivery;
+use crate::steps::{Answer, Delivery};
 use crate::telemetry::spans::StepSpan;
 
 use super::hook::Hook;
@@ -53,6 +53,8 @@ pub(super) struct Facts {
     pub(super) request_id: Option<String>,
     pub(super) messages: usize,
     pub(super) operations: usize,
+    /// Messages of the kind `error`.
+    pub(super) errors: usize,
     pub(super) note: Option<&'static str>,
     /// Whether it was answered before, and is answered so again.
     pub(super) is_repeated: bool,
@@ -74,6 +76,12 @@ impl Facts {
         if !said.contains(&line) {
             said.push(line);
         }
+    }
+
+    fn count(&mut self, answer: &Answer) {
+        let errors = answer.messages().iter().filter(|message| message.kind == MessageType::Error);
+        (self.messages, self.errors) = (answer.messages().len(), errors.count());
+        self.operations = answer.journal.operations_len();
     }
 
     /// The id that the answer is kept by: a failure is run again where somebody develops the hook.
@@ -265,6 +273,7 @@ mod tests {
             demands_certificate: false,
             secrets: vec![Secret::new(*b"k")],
             secret_file: None,
+            secret_source: String::new(),
             legacy: LegacySha1::Refused,
             limits: HookLimits { in_flight, ..HookLimits::default() },
             answers: crate::webhook::Answers::Direct,

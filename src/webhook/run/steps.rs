@@ -119,8 +119,7 @@ pub(super) async fn run(
     }
     keeping::settle(payload, &mut answer, has_failed);
     tell_ignored(hook, delivery, &answer, &starts, facts);
-    facts.messages = answer.messages().len();
-    facts.operations = answer.journal.operations_len();
+    facts.count(&answer);
     let began = Instant::now();
     let written = keeping::keep(hook, payload, &mut answer, facts.kept(hook, id), deadline).await;
     if let Some(trace) = &mut facts.trace {
