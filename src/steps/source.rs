@@ -44,9 +44,9 @@ const TOO_LONG: &str = "Looking this up took too long. Try again, or choose by h
 const FAILED: &str = "This could not be looked up. Tell the people who run this extension.";
 const BUSY: &str = "Too much is looked up just now. Try again in a moment, or choose by hand.";
 const NOT_READY: &str =
-    "The list is being made ready after an update. Try again in a minute, or choose by hand.";
+    "The list is being prepared after an update. Try again in a minute, or choose by hand.";
 const TOO_MUCH: &str =
-    "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension.";
+    "Looking this up takes too much work. Choose by hand, and tell the people who run this extension.";
 const AWAY: &str = "The database does not answer now. Try again in a minute, or choose by hand.";
 
 /// The person waits for no database's words; the log has them.

@@ -326,7 +326,7 @@ fn what_others_answer_decides_their_ticks() {
     assert_eq!(mark(&said, "takes the token"), '✓', "{said:#?}");
     write(&path.join("out"), "a file");
     let said = doctor(path, &tables, step);
-    assert_eq!(mark(&said, "`folder` is to be a folder"), '!', "{said:#?}");
+    assert_eq!(mark(&said, "`folder` must be a folder"), '!', "{said:#?}");
     assert_eq!(mark(&said, "the target files, out: "), '✗', "{said:#?}");
     assert!(!said.iter().any(|line| line.contains("annex.toml is right")));
     assert!(!said.iter().any(|line| line.contains("can write to the target files")));

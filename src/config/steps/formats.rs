@@ -65,7 +65,7 @@ pub(super) fn look_at(
         return;
     }
     let what = format!(
-        "`{title}`: what it makes is no {}, whatever stands in the fields: {}",
+        "`{title}`: what it makes is no {}, whatever the fields contain: {}",
         format.name(),
         told(&always)
     );
