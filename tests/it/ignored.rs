@@ -150,7 +150,7 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
         (replace(10, "x"), "tags", "it is a multivalue"),
         (replace(20, "x"), "line_item", "it is a row"),
         (replace(90, "x"), "header", "it is a section"),
-        (json!({"op": "remove", "id": 3}), "kind", "stands in no multivalue"),
+        (json!({"op": "remove", "id": 3}), "kind", "is not in a multivalue"),
         (
             json!({"op": "add", "id": 92, "value": [{"schema_id": "item_dat", "content": {"value": "2026-01-02"}}]}),
             "item_dat",

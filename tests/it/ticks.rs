@@ -379,7 +379,7 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     denied(
         "{user} can write to the target {name}, the folder {place}{other}",
         &said.join("\n"),
-        "nothing can be written to out",
+        "cannot write to out",
     );
     mode("out", 0o777);
     assert_eq!(unchecked(65_534), 0);

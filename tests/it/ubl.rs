@@ -739,7 +739,7 @@ fn nothing_is_sent_of_several_calls_where_one_cannot_be_made() {
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert_eq!(erp.calls().len(), before);
         let log = annex.log();
-        assert!(log.contains("the document's data is not what UBL needs: date_issue"), "{log}");
+        assert!(log.contains("the document does not have the data that UBL needs: date_issue"), "{log}");
         assert!(!log.contains("SECRET-NAME"), "{log}");
         // The call is left out: what it would need is not asked.
         assert_eq!(
