@@ -78,7 +78,7 @@ fn what_no_step_asks_is_noted() {
         queries = [\"SELECT code, title FROM Partners WHERE title = :reference\"]\n";
     for step in [ASKS, sql] {
         let (is_well, text) = said(&dataset(""), step, &file);
-        assert!(is_well && !text.contains("no step asks"), "{text}");
+        assert!(is_well && !text.contains("no step uses"), "{text}");
     }
 }
 
