@@ -29,7 +29,7 @@ fn document(name: &str, address: &str) -> String {
     .to_string()
 }
 
-/// As docs/match.md has it; without an address the name alone counts.
+/// As docs/similar.md has it; without an address the name alone counts.
 const CONFIG: &str = r#"
 [[hook]]
 path = "/x"

@@ -157,7 +157,7 @@ fn address_of(server: &Section<'_>, contact: &Spanned<&str>) -> String {
         |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "@,;<>".contains(c));
     let parts = address.split_once('@');
     if !parts.is_some_and(|(name, host)| is_word(name) && check_domain(host).is_ok()) {
-        let what = format!("`{}` is no e-mail address", contact.get_ref());
+        let what = format!("`{}` is not an e-mail address", contact.get_ref());
         server.document().note(contact.span(), what, Some("write one: `contact = \"ops@your-company.com\"`"));
     }
     format!("mailto:{address}")
@@ -174,11 +174,11 @@ fn ca(section: &Section<'_>, environment: Environment<'_>) -> Ca {
     let mac_key = secrets::read(section, "eab_key", Maker::Other, environment).into_iter().next();
     let is_read = section.document().purpose != Purpose::Trial;
     if mac_key.as_ref().is_some_and(|key| is_read && !key.is_absent() && !tls::acme::is_mac_key(key)) {
-        let what = "the key of the external account is no base64";
+        let what = "the key of the external account is not base64";
         section.document().note(
             section.place_of("eab_key"),
             what,
-            Some("copy it from the CA once more, whole and alone"),
+            Some("copy it from the CA again, complete and with nothing else"),
         );
     }
     if key_id.is_some() != section.has("eab_key") {
@@ -211,7 +211,7 @@ fn directory(section: &Section<'_>, key: &'static str) -> String {
         url => {
             if !url.starts_with("https://") {
                 let hint = "write \"production\", \"staging\" (both Let's Encrypt) or an https:// URL";
-                section.document().note(text.span(), format!("`{url}` is no ACME directory"), Some(hint));
+                section.document().note(text.span(), format!("`{url}` is not an ACME directory"), Some(hint));
             }
             url.to_owned()
         }
@@ -239,7 +239,7 @@ pub(super) fn state_folder(server: Option<&Section<'_>>, environment: Environmen
 fn no_folder(text: &str, folder: &Path) -> Option<String> {
     let there = folder.ancestors().find_map(|part| Some((part, std::fs::metadata(part).ok()?)));
     let (part, metadata) = there?;
-    (!metadata.is_dir()).then(|| format!("`{text}` can be no folder: {} is a file", part.display()))
+    (!metadata.is_dir()).then(|| format!("`{text}` cannot be a folder: {} is a file", part.display()))
 }
 
 /// `domains` of [server]: names in lower case, addresses as [`identifier`] has them.
@@ -275,7 +275,7 @@ fn one_of_server(server: &Section<'_>, name: &Spanned<&str>, by_dns: bool) -> St
     if let Some(address) = address(server, name) {
         if by_dns {
             let hint = "take it out, or take `challenge` out of [server.acme]";
-            let what = format!("`{address}` is an IP address, which dns-persist-01 is not for");
+            let what = format!("`{address}` is an IP address: dns-persist-01 is not for these");
             server.document().note(name.span(), what, Some(hint));
         }
         return address;
@@ -299,7 +299,7 @@ fn address(section: &Section<'_>, name: &Spanned<&str>) -> Option<String> {
         identifier::address(text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text))?;
     if address.is_unspecified() || address.is_multicast() {
         let hint = "write the address that Rossum calls: `annex doctor` shows whether it leads here";
-        section.document().note(name.span(), format!("`{text}` is no address of a host"), Some(hint));
+        section.document().note(name.span(), format!("`{text}` is not an address of a host"), Some(hint));
     }
     Some(address.to_string())
 }
@@ -314,7 +314,7 @@ pub(super) fn domain(section: &Section<'_>, name: &Spanned<&str>) -> String {
 
 /// Said of a `*` that is not the whole first label.
 const STARS: (&str, &str) = (
-    "has a `*` where none can be",
+    "has a `*` in the wrong place",
     "a wildcard has one `*`, before the domain: \"*.example.com\" is for each name right below example.com",
 );
 
@@ -331,7 +331,7 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
     if name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
         return Err((
             "is an IP address",
-            "an address stands in `domains` of [server]: who calls it names no host",
+            "write an address in `domains` of [server]: a call to an address has no host name",
         ));
     }
     if name.contains("://") || name.contains('/') || name.contains(':') {
@@ -349,7 +349,7 @@ fn check_domain(name: &str) -> Result<(), (&'static str, &'static str)> {
     // As in 127.1: what ends in a number is an address, or none.
     let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     if name.len() > 253 || !name.contains('.') || !name.split('.').all(label) || is_number {
-        return Err(("is no public domain name", "write one like \"hooks.example.com\""));
+        return Err(("is not a public domain name", "write one like \"hooks.example.com\""));
     }
     Ok(())
 }

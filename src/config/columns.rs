@@ -301,8 +301,7 @@ pub(super) fn look_at_file(section: &Section<'_>, watched: &Watched, before: Opt
     }
     let place = section.place_of("file");
     let refused = |problem: String| {
-        let hint =
-            "correct the file: as it is it would not be imported, and the records of before stay".to_owned();
+        let hint = "correct the file: it would not be imported, and the old records stay".to_owned();
         section.document().doubt_of_import(&place, problem, hint);
     };
     let unread = |what: &str| {
@@ -357,7 +356,7 @@ fn look_at_count(section: &Section<'_>, watched: &Watched, before: u64, count: u
         ),
         Err(_) => (
             format!("{file} has {count} records, and the dataset has {before}: it would not be imported"),
-            "is the file whole? Where the others are to go, write `allow_shrink = 100`",
+            "is the file complete? If the others should go, write `allow_shrink = 100`",
         ),
     };
     section.document().doubt_of_import(&section.place_of("file"), what, hint.to_owned());

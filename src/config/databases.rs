@@ -62,16 +62,17 @@ fn read(section: &Section<'_>, name: &str, environment: Environment<'_>) -> Opti
         Ok(address) if matches!(address.scheme(), "postgres" | "postgresql") => address,
         _ => {
             let hint = "write `postgres://user@db.example.com:5432/database`";
-            return wrong("this is no address of a PostgreSQL database", hint);
+            return wrong("this is not an address of a PostgreSQL database", hint);
         }
     };
     if address.password().is_some() || address.query_pairs().any(|(key, _)| key == "password") {
         let hint = "write `password = \"credential:erp-database\"`";
-        return wrong("a password must not stand in the configuration", hint);
+        return wrong("a password must not be in the configuration", hint);
     }
     if let Some((key, _)) = address.query_pairs().find(|(key, _)| key.starts_with("ssl")) {
-        let hint = "TLS is on where the database is on another host, and checks its name; `ca` names a CA of your own";
-        return wrong(&format!("`{key}` does not belong into the address"), hint);
+        let hint =
+            "TLS is on if the database is on another host, and checks its name; `ca` names your own CA";
+        return wrong(&format!("`{key}` does not belong in the address"), hint);
     }
     if is_missing {
         return None;

@@ -263,7 +263,7 @@ impl<'e> Document<'e> {
         let (json, twice) = data::json(text)?;
         self.jsons.borrow_mut().insert(name.to_owned(), text.to_owned());
         for key in twice {
-            let what = format!("{name}: `{key}` stands twice, and only the second would count");
+            let what = format!("{name}: `{key}` appears twice, and only the second would count");
             self.note(place.clone(), what, Some("keep one of them"));
         }
         Ok(json)

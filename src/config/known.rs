@@ -95,7 +95,7 @@ impl Known {
         }
         for (dataset, place) in self.datasets.iter().zip(&self.dataset_places) {
             if !self.tables.is_asked(&dataset.name) {
-                document.remark(place, &format!("no step asks the dataset `{}`", dataset.name));
+                document.remark(place, &format!("no step uses the dataset `{}`", dataset.name));
             }
         }
         let used = self.used_databases.borrow();
@@ -103,7 +103,7 @@ impl Known {
         let mut idle: Vec<_> = self.databases.iter().filter(|(name, _)| is_idle(name)).collect();
         idle.sort_unstable_by_key(|(_, (place, _))| place.start);
         for (name, (place, _)) in idle {
-            document.remark(place, &format!("no step asks the database `{name}`"));
+            document.remark(place, &format!("no step uses the database `{name}`"));
         }
     }
 

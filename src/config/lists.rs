@@ -31,7 +31,7 @@ impl<'d> Section<'d> {
     fn tell_of_twice(&self, key: &str, texts: &[Spanned<&str>]) {
         for (at, text) in texts.iter().enumerate() {
             if texts[..at].iter().any(|other| other.get_ref() == text.get_ref()) {
-                self.remark(&text.span(), &format!("`{}` stands twice in `{key}`", text.get_ref()));
+                self.remark(&text.span(), &format!("`{}` appears twice in `{key}`", text.get_ref()));
             }
         }
     }

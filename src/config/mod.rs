@@ -138,7 +138,7 @@ impl List {
         let is_too_few = records * 100 < had * usize::from(100 - (*allow_shrink).min(100));
         is_too_few.then(|| {
             format!(
-                "{place}: {} has {records} records, and had {had}: more than {allow_shrink} % are missing; where that is right, write `allow_shrink = 100`",
+                "{place}: {} has {records} records, and had {had}: more than {allow_shrink} % are missing; if that is right, write `allow_shrink = 100`",
                 file.display()
             )
         })

@@ -109,7 +109,7 @@ impl Section<'_> {
         if let Some(timeout) = self.step().map(|step| step.timeout).filter(|timeout| *timeout < time) {
             let (time, timeout) = (time.written(), timeout.written());
             let what = format!(
-                "`{key}` is {time}, and all steps of the hook have {timeout} together (its `timeout`): no more of it has an effect"
+                "`{key}` is {time}, and all steps of the hook have {timeout} together (its `timeout`): more has no effect"
             );
             self.remark(&self.place_of(key), &what);
         }
@@ -149,7 +149,7 @@ impl Section<'_> {
         let decimal = Decimal::from_str_exact(text).ok();
         if decimal.is_none() {
             let hint = format!("write `{key} = {example}`");
-            self.document().note(value.span(), format!("`{key}` is no number"), Some(hint));
+            self.document().note(value.span(), format!("`{key}` is not a number"), Some(hint));
         }
         decimal.map(|decimal| Spanned::new(value.span(), decimal))
     }

@@ -280,7 +280,7 @@ pub(super) fn rules<'f>(
     for (at, rule) in list.iter().enumerate() {
         let Some(rule) = rule.as_object() else {
             note(
-                format!("{path} holds no rules: {} is no rule", kind_of(rule)),
+                format!("{path} holds no rules: {} is not a rule", kind_of(rule)),
                 "a list of Rule objects, as GET /v1/rules returns them",
             );
             return None;
@@ -312,7 +312,7 @@ pub(super) fn rules<'f>(
         let mut acts = false;
         for (at, action) in actions.iter().enumerate() {
             let Some(action) = action.as_object() else {
-                let what = format!("{title}: {} is no action", kind_of(action));
+                let what = format!("{title}: {} is not an action", kind_of(action));
                 note(what, "an action has a `type` and a `payload`");
                 all_fit = false;
                 continue;

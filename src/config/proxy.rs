@@ -45,7 +45,7 @@ pub(super) fn read(
         _ if is_elsewhere => {
             let secret = secrets::read_one(server, &text, secrets::Maker::Other, environment)?;
             if secret.is_absent() {
-                server.remark(&text.span(), "without it calls go the direct way");
+                server.remark(&text.span(), "without it, calls go directly");
                 return None;
             }
             std::str::from_utf8(secret.expose())
@@ -56,7 +56,7 @@ pub(super) fn read(
     };
     match found {
         Ok(proxy) if proxy.has_password() && !is_elsewhere => {
-            document.note(text.span(), "a password must not stand in the configuration", Some(EXAMPLE));
+            document.note(text.span(), "a password must not be in the configuration", Some(EXAMPLE));
             None
         }
         Ok(proxy) => Some(proxy),

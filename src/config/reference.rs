@@ -13,11 +13,11 @@ pub const SCHEMA: &str = include_str!("../../config/annex.schema.json");
 /// What stands before the tables of the page.
 const HEAD: &str = "# Every key of annex.toml
 
-`annex config reference` writes this page from what `annex check` reads, and `annex config explain KEY` says one key
-(`annex config explain server.acme.retry`, `annex config explain checks.tolerance`). **Bold** keys are required.
+This page lists every key of annex.toml. `annex config reference` writes it. `annex config explain KEY` explains one key:
+`annex config explain server.acme.retry`, `annex config explain checks.tolerance`.
 
-Durations: `30s`, `5m`, `1h`, `1d`. Sizes: `20MB`, `512KiB`. A secret is never written down: `credential:NAME` (systemd),
-`file:PATH` or `env:NAME`. Paths are relative to the folder of annex.toml.
+**Bold** keys are required. Durations: `30s`, `5m`, `1h`, `1d`. Sizes: `20MB`, `512KiB`. Never write a secret into the file:
+write `credential:NAME` (systemd), `file:PATH` or `env:NAME`. Paths are relative to the folder of annex.toml.
 ";
 
 /// One table of annex.toml, with its own keys.

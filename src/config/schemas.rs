@@ -139,7 +139,11 @@ impl HookSchemas {
         let mut all = Vec::new();
         for (queue, file) in section.section("schema").map(|own| own.entries()).unwrap_or_default() {
             let Ok(id) = queue.get_ref().parse::<u64>() else {
-                document.note(queue.span(), format!("`{}` is no id of a queue", queue.get_ref()), Some(hint));
+                document.note(
+                    queue.span(),
+                    format!("`{}` is not an id of a queue", queue.get_ref()),
+                    Some(hint),
+                );
                 continue;
             };
             let Some(text) = file.get_ref().as_str() else {
@@ -315,7 +319,7 @@ impl StepScope {
         if others.clone().any(|other| other.id == named.id) {
             return;
         }
-        let what = format!("nothing in this step names `{}`, whose type is said", named.id);
+        let what = format!("nothing in this step names `{}`, but its type is set", named.id);
         match nearest(&named.id, others.map(|other| other.id.as_str())) {
             Some(near) => {
                 document.note(named.place.clone(), what, Some(format!("did you mean `{near}`?")));

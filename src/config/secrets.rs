@@ -141,7 +141,7 @@ pub(super) fn read_one(
             )),
         },
         _ => Err(Unread::Wrong(
-            "a secret must not stand in the configuration".to_owned(),
+            "a secret must not be in the configuration".to_owned(),
             "write `env:NAME`, `file:PATH` or `credential:NAME`".to_owned(),
         )),
     };

@@ -259,8 +259,8 @@ impl<'d> Section<'d> {
             Err(error) => error.kind() == std::io::ErrorKind::NotADirectory,
         };
         if is_file && self.is_first(text.span()) {
-            let what = format!("`{key}` is to be a folder, and {} is a file", path.display());
-            let hint = "name a folder: it is made where it is not there".to_owned();
+            let what = format!("`{key}` must be a folder, but {} is a file", path.display());
+            let hint = "name a folder: Annex makes it if it does not exist".to_owned();
             self.document.doubt(&text.span(), what, hint);
         }
         Some(path)
@@ -324,7 +324,7 @@ impl<'d> Section<'d> {
                 let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.document.note(
                     text.span(),
-                    format!("`{key}` is no regular expression: {last}"),
+                    format!("`{key}` is not a regular expression: {last}"),
                     Some("in '…' a \\ stands for itself; look-around and back-references are not supported"),
                 );
                 None
@@ -343,7 +343,7 @@ impl<'d> Section<'d> {
                 .map_or_else(|| format!("write one of {list}"), |word| format!("did you mean \"{word}\"?"));
             self.document.note(
                 text.span(),
-                format!("`{}` is no value of `{key}`: it takes {list}", text.get_ref()),
+                format!("`{}` is not a value of `{key}`: it takes {list}", text.get_ref()),
                 Some(hint),
             );
         }

@@ -181,7 +181,7 @@ fn look_at_addresses(root: &Section<'_>, settings: &ServerSettings) {
             (server.place_of(other), " by default")
         };
         let what = format!("`{key}` is {address}{by}, which `{other}` takes already with {taken}");
-        server.document().note(place, what, Some("give each a port of its own"));
+        server.document().note(place, what, Some("give each its own port"));
     }
 }
 
@@ -234,7 +234,7 @@ pub(super) fn admin(server: Option<&Section<'_>>) -> Admin {
     match text.get_ref().parse::<SocketAddr>() {
         Ok(address) if address.ip().is_loopback() => return Admin::Tcp(address),
         Ok(address) => {
-            note(format!("`{address}` is no loopback address: status and metrics are not for everyone"));
+            note(format!("`{address}` is not a loopback address: status and metrics are not for everyone"));
         }
         Err(_) => note(format!("`{}` is no address", text.get_ref())),
     }

@@ -28,12 +28,12 @@ pub(super) fn read(
     let parsed =
         Url::parse(url.get_ref()).ok().filter(|url| url.host_str().is_some_and(|host| !host.is_empty()));
     let Some(parsed) = parsed else {
-        wrong("this is no address of an SFTP server", hint);
+        wrong("this is not an address of an SFTP server", hint);
         return None;
     };
     if parsed.password().is_some() {
         wrong(
-            "a password must not stand in the configuration",
+            "a password must not be in the configuration",
             "write `auth = { password = \"credential:sftp\" }`",
         );
         return None;
@@ -61,7 +61,7 @@ fn host_keys(section: &Section<'_>) -> Option<Vec<String>> {
     };
     for key in &keys {
         if !key.get_ref().starts_with("SHA256:") {
-            section.document().note(key.span(), "this is no fingerprint: `SHA256:…`", Some(hint));
+            section.document().note(key.span(), "this is not a fingerprint: `SHA256:…`", Some(hint));
         }
     }
     let keys = keys.into_iter().map(|key| (*key.get_ref()).trim_end_matches('=').to_owned()).collect();

@@ -49,7 +49,7 @@ pub(super) fn layout(
     let format = format.or_else(|| Format::of(file?)).or(otherwise);
     if let (None, Some(file), false) = (format, file, section.has("format")) {
         let name = file.file_name().unwrap_or_default().display();
-        let what = format!("what kind of file {name} is does not show");
+        let what = format!("it is not clear what kind of file {name} is");
         document.note(section.place_of("file"), what, Some(hint_of(file)));
     }
     let separator = section.text_or_blank("separator").and_then(|text| {

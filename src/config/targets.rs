@@ -137,14 +137,14 @@ pub(super) fn address(section: &Section<'_>, text: &toml::Spanned<&str>) -> Opti
             let hint = if is_url { format!("write `{whole}`") } else { hint.to_owned() };
             return wrong(format!("`{}` has no `https://` in front", text.get_ref()), &hint);
         }
-        Err(error) => return wrong(format!("`{}` is no URL: {error}", text.get_ref()), hint),
+        Err(error) => return wrong(format!("`{}` is not a URL: {error}", text.get_ref()), hint),
     };
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return wrong(format!("`{}` is no address of an HTTP interface", text.get_ref()), hint);
+        return wrong(format!("`{}` is not an address of an HTTP interface", text.get_ref()), hint);
     }
     if !url.username().is_empty() || url.password().is_some() {
         let hint = "take it out of the URL; a target has `auth`, [telemetry] has `headers`, [rossum] has `token`, and each names where the secret is: `credential:erp`";
-        return wrong("a password must not stand in the configuration".to_owned(), hint);
+        return wrong("a password must not be in the configuration".to_owned(), hint);
     }
     let own = text.get_ref().split(['?', '#']).next().unwrap_or_default();
     if own.split('/').skip(3).any(|part| matches!(part, "." | "..")) {
@@ -199,15 +199,17 @@ const OWN_NETWORK: [&str; 13] = [
 fn refuse_plain(section: &Section<'_>, url: &toml::Spanned<&str>, what: &str) {
     let what =
         format!("{what} would travel unencrypted to {}, a host of the Internet by its name", url.get_ref());
-    let hint = "write `https://`; where the host is in your own network, or it is meant so, write `insecure = true` in this [[target]]";
+    let hint = "write `https://`; if the host is in your own network, or this is intended, write `insecure = true` in this [[target]]";
     section.document().note(url.span(), what, Some(hint));
 }
 
 /// Says that a secret can be read on its way. A system in one's own network may have nothing else.
 pub(super) fn remark_plain(section: &Section<'_>, url: &Url, place: &Place, what: &str) {
     if url.scheme() == "http" && !is_here(url) {
-        section
-            .remark(place, &format!("{what} travels unencrypted: write `https://` where the system has it"));
+        section.remark(
+            place,
+            &format!("{what} travels unencrypted: write `https://` if the system supports it"),
+        );
     }
 }
 
@@ -234,7 +236,7 @@ fn headers(section: &Section<'_>) -> HeaderMap {
                 let hint = "write `auth = { bearer = \"credential:erp\" }`";
                 section.document().note(
                     value.span(),
-                    "a secret must not stand in the configuration",
+                    "a secret must not be in the configuration",
                     Some(hint),
                 );
             }

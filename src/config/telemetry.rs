@@ -78,7 +78,7 @@ fn headers(section: &Section<'_>, environment: Environment<'_>) -> Option<Header
             continue;
         }
         if headers.contains_key(&known) {
-            let what = format!("the header `{known}` stands twice: upper and lower case are the same");
+            let what = format!("the header `{known}` appears twice: upper and lower case are the same");
             section.document().note(name.span(), what, Some("take one of them out"));
             is_good = false;
             continue;
@@ -90,7 +90,7 @@ fn headers(section: &Section<'_>, environment: Environment<'_>) -> Option<Header
                 headers.append(known, text);
             }
             Some(Err(_)) => {
-                let what = "the secret cannot stand in a header";
+                let what = "the secret cannot be in a header";
                 section.document().note(value.span(), what, Some("it must be one line of ASCII"));
                 is_good = false;
             }

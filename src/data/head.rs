@@ -37,7 +37,7 @@ fn unseen_in(text: &str) -> impl Iterator<Item = bool> {
 pub(super) fn flaw(name: &str) -> Option<String> {
     let (at, sign) = name.chars().enumerate().find(|(_, c)| c.is_control())?;
     let hint = match sign {
-        '\0' => "the file is no text, or of another encoding",
+        '\0' => "the file is not a text, or of another encoding",
         '\u{1}'..='\u{1f}' => {
             "where it separates the values, name it with --separator, in annex.toml `separator`"
         }

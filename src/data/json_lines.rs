@@ -79,14 +79,14 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     if is_conflict(text) {
         return Err(CONFLICT.to_owned());
     }
-    let read =
-        json(text).map_err(|error| format!("it is no JSON object (column {}): {error}", error.column()))?;
+    let read = json(text)
+        .map_err(|error| format!("it is not a JSON object (column {}): {error}", error.column()))?;
     match read {
         (_, twice) if !twice.is_empty() => {
-            Err(format!("`{}` stands twice: which value counts cannot be known", twice.join("`, `")))
+            Err(format!("`{}` appears twice: which value counts cannot be known", twice.join("`, `")))
         }
         (Value::Object(object), _) => Ok(object),
-        _ => Err("it is no JSON object".to_owned()),
+        _ => Err("it is not a JSON object".to_owned()),
     }
 }
 

@@ -130,7 +130,7 @@ fn is_zip(path: &Path) -> Result<(), ReadError> {
         b"\xd0\xcf\x11\xe0" => {
             "it is an old workbook (XLS), or one with a password: save it as XLSX without one"
         }
-        _ => "it is no workbook (XLSX): if it is text, --format csv",
+        _ => "it is not a workbook (XLSX): if it is text, --format csv",
     };
     Err(ReadError::Whole(format!("{}: {what}", path.display())))
 }

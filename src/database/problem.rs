@@ -7,9 +7,9 @@ use crate::unreached::io_words;
 /// Why a text is no address of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoAddress {
-    #[error("this is no address of a PostgreSQL database")]
+    #[error("this is not an address of a PostgreSQL database")]
     Url,
-    #[error("the password is no text")]
+    #[error("the password is not a text")]
     Secret,
 }
 

@@ -30,7 +30,7 @@ pub(super) fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Va
 /// A list, an object or a truth value is no part of a URL, whatever its text would be.
 pub(super) fn single(value: &Value) -> Result<(), Error> {
     if matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::Bool) {
-        let what = format!("a value of the kind {} is no part of a URL", value.kind());
+        let what = format!("a value of the kind {} is not a part of a URL", value.kind());
         return Err(Error::new(ErrorKind::InvalidOperation, what));
     }
     Ok(())
@@ -122,7 +122,7 @@ mod tests {
             let template = Template::new(source, Escape::Url).unwrap();
             let made = |id: Value| template.render_path(&context! { id }).map_err(|e| e.to_string());
             for wrong in [context! {}, Value::from(vec![1]), true.into()] {
-                assert!(made(wrong).unwrap_err().contains("no part of a URL"), "{source}");
+                assert!(made(wrong).unwrap_err().contains("not a part of a URL"), "{source}");
             }
             assert!(made(17.into()).unwrap().contains("17"), "{source}");
         }

@@ -299,7 +299,7 @@ fn money(
     }
     let number = Decimal::from_str_exact(text.trim())
         .or_else(|_| Decimal::from_scientific(text.trim()))
-        .map_err(|_| invalid(format!("`{text}` is no amount")))?;
+        .map_err(|_| invalid(format!("`{text}` is not an amount")))?;
     let digits = digits.unwrap_or(2).min(28);
     let mut number = number.round_dp_with_strategy(digits, RoundingStrategy::MidpointAwayFromZero);
     number.rescale(digits);
@@ -336,9 +336,9 @@ fn date(value: Value, format: String) -> Result<String, Error> {
     if format.len() > LONGEST_FORMAT {
         return Err(invalid(format!("a format of a date has {LONGEST_FORMAT} bytes at most")));
     }
-    let date: Date = text.trim().parse().map_err(|_| invalid(format!("`{text}` is no date")))?;
+    let date: Date = text.trim().parse().map_err(|_| invalid(format!("`{text}` is not a date")))?;
     let printed = jiff::fmt::strtime::format(&format, date);
-    printed.map_err(|error| invalid(format!("`{format}` is no format of a date: {error}")))
+    printed.map_err(|error| invalid(format!("`{format}` is not a format of a date: {error}")))
 }
 
 #[cfg(test)]
@@ -428,7 +428,7 @@ mod tests {
         };
         assert!(error("a\n{{ field.x").starts_with("line 2: "), "{}", error("a\n{{ field.x"));
         assert!(error("\n\n{{ field.y }}").starts_with("line 3: "), "{}", error("\n\n{{ field.y }}"));
-        assert!(error("{{ field.x | money | date('%d') }}").contains("is no date"));
+        assert!(error("{{ field.x | money | date('%d') }}").contains("is not a date"));
         assert!(
             error("{% for i in range(9000) %}{% for j in range(9000) %}x{% endfor %}{% endfor %}")
                 .contains("the template does more work than it may")

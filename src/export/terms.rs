@@ -32,7 +32,7 @@ pub(super) fn term(state: &State<'_, '_>, value: Value) -> Result<Value, Error> 
 /// The template with each term of its sums in [`FUNCTION`]; those that have a number or a text as a term join no lists.
 pub(super) fn counted(source: &str) -> Result<String, Error> {
     if source.contains(FUNCTION) {
-        let what = format!("`{FUNCTION}` is no name for a template's own");
+        let what = format!("`{FUNCTION}` is not a name for a template's own");
         return Err(Error::new(ErrorKind::SyntaxError, what));
     }
     let marks = marks(source);

@@ -39,7 +39,7 @@ const OF_TYPES: [(&str, &str); 21] = [
     ("can only sum numbers, got", SUM),
     ("cannot round value", NUMBER),
     ("cannot get absolute value", NUMBER),
-    ("no format of a date", "write `%d.%m.%Y` for 31.12.2026, `%Y-%m-%d` for 2026-12-31"),
+    ("not a format of a date", "write `%d.%m.%Y` for 31.12.2026, `%Y-%m-%d` for 2026-12-31"),
     ("method must be common", "write `round(2, \"floor\")` or `round(2, \"ceil\")`"),
     ("count cannot be 0", "write the number of parts"),
     ("cannot convert string to", ARGUMENT),
@@ -61,7 +61,7 @@ const NUMBER: &str =
     "every field is a text in a template: `field.x | float` is its number; `~` puts texts together";
 const SUM: &str = "every field is a text in a template: write `rows | map(attribute=\"x\") | map(\"float\", default=0) | sum`";
 const ARGUMENT: &str =
-    "a text stands where something else belongs: write numbers without quotes, texts with them";
+    "a text is where something else belongs: write numbers without quotes, texts with quotes";
 const LIST: &str =
     "a field is a text; a table is a list of rows: `{% for row in line_items %}{{ row.x }}{% endfor %}`";
 
@@ -199,7 +199,7 @@ mod tests {
             ("{{ field.total | money(\"2\") }}", "money", "cannot convert string"),
             ("{{ field.text | replace(\"a\") }}", "replace", "argument is missing"),
             ("{{ field.text | upper(1) }}", "upper", "does not take"),
-            ("{{ field.day | date(\"%Q\") }}", "date", "no format of a date"),
+            ("{{ field.day | date(\"%Q\") }}", "date", "not a format of a date"),
             ("{{ loop.index }}", "loop", "no `loop` here"),
             ("{{ field.text.get() }}", "get", "method"),
             ("{{ field.get('text') }}", "get", "method"),

@@ -23,9 +23,9 @@ pub struct Place {
 /// Why a text is no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    #[error("`{0}` is no address of a service")]
+    #[error("`{0}` is not an address of a service")]
     No(String),
-    #[error("a password must not stand in the configuration")]
+    #[error("a password must not be in the configuration")]
     Password,
     #[error("the path of a unix socket has {LONGEST} bytes at most, and this one has {0}")]
     TooLong(usize),

@@ -43,7 +43,7 @@ pub fn seconds(value: &Value) -> Option<Duration> {
 /// What an answer is, for people, where something else was to be there. It quotes nothing.
 pub fn kind(json: Option<&Value>) -> &'static str {
     match json {
-        None => "what is no JSON",
+        None => "what is not JSON",
         Some(Value::Null) => "`null`",
         Some(Value::Bool(_)) => "a truth value",
         Some(Value::Number(_)) => "a number",

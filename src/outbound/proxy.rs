@@ -26,7 +26,7 @@ const REFUSED: &str = "unsuccessful";
 /// Why a text is no proxy. It does not show the text, which may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
-    #[error("no URL of a proxy")]
+    #[error("not a URL of a proxy")]
     Url,
     #[error("no proxy that Annex can go through: it speaks to one by http://, and HTTPS goes through that")]
     Scheme,

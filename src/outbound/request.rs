@@ -27,7 +27,7 @@ pub struct Request {
 /// A secret that no header can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoHeader {
-    #[error("the secret cannot stand in a header")]
+    #[error("the secret cannot be in a header")]
     Unfit,
     #[error("nothing was sent: its secret is not there, as was said at the start")]
     Absent,
@@ -129,7 +129,7 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// Where the secret cannot stand in a header.
+    /// Where the secret cannot be in a header.
     pub fn with_secret(mut self, name: &HeaderName, secret: &Secret) -> Result<Self, NoHeader> {
         self.headers.insert(name, sensitive(there(secret)?.expose())?);
         self.secrets.push(secret.clone());

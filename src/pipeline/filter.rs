@@ -108,7 +108,7 @@ fn pattern(source: &str, options: &str) -> Result<Regex, String> {
             other => return Err(format!("there is no option `{other}` of a pattern")),
         }
     }
-    builder.build().map_err(|_| "this is no regular expression, or it is too large".to_owned())
+    builder.build().map_err(|_| "this is not a regular expression, or it is too large".to_owned())
 }
 
 impl Condition {

@@ -219,7 +219,7 @@ fn numeric(value: &Value, work: impl FnOnce(f64) -> f64) -> Outcome {
     match value.number() {
         Some(number) => Ok(Value::Number(work(number))),
         None if value.is_nothing() => Ok(Value::Null),
-        None => Err(format!("{} is no number", value.type_name())),
+        None => Err(format!("{} is not a number", value.type_name())),
     }
 }
 
@@ -229,7 +229,7 @@ fn two(values: &[Value], work: impl FnOnce(f64, f64) -> f64) -> Outcome {
     }
     match (values[0].number(), values[1].number()) {
         (Some(a), Some(b)) => Ok(Value::Number(work(a, b))),
-        _ => Err("a text that is no number".to_owned()),
+        _ => Err("a text that is not a number".to_owned()),
     }
 }
 
@@ -239,7 +239,7 @@ fn fold(values: &[Value], start: f64, work: impl Fn(f64, f64) -> f64) -> Outcome
         if value.is_nothing() {
             return Ok(Value::Null);
         }
-        result = work(result, value.number().ok_or("a text that is no number")?);
+        result = work(result, value.number().ok_or("a text that is not a number")?);
     }
     Ok(Value::Number(result))
 }
@@ -384,7 +384,7 @@ fn to_date(values: &[Value]) -> Outcome {
     match &values[0] {
         Value::Date(ms) => Ok(Value::Date(*ms)),
         Value::Text(text) => {
-            dates::parse(text).map(Value::Date).ok_or_else(|| "a text that is no date".to_owned())
+            dates::parse(text).map(Value::Date).ok_or_else(|| "a text that is not a date".to_owned())
         }
         #[expect(clippy::cast_possible_truncation, reason = "milliseconds")]
         Value::Number(number) => Ok(Value::Date(*number as i64)),

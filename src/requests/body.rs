@@ -33,9 +33,9 @@ impl Body {
 fn json(content: &Json, scope: &Scope<'_>) -> Result<Body, String> {
     let bytes = match scope.bytes(content) {
         Some(file) if serde_json::from_slice::<serde::de::IgnoredAny>(file).is_ok() => file.to_vec(),
-        Some(_) => return Err("`content` is a file that is no JSON".to_owned()),
+        Some(_) => return Err("`content` is a file that is not JSON".to_owned()),
         None if has_file(content, scope) => {
-            return Err("a file cannot stand within JSON: write `{base64(…)}`".to_owned());
+            return Err("a file cannot be in JSON: write `{base64(…)}`".to_owned());
         }
         None => content.to_string().into_bytes(),
     };
@@ -69,7 +69,7 @@ fn raw_or_form(content: &Json, scope: &Scope<'_>) -> Result<Body, String> {
     }
     match content {
         Json::Object(_) if has_file(content, scope) => {
-            Err("a file cannot stand within a form: use `content_type` `files` or `multipart`".to_owned())
+            Err("a file cannot be in a form: use `content_type` `files` or `multipart`".to_owned())
         }
         Json::Object(map) => {
             let form = pairs(map);

@@ -181,7 +181,7 @@ impl Run<'_> {
             None => Json::Null,
             Some(extract) => {
                 if extract.reads_json() && answer.is_ok() && !answer.is_understood(response) {
-                    let what = format!("{key}: the answer is no JSON, maybe a login page. {LOOK_THERE}");
+                    let what = format!("{key}: the answer is not JSON, maybe a login page. {LOOK_THERE}");
                     return Err(Failure::final_one(name, &what));
                 }
                 let deadline = self.deadline.min(Instant::now() + EXTRACTION);

@@ -76,7 +76,8 @@ impl Clients {
 
     /// A URL that may be called.
     pub(super) fn admit(&self, url: &str) -> Result<Url, String> {
-        let url = Url::parse(url).map_err(|error| format!("the `url` that was made is none: {error}"))?;
+        let url =
+            Url::parse(url).map_err(|error| format!("the `url` that was made is not valid: {error}"))?;
         if !matches!(url.scheme(), "https" | "http") {
             return Err("the `url` that was made is neither https nor http".to_owned());
         }
@@ -89,7 +90,7 @@ impl Clients {
         if self.hosts.iter().any(fits) {
             Ok(url)
         } else {
-            Err(format!("the host {authority} is none that it may call: add it to `hosts` of the step"))
+            Err(format!("the host {authority} is not one that it may call: add it to `hosts` of the step"))
         }
     }
 

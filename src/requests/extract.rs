@@ -51,7 +51,7 @@ impl Extract {
             Query::XmlPath(query) => {
                 let kind = answer.get("headers").and_then(|headers| headers.get("content_type"));
                 if !kind.and_then(Json::as_str).is_some_and(|kind| kind.contains("xml")) {
-                    return Err("`$xmlpath` reads XML, and the answer is none".to_owned());
+                    return Err("`$xmlpath` reads XML, and the answer is not XML".to_owned());
                 }
                 query.search(&words(value), budget)
             }

@@ -80,7 +80,7 @@ impl Run<'_> {
         let fill = |scope: &Scope<'_>| own.texts().map(|text| Ok(words(&scope.text(text)?))).collect();
         let filled: Vec<String> = self.filled(state, Absent::Fails, &Map::new(), fill).await?;
         let [consumer_key, consumer_secret, token_key, token_secret, realm @ ..] = filled.as_slice() else {
-            return Err(Told::final_one("its `auth` is not whole".to_owned()));
+            return Err(Told::final_one("its `auth` is not complete".to_owned()));
         };
         let url = Url::parse(&prepared.url).map_err(|_| Told::final_one("its `url` is none".to_owned()))?;
         let mut random = [0_u8; 16];
@@ -140,13 +140,13 @@ impl Run<'_> {
         let sent = Sent { method: request.method.clone(), url, headers, body: &body, unrepeated };
         let answer = clients.send(sent, TOKEN_TIME, self.deadline).await;
         let answer = answer.map_err(|error| {
-            let what = format!("its token cannot be had: {error}");
+            let what = format!("Annex cannot get its token: {error}");
             if error.is_final() { Told::final_one(what) } else { Told::passing(what) }
         })?;
         if !answer.is_ok() {
             let secrets = own_words(&request);
             let refusal = neighbour::refusal(answer.status, &answer.body, &secrets);
-            let what = format!("its token cannot be had: status {}", answer.status);
+            let what = format!("Annex cannot get its token: status {}", answer.status);
             let what = if refusal.words.is_empty() { what } else { format!("{what}, {}", refusal.words) };
             return Err(if refusal.may_pass { Told::passing(what) } else { Told::final_one(what) });
         }
@@ -155,7 +155,7 @@ impl Run<'_> {
         let (secret, life) = found.ok_or_else(|| {
             let kind = if answer.is_whole { neighbour::kind(json.as_ref()) } else { "more than 1,000,000 bytes" };
             Told::final_one(format!(
-                "its token cannot be had: the token endpoint answered {} with {kind}, and there is no token at `credential_key` in it",
+                "Annex cannot get its token: the token endpoint answered {} with {kind}, and there is no token at `credential_key` in it",
                 answer.status
             ))
         })?;
@@ -163,7 +163,7 @@ impl Run<'_> {
         if token.trim().contains(char::is_control) {
             let (status, no_header) = (answer.status, neighbour::NO_HEADER);
             return Err(Told::final_one(format!(
-                "its token cannot be had: the token endpoint answered {status} with {no_header}"
+                "Annex cannot get its token: the token endpoint answered {status} with {no_header}"
             )));
         }
         tokens.keep(key, secret, Instant::now() + life).await;

@@ -50,7 +50,7 @@ impl<P: Default + Serialize + DeserializeOwned> Kept<P> {
                 *progress = text;
                 Carried::Further
             }
-            Err(_) => dead("what is to be kept of it is no JSON"),
+            Err(_) => dead("what is to be kept of it is not JSON"),
         }
     }
 }

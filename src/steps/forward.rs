@@ -127,7 +127,7 @@ impl Forward {
             200..300 => Err(StepError {
                 message: UNUSABLE.to_owned(),
                 cause: format!(
-                    "the service's answer (status {status}) is no JSON object, and is passed on as it is"
+                    "the service's answer (status {status}) is not a JSON object, and is passed on as it is"
                 ),
                 lasts: Lasts::ForGood,
             }),
@@ -162,7 +162,7 @@ impl Forward {
             return Ok(());
         }
         if !is_answer(&payload.event, body) {
-            return if is_read(&payload.event) { Err(unusable("it is no JSON object")) } else { Ok(()) };
+            return if is_read(&payload.event) { Err(unusable("it is not a JSON object")) } else { Ok(()) };
         }
         self.understand(payload, delivery, answer, body, deadline).await
     }

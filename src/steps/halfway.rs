@@ -71,7 +71,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
                 Err(problem) if known.must_note() => {
                     return Err(StepError {
                         message: NOT_NOTED.to_owned(),
-                        cause: format!("what an earlier run got done cannot be read: {problem}"),
+                        cause: format!("what an earlier run did cannot be read: {problem}"),
                         lasts: Lasts::ForNow,
                     });
                 }
@@ -92,7 +92,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
                 all
             }
             Err(error) => {
-                warn!(annotation, "what an earlier run got done is not known: {error}");
+                warn!(annotation, "what an earlier run did is not known: {error}");
                 Vec::new()
             }
         };
@@ -222,7 +222,7 @@ impl<'p, A: Clone + Serialize + DeserializeOwned> Halfway<'p, A> {
         }
         let (answered, kept) = tokio::join!(call, self.keep());
         if let Err(problem) = kept {
-            warn!(annotation = self.annotation, "what a run got done cannot be kept: {problem}");
+            warn!(annotation = self.annotation, "what a run did cannot be kept: {problem}");
         }
         answered
     }

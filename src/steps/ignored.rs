@@ -57,9 +57,9 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoDate => "its value is no date as Rossum reads it",
-            Self::NoNumber => "its value is no number as Rossum reads it",
-            Self::NoOption => "its value is none of its options",
+            Self::NoDate => "its value is not a date as Rossum reads it",
+            Self::NoNumber => "its value is not a number as Rossum reads it",
+            Self::NoOption => "its value is not one of its options",
             Self::NoOptions => "it has no options to choose its value from",
             Self::NoText => "its value is a list or an object, and a field holds a text",
             Self::OddOption => "one of its options has no text as its `value`",
@@ -77,7 +77,7 @@ impl fmt::Display for Why {
             Self::NoDatapoint(Category::Tuple) => "it is a row, and only datapoints can be replaced",
             Self::NoDatapoint(_) => "it is a section, and only datapoints can be replaced",
             Self::NotInMultivalue => {
-                "it stands in no multivalue, and only rows and values of one can be removed"
+                "it is not in a multivalue, and only rows and values of one can be removed"
             }
             Self::OtherShape => "a table takes rows, and a list of values takes one value at a time",
             Self::NoColumn => "the table that the row is added to has no such column",
@@ -98,7 +98,7 @@ impl Why {
             Self::NoOption => "write the `value` of an option, or send `options` along that have it",
             Self::NoOptions => "send `options` along that have the value",
             Self::TooLong { is_of_schema: true, .. } => {
-                "write less, or let the schema allow more: `constraints.length`"
+                "write less, or allow more in the schema: `constraints.length`"
             }
             Self::TooLong { .. } => "write less",
             Self::Computed => "write to another field, or let its type in the schema be `data`",

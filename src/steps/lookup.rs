@@ -106,7 +106,7 @@ const MEMORY: usize = 64 << 20;
 
 fn too_much(spent: Spent) -> StepError {
     StepError {
-        message: "What was found for this document is more than it may be. Choose by hand.".to_owned(),
+        message: "Too much was found for this document. Choose by hand.".to_owned(),
         cause: format!("what the queries found: {spent}"),
         lasts: Lasts::ForGood,
     }

@@ -148,7 +148,7 @@ impl Matching {
         let fill = self.fill(wanted, &tree, answer, &budget);
         let done = if is_small { fill.await } else { sliced(fill).await };
         done.map_err(|spent| StepError {
-            message: "Comparing this with the list takes more than it may. Choose by hand.".to_owned(),
+            message: "Comparing this with the list takes too much work. Choose by hand.".to_owned(),
             cause: format!("comparing with the list: {spent}"),
             lasts: Lasts::ForGood,
         })

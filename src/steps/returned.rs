@@ -131,7 +131,7 @@ impl Operation {
     ) -> Result<(), StepError> {
         let datapoint = |value: Json| {
             serde_json::from_value::<Datapoint>(value)
-                .map_err(|_| wrong("an operation whose value is no datapoint"))
+                .map_err(|_| wrong("an operation whose value is not a datapoint"))
         };
         let below = |node| schema.child_of(&tree.node(node).schema_id).unwrap_or_default();
         match self.op.as_str() {

@@ -279,7 +279,7 @@ fn no_place(schema: &Schema, id: &str) -> &'static str {
             "it has a value in each row, and the condition was not evaluated for these: name a column of the same table in it, without `.all_values`"
         }
         Some(Category::Datapoint) | None => "the document has no such field",
-        Some(_) => "it is no datapoint, and only datapoints have validation sources: name the field in it",
+        Some(_) => "it is not a datapoint, and only datapoints have validation sources: name the field in it",
     }
 }
 

@@ -70,10 +70,10 @@ impl Unasked {
             Why::Failed => "This could not be looked up. Tell the people who run this extension.",
             Why::Busy => "Too much is looked up just now. Try again in a moment, or choose by hand.",
             Why::NotReady => {
-                "The list is being made ready after an update. Try again in a minute, or choose by hand."
+                "The list is being prepared after an update. Try again in a minute, or choose by hand."
             }
             Why::TooMuch => {
-                "Looking this up takes more than it may. Choose by hand, and tell the people who run this extension."
+                "Looking this up takes too much work. Choose by hand, and tell the people who run this extension."
             }
             Why::Away => "The database does not answer now. Try again in a minute, or choose by hand.",
         }

@@ -25,7 +25,7 @@ pub enum TemplateError {
     #[error("a `{{` without its `}}`; write `{{{{` for a brace in the text")]
     Unclosed,
     #[error(
-        "`{{{0}}}` is no placeholder: write a schema id between the braces, or `{{{{` for a brace in the text"
+        "`{{{0}}}` is not a placeholder: write a schema id between the braces, or `{{{{` for a brace in the text"
     )]
     BadName(String),
 }

@@ -107,7 +107,7 @@ pub enum StoreError {
     Query(String),
     #[error("there is no dataset `{0}`")]
     NoDataset(String),
-    #[error("`{name}` is no name of a dataset: {why}")]
+    #[error("`{name}` is not a name of a dataset: {why}")]
     Name { name: String, why: &'static str },
     #[error("{0}")]
     Columns(String),

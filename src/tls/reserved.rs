@@ -20,7 +20,7 @@ fn reserved(name: &str) -> Option<&'static str> {
     match identifier::address(name) {
         None => is_reserved(name).then_some("is a name for examples (RFC 2606)"),
         Some(address) if is_for_examples(address) => Some("is an address for examples (RFC 5737, RFC 3849)"),
-        Some(address) => (!is_public(address)).then_some("is no address of the Internet"),
+        Some(address) => (!is_public(address)).then_some("is not an address of the Internet"),
     }
 }
 

@@ -151,7 +151,7 @@ fn while_the_token_does_not_come_nothing_is_sent_and_nothing_said_afterwards() {
     );
     let annex = Annex::dev_with(&config(&erp).replace("timeout = \"2s\"", &auth));
     let failed = export(&annex, "r-1", "INV-1");
-    says(&failed, &["Nothing was sent to erp: its token cannot be had: "]);
+    says(&failed, &["Nothing was sent to erp: Annex cannot get its token: "]);
     assert!(!failed[0].contains("erhaps"), "{failed:?}");
     assert_eq!(export(&annex, "r-2", "INV-1"), NOTHING);
 }

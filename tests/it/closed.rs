@@ -85,19 +85,14 @@ fn what_is_no_proxy_is_refused_and_never_shown() {
         (done.status.success(), String::from_utf8(said).unwrap())
     };
     for (line, variable, value, said) in [
-        (
-            "proxy = \"http://u:hunter2@10.0.0.1\"",
-            "NONE",
-            "",
-            "a password must not stand in the configuration",
-        ),
+        ("proxy = \"http://u:hunter2@10.0.0.1\"", "NONE", "", "a password must not be in the configuration"),
         (
             "proxy = \"socks5://u:hunter2@10.0.0.1\"",
             "NONE",
             "",
             "`proxy` is no proxy that Annex can go through",
         ),
-        ("proxy = \"10.0.0.1 hunter2\"", "NONE", "", "`proxy` is no URL of a proxy"),
+        ("proxy = \"10.0.0.1 hunter2\"", "NONE", "", "`proxy` is not a URL of a proxy"),
         ("", "HTTPS_PROXY", "socks5://u:hunter2@10.0.0.1", "HTTPS_PROXY in the environment is no proxy"),
     ] {
         let (is_good, output) = check(line, variable, value);

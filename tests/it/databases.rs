@@ -84,7 +84,7 @@ fn every_kind_of_query_is_asked_of_a_customers_table() {
     assert_eq!(
         labels(&sql, "x", "Acme Trading"),
         ["Acme Trading (n)"],
-        "what is no number is no such number"
+        "what is not a number is no such number"
     );
     assert_eq!(labels(&sql, "2' OR '1'='1", "x"), nothing);
     assert!(!sql.log().contains("OR '1'"), "{}", sql.log());
@@ -300,10 +300,10 @@ fn mistakes_in_the_declaration_are_told() {
     };
     let step = "[[hook.step.query]]\nexact = { vat = \"sender_vat\" }";
     for (database, part) in [
-        ("url = \"mysql://x/y\"", "this is no address of a PostgreSQL database"),
-        ("url = \"postgres://a:geheim@h/d\"", "a password must not stand in the configuration"),
-        ("url = \"postgres://a@h/d?sslmode=disable\"", "`sslmode` does not belong into the address"),
-        ("url = \"postgres://a@h/d\"\npassword = \"geheim\"", "a secret must not stand in the configuration"),
+        ("url = \"mysql://x/y\"", "this is not an address of a PostgreSQL database"),
+        ("url = \"postgres://a:geheim@h/d\"", "a password must not be in the configuration"),
+        ("url = \"postgres://a@h/d?sslmode=disable\"", "`sslmode` does not belong in the address"),
+        ("url = \"postgres://a@h/d\"\npassword = \"geheim\"", "a secret must not be in the configuration"),
         ("url = \"postgres://a@h/d\"\nca = \"none.pem\"", "there is no file "),
         ("url = \"postgres://a@h/d\"\npools = 3", "unknown key `pools`"),
         ("", "has no `url`"),

@@ -94,7 +94,7 @@ fn json_lines_have_all_columns_and_all_values_are_text() {
     ];
     assert_eq!(data.records("items"), expected);
     data.file("b.jsonl", "{\"id\": 1}\n{\"id\": 2\n");
-    data.refused(&["import", "items", "b.jsonl"], "b.jsonl: line 2: it is no JSON object (column 8)");
+    data.refused(&["import", "items", "b.jsonl"], "b.jsonl: line 2: it is not a JSON object (column 8)");
     assert_eq!(data.records("items"), expected);
 }
 
@@ -144,9 +144,9 @@ fn what_cannot_be_imported_is_told_and_changes_nothing() {
         data.file("bad.csv", text);
         data.refused(&["import", "v", "bad.csv"], part);
     }
-    data.refused(&["import", "9v", "good.csv"], "is no name of a dataset");
+    data.refused(&["import", "9v", "good.csv"], "is not a name of a dataset");
     data.refused(&["import", "sqlite_x", "good.csv"], "are taken");
-    data.refused(&["import", "v; DROP TABLE v", "good.csv"], "is no name of a dataset");
+    data.refused(&["import", "v; DROP TABLE v", "good.csv"], "is not a name of a dataset");
     data.refused(&["import", "v", "missing.csv"], "cannot read missing.csv");
     let (code, said) = data.run(&["import", "v", "good.csv", "--encoding", "klingon"]);
     assert!(code == 2 && said.contains("invalid value 'klingon' for '--encoding <NAME>'"), "{said}");
@@ -275,7 +275,7 @@ fn names_that_look_alike_do_not_share_records() {
     data.ok(&["import", "a", "one.csv"]);
     data.refused(
         &["import", "A", "other.csv"],
-        "`A` is no name of a dataset: one that differs only in capitals is there",
+        "`A` is not a name of a dataset: one that differs only in capitals is there",
     );
     assert_eq!(data.records("a"), [json!({"b_c": "Acme"})]);
 }

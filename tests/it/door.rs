@@ -87,7 +87,7 @@ fn every_other_request_gets_its_status() {
     let answer = annex.client().deliver("/Strict", "{}");
     assert_eq!(answer.status, 404);
     assert!(!String::from_utf8_lossy(&answer.body).contains("strict"), "no list of hooks");
-    assert_eq!(annex.client().deliver("/strict?x=1", "{}").status, 200, "a query is no part of the path");
+    assert_eq!(annex.client().deliver("/strict?x=1", "{}").status, 200, "a query is not a part of the path");
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn queued_steps_of_a_delivery_go_together_or_not_at_all() {
     let annex = Annex::dev_with(&config(&erp, &format!("{}{second}", queued("a", "erp", "a"))));
     let failed = deliver(&annex, &document("r-1", 7, "no amount", 0));
     assert_eq!(failed.len(), 2, "{failed:?}");
-    assert!(failed[0].contains("is no amount"), "{failed:?}");
+    assert!(failed[0].contains("is not an amount"), "{failed:?}");
     assert!(failed[1].contains("not sent either"), "{failed:?}");
     assert_eq!(deliver(&annex, &document("r-1", 7, "no amount", 0)), failed, "repeated, it is the same");
     // The person corrects it and exports again.

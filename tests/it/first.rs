@@ -205,10 +205,10 @@ fn an_answer_that_cannot_be_meant_leaves_nothing_behind() {
     write(&here.join("button.json"), &schema(&[datapoint("only", "button")]));
     write(&here.join("broken.json"), "[");
     for (arguments, said) in [
-        ("--domain 'no name'", "'--domain <NAME>': `no name` is no public domain name"),
+        ("--domain 'no name'", "'--domain <NAME>': `no name` is not a public domain name"),
         ("--hook 'two words'", "'--hook <NAME>': `/two words` is no path"),
         ("--hook 'a\"b'", "is no path"),
-        ("--secret hunter2-is-my-secret", "a secret must not stand in the configuration"),
+        ("--secret hunter2-is-my-secret", "a secret must not be in the configuration"),
         ("--schema nowhere.json", "--schema: nowhere.json: No such file"),
         ("--step forward --to my-service", "`my-service` is no address of a service"),
         ("--step checks --to http://127.0.0.1:5050", "--to is for --step forward"),

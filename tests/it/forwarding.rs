@@ -239,13 +239,13 @@ fn what_the_only_step_answers_is_passed_on_with_its_status_and_is_not_remembered
     let later = deliver("upload", "created", "later");
     assert_eq!((later.status, later.header("location")), (202, Some("https://app.example.com/results/1")));
     // Nobody reads the answer to a status: a text is as good as any. Elsewhere it is passed on, and told.
-    assert!(!annex.log().contains("no JSON object"));
+    assert!(!annex.log().contains("not a JSON object"));
     assert_eq!(deliver("annotation_status", "changed", "text").status, 200);
-    assert!(!annex.log().contains("no JSON object"));
+    assert!(!annex.log().contains("not a JSON object"));
     let text = deliver("annotation_content", "updated", "text");
     assert_eq!((text.status, text.body.as_slice()), (200, &b"OK"[..]));
     assert_eq!(text.header("content-type"), Some("text/plain"));
-    annex.logs("no JSON object", Duration::from_secs(2));
+    annex.logs("not a JSON object", Duration::from_secs(2));
     let odd = deliver("annotation_content", "updated", "odd");
     assert!(odd.status == 200 && odd.body.starts_with(b"{\"messages\": [{\"type\": \"loud\""));
     annex.logs("Rossum may refuse it", Duration::from_secs(2));
@@ -583,14 +583,14 @@ fn a_place_that_cannot_be_meant_is_refused_and_right_ones_are_silent() {
     let whole = |to: &str| format!("{SERVER}{}", config(&format!("to = \"{to}\""), ""));
     let long = format!("unix:/run/{}/app.sock", "a".repeat(120));
     for (to, says) in [
-        ("127.0.0.1:5050", "is no address of a service"),
+        ("127.0.0.1:5050", "is not an address of a service"),
         ("http://127.0.0.1:8443/x", "leads to Annex itself"),
         ("http://localhost:8443", "leads to Annex itself"),
         ("https://hooks.acme.com/vendor", "leads to Annex itself"),
         ("http://127.0.0.1:5043", "leads to Annex itself"),
-        ("http://me:pass@127.0.0.1:5050", "a password must not stand in the configuration"),
+        ("http://me:pass@127.0.0.1:5050", "a password must not be in the configuration"),
         (long.as_str(), "107 bytes at most"),
-        ("unix:annex.toml", "is no unix socket"),
+        ("unix:annex.toml", "is not a unix socket"),
     ] {
         let (_, stderr, passes) = check(&whole(to));
         assert!(!passes && stderr.contains(says), "{to}: {stderr}");

@@ -117,19 +117,19 @@ fn replace(id: u32, value: &str) -> Value {
 fn odd() -> Vec<(Value, &'static str, &'static str)> {
     let long = "x".repeat(1501);
     vec![
-        (replace(1, "12/31/2026"), "date_issue", "no date as Rossum reads it"),
+        (replace(1, "12/31/2026"), "date_issue", "not a date as Rossum reads it"),
         // Options make no date of it: the field is no enum.
         (
             json!({"op": "replace", "id": 1, "value": {"content": {"value": "12/31/2026"},
                 "options": [{"value": "12/31/2026", "label": "the last day"}]}}),
             "date_issue",
-            "no date as Rossum reads it",
+            "not a date as Rossum reads it",
         ),
-        (replace(1, "2026-12-31T00:00:00"), "date_issue", "no date as Rossum reads it"),
-        (replace(2, "1,234.50"), "amount", "no number as Rossum reads it"),
-        (replace(2, "1e-07"), "amount", "no number as Rossum reads it"),
-        (replace(2, "+5"), "amount", "no number as Rossum reads it"),
-        (replace(2, " 5 "), "amount", "no number as Rossum reads it"),
+        (replace(1, "2026-12-31T00:00:00"), "date_issue", "not a date as Rossum reads it"),
+        (replace(2, "1,234.50"), "amount", "not a number as Rossum reads it"),
+        (replace(2, "1e-07"), "amount", "not a number as Rossum reads it"),
+        (replace(2, "+5"), "amount", "not a number as Rossum reads it"),
+        (replace(2, " 5 "), "amount", "not a number as Rossum reads it"),
         (
             json!({"op": "replace", "id": 9, "value": {"content": {"value": ["a"]}}}),
             "note",
@@ -140,8 +140,8 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
             "vendor",
             "no text as its `value`",
         ),
-        (replace(3, "secret words"), "kind", "none of its options"),
-        (replace(4, "V-2"), "vendor", "none of its options"),
+        (replace(3, "secret words"), "kind", "not one of its options"),
+        (replace(4, "V-2"), "vendor", "not one of its options"),
         (replace(5, "DE1234"), "iban", "longer than the 5 characters that the schema allows"),
         (replace(6, "8"), "total", "Rossum computes this field itself"),
         (replace(7, "yes"), "judged", "Rossum computes this field itself"),
@@ -150,7 +150,7 @@ fn odd() -> Vec<(Value, &'static str, &'static str)> {
         (replace(10, "x"), "tags", "it is a multivalue"),
         (replace(20, "x"), "line_item", "it is a row"),
         (replace(90, "x"), "header", "it is a section"),
-        (json!({"op": "remove", "id": 3}), "kind", "stands in no multivalue"),
+        (json!({"op": "remove", "id": 3}), "kind", "is not in a multivalue"),
         (
             json!({"op": "add", "id": 92, "value": [{"schema_id": "item_dat", "content": {"value": "2026-01-02"}}]}),
             "item_dat",
@@ -430,9 +430,9 @@ fn what_can_be_known_before_is_said_by_annex_check() {
         (replace("tags", "x", "y"), "annex.toml:10:10", "a change of `tags`: it is a multivalue"),
         (replace("line_item", "x", "y"), "annex.toml:10:10", "a change of `line_item`: it is a row"),
         (replace("ask", "x", "y"), "annex.toml:10:10", "a change of `ask`: it is a button"),
-        (replace("date_issue", "^.*$", "24/11/2026"), "annex.toml:12:8", "no date as Rossum reads it"),
-        (replace("amount", "^.+$", "1,5"), "annex.toml:12:8", "no number as Rossum reads it"),
-        (replace("kind", "^.+$", "Bill"), "annex.toml:12:8", "none of its options"),
+        (replace("date_issue", "^.*$", "24/11/2026"), "annex.toml:12:8", "not a date as Rossum reads it"),
+        (replace("amount", "^.+$", "1,5"), "annex.toml:12:8", "not a number as Rossum reads it"),
+        (replace("kind", "^.+$", "Bill"), "annex.toml:12:8", "not one of its options"),
         (replace("iban", "^.+$", "DE1234"), "annex.toml:12:8", "longer than the 5 characters"),
     ];
     for (step, place, what) in refused {
@@ -493,7 +493,7 @@ fn an_answer_that_is_fetched_later_is_looked_at_too() {
     body["request_id"] = "r-1".into();
     body["action"] = "export".into();
     assert_eq!(annex.client().deliver("/x", body.to_string()).status, 202);
-    annex.logs("what the step writes to `date_issue`: its value is no date", Duration::from_secs(10));
+    annex.logs("what the step writes to `date_issue`: its value is not a date", Duration::from_secs(10));
     assert_eq!(counted(port, "code"), 1);
 }
 

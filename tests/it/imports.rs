@@ -360,7 +360,7 @@ fn of_text() -> Vec<Odd> {
             "{\"id\": \"a\\u0000\", \"name\": \"b\"}\n",
             Refused("line 1: column `id`: its sign 2 is the control U+0000"),
         ),
-        odd("twice.jsonl", "{\"id\": 1}\n{\"id\": 1, \"id\": 2}\n", Refused("line 2: `id` stands twice")),
+        odd("twice.jsonl", "{\"id\": 1}\n{\"id\": 1, \"id\": 2}\n", Refused("line 2: `id` appears twice")),
         odd("capitals.jsonl", "{\"id\": 1}\n{\"ID\": 2}\n", Refused("line 2: `ID` is the column `id` too")),
         // What is said of the separator, and what the rows are.
         odd(
@@ -408,7 +408,7 @@ fn of_text() -> Vec<Odd> {
             workbook(&[Sheet("A", "visible", texts(&[&["id"], &["1"]]))], &[]),
             Refused("it is a workbook (XLSX) or another ZIP file, no text: --format xlsx"),
         ),
-        odd("cut.jsonl", "{\"id\": 1}\n{\"id\":", Refused("line 2: it is no JSON object")).with(&[]),
+        odd("cut.jsonl", "{\"id\": 1}\n{\"id\":", Refused("line 2: it is not a JSON object")).with(&[]),
         odd("lines.jsonl", utf_16("{\"id\": \"1\", \"name\": \"Acme\"}\n", true, false), good(&[])),
     ]
 }
@@ -605,7 +605,7 @@ fn of_workbooks() -> Vec<Odd> {
         odd(
             "text.xlsx",
             "id;name\n1;Acme\n",
-            Refused("it is no workbook (XLSX): if it is text, --format csv"),
+            Refused("it is not a workbook (XLSX): if it is text, --format csv"),
         ),
         odd(
             "old.xlsx",

@@ -227,8 +227,8 @@ fn mistakes_in_queries_are_told_at_load() {
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     for (step, part) in [
-        ("queries = [\"DELETE FROM vendors\"]", "this is no query: a query begins with SELECT or WITH"),
-        ("queries = [\"SELECT 1; SELECT :x\"]", "this is no query: it has more than one statement"),
+        ("queries = [\"DELETE FROM vendors\"]", "this is not a query: a query begins with SELECT or WITH"),
+        ("queries = [\"SELECT 1; SELECT :x\"]", "this is not a query: it has more than one statement"),
         ("queries = [\"SELECT id FROM v WHERE x = ?\"]", "write the schema id of a field, `:sender_name`"),
         ("queries = [\"SELECT id FROM v\"]", "no query names a field"),
         ("queries = [\"SELECT id FROM v WHERE a = :a\"]\nfields = { x = 1 }", "this is no column"),

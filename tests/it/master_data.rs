@@ -186,7 +186,7 @@ fn pipelines_score_join_and_gather() {
     assert_eq!(found(&joined, &[("date", "2026-12-31")]), ["V1", "V2"]);
     let (_, _, messages) = outcome(&joined, &[("date", "no date")]);
     assert_eq!(messages.len(), 1, "{messages:?}");
-    joined.logs("the query cannot be run: $toDate: a text that is no date", Duration::from_secs(5));
+    joined.logs("the query cannot be run: $toDate: a text that is not a date", Duration::from_secs(5));
     assert!(!joined.log().contains("no date!"), "{}", joined.log());
     // Both ways at once, each record once, the better way first.
     let united = asking(&json!([{"aggregate": [
@@ -291,7 +291,7 @@ fn what_is_not_known_is_refused_at_load_with_its_path() {
         (json!({"aggregate": [{"$addFields": {"x": "$a_{vendor}"}}]}), "a path must not hold a placeholder"),
         (json!({"find": {"x": {"$near": 1}}}), ".find.x.$near: the operator `$near` is not known here"),
         (json!({"find": {"x": "{vat | lower}"}}), "there is no filter `lower`"),
-        (json!({"find": {"x": {"$regex": "("}}}), ".find.x.$regex: this is no regular expression"),
+        (json!({"find": {"x": {"$regex": "("}}}), ".find.x.$regex: this is not a regular expression"),
         (json!({"find": {"x": "{secrets.key}"}}), "`{secrets.key}` is for queries over HTTP"),
         (json!({"find": {}, "aggregate": []}), ": a query has `find` or `aggregate`"),
     ] {

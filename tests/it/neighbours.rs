@@ -206,7 +206,7 @@ fn a_token_endpoint_that_gives_none_is_told_as_what_it_is() {
         (200, "200 OK with `null`, and no `access_token` in it", "null".to_owned()),
         (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": 7}".to_owned()),
         (200, "200 OK with an object, and no `access_token` in it", "{\"access_token\": \" \"}".to_owned()),
-        (200, "200 OK with what is no JSON, and no `access_token` in it", "<html>FORGED</html>".to_owned()),
+        (200, "200 OK with what is not JSON, and no `access_token` in it", "<html>FORGED</html>".to_owned()),
         (200, "200 OK with more than 100000 bytes", "x".repeat(9_000_000)),
         (401, "401 Unauthorized", "{}".to_owned()),
         (

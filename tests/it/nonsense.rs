@@ -107,29 +107,29 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
             "`admin` is 127.0.0.1:9000, which `probe`",
         ),
         // Addresses that are none.
-        ("contact = \"ops\"", "", none(), &[], "annex.toml:4:11: `ops` is no e-mail address"),
+        ("contact = \"ops\"", "", none(), &[], "annex.toml:4:11: `ops` is not an e-mail address"),
         (
             "contact = \"mailto:ops@localhost\"",
             "",
             none(),
             &[],
-            "`mailto:ops@localhost` is no e-mail address",
+            "`mailto:ops@localhost` is not an e-mail address",
         ),
-        ("contact = \"a@b.de, c@d.de\"", "", none(), &[], "is no e-mail address"),
+        ("contact = \"a@b.de, c@d.de\"", "", none(), &[], "is not an e-mail address"),
         // A file where a folder is to be.
         (
             "",
             "",
             "[[target]]\nname = \"f\"\nfolder = \"secret\"".to_owned(),
             &[],
-            "annex.toml:11:10: `folder` is to be a folder, and secret is a file",
+            "annex.toml:11:10: `folder` must be a folder, but secret is a file",
         ),
         (
             "",
             "record = \"secret/deliveries\"",
             none(),
             &[],
-            "`record` is to be a folder, and secret/deliveries is a file",
+            "`record` must be a folder, but secret/deliveries is a file",
         ),
     ]);
 }
@@ -177,7 +177,7 @@ fn a_dataset_whose_file_would_be_refused_is_told_before_it_is_imported() {
             "",
             "[[dataset]]\nname = \"my-vendors\"\nfile = \"v.csv\"".to_owned(),
             &[],
-            "`my-vendors` is no name of a dataset",
+            "`my-vendors` is not a name of a dataset",
         ),
         (
             "",
@@ -291,22 +291,22 @@ fn a_key_that_stands_twice_in_a_file_of_json_is_refused_with_its_path() {
     let rule = "[{\"id\": 1, \"trigger_condition\": \"True\", \"actions\": [{\"type\": \"show_message\", \"type\": \"hide_field\"}]}]";
     let schema = "[{\"id\": \"s\", \"category\": \"section\", \"id\": \"t\", \"children\": []}]";
     for (hook, file, says) in [
-        (step("use = \"rules\"\nfile = \"f.json\""), rule, "f.json: `[0].actions[0].type` stands twice"),
-        ("schema = \"f.json\"".to_owned(), schema, "f.json: `[0].id` stands twice"),
+        (step("use = \"rules\"\nfile = \"f.json\""), rule, "f.json: `[0].actions[0].type` appears twice"),
+        ("schema = \"f.json\"".to_owned(), schema, "f.json: `[0].id` appears twice"),
         (
             step("use = \"match\"\nconfiguration = \"f.json\""),
             "{\"configurations\": [], \"configurations\": []}",
-            "f.json: `configurations` stands twice",
+            "f.json: `configurations` appears twice",
         ),
         (
             step("use = \"business_rules\"\nfile = \"f.json\""),
             "{\"checks\": [], \"a\": {\"b\": 1, \"b\": 1}}",
-            "f.json: `a.b` stands twice",
+            "f.json: `a.b` appears twice",
         ),
         (
             step("use = \"request_processor\"\nsettings = \"f.json\""),
             "{\"x\": 1, \"x\": 2}",
-            "f.json: `x` stands twice",
+            "f.json: `x` appears twice",
         ),
     ] {
         let (is_well, text) = checked(&config("", &hook, ""), &[("f.json", file)], &[]);
@@ -441,7 +441,7 @@ fn a_matching_configuration_that_is_right_is_left_alone() {
 /// What `check` notes, but that nobody uses a target or a dataset, which is so in these configurations.
 fn notes_of(text: &str) -> Vec<&str> {
     let notes = text.lines().filter_map(|line| line.trim().strip_prefix("note: "));
-    let idle = ["no step sends to the target", "no step asks the dataset"];
+    let idle = ["no step sends to the target", "no step uses the dataset"];
     notes.filter(|note| !idle.iter().any(|idle| note.contains(idle))).collect()
 }
 

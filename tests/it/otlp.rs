@@ -169,7 +169,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ("[telemetry]\notlp = \"http://127.0.0.1:4318/v1/traces\"\n", "to which Annex adds `/v1/traces`"),
         (
             "[telemetry]\notlp = \"https://o.acme.com\"\nheaders = { k = \"abc\" }\n",
-            "a secret must not stand",
+            "a secret must not be in the configuration",
         ),
         (
             "[telemetry]\notlp = \"http://o.acme.com\"\nheaders = { k = \"file:key\" }\n",
@@ -183,7 +183,7 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
         ),
         (
             "[telemetry]\notlp = \"https://o.acme.com\"\nheaders = { x-a = \"file:key\", X-A = \"file:key\" }\n",
-            "`x-a` stands twice",
+            "`x-a` appears twice",
         ),
     ] {
         let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ pub(crate) fn checked(config: &str, files: &[(&str, Value)]) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("s"), "0123456789abcdef0123456789abcdef");
     for (name, file) in files {
-        let text = file.as_str().map_or_else(|| file.to_string(), str::to_owned); // code is no JSON
+        let text = file.as_str().map_or_else(|| file.to_string(), str::to_owned); // code is not JSON
         write(&folder.path().join(name), &text);
     }
     write(&folder.path().join("annex.toml"), config);
@@ -90,7 +90,7 @@ fn numbers_without_effect_are_noted_with_their_place() {
             "`sure` is 0.2, less than `threshold`, which is 0.3",
             "annex.toml:13",
         ),
-        ("", fuzzy("sure = 0\nlead = 0"), json!([]), "also a wrong one", "annex.toml:13"),
+        ("", fuzzy("sure = 0\nlead = 0"), json!([]), "even a wrong one", "annex.toml:13"),
         ("", fuzzy("lead = 0"), json!([]), "`lead` is 0", "annex.toml:13"),
         (
             "",

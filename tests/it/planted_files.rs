@@ -72,13 +72,13 @@ fn what_no_step_asks_is_noted() {
     let file = [("partners.csv", json!("code,title\n1,One\n"))];
     let tables = format!("{}{database}", dataset(""));
     let (is_well, text) = said(&tables, CHECKS, &file);
-    assert!(is_well && text.contains("note: annex.toml:2: no step asks the dataset `partners`"), "{text}");
-    assert!(text.contains("note: annex.toml:6: no step asks the database `erp`"), "{text}");
+    assert!(is_well && text.contains("note: annex.toml:2: no step uses the dataset `partners`"), "{text}");
+    assert!(text.contains("note: annex.toml:6: no step uses the database `erp`"), "{text}");
     let sql = "[[hook.step]]\nuse = \"match\"\ntarget = \"partner\"\nvalue = \"code\"\nlabel = \"{title}\"\n\
         queries = [\"SELECT code, title FROM Partners WHERE title = :reference\"]\n";
     for step in [ASKS, sql] {
         let (is_well, text) = said(&dataset(""), step, &file);
-        assert!(is_well && !text.contains("no step asks"), "{text}");
+        assert!(is_well && !text.contains("no step uses"), "{text}");
     }
 }
 
@@ -136,7 +136,7 @@ fn templates_are_tried_without_a_schema_too() {
     for (template, says) in [
         (
             "{{ field.a | replace('x') }}",
-            "`replace('x')` fails whatever stands in the fields: an argument is missing",
+            "`replace('x')` fails whatever the fields contain: an argument is missing",
         ),
         ("{{ loop.index }}", "there is no `loop` here"),
         ("{{ line_items | sum(attribute='x') }}", "can only sum numbers"),

@@ -78,7 +78,7 @@ const NEVER: [(&str, &str); 60] = [
     ("    t.field.good_price += 1", "write `for row in t.field.goods:`"),
     ("    t.field.parcel = \"x\"", "write them as a list: `t.field.parcel.all_values = […]`"),
     ("    t.field.parcels = [\"x\"]", "write them as a list: `t.field.parcels.all_values = […]`"),
-    ("    t.field.parcels.all_values = 5", "`5` is no list"),
+    ("    t.field.parcels.all_values = 5", "`5` is not a list"),
     ("    t.field.goods = 5", "`goods` is a table, which takes no `5`"),
     ("    t.field.goods.append(\"x\")", "`goods` is a table, which takes no `\"x\"`"),
     ("    t.field.goods.append({\"good_cod\": \"x\"})", ":3:27: the table `goods` has no column `good_cod`"),

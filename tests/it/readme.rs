@@ -57,9 +57,9 @@ fn every_configuration_passes_the_check() {
     write(&folder.path().join("rules.json"), r#"[{"name": "none", "actions": []}]"#);
     let function = "def rossum_hook_request_handler(payload):\n    return None\n";
     write(&folder.path().join("function.py"), function);
-    let rules = std::fs::read_to_string("docs/rules.md").unwrap();
+    let rules = std::fs::read_to_string("docs/business-rules.md").unwrap();
     write(&folder.path().join("business_rules.json"), blocks(&rules, "json")[0]);
-    let matching = std::fs::read_to_string("docs/match.md").unwrap();
+    let matching = std::fs::read_to_string("docs/master-data-hub.md").unwrap();
     write(&folder.path().join("matching.json"), blocks(&matching, "json")[0]);
     let requests = std::fs::read_to_string("docs/requests.md").unwrap();
     write(&folder.path().join("requests.json"), blocks(&requests, "json")[0]);

@@ -354,7 +354,7 @@ fn an_error_ends_the_run_and_says_which_call_and_what_the_other_side_said() {
     let text = answer["messages"][0]["content"].as_str().unwrap();
     assert_eq!(
         text,
-        "The export is not through: stage 2, call upload_scan: the answer has status 422: &lt;b&gt;too dark&lt;/b&gt;. \
+        "The export did not finish: stage 2, call upload_scan: the answer has status 422: &lt;b&gt;too dark&lt;/b&gt;. \
             Taken already: stage 1, call create_draft (id 4711). Exported again, it is not sent twice while its data stays the same."
     );
     assert_eq!(answer["messages"][0]["type"], "error");
@@ -635,7 +635,7 @@ fn what_hangs_or_leads_elsewhere_is_told() {
     assert_eq!(
         run(json!([call("slow", slow.clone(), json!({}))]), ""),
         [
-            "The export is not through: stage 1, call slow: it did not answer in time. It may have been taken or not: look there before you export again."
+            "The export did not finish: stage 1, call slow: it did not answer in time. It may have been taken or not: look there before you export again."
         ]
     );
     let fast = call("fast", format!("{base}fast"), json!({}));
@@ -645,7 +645,7 @@ fn what_hangs_or_leads_elsewhere_is_told() {
         json!([call("x", "{payload.secrets.client_secret}".to_owned(), json!({}))]),
         "hosts = [\"erp.example.com\"]\n",
     );
-    assert!(foreign[0].contains("call x: the `url` that was made is none"), "{foreign:?}");
+    assert!(foreign[0].contains("call x: the `url` that was made is not valid"), "{foreign:?}");
     let foreign = run(json!([call("x", "http://127.0.0.9/{payload.base_url.@}".to_owned(), json!({}))]), "");
     assert!(foreign[0].contains("`{payload.base_url.@}` is not of the account in [rossum]"), "{foreign:?}");
     let missing = run(json!([call("x", format!("{base}{{field.nowhere.value}}"), json!({}))]), "");
@@ -690,7 +690,7 @@ fn whatever_is_not_understood_is_refused_with_its_path() {
         ),
         (
             at("/settings/stages/1/evaluate/0/condition", json!({"field.x": {"$get": 1}})),
-            "stages[1].evaluate[0].condition.field.x.$get: this is no operator",
+            "stages[1].evaluate[0].condition.field.x.$get: this is not an operator",
         ),
         (
             at("/settings/stages/0/get_content/0/source", json!("mail")),

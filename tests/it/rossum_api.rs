@@ -294,7 +294,7 @@ fn mistakes_are_told_at_load() {
     );
     for (from, to, part) in [
         ("http://127", "http://198", "the token must not travel unencrypted"),
-        ("file:token", "abc", "a secret must not stand in the configuration"),
+        ("file:token", "abc", "a secret must not be in the configuration"),
         ("[rossum]\n", "[rossum]\nuser = \"x\"\n", "unknown key `user`"),
         (
             "deliver = \"queued\"",
@@ -324,7 +324,7 @@ fn a_queued_write_that_rossum_would_ignore_is_said_with_its_hook_and_step() {
     assert_eq!(written(&rossum), [(3, "31.12.2026".to_owned()), (4, "E-1".to_owned())], "Rossum decides");
     let log = annex.log();
     assert!(
-        log.contains("is likely to ignore what is written back to `erp_id`: its value is no date"),
+        log.contains("is likely to ignore what is written back to `erp_id`: its value is not a date"),
         "{log}"
     );
     assert!(log.contains("courier=x/erp") && !log.contains("2026-12") && !log.contains("31.12"), "{log}");

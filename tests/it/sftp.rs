@@ -63,7 +63,7 @@ fn a_file_of_another_document_stays_and_files_are_for_the_group_at_most() {
     let annex = with("");
     assert_eq!(messages(&annex, &document("r-1", "a", "first")), [""; 0]);
     let told = messages(&annex, &document("r-2", "a", "other"));
-    assert!(told[0].contains("there already"), "{told:?}");
+    assert!(told[0].contains("already exists"), "{told:?}");
     assert_eq!(messages(&annex, &document("r-3", "a", "first")), [""; 0], "the same again");
     assert_eq!(
         (files(&sshd), read(&sshd, "a.json")["notes"].as_str()),
@@ -155,7 +155,7 @@ fn nobody_takes_the_servers_place_and_strangers_are_not_let_in() {
     assert!(!annex.log().contains(secret));
     for (from, to, part) in [
         ("host_key = ", "x_key = ", "it needs the server's `host_key`"),
-        ("SHA256:", "MD5:", "this is no fingerprint"),
+        ("SHA256:", "MD5:", "this is not a fingerprint"),
     ] {
         let wrong = config(&sshd, "now", &sshd.fingerprint()).replacen(from, to, 1);
         crate::support::write(&annex.folder().join("wrong.toml"), &wrong);

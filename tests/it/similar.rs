@@ -318,7 +318,7 @@ async fn imported(store: &Store, names: &[String]) {
     store.import(&import, names.iter().enumerate().map(record), |_| {}).await.unwrap();
 }
 
-/// The figures of docs/match.md, of a smaller list; `cargo bench --bench matching` has the whole.
+/// The figures of docs/similar.md, of a smaller list; `cargo bench --bench matching` has the whole.
 #[tokio::test]
 async fn the_benchmark_of_vendors_that_do_not_exist_keeps_its_figures() {
     let benchmark = vendors::Benchmark::new(42, 10_000, 600, 300);

@@ -334,7 +334,7 @@ fn what_others_answer_decides_their_ticks() {
     assert_eq!(mark(&said, "accepts the token"), '✓', "{said:#?}");
     write(&path.join("out"), "a file");
     let said = doctor(path, &tables, step);
-    assert_eq!(mark(&said, "`folder` is to be a folder"), '!', "{said:#?}");
+    assert_eq!(mark(&said, "`folder` must be a folder"), '!', "{said:#?}");
     assert_eq!(mark(&said, "the target files, out: "), '✗', "{said:#?}");
     assert!(!said.iter().any(|line| line.contains("annex.toml is right")));
     assert!(!said.iter().any(|line| line.contains("can write to the target files")));
@@ -387,7 +387,7 @@ fn a_folder_has_its_tick_only_where_it_can_be_written() {
     denied(
         "{user} can write to the target {name}, the folder {place}{other}",
         &said.join("\n"),
-        "nothing can be written to out",
+        "cannot write to out",
     );
     mode("out", 0o777);
     assert_eq!(unchecked(65_534), 0);

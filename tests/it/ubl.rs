@@ -263,7 +263,7 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     (
         "",
         "1.item_rate=exempt",
-        Refused(&["Tax rate (`item_rate`) is `exempt`: this is no tax rate: write the percentage"]),
+        Refused(&["Tax rate (`item_rate`) is `exempt`: this is not a tax rate: write the percentage"]),
     ),
     ("", "date_issue=5.11.2026", Made(&["<cbc:IssueDate>2026-11-05<"])),
     (
@@ -274,7 +274,7 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     (
         "",
         "date_due=soon",
-        Refused(&["Due date (`date_due`) is `soon`: this is no date: write it as 2026-11-05"]),
+        Refused(&["Due date (`date_due`) is `soon`: this is not a date: write it as 2026-11-05"]),
     ),
     ("", "amount_total=233,00 EUR", Made(&["233.00</cbc:PayableAmount>"])),
     ("", "amount_total=€ 233.00", Made(&[])),
@@ -285,12 +285,16 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     ),
     ("", "amount_total=1.233", Refused(&["(`amount_total`) is `1.233`: this can be 1233 or 1.233"])),
     ("", "amount_total=233.005", Refused(&["(`amount_total`) is `233.005`"])),
-    ("", "1.item_quantity=two", Refused(&["Line 1: Quantity (`item_quantity`) is `two`: this is no number"])),
+    (
+        "",
+        "1.item_quantity=two",
+        Refused(&["Line 1: Quantity (`item_quantity`) is `two`: this is not a number"]),
+    ),
     ("", "1.item_quantity=2,0", Made(&["unitCode=\"H87\">2<"])),
-    ("", "1.item_total_base=12 34", Refused(&["(`item_total_base`) is `12 34`: this is no amount"])),
+    ("", "1.item_total_base=12 34", Refused(&["(`item_total_base`) is `12 34`: this is not an amount"])),
     ("", "currency=Kč", Made(&["currencyID=\"CZK\""])),
     ("", "currency=$", Refused(&["Currency (`currency`) is `$`: several currencies have this sign"])),
-    ("", "currency=EURO", Refused(&["Currency (`currency`) is `EURO`: this is no currency of ISO 4217"])),
+    ("", "currency=EURO", Refused(&["Currency (`currency`) is `EURO`: this is not a currency of ISO 4217"])),
     ("", "1.item_uom=krabice", Made(&["<cbc:Note>Unit: krabice<", "unitCode=\"C62\">2<"])),
     ("units = { krabice = \"XBX\" }", "1.item_uom=Krabice", Made(&["unitCode=\"XBX\">2<"])),
     (
@@ -301,7 +305,7 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
     (
         "fields = { supplier_country = \"sender_country\" }",
         "sender_country=England",
-        Refused(&["Supplier country (`sender_country`) is `England`: this is no country of ISO 3166-1"]),
+        Refused(&["Supplier country (`sender_country`) is `England`: this is not a country of ISO 3166-1"]),
     ),
     // Kinds of documents.
     (
@@ -461,11 +465,11 @@ const VARIANTS: &[(&str, &str, Expected)] = &[
         "",
         "iban=CZ6508000000192000145398",
         Refused(&[
-            "IBAN (`iban`) is `CZ6508000000192000145398`: this is no IBAN: its check digits do not fit",
+            "IBAN (`iban`) is `CZ6508000000192000145398`: this is not an IBAN: its check digits do not fit",
         ]),
     ),
     ("", "iban=DE123456789", Refused(&["IBAN (`iban`) is `DE123456789`", "it looks like a VAT number"])),
-    ("", "bic=GIBACZP", Refused(&["BIC (`bic`) is `GIBACZP`: this is no BIC"])),
+    ("", "bic=GIBACZP", Refused(&["BIC (`bic`) is `GIBACZP`: this is not a BIC"])),
     ("", "iban=A;;B", Refused(&["IBAN (`iban`) has several values, and UBL takes one"])),
     // The schema id of its values names it too.
     (
@@ -735,7 +739,7 @@ fn nothing_is_sent_of_several_calls_where_one_cannot_be_made() {
         std::thread::sleep(std::time::Duration::from_millis(300));
         assert_eq!(erp.calls().len(), before);
         let log = annex.log();
-        assert!(log.contains("the document's data is not what UBL needs: date_issue"), "{log}");
+        assert!(log.contains("the document does not have the data that UBL needs: date_issue"), "{log}");
         assert!(!log.contains("SECRET-NAME"), "{log}");
         // The call is left out: what it would need is not asked.
         assert_eq!(
@@ -794,15 +798,15 @@ fn fields_that_the_schema_does_not_have_are_told_at_load_and_its_labels_are_used
     let keys = "values = { issue_date = \"2026-11-05\", currency = \"EUR\", customer_name = \"We\" }";
     assert_eq!(check(keys), (true, String::new()), "the one table is that of the lines");
     for (keys, text) in [
-        ("values = { currency = \"EURO\" }", "`EURO`: this is no currency of ISO 4217"),
-        ("values = { line_total = \"1\" }", "`line_total` is no field of an invoice's header"),
+        ("values = { currency = \"EURO\" }", "`EURO`: this is not a currency of ISO 4217"),
+        ("values = { line_total = \"1\" }", "`line_total` is not a field of an invoice's header"),
         ("values = { curency = \"EUR\" }", "did you mean `currency`?"),
         ("fields = { curency = \"x\" }", "an invoice has no `curency`"),
         ("fields = { currency = \"x\" }", "the schema has no field `x`"),
-        ("document_types = { x = \"order\" }", "`order` is no kind of document"),
-        ("document = \"order\"", "`order` is no value of `document`"),
+        ("document_types = { x = \"order\" }", "`order` is not a kind of document"),
+        ("document = \"order\"", "`order` is not a value of `document`"),
         ("units = { x = \"box\" }", "`box` is no unit"),
-        ("mismatch = \"ignore\"", "`ignore` is no value of `mismatch`"),
+        ("mismatch = \"ignore\"", "`ignore` is not a value of `mismatch`"),
     ] {
         let (is_fine, said) = check(keys);
         assert!(!is_fine && said.contains(text), "{keys}: {said}");

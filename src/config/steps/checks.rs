@@ -187,10 +187,10 @@ fn look_at_kind(section: &Section<'_>, fields: &[String], value: &Spanned<&str>)
         // A person may have typed any text: it is not sure.
         let what = if is(FieldType::Number) && !is_number {
             format!(
-                "`{field}` is a number, which is hardly ever `{text}`: write numbers, or name another field"
+                "`{field}` is a number, which is almost never `{text}`: write numbers, or name another field"
             )
         } else if is(FieldType::Date) && !text.chars().any(|c| c.is_ascii_digit()) {
-            format!("`{field}` is a date, which is hardly ever `{text}`: write dates, or name another field")
+            format!("`{field}` is a date, which is almost never `{text}`: write dates, or name another field")
         } else if is(FieldType::Number) {
             format!(
                 "`one_of` compares `{field}`, a number, as the document writes it: `{text}` is not `{text}.00`; a rule compares numbers: `field.{field} in [{text}]`"
@@ -254,7 +254,7 @@ fn product(section: &Section<'_>) -> Option<Rule> {
     let percent = section.fields("percent", Named::read).unwrap_or_default();
     let (factors, equals) = (factors?, equals?);
     if let Some(stray) = percent.iter().find(|name| !factors.contains(name)) {
-        let what = format!("`percent` names `{stray}`, which is no factor of `product`");
+        let what = format!("`percent` names `{stray}`, which is not a factor of `product`");
         section.document().note(section.place_of("percent"), what, None::<&str>);
     }
     if equals.len() > 1 {
@@ -277,7 +277,7 @@ fn days_between(section: &Section<'_>) -> Option<Rule> {
         return None;
     };
     if let (Some(min), Some(max)) = (min, max) {
-        section.in_order(("min", &min), ("max", &max), "no number of days is within: exchange them");
+        section.in_order(("min", &min), ("max", &max), "no number of days is between them: swap them");
     }
     if min.is_none() && max.is_none() {
         section.wrong("this check lets every number of days pass", "give it `min`, `max` or both");

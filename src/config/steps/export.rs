@@ -222,7 +222,7 @@ fn call(section: &Section<'_>, number: usize, escape: Escape) -> Option<Call> {
             }
             _ => {
                 let hint = "write `write = { erp_id = \"/invoice/id\", erp_status = \"status\" }`";
-                section.document().note(from.span(), "this is no JSON pointer, nor `status`", Some(hint));
+                section.document().note(from.span(), "this is not a JSON pointer, nor `status`", Some(hint));
             }
         }
     }
@@ -288,7 +288,7 @@ fn document(section: &Section<'_>, file: Option<&str>) -> Option<Document> {
         section.document().note(
             place.clone(),
             format!("`{title}` is empty"),
-            Some("write what is to be sent, or leave it out"),
+            Some("write what to send, or leave it out"),
         );
     }
     let template = template(section, title, place.clone(), &source, escape)?;
@@ -316,7 +316,7 @@ fn texts(section: &Section<'_>, key: &'static str) -> Option<Vec<(String, Templa
     let mut all = Vec::new();
     for (name, value) in section.section(key).map(|own| own.entries()).unwrap_or_default() {
         let Some(text) = value.get_ref().as_str() else {
-            let what = format!("`{}` is no text", name.get_ref());
+            let what = format!("`{}` is not a text", name.get_ref());
             section.document().note(value.span(), what, None::<&str>);
             return None;
         };
@@ -341,7 +341,7 @@ fn pointer_in(section: &Section<'_>, pointer: &Spanned<&str>) -> Option<String> 
     let fits = pointer.get_ref().starts_with('/');
     if !fits {
         let hint = "write `problem = \"/error/message\"`";
-        section.document().note(pointer.span(), "this is no JSON pointer: it begins with `/`", Some(hint));
+        section.document().note(pointer.span(), "this is not a JSON pointer: it begins with `/`", Some(hint));
     }
     fits.then(|| (*pointer.get_ref()).to_owned())
 }

@@ -65,7 +65,7 @@ pub(super) fn look_at(
         return;
     }
     let what = format!(
-        "`{title}`: what it makes is no {}, whatever stands in the fields: {}",
+        "`{title}`: what it makes is not {}, whatever the fields contain: {}",
         format.name(),
         told(&always)
     );
@@ -99,7 +99,7 @@ fn note(
                 Format::Xml => "`{{ field.x | xml }}` writes a value as XML has it",
             };
             let what = format!(
-                "`{title}`: what it makes is no {name} with some values: {}; {cure}",
+                "`{title}`: what it makes is not {name} with some values: {}; {cure}",
                 told(&malformed)
             );
             section.remark(place, &what);
@@ -124,7 +124,7 @@ fn note(
                 format!("write {filter}")
             };
             let what = format!(
-                "`{title}`: what it makes is no {name} where a text has a quote, `&` or `<`: {}; {cure}",
+                "`{title}`: what it makes is not {name} where a text has a quote, `&` or `<`: {}; {cure}",
                 told(&malformed)
             );
             section.remark(place, &what);

@@ -51,7 +51,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     if let Some(socket) = place.socket()
         && std::fs::metadata(socket).is_ok_and(|known| !known.file_type().is_socket())
     {
-        let what = format!("{} is no unix socket", socket.display());
+        let what = format!("{} is not a unix socket", socket.display());
         document.note(to.span(), what, Some("name the socket that the service listens on"));
     }
     if place.socket().is_some() || place.url().scheme() == "http" {

@@ -66,7 +66,7 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
                     let column_name = column_name.to_owned();
                     if target.as_deref() == Some(*field.get_ref()) {
                         let what = format!(
-                            "`fields` writes `{}`, which is the `target`: the chosen option is overwritten",
+                            "`fields` writes `{}`, which is the `target`: this overwrites the chosen option",
                             field.get_ref()
                         );
                         let hint = "leave it out of `fields`; `value` says what the target gets";
@@ -186,7 +186,7 @@ pub(super) fn sql(section: &Section<'_>, text: &Spanned<&str>, dialect: Dialect)
         Ok(query) => Some(Asked::Sql(query)),
         Err(error) => {
             let hint = "SELECT id, name FROM vendors WHERE vat_id = :sender_vat_id";
-            section.document().note(text.span(), format!("this is no query: {error}"), Some(hint));
+            section.document().note(text.span(), format!("this is not a query: {error}"), Some(hint));
             None
         }
     }
@@ -216,7 +216,7 @@ const OF_QUERY: [&str; 11] = [
 pub(super) fn note_misplaced(section: &Section<'_>) {
     let own = section.entries();
     for key in OF_QUERY.into_iter().filter(|key| own.iter().any(|(name, _)| name.get_ref() == key)) {
-        let what = format!("`{key}` is a key of a query, and stands in the step");
+        let what = format!("`{key}` is a key of a query, but is in the step");
         let hint = format!("write it below `[[hook.step.query]]`: `{key} = …`");
         section.document().note(section.place_of(key), what, Some(hint));
     }
@@ -296,7 +296,7 @@ fn query(section: &Section<'_>, dataset: Option<&str>, dialect: Dialect) -> Opti
 fn tell_of_choice(section: &Section<'_>, Decides { sure, lead }: Decides, threshold: f64) {
     let place = |key| if section.has(key) { section.place_of(key) } else { section.place() };
     if sure == 0.0 && lead == 0.0 {
-        let what = "`sure` and `lead` are 0: the best record is chosen always, also a wrong one";
+        let what = "`sure` and `lead` are 0: the best record is always chosen, even a wrong one";
         section.remark(&place("sure"), what);
     } else if sure < threshold {
         let what = format!(
@@ -304,7 +304,7 @@ fn tell_of_choice(section: &Section<'_>, Decides { sure, lead }: Decides, thresh
         );
         section.remark(&place("sure"), &what);
     } else if lead == 0.0 {
-        let what = "`lead` is 0: of records that are equally similar one is chosen as it comes";
+        let what = "`lead` is 0: of equally similar records, any one may be chosen";
         section.remark(&place("lead"), what);
     }
 }
@@ -316,7 +316,7 @@ pub(super) fn only(section: &Section<'_>) -> Vec<(String, String)> {
         if text.is_none() {
             section.document().note(
                 value.span(),
-                "this is no text",
+                "this is not a text",
                 Some("all values of a dataset are texts"),
             );
         }
@@ -351,7 +351,7 @@ fn compared(
 ) -> Option<Compared> {
     let note = |what: &str, hint: &str| section.document().note(field.span(), what, Some(hint.to_owned()));
     let Some(text) = field.get_ref().as_str().filter(|text| !text.trim().is_empty()) else {
-        note("this is no field", "write a schema id in quotes");
+        note("this is not a field", "write a schema id in quotes");
         return None;
     };
     let (field, around) = if kind == "regex" {
@@ -364,8 +364,8 @@ fn compared(
             let cause = error.to_string();
             let last = cause.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             note(
-                &format!("this is no regular expression: {last}"),
-                "what the field holds is put in as it is, escaped",
+                &format!("this is not a regular expression: {last}"),
+                "the value of the field is inserted as it is, escaped",
             );
             return None;
         }

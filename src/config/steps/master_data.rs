@@ -351,7 +351,7 @@ impl File<'_, '_> {
             let word = own.get("type").and_then(Json::as_str).unwrap_or("error");
             let kind = MESSAGE_TYPES.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind);
             if kind.is_none() {
-                self.wrong(&path, format_args!("`{word}` is no type of a message"), None);
+                self.wrong(&path, format_args!("`{word}` is not a type of a message"), None);
             }
             let content = self.text(own, "content", &path)?;
             let template = Template::parse(content).inspect_err(|error| self.wrong(&path, error, None)).ok();

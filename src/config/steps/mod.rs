@@ -161,7 +161,7 @@ fn message(section: &Section<'_>, key: &'static str, computed: &'static [&'stati
             && let Some(near) = nearest(name, computed.iter().copied())
         {
             let what = format!("nothing fills `{{{name}}}` in this message");
-            let hint = format!("did you mean `{{{near}}}`? Where it is a field, name the hook's `schema`");
+            let hint = format!("did you mean `{{{near}}}`? If it is a field, name the hook's `schema`");
             section.document().note(section.place_of(key), what, Some(hint));
             continue;
         }

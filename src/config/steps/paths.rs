@@ -195,13 +195,13 @@ pub(super) fn of_placeholder(schema: &Schema, path: &FieldPath) -> Option<Astray
             Some((what(format!("a field's value has no `{key}`")), hint))
         }
         Some(None) => {
-            Some((what("a field's value is no list".to_owned()), "leave the number out".to_owned()))
+            Some((what("a field's value is not a list".to_owned()), "leave the number out".to_owned()))
         }
         _ => None,
     };
     match schema.category_of(id)? {
         Category::Section | Category::Tuple => {
-            Some((what(format!("`{id}` is no field, and has no value")), "name a field in it".to_owned()))
+            Some((what(format!("`{id}` is not a field, and has no value")), "name a field in it".to_owned()))
         }
         Category::Datapoint => match schema.repeated_in(id) {
             None => cell(keys.next()),

@@ -125,7 +125,7 @@ fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Re
         let rest = &with[at + 1..];
         let braced = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
         if let Some(name) = braced.filter(|name| is_name(name)) {
-            let what = format!("`${{{name}}}` is no group here: it is written as it stands");
+            let what = format!("`${{{name}}}` is not a group here: it is written as it stands");
             let hint = match (has(name), name.parse::<usize>()) {
                 (true, Ok(_)) => format!("write `\\{name}`"),
                 (true, Err(_)) => format!("write `\\g<{name}>`"),
@@ -140,7 +140,7 @@ fn look_at_groups(section: &Section<'_>, place: &Place, with: &str, pattern: &Re
         if digits.is_empty() || is_amount {
             continue;
         }
-        let what = format!("`${digits}` is no group here: it is written as it stands");
+        let what = format!("`${digits}` is not a group here: it is written as it stands");
         let hint = if has(&digits) {
             format!("write `\\{digits}`")
         } else {

@@ -156,7 +156,7 @@ fn expected(section: &Section<'_>) -> Vec<(Place, Vec<RangeInclusive<u16>>, Stri
     let one = |(name, list): (Spanned<&str>, &Spanned<DeValue<'_>>)| {
         let hint = "write `expected = { find_vendor = [404] }`";
         let Some(all) = list.get_ref().as_array() else {
-            section.document().note(list.span(), "this is no list of statuses", Some(hint));
+            section.document().note(list.span(), "this is not a list of statuses", Some(hint));
             return None;
         };
         let statuses = statuses::status_list(section, all, hint);
@@ -173,7 +173,7 @@ fn own_secrets(section: &Section<'_>) -> HashMap<String, Secret> {
     for (name, source) in own.entries() {
         let Some(text) = source.get_ref().as_str() else {
             let hint = "write `secrets = { client_secret = \"credential:erp\" }`";
-            section.document().note(source.span(), "this is no source of a secret", Some(hint));
+            section.document().note(source.span(), "this is not a source of a secret", Some(hint));
             continue;
         };
         let source = Spanned::new(source.span(), text);

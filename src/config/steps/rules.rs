@@ -339,8 +339,7 @@ impl Reader<'_, '_> {
     ) {
         let ActionObject { kind, payload, .. } = action;
         if BY_API.contains(&kind.as_str()) {
-            let what =
-                format!("{title}: the action {kind} is left out: an answer to Rossum cannot express it");
+            let what = format!("{title}: the action {kind} is left out: an answer to Rossum cannot do this");
             if is_own {
                 self.section.remark(place, &what);
             } else {

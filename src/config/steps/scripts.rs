@@ -33,7 +33,7 @@ pub(super) fn schemas(section: &Section<'_>) -> Schemas {
                 }
                 None => {
                     let list = TYPES.map(|word| format!("\"{word}\"")).join(", ");
-                    let text = format!("the type of `{}` is none that there is", name.get_ref());
+                    let text = format!("the type of `{}` does not exist", name.get_ref());
                     let word = value.get_ref().as_str().unwrap_or_default();
                     let hint = nearest(word, TYPES.into_iter()).map_or_else(
                         || format!("use one of {list}"),

@@ -45,7 +45,7 @@ fn root(section: &Section<'_>) -> String {
     let is_name = text.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
     if !is_name {
-        let what = format!("`{text}` is no name of an XML element");
+        let what = format!("`{text}` is not a name of an XML element");
         section.document().note(
             root.span(),
             what,

@@ -23,7 +23,7 @@ pub(super) fn template(
     let template = match Template::new(source, escape) {
         Ok(template) => template,
         Err(error) => {
-            section.document().note(place, format!("`{title}` is no template: {error}"), None::<&str>);
+            section.document().note(place, format!("`{title}` is not a template: {error}"), None::<&str>);
             return None;
         }
     };
@@ -81,7 +81,9 @@ fn look_at_filters(section: &Section<'_>, title: &str, place: &Place, template: 
         if !kinds.is_empty() && kinds.iter().all(is_other) {
             let wanted = if filter == "date" { "a date" } else { "an amount" };
             note(
-                format!("`{title}`: `{filter}` writes {wanted}, and `field.{field}` is none in the schema"),
+                format!(
+                    "`{title}`: `{filter}` writes {wanted}, and `field.{field}` is not one in the schema"
+                ),
                 format!("name another field, or leave `{filter}` out"),
             );
         }

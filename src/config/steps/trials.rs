@@ -107,7 +107,7 @@ pub(super) fn refuse_failing(section: &Section<'_>, title: &str, place: &Place, 
     };
     let Some(Fails { at, code, what, hint }) = found else { return };
     let (place, where_it_is) = place_in(section, place, template, at);
-    let what = format!("`{title}`: `{code}`{where_it_is} fails whatever stands in the fields: {what}");
+    let what = format!("`{title}`: `{code}`{where_it_is} fails whatever the fields contain: {what}");
     section.document().note(place, what, Some(hint));
 }
 

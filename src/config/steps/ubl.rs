@@ -43,7 +43,7 @@ fn texts<'d>(section: &Section<'d>, key: &'static str) -> Vec<(Spanned<&'d str>,
     let text = |(name, value): (Spanned<&'d str>, &'d Spanned<DeValue<'d>>)| match value.get_ref().as_str() {
         Some(text) => Some((name, Spanned::new(value.span(), text))),
         None => {
-            let what = format!("`{}` is no text", name.get_ref());
+            let what = format!("`{}` is not a text", name.get_ref());
             section.document().note(value.span(), what, None::<&str>);
             None
         }
@@ -182,12 +182,12 @@ fn values(section: &Section<'_>) -> HashMap<String, String> {
     let mut all = HashMap::new();
     for (word, text) in texts(section, "values") {
         if !is_single(word.get_ref()) {
-            let what = format!("`{}` is no field of an invoice's header", word.get_ref());
+            let what = format!("`{}` is not a field of an invoice's header", word.get_ref());
             note_no_word(section, &word, what);
             continue;
         }
         if text.get_ref().trim().is_empty() {
-            let hint = "write what it is where the document has nothing, or leave it out";
+            let hint = "write the value for documents that have none, or leave it out";
             section.document().note(text.span(), format!("`{}` is empty", word.get_ref()), Some(hint));
         }
         all.insert((*word.get_ref()).to_owned(), text.get_ref().trim().to_owned());
@@ -222,7 +222,7 @@ fn document_types(section: &Section<'_>) -> HashMap<String, Kind> {
             }
             None => {
                 let words = KINDS.map(|(word, _)| word).join(", ");
-                let what = format!("`{}` is no kind of document", kind.get_ref());
+                let what = format!("`{}` is not a kind of document", kind.get_ref());
                 section.document().note(kind.span(), what, Some(format!("write one of {words}")));
             }
         }

@@ -19,6 +19,6 @@ impl Unfit {
 
     /// For the log: it quotes nothing.
     pub fn cause(&self) -> String {
-        format!("the document's data is not what {} needs: {}", self.shape, self.ids.join(", "))
+        format!("the document does not have the data that {} needs: {}", self.shape, self.ids.join(", "))
     }
 }

@@ -144,5 +144,5 @@ fn status(received: &Received) -> String {
 }
 
 fn no_token(why: &str) -> SendError {
-    SendError::Denied(format!("its token cannot be had: {why}"))
+    SendError::Denied(format!("Annex cannot get its token: {why}"))
 }

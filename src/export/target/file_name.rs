@@ -37,7 +37,7 @@ pub(super) fn check(path: &str) -> Result<(), SendError> {
     if is_path {
         return Ok(());
     }
-    let problem = "the path that was made is no name of a file in the folder: it is empty, hidden, too long, or leads out of it";
+    let problem = "the path that was made is not a name of a file in the folder: it is empty, hidden, too long, or leads out of it";
     Err(SendError::Refused(problem.to_owned()))
 }
 
@@ -52,7 +52,7 @@ pub(super) fn linked() -> SendError {
 /// Another file is there.
 pub(super) fn taken() -> SendError {
     SendError::Refused(
-        "a file of this name is there already, with other content: give each its own `path`, or say what to do by `exists` of the target"
+        "a file of this name already exists with other content: give each its own `path`, or set `exists` of the target"
             .to_owned(),
     )
 }

@@ -37,10 +37,10 @@ impl FolderTarget {
             Some((folder, known)) if known.is_dir() => {
                 let folder = if folder == Path::new("") { here } else { folder };
                 probe(folder).map_err(|error| {
-                    SendError::Unreachable(format!("nothing can be written to {}: {error}", folder.display()))
+                    SendError::Unreachable(format!("cannot write to {}: {error}", folder.display()))
                 })
             }
-            _ => Err(SendError::Unreachable("it is no folder, and none can be made there".to_owned())),
+            _ => Err(SendError::Unreachable("it is not a folder, and none can be made there".to_owned())),
         }
     }
 

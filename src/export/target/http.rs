@@ -119,7 +119,7 @@ impl HttpTarget {
         headers.append(IDEMPOTENCY_KEY, value(key)?);
         for (name, text) in &call.headers {
             let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| SendError::Refused(format!("`{name}` is no name of a header")))?;
+                .map_err(|_| SendError::Refused(format!("`{name}` is not a name of a header")))?;
             headers.append(name, value(text)?);
         }
         let mut request = Request::new(method, url.clone()).with_headers(headers);

@@ -94,7 +94,7 @@ pub enum SendError {
     TimedOut,
     #[error("the connection broke: {0}")]
     Broken(String),
-    #[error("its token cannot be had: {0}")]
+    #[error("Annex cannot get its token: {0}")]
     Token(String),
     /// It answers, and does not let us in, or who issues its tokens does not: waiting does not change that.
     #[error("{0}")]

@@ -111,7 +111,7 @@ impl SftpTarget {
             let folder = if self.folder.is_empty() { "/" } else { &self.folder };
             let known = session.sftp.metadata(folder).await.map_err(|error| failure(&error))?;
             session.end().await;
-            if known.is_dir() { Ok(()) } else { Err(SendError::Unreachable("it is no folder".to_owned())) }
+            if known.is_dir() { Ok(()) } else { Err(SendError::Unreachable("it is not a folder".to_owned())) }
         };
         timeout(self.timeout, look).await.unwrap_or(Err(SendError::TimedOut))
     }

@@ -68,7 +68,7 @@ impl Certificate {
         }
         claims.extend(of(1));
         let pem_key = EncodingKey::from_rsa_pem(pem.as_bytes())
-            .map_err(|_| "`private_certificate` is no unencrypted RSA key in PEM")?;
+            .map_err(|_| "`private_certificate` is not an unencrypted RSA key in PEM")?;
         let mut header = Header::new(self.algorithm);
         header.kid = Some(certificate_id.clone());
         // What makes it another request is everything but the time.

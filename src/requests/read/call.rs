@@ -108,7 +108,7 @@ impl Reader {
                     Some(text) if header(name, "x").is_some() => {
                         headers.push((name.clone(), self.text(text, &format!("{path}.{name}"), more)));
                     }
-                    _ => self.wrong(&path, format!("`{name}` is no header with a text"), None),
+                    _ => self.wrong(&path, format!("`{name}` is not a header with a text"), None),
                 }
             }
         }

@@ -28,7 +28,7 @@ impl Reader {
                     if key == "$and" { Clause::And(all) } else { Clause::Or(all) }
                 }
                 _ if key.starts_with('$') => {
-                    self.wrong(&here, "this is no operator between conditions", Some("$and, $or"));
+                    self.wrong(&here, "this is not an operator between conditions", Some("$and, $or"));
                     continue;
                 }
                 _ => match Path::parse(key.trim_start_matches('{').trim_end_matches('}')) {
@@ -77,7 +77,7 @@ impl Reader {
                 },
                 _ => {
                     let hint = "$eq $ne $gt $gte $lt $lte $in $nin $exists $regex $size";
-                    self.wrong(&here, "this is no operator", Some(hint));
+                    self.wrong(&here, "this is not an operator", Some(hint));
                     continue;
                 }
             });

@@ -39,7 +39,8 @@ impl Settings {
                 ),
             }
             if own.get("debugging").is_some_and(|debugging| debugging != &Json::Bool(false)) {
-                let note = "`debugging` has no effect: what a document or an answer holds is never logged";
+                let note =
+                    "`debugging` has no effect: the contents of documents and answers are never logged";
                 reader.notes.push(note.to_owned());
             }
         }

@@ -196,7 +196,7 @@ impl RequestProcessor {
             let says = format!("{} calls made", state.sent());
             Reason::single("run", reasons::Came::Acted, says, Vec::new())
         });
-        let told = |text: &str| format!("The export is not through: {text}");
+        let told = |text: &str| format!("The export did not finish: {text}");
         for problem in &state.problems {
             answer.show(MessageType::Error, None, escape_html(&told(problem)));
         }

@@ -17,7 +17,7 @@ use super::super::ExternalAccount;
 pub(super) enum SignError {
     #[error("cannot sign a request to the CA: the account's key does not work")]
     Key,
-    #[error("`eab_key`: the key of the external account is no base64: copy it from the CA once more")]
+    #[error("`eab_key`: the key of the external account is not base64: copy it from the CA once more")]
     ExternalKey,
 }
 

@@ -165,7 +165,7 @@ impl Answered {
     pub(super) fn text(self) -> Result<String, RequestError> {
         let Self { received, step, url } = self;
         String::from_utf8(received.body)
-            .map_err(|_| RequestError::new(step, &url, Why::Unreadable("it is no text".to_owned())))
+            .map_err(|_| RequestError::new(step, &url, Why::Unreadable("it is not a text".to_owned())))
     }
 
     pub(super) fn location(&self) -> Result<String, RequestError> {

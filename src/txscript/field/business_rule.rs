@@ -192,7 +192,7 @@ impl<'h> Machine<'h> {
             Value::Decimal(_) | Value::Int(_) => Ok(value),
             Value::Bool(bool) => Ok(Value::Int(i64::from(bool))),
             other => {
-                let text = format_args!("a value of type {} is no number", other.type_name());
+                let text = format_args!("a value of type {} is not a number", other.type_name());
                 self.raise(Kind::ValueError, text)
             }
         }
@@ -202,7 +202,7 @@ impl<'h> Machine<'h> {
         match value {
             Value::Date(date) => Ok(date),
             other => {
-                let text = format_args!("a value of type {} is no date (YYYY-MM-DD)", other.type_name());
+                let text = format_args!("a value of type {} is not a date (YYYY-MM-DD)", other.type_name());
                 self.raise(Kind::ValueError, text)
             }
         }

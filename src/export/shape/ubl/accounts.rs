@@ -19,14 +19,13 @@ pub(super) fn account(text: &str) -> Result<(), String> {
     }
     let digits = bare.bytes().filter(u8::is_ascii_digit).count();
     if !IBAN.contains(&bare.len()) && digits * 2 >= bare.len() {
-        return Err(
-            "this is no IBAN, which has 15 to 34 letters and digits: it looks like a VAT number".to_owned()
-        );
+        return Err("this is not an IBAN, which has 15 to 34 letters and digits: it looks like a VAT number"
+            .to_owned());
     }
     let has_check = bare.get(2..4).is_some_and(|check| check.bytes().all(|byte| byte.is_ascii_digit()));
     if has_check && IBAN.contains(&bare.len()) && remainder(&bare) != 1 {
         return Err(
-            "this is no IBAN: its check digits do not fit, so a letter or a digit is wrong".to_owned()
+            "this is not an IBAN: its check digits do not fit, so a letter or a digit is wrong".to_owned()
         );
     }
     Ok(())
@@ -51,7 +50,7 @@ pub(super) fn bic(text: &str) -> Result<(), String> {
     let is_formed = matches!(bare.len(), 8 | 11) && bare.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match bare.get(4..6).filter(|_| is_formed) {
         Some(country) if is_country(country) => Ok(()),
-        _ => Err("this is no BIC: it has 8 or 11 letters and digits, the fifth and sixth are a country, as in GIBACZPX"
+        _ => Err("this is not a BIC: it has 8 or 11 letters and digits, the fifth and sixth are a country, as in GIBACZPX"
             .to_owned()),
     }
 }

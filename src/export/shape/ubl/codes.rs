@@ -48,7 +48,7 @@ impl Currency {
                 "$" | "kr" | "kr." | "¥" => {
                     "several currencies have this sign: write the code, such as USD".to_owned()
                 }
-                _ => "this is no currency of ISO 4217: write its code, such as EUR".to_owned(),
+                _ => "this is not a currency of ISO 4217: write its code, such as EUR".to_owned(),
             });
         }
         let digits = match &*code {
@@ -172,7 +172,7 @@ impl Category {
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let found = CATEGORIES.iter().find(|(code, _)| code.eq_ignore_ascii_case(text));
         found.map(|(_, category)| *category).ok_or_else(|| {
-            "this is no tax category: write S (taxed), Z (zero rate), E (exempt), AE (reverse charge), K (within the EU), \
+            "this is not a tax category: write S (taxed), Z (zero rate), E (exempt), AE (reverse charge), K (within the EU), \
              G (export), O (no tax), L or M"
                 .to_owned()
         })

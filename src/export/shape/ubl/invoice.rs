@@ -168,7 +168,7 @@ impl<'s> Sheet<'s> {
     pub(super) fn country(&self, word: &str) -> String {
         let read = |text: &str| {
             country(text)
-                .ok_or_else(|| "this is no country of ISO 3166-1: write its code, such as DE".to_owned())
+                .ok_or_else(|| "this is not a country of ISO 3166-1: write its code, such as DE".to_owned())
         };
         self.coded(&self.header(word), read).unwrap_or_default()
     }

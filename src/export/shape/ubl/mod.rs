@@ -129,7 +129,7 @@ impl Ubl {
             "tax_category" => Category::read(text).map(drop),
             "supplier_country" | "customer_country" => codes::country(text)
                 .map(drop)
-                .ok_or_else(|| "this is no country of ISO 3166-1: write its code, such as DE".to_owned()),
+                .ok_or_else(|| "this is not a country of ISO 3166-1: write its code, such as DE".to_owned()),
             "type" => self.check_type(text),
             "iban" => accounts::account(text),
             "bic" => accounts::bic(text),
@@ -153,7 +153,7 @@ impl Ubl {
         if is_known {
             Ok(())
         } else {
-            Err("this is no kind of invoice: `document_types` says what it means".to_owned())
+            Err("this is not a kind of invoice: `document_types` says what it means".to_owned())
         }
     }
 

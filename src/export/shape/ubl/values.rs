@@ -121,7 +121,7 @@ pub(super) fn number(text: &str) -> Result<Decimal, String> {
 }
 
 fn no_number() -> String {
-    "this is no number: write it as 1234.5".to_owned()
+    "this is not a number: write it as 1234.5".to_owned()
 }
 
 fn either(groups: &str, decimals: &str) -> String {
@@ -141,7 +141,7 @@ pub(super) fn amount(text: &str, currency: &Currency) -> Result<Decimal, String>
         }
         if !currency.is_written(beside) {
             if currency.code.is_empty() || Currency::read(beside).is_err() {
-                return Err("this is no amount: write it as 1234.50".to_owned());
+                return Err("this is not an amount: write it as 1234.50".to_owned());
             }
             return Err(format!("this is another currency than {}", currency.code));
         }
@@ -152,7 +152,7 @@ pub(super) fn amount(text: &str, currency: &Currency) -> Result<Decimal, String>
         Read::Number(number) => Ok(number),
         Read::Either('.', _, decimals) if currency.digits > 2 => decimals.parse().map_err(|_| no_number()),
         Read::Either(_, groups, decimals) => Err(either(&groups, &decimals)),
-        Read::None => Err("this is no amount: write it as 1234.50".to_owned()),
+        Read::None => Err("this is not an amount: write it as 1234.50".to_owned()),
     }
 }
 
@@ -175,12 +175,12 @@ pub(super) fn rate(text: &str) -> Result<Decimal, String> {
 }
 
 fn no_rate() -> String {
-    "this is no tax rate: write the percentage, such as 21".to_owned()
+    "this is not a tax rate: write the percentage, such as 21".to_owned()
 }
 
 /// A day: `2026-11-05`, `20261105`, `2026/11/05`, `5.11.2026`; `31/12/2026`, where the other order gives no day.
 pub(super) fn date(text: &str) -> Result<Date, String> {
-    let wrong = || "this is no date: write it as 2026-11-05".to_owned();
+    let wrong = || "this is not a date: write it as 2026-11-05".to_owned();
     // A time stamp's day.
     let day = text.split_once(['T', ' ']).filter(|(day, _)| day.len() == 10 && day.contains('-'));
     let text = match day {

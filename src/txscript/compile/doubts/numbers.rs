@@ -104,7 +104,7 @@ impl Doubts<'_> {
         };
         let name = self.text(value).to_owned();
         if self.is_between_dates(value) {
-            let what = format!("`{name}` is the time between two dates, which is no number");
+            let what = format!("`{name}` is the time between two dates, which is not a number");
             self.note(left, what, format!("write `({name}).days`"));
             return;
         }

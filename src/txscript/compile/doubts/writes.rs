@@ -55,7 +55,7 @@ impl Doubts<'_> {
         if let ("all_values", true, Some(value)) = (name, self.is_value(owner), value)
             && matches!(value, Syntax::NumberLiteral(_) | Syntax::BooleanLiteral(_) | Syntax::NoneLiteral(_))
         {
-            let what = format!("`{}` is no list: this fails", self.text(value));
+            let what = format!("`{}` is not a list: this fails", self.text(value));
             self.note(value, what, "write a list: `[…]`");
         }
         let is_attr = matches!(owner, Syntax::Attribute(inner)
