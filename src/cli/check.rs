@@ -141,7 +141,7 @@ fn fields_without_schema(hook: &HookPlan) -> Option<String> {
     let HookPlan { settings, stages, .. } = hook;
     let fields: BTreeSet<&str> = stages
         .iter()
-        .filter(|stage| stage.schema.is_none() && settings.schemas.is_sent())
+        .filter(|stage| stage.schema.is_none() && settings.schemas.is_sent() && !settings.schemas.are_listed)
         .flat_map(|stage| stage.names.iter().map(|named| named.id.as_str()))
         .collect();
     let count = match fields.len() {

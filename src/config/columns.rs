@@ -160,6 +160,12 @@ impl Tables {
         let name = |words: &str| wrong.split_once(words).map(|(_, name)| name.trim().to_owned());
         if let Some(table) = name("no such table: ") {
             self.table(section, place, &table);
+        } else if let Some((text, _)) =
+            name("no such column: ").as_deref().and_then(|column| column.split_once(" - should this be"))
+        {
+            let what = format!("{text} in this query is the name of a column, which no dataset has");
+            let hint = format!("a text is in single quotes: write '{}'", text.trim_matches('"'));
+            section.document().doubt(place, what, hint);
         } else if let Some(column) = name("no such column: ") {
             let plain = column.rsplit('.').next().unwrap_or(&column);
             let all: Vec<String> = found.tables.iter().flat_map(|table| table.columns.clone()).collect();

@@ -161,7 +161,10 @@ impl HookSchemas {
     /// For what runs: the schema of each queue, or the one that all queues of the hook share.
     pub(super) fn at_run_time(&self) -> Schemas {
         let by_queue = self.0.iter().filter_map(|one| Some((one.queue?, Arc::clone(&one.schema))));
-        Schemas::by_queue(self.only(), by_queue.collect())
+        let are_listed = self.0.iter().filter(|one| one.queue.is_none()).count() > 1;
+        let mut schemas = Schemas::by_queue(self.only(), by_queue.collect());
+        schemas.are_listed = are_listed;
+        schemas
     }
 
     fn only(&self) -> Option<Arc<Schema>> {

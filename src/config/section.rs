@@ -316,7 +316,9 @@ impl<'d> Section<'d> {
 
     /// A regular expression in the `regex` crate's syntax.
     pub(super) fn regex(&self, key: &'static str) -> Option<Regex> {
-        let text = self.text(key)?;
+        // A blank one is a pattern, too: it finds blanks.
+        let text =
+            self.text_or_blank(key).filter(|text| !text.get_ref().is_empty() || self.says(key, text))?;
         match Regex::new(text.get_ref()) {
             Ok(regex) => Some(regex),
             Err(error) => {

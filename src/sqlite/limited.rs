@@ -97,12 +97,8 @@ impl Limited {
         let found = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
         version::known(file, found, versions)?;
         let longest = i32::try_from(LONGEST_VALUE).unwrap_or(i32::MAX);
-        for (limit, most) in [(Limit::SQLITE_LIMIT_LENGTH, longest)].into_iter().chain(LIMITS) {
-            connection.set_limit(limit, most).map_err(failed)?;
-        }
-        // A name in quotes that no column has is a mistake, and no text.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false).map_err(failed)?;
-        connection.authorizer(Some(allows)).map_err(failed)?;
+        connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(failed)?;
+        restrict(&connection).map_err(failed)?;
         Ok(Self(connection))
     }
 
@@ -164,6 +160,16 @@ impl Limited {
     }
 }
 
+/// What a query of a configuration may do, the same when it is prepared for a check and when it runs.
+fn restrict(connection: &Connection) -> Result<(), rusqlite::Error> {
+    for (limit, most) in LIMITS {
+        connection.set_limit(limit, most)?;
+    }
+    // A name in quotes that no column has is a mistake, and no text.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.authorizer(Some(allows))
+}
+
 /// The names of the columns that a query gives of empty tables, against which it is prepared; it is not run.
 pub(crate) fn prepare(tables: &[(&str, &[String])], sql: &str) -> Result<Vec<String>, Stopped> {
     let connection = Connection::open_in_memory()?;
@@ -172,10 +178,7 @@ pub(crate) fn prepare(tables: &[(&str, &[String])], sql: &str) -> Result<Vec<Str
         let columns = columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
         connection.execute(&format!("CREATE TABLE {} ({columns})", quoted(name)), [])?;
     }
-    for (limit, most) in LIMITS {
-        connection.set_limit(limit, most)?;
-    }
-    connection.authorizer(Some(allows))?;
+    restrict(&connection)?;
     let statement = connection.prepare(sql).map_err(|error| {
         let is_function = error.to_string().contains("not authorized to use function");
         if is_function { Stopped::Function } else { error.into() }

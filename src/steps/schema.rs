@@ -17,6 +17,8 @@ pub struct Schemas {
     pub types: Option<HashMap<String, FieldType>>,
     /// Of each queue its own, where they have several.
     queues: HashMap<u64, Arc<Schema>>,
+    /// Whether names of fields were checked at load, against a list of schemas that says no queue.
+    pub are_listed: bool,
     /// The last one that was sent: it is the same in nearly every delivery.
     last: Mutex<Option<(Box<str>, Arc<Schema>)>>,
 }

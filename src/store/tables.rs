@@ -85,6 +85,8 @@ mod tests {
         let of = |sql: &str| columns_of(sql, std::slice::from_ref(&vendors));
         assert_eq!(of("SELECT id, \"na\"\"me\" AS n FROM vendors WHERE id = ?1").unwrap(), ["id", "n"]);
         assert!(of("SELECT nme FROM vendors").unwrap_err().contains("no such column: nme"));
+        // A text in double quotes is a name, as it is when the query runs.
+        assert!(of("SELECT id FROM vendors WHERE id = \"1\"").unwrap_err().contains("no such column: \"1\""));
         assert!(of("SELECT id FROM vendor").unwrap_err().contains("no such table: vendor"));
         assert!(of("SELECT id FORM vendors").unwrap_err().contains("syntax error"));
         assert!(of("SELECT json_group_array(id) FROM vendors").unwrap_err().contains("function"));

@@ -210,7 +210,7 @@ fn an_answer_that_cannot_be_meant_leaves_nothing_behind() {
         ("--hook 'a\"b'", "is no path"),
         ("--secret hunter2-is-my-secret", "a secret must not be in the configuration"),
         ("--schema nowhere.json", "--schema: nowhere.json: No such file"),
-        ("--step forward --to my-service", "`my-service` is no address of a service"),
+        ("--step forward --to my-service", "`my-service` is not an address of a service"),
         ("--step checks --to http://127.0.0.1:5050", "--to is for --step forward"),
         ("--schema broken.json", "it is not JSON"),
         ("--schema button.json", "no header field"),

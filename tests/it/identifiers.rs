@@ -176,7 +176,7 @@ fn what_a_ca_cannot_validate_is_refused_at_check() {
         ("\"8.8.8.8\", \"[2606:4700::1]\"", "profile = \"shortlived\""),
     ] {
         let (is_good, output) = check(domains, acme);
-        let fields = "whether documents have the field that its steps name";
+        let fields = "whether documents have the field that its steps use";
         let lines = output.lines().filter(|line| !line.contains(fields)).count();
         assert!(is_good && lines == 2, "{domains}: {output}");
     }

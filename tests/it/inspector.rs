@@ -350,7 +350,7 @@ fn only_this_host_may_look_and_only_the_page_may_do() {
     let mut command = annex_command();
     let refused = command.args(["--dev-http=127.0.0.1:0", "--inspector", "0.0.0.0:5043"]).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("give an address of loopback"), "{said}");
+    assert!(said.contains("give a port, or an address of loopback"), "{said}");
 }
 
 #[test]

@@ -449,7 +449,16 @@ fn notes_of(text: &str) -> Vec<&str> {
 fn what_looks_odd_and_is_right_is_left_alone() {
     let rest = "[[target]]\nname = \"f\"\nfolder = \"out/new\"\n[[dataset]]\nname = \"vendors\"\nfile = \"v.csv\"\nkey = \"id\"\nhead = 2\nfoot = 1\n\
         [[dataset]]\nname = \"cities\"\nfile = \"c.csv\"\nseparator = \"\\t\"\n";
-    let files = [("v.csv", "Vendors\nid,name\n1,a\n2,b\nTotal,2\n"), ("c.csv", "id\tname\n1\ta\n")];
+    let schema = r#"{"content": [{"category": "section", "id": "s", "label": "S", "children": [
+        {"category": "datapoint", "id": "a", "label": "A", "type": "string"}]}]}"#;
+    let function = "from __future__ import annotations\nfrom txscript import TxScript\n\ndef rossum_hook_request_handler(payload):\n    t = TxScript.from_payload(payload)\n    t.show_info(\"seen\")\n    return t.hook_response()\n";
+    let files = [
+        ("v.csv", "Vendors\nid,name\n1,a\n2,b\nTotal,2\n"),
+        ("c.csv", "id\tname\n1\ta\n"),
+        ("one.json", schema),
+        ("two.json", schema),
+        ("function.py", function),
+    ];
     for (server, hook) in [
         (
             "contact = \"ops@my-company.com\"\nhttps = \"127.0.0.1:8443\"\nhttp = \"off\"\nprobe = \"127.0.0.2:8443\"",
@@ -461,6 +470,23 @@ fn what_looks_odd_and_is_right_is_left_alone() {
         ),
         ("https = \"0.0.0.0:443\"\nhttp = \"[::1]:443\"\nadmin = \"off\"", ""),
         ("", "[[hook.step]]\nuse = \"replace\"\nfield = \"a\"\npattern = \"x\"\nwith = \"\""),
+        // Blanks are what the pattern finds.
+        ("", "[[hook.step]]\nuse = \"replace\"\nfield = \"a\"\npattern = \" \"\nwith = \"\""),
+        ("", "[[hook.step]]\nuse = \"replace\"\nfield = \"a\"\npattern = \"\\n\"\nwith = \" \""),
+        (
+            "",
+            "[[hook.step]]\nuse = \"match\"\nfield = \"a\"\ntarget = \"b\"\nignore = \" \"\nrecords = [{ value = \"1\", label = \"x y\" }]",
+        ),
+        (
+            "",
+            "[[hook.step]]\nuse = \"match\"\nfield = \"a\"\ntarget = \"b\"\nignore = \"\"\nrecords = [{ value = \"1\", label = \"x, y\" }]",
+        ),
+        // Either schema has the field: names were checked.
+        (
+            "",
+            "schema = [\"one.json\", \"two.json\"]\n[[hook.step]]\nuse = \"replace\"\nfield = \"a\"\npattern = \"x\"\nwith = \"\"",
+        ),
+        ("", "[[hook.step]]\nuse = \"function\"\nfile = \"function.py\""),
         ("", "[[hook.step]]\nuse = \"checks\"\n[[hook.step.check]]\nfield = \"a\"\none_of = [\"\", \"x\"]"),
     ] {
         let config = config(server, hook, rest);

@@ -50,7 +50,7 @@ fn a_read_only_state_folder_serves_its_certificate_and_says_what_is_wrong() {
     annex.logs("Read-only file system", SOON);
     let (is_ready, status) = said(&annex, &["status"]);
     assert!(
-        is_ready && status.contains("the state folder of the certificate `server` cannot be used"),
+        is_ready && status.contains("the state folder of the certificate `server` is unusable"),
         "{status}"
     );
     let (is_renewed, renewal) = said(&annex, &["cert", "renew"]);
@@ -61,7 +61,7 @@ fn a_read_only_state_folder_serves_its_certificate_and_says_what_is_wrong() {
     assert_eq!(pebble.orders(), 1);
 
     remount(&state, "rw");
-    eventually("it can be used again", SOON, || !said(&annex, &["status"]).1.contains("cannot be used"));
+    eventually("it can be used again", SOON, || !said(&annex, &["status"]).1.contains("is unusable"));
     assert!(said(&annex, &["cert", "renew"]).0);
     assert_ne!(leaf(&pebble), Some(first));
 }
@@ -75,9 +75,9 @@ fn a_full_disk_serves_its_certificate_and_says_what_is_wrong() {
     assert_eq!(leaf(&pebble), Some(first));
     annex.logs("No space left on device", SOON);
     let (_, status) = said(&annex, &["status"]);
-    assert!(status.contains("the state folder of the certificate `server` cannot be used"), "{status}");
+    assert!(status.contains("the state folder of the certificate `server` is unusable"), "{status}");
     disk.free();
-    eventually("it can be used again", SOON, || !said(&annex, &["status"]).1.contains("cannot be used"));
+    eventually("it can be used again", SOON, || !said(&annex, &["status"]).1.contains("is unusable"));
     assert_eq!(pebble.orders(), 1);
 }
 
@@ -129,6 +129,6 @@ fn somebody_elses_state_folder_that_can_be_read_serves_its_certificate() {
     assert_eq!(leaf(&pebble), Some(first));
     annex.logs("cannot write", SOON);
     let (_, status) = said(&annex, &["status"]);
-    assert!(status.contains("cannot be used"), "{status}");
+    assert!(status.contains("is unusable"), "{status}");
     assert_eq!(pebble.orders(), 1);
 }

@@ -44,8 +44,14 @@ pub(super) fn read(section: &Section<'_>, known: &Known) -> Option<Box<dyn Bluep
     }
     let compare = section.choice("compare", &[("equal", Compare::Equal), ("substring", Compare::Substring)]);
     let run = if target.is_some() { run(section) } else { Run::Always };
-    let ignore =
-        if section.has("ignore") { section.regex("ignore") } else { regex::Regex::new(DEFAULT_IGNORE).ok() };
+    let ignore = if section.text_or_blank("ignore").is_some_and(|ignore| ignore.get_ref().is_empty()) {
+        // Nothing is ignored.
+        regex::Regex::new("").ok()
+    } else if section.has("ignore") {
+        section.regex("ignore")
+    } else {
+        regex::Regex::new(DEFAULT_IGNORE).ok()
+    };
     let normalize = Normalize { ignore };
     let (options, notes) = options(section);
     if let Some(target) = section.text("target") {

@@ -20,7 +20,7 @@ pub(super) fn read(section: &Section<'_>, _: &Known) -> Option<Box<dyn Blueprint
     if let (Some(field), Some(target)) = (&field, section.text("target")) {
         super::pairs::look(section, field.get_ref(), &target);
     }
-    section.required_text("pattern", "'[^0-9]'");
+    section.required_text_or_blank("pattern", "'[^0-9]'");
     let pattern = section.regex("pattern");
     let with = match section.required_text_or_blank("with", "''") {
         Some(with) => python_replacement(with.get_ref(), pattern.as_ref())

@@ -180,6 +180,10 @@ impl Compiler<'_> {
         if import.level > 0 {
             return self.refuse(import, "a relative import", "");
         }
+        // It changes how Python reads the file, and nothing of what is read here.
+        if name == "__future__" {
+            return Ok(());
+        }
         let module = self.module(name, import)?;
         for alias in &import.names {
             if &*alias.name == "*" {

@@ -205,24 +205,25 @@ impl<'h> Machine<'h> {
         let Some(sign @ (0 | 1)) = sign.int() else {
             return self.raise_text(Kind::ValueError, "sign must be an integer with the value 0 or 1");
         };
-        let mut text = String::new();
+        let mut text = self.builder();
         for digit in self.collect(*digits)? {
             match digit
                 .int()
                 .and_then(|digit| u32::try_from(digit).ok())
                 .and_then(|d| char::from_digit(d, 10))
             {
-                Some(digit) => text.push(digit),
+                Some(digit) => text.push(digit)?,
                 None => return self.raise_text(Kind::ValueError, "coefficient must be a tuple of digits"),
             }
         }
+        let text = self.finish(text)?;
         let sign = if sign == 1 { "-" } else { "" };
         let done = match (*exponent, exponent.int().and_then(|exponent| i64::try_from(exponent).ok())) {
             (Value::Str("F"), _) => format!("{sign}Infinity").parse(),
             (Value::Str("n"), _) => format!("{sign}NaN{text}").parse(),
             (Value::Str("N"), _) => format!("{sign}sNaN{text}").parse(),
             (_, Some(exponent)) => {
-                let text = if text.is_empty() { "0" } else { &text };
+                let text = if text.is_empty() { "0" } else { text };
                 Decimal::from_parts(sign == "-", text, exponent)
             }
             _ => return self.raise_text(Kind::ValueError, "exponent must be an integer"),
