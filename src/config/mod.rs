@@ -229,7 +229,7 @@ pub fn read(
     let parsed = document.parse().filter(|table| {
         let is_empty = table.get_ref().is_empty();
         if is_empty {
-            let hint = "`annex init` writes one and asks five questions; every key: docs/reference.md";
+            let hint = "`annex init` asks a few questions and writes one; every key: docs/reference.md";
             document.note(0..0, "the file is empty", Some(hint));
         }
         !is_empty
@@ -272,8 +272,10 @@ pub fn read(
     match (config, document.into_mistakes()) {
         (Some(config), mistakes) if mistakes.is_empty() => Ok(Config { doubts, ..config }),
         (config, mut mistakes) => {
-            // Who mends the one shall not meet the other next.
-            mistakes.extend(config.into_iter().flat_map(|config| config.refused_to_serve));
+            // Who mends the one shall not meet the other next. Dev mode serves such names.
+            let is_for_serving = matches!(purpose, Purpose::Serve | Purpose::Check);
+            let refused = config.filter(|_| is_for_serving).map(|config| config.refused_to_serve);
+            mistakes.extend(refused.into_iter().flatten());
             mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
             Err(Mistakes(mistakes))
         }

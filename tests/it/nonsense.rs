@@ -283,6 +283,10 @@ fn a_name_for_examples_is_told_beside_all_other_mistakes() {
         text.contains("annex.toml:7:12: cannot read the secret") && text.contains("2 mistakes"),
         "{text}"
     );
+    // Dev mode serves such a name, whatever else is wrong.
+    let config = config.replace("file:gone", "file:secret").replace("path = \"/x\"", "path = \"x\"");
+    let (is_well, text) = checked(&config, &[], &["--dev-http"]);
+    assert!(!is_well && text.contains("1 mistake") && !text.contains("name for examples"), "{text}");
 }
 
 #[test]
