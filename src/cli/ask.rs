@@ -77,7 +77,7 @@ impl Where {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
-        let path = super::config_path(self.config);
+        let path = super::config_path_or_default(self.config)?;
         match crate::config::admin_of(&path) {
             Admin::Off => Err(format!("{} switches off the admin pages", path.display()).into()),
             Admin::Tcp(address) => Ok(Place::Tcp(address.to_string())),

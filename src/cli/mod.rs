@@ -111,6 +111,16 @@ fn config_path(named: Option<PathBuf>) -> PathBuf {
     named.or_else(|| places.iter().find(|place| place.exists()).cloned()).unwrap_or_else(|| first.clone())
 }
 
+/// The same for a command that can do without one: a file that is named must be there.
+fn config_path_or_default(named: Option<PathBuf>) -> Result<PathBuf, exit::Failure> {
+    if let Some(path) = &named
+        && let Err(error) = std::fs::metadata(path)
+    {
+        return Err(format!("cannot read the configuration {}: {error}", path.display()).into());
+    }
+    Ok(config_path(named))
+}
+
 /// The process's environment.
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()

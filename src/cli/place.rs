@@ -25,7 +25,10 @@ impl Place {
     pub(super) fn enter(&self) -> Result<PathBuf, Failure> {
         let folder = match &self.state {
             Some(folder) => folder.clone(),
-            None => config::state_of(&super::config_path(self.config.clone()), &super::environment),
+            None => {
+                let path = super::config_path_or_default(self.config.clone())?;
+                config::state_of(&path, &super::environment)
+            }
         };
         let unusable = |error| {
             let folder = folder.display();

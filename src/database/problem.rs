@@ -35,9 +35,9 @@ pub enum DatabaseError {
     LongText(String),
     #[error("it refuses: {text} (SQLSTATE {code}){}", hint(.code))]
     Refused { code: String, text: String },
-    /// The value of a field is none of the type that a query casts it to.
-    #[error("a value is not of the type that the query needs (SQLSTATE {0})")]
-    Value(String),
+    /// A value is none of the type that a query casts it to: the document's, or one of the table's. The server quotes it.
+    #[error("a value is not of the type that the query needs (SQLSTATE {code})")]
+    Value { code: String, quoted: Option<String> },
     #[error("there is no table {0}, or this user does not see it")]
     NoTable(String),
     #[error("the table {table} has no column {column}")]
@@ -79,7 +79,7 @@ impl DatabaseError {
                     "57014" => Self::TooLong,
                     "57P01" | "57P02" | "57P03" => Self::Unreachable(error.message().to_owned()),
                     _ if class == "08" => Self::Unreachable(error.message().to_owned()),
-                    _ if class == "22" => Self::Value(code),
+                    _ if class == "22" => Self::Value { quoted: quoted(error.message()), code },
                     _ if SAFE.contains(&class) => Self::Refused { text: error.message().to_owned(), code },
                     _ => Self::Refused { text: "an error of the server".to_owned(), code },
                 }
@@ -107,4 +107,10 @@ pub(super) fn is_lost(error: &sqlx::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// What a message of the server has in quotes: the value that it could not take.
+fn quoted(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once('"')?;
+    rest.rsplit_once('"').map(|(value, _)| value.to_owned())
 }

@@ -48,7 +48,12 @@ impl Database {
             }
             (found, _) => found,
         };
-        if matches!(&found, Err(DatabaseError::Refused { code, .. }) if code == "42P01" || code == "42703") {
+        let is_other_table = match &found {
+            Err(DatabaseError::Refused { code, .. }) => matches!(code.as_str(), "42P01" | "42703" | "42883"),
+            Err(DatabaseError::NoColumn { .. }) => true,
+            _ => false,
+        };
+        if is_other_table {
             self.forget(&search.dataset); // it was changed: the next one looks again
         }
         found

@@ -13,6 +13,9 @@ function times(line, more) {
 
 const tell = (type, content, where) => h(`span.tell.tell-${type}`, {}, h('b', {}, { blocker: 'Automation blocked', error: 'Error', warning: 'Warning', info: 'Info' }[type] || type), where && h('code', {}, `${where} `), plain(content));
 
+/** Objects only: a body of any shape can be signed. */
+const nodesOf = list => (Array.isArray(list) ? list : []).filter(node => node && typeof node === 'object');
+
 /** What the schema calls a field: the delivery's own schema, or the one of the steps. */
 function labelsOf({ payload, more }) {
   const labels = new Map(Object.entries(more.labels || {}));
@@ -51,9 +54,9 @@ function documentTab(detail) {
     const loud = texts.length && texts.some(text => text.className.includes('error')) ? '.has-error' : '';
     return h(`tr${loud}`, { 'data-field': node.schema_id }, h('th', { scope: 'row' }, heading(node.schema_id)), h('td', {}, value(node), texts));
   };
-  const cellsOf = row => row.category === 'tuple' || row.children ? row.children || [] : [row];
+  const cellsOf = row => row.category === 'tuple' || row.children ? nodesOf(row.children) : [row];
   const table = node => {
-    const rows = node.children || [];
+    const rows = nodesOf(node.children);
     const added = additions.get(String(node.id)) || [];
     const asRow = cells => ({ children: (Array.isArray(cells) ? cells : [cells]).map(cell => ({ ...cell, schema_id: cell.schema_id || '' })) });
     const columns = [...new Set([...rows, ...added.map(asRow)].flatMap(cellsOf).map(cell => cell.schema_id))];
@@ -71,12 +74,12 @@ function documentTab(detail) {
   };
   const section = node => {
     const fields = []; const tables = [];
-    for (const child of node.children || []) (child.category === 'multivalue' ? tables : fields).push(child);
+    for (const child of nodesOf(node.children)) (child.category === 'multivalue' ? tables : fields).push(child);
     return [(fields.length || !tables.length) && h('div.card', {}, h('h3', {}, name(node.schema_id)), h('table.fields', {}, h('tbody', {}, fields.map(field)))), ...tables.map(table)];
   };
   const whole = said('');
   const content = payload?.annotation?.content;
-  const nodes = Array.isArray(content) ? content : [];
+  const nodes = nodesOf(content);
   const loose = nodes.filter(node => node.category !== 'section');
   return [whole.length && h('div', { id: 'whole' }, whole),
     ...nodes.filter(node => node.category === 'section').flatMap(section),

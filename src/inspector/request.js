@@ -54,7 +54,7 @@ const answerTab = ({ answer, line }) => answer ? [raw(`${line.status}${state.mod
 /** Which field each datapoint is, with its row. */
 function placesOf(payload) {
   const places = new Map();
-  const walk = (nodes, row) => (Array.isArray(nodes) ? nodes : []).forEach((node, at) => {
+  const walk = (nodes, row) => nodesOf(nodes).forEach((node, at) => {
     places.set(String(node.id), `${node.schema_id}${row == null ? '' : `[${row + 1}]`}`);
     walk(node.children, node.category === 'tuple' ? at : row);
   });

@@ -29,8 +29,8 @@ impl Source {
                 store.ask(asked, values, most, deadline).await.map_err(|error| of_store(&error))
             }
             Self::Database(database) => match database.ask(asked, values, most, deadline).await {
-                // Nothing is equal to it: the next query may be more generous.
-                Err(error @ DatabaseError::Value(_)) => {
+                // Nothing is equal to it: the next query may be more generous. Of a value in the table nobody knows.
+                Err(error) if is_of_document(&error, values) => {
                     warn!(database = database.name, "nothing found: {error}");
                     Ok(Found::default())
                 }
@@ -38,6 +38,12 @@ impl Source {
             },
         }
     }
+}
+
+/// Whether the database names a value of the document as the one that does not fit its type.
+fn is_of_document(error: &DatabaseError, values: &[Option<String>]) -> bool {
+    let DatabaseError::Value { quoted: Some(quoted), .. } = error else { return false };
+    values.iter().flatten().any(|value| value.trim() == quoted.trim())
 }
 
 /// Why there is no answer. The person waits for no database's words; the log has them.

@@ -45,7 +45,8 @@ MORE = [
     "Decimal.from_float(0.1)", "Decimal.from_float(2)", "Decimal.from_float('1')", "getcontext().prec", "getcontext().rounding",
     "Decimal(1) / Decimal(3)", "sum([Decimal('0.1')] * 3)", "sum([Decimal('0.1')] * 3) == Decimal('0.3')",
     "Decimal('1.10') == 1.1", "Decimal('0.5') == 0.5", "0.1 in [Decimal('0.1')]", "Decimal('1') if Decimal('0.0') else 2",
-    "str(Decimal('1E+2'))", "int(Decimal('-7.9'))", "Decimal('7.9') // 1", "-7 // Decimal('2')", "-7 % Decimal('2')",
+    "str(Decimal('1E+2'))", "int(Decimal('-7.9'))", "Decimal(value='3.5')",
+    "Decimal('2.5').quantize(exp=Decimal('1'))", "Decimal('2.5').max(other=Decimal('3'))", "Decimal('7.9') // 1", "-7 // Decimal('2')", "-7 % Decimal('2')",
 ]
 PRELUDE = "from datetime import date, datetime, timedelta\nfrom decimal import *\n"
 

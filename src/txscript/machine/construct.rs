@@ -93,9 +93,14 @@ impl<'h> Machine<'h> {
                 }
             }
             (Type::Delta, _) => self.make_delta(positional, keywords),
-            (Type::Decimal, [] | [_]) => {
-                self.make_decimal(positional.first().copied().unwrap_or(Value::Int(0)))
-            }
+            (Type::Decimal, [] | [_] | [_, _]) => match keywords {
+                [] => self.make_decimal(positional.first().copied().unwrap_or(Value::Int(0))),
+                [("value", value)] if positional.is_empty() => self.make_decimal(*value),
+                [(name, _), ..] => {
+                    let text = format_args!("'{name}' is an invalid keyword argument for Decimal()");
+                    self.raise(Kind::TypeError, text)
+                }
+            },
             _ => self.wrong_arguments(kind.name(), positional.len()),
         }
     }

@@ -19,6 +19,13 @@ impl<'h> Machine<'h> {
     ) -> Eval<'h> {
         use Word as W;
         let number = kept.number();
+        if let Some((name, _)) = keywords.iter().find(|(name, _)| !takes(word, name)) {
+            let text = format_args!("'{name}' is an invalid keyword argument for this function");
+            return self.raise(Kind::TypeError, text);
+        }
+        if arguments.len() > 2 || (!takes_other(word) && !is_rounded(word) && !arguments.is_empty()) {
+            return self.no_method(Value::Decimal(kept), word, arguments.len());
+        }
         let named = |name: &str| keywords.iter().find(|(own, _)| *own == name).map(|(_, value)| *value);
         let context = self.decimals;
         let truth = |bool| Ok(Value::Bool(bool));
@@ -163,6 +170,22 @@ fn takes_other(word: Word) -> bool {
             | W::compare
             | W::fma
     )
+}
+
+fn is_rounded(word: Word) -> bool {
+    matches!(word, Word::to_integral | Word::to_integral_value | Word::to_integral_exact)
+}
+
+/// Whether a method has an argument of this name.
+fn takes(word: Word, name: &str) -> bool {
+    match name {
+        "rounding" => word == Word::quantize || is_rounded(word),
+        "exp" => word == Word::quantize,
+        "other" => takes_other(word) && word != Word::quantize,
+        "third" => word == Word::fma,
+        "context" => true,
+        _ => false,
+    }
 }
 
 /// Whether a decimal has a method of this name.
