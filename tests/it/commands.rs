@@ -125,6 +125,21 @@ fn errors_of_every_command_with_json_are_json_of_one_shape() {
     assert!(tried > 25 && failed > 20, "{tried} {failed}");
 }
 
+#[test]
+fn a_configuration_that_is_named_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("po.csv"), "number\n1\n");
+    for command in
+        ["status", "outbox list", "data list", "data import x po.csv", "cert status", "check", "serve"]
+    {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["-c", "typo.toml"]);
+        let output = run(folder.path(), &arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains("typo.toml"), "{command}: {said}");
+    }
+}
+
 const RIGHT: &str =
     "[server]\ndomains = [\"hooks.my-company.com\"]\n[[hook]]\npath = \"/x\"\nsecrets = [\"file:secret\"]\n";
 
