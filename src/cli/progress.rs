@@ -13,7 +13,7 @@ const TELL: Duration = Duration::from_millis(200);
 
 /// Each part of the work is shown at its beginning, and then now and then.
 pub(super) struct Shown {
-    is_shown: bool,
+    is_on: bool,
     column: String,
     next: Instant,
 }
@@ -21,8 +21,8 @@ pub(super) struct Shown {
 impl Shown {
     /// Reading begins: a workbook is read as a whole before its first record is there.
     pub(super) fn begin(file: &Path) -> Self {
-        let is_shown = show_progress(format_args!("reading {} …", file.display()));
-        Self { is_shown, next: Instant::now() + TELL, column: String::new() }
+        let is_on = show_progress(format_args!("reading {} …", file.display()));
+        Self { is_on, next: Instant::now() + TELL, column: String::new() }
     }
 
     pub(super) fn tell(&mut self, progress: Progress<'_>) {
@@ -38,14 +38,14 @@ impl Shown {
         let now = Instant::now();
         if is_new || now >= self.next {
             self.next = now + TELL;
-            self.is_shown |= show_progress(line);
+            self.is_on |= show_progress(line);
         }
     }
 }
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        if self.is_shown {
+        if self.is_on {
             clear_progress();
         }
     }

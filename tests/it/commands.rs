@@ -268,7 +268,7 @@ fn what_cannot_be_written_is_an_error_and_a_reader_that_goes_is_none() {
 #[test]
 fn an_import_shows_its_progress_until_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = (0..3000).map(|id| format!("{id},Vendor number {id} Limited\n")).collect();
+    let rows = (0..3000).map(|id| format!("{id},Vendor number {id} Limited\n")).collect::<Vec<_>>().concat();
     write(&folder.path().join("v.csv"), &format!("id,name\n{rows}"));
     let line =
         format!("{} data import v v.csv --key id --near name --state state", env!("CARGO_BIN_EXE_annex"));

@@ -19,6 +19,7 @@ use written::{Passes, write_all};
 ///
 /// Asks for what no option gives. Without a terminal, and with --yes, it uses the defaults and prints them.
 #[derive(clap::Args)]
+#[expect(clippy::doc_markdown, reason = "a terminal shows it")]
 pub(super) struct Arguments {
     /// The folder to write to
     #[arg(default_value = ".")]
