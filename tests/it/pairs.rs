@@ -12,7 +12,11 @@ const PRELUDE: &str = "from datetime import date, datetime, timedelta\nfrom deci
 
 #[test]
 fn each_pair_of_types_gives_what_python_gives_under_each_operator() {
-    let output = Command::new(python(12)).arg(format!("{ORACLE_FOLDER}/pairs.py")).output().unwrap();
+    let Some(python) = python(12) else {
+        eprintln!("not compared: there is no Python 3.12");
+        return;
+    };
+    let output = Command::new(python).arg(format!("{ORACLE_FOLDER}/pairs.py")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let body = std::fs::read_to_string(format!("{ORACLE_FOLDER}/payload.json")).unwrap();
     let payload = Payload::read(body.as_bytes()).unwrap();

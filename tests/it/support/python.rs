@@ -42,9 +42,8 @@ fn pythons() -> Vec<PathBuf> {
     all
 }
 
-/// A Python 3 of this minor version, whose texts of errors are ours.
-pub(crate) fn python(minor: u32) -> PathBuf {
+/// A Python 3 of this minor version, whose texts of errors are ours; `None` on a machine without one.
+pub(crate) fn python(minor: u32) -> Option<PathBuf> {
     let fits = format!("import sys; sys.exit(sys.version_info[:2] != (3, {minor}))");
-    let found = pythons().into_iter().find(|python| runs(Command::new(python).args(["-c", &fits])));
-    found.unwrap_or_else(|| panic!("this test needs Python 3.{minor}"))
+    pythons().into_iter().find(|python| runs(Command::new(python).args(["-c", &fits])))
 }
