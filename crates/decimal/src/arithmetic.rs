@@ -174,6 +174,29 @@ impl Decimal {
         Self::finite(negative, quotient, ideal - shift).finished(context)
     }
 
+    /// The coefficients of two numbers, both with the smaller exponent.
+    fn of_one_exponent(&self, other: &Self) -> (Natural, Natural) {
+        let shift = (self.exponent - other.exponent).unsigned_abs();
+        if self.exponent >= other.exponent {
+            (self.coefficient.raised(shift), other.coefficient.clone())
+        } else {
+            (self.coefficient.clone(), other.coefficient.raised(shift))
+        }
+    }
+
+    /// What a rest is where nothing is divided: NaN, or an error.
+    fn no_rest(&self, by: &Self) -> Option<Done> {
+        if let Some(nan) = Self::nan_of(&[self, by]) {
+            return Some(nan);
+        }
+        match (by.is_zero(), self.is_zero()) {
+            _ if self.is_infinite() => Some(Err(Signal::InvalidOperation)),
+            (true, true) => Some(Err(Signal::DivisionUndefined)),
+            (true, false) => Some(Err(Signal::InvalidOperation)),
+            _ => None,
+        }
+    }
+
     /// Quotient without a fraction and rest, of finite numbers; the divisor may be infinite.
     fn quotient_and_rest(&self, by: &Self, context: Context) -> Done<(Self, Self)> {
         let negative = self.negative != by.negative;
@@ -187,13 +210,7 @@ impl Decimal {
         if ahead > precision {
             return Err(Signal::DivisionImpossible);
         }
-        let (mut a, mut b) = (self.coefficient.clone(), by.coefficient.clone());
-        let shift = (self.exponent - by.exponent).unsigned_abs();
-        if self.exponent >= by.exponent {
-            a = a.raised(shift);
-        } else {
-            b = b.raised(shift);
-        }
+        let (a, b) = self.of_one_exponent(by);
         let (quotient, rest) = a.divided(&b);
         if quotient.digits() > precision {
             return Err(Signal::DivisionImpossible);
@@ -225,14 +242,8 @@ impl Decimal {
     /// # Errors
     /// A division by zero, an infinite dividend, a quotient with more digits than the precision.
     pub fn rest(&self, by: &Self, context: Context) -> Done {
-        if let Some(nan) = Self::nan_of(&[self, by]) {
-            return nan;
-        }
-        if self.is_infinite() {
-            return Err(Signal::InvalidOperation);
-        }
-        if by.is_zero() {
-            return Err(if self.is_zero() { Signal::DivisionUndefined } else { Signal::InvalidOperation });
+        if let Some(early) = self.no_rest(by) {
+            return early;
         }
         self.quotient_and_rest(by, context)?.1.finished(context)
     }
@@ -262,14 +273,8 @@ impl Decimal {
     /// # Errors
     /// As of `a % b`.
     pub fn nearest_rest(&self, by: &Self, context: Context) -> Done {
-        if let Some(nan) = Self::nan_of(&[self, by]) {
-            return nan;
-        }
-        if self.is_infinite() {
-            return Err(Signal::InvalidOperation);
-        }
-        if by.is_zero() {
-            return Err(if self.is_zero() { Signal::DivisionUndefined } else { Signal::InvalidOperation });
+        if let Some(early) = self.no_rest(by) {
+            return early;
         }
         if by.is_infinite() {
             return self.clone().finished(context);
@@ -285,13 +290,7 @@ impl Decimal {
         if ahead <= -2 {
             return self.rescaled(ideal, context.rounding).finished(context);
         }
-        let (mut a, mut b) = (self.coefficient.clone(), by.coefficient.clone());
-        let shift = (self.exponent - by.exponent).unsigned_abs();
-        if self.exponent >= by.exponent {
-            a = a.raised(shift);
-        } else {
-            b = b.raised(shift);
-        }
+        let (a, b) = self.of_one_exponent(by);
         let (quotient, rest) = a.divided(&b);
         let twice = rest.plus(&rest);
         let over = twice > b || (twice == b && quotient.is_odd());

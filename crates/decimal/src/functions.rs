@@ -1,5 +1,5 @@
-//! Roots, powers, exponentials and logarithms. All but integer powers are correctly rounded, in the directed roundings too,
-//! where Python's powers are not.
+//! Roots, powers, exponentials and logarithms, computed with as many digits as rounding needs. With halves to even they are
+//! Python's; in the directed roundings Python's powers are not correctly rounded, and may differ.
 
 use num_bigint::BigInt;
 
